@@ -1,0 +1,243 @@
+//! The clocks, and the only place that reads one.
+//!
+//! A token's end is judged by two clocks at once ([`Now`]). The monotonic clock cannot be set back or
+//! forward, but it stands still while a machine is suspended; the wall clock keeps going during a
+//! suspend, but somebody may set it. A moment has come when *either* of them says so: a token that one
+//! clock calls dead is not sent.
+//!
+//! [`SystemClock`] is the default. Another [`Clock`] is for tests (see `testkit`, feature
+//! `test-util`) and for simulations:
+//!
+//! ```
+//! use std::time::Duration;
+//! use tower_outbound_auth::clock::{Clock, SystemClock};
+//!
+//! let now = SystemClock::new().now();
+//! let soon = now + Duration::from_secs(5);
+//! assert!(!now.has_reached(soon));
+//! assert!(soon.has_reached(soon), "a moment is reached exactly at its time");
+//! ```
+
+use std::fmt;
+use std::future::Future;
+use std::ops::{Add, Sub};
+use std::pin::Pin;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// A reading of both clocks, taken together.
+///
+/// Kept as nanoseconds, which lasts for 584 years; sums saturate. There is no order among readings,
+/// because two clocks may disagree: ask [`has_reached`](Now::has_reached).
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Now {
+    mono: u64,
+    wall: u64,
+}
+
+impl Now {
+    /// Later than any reading: what it marks never comes.
+    pub const NEVER: Now = Now { mono: u64::MAX, wall: u64::MAX };
+
+    /// A reading: `monotonic` since any fixed point, `wall` as a time of day.
+    ///
+    /// A wall clock before 1970 counts as 1970.
+    #[must_use]
+    pub fn new(monotonic: Duration, wall: SystemTime) -> Now {
+        let wall = wall.duration_since(UNIX_EPOCH).unwrap_or_default();
+        Now { mono: nanos(monotonic), wall: nanos(wall) }
+    }
+
+    /// The monotonic clock, since its own fixed point.
+    #[must_use]
+    pub fn monotonic(self) -> Duration {
+        Duration::from_nanos(self.mono)
+    }
+
+    /// The wall clock, since 1970-01-01T00:00:00Z.
+    #[must_use]
+    pub fn since_epoch(self) -> Duration {
+        Duration::from_nanos(self.wall)
+    }
+
+    /// Whether `moment` has come, by either clock.
+    #[inline]
+    #[must_use]
+    pub fn has_reached(self, moment: Now) -> bool {
+        self.mono >= moment.mono || self.wall >= moment.wall
+    }
+
+    /// How long until `moment`, by the clock that gets there first; zero when it has come.
+    #[must_use]
+    pub fn until(self, moment: Now) -> Duration {
+        let mono = moment.mono.saturating_sub(self.mono);
+        let wall = moment.wall.saturating_sub(self.wall);
+        Duration::from_nanos(mono.min(wall))
+    }
+
+    /// How long ago `moment` was, by the monotonic clock; zero when it has not come.
+    #[must_use]
+    pub fn since(self, moment: Now) -> Duration {
+        Duration::from_nanos(self.mono.saturating_sub(moment.mono))
+    }
+
+    /// The monotonic reading as a bare number, for an atomic.
+    #[inline]
+    pub(crate) fn mono_nanos(self) -> u64 {
+        self.mono
+    }
+}
+
+/// The moment `rhs` later, on both clocks; saturates.
+impl Add<Duration> for Now {
+    type Output = Now;
+
+    fn add(self, rhs: Duration) -> Now {
+        let rhs = nanos(rhs);
+        Now { mono: self.mono.saturating_add(rhs), wall: self.wall.saturating_add(rhs) }
+    }
+}
+
+/// The moment `rhs` earlier, on both clocks; saturates.
+impl Sub<Duration> for Now {
+    type Output = Now;
+
+    fn sub(self, rhs: Duration) -> Now {
+        let rhs = nanos(rhs);
+        Now { mono: self.mono.saturating_sub(rhs), wall: self.wall.saturating_sub(rhs) }
+    }
+}
+
+impl fmt::Debug for Now {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if *self == Now::NEVER {
+            return f.write_str("Now(never)");
+        }
+        write!(f, "Now({:?}, epoch + {:?})", self.monotonic(), self.since_epoch())
+    }
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// A future that ends when a [`Clock`] says that a time has passed.
+pub type Sleep = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Where the crate gets the time from.
+///
+/// The clock is read once for every request, so [`now`](Clock::now) has to be cheap; a resolution of
+/// 10 ms is enough. Deadlines of exchanges and waits use [`sleep`](Clock::sleep) of the same clock.
+pub trait Clock: fmt::Debug + Send + Sync + 'static {
+    /// Reads both clocks.
+    fn now(&self) -> Now;
+
+    /// A future that ends once `duration` has passed on the monotonic clock.
+    ///
+    /// It is always called from within a tokio runtime. Dropping the future cancels it.
+    fn sleep(&self, duration: Duration) -> Sleep;
+}
+
+/// The machine's clocks, at a resolution of a few milliseconds.
+///
+/// On Linux and Android these are the kernel's coarse clocks (4 ms at the usual tick), which cost a
+/// quarter of an exact reading; elsewhere the standard library's. Sleeping uses tokio's timer: the
+/// runtime has to be built with `enable_time` or `enable_all`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemClock(());
+
+impl SystemClock {
+    /// The machine's clocks.
+    #[must_use]
+    pub fn new() -> SystemClock {
+        SystemClock(())
+    }
+}
+
+impl Clock for SystemClock {
+    fn now(&self) -> Now {
+        system::now()
+    }
+
+    fn sleep(&self, duration: Duration) -> Sleep {
+        Box::pin(tokio::time::sleep(duration))
+    }
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod system {
+    use rustix::time::{ClockId, Timespec, clock_gettime};
+
+    use super::Now;
+
+    pub(super) fn now() -> Now {
+        Now {
+            mono: nanos(clock_gettime(ClockId::MonotonicCoarse)),
+            wall: nanos(clock_gettime(ClockId::RealtimeCoarse)),
+        }
+    }
+
+    /// A clock before its own zero counts as zero.
+    fn nanos(time: Timespec) -> u64 {
+        let secs = u64::try_from(time.tv_sec).unwrap_or(0);
+        let nanos = u64::try_from(time.tv_nsec).unwrap_or(0);
+        secs.saturating_mul(1_000_000_000).saturating_add(nanos)
+    }
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+#[allow(clippy::disallowed_methods)] // the one place that may
+mod system {
+    use std::sync::OnceLock;
+    use std::time::{Instant, SystemTime};
+
+    use super::Now;
+
+    static START: OnceLock<Instant> = OnceLock::new();
+
+    pub(super) fn now() -> Now {
+        let start = *START.get_or_init(Instant::now);
+        Now::new(start.elapsed(), SystemTime::now())
+    }
+}
+
+#[cfg(feature = "test-util")]
+pub(crate) fn tokio_now() -> tokio::time::Instant {
+    #[allow(clippy::disallowed_methods)] // the one place that may
+    tokio::time::Instant::now()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(mono: u64, wall: u64) -> Now {
+        Now::new(Duration::from_secs(mono), UNIX_EPOCH + Duration::from_secs(wall))
+    }
+
+    #[test]
+    fn either_clock_reaches_a_moment() {
+        let end = at(10, 1_000) + Duration::from_secs(60);
+        assert!(!at(69, 1_059).has_reached(end));
+        assert!(at(70, 1_059).has_reached(end), "the monotonic clock alone");
+        assert!(at(10, 1_060).has_reached(end), "the wall clock alone: a suspend");
+        assert_eq!(at(20, 1_050).until(end), Duration::from_secs(10), "the nearer clock counts");
+    }
+
+    #[test]
+    fn readings_at_the_edges_saturate() {
+        let edge = Now::new(Duration::MAX, UNIX_EPOCH) + Duration::MAX;
+        assert_eq!(edge, Now::NEVER);
+        let before_1970 = Now::new(Duration::ZERO, UNIX_EPOCH - Duration::from_secs(1));
+        assert_eq!(before_1970.since_epoch(), Duration::ZERO);
+        assert_eq!(at(1, 1).since(at(2, 2)), Duration::ZERO);
+        assert_eq!(format!("{edge:?}"), "Now(never)");
+    }
+
+    #[test]
+    fn the_system_clock_does_not_run_backwards() {
+        let clock = SystemClock::new();
+        let first = clock.now();
+        assert!(clock.now().monotonic() >= first.monotonic());
+        assert!(first.since_epoch() > Duration::from_secs(1_700_000_000));
+    }
+}

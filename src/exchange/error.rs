@@ -1,0 +1,213 @@
+//! Why an exchange failed, in a form that all who waited for it can share.
+
+use std::borrow::Cow;
+use std::error::Error as StdError;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::StatusCode;
+
+/// Of a server's error code, this much is kept.
+const MAX_CODE: usize = 64;
+
+/// What went wrong in an exchange; decides when the next one is tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ExchangeErrorKind {
+    /// The token endpoint could not be reached, or the connection broke. Transient.
+    Unreachable,
+    /// No complete answer within the deadline of the exchange. Transient.
+    Timeout,
+    /// An answer without a token that is no verdict on the credentials: 5xx, 429, a redirect, an
+    /// unreadable 4xx from something in between. Transient.
+    Unavailable,
+    /// The endpoint understood the request and refuses these credentials. Not transient: it takes a
+    /// person to mend it, so it is asked again only rarely.
+    Refused,
+    /// The answer says success but carries no token that can be used. Transient.
+    Malformed,
+    /// The token had already ended when it arrived. Transient.
+    Expired,
+    /// The scheme or the exchange panicked. Transient: it is treated like any other failure.
+    Panicked,
+    /// The exchange went through the very source that it was to supply. Not transient.
+    Reentrant,
+    /// The scheme or the exchange cannot work as it is set up. Not transient.
+    Configuration,
+}
+
+impl ExchangeErrorKind {
+    /// Whether trying again later, with nothing changed, may succeed.
+    #[must_use]
+    pub fn is_transient(self) -> bool {
+        use ExchangeErrorKind::{
+            Configuration, Expired, Malformed, Panicked, Reentrant, Refused, Timeout, Unavailable,
+            Unreachable,
+        };
+        match self {
+            Unreachable | Timeout | Unavailable | Malformed | Expired | Panicked => true,
+            Refused | Reentrant | Configuration => false,
+        }
+    }
+}
+
+/// The failure of one exchange. Cheap to clone: everybody who waited gets the same one.
+///
+/// It never holds a credential, a token or a server's free text: of an error answer, it keeps the
+/// status and the error code.
+///
+/// ```
+/// use tower_outbound_auth::exchange::{ExchangeError, ExchangeErrorKind};
+///
+/// let error = ExchangeError::new(ExchangeErrorKind::Unavailable, "the token file is empty");
+/// assert!(error.is_transient());
+/// assert_eq!(error.to_string(), "the token file is empty");
+/// ```
+#[derive(Clone)]
+pub struct ExchangeError(Arc<Inner>);
+
+#[derive(Clone)]
+struct Inner {
+    kind: ExchangeErrorKind,
+    message: Cow<'static, str>,
+    status: Option<StatusCode>,
+    code: Option<Box<str>>,
+    retry_after: Option<Duration>,
+    source: Option<Arc<dyn StdError + Send + Sync>>,
+}
+
+impl ExchangeError {
+    /// A failure. `message` is shown to operators: it must hold no secret.
+    pub fn new(kind: ExchangeErrorKind, message: impl Into<Cow<'static, str>>) -> ExchangeError {
+        ExchangeError(Arc::new(Inner {
+            kind,
+            message: message.into(),
+            status: None,
+            code: None,
+            retry_after: None,
+            source: None,
+        }))
+    }
+
+    /// The HTTP status that came instead of a token.
+    #[must_use]
+    pub fn with_status(mut self, status: StatusCode) -> ExchangeError {
+        Arc::make_mut(&mut self.0).status = Some(status);
+        self
+    }
+
+    /// The `error` code that the endpoint gave (RFC 6749 section 5.2).
+    ///
+    /// The first 64 characters are kept; what is not visible ASCII becomes `_`, so that a server can
+    /// forge neither log lines nor terminal sequences.
+    #[must_use]
+    pub fn with_code(mut self, code: &str) -> ExchangeError {
+        let visible = |c: char| if c.is_ascii_graphic() { c } else { '_' };
+        let code: String = code.chars().take(MAX_CODE).map(visible).collect();
+        Arc::make_mut(&mut self.0).code = (!code.is_empty()).then(|| code.into_boxed_str());
+        self
+    }
+
+    /// How long the endpoint asks to be left alone (RFC 9110 section 10.2.3).
+    #[must_use]
+    pub fn with_retry_after(mut self, retry_after: Duration) -> ExchangeError {
+        Arc::make_mut(&mut self.0).retry_after = Some(retry_after);
+        self
+    }
+
+    /// The error below this one. Its texts must hold no secret.
+    #[must_use]
+    pub fn with_source(
+        mut self,
+        source: impl Into<Box<dyn StdError + Send + Sync>>,
+    ) -> ExchangeError {
+        Arc::make_mut(&mut self.0).source = Some(Arc::from(source.into()));
+        self
+    }
+
+    /// What went wrong.
+    #[must_use]
+    pub fn kind(&self) -> ExchangeErrorKind {
+        self.0.kind
+    }
+
+    /// Whether trying again later, with nothing changed, may succeed.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        self.0.kind.is_transient()
+    }
+
+    /// The HTTP status that came instead of a token.
+    #[must_use]
+    pub fn status(&self) -> Option<StatusCode> {
+        self.0.status
+    }
+
+    /// The endpoint's error code: at most 64 visible ASCII characters.
+    #[must_use]
+    pub fn code(&self) -> Option<&str> {
+        self.0.code.as_deref()
+    }
+
+    /// How long the endpoint asked to be left alone.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.0.retry_after
+    }
+}
+
+impl fmt::Display for ExchangeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message)?;
+        match (self.0.status, self.code()) {
+            (Some(status), Some(code)) => write!(f, " (status {}, {code})", status.as_u16()),
+            (Some(status), None) => write!(f, " (status {})", status.as_u16()),
+            (None, Some(code)) => write!(f, " ({code})"),
+            (None, None) => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for ExchangeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ExchangeError")
+            .field("kind", &self.0.kind)
+            .field("message", &self.0.message)
+            .field("status", &self.0.status)
+            .field("code", &self.0.code)
+            .field("retry_after", &self.0.retry_after)
+            .field("source", &self.0.source)
+            .finish()
+    }
+}
+
+impl StdError for ExchangeError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source.as_deref().map(|source| source as &(dyn StdError + 'static))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_cannot_forge_a_log_line_by_its_error_code() {
+        let error = ExchangeError::new(ExchangeErrorKind::Refused, "refused")
+            .with_status(StatusCode::UNAUTHORIZED)
+            .with_code("invalid\r\nINFO all is well\u{1b}[2J");
+        assert_eq!(error.code(), Some("invalid__INFO_all_is_well_[2J"));
+        assert_eq!(error.to_string(), "refused (status 401, invalid__INFO_all_is_well_[2J)");
+        let long = error.with_code(&"x".repeat(1_000));
+        assert_eq!(long.code().map(str::len), Some(64));
+    }
+
+    #[test]
+    fn clones_share_one_failure_and_a_change_leaves_them_alone() {
+        let first = ExchangeError::new(ExchangeErrorKind::Timeout, "too slow");
+        let second = first.clone().with_retry_after(Duration::from_secs(3));
+        assert_eq!(first.retry_after(), None);
+        assert_eq!(second.retry_after(), Some(Duration::from_secs(3)));
+    }
+}

@@ -1,0 +1,149 @@
+//! An exchange over HTTP: a scheme says what to send, a client sends it.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use http::header::CONTENT_ENCODING;
+use http::{Request, Response};
+use http_body::Body;
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use tower_service::Service;
+
+use super::{Exchange, ExchangeContext, ExchangeError, ExchangeErrorKind, Issued};
+use crate::error::BoxError;
+use crate::scheme::{ExchangeAnswer, ExchangeRequest, Scheme, Step};
+
+/// A token response may be this long; what is longer is an error page or an attack.
+const MAX_ANSWER: usize = 256 * 1024;
+
+/// A scheme may ask for this many requests in one exchange (a challenge and its answer, with room).
+const MAX_STEPS: usize = 4;
+
+/// An [`Exchange`] that asks a token endpoint, in the words of a [`Scheme`], through a `client`.
+///
+/// The client is any `tower::Service` that takes `http::Request<Full<Bytes>>`: the built-in
+/// `HttpClient` (feature `client`), or one of your own, for a proxy, for mutual TLS, or for layers of
+/// your choice.
+///
+/// - An answer may have 256 KiB; the body is read under the same deadline as its head (the source's
+///   exchange timeout).
+/// - A redirect is never followed: the request carries the credentials.
+/// - A compressed answer is refused, because nothing asked for one.
+/// - The client must not send its requests through the layer that this exchange supplies; that is
+///   found out and reported as [`ExchangeErrorKind::Reentrant`].
+///
+/// ```
+/// use bytes::Bytes;
+/// use http_body_util::Full;
+/// use tower_outbound_auth::exchange::HttpExchange;
+/// use tower_outbound_auth::scheme::Atlas;
+/// use tower_outbound_auth::TokenSource;
+///
+/// // Any client will do; this one knows the answer.
+/// let client = tower::service_fn(|_: http::Request<Full<Bytes>>| async {
+///     let body = r#"{"access_token":"an-opaque-token","expires_in":3600}"#;
+///     Ok::<_, std::io::Error>(http::Response::new(Full::new(Bytes::from(body))))
+/// });
+/// # tokio::runtime::Runtime::new()?.block_on(async {
+/// let scheme = Atlas::new("https://atlas.example/v1/authtoken", "id", "secret")?;
+/// let source = TokenSource::over_http(scheme, client);
+/// assert_eq!(source.token().await?.expose(), "an-opaque-token");
+/// # Ok::<_, tower_outbound_auth::BoxError>(()) })?;
+/// # Ok::<_, tower_outbound_auth::BoxError>(())
+/// ```
+pub struct HttpExchange<S, C> {
+    scheme: Arc<S>,
+    /// Behind a mutex because a service is `Send` but rarely `Sync`; locked only for its clone.
+    client: Mutex<C>,
+}
+
+impl<S, C> HttpExchange<S, C> {
+    /// Asks the endpoint of `scheme` through `client`.
+    pub fn new(scheme: impl Into<Arc<S>>, client: C) -> HttpExchange<S, C> {
+        HttpExchange { scheme: scheme.into(), client: Mutex::new(client) }
+    }
+}
+
+impl<S, C, RB> HttpExchange<S, C>
+where
+    C: Service<Request<Full<Bytes>>, Response = Response<RB>> + Clone,
+    C::Error: Into<BoxError>,
+    RB: Body,
+    RB::Error: Into<BoxError>,
+{
+    async fn send(
+        &self,
+        request: ExchangeRequest,
+        cx: &ExchangeContext,
+    ) -> Result<ExchangeAnswer, ExchangeError> {
+        let mut request = request.into_http().map(Full::new);
+        request.extensions_mut().insert(cx.chain().clone());
+        let mut client = self.client.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        poll_fn(|cx| client.poll_ready(cx)).await.map_err(unreachable)?;
+        cx.mark_sent();
+        let response = client.call(request).await.map_err(unreachable)?;
+        let (head, body) = response.into_parts();
+        let malformed = |message| {
+            ExchangeError::new(ExchangeErrorKind::Malformed, message).with_status(head.status)
+        };
+        if head.headers.get(CONTENT_ENCODING).is_some_and(|coding| coding != "identity") {
+            return Err(malformed("the token endpoint compressed its answer, unasked"));
+        }
+        let too_long = "the token endpoint's answer is longer than 256 KiB";
+        if body.size_hint().lower() > MAX_ANSWER as u64 {
+            return Err(malformed(too_long));
+        }
+        match Limited::new(body, MAX_ANSWER).collect().await {
+            Ok(body) => Ok(ExchangeAnswer::new(Response::from_parts(head, body.to_bytes()))),
+            Err(error) if error.is::<LengthLimitError>() => Err(malformed(too_long)),
+            Err(error) => Err(unreachable(error)),
+        }
+    }
+}
+
+impl<S, C, RB> Exchange for HttpExchange<S, C>
+where
+    S: Scheme,
+    C: Service<Request<Full<Bytes>>, Response = Response<RB>> + Clone + Send + 'static,
+    C::Future: Send,
+    C::Error: Into<BoxError>,
+    RB: Body + Send,
+    RB::Data: Send,
+    RB::Error: Into<BoxError>,
+{
+    async fn exchange(&self, cx: &ExchangeContext) -> Result<Issued, ExchangeError> {
+        let mut request = self.scheme.exchange_request(cx)?;
+        for _ in 0..MAX_STEPS {
+            let answer = self.send(request, cx).await?;
+            match self.scheme.read_answer(answer)? {
+                Step::Issued(issued) => return Ok(issued),
+                Step::Again(next) => request = next,
+            }
+        }
+        Err(ExchangeError::new(
+            ExchangeErrorKind::Malformed,
+            "the token endpoint asked for one further request after the other",
+        ))
+    }
+}
+
+/// A failure of the client, unless the client is our own layer saying that it would wait for itself.
+fn unreachable(error: impl Into<BoxError>) -> ExchangeError {
+    let error = error.into();
+    let (kind, message) = match error.downcast_ref::<crate::Error>() {
+        Some(ours) if ours.kind() == crate::ErrorKind::Reentrant => (
+            ExchangeErrorKind::Reentrant,
+            "the token endpoint's client sends through the layer that the token is for",
+        ),
+        _ => (ExchangeErrorKind::Unreachable, "the token endpoint could not be reached"),
+    };
+    ExchangeError::new(kind, message).with_source(error)
+}
+
+impl<S, C> fmt::Debug for HttpExchange<S, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpExchange").finish_non_exhaustive()
+    }
+}

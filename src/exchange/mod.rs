@@ -1,0 +1,231 @@
+//! How a token is obtained.
+//!
+//! An [`Exchange`] turns credentials into a token: [`HttpExchange`] does it by asking a token endpoint
+//! in the way that a [`Scheme`](crate::Scheme) describes; a type of your own reads a file, runs a
+//! program or asks a key service. A [`TokenSource`](crate::TokenSource) decides *when* an exchange is
+//! made: never two at once, on a task of its own, under a deadline, and with a pause after a failure.
+//! So an `Exchange` makes one attempt and has no retry, cache or lock.
+//!
+//! ```
+//! use std::time::Duration;
+//! use tower_outbound_auth::exchange::{self, ExchangeError, ExchangeErrorKind, Issued};
+//! use tower_outbound_auth::scheme::HeaderScheme;
+//! use tower_outbound_auth::TokenSource;
+//!
+//! // A token that the platform keeps in a file and rewrites now and then.
+//! let from_file = exchange::from_fn(|| async {
+//!     let text = tokio::fs::read_to_string("/var/run/secrets/token").await.map_err(|error| {
+//!         ExchangeError::new(ExchangeErrorKind::Unavailable, "cannot read the token file")
+//!             .with_source(error)
+//!     })?;
+//!     Ok(Issued::new(text.trim()).with_expires_in(Duration::from_secs(600)))
+//! });
+//! let source = TokenSource::new(HeaderScheme::bearer(), from_file);
+//! # let _ = source;
+//! ```
+
+mod chain;
+#[cfg(feature = "client")]
+mod client;
+mod error;
+mod http;
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+pub(crate) use self::chain::{Chain, SourceId};
+#[cfg(feature = "client")]
+pub use self::client::{HttpClient, TlsProvider, TlsRoots};
+pub use self::error::{ExchangeError, ExchangeErrorKind};
+pub use self::http::HttpExchange;
+use crate::Secret;
+use crate::clock::{Clock, Now};
+
+/// Obtains a token; one attempt per call.
+///
+/// Written as a plain `async fn`:
+///
+/// ```
+/// use tower_outbound_auth::exchange::{Exchange, ExchangeContext, ExchangeError, Issued};
+///
+/// #[derive(Debug)]
+/// struct Hsm;
+///
+/// impl Exchange for Hsm {
+///     async fn exchange(&self, _: &ExchangeContext) -> Result<Issued, ExchangeError> {
+///         Ok(Issued::new("a-token-from-the-key-service"))
+///     }
+/// }
+/// ```
+///
+/// The source runs it on a task of its own, so no caller's cancellation reaches it; only the deadline
+/// of the exchange (10 s by default) and the end of the runtime drop the future. A panic counts as a
+/// failed attempt.
+pub trait Exchange: Send + Sync + 'static {
+    /// Obtains a token.
+    ///
+    /// # Errors
+    ///
+    /// An [`ExchangeError`], whose kind decides how long the source waits before it asks again.
+    fn exchange(
+        &self,
+        cx: &ExchangeContext,
+    ) -> impl Future<Output = Result<Issued, ExchangeError>> + Send;
+}
+
+impl<E: Exchange> Exchange for Arc<E> {
+    fn exchange(
+        &self,
+        cx: &ExchangeContext,
+    ) -> impl Future<Output = Result<Issued, ExchangeError>> + Send {
+        E::exchange(self, cx)
+    }
+}
+
+/// An [`Exchange`] made of a function; see the [module](self) for an example.
+pub fn from_fn<F, Fut>(exchange: F) -> FromFn<F>
+where
+    F: Fn() -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<Issued, ExchangeError>> + Send,
+{
+    FromFn(exchange)
+}
+
+/// What [`from_fn`] returns.
+#[derive(Clone)]
+pub struct FromFn<F>(F);
+
+impl<F, Fut> Exchange for FromFn<F>
+where
+    F: Fn() -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<Issued, ExchangeError>> + Send,
+{
+    fn exchange(
+        &self,
+        _: &ExchangeContext,
+    ) -> impl Future<Output = Result<Issued, ExchangeError>> + Send {
+        (self.0)()
+    }
+}
+
+impl<F> fmt::Debug for FromFn<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("FromFn(…)")
+    }
+}
+
+/// Why a source makes an exchange.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Reason {
+    /// There has been no token yet.
+    First,
+    /// The token is usable, and its refresh-ahead moment has come.
+    RefreshAhead,
+    /// The token is in the last part of its life, in which callers wait for a successor.
+    Expiring,
+    /// The token has ended.
+    Expired,
+    /// The API refused the token.
+    Refused,
+}
+
+/// What an [`Exchange`] is told about the attempt that it makes.
+#[derive(Debug)]
+pub struct ExchangeContext {
+    clock: Arc<dyn Clock>,
+    reason: Reason,
+    sent: Mutex<Now>,
+    chain: Chain,
+}
+
+impl ExchangeContext {
+    pub(crate) fn new(clock: Arc<dyn Clock>, reason: Reason, chain: Chain) -> ExchangeContext {
+        let sent = Mutex::new(clock.now());
+        ExchangeContext { clock, reason, sent, chain }
+    }
+
+    /// Why the exchange is made.
+    #[must_use]
+    pub fn reason(&self) -> Reason {
+        self.reason
+    }
+
+    /// The source's clocks.
+    #[must_use]
+    pub fn now(&self) -> Now {
+        self.clock.now()
+    }
+
+    /// Marks this as the moment of sending: the token's life counts from the last such mark, or from
+    /// the beginning of the attempt if there is none. Counting from the answer would believe a token
+    /// that travelled slowly too long (RFC 6749 section 5.1: `expires_in` counts from the generation
+    /// of the response).
+    pub fn mark_sent(&self) {
+        *self.sent.lock().unwrap_or_else(PoisonError::into_inner) = self.clock.now();
+    }
+
+    pub(crate) fn sent(&self) -> Now {
+        *self.sent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn chain(&self) -> &Chain {
+        &self.chain
+    }
+}
+
+/// What a successful exchange yields.
+#[derive(Clone, Debug)]
+pub struct Issued {
+    access_token: Secret,
+    expires_in: Option<Duration>,
+}
+
+impl Issued {
+    /// An access token of unknown life.
+    ///
+    /// Its life is then read from its claims if it is a JWT, else the source's default lifetime is
+    /// assumed. What cannot stand in a header (line breaks, blanks, non-ASCII) and what is longer than
+    /// 64 KiB is refused by the source as [`Malformed`](ExchangeErrorKind::Malformed).
+    pub fn new(access_token: impl Into<Secret>) -> Issued {
+        Issued { access_token: access_token.into(), expires_in: None }
+    }
+
+    /// The life that the issuer stated, counted from the sending of the request (RFC 6749 section 5.1).
+    /// Zero makes the attempt a failure.
+    #[must_use]
+    pub fn with_expires_in(mut self, expires_in: Duration) -> Issued {
+        self.expires_in = Some(expires_in);
+        self
+    }
+
+    /// The access token.
+    #[must_use]
+    pub fn access_token(&self) -> &Secret {
+        &self.access_token
+    }
+
+    /// The life that the issuer stated.
+    #[must_use]
+    pub fn expires_in(&self) -> Option<Duration> {
+        self.expires_in
+    }
+}
+
+pub(crate) type ExchangeFuture<'a> =
+    Pin<Box<dyn Future<Output = Result<Issued, ExchangeError>> + Send + 'a>>;
+
+/// [`Exchange`] behind a pointer: one allocation per exchange buys sources without a type parameter
+/// for it.
+pub(crate) trait ErasedExchange: Send + Sync {
+    fn exchange<'a>(&'a self, cx: &'a ExchangeContext) -> ExchangeFuture<'a>;
+}
+
+impl<E: Exchange> ErasedExchange for E {
+    fn exchange<'a>(&'a self, cx: &'a ExchangeContext) -> ExchangeFuture<'a> {
+        Box::pin(Exchange::exchange(self, cx))
+    }
+}

@@ -1,0 +1,274 @@
+//! Origins: where a credential may go.
+//!
+//! A credential belongs to one or a few origins (scheme, host, port: RFC 6454 section 4) and is sent to
+//! no other. An [`Origin`] is parsed once and then compared with the URI of every request, byte by byte
+//! and without an allocation; whatever looks like an origin without being the same one (a user part, a
+//! trailing dot, a port that is no number) is foreign.
+//!
+//! ```
+//! use tower_outbound_auth::Origin;
+//!
+//! let api = Origin::parse("https://API.example:443/")?;
+//! assert_eq!(api.to_string(), "https://api.example");
+//! assert!(api.contains(&"https://api.example/v1/things?page=2".parse()?));
+//! assert!(api.contains(&"wss://api.example/feed".parse()?));
+//! assert!(!api.contains(&"http://api.example/v1/things".parse()?));
+//! assert!(!api.contains(&"https://api.example.evil.test/v1".parse()?));
+//! assert!(!api.contains(&"https://api.example@evil.test/v1".parse()?));
+//! # Ok::<_, Box<dyn std::error::Error>>(())
+//! ```
+
+use std::fmt;
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use http::Uri;
+use http::uri::Authority;
+
+use crate::Error;
+
+/// An origin that a credential may be sent to.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Origin(Repr);
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Repr {
+    /// The host is in lower case.
+    Absolute {
+        https: bool,
+        host: Box<str>,
+        port: u16,
+    },
+    Relative,
+}
+
+impl Origin {
+    /// Parses an origin such as `https://api.example` or `https://api.example:8443`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if it is none, if it has more than
+    /// scheme, host and port, or if it is plain `http` on anything but a literal loopback address
+    /// (127.0.0.0/8 or `[::1]`; `localhost` is a name, and names can be pointed elsewhere).
+    pub fn parse(origin: &str) -> Result<Origin, Error> {
+        let parsed = Origin::danger_plain_http(origin)?;
+        if parsed.is_safe() {
+            return Ok(parsed);
+        }
+        Err(Error::configuration(format!(
+            "{parsed} would get the credential over plain http: use https, a loopback address such as \
+             127.0.0.1, or Origin::danger_plain_http"
+        )))
+    }
+
+    /// Like [`parse`](Origin::parse), but allows `http` to any host. The credential can then be read by
+    /// everybody on the way.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if it is no http(s) origin.
+    pub fn danger_plain_http(origin: &str) -> Result<Origin, Error> {
+        let parsed = origin.parse::<Uri>().ok().filter(|uri| {
+            let bare = uri.path_and_query().is_none_or(|rest| matches!(rest.as_str(), "" | "/"));
+            bare && !origin.contains('#')
+        });
+        parsed.as_ref().and_then(Origin::of_uri).ok_or_else(|| {
+            Error::configuration(
+                "an origin is a scheme, a host and perhaps a port, such as https://api.example:8443",
+            )
+        })
+    }
+
+    /// Requests whose URI has no authority (tonic's), declared safe: the inner service has one peer and
+    /// that peer may have the credential.
+    #[must_use]
+    pub fn relative() -> Origin {
+        Origin(Repr::Relative)
+    }
+
+    /// The origin of an absolute http(s) or ws(s) URI; none if it has user information, or a port that
+    /// is no number.
+    pub(crate) fn of_uri(uri: &Uri) -> Option<Origin> {
+        let https = scheme(uri)?;
+        let (host, port) = host_and_port(uri.authority()?, https)?;
+        Some(Origin(Repr::Absolute { https, host: host.to_ascii_lowercase().into(), port }))
+    }
+
+    /// Whether a request to `uri` goes to this origin.
+    #[must_use]
+    pub fn contains(&self, uri: &Uri) -> bool {
+        match (&self.0, uri.authority()) {
+            (Repr::Relative, None) => uri.scheme().is_none(),
+            (Repr::Absolute { https, host, port }, Some(authority)) => {
+                scheme(uri) == Some(*https)
+                    && host_and_port(authority, *https).is_some_and(|(its_host, its_port)| {
+                        its_port == *port && its_host.eq_ignore_ascii_case(host)
+                    })
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether nobody on the way can read along: https, or this very machine.
+    pub(crate) fn is_safe(&self) -> bool {
+        match &self.0 {
+            Repr::Relative | Repr::Absolute { https: true, .. } => true,
+            Repr::Absolute { host, .. } => is_loopback(host),
+        }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Repr::Relative => f.write_str("(relative)"),
+            Repr::Absolute { https, host, port } => {
+                let (scheme, default) = if *https { ("https", 443) } else { ("http", 80) };
+                write!(f, "{scheme}://{host}")?;
+                if *port == default { Ok(()) } else { write!(f, ":{port}") }
+            }
+        }
+    }
+}
+
+/// Whether a `Host` header names the same host and port as the URI.
+pub(crate) fn host_agrees(host: &[u8], uri: &Uri) -> bool {
+    let (Some(https), Some(authority)) = (scheme(uri), uri.authority()) else {
+        return true; // nothing to contradict
+    };
+    let named = Authority::try_from(host).ok();
+    let named = named.as_ref().and_then(|named| host_and_port(named, https));
+    match (named, host_and_port(authority, https)) {
+        (Some((host, port)), Some((its_host, its_port))) => {
+            port == its_port && host.eq_ignore_ascii_case(its_host)
+        }
+        _ => false,
+    }
+}
+
+/// `Some(true)` for https and wss, `Some(false)` for http and ws.
+fn scheme(uri: &Uri) -> Option<bool> {
+    match uri.scheme_str()? {
+        "https" | "wss" => Some(true),
+        "http" | "ws" => Some(false),
+        _ => None,
+    }
+}
+
+/// Host and port, if that is all the authority has.
+fn host_and_port(authority: &Authority, https: bool) -> Option<(&str, u16)> {
+    let host = authority.host();
+    let rest = authority.as_str().strip_prefix(host)?; // `None`: there is a user part
+    let port = match rest.strip_prefix(':') {
+        None if rest.is_empty() => return Some((host, if https { 443 } else { 80 })),
+        None => return None,
+        Some(port) => port,
+    };
+    let digits = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+    let port = if digits {
+        port.parse().ok()?
+    } else {
+        return None;
+    };
+    (!host.is_empty()).then_some((host, port))
+}
+
+fn is_loopback(host: &str) -> bool {
+    let v6 = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    match v6 {
+        Some(v6) => v6.parse() == Ok(Ipv6Addr::LOCALHOST),
+        None => host.parse().is_ok_and(|v4: Ipv4Addr| v4.is_loopback()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lookalikes_are_foreign() {
+        let api = Origin::parse("https://api.example").unwrap();
+        for (uri, same) in [
+            ("https://api.example", true),
+            ("HTTPS://API.EXAMPLE/x", true),
+            ("https://api.example:443/x", true),
+            ("wss://api.example/x", true),
+            ("https://api.example:0443/x", true),
+            ("https://api.example:444/x", false),
+            ("http://api.example:443/x", false),
+            ("https://api.example./x", false),
+            ("https://user@api.example/x", false),
+            ("https://api.example@evil.test/x", false),
+            ("https://evil.test/api.example", false),
+            ("https://api.example.evil.test/x", false),
+            ("https://xn--api-example/x", false),
+            ("/x", false),
+        ] {
+            let Ok(uri) = uri.parse::<Uri>() else { panic!("{uri} is no URI") };
+            assert_eq!(api.contains(&uri), same, "{uri}");
+        }
+    }
+
+    #[test]
+    fn plain_http_is_for_literal_loopback_addresses() {
+        for origin in ["http://127.0.0.1", "http://127.8.9.1:80", "http://[::1]:8080"] {
+            assert!(Origin::parse(origin).is_ok(), "{origin}");
+        }
+        for origin in [
+            "http://localhost",
+            "http://10.0.0.1",
+            "http://[::2]",
+            "http://127.0.0.1.evil.test",
+            "http://0.0.0.0",
+            "http://[::ffff:127.0.0.1]",
+        ] {
+            assert!(Origin::parse(origin).is_err(), "{origin}");
+            assert!(Origin::danger_plain_http(origin).is_ok(), "{origin}");
+        }
+    }
+
+    #[test]
+    fn an_origin_has_no_more_than_scheme_host_and_port() {
+        for origin in [
+            "",
+            "api.example",
+            "//api.example",
+            "/x",
+            "https://",
+            "https://a/b",
+            "https://a?b",
+            "https://a#b",
+            "https://u@a",
+            "https://u:p@a",
+            "ftp://a",
+            "https://a:",
+            "https://a:x",
+            "https://a:99999",
+            "https://a:+1",
+        ] {
+            assert!(Origin::danger_plain_http(origin).is_err(), "{origin:?}");
+        }
+    }
+
+    #[test]
+    fn relative_covers_uris_without_authority_only() {
+        let relative = Origin::relative();
+        assert!(relative.contains(&Uri::from_static("/grpc.Service/Method")));
+        assert!(!relative.contains(&Uri::from_static("https://api.example/x")));
+        assert!(!relative.contains(&Uri::from_static("api.example:443")));
+    }
+
+    #[test]
+    fn a_host_header_has_to_say_what_the_uri_says() {
+        let uri = Uri::from_static("https://api.example/x");
+        for (host, agrees) in [
+            ("api.example", true),
+            ("API.example:443", true),
+            ("api.example:80", false),
+            ("evil.test", false),
+            ("api.example@evil.test", false),
+            ("", false),
+        ] {
+            assert_eq!(host_agrees(host.as_bytes(), &uri), agrees, "{host:?}");
+        }
+    }
+}

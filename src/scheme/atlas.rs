@@ -1,0 +1,157 @@
+//! Atlas: `Client-Id` and `Client-Secret` headers for a JWT, which then travels as `Token:`.
+
+use std::fmt;
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Request, StatusCode};
+use serde::Deserialize;
+
+use super::jwt::{lenient_seconds, seconds};
+use super::{
+    Endpoint, ExchangeAnswer, ExchangeRequest, Identity, InvalidToken, Scheme, Step, plain_value,
+    prefixed_value,
+};
+use crate::exchange::{ExchangeContext, ExchangeError, Issued};
+use crate::{Error, Secret};
+
+static TOKEN: HeaderName = HeaderName::from_static("token");
+static CLIENT_ID: HeaderName = HeaderName::from_static("client-id");
+static CLIENT_SECRET: HeaderName = HeaderName::from_static("client-secret");
+
+/// The Atlas document API.
+///
+/// - Exchange: `POST` to the product's own endpoint, the credentials in the headers `Client-Id` and
+///   `Client-Secret`, no body. A success is JSON with `access_token` and `expires_in`.
+/// - API: `Token: <token>`, no prefix. Not `Authorization`: nothing in a client stack takes `Token` off
+///   a request that is redirected to another host, so the layer's origin guard has to.
+/// - A 400 or 401 with Atlas's JSON `error` is its verdict on the credentials. Without one it may come
+///   from something in between, and is taken for an outage.
+///
+/// Use it through [`AuthLayer::atlas`](crate::AuthLayer::atlas), or, with a client of your own:
+///
+/// ```
+/// use tower_outbound_auth::exchange::HttpClient;
+/// use tower_outbound_auth::scheme::Atlas;
+/// use tower_outbound_auth::{AuthLayer, TokenSource};
+///
+/// let scheme = Atlas::new("http://127.0.0.1:8080/v1/docstream/authtoken", "id", "secret")?;
+/// let origin = scheme.endpoint().origin().clone();
+/// let source = TokenSource::over_http(scheme, HttpClient::plain()?);
+/// let layer = AuthLayer::new(source).with_origin(origin);
+/// # let _ = layer;
+/// # Ok::<_, tower_outbound_auth::Error>(())
+/// ```
+pub struct Atlas {
+    endpoint: Endpoint,
+    client_id: HeaderValue,
+    client_secret: HeaderValue,
+}
+
+impl Atlas {
+    /// The scheme for one endpoint and one client.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if the endpoint is no safe URL, or
+    /// if the id or the secret is empty or has characters that cannot stand in a header.
+    pub fn new<E>(
+        endpoint: E,
+        client_id: impl Into<String>,
+        client_secret: impl Into<Secret>,
+    ) -> Result<Atlas, Error>
+    where
+        E: TryInto<Endpoint>,
+        Error: From<E::Error>,
+    {
+        let unusable = |what: &str| {
+            Error::configuration(format!(
+                "the {what} is empty, or has a blank, a line break or another character that cannot \
+                 stand in a header: was the file's last line break read with it?"
+            ))
+        };
+        let client_id = plain_value(&client_id.into().into()).map_err(|_| unusable("Client-Id"))?;
+        let mut client_secret =
+            prefixed_value("", &client_secret.into()).map_err(|_| unusable("Client-Secret"))?;
+        client_secret.set_sensitive(true);
+        Ok(Atlas { endpoint: endpoint.try_into()?, client_id, client_secret })
+    }
+
+    /// The token endpoint.
+    #[must_use]
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// Whether this is Atlas's way of saying no: a JSON object whose `error` is a text. The text is
+    /// withheld if it quotes the secret.
+    fn refusal(&self, answer: &ExchangeAnswer) -> Option<String> {
+        #[derive(Deserialize)]
+        struct Refusal {
+            error: String,
+        }
+        let Refusal { error } = serde_json::from_slice(answer.body()).ok()?;
+        let secret = self.client_secret.as_bytes();
+        let quotes = error.as_bytes().windows(secret.len()).any(|part| part == secret);
+        Some(if quotes { "withheld".to_owned() } else { error })
+    }
+}
+
+#[derive(Deserialize)]
+struct Success {
+    access_token: String,
+    #[serde(default, deserialize_with = "lenient_seconds")]
+    expires_in: Option<f64>,
+}
+
+impl Scheme for Atlas {
+    fn identity(&self) -> Identity {
+        Identity::new("atlas")
+            .with("endpoint", self.endpoint.uri().to_string())
+            .with("client", String::from_utf8_lossy(self.client_id.as_bytes()))
+    }
+
+    fn exchange_request(&self, _: &ExchangeContext) -> Result<ExchangeRequest, ExchangeError> {
+        let request = Request::post(self.endpoint.uri())
+            .header(&CLIENT_ID, &self.client_id)
+            .header(&CLIENT_SECRET, &self.client_secret)
+            .body(Bytes::new())?;
+        Ok(ExchangeRequest::new(request))
+    }
+
+    fn read_answer(&self, answer: ExchangeAnswer) -> Result<Step, ExchangeError> {
+        match answer.status() {
+            StatusCode::OK | StatusCode::CREATED => {
+                let Success { access_token, expires_in } = answer.json()?;
+                let issued = Issued::new(access_token);
+                Ok(Step::Issued(match expires_in {
+                    Some(expires_in) => issued.with_expires_in(seconds(expires_in)),
+                    None => issued,
+                }))
+            }
+            StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED => {
+                Err(match self.refusal(&answer) {
+                    Some(code) => answer.refused(&code),
+                    None => answer.unavailable(),
+                })
+            }
+            _ => Err(answer.unavailable()),
+        }
+    }
+
+    fn header_name(&self) -> &HeaderName {
+        &TOKEN
+    }
+
+    fn header_value(&self, token: &Secret) -> Result<HeaderValue, InvalidToken> {
+        plain_value(token)
+    }
+}
+
+impl fmt::Debug for Atlas {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Atlas")
+            .field("endpoint", &self.endpoint)
+            .field("client_id", &self.client_id)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,105 @@
+//! The URL of a token endpoint, checked once.
+
+use std::fmt;
+
+use http::Uri;
+
+use crate::Error;
+use crate::origin::Origin;
+
+/// The URL of a token endpoint: absolute, `https` (or `http` on a literal loopback address), without
+/// user information.
+///
+/// Its query is kept as it is (RFC 6749 section 3.2), and shown nowhere.
+///
+/// ```
+/// use tower_outbound_auth::scheme::Endpoint;
+///
+/// assert!(Endpoint::parse("https://auth.example/token").is_ok());
+/// assert!(Endpoint::parse("http://127.0.0.1:8080/token").is_ok());
+/// let plain = Endpoint::parse("http://auth.example/token").unwrap_err();
+/// assert!(plain.to_string().contains("https"));
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Endpoint {
+    uri: Uri,
+    origin: Origin,
+}
+
+impl Endpoint {
+    /// Parses an endpoint's URL.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if it is none, or would have the
+    /// credentials travel in the clear.
+    pub fn parse(url: &str) -> Result<Endpoint, Error> {
+        let endpoint = Endpoint::danger_plain_http(url)?;
+        if endpoint.origin.is_safe() {
+            return Ok(endpoint);
+        }
+        Err(Error::configuration(format!(
+            "the token endpoint {} would get the credentials over plain http: use https, a loopback \
+             address such as 127.0.0.1, or Endpoint::danger_plain_http",
+            endpoint.origin
+        )))
+    }
+
+    /// Like [`parse`](Endpoint::parse), but allows `http` to any host. The credentials can then be read
+    /// by everybody on the way.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if it is no absolute http(s) URL,
+    /// or has user information.
+    pub fn danger_plain_http(url: &str) -> Result<Endpoint, Error> {
+        let wrong = |why: &str| Error::configuration(format!("the token endpoint's URL {why}"));
+        if url.contains('#') {
+            return Err(wrong("has a fragment (RFC 6749 section 3.2 forbids it)"));
+        }
+        let uri: Uri = url.parse().map_err(|_| wrong("is no URL"))?;
+        let origin = Origin::of_uri(&uri)
+            .ok_or_else(|| wrong("is not absolute, or has user information, or is not http(s)"))?;
+        Ok(Endpoint { uri, origin })
+    }
+
+    /// The URL.
+    #[must_use]
+    pub fn uri(&self) -> &Uri {
+        &self.uri
+    }
+
+    /// The origin of the URL.
+    #[must_use]
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+}
+
+impl TryFrom<&str> for Endpoint {
+    type Error = Error;
+
+    fn try_from(url: &str) -> Result<Endpoint, Error> {
+        Endpoint::parse(url)
+    }
+}
+
+impl TryFrom<String> for Endpoint {
+    type Error = Error;
+
+    fn try_from(url: String) -> Result<Endpoint, Error> {
+        Endpoint::parse(&url)
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.origin, self.uri.path())
+    }
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Endpoint({self})")
+    }
+}

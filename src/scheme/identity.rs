@@ -1,0 +1,41 @@
+//! What a token belongs to.
+
+/// Everything that makes one token unfit to stand for another: the system, its endpoint, the client,
+/// the scope, the audience, the subject.
+///
+/// Two sources may share tokens exactly when their identities are equal. It is a list of named parts
+/// and not a joined text, so that no part can pose as another; it holds no secret.
+///
+/// ```
+/// use tower_outbound_auth::scheme::Identity;
+///
+/// let reader = Identity::new("oauth2").with("client", "reporting").with("scope", "read");
+/// let writer = Identity::new("oauth2").with("client", "reporting").with("scope", "write");
+/// assert_ne!(reader, writer);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Identity {
+    system: &'static str,
+    parts: Vec<(&'static str, String)>,
+}
+
+impl Identity {
+    /// The identity of the tokens of a system.
+    #[must_use]
+    pub fn new(system: &'static str) -> Identity {
+        Identity { system, parts: Vec::new() }
+    }
+
+    /// One more thing that the tokens depend on.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Identity {
+        self.parts.push((name, value.into()));
+        self
+    }
+
+    /// The system's name.
+    #[must_use]
+    pub fn system(&self) -> &'static str {
+        self.system
+    }
+}

@@ -1,0 +1,102 @@
+//! What a token that happens to be a JWT says of its own life.
+//!
+//! Read, never believed: nothing here verifies a signature, and a token that is no JWT is fine (RFC
+//! 9068 section 6: to a client, an access token is opaque). The claims only shorten a life that the
+//! token endpoint stated, or stand in where it stated none.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+/// The claims about time, in seconds since the epoch (RFC 7519 sections 4.1.4 and 4.1.6).
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq)]
+pub(crate) struct Times {
+    #[serde(default, deserialize_with = "lenient_seconds")]
+    pub(crate) exp: Option<f64>,
+    #[serde(default, deserialize_with = "lenient_seconds")]
+    pub(crate) iat: Option<f64>,
+}
+
+impl Times {
+    /// The claims of `token`; all absent if it is no JWT.
+    pub(crate) fn of(token: &str) -> Times {
+        jsonwebtoken::dangerous::insecure_decode_claims(token).unwrap_or_default()
+    }
+
+    /// `exp − iat`: the life that the issuer meant, whatever our clock says.
+    pub(crate) fn life(self) -> Option<Duration> {
+        Some(seconds(self.exp?.floor() - self.iat?.floor()))
+    }
+
+    /// `exp`, as a time since the epoch.
+    pub(crate) fn end(self) -> Option<Duration> {
+        Some(seconds(self.exp?.floor()))
+    }
+}
+
+/// Seconds as servers write them, made a duration: negative is zero, the absurd is cut at a thousand
+/// years (`NaN` is zero), so that no later sum can overflow.
+pub(crate) fn seconds(seconds: f64) -> Duration {
+    const THOUSAND_YEARS: f64 = 1_000.0 * 365.25 * 86_400.0;
+    Duration::from_secs_f64(seconds.clamp(0.0, THOUSAND_YEARS).max(0.0))
+}
+
+/// A number, or a text that holds one; anything else counts as absent.
+pub(crate) fn lenient_seconds<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<f64>, D::Error> {
+    let number = match serde_json::Value::deserialize(deserializer)? {
+        serde_json::Value::Number(number) => number.as_f64(),
+        serde_json::Value::String(text) => text.trim().parse().ok(),
+        _ => None,
+    };
+    Ok(number.filter(|number| !number.is_nan()))
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+    use super::*;
+
+    fn jwt(claims: &str) -> String {
+        let part = |text: &str| URL_SAFE_NO_PAD.encode(text);
+        format!("{}.{}.{}", part(r#"{"alg":"HS256"}"#), part(claims), part("signature"))
+    }
+
+    #[test]
+    fn the_life_of_a_jwt_is_exp_minus_iat() {
+        let times = Times::of(&jwt(r#"{"iat":1000,"exp":4600,"sub":"x"}"#));
+        assert_eq!(times.life(), Some(Duration::from_secs(3_600)));
+        assert_eq!(times.end(), Some(Duration::from_secs(4_600)));
+        let fractional = Times::of(&jwt(r#"{"iat":1000.9,"exp":4600.9}"#));
+        assert_eq!(fractional.end(), Some(Duration::from_secs(4_600)));
+    }
+
+    #[test]
+    fn odd_claims_never_panic_and_never_overflow() {
+        for (exp, end) in [
+            ("-1", Some(Duration::ZERO)),
+            ("\"123\"", Some(Duration::from_secs(123))),
+            ("null", None),
+            ("true", None),
+            ("[]", None),
+            ("1e308", Some(seconds(f64::MAX))),
+            ("18446744073709551616", Some(seconds(f64::MAX))),
+        ] {
+            let times = Times::of(&jwt(&format!(r#"{{"exp":{exp}}}"#)));
+            assert_eq!(times.end(), end, "exp: {exp}");
+            assert_eq!(times.life(), None);
+        }
+        assert_eq!(seconds(f64::NAN), Duration::ZERO);
+        assert_eq!(seconds(f64::NEG_INFINITY), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_token_that_is_no_jwt_says_nothing() {
+        for token in ["", "opaque", "a.b", "a.b.c", "a.b.c.d.e", "..", "é.é.é"] {
+            assert_eq!(Times::of(token), Times::default(), "{token}");
+        }
+    }
+}

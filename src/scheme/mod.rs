@@ -1,0 +1,244 @@
+//! What is particular to one system: how its credentials are exchanged and how its tokens travel.
+//!
+//! A [`Scheme`] does no I/O and keeps no state. It builds requests and reads answers; when they are
+//! sent, and how often, is the business of a [`TokenSource`](crate::TokenSource). That makes a scheme
+//! short, and its test a table of answers.
+//!
+//! | scheme | the token travels as | the exchange |
+//! |---|---|---|
+//! | [`Atlas`] | `Token: <token>` | `POST` with `Client-Id` and `Client-Secret` headers |
+//! | [`HeaderScheme`] | a header and prefix of your choice | none: pair it with an [`Exchange`] |
+//!
+//! [`Exchange`]: crate::exchange::Exchange
+//!
+//! A scheme of your own:
+//!
+//! ```
+//! use http::{header, HeaderName, HeaderValue, StatusCode};
+//! use tower_outbound_auth::exchange::*;
+//! use tower_outbound_auth::scheme::*;
+//! use tower_outbound_auth::Secret;
+//!
+//! static SESSION: HeaderName = HeaderName::from_static("x-session");
+//!
+//! struct Sessions { password: Secret }
+//!
+//! impl Scheme for Sessions {
+//!     fn identity(&self) -> Identity {
+//!         Identity::new("sessions").with("endpoint", "https://api.example/login")
+//!     }
+//!     fn exchange_request(&self, _: &ExchangeContext) -> Result<ExchangeRequest, ExchangeError> {
+//!         let body = self.password.expose().to_owned().into();
+//!         Ok(ExchangeRequest::new(http::Request::post("https://api.example/login").body(body)?))
+//!     }
+//!     fn read_answer(&self, answer: ExchangeAnswer) -> Result<Step, ExchangeError> {
+//!         match answer.status() {
+//!             StatusCode::OK => Ok(Step::Issued(Issued::new(answer.text()?))),
+//!             _ => Err(answer.unavailable()),
+//!         }
+//!     }
+//!     fn header_name(&self) -> &HeaderName {
+//!         &SESSION
+//!     }
+//!     fn header_value(&self, token: &Secret) -> Result<HeaderValue, InvalidToken> {
+//!         plain_value(token)
+//!     }
+//! }
+//! ```
+
+mod atlas;
+mod endpoint;
+mod header;
+mod identity;
+pub(crate) mod jwt;
+mod message;
+
+use std::fmt;
+use std::sync::Arc;
+
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use zeroize::Zeroizing;
+
+pub use self::atlas::Atlas;
+pub use self::endpoint::Endpoint;
+pub use self::header::HeaderScheme;
+pub use self::identity::Identity;
+pub use self::message::{ExchangeAnswer, ExchangeRequest};
+use crate::Secret;
+use crate::exchange::{ExchangeContext, ExchangeError, Issued};
+
+/// How one system authenticates. See the [module](self).
+///
+/// Object safe: `Arc<dyn Scheme>` is a `Scheme`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not say how a system authenticates",
+    label = "not a `Scheme`",
+    note = "use a preset such as `AuthLayer::atlas(..)`, or implement `tower_outbound_auth::Scheme`"
+)]
+pub trait Scheme: Send + Sync + 'static {
+    /// What the tokens belong to: everything that makes one token unfit to stand for another.
+    fn identity(&self) -> Identity;
+
+    /// Builds the request that opens an exchange.
+    ///
+    /// # Errors
+    ///
+    /// If none can be built; the attempt has then failed.
+    fn exchange_request(&self, cx: &ExchangeContext) -> Result<ExchangeRequest, ExchangeError>;
+
+    /// Reads the endpoint's answer.
+    ///
+    /// # Errors
+    ///
+    /// If it brings no token. The kind of the error decides when the next attempt is made: say
+    /// [`Refused`](crate::exchange::ExchangeErrorKind::Refused) only for a verdict that can be read
+    /// in the answer.
+    fn read_answer(&self, answer: ExchangeAnswer) -> Result<Step, ExchangeError>;
+
+    /// The header that carries the credential.
+    fn header_name(&self) -> &HeaderName;
+
+    /// Makes the header's value; called once per token. The source marks it sensitive.
+    ///
+    /// # Errors
+    ///
+    /// If the token cannot stand in this header.
+    fn header_value(&self, token: &Secret) -> Result<HeaderValue, InvalidToken>;
+
+    /// Whether the API refused the credential. Asked for every response to a request that carried one,
+    /// so it has to be cheap.
+    ///
+    /// The default says so of every 401 (RFC 9110 section 15.5.2), with or without a challenge. A 403
+    /// means that the token was understood: another one would not help.
+    fn judge(&self, response: ResponseHead<'_>) -> Verdict {
+        if response.status == StatusCode::UNAUTHORIZED {
+            Verdict::Refused
+        } else {
+            Verdict::Accepted
+        }
+    }
+
+    /// The response header in which the API hands out a successor, if it does. The layer takes that
+    /// header out of every response to a request that carried the credential, so that a proxy does not
+    /// pass it on.
+    fn rotation_header(&self) -> Option<&HeaderName> {
+        None
+    }
+
+    /// The successor that a response hands out, if it does. Not asked where the verdict is
+    /// [`Refused`](Verdict::Refused), nor for a request that went out without the credential.
+    fn rotated(&self, response: ResponseHead<'_>) -> Option<Issued> {
+        let _ = response;
+        None
+    }
+}
+
+/// What follows an answer of the token endpoint.
+#[derive(Debug)]
+pub enum Step {
+    /// The exchange has succeeded.
+    Issued(Issued),
+    /// One more request is needed (an answer to a challenge); up to four make an exchange.
+    Again(ExchangeRequest),
+}
+
+/// What a response says of the credential that its request carried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Verdict {
+    /// Nothing against it.
+    Accepted,
+    /// It was refused: renew it, and send the request again.
+    Refused,
+}
+
+/// A response without its body.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct ResponseHead<'a> {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: &'a HeaderMap,
+}
+
+impl<'a> ResponseHead<'a> {
+    /// The head of `response`.
+    pub fn of<B>(response: &'a http::Response<B>) -> ResponseHead<'a> {
+        ResponseHead { status: response.status(), headers: response.headers() }
+    }
+}
+
+/// The token cannot stand in a header. Says nothing of the token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InvalidToken;
+
+impl fmt::Display for InvalidToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the token has characters that cannot stand in a header")
+    }
+}
+
+impl std::error::Error for InvalidToken {}
+
+/// A header value that is the token itself, in memory that is wiped after use.
+///
+/// # Errors
+///
+/// If the token has characters other than visible ASCII.
+pub fn plain_value(token: &Secret) -> Result<HeaderValue, InvalidToken> {
+    prefixed_value("", token)
+}
+
+/// A header value that is `prefix` (with its blank, if it wants one) and the token, in memory that is
+/// wiped after use.
+///
+/// # Errors
+///
+/// If the token has characters other than visible ASCII, or the prefix has a line break.
+pub fn prefixed_value(prefix: &str, token: &Secret) -> Result<HeaderValue, InvalidToken> {
+    let token = token.expose();
+    if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(InvalidToken);
+    }
+    // Sized at once: a buffer that grew would leave parts of the token behind.
+    let mut text = Zeroizing::new(Vec::with_capacity(prefix.len() + token.len()));
+    text.extend_from_slice(prefix.as_bytes());
+    text.extend_from_slice(token.as_bytes());
+    let value = HeaderValue::from_maybe_shared(bytes::Bytes::from_owner(text));
+    value.map_err(|_| InvalidToken)
+}
+
+impl<S: Scheme + ?Sized> Scheme for Arc<S> {
+    fn identity(&self) -> Identity {
+        S::identity(self)
+    }
+
+    fn exchange_request(&self, cx: &ExchangeContext) -> Result<ExchangeRequest, ExchangeError> {
+        S::exchange_request(self, cx)
+    }
+
+    fn read_answer(&self, answer: ExchangeAnswer) -> Result<Step, ExchangeError> {
+        S::read_answer(self, answer)
+    }
+
+    fn header_name(&self) -> &HeaderName {
+        S::header_name(self)
+    }
+
+    fn header_value(&self, token: &Secret) -> Result<HeaderValue, InvalidToken> {
+        S::header_value(self, token)
+    }
+
+    fn judge(&self, response: ResponseHead<'_>) -> Verdict {
+        S::judge(self, response)
+    }
+
+    fn rotation_header(&self) -> Option<&HeaderName> {
+        S::rotation_header(self)
+    }
+
+    fn rotated(&self, response: ResponseHead<'_>) -> Option<Issued> {
+        S::rotated(self, response)
+    }
+}

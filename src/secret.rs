@@ -1,0 +1,49 @@
+//! Text that must not be seen: client secrets and tokens.
+
+use std::fmt;
+
+use zeroize::Zeroizing;
+
+/// A secret text. It is wiped from memory when dropped, and its `Debug` shows nothing of it.
+///
+/// There is no `Display` and no way to compare it by accident; [`expose`](Secret::expose) is the one
+/// way to the text, so that a search for that word finds every use.
+///
+/// ```
+/// use tower_outbound_auth::Secret;
+///
+/// let secret = Secret::from("hunter2");
+/// assert_eq!(secret.expose(), "hunter2");
+/// assert_eq!(format!("{secret:?}"), "Secret(…)");
+/// ```
+///
+/// What the crate cannot wipe: copies that it does not own, such as the buffers of an HTTP client or of
+/// TLS.
+#[derive(Clone)]
+pub struct Secret(Zeroizing<String>);
+
+impl Secret {
+    /// The text itself.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for Secret {
+    fn from(text: String) -> Secret {
+        Secret(Zeroizing::new(text))
+    }
+}
+
+impl From<&str> for Secret {
+    fn from(text: &str) -> Secret {
+        Secret::from(text.to_owned())
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
