@@ -1,0 +1,29 @@
+//! What the layer did about a refusal.
+
+/// What was done about a refused request. A response that was refused, or that answers a replay,
+/// carries this in its extensions; every other response is untouched.
+///
+/// ```
+/// use tower_outbound_auth::Recovery;
+///
+/// # let response = http::Response::builder().extension(Recovery::Replayed).body(())?;
+/// if let Some(Recovery::NotReplayable) = response.extensions().get() {
+///     println!("send it again: the token is being renewed");
+/// }
+/// # Ok::<_, http::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Recovery {
+    /// The request was sent again with another token; this is the answer to that.
+    Replayed,
+    /// This is the refusal: the request cannot be sent again (its body, its method, or a replay
+    /// elsewhere in the stack forbids it). The token is renewed for the next one.
+    NotReplayable,
+    /// This is the refusal: too many renewals in a row did not help, so none was made.
+    BudgetSpent,
+    /// This is the refusal: the token could not be renewed.
+    RenewalFailed,
+    /// This is the refusal: the token endpoint handed out the refused token once more.
+    SameToken,
+}

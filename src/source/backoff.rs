@@ -1,0 +1,84 @@
+//! How long a failing token endpoint is left alone.
+
+use std::time::Duration;
+
+use crate::exchange::ExchangeError;
+
+const FIRST: Duration = Duration::from_secs(1);
+/// The longest pause while callers are failing for want of a token, …
+const CAP_WITHOUT_TOKEN: Duration = Duration::from_secs(30);
+/// … and while they do not notice.
+const CAP_WITH_TOKEN: Duration = Duration::from_secs(120);
+/// Refused credentials are tried rarely: repetition locks accounts. Never "for ever": somebody mends it.
+const FIRST_REFUSED: Duration = Duration::from_secs(10);
+const CAP_REFUSED: Duration = Duration::from_secs(300);
+/// `Retry-After` is honoured up to here.
+const CAP_RETRY_AFTER: Duration = Duration::from_secs(300);
+
+/// The pause after the `failures`-th failure in a row (counted from 1). `draw` is uniform in 0..1: the
+/// pause is 80 to 100 % of its slot, so that clients which failed together do not return together.
+pub(crate) fn pause(failures: u32, error: &ExchangeError, has_token: bool, draw: f64) -> Duration {
+    let (first, cap) = match (error.is_transient(), has_token) {
+        (false, _) => (FIRST_REFUSED, CAP_REFUSED),
+        (true, true) => (FIRST, CAP_WITH_TOKEN),
+        (true, false) => (FIRST, CAP_WITHOUT_TOKEN),
+    };
+    let asked = error.retry_after().unwrap_or_default().min(CAP_RETRY_AFTER);
+    slot(first, failures, cap, draw).max(asked)
+}
+
+/// The pause before a token that was handed out again, byte for byte, is asked after once more.
+pub(crate) fn pause_after_repeat(repeats: u32, draw: f64) -> Duration {
+    slot(FIRST, repeats, CAP_WITH_TOKEN, draw)
+}
+
+/// Shortens a pause so that one more attempt falls within the `left` life of a usable token.
+pub(crate) fn before_the_end(pause: Duration, left: Duration) -> Duration {
+    if pause < left { pause } else { (left / 2).max(FIRST) }
+}
+
+fn slot(first: Duration, count: u32, cap: Duration, draw: f64) -> Duration {
+    let slot = first.saturating_mul(1 << count.saturating_sub(1).min(16)).min(cap);
+    slot.mul_f64(0.8 + 0.2 * draw.clamp(0.0, 1.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exchange::ExchangeErrorKind;
+
+    fn error(kind: ExchangeErrorKind) -> ExchangeError {
+        ExchangeError::new(kind, "no")
+    }
+
+    #[test]
+    fn the_pause_doubles_from_one_second_to_its_cap() {
+        let down = error(ExchangeErrorKind::Unreachable);
+        let slots = |has_token| {
+            (1..=9).map(move |n| {
+                pause(n, &error(ExchangeErrorKind::Timeout), has_token, 1.0).as_secs()
+            })
+        };
+        assert_eq!(slots(false).collect::<Vec<_>>(), [1, 2, 4, 8, 16, 30, 30, 30, 30]);
+        assert_eq!(slots(true).collect::<Vec<_>>(), [1, 2, 4, 8, 16, 32, 64, 120, 120]);
+        assert_eq!(pause(1, &down, false, 0.0), Duration::from_millis(800));
+        assert_eq!(pause(u32::MAX, &down, false, 1.0), CAP_WITHOUT_TOKEN);
+    }
+
+    #[test]
+    fn refused_credentials_are_tried_rarely_but_not_never() {
+        let refused = error(ExchangeErrorKind::Refused);
+        assert_eq!(pause(1, &refused, true, 1.0), Duration::from_secs(10));
+        assert_eq!(pause(99, &refused, true, 1.0), Duration::from_secs(300));
+    }
+
+    #[test]
+    fn retry_after_is_honoured_within_bounds() {
+        let busy = |secs| {
+            error(ExchangeErrorKind::Unavailable).with_retry_after(Duration::from_secs(secs))
+        };
+        assert_eq!(pause(1, &busy(44), false, 0.0), Duration::from_secs(44));
+        assert_eq!(pause(1, &busy(0), false, 1.0), Duration::from_secs(1));
+        assert_eq!(pause(1, &busy(u64::MAX), false, 1.0), Duration::from_secs(300));
+    }
+}

@@ -1,0 +1,140 @@
+//! The published token: what the hot path reads, with one atomic load and no lock.
+//!
+//! 1. Only the holder of the source's lock writes, so what is published never goes back.
+//! 2. A token is published before anybody who waited for it is woken.
+//! 3. A reader learns from one value whether it may send it, and whether a successor is due; it never
+//!    reads twice to act on both.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arc_swap::{ArcSwapOption, Guard};
+use http::HeaderValue;
+
+use super::schedule::Window;
+use super::state::Generation;
+use crate::Secret;
+use crate::clock::Now;
+
+/// An access token: cheap to clone, and `Debug` shows nothing of its text.
+///
+/// ```
+/// use tower_outbound_auth::scheme::HeaderScheme;
+/// use tower_outbound_auth::TokenSource;
+///
+/// # tokio::runtime::Runtime::new()?.block_on(async {
+/// let source = TokenSource::fixed(HeaderScheme::bearer(), "abc")?;
+/// let token = source.token().await?;
+/// assert_eq!(token.expose(), "abc");
+/// assert_eq!(token.header_value(), "Bearer abc");
+/// assert!(!format!("{token:?}").contains("abc"));
+/// # Ok::<_, tower_outbound_auth::BoxError>(()) })?;
+/// # Ok::<_, tower_outbound_auth::BoxError>(())
+/// ```
+#[derive(Clone)]
+pub struct AccessToken(Arc<Published>);
+
+pub(crate) struct Published {
+    pub(crate) secret: Secret,
+    /// Marked sensitive.
+    pub(crate) value: HeaderValue,
+    pub(crate) generation: Generation,
+    pub(crate) window: Window,
+}
+
+impl AccessToken {
+    pub(super) fn new(published: Arc<Published>) -> AccessToken {
+        AccessToken(published)
+    }
+
+    /// The token's text.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        self.0.secret.expose()
+    }
+
+    /// The value of the credential header, prefix and all, marked sensitive.
+    #[must_use]
+    pub fn header_value(&self) -> &HeaderValue {
+        &self.0.value
+    }
+
+    /// Which token of its source this is.
+    #[must_use]
+    pub fn generation(&self) -> Generation {
+        self.0.generation
+    }
+
+    pub(crate) fn is_usable(&self, now: Now) -> bool {
+        !now.has_reached(self.0.window.ends_at)
+    }
+}
+
+impl fmt::Debug for AccessToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AccessToken")
+            .field("generation", &self.0.generation.to_string())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What the hot path found.
+pub(crate) struct Read {
+    token: Guard<Option<Arc<Published>>>,
+    /// A successor is due, and asking for it may start an exchange.
+    pub(crate) due: bool,
+}
+
+impl Read {
+    /// The token's header value and generation.
+    #[inline]
+    pub(crate) fn credential(&self) -> Option<(&HeaderValue, Generation)> {
+        self.token.as_ref().map(|token| (&token.value, token.generation))
+    }
+}
+
+pub(crate) struct Cell {
+    token: ArcSwapOption<Published>,
+    /// Until this monotonic reading, asking for a successor of a usable token changes nothing: a flight
+    /// is under way, or a pause. It keeps an outage from sending every request to the lock.
+    quiet_until: AtomicU64,
+}
+
+impl Cell {
+    pub(super) fn new() -> Cell {
+        Cell { token: ArcSwapOption::empty(), quiet_until: AtomicU64::new(0) }
+    }
+
+    /// The current token, if it can be sent without waiting.
+    #[inline]
+    pub(crate) fn read(&self, now: Now) -> Option<Read> {
+        let token = self.token.load();
+        let window = &token.as_ref()?.window;
+        if !now.has_reached(window.refresh_at) {
+            return Some(Read { token, due: false });
+        }
+        if now.has_reached(window.margin_at) {
+            return None;
+        }
+        let due = now.mono_nanos() >= self.quiet_until.load(Ordering::Relaxed);
+        Some(Read { token, due })
+    }
+
+    /// The current token, usable or not.
+    pub(super) fn latest(&self) -> Option<AccessToken> {
+        self.token.load_full().map(AccessToken)
+    }
+
+    /// To be called under the source's lock only. Hands back the token that was replaced, to be dropped
+    /// outside of it.
+    #[must_use]
+    pub(super) fn publish(&self, token: Arc<Published>) -> Option<Arc<Published>> {
+        self.token.swap(Some(token))
+    }
+
+    pub(super) fn set_quiet_until(&self, moment: Option<Now>) {
+        let nanos = moment.map_or(0, Now::mono_nanos);
+        self.quiet_until.store(nanos, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,114 @@
+//! One exchange, on a task of its own.
+//!
+//! The task belongs to nobody: no caller's cancellation reaches it, and what it brings is stored though
+//! nobody may wait any more. It ends by its own deadline. A panic in the exchange or the scheme is a
+//! failure like any other; only the end of the runtime can make a flight vanish, and then its guard says
+//! so, and the next waiter starts another.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use futures_util::future::{Either, select};
+use http::HeaderValue;
+use tokio::sync::oneshot;
+
+use super::core::{Core, Outcome};
+use super::state::{Finished, FlightId};
+use crate::clock::Now;
+use crate::exchange::{Chain, ExchangeContext, ExchangeError, ExchangeErrorKind, Issued, Reason};
+use crate::scheme::Scheme;
+
+/// A token may be this long; more is an attack, or an answer misread.
+const MAX_TOKEN: usize = 64 * 1024;
+
+/// A flight; dropped before its end, it reports itself lost, and its waiters wake.
+pub(super) struct Flight<S: Scheme> {
+    core: Arc<Core<S>>,
+    id: FlightId,
+    reason: Reason,
+    /// Taken when the flight has ended.
+    waiters: Option<oneshot::Sender<Outcome>>,
+}
+
+impl<S: Scheme> Flight<S> {
+    pub(super) fn new(
+        core: Arc<Core<S>>,
+        id: FlightId,
+        reason: Reason,
+        waiters: oneshot::Sender<Outcome>,
+    ) -> Flight<S> {
+        Flight { core, id, reason, waiters: Some(waiters) }
+    }
+
+    pub(super) async fn run(mut self, chain: Chain) {
+        tracing::debug!(reason = ?self.reason, "exchange begins");
+        let began = self.core.now();
+        let outcome = match AssertUnwindSafe(self.exchange(chain)).catch_unwind().await {
+            Ok(outcome) => outcome,
+            // The payload may hold anything, a secret too, so it is not shown.
+            Err(_) => Err(ExchangeError::new(ExchangeErrorKind::Panicked, "the exchange panicked")),
+        };
+        let (finished, outcome) = self.core.finished(self.id, outcome);
+        self.report(&finished, began);
+        // The token is published by now. Waking is the last thing: it may take a while.
+        if let (Some(waiters), Some(outcome)) = (self.waiters.take(), outcome) {
+            let _ = waiters.send(outcome);
+        }
+    }
+
+    /// One attempt, under its deadline, to the point where its token is known to be presentable.
+    async fn exchange(&self, chain: Chain) -> Result<(Issued, HeaderValue, Now), ExchangeError> {
+        let parts = &self.core.parts;
+        let cx = ExchangeContext::new(parts.clock.clone(), self.reason, chain);
+        let deadline = parts.clock.sleep(parts.exchange_timeout);
+        let issued = match select(parts.exchange.exchange(&cx), deadline).await {
+            Either::Left((issued, _)) => issued?,
+            Either::Right(((), _)) => {
+                let message = format!("no answer within {:?}", parts.exchange_timeout);
+                return Err(ExchangeError::new(ExchangeErrorKind::Timeout, message));
+            }
+        };
+        let malformed = |message| ExchangeError::new(ExchangeErrorKind::Malformed, message);
+        let token = issued.access_token();
+        if token.expose().is_empty() {
+            return Err(malformed("the token is empty"));
+        }
+        if token.expose().len() > MAX_TOKEN {
+            return Err(malformed("the token is longer than 64 KiB"));
+        }
+        let value = self.core.present(token);
+        let value = value.map_err(|error| malformed("the token is unusable").with_source(error))?;
+        Ok((issued, value, cx.sent()))
+    }
+
+    fn report(&self, finished: &Finished, began: Now) {
+        let took = self.core.now().since(began);
+        let reason = self.reason;
+        match finished {
+            Finished::Adopt { generation, recovered: Some(failing_for), .. } => {
+                tracing::info!(%generation, ?reason, ?took, ?failing_for, "exchange succeeds again");
+            }
+            Finished::Adopt { generation, recovered: None, .. } => {
+                tracing::debug!(%generation, ?reason, ?took, "exchange succeeded");
+            }
+            Finished::Failed { error, failures, retry_in } => {
+                let cause = std::error::Error::source(error).map(tracing::field::display);
+                tracing::warn!(
+                    %error, cause, ?reason, ?took, failures, next_attempt_in = ?retry_in,
+                    "exchange failed",
+                );
+            }
+            Finished::Outdated => tracing::debug!(?reason, ?took, "exchange ended too late"),
+        }
+    }
+}
+
+/// Never panics: it locks and wakes, no more.
+impl<S: Scheme> Drop for Flight<S> {
+    fn drop(&mut self) {
+        if self.waiters.is_some() {
+            self.core.lost(self.id);
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! What an operator sees.
+
+use std::time::Duration;
+
+use super::state::Generation;
+use crate::exchange::{ExchangeError, Reason};
+
+/// The state of a source at one moment; made by [`TokenSource::status`](super::TokenSource::status).
+///
+/// Nothing in it is secret.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Status {
+    /// In one word.
+    pub state: State,
+    /// The generation of the current token, usable or not; none before the first.
+    pub generation: Option<Generation>,
+    /// What is left of the current token's life; zero when it is over; none if it has no end, or if
+    /// there is no token.
+    pub expires_in: Option<Duration>,
+    /// Whether an exchange is under way.
+    pub exchange_under_way: bool,
+    /// When traffic causes the next exchange at the earliest, leaving refusals aside: the end of the
+    /// pause after a failure, else the refresh-ahead moment. Zero: the next request does.
+    pub next_attempt_in: Option<Duration>,
+    /// Failed exchanges since the last success.
+    pub consecutive_failures: u32,
+    /// The last of them.
+    pub last_error: Option<ExchangeError>,
+    /// How long ago the first of them failed.
+    pub failing_for: Option<Duration>,
+    /// Exchanges that refusals may still cause (of 5; one more every 30 s, or when a replay succeeds).
+    pub renewal_budget: u32,
+    /// Callers that wait for a token right now.
+    pub waiters: usize,
+    /// What has happened so far.
+    pub counters: Counters,
+}
+
+/// The state of a source in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum State {
+    /// No token yet, and nobody has asked for one.
+    Empty,
+    /// The token is usable.
+    Fresh,
+    /// The token is usable, and its successor is due.
+    Stale,
+    /// The token is over, and nobody has asked for another one.
+    Expired,
+    /// No usable token, and an exchange is under way.
+    Exchanging,
+    /// No usable token, and the last exchange failed. Callers get its error.
+    Failing,
+}
+
+/// How often what happened, since the source was made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Counters {
+    exchanges: [u64; 5],
+    /// Exchanges that brought a token.
+    pub exchanges_succeeded: u64,
+    /// Exchanges that failed.
+    pub exchanges_failed: u64,
+    /// Exchanges whose task vanished with its runtime, or stood still with it.
+    pub exchanges_lost: u64,
+    /// Exchanges that brought the current token once more.
+    pub same_token: u64,
+    /// Refusals (401) that were judged.
+    pub refusals: u64,
+    /// Refusals that were handed on because the budget of renewals was spent.
+    pub budget_refusals: u64,
+    /// Tokens adopted from responses.
+    pub rotations_adopted: u64,
+    /// Tokens in responses that were not adopted.
+    pub rotations_ignored: u64,
+}
+
+impl Counters {
+    /// Exchanges begun for this reason.
+    #[must_use]
+    pub fn exchanges_for(&self, reason: Reason) -> u64 {
+        self.exchanges[index(reason)]
+    }
+
+    /// Exchanges begun.
+    #[must_use]
+    pub fn exchanges(&self) -> u64 {
+        self.exchanges.iter().sum()
+    }
+
+    pub(super) fn count_exchange(&mut self, reason: Reason) {
+        self.exchanges[index(reason)] += 1;
+    }
+}
+
+fn index(reason: Reason) -> usize {
+    match reason {
+        Reason::First => 0,
+        Reason::RefreshAhead => 1,
+        Reason::Expiring => 2,
+        Reason::Expired => 3,
+        Reason::Refused => 4,
+    }
+}
