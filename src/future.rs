@@ -1,0 +1,143 @@
+//! The future of a call: calling, or waiting to call; at most one replay.
+//!
+//! The hot path is [`State::Calling`]: one poll of the inner future, one look at the response. All that
+//! waits (for a token, for its successor, for readiness) is [`Cold`], boxed, so that a request which
+//! never waits does not pay for it.
+
+mod attempt;
+mod cold;
+mod drain;
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use http::{Request, Response};
+use http_body::Body;
+use pin_project_lite::pin_project;
+use tower_service::Service;
+
+use self::attempt::Answered;
+pub(crate) use self::attempt::{Attempt, Kept, Replayed};
+pub(crate) use self::cold::Cold;
+use self::cold::Next;
+use crate::replay::Replay;
+use crate::scheme::Scheme;
+use crate::{BoxError, Error};
+
+pin_project! {
+    /// The response of [`Auth`](crate::Auth).
+    #[must_use = "futures do nothing unless polled"]
+    pub struct ResponseFuture<I, S, R, B, RB>
+    where
+        I: Service<Request<R::Body>>,
+        S: Scheme,
+        R: Replay<B>,
+    {
+        #[pin]
+        state: State<I, S, R, B, RB>,
+    }
+}
+
+pin_project! {
+    #[project = StateProj]
+    enum State<I, S, R, B, RB>
+    where
+        I: Service<Request<R::Body>>,
+        S: Scheme,
+        R: Replay<B>,
+    {
+        /// The request is with the inner service; without an attempt, it went out bare.
+        Calling { #[pin] future: I::Future, attempt: Option<Attempt<I, S, R, B>> },
+        Cold { cold: Box<Cold<I, S, R, B, RB>> },
+        Failed { error: Option<Error> },
+    }
+}
+
+impl<I, S, R, B, RB> ResponseFuture<I, S, R, B, RB>
+where
+    I: Service<Request<R::Body>>,
+    S: Scheme,
+    R: Replay<B>,
+{
+    pub(crate) fn bare(future: I::Future) -> Self {
+        ResponseFuture { state: State::Calling { future, attempt: None } }
+    }
+
+    pub(crate) fn calling(future: I::Future, attempt: Attempt<I, S, R, B>) -> Self {
+        ResponseFuture { state: State::Calling { future, attempt: Some(attempt) } }
+    }
+
+    pub(crate) fn cold(cold: Cold<I, S, R, B, RB>) -> Self {
+        ResponseFuture { state: State::Cold { cold: Box::new(cold) } }
+    }
+
+    pub(crate) fn failed(error: Error) -> Self {
+        ResponseFuture { state: State::Failed { error: Some(error) } }
+    }
+}
+
+impl<I, S, R, B, RB> Future for ResponseFuture<I, S, R, B, RB>
+where
+    I: Service<Request<R::Body>, Response = Response<RB>> + Clone,
+    I::Error: Into<BoxError>,
+    S: Scheme,
+    R: Replay<B>,
+    RB: Body,
+{
+    type Output = Result<Response<RB>, BoxError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut state = self.project().state;
+        loop {
+            let next = match state.as_mut().project() {
+                StateProj::Calling { future, attempt } => {
+                    if let Some(attempt) = attempt {
+                        attempt.nudge_if_due();
+                    }
+                    // Nearly every response takes the last arm, as it came.
+                    match future.poll(cx) {
+                        Poll::Ready(Ok(response)) => match attempt.take() {
+                            None => return Poll::Ready(Ok(response)),
+                            Some(attempt) => match attempt.answered(response) {
+                                Answered::Done(response) => return Poll::Ready(Ok(response)),
+                                Answered::Refused(cold) => State::Cold { cold },
+                            },
+                        },
+                        other => return other.map_err(Into::into),
+                    }
+                }
+                StateProj::Cold { cold } => match ready!(cold.poll(cx))? {
+                    Next::Call { future, attempt } => {
+                        State::Calling { future, attempt: Some(attempt) }
+                    }
+                    Next::Respond(response) => return Poll::Ready(Ok(response)),
+                },
+                StateProj::Failed { error } => {
+                    // Polled again after its end, which is the caller's mistake and no reason to panic.
+                    return error
+                        .take()
+                        .map_or(Poll::Pending, |error| Poll::Ready(Err(error.into())));
+                }
+            };
+            state.set(next);
+        }
+    }
+}
+
+impl<I, S, R, B, RB> fmt::Debug for ResponseFuture<I, S, R, B, RB>
+where
+    I: Service<Request<R::Body>>,
+    S: Scheme,
+    R: Replay<B>,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = match &self.state {
+            State::Calling { .. } => "calling",
+            State::Cold { .. } => "waiting",
+            State::Failed { .. } => "failed",
+        };
+        f.debug_struct("ResponseFuture").field("state", &state).finish()
+    }
+}

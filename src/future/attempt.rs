@@ -1,0 +1,147 @@
+//! One sending of a request with a credential, and what its response means.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Request, Response};
+use tower_service::Service;
+
+use super::Cold;
+use crate::clock::Now;
+use crate::recovery::Recovery;
+use crate::replay::{Head, Replay, Slot};
+use crate::scheme::{ResponseHead, Scheme, Verdict};
+use crate::source::{Core, Generation};
+
+/// In the extensions of a replayed request, for the layers below: they must not replay it once more.
+#[derive(Clone, Copy)]
+pub(crate) struct Replayed;
+
+/// What it takes to send a request again.
+pub(crate) struct Kept<I, K> {
+    /// Has served the first call, so it is not ready.
+    pub(crate) service: I,
+    pub(crate) head: Head,
+    pub(crate) body: K,
+}
+
+/// A request that is on its way with a credential.
+pub(crate) struct Attempt<I, S, R: Replay<B>, B> {
+    core: Arc<Core<S>>,
+    generation: Generation,
+    /// Monotonic time of sending.
+    sent: u64,
+    /// A successor of the token is due; the first poll says so to the source.
+    due: bool,
+    /// This is the replay.
+    replayed: bool,
+    /// A renewal was paid for this replay; it is given back if the replay is accepted.
+    paid: bool,
+    kept: R::Slot<Kept<I, R::Kept>>,
+}
+
+/// What follows a response.
+pub(super) enum Answered<I, S, R, B, RB>
+where
+    R: Replay<B>,
+    I: Service<Request<R::Body>>,
+    S: Scheme,
+{
+    Done(Response<RB>),
+    Refused(Box<Cold<I, S, R, B, RB>>),
+}
+
+impl<I, S: Scheme, R: Replay<B>, B> Attempt<I, S, R, B> {
+    pub(crate) fn new(
+        core: Arc<Core<S>>,
+        generation: Generation,
+        now: Now,
+        kept: R::Slot<Kept<I, R::Kept>>,
+    ) -> Self {
+        let sent = now.mono_nanos();
+        Attempt { core, generation, sent, due: false, replayed: false, paid: false, kept }
+    }
+
+    pub(crate) fn due(self) -> Self {
+        Attempt { due: true, ..self }
+    }
+
+    pub(super) fn replayed_with(self, paid: bool) -> Self {
+        Attempt { replayed: true, paid, ..self }
+    }
+
+    #[inline]
+    pub(super) fn nudge_if_due(&mut self) {
+        if self.due {
+            self.due = false;
+            self.core.nudge();
+        }
+    }
+
+    #[inline]
+    pub(super) fn answered<RB>(self, response: Response<RB>) -> Answered<I, S, R, B, RB>
+    where
+        I: Service<Request<R::Body>>,
+    {
+        let scheme = self.core.scheme();
+        if scheme.judge(ResponseHead::of(&response)) == Verdict::Refused {
+            return self.refused(response);
+        }
+        if scheme.rotation_header().is_none() && !self.replayed {
+            return Answered::Done(response);
+        }
+        Answered::Done(self.accepted(response))
+    }
+
+    fn accepted<RB>(&self, mut response: Response<RB>) -> Response<RB> {
+        if self.paid {
+            self.core.replay_accepted();
+        }
+        self.mark_replayed(&mut response);
+        let scheme = self.core.scheme();
+        if let Some(name) = scheme.rotation_header() {
+            if let Some(issued) = scheme.rotated(ResponseHead::of(&response)) {
+                let now = self.core.now();
+                let ago = Duration::from_nanos(now.mono_nanos().saturating_sub(self.sent));
+                self.core.rotated(self.generation, now - ago, &issued);
+            }
+            response.headers_mut().remove(name);
+        }
+        response
+    }
+
+    #[cold]
+    fn refused<RB>(mut self, mut response: Response<RB>) -> Answered<I, S, R, B, RB>
+    where
+        I: Service<Request<R::Body>>,
+    {
+        if let Some(name) = self.core.scheme().rotation_header() {
+            response.headers_mut().remove(name);
+        }
+        if self.replayed {
+            // The successor was refused as well. The next request judges it; this one has had its share.
+            self.mark_replayed(&mut response);
+            return Answered::Done(response);
+        }
+        let replayed_below = response.extensions().get() == Some(&Recovery::Replayed);
+        match self.kept.take().filter(|_| !replayed_below) {
+            Some(kept) => {
+                let cold = Cold::again(self.core, self.generation, kept, response);
+                Answered::Refused(Box::new(cold))
+            }
+            None => {
+                self.core.renew_for_others(self.generation);
+                if !replayed_below {
+                    response.extensions_mut().insert(Recovery::NotReplayable);
+                }
+                Answered::Done(response)
+            }
+        }
+    }
+
+    fn mark_replayed<RB>(&self, response: &mut Response<RB>) {
+        if self.replayed {
+            response.extensions_mut().insert(Recovery::Replayed);
+        }
+    }
+}

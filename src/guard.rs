@@ -1,0 +1,176 @@
+//! Which requests get the credential.
+
+use std::fmt;
+use std::sync::Arc;
+
+use http::header::HOST;
+use http::{Extensions, HeaderMap, HeaderName, Method, Request, Uri};
+
+use crate::origin::{Origin, host_agrees};
+use crate::{Error, ErrorKind};
+
+/// What becomes of a request to an origin that the credential is not bound to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Foreign {
+    /// It fails with an error that names the origin. The default: sending something else than what was
+    /// asked for, silently, is worse than failing.
+    #[default]
+    Refuse,
+    /// It is sent without the credential, at once, and its response is not looked at: for use under a
+    /// layer that follows redirects. A credential header that it brings along is taken off (with
+    /// [`CallerHeader::Keep`], it stays).
+    PassBare,
+}
+
+/// What becomes of a credential header that the caller set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CallerHeader {
+    /// All its values are replaced. The default: this layer is responsible for that header.
+    #[default]
+    Replace,
+    /// It is kept, and the request passes as if it were exempt.
+    Keep,
+}
+
+/// A request with this extension passes untouched: without credential, wait, guard or retry.
+///
+/// ```
+/// use tower_outbound_auth::Exempt;
+///
+/// let request = http::Request::get("https://api.example/health").extension(Exempt).body(())?;
+/// # assert!(request.extensions().get::<Exempt>().is_some());
+/// # Ok::<_, http::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Exempt;
+
+/// A request without its body.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct RequestHead<'a> {
+    /// The method.
+    pub method: &'a Method,
+    /// The URI.
+    pub uri: &'a Uri,
+    /// The headers, without the credential.
+    pub headers: &'a HeaderMap,
+    /// The extensions.
+    pub extensions: &'a Extensions,
+}
+
+impl<'a> RequestHead<'a> {
+    pub(crate) fn of<B>(request: &'a Request<B>) -> RequestHead<'a> {
+        RequestHead {
+            method: request.method(),
+            uri: request.uri(),
+            headers: request.headers(),
+            extensions: request.extensions(),
+        }
+    }
+}
+
+/// Decides that a request is exempt.
+type ExemptIf = Arc<dyn Fn(RequestHead<'_>) -> bool + Send + Sync>;
+
+/// The verdict on a request that may be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Admission {
+    WithCredential,
+    Bare,
+}
+
+#[derive(Clone, Default)]
+pub(crate) struct Guard {
+    pub(crate) origins: Vec<Origin>,
+    pub(crate) foreign: Foreign,
+    pub(crate) caller_header: CallerHeader,
+    pub(crate) exempt_if: Option<ExemptIf>,
+}
+
+impl Guard {
+    /// Judges a request before anything else happens to it.
+    pub(crate) fn admit<B>(
+        &self,
+        request: &mut Request<B>,
+        credential: &HeaderName,
+    ) -> Result<Admission, Error> {
+        let exempt = request.extensions().get::<Exempt>().is_some()
+            || self.exempt_if.as_ref().is_some_and(|exempt| exempt(RequestHead::of(request)))
+            || self.caller_header == CallerHeader::Keep
+                && request.headers().contains_key(credential);
+        if exempt {
+            return Ok(Admission::Bare);
+        }
+        if self.origins.iter().any(|origin| origin.contains(request.uri())) {
+            let mut hosts = request.headers().get_all(HOST).iter();
+            return if hosts.all(|host| host_agrees(host.as_bytes(), request.uri())) {
+                Ok(Admission::WithCredential)
+            } else {
+                Err(host_differs())
+            };
+        }
+        match self.foreign {
+            Foreign::PassBare => {
+                request.headers_mut().remove(credential);
+                Ok(Admission::Bare)
+            }
+            Foreign::Refuse => Err(self.refuse(request.uri())),
+        }
+    }
+
+    #[cold]
+    fn refuse(&self, uri: &Uri) -> Error {
+        let Some(origin) = Origin::of_uri(uri) else {
+            let relative = uri.authority().is_none();
+            return Error::new(
+                ErrorKind::ForeignOrigin,
+                if relative {
+                    "the request's URI names no host, so nothing shows where the credential would go: \
+                     use an absolute URI, or with_origin(Origin::relative()) if the inner service has \
+                     one peer"
+                } else {
+                    "the request's URI is not one of http(s), or has user information or an unusable \
+                     port: the credential stays here"
+                },
+            );
+        };
+        let over_https = match origin.to_string().strip_prefix("http://") {
+            Some(rest) => self.origins.iter().any(|ours| {
+                Origin::danger_plain_http(&format!("https://{rest}")).is_ok_and(|it| it == *ours)
+            }),
+            None => false,
+        };
+        if over_https {
+            return Error::new(
+                ErrorKind::Insecure,
+                format!("{origin} would get the credential over plain http: use https"),
+            );
+        }
+        Error::new(
+            ErrorKind::ForeignOrigin,
+            format!(
+                "{origin} is not an origin of this credential: allow it by with_origin, or let foreign \
+                 requests pass without the credential by Foreign::PassBare"
+            ),
+        )
+    }
+}
+
+#[cold]
+fn host_differs() -> Error {
+    Error::new(
+        ErrorKind::ForeignOrigin,
+        "the request's Host header contradicts its URI: the credential stays here",
+    )
+}
+
+impl fmt::Debug for Guard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Guard")
+            .field("origins", &self.origins)
+            .field("foreign", &self.foreign)
+            .field("caller_header", &self.caller_header)
+            .field("exempt_if", &self.exempt_if.as_ref().map(|_| "…"))
+            .finish()
+    }
+}

@@ -1,0 +1,238 @@
+//! The layer.
+
+use std::fmt;
+use std::sync::Arc;
+
+use http::Request;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use crate::clock::Clock;
+use crate::guard::{CallerHeader, Foreign, Guard, RequestHead};
+use crate::replay::{ReplayMethods, Same};
+use crate::{Auth, Origin, Scheme, TokenSource};
+
+/// Gives every request of the wrapped service a valid credential.
+///
+/// See the [crate's documentation](crate) for what it does to a request, and where in a stack it belongs.
+///
+/// A layer is made by one of the presets, or by [`new`](AuthLayer::new) from any [`TokenSource`]; making
+/// it does nothing but check what it was given. It is cheap to clone, and all services that come from it
+/// and its clones share one source: one token, and never more than one exchange.
+///
+/// | option | default | because |
+/// |---|---|---|
+/// | [`with_origin`](AuthLayer::with_origin) | the token endpoint's (presets), none (`new`) | a credential goes nowhere by accident |
+/// | [`with_foreign`](AuthLayer::with_foreign) | [`Foreign::Refuse`] | a request without its credential is not what was asked for |
+/// | [`with_caller_header`](AuthLayer::with_caller_header) | [`CallerHeader::Replace`] | one party is responsible for a header |
+/// | [`with_exempt_if`](AuthLayer::with_exempt_if) | nothing is exempt | |
+/// | [`with_replay`](AuthLayer::with_replay) | [`Same`]: bodies in memory | keeps the body type, copies nothing |
+/// | [`with_replay_methods`](AuthLayer::with_replay_methods) | all | a 401 was not applied |
+/// | [`with_clock`](AuthLayer::with_clock) | the machine's | |
+#[derive(Debug)]
+pub struct AuthLayer<S: Scheme, R = Same> {
+    source: TokenSource<S>,
+    config: Arc<Config>,
+    replay: R,
+}
+
+/// What all services of a layer share besides the source.
+#[derive(Clone, Default)]
+pub(crate) struct Config {
+    pub(crate) guard: Guard,
+    pub(crate) methods: ReplayMethods,
+}
+
+impl<S: Scheme> AuthLayer<S> {
+    /// A layer over a source of your own making. It is bound to no origin yet: without
+    /// [`with_origin`](AuthLayer::with_origin), every request is foreign.
+    #[must_use]
+    pub fn new(source: TokenSource<S>) -> AuthLayer<S> {
+        AuthLayer { source, config: Arc::default(), replay: Same }
+    }
+}
+
+#[cfg(feature = "client")]
+mod presets {
+    use super::AuthLayer;
+    use crate::exchange::{HttpClient, TlsRoots};
+    use crate::scheme::{Atlas, Endpoint};
+    use crate::{Error, Secret, TokenSource};
+
+    impl AuthLayer<Atlas> {
+        /// The Atlas document API: credentials in `Client-Id` and `Client-Secret`, the token in `Token`.
+        ///
+        /// `endpoint` is the product's own, such as `https://host/v1/docstream/authtoken`. The credential
+        /// is bound to the endpoint's origin; [`with_origin`](AuthLayer::with_origin) adds others.
+        /// The token endpoint is asked through [`HttpClient`] with the platform's root certificates;
+        /// for another client see [`Atlas`].
+        ///
+        /// ```
+        /// use tower_outbound_auth::AuthLayer;
+        ///
+        /// # fn demo() -> Result<(), tower_outbound_auth::Error> {
+        /// let layer = AuthLayer::atlas("https://atlas.example/v1/docstream/authtoken", "id", "secret")?;
+        /// # Ok(()) }
+        /// assert!(AuthLayer::atlas("http://atlas.example/authtoken", "id", "secret").is_err());
+        /// ```
+        ///
+        /// # Errors
+        ///
+        /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration): the endpoint is no URL, or
+        /// neither https nor a literal loopback address; the id or the secret cannot stand in a header;
+        /// the platform has no root certificate (not asked for on loopback).
+        pub fn atlas<E>(
+            endpoint: E,
+            client_id: impl Into<String>,
+            client_secret: impl Into<Secret>,
+        ) -> Result<AuthLayer<Atlas>, Error>
+        where
+            E: TryInto<Endpoint>,
+            Error: From<E::Error>,
+        {
+            let scheme = Atlas::new(endpoint, client_id, client_secret)?;
+            let client = client_for(scheme.endpoint())?;
+            let origin = scheme.endpoint().origin().clone();
+            Ok(AuthLayer::new(TokenSource::over_http(scheme, client)).with_origin(origin))
+        }
+    }
+
+    /// Roots are read only where TLS will be spoken: a loopback endpoint works on a machine without any.
+    fn client_for(endpoint: &Endpoint) -> Result<HttpClient, Error> {
+        if endpoint.uri().scheme_str() == Some("https") {
+            HttpClient::new(TlsRoots::native())
+        } else {
+            HttpClient::plain()
+        }
+    }
+}
+
+impl<S: Scheme, R> AuthLayer<S, R> {
+    /// One more origin that the credential may be sent to.
+    #[must_use]
+    pub fn with_origin(self, origin: Origin) -> AuthLayer<S, R> {
+        self.configure(|config| config.guard.origins.push(origin))
+    }
+
+    /// What becomes of requests to other origins. Default: [`Foreign::Refuse`].
+    #[must_use]
+    pub fn with_foreign(self, foreign: Foreign) -> AuthLayer<S, R> {
+        self.configure(|config| config.guard.foreign = foreign)
+    }
+
+    /// What becomes of a credential header that the caller set. Default: [`CallerHeader::Replace`].
+    #[must_use]
+    pub fn with_caller_header(self, caller_header: CallerHeader) -> AuthLayer<S, R> {
+        self.configure(|config| config.guard.caller_header = caller_header)
+    }
+
+    /// Requests for which `exempt` says true pass untouched, as those with the extension
+    /// [`Exempt`](crate::Exempt) do. It is called once per request and must not panic.
+    #[must_use]
+    pub fn with_exempt_if(
+        self,
+        exempt: impl Fn(RequestHead<'_>) -> bool + Send + Sync + 'static,
+    ) -> AuthLayer<S, R> {
+        self.configure(|config| config.guard.exempt_if = Some(Arc::new(exempt)))
+    }
+
+    /// Which methods are sent again after a refusal. Default: all.
+    #[must_use]
+    pub fn with_replay_methods(self, methods: ReplayMethods) -> AuthLayer<S, R> {
+        self.configure(|config| config.methods = methods)
+    }
+
+    /// Another strategy of replay; see [`replay`](crate::replay).
+    #[must_use]
+    pub fn with_replay<R2>(self, replay: R2) -> AuthLayer<S, R2> {
+        AuthLayer { source: self.source, config: self.config, replay }
+    }
+
+    /// With another clock; the source is made anew, see [`TokenSource::with_clock`].
+    #[must_use]
+    pub fn with_clock(self, clock: impl Clock) -> AuthLayer<S, R> {
+        self.map_source(|source| source.with_clock(clock))
+    }
+
+    /// With a source made from this one: for the options that belong to the source.
+    ///
+    /// ```
+    /// # use tower_outbound_auth::{AuthLayer, TokenSource, scheme::HeaderScheme};
+    /// # let layer = AuthLayer::new(TokenSource::fixed(HeaderScheme::bearer(), "abc")?);
+    /// use std::time::Duration;
+    ///
+    /// let layer = layer.map_source(|source| source.with_exchange_timeout(Duration::from_secs(3)));
+    /// # let _ = layer;
+    /// # Ok::<_, tower_outbound_auth::Error>(())
+    /// ```
+    #[must_use]
+    pub fn map_source(
+        self,
+        change: impl FnOnce(TokenSource<S>) -> TokenSource<S>,
+    ) -> AuthLayer<S, R> {
+        AuthLayer { source: change(self.source), ..self }
+    }
+
+    /// The source: for [`warm_up`](TokenSource::warm_up), [`status`](TokenSource::status) and other
+    /// layers.
+    #[must_use]
+    pub fn source(&self) -> &TokenSource<S> {
+        &self.source
+    }
+
+    fn configure(mut self, change: impl FnOnce(&mut Config)) -> AuthLayer<S, R> {
+        change(Arc::make_mut(&mut self.config));
+        self
+    }
+}
+
+/// The bounds of the service stand here too, so that a stack which cannot work says why where it is
+/// built.
+impl<I: Clone, S: Scheme, R: Clone> Layer<I> for AuthLayer<S, R> {
+    type Service = Auth<I, S, R>;
+
+    fn layer(&self, inner: I) -> Auth<I, S, R> {
+        Auth::new(inner, self.source.core().clone(), self.config.clone(), self.replay.clone())
+    }
+}
+
+/// By hand: a derive would ask for `S: Clone`.
+impl<S: Scheme, R: Clone> Clone for AuthLayer<S, R> {
+    fn clone(&self) -> AuthLayer<S, R> {
+        AuthLayer {
+            source: self.source.clone(),
+            config: self.config.clone(),
+            replay: self.replay.clone(),
+        }
+    }
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("guard", &self.guard)
+            .field("methods", &self.methods)
+            .finish()
+    }
+}
+
+/// Does nothing, and compiles only if `service` takes requests with a body of type `B`. When a stack does
+/// not fit together, the compiler's complaint about this call names the part that does not.
+///
+/// ```
+/// use bytes::Bytes;
+/// use http_body_util::Full;
+/// use tower::{ServiceBuilder, service_fn};
+/// use tower_outbound_auth::{AuthLayer, TokenSource, check, scheme::HeaderScheme};
+///
+/// let layer = AuthLayer::new(TokenSource::fixed(HeaderScheme::bearer(), "abc")?);
+/// let api = service_fn(|_: http::Request<Full<Bytes>>| async {
+///     Ok::<_, std::io::Error>(http::Response::new(Full::<Bytes>::default()))
+/// });
+/// let service = ServiceBuilder::new().layer(layer).service(api);
+/// check::<Full<Bytes>>(&service);
+/// # Ok::<_, tower_outbound_auth::Error>(())
+/// ```
+pub fn check<B>(service: &impl Service<Request<B>>) {
+    let _ = service;
+}

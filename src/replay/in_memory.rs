@@ -1,0 +1,73 @@
+//! Bodies that are in memory as a whole.
+
+use bytes::{Buf, Bytes};
+use http_body_util::{Either, Empty, Full};
+
+/// A request body that is in memory and can be had twice for the price of a reference count.
+///
+/// Implement it for a body type of your own only if the second one is the first one, byte for byte.
+///
+/// ```
+/// use tower_outbound_auth::replay::InMemory;
+///
+/// #[derive(Clone)]
+/// struct Report(bytes::Bytes); // with an `http_body::Body` impl
+///
+/// impl InMemory for Report {
+///     fn share(&self) -> Option<Report> {
+///         Some(self.clone())
+///     }
+/// }
+/// # assert!(Report(bytes::Bytes::new()).share().is_some());
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "a body of type `{Self}` cannot be sent a second time",
+    label = "not known to be in memory",
+    note = "bodies in memory (`Full`, `Empty`, `String`, ..) can; for any other, say \
+            `.with_replay(tower_outbound_auth::replay::Off)`"
+)]
+pub trait InMemory: Sized {
+    /// The same body once more; `None` if this one cannot be had twice.
+    fn share(&self) -> Option<Self>;
+}
+
+macro_rules! clones {
+    ($($(#[$doc:meta])* [$($generics:tt)*] $body:ty),* $(,)?) => {$(
+        $(#[$doc])*
+        impl<$($generics)*> InMemory for $body {
+            #[inline]
+            fn share(&self) -> Option<Self> {
+                Some(self.clone())
+            }
+        }
+    )*};
+}
+
+clones! {
+    [D: Buf + Clone] Full<D>,
+    [D] Empty<D>,
+    [] Bytes,
+    [] (),
+    /// Copied as a whole: a `String` cannot be shared. `Full<Bytes>` can.
+    [] String,
+    [] &'static str,
+}
+
+impl<L: InMemory, R: InMemory> InMemory for Either<L, R> {
+    fn share(&self) -> Option<Self> {
+        match self {
+            Either::Left(body) => body.share().map(Either::Left),
+            Either::Right(body) => body.share().map(Either::Right),
+        }
+    }
+}
+
+/// No body is a body that can be had twice.
+impl<B: InMemory> InMemory for Option<B> {
+    fn share(&self) -> Option<Self> {
+        match self {
+            None => Some(None),
+            Some(body) => body.share().map(Some),
+        }
+    }
+}

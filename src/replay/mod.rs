@@ -1,0 +1,176 @@
+//! Sending a request a second time.
+//!
+//! A refused request can be answered by renewing the token and sending it again, if a copy of it was
+//! kept. What is kept, and what body type the inner service sees, is the choice of a strategy, the second
+//! parameter of [`AuthLayer`](crate::AuthLayer):
+//!
+//! | strategy | for | the inner service sees |
+//! |---|---|---|
+//! | [`Same`] (default) | bodies in memory, which are shared and not copied | the same body type |
+//! | [`Off`] | any body; nothing is kept, a refusal goes to the caller | the same body type |
+//!
+//! A 401 means that the request was not applied (RFC 9110 section 15.5.2), so every method is replayed;
+//! [`ReplayMethods::Idempotent`] is for those who sit behind relays that cannot be trusted to mean it.
+//!
+//! ```
+//! use tower_outbound_auth::replay::{Off, ReplayMethods};
+//! use tower_outbound_auth::scheme::HeaderScheme;
+//! use tower_outbound_auth::{AuthLayer, TokenSource};
+//!
+//! let source = TokenSource::fixed(HeaderScheme::bearer(), "abc")?;
+//! let careful = AuthLayer::new(source.clone()).with_replay_methods(ReplayMethods::Idempotent);
+//! let never = AuthLayer::new(source).with_replay(Off);
+//! # let _ = (careful, never);
+//! # Ok::<_, tower_outbound_auth::Error>(())
+//! ```
+
+mod head;
+mod in_memory;
+
+use std::fmt;
+
+use http::Method;
+
+pub(crate) use self::head::Head;
+pub use self::in_memory::InMemory;
+
+/// Which methods may be sent again after a refusal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ReplayMethods {
+    /// All: a 401 says that the request was not applied. The default.
+    #[default]
+    All,
+    /// Only those that may be repeated whatever happened (RFC 9110 section 9.2.2): `GET`, `HEAD`,
+    /// `OPTIONS`, `TRACE`, `PUT`, `DELETE`.
+    Idempotent,
+}
+
+impl ReplayMethods {
+    pub(crate) fn allow(self, method: &Method) -> bool {
+        self == ReplayMethods::All || method.is_idempotent()
+    }
+}
+
+/// Replays bodies that are in memory ([`InMemory`]); the default.
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct Same;
+
+/// Replays nothing: a refused request goes back to its caller, and the token is renewed for the next.
+///
+/// It keeps nothing of the request and adds nothing to the future's size but the source's handle.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Off;
+
+/// A strategy of replay. Implemented by [`Same`] and [`Off`]; it cannot be implemented elsewhere.
+#[diagnostic::on_unimplemented(
+    message = "the strategy `{Self}` cannot replay requests with a body of type `{B}`",
+    label = "this body cannot be replayed",
+    note = "bodies in memory (`Full`, `Empty`, `String`, ..) can; for any other, say \
+            `.with_replay(tower_outbound_auth::replay::Off)`"
+)]
+pub trait Replay<B>: Clone + sealed::Sealed {
+    /// The body that the inner service sees.
+    type Body;
+
+    /// What is kept of a body.
+    #[doc(hidden)]
+    type Kept;
+
+    /// Where the future keeps the request.
+    #[doc(hidden)]
+    type Slot<T>: Slot<T>;
+
+    /// The body for a request that will not be sent again.
+    #[doc(hidden)]
+    fn pass(&self, body: B) -> Self::Body;
+
+    /// The body, and what it takes to make it once more; `None` where that is impossible.
+    #[doc(hidden)]
+    fn keep(&self, body: B) -> (Self::Body, Option<Self::Kept>);
+
+    /// The body once more.
+    #[doc(hidden)]
+    fn again(kept: Self::Kept) -> Self::Body;
+}
+
+impl<B: InMemory> Replay<B> for Same {
+    type Body = B;
+    type Kept = B;
+    type Slot<T> = Option<T>;
+
+    fn pass(&self, body: B) -> B {
+        body
+    }
+
+    fn keep(&self, body: B) -> (B, Option<B>) {
+        let kept = body.share();
+        (body, kept)
+    }
+
+    fn again(kept: B) -> B {
+        kept
+    }
+}
+
+impl<B> Replay<B> for Off {
+    type Body = B;
+    type Kept = std::convert::Infallible;
+    type Slot<T> = Nothing;
+
+    fn pass(&self, body: B) -> B {
+        body
+    }
+
+    fn keep(&self, body: B) -> (B, Option<Self::Kept>) {
+        (body, None)
+    }
+
+    fn again(kept: Self::Kept) -> B {
+        match kept {}
+    }
+}
+
+/// A place for the kept request: an `Option`, or [`Nothing`] where nothing is ever kept, so that the
+/// future does not pay for it.
+#[doc(hidden)]
+pub trait Slot<T> {
+    fn new(kept: Option<T>) -> Self;
+    fn take(&mut self) -> Option<T>;
+}
+
+impl<T> Slot<T> for Option<T> {
+    fn new(kept: Option<T>) -> Self {
+        kept
+    }
+
+    fn take(&mut self) -> Option<T> {
+        Option::take(self)
+    }
+}
+
+#[doc(hidden)]
+#[derive(Clone, Copy)]
+pub struct Nothing;
+
+impl<T> Slot<T> for Nothing {
+    fn new(_: Option<T>) -> Self {
+        Nothing
+    }
+
+    fn take(&mut self) -> Option<T> {
+        None
+    }
+}
+
+impl fmt::Debug for Nothing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Nothing")
+    }
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for super::Same {}
+    impl Sealed for super::Off {}
+}

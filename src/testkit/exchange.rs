@@ -1,0 +1,189 @@
+//! Tokens without a network.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::clock::Clock;
+use crate::exchange::{Exchange, ExchangeContext, ExchangeError, Issued, Reason};
+
+/// An exchange that does as it is told, and counts.
+///
+/// By default it yields `token-1`, `token-2` and so on at once, each with a life of one hour. Clones are
+/// the same exchange, so a test keeps one and gives the other to a source.
+///
+/// ```
+/// use tower_outbound_auth::TokenSource;
+/// use tower_outbound_auth::exchange::{ExchangeError, ExchangeErrorKind};
+/// use tower_outbound_auth::scheme::HeaderScheme;
+/// use tower_outbound_auth::testkit::ScriptedExchange;
+///
+/// # tokio::runtime::Runtime::new()?.block_on(async {
+/// let exchange = ScriptedExchange::new();
+/// exchange.fail_next(1, ExchangeError::new(ExchangeErrorKind::Unreachable, "cable cut"));
+/// let source = TokenSource::new(HeaderScheme::bearer(), exchange.clone());
+///
+/// assert!(source.token().await.is_err());
+/// assert!(source.token().await.is_err(), "the stored error, without a second attempt");
+/// assert_eq!(exchange.exchanges(), 1);
+/// # });
+/// # Ok::<_, tower_outbound_auth::BoxError>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct ScriptedExchange(Arc<Mutex<Script>>);
+
+#[derive(Debug)]
+struct Script {
+    life: Option<Duration>,
+    delay: Duration,
+    clock: Option<Arc<dyn Clock>>,
+    sticky: Option<String>,
+    panics: usize,
+    failures: VecDeque<ExchangeError>,
+    began: usize,
+    under_way: usize,
+    most_under_way: usize,
+    reasons: Vec<Reason>,
+}
+
+impl Default for Script {
+    fn default() -> Script {
+        Script {
+            life: Some(Duration::from_secs(3_600)),
+            delay: Duration::ZERO,
+            clock: None,
+            sticky: None,
+            panics: 0,
+            failures: VecDeque::new(),
+            began: 0,
+            under_way: 0,
+            most_under_way: 0,
+            reasons: Vec::new(),
+        }
+    }
+}
+
+impl ScriptedExchange {
+    /// An exchange that succeeds at once.
+    #[must_use]
+    pub fn new() -> ScriptedExchange {
+        ScriptedExchange::default()
+    }
+
+    /// Tokens live this long. Default: one hour.
+    #[must_use]
+    pub fn with_lifetime(self, life: Duration) -> ScriptedExchange {
+        self.set_lifetime(Some(life));
+        self
+    }
+
+    /// Every exchange takes this long on `clock`. Default: none.
+    #[must_use]
+    pub fn with_delay(self, delay: Duration, clock: impl Clock) -> ScriptedExchange {
+        {
+            let mut script = self.lock();
+            script.delay = delay;
+            script.clock = Some(Arc::new(clock));
+        }
+        self
+    }
+
+    /// From now on tokens live this long, or state no life.
+    pub fn set_lifetime(&self, life: Option<Duration>) {
+        self.lock().life = life;
+    }
+
+    /// From now on the same token is handed out each time, or a new one again.
+    pub fn set_sticky(&self, token: Option<&str>) {
+        self.lock().sticky = token.map(str::to_owned);
+    }
+
+    /// The next `count` exchanges fail with `error`.
+    pub fn fail_next(&self, count: usize, error: ExchangeError) {
+        self.lock().failures.extend(std::iter::repeat_n(error, count));
+    }
+
+    /// The exchanges that were told to fail and have not yet will not.
+    pub fn recover(&self) {
+        self.lock().failures.clear();
+    }
+
+    /// The next `count` exchanges panic.
+    pub fn panic_next(&self, count: usize) {
+        self.lock().panics = count;
+    }
+
+    /// Exchanges begun.
+    #[must_use]
+    pub fn exchanges(&self) -> usize {
+        self.lock().began
+    }
+
+    /// Exchanges under way now.
+    #[must_use]
+    pub fn under_way(&self) -> usize {
+        self.lock().under_way
+    }
+
+    /// The most exchanges that were ever under way together.
+    #[must_use]
+    pub fn most_under_way(&self) -> usize {
+        self.lock().most_under_way
+    }
+
+    /// Why each exchange was made.
+    #[must_use]
+    pub fn reasons(&self) -> Vec<Reason> {
+        self.lock().reasons.clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Script> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Exchange for ScriptedExchange {
+    async fn exchange(&self, cx: &ExchangeContext) -> Result<Issued, ExchangeError> {
+        let (under_way, delay) = {
+            let mut script = self.lock();
+            script.began += 1;
+            script.under_way += 1;
+            script.most_under_way = script.most_under_way.max(script.under_way);
+            script.reasons.push(cx.reason());
+            let delay = script.clock.as_ref().map(|clock| clock.sleep(script.delay));
+            (UnderWay(self), delay)
+        };
+        cx.mark_sent();
+        if let Some(delay) = delay {
+            delay.await;
+        }
+        drop(under_way);
+        let mut script = self.lock();
+        if script.panics > 0 {
+            script.panics -= 1;
+            drop(script);
+            #[allow(clippy::panic)] // what it is asked to do
+            {
+                panic!("the script says so");
+            }
+        }
+        if let Some(error) = script.failures.pop_front() {
+            return Err(error);
+        }
+        let token = script.sticky.clone().unwrap_or_else(|| format!("token-{}", script.began));
+        let issued = Issued::new(token);
+        Ok(match script.life {
+            Some(life) => issued.with_expires_in(life),
+            None => issued,
+        })
+    }
+}
+
+/// Counts an exchange as under way until it ends or is dropped.
+struct UnderWay<'a>(&'a ScriptedExchange);
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.lock().under_way -= 1;
+    }
+}

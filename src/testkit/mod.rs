@@ -1,0 +1,34 @@
+//! Testing one's own service (feature `test-util`).
+//!
+//! | | for |
+//! |---|---|
+//! | [`ManualClock`] | time that stands still until told otherwise; independent of any runtime |
+//! | [`TokioClock`] | tokio's clock, for tests with `start_paused = true` |
+//! | [`ScriptedExchange`] | tokens without a network: lifetimes, delays, failures, counters |
+//!
+//! Nothing here weakens the crate: the origin guard, the caps and the deadlines are those of production.
+//!
+//! ```
+//! use std::time::Duration;
+//! use tower_outbound_auth::TokenSource;
+//! use tower_outbound_auth::scheme::HeaderScheme;
+//! use tower_outbound_auth::testkit::{ManualClock, ScriptedExchange};
+//!
+//! # tokio::runtime::Runtime::new()?.block_on(async {
+//! let clock = ManualClock::new();
+//! let exchange = ScriptedExchange::new().with_lifetime(Duration::from_secs(3_600));
+//! let source = TokenSource::new(HeaderScheme::bearer(), exchange.clone()).with_clock(clock.clone());
+//!
+//! assert_eq!(source.token().await?.expose(), "token-1");
+//! clock.advance(Duration::from_secs(3_600));
+//! assert_eq!(source.token().await?.expose(), "token-2");
+//! assert_eq!(exchange.exchanges(), 2);
+//! # Ok::<_, tower_outbound_auth::Error>(()) })?;
+//! # Ok::<_, tower_outbound_auth::BoxError>(())
+//! ```
+
+mod clock;
+mod exchange;
+
+pub use self::clock::{ManualClock, TokioClock};
+pub use self::exchange::ScriptedExchange;
