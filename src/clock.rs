@@ -40,11 +40,13 @@ impl Now {
 
     /// A reading: `monotonic` since any fixed point, `wall` as a time of day.
     ///
-    /// A wall clock before 1970 counts as 1970.
+    /// A wall clock before 1970 counts as 1970, one after 2554 as that: every moment that is counted
+    /// from it is then [`NEVER`](Now::NEVER), and the monotonic clock decides alone.
     #[must_use]
     pub fn new(monotonic: Duration, wall: SystemTime) -> Now {
         let wall = wall.duration_since(UNIX_EPOCH).unwrap_or_default();
-        Now { mono: nanos(monotonic), wall: nanos(wall) }
+        let before_never = |reading: u64| reading.min(u64::MAX - 1);
+        Now { mono: before_never(nanos(monotonic)), wall: before_never(nanos(wall)) }
     }
 
     /// The monotonic clock, since its own fixed point.
@@ -225,8 +227,10 @@ mod tests {
 
     #[test]
     fn readings_at_the_edges_saturate() {
-        let edge = Now::new(Duration::MAX, UNIX_EPOCH) + Duration::MAX;
+        let late = Now::new(Duration::MAX, UNIX_EPOCH + Duration::from_secs(u64::MAX >> 2));
+        let edge = late + Duration::from_secs(1);
         assert_eq!(edge, Now::NEVER);
+        assert!(!late.has_reached(edge));
         let before_1970 = Now::new(Duration::ZERO, UNIX_EPOCH - Duration::from_secs(1));
         assert_eq!(before_1970.since_epoch(), Duration::ZERO);
         assert_eq!(at(1, 1).since(at(2, 2)), Duration::ZERO);

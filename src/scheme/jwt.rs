@@ -34,11 +34,11 @@ impl Times {
     }
 }
 
-/// Seconds as servers write them, made a duration: negative is zero, the absurd is cut at a thousand
+/// Seconds as servers write them, made a duration: negative is zero, the absurd is cut at a hundred
 /// years (`NaN` is zero), so that no later sum can overflow.
 pub(crate) fn seconds(seconds: f64) -> Duration {
-    const THOUSAND_YEARS: f64 = 1_000.0 * 365.25 * 86_400.0;
-    Duration::from_secs_f64(seconds.clamp(0.0, THOUSAND_YEARS).max(0.0))
+    const HUNDRED_YEARS: f64 = 100.0 * 365.25 * 86_400.0;
+    Duration::from_secs_f64(seconds.clamp(0.0, HUNDRED_YEARS).max(0.0))
 }
 
 /// A number, or a text that holds one; anything else counts as absent.

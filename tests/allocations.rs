@@ -1,0 +1,156 @@
+//! Promises 16 and 19 by a counting allocator: a request with a usable token allocates nothing, and
+//! nothing grows.
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+
+use std::convert::Infallible;
+use std::future::{Ready, ready};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use allocation_counter::{AllocationInfo, measure};
+use bytes::Bytes;
+use futures::FutureExt;
+use http::{HeaderName, HeaderValue, Request, Response, Uri};
+use http_body_util::Full;
+use tower::{Layer, Service};
+use tower_outbound_auth::exchange::{ExchangeError, ExchangeErrorKind};
+use tower_outbound_auth::replay::Off;
+use tower_outbound_auth::scheme::HeaderScheme;
+use tower_outbound_auth::testkit::{ManualClock, ScriptedExchange};
+use tower_outbound_auth::{Auth, AuthLayer, Origin, TokenSource};
+
+type Body = Full<Bytes>;
+
+/// Answers at once and allocates nothing; keeps the request's headers alive no longer than the call.
+#[derive(Clone)]
+struct Api;
+
+impl Service<Request<Body>> for Api {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Ready<Result<Response<Body>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Request<Body>) -> Self::Future {
+        ready(Ok(Response::new(Body::default())))
+    }
+}
+
+struct World {
+    runtime: tokio::runtime::Runtime,
+    clock: ManualClock,
+    exchange: ScriptedExchange,
+    layer: AuthLayer<HeaderScheme>,
+}
+
+fn world(name: HeaderName) -> World {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (clock, exchange) = (ManualClock::new(), ScriptedExchange::new());
+    let source =
+        TokenSource::new(HeaderScheme::new(name, ""), exchange.clone()).with_clock(clock.clone());
+    let layer = AuthLayer::new(source).with_origin(Origin::parse("https://api.example").unwrap());
+    runtime.block_on(layer.source().token()).unwrap();
+    World { runtime, clock, exchange, layer }
+}
+
+/// With four headers, of values that are static or already shared, and room for one more.
+fn request(body: &Bytes) -> Request<Body> {
+    let mut request = Request::new(Body::new(body.clone()));
+    *request.uri_mut() = Uri::from_static("https://api.example/v1/things");
+    request.headers_mut().reserve(8);
+    for name in ["accept", "content-type", "user-agent", "x-request-id"] {
+        let name = HeaderName::from_static(name); // else its first clone is what allocates
+        request.headers_mut().insert(name, HeaderValue::from_static("value"));
+    }
+    request
+}
+
+/// What a hundred calls allocate in steady state, making the requests aside.
+fn a_hundred_calls<R>(service: &mut Auth<Api, HeaderScheme, R>) -> AllocationInfo
+where
+    Auth<Api, HeaderScheme, R>: Service<Request<Body>, Response = Response<Body>>,
+{
+    let body = Bytes::from_static(b"one body");
+    let mut run = |requests: Vec<Request<Body>>| {
+        measure(|| {
+            for request in requests {
+                let response = service.call(request).now_or_never().expect("at once");
+                assert!(response.is_ok_and(|response| response.status() == 200));
+            }
+        })
+    };
+    run((0..10).map(|_| request(&body)).collect());
+    run((0..100).map(|_| request(&body)).collect())
+}
+
+#[test]
+fn a_request_with_a_usable_token_allocates_nothing() {
+    let name = HeaderName::from_static("token");
+    for name in [http::header::AUTHORIZATION, name] {
+        let world = world(name);
+        let off = a_hundred_calls(&mut world.layer.clone().with_replay(Off).layer(Api));
+        assert_eq!(off.count_total, 0, "no replay possible");
+        let armed = a_hundred_calls(&mut world.layer.layer(Api));
+        assert_eq!(armed.count_total, 0, "with the replay armed");
+    }
+}
+
+#[test]
+fn nor_does_one_in_the_refresh_ahead_window_while_the_endpoint_is_down() {
+    let world = world(http::header::AUTHORIZATION);
+    let down = ExchangeError::new(ExchangeErrorKind::Unreachable, "down");
+    world.exchange.fail_next(1_000, down);
+    world.clock.advance(Duration::from_secs(3_300));
+    let mut service = world.layer.layer(Api);
+    // The first request of the window tries, and fails.
+    world.runtime.block_on(async {
+        service.call(request(&Bytes::new())).await.unwrap();
+        world.layer.source().settled().await;
+    });
+    assert_eq!(world.exchange.exchanges(), 2);
+    assert_eq!(a_hundred_calls(&mut service).count_total, 0);
+    assert_eq!(world.exchange.exchanges(), 2);
+}
+
+#[test]
+fn neither_failures_nor_renewals_nor_waiters_leave_memory_behind() {
+    let world = world(http::header::AUTHORIZATION);
+    let round = || {
+        let down = ExchangeError::new(ExchangeErrorKind::Unreachable, "down");
+        world.exchange.fail_next(1, down);
+        world.runtime.block_on(async {
+            world.clock.advance(Duration::from_secs(3_600));
+            let waits = (0..100).map(|_| world.layer.source().token());
+            assert!(futures::future::join_all(waits).await.iter().all(Result::is_err));
+            world.clock.advance(Duration::from_secs(60));
+            world.layer.source().token().await.unwrap();
+        });
+    };
+    for _ in 0..50 {
+        round();
+    }
+    let grown = measure(|| {
+        for _ in 0..200 {
+            round();
+        }
+    });
+    // The script's own list of reasons grows by a byte per exchange, and doubles its room at times.
+    assert!(grown.bytes_current < 4 * 1024, "{} bytes after 200 rounds", grown.bytes_current);
+}
+
+/// Layout is public shape (P9): what a service and a future cost over the inner ones.
+#[test]
+fn service_and_future_stay_small() {
+    fn future_size<S: Service<Request<Body>>>(_: &S) -> usize {
+        size_of::<S::Future>()
+    }
+    let world = world(http::header::AUTHORIZATION);
+    let service = world.layer.layer(Api);
+    assert!(size_of_val(&service) - size_of::<Api>() <= 80, "{}", size_of_val(&service));
+    let off = world.layer.clone().with_replay(Off).layer(Api);
+    let over = future_size(&off) - size_of::<<Api as Service<Request<Body>>>::Future>();
+    assert!(over <= 32, "the future is {over} bytes over the inner one");
+}

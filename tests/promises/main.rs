@@ -1,0 +1,23 @@
+//! One module per promise; its number stands in its name and in its documentation.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod support;
+
+mod p01_one_flight;
+mod p02_a_refresh_belongs_to_nobody;
+mod p03_outcomes_fan_out;
+mod p04_a_usable_token_stays;
+mod p05_nobody_waits_while_a_token_is_usable;
+mod p06_idle_means_silent;
+mod p07_judged_by_generation;
+mod p08_at_most_one_replay;
+mod p09_thrash_guard;
+mod p10_backoff;
+mod p11_two_clocks;
+mod p12_windows_fit_the_lifetime;
+mod p13_bound_to_origins;
+mod p14_never_without;
+mod p15_no_permit_held;
+mod p18_secrets_stay_secret;
+mod p19_bounded_memory;
+mod sweep;

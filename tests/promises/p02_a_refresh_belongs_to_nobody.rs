@@ -1,0 +1,232 @@
+//! Promise 2: a refresh is a task of its own, spawned on demand, with its own deadline.
+
+use std::future::Future;
+use std::task::{Context, Poll};
+
+use futures::FutureExt;
+use futures::task::noop_waker;
+use tower::{Layer, Service};
+use tower_outbound_auth::ErrorKind;
+use tower_outbound_auth::exchange::{self, ExchangeErrorKind, Issued};
+use tower_outbound_auth::scheme::HeaderScheme;
+use tower_outbound_auth::testkit::{ManualClock, ScriptedExchange};
+use tower_outbound_auth::{AuthLayer, Origin, TokenSource};
+
+use crate::support::*;
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+fn poll_once<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
+    future.poll_unpin(&mut Context::from_waker(&noop_waker()))
+}
+
+#[test]
+fn building_a_layer_and_a_call_needs_no_runtime_and_polling_outside_one_is_a_typed_error() {
+    let exchange = ScriptedExchange::new();
+    let source = TokenSource::new(HeaderScheme::bearer(), exchange.clone());
+    let layer = AuthLayer::new(source.clone()).with_origin(Origin::parse(API).unwrap());
+    let mut service = layer.layer(Api::default());
+
+    let mut call = Box::pin(service.call(get("/")));
+    let Poll::Ready(Err(error)) = poll_once(&mut call) else { panic!("an error at once") };
+    assert_eq!(ours(&error).kind(), ErrorKind::Runtime);
+    assert_eq!(source.token().now_or_never().unwrap().unwrap_err().kind(), ErrorKind::Runtime);
+    assert_eq!(exchange.exchanges(), 0);
+
+    // The source is none the worse for it.
+    assert!(runtime().block_on(source.token()).is_ok());
+}
+
+#[test]
+fn a_runtime_without_a_timer_is_a_typed_error() {
+    let source = TokenSource::new(HeaderScheme::bearer(), ScriptedExchange::new());
+    let bare = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    assert_eq!(bare.block_on(source.token()).unwrap_err().kind(), ErrorKind::Runtime);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_is_never_polled_starts_nothing() {
+    let world = world();
+    let mut service = world.layer.layer(world.api.clone());
+    let call = service.call(get("/"));
+    tokio::time::sleep(secs(1)).await;
+    drop(call);
+    tokio::time::sleep(secs(1)).await;
+    assert_eq!(world.exchange.exchanges(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_token_of_an_exchange_that_nobody_waited_for_is_kept() {
+    let world = world_with_delay(millis(50));
+    for _ in 0..3 {
+        assert!(world.source.token().now_or_never().is_none(), "polled once, then dropped");
+    }
+    world.source.settled().await;
+    assert_eq!(world.source.token().now_or_never().unwrap().unwrap().expose(), "token-1");
+    assert_eq!(world.exchange.exchanges(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_exchange_that_never_ends_is_ended_by_its_own_deadline_for_all() {
+    let clock = tower_outbound_auth::testkit::TokioClock::new();
+    let never = exchange::from_fn(|| futures::future::pending());
+    let source = TokenSource::new(HeaderScheme::bearer(), never)
+        .with_clock(clock)
+        .with_exchange_timeout(secs(10));
+    let start = now();
+    let waits = futures::future::join_all((0..50).map(|_| source.token())).await;
+    assert_eq!(start.elapsed().as_secs(), 10);
+    for wait in waits {
+        let error = wait.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Exchange);
+        assert_eq!(error.exchange().unwrap().kind(), ExchangeErrorKind::Timeout);
+    }
+    assert_eq!(source.status().counters.exchanges(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_that_gives_up_early_does_not_shorten_the_exchange() {
+    let world = world_with_delay(secs(5));
+    let impatient = tokio::time::timeout(secs(1), world.source.token());
+    let patient = world.source.token();
+    let (impatient, patient) = futures::join!(impatient, patient);
+    assert!(impatient.is_err());
+    assert_eq!(patient.unwrap().expose(), "token-1");
+    assert_eq!(world.exchange.exchanges(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_in_the_exchange_is_a_failure_like_any_other() {
+    let world = world_with_delay(millis(50));
+    world.exchange.panic_next(1);
+    let waits = futures::future::join_all((0..20).map(|_| world.source.token())).await;
+    for wait in waits {
+        let error = wait.unwrap_err();
+        assert_eq!(error.exchange().unwrap().kind(), ExchangeErrorKind::Panicked);
+    }
+    assert!(world.source.token().await.is_err(), "backed off");
+    assert_eq!(world.exchange.exchanges(), 1);
+    tokio::time::sleep(secs(1)).await;
+    assert!(world.source.token().await.is_ok());
+}
+
+#[test]
+fn a_source_outlives_the_runtime_that_it_was_first_used_on() {
+    let clock = ManualClock::new();
+    let exchange = ScriptedExchange::new();
+    let source =
+        TokenSource::new(HeaderScheme::bearer(), exchange.clone()).with_clock(clock.clone());
+    assert_eq!(runtime().block_on(source.token()).unwrap().expose(), "token-1");
+    clock.advance(HOUR);
+    assert_eq!(runtime().block_on(source.token()).unwrap().expose(), "token-2");
+    assert_eq!(exchange.exchanges(), 2);
+}
+
+#[test]
+fn an_exchange_that_vanished_with_its_runtime_is_started_again_by_a_waiter() {
+    let clock = ManualClock::new();
+    let exchange = ScriptedExchange::new().with_delay(secs(1), clock.clone());
+    let source =
+        TokenSource::new(HeaderScheme::bearer(), exchange.clone()).with_clock(clock.clone());
+
+    let first = runtime();
+    first.block_on(async { assert!(source.token().now_or_never().is_none()) });
+    first.block_on(tokio::task::yield_now()); // the exchange begins
+    assert_eq!(exchange.under_way(), 1);
+
+    let second = runtime();
+    let waits = second.spawn({
+        let source = source.clone();
+        async move { futures::future::join_all((0..10).map(|_| source.token())).await }
+    });
+    second.block_on(tokio::task::yield_now()); // they wait
+    assert_eq!(source.status().waiters, 10);
+    drop(first);
+    second.block_on(async {
+        while exchange.exchanges() < 2 {
+            tokio::task::yield_now().await;
+        }
+        clock.advance(secs(1));
+    });
+    for token in second.block_on(waits).unwrap() {
+        assert_eq!(token.unwrap().expose(), "token-2");
+    }
+    assert_eq!(exchange.exchanges(), 2, "one vanished, one for all who waited");
+    assert_eq!(source.status().counters.exchanges_lost, 1);
+}
+
+#[test]
+fn a_runtime_that_stands_still_does_not_hold_up_the_others_for_ever() {
+    let clock = ManualClock::new();
+    let exchange = ScriptedExchange::new().with_delay(millis(1), clock.clone());
+    let source = TokenSource::new(HeaderScheme::bearer(), exchange.clone())
+        .with_clock(clock.clone())
+        .with_exchange_timeout(secs(10));
+    let still = runtime(); // not dropped, and not driven again
+    still.block_on(async { assert!(source.token().now_or_never().is_none()) });
+
+    let other = runtime();
+    let wait = other.spawn({
+        let source = source.clone();
+        async move { source.token().await }
+    });
+    other.block_on(tokio::task::yield_now());
+    clock.advance(secs(11));
+    let error = other.block_on(wait).unwrap().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Timeout);
+
+    // The next caller starts anew.
+    let wait = other.spawn({
+        let source = source.clone();
+        async move { source.token().await }
+    });
+    other.block_on(async {
+        while exchange.under_way() == 0 {
+            tokio::task::yield_now().await;
+        }
+        clock.advance(millis(1));
+    });
+    assert!(other.block_on(wait).unwrap().is_ok());
+    drop(still);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_leaked_call_harms_nobody() {
+    let world = world_with_delay(millis(50));
+    let mut leaked = Box::pin({
+        let source = world.source.clone();
+        async move { source.token().await }
+    });
+    assert!(poll_once(&mut leaked).is_pending());
+    std::mem::forget(leaked);
+    assert_eq!(world.source.token().await.unwrap().expose(), "token-1");
+}
+
+#[tokio::test(start_paused = true)]
+async fn readiness_without_a_call_changes_nothing() {
+    let world = world();
+    let mut service = world.layer.layer(world.api.clone());
+    futures::future::poll_fn(|cx| Service::<http::Request<Body>>::poll_ready(&mut service, cx))
+        .await
+        .unwrap();
+    drop(service);
+    assert_eq!(world.exchange.exchanges(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn settled_waits_for_the_exchange_under_way() {
+    let clock = tower_outbound_auth::testkit::TokioClock::new();
+    let slow = exchange::from_fn(|| async {
+        tokio::time::sleep(secs(3)).await;
+        Ok(Issued::new("slow"))
+    });
+    let source = TokenSource::new(HeaderScheme::bearer(), slow).with_clock(clock);
+    assert!(source.token().now_or_never().is_none());
+    let start = now();
+    source.settled().await;
+    assert_eq!(start.elapsed(), secs(3));
+    assert!(!source.status().exchange_under_way);
+    assert_eq!(source.token().now_or_never().unwrap().unwrap().expose(), "slow");
+}

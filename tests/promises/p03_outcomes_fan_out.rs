@@ -1,0 +1,46 @@
+//! Promise 3: an attempt's outcome reaches everybody who waited for it.
+
+use futures::future::join_all;
+use tower::Layer;
+use tower_outbound_auth::ErrorKind;
+
+use crate::support::*;
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_reaches_all_who_waited_after_one_latency() {
+    let world = world_with_delay(millis(50));
+    world.exchange.fail_next(usize::MAX.min(1_000), unavailable());
+    let service = world.layer.layer(world.api.clone());
+    let start = now();
+    for answer in join_all((0..100).map(|_| send(&service, get("/")))).await {
+        let error = answer.unwrap_err();
+        assert_eq!(ours(&error).kind(), ErrorKind::Exchange);
+        assert_eq!(ours(&error).exchange().unwrap().to_string(), "scripted outage");
+    }
+    assert_eq!(start.elapsed(), millis(50), "nobody waits for a second attempt");
+    assert_eq!(world.exchange.exchanges(), 1);
+    assert_eq!(world.api.requests(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_token_is_published_before_anybody_is_woken() {
+    let world = world_with_delay(millis(50));
+    let wait = world.source.token();
+    let source = world.source.clone();
+    let (generation, token) = {
+        let token = wait.await.unwrap();
+        (source.status().generation, token)
+    };
+    assert_eq!(generation, Some(token.generation()));
+    assert!(!source.status().exchange_under_way);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_success_reaches_all_who_waited_with_one_and_the_same_token() {
+    let world = world_with_delay(millis(50));
+    let start = now();
+    for token in join_all((0..1_000).map(|_| world.source.token())).await {
+        assert_eq!(token.unwrap().expose(), "token-1");
+    }
+    assert_eq!(start.elapsed(), millis(50));
+}

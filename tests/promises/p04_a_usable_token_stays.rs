@@ -1,0 +1,56 @@
+//! Promise 4: a usable token is never replaced by an error, and never cleared before its successor.
+
+use tower::Layer;
+
+use crate::support::*;
+
+#[tokio::test(start_paused = true)]
+async fn failing_refreshes_are_not_noticed_until_the_token_ends() {
+    let world = world();
+    let service = world.layer.layer(world.api.clone());
+    let start = now();
+    send(&service, get("/")).await.unwrap();
+    world.exchange.fail_next(1_000, unavailable());
+    while start.elapsed() < HOUR - secs(1) {
+        assert_eq!(send(&service, get("/")).await.unwrap().status(), 200);
+        tokio::time::sleep(secs(1)).await;
+    }
+    assert!(world.exchange.exchanges() > 2, "it was tried");
+    assert!(world.api.tokens().iter().all(|token| token == "token-1"));
+    tokio::time::sleep(secs(2)).await;
+    assert!(send(&service, get("/")).await.is_err(), "over is over");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_token_whose_renewal_fails_stays() {
+    let world = world();
+    let service = world.layer.layer(world.api.clone());
+    send(&service, get("/")).await.unwrap();
+    world.exchange.fail_next(1_000, unavailable());
+    world.api.refuse_path("/bad");
+    assert_eq!(send(&service, get("/bad")).await.unwrap().status(), 401);
+    assert_eq!(send(&service, get("/good")).await.unwrap().status(), 200);
+    assert_eq!(world.source.token().await.unwrap().expose(), "token-1");
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_a_refused_token_is_renewed_others_go_on_with_it() {
+    let world = world();
+    let service = world.layer.layer(world.api.clone());
+    send(&service, get("/")).await.unwrap();
+    world.api.refuse_path("/bad");
+    let world2 = world_with_delay(secs(5));
+    let service2 = world2.layer.layer(world2.api.clone());
+    send(&service2, get("/")).await.unwrap();
+    world2.api.refuse_path("/bad");
+    let bad = tokio::spawn({
+        let service = service2.clone();
+        async move { send(&service, get("/bad")).await }
+    });
+    tokio::time::sleep(secs(1)).await;
+    assert!(world2.source.status().exchange_under_way);
+    let start = now();
+    assert_eq!(send(&service2, get("/good")).await.unwrap().status(), 200);
+    assert_eq!(start.elapsed(), secs(0), "a single route may be at fault");
+    assert_eq!(bad.await.unwrap().unwrap().status(), 401);
+}

@@ -1,0 +1,213 @@
+//! Promise 8: at most one replay, byte for byte; after that the server's answer goes to the caller.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use http_body::Frame;
+use tower::{Layer, ServiceExt, service_fn};
+use tower_outbound_auth::Recovery;
+use tower_outbound_auth::replay::{Off, ReplayMethods};
+
+use crate::support::*;
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_request_is_sent_again_byte_for_byte_with_the_new_token() {
+    let world = world();
+    let service = world.layer.layer(world.api.clone());
+    send(&service, get("/")).await.unwrap();
+    world.api.revoke("token-1");
+    let mut request = post("/orders?dry=1", "one body");
+    request.headers_mut().append("x-trace", "a".parse().unwrap());
+    request.headers_mut().append("x-trace", "b".parse().unwrap());
+    let answer = send(&service, request).await.unwrap();
+    assert_eq!(answer.status(), 200);
+    assert_eq!(answer.extensions().get(), Some(&Recovery::Replayed));
+
+    let seen = world.api.seen();
+    let [_, first, second] = seen.as_slice() else { panic!("three requests: {}", seen.len()) };
+    assert_eq!((first.token(), second.token()), (Some("token-1"), Some("token-2")));
+    assert_eq!(
+        (&first.method, &first.uri, &first.body),
+        (&second.method, &second.uri, &second.body)
+    );
+    assert_eq!(second.body, "one body");
+    let traces: Vec<_> = second.headers.get_all("x-trace").iter().collect();
+    assert_eq!(traces, ["a", "b"]);
+    assert_eq!(second.headers.get_all("authorization").iter().count(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_refusal_goes_to_the_caller() {
+    let world = world();
+    let service = world.layer.layer(world.api.clone());
+    world.api.refuse_path("/bad");
+    let answer = send(&service, get("/bad")).await.unwrap();
+    assert_eq!(answer.status(), 401);
+    assert_eq!(answer.extensions().get(), Some(&Recovery::Replayed));
+    assert_eq!(text(answer).await, "no");
+    assert_eq!(world.api.tokens(), ["token-1", "token-2"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_accepted_response_is_untouched() {
+    let world = world();
+    let service = world.layer.layer(world.api.clone());
+    let answer = send(&service, post("/", "echo")).await.unwrap();
+    assert!(answer.extensions().get::<Recovery>().is_none());
+    assert!(answer.headers().is_empty());
+    assert_eq!(text(answer).await, "echo");
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_nothing_was_kept_the_refusal_is_handed_on_and_the_token_renewed_for_the_next() {
+    let world = world();
+    let service = world.layer.clone().with_replay(Off).layer(world.api.clone());
+    send(&service, get("/")).await.unwrap();
+    world.api.revoke("token-1");
+    let answer = send(&service, post("/", "x")).await.unwrap();
+    assert_eq!(answer.status(), 401);
+    assert_eq!(answer.extensions().get(), Some(&Recovery::NotReplayable));
+    assert_eq!(text(answer).await, "no");
+    world.source.settled().await;
+    assert_eq!(send(&service, post("/", "x")).await.unwrap().status(), 200);
+    assert_eq!(world.api.tokens(), ["token-1", "token-1", "token-2"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_of_any_type_passes_with_replay_off() {
+    struct Unshareable;
+    let world = world();
+    let api = service_fn(|_: Request<Unshareable>| async {
+        Ok::<_, std::io::Error>(Response::new(Body::default()))
+    });
+    let service = world.layer.clone().with_replay(Off).layer(api);
+    let request = Request::get(API).body(Unshareable).unwrap();
+    assert_eq!(service.oneshot(request).await.unwrap().status(), 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_idempotent_methods_only_a_post_is_not_sent_again() {
+    let world = world();
+    let layer = world.layer.clone().with_replay_methods(ReplayMethods::Idempotent);
+    let service = layer.layer(world.api.clone());
+    send(&service, get("/")).await.unwrap();
+    world.api.revoke("token-1");
+    assert_eq!(send(&service, post("/", "x")).await.unwrap().status(), 401);
+    world.source.settled().await;
+    world.api.revoke("token-2");
+    assert_eq!(send(&service, get("/")).await.unwrap().status(), 200);
+    assert_eq!(world.api.requests(), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_no_refusal_is_never_sent_again() {
+    let world = world();
+    let service = world.layer.layer(world.api.clone());
+    for status in [400, 403, 404, 407, 419, 429, 500, 503, 302] {
+        world.api.answer(StatusCode::from_u16(status).unwrap());
+        let before = world.api.requests();
+        assert_eq!(send(&service, get("/")).await.unwrap().status(), status);
+        assert_eq!(world.api.requests(), before + 1, "{status}");
+    }
+    assert_eq!(world.exchange.exchanges(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn stacked_layers_share_one_replay() {
+    for status_path in ["/", "/bad"] {
+        let (outer, inner) = (world(), world());
+        let service = outer.layer.layer(inner.layer.layer(inner.api.clone()));
+        inner.api.refuse_path("/bad");
+        send(&service, get("/")).await.unwrap();
+        inner.api.revoke("token-1");
+        let before = inner.api.requests();
+        let answer = send(&service, post(status_path, "x")).await.unwrap();
+        assert_eq!(answer.status() == 200, status_path == "/");
+        assert_eq!(inner.api.requests(), before + 2, "two layers, one replay");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn three_stacked_layers_share_one_replay_whichever_of_them_makes_it() {
+    let (top, middle, bottom) = (world(), world(), world());
+    let never = middle.layer.clone().with_replay(Off);
+    let last = bottom.layer.clone().with_replay(Off);
+    bottom.api.refuse_path("/bad");
+    let service = top.layer.layer(never.layer(last.layer(bottom.api.clone())));
+    assert_eq!(send(&service, get("/bad")).await.unwrap().status(), 401);
+    assert_eq!(bottom.api.requests(), 2);
+}
+
+/// A response body that says how far it was read.
+#[derive(Clone)]
+struct Counted {
+    left: usize,
+    read: Arc<AtomicUsize>,
+}
+
+impl http_body::Body for Counted {
+    type Data = Bytes;
+    type Error = std::io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
+        if self.left == 0 {
+            return Poll::Ready(None);
+        }
+        let length = self.left.min(1_024);
+        self.left -= length;
+        self.read.fetch_add(length, Ordering::Relaxed);
+        Poll::Ready(Some(Ok(Frame::data(Bytes::from(vec![b'x'; length])))))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rejected_body_is_read_to_its_end_if_it_is_short_and_left_if_it_is_long() {
+    for (length, read_at_most, read_at_least) in
+        [(3_000, 3_000, 3_000), (16 * 1_024, 16_384, 16_384), (1 << 30, 20_000, 0)]
+    {
+        let world = world();
+        let read = Arc::new(AtomicUsize::new(0));
+        let api = service_fn({
+            let read = read.clone();
+            move |request: Request<Body>| {
+                let refused = request.headers()["authorization"] == "Bearer token-1";
+                let status = if refused { 401 } else { 200 };
+                let body = Counted { left: if refused { length } else { 0 }, read: read.clone() };
+                async move {
+                    Ok::<_, std::io::Error>(Response::builder().status(status).body(body).unwrap())
+                }
+            }
+        });
+        let service = world.layer.layer(api);
+        assert_eq!(send(&service, get("/")).await.unwrap().status(), 200);
+        let read = read.load(Ordering::Relaxed);
+        assert!(read <= read_at_most && read >= read_at_least, "{read} of {length}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rejected_body_that_does_not_end_holds_the_replay_up_for_50_ms_only() {
+    let world = world();
+    let api = service_fn(|request: Request<Body>| {
+        let refused = request.headers()["authorization"] == "Bearer token-1";
+        let body: Pin<Box<dyn http_body::Body<Data = Bytes, Error = std::io::Error> + Send>> =
+            if refused {
+                Box::pin(http_body_util::StreamBody::new(futures::stream::pending()))
+            } else {
+                Box::pin(http_body_util::BodyExt::map_err(Body::default(), |never| match never {}))
+            };
+        let status = if refused { 401 } else { 200 };
+        async move { Ok::<_, std::io::Error>(Response::builder().status(status).body(body).unwrap()) }
+    });
+    let service = world.layer.layer(api);
+    let start = now();
+    assert_eq!(send(&service, get("/")).await.unwrap().status(), 200);
+    assert_eq!(start.elapsed(), millis(50));
+}

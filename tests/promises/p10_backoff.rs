@@ -1,0 +1,113 @@
+//! Promise 10, its plain form: a failing endpoint is asked once per slot, and callers in between get the
+//! stored error at once.
+
+use futures::future::join_all;
+use tower_outbound_auth::ErrorKind;
+use tower_outbound_auth::exchange::{ExchangeError, ExchangeErrorKind};
+
+use crate::support::*;
+
+#[tokio::test(start_paused = true)]
+async fn a_refusing_endpoint_is_asked_once_by_a_hundred_callers() {
+    let world = world_with_delay(millis(50));
+    let refused = ExchangeError::new(ExchangeErrorKind::Refused, "no").with_code("invalid_client");
+    world.exchange.fail_next(1_000, refused);
+    let start = now();
+    let errors = join_all((0..100).map(|_| world.source.token())).await;
+    assert_eq!(start.elapsed(), millis(50), "all are answered within its latency");
+    for error in errors {
+        let error = error.unwrap_err();
+        assert_eq!(error.exchange().unwrap().code(), Some("invalid_client"));
+        assert!(!error.is_transient());
+    }
+    for _ in 0..100 {
+        world.source.token().await.unwrap_err();
+    }
+    assert_eq!(start.elapsed(), millis(50), "and everybody after them at once");
+    assert_eq!(world.exchange.exchanges(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_stored_error_says_how_old_it_is_and_when_the_next_attempt_is_due() {
+    let world = world();
+    world.exchange.fail_next(1, unavailable().with_retry_after(secs(40)));
+    world.source.token().await.unwrap_err();
+    tokio::time::sleep(secs(10)).await;
+    let error = world.source.token().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Exchange);
+    assert_eq!(error.retry_after(), Some(secs(30)));
+    assert!(error.is_transient());
+    assert_eq!(
+        error.to_string(),
+        "no token: the exchange failed 10.0 s ago, the next one is due in 30.0 s"
+    );
+    tokio::time::sleep(secs(30)).await;
+    assert!(world.source.token().await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_of_ten_minutes_costs_an_exchange_per_slot() {
+    let world = world();
+    world.exchange.fail_next(10_000, unavailable());
+    let start = now();
+    while start.elapsed() < secs(600) {
+        world.source.token().await.unwrap_err();
+        tokio::time::sleep(millis(100)).await;
+    }
+    // 1, 2, 4, 8, 16, then every 30 s, each shortened by at most a fifth.
+    let asked = world.exchange.exchanges();
+    assert!((24..=31).contains(&asked), "{asked}");
+    world.exchange.recover();
+    tokio::time::sleep(secs(30)).await;
+    assert!(world.source.token().await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn retry_now_lifts_the_pause() {
+    let world = world();
+    world.exchange.fail_next(1, unavailable().with_retry_after(secs(300)));
+    world.source.token().await.unwrap_err();
+    world.source.token().await.unwrap_err();
+    world.source.retry_now();
+    assert_eq!(world.source.token().await.unwrap().expose(), "token-2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_backoff_leaves_another_try_before_a_usable_token_ends() {
+    let world = world();
+    world.source.token().await.unwrap();
+    // The refresh-ahead attempts fail, but for the last moments of the life.
+    world.exchange.fail_next(10_000, unavailable());
+    let start = now();
+    while start.elapsed() < HOUR - secs(60) {
+        world.source.token().await.unwrap();
+        tokio::time::sleep(millis(500)).await;
+    }
+    world.exchange.recover();
+    while start.elapsed() < HOUR + secs(10) {
+        world.source.token().await.expect("renewed before the old token ended");
+        tokio::time::sleep(millis(500)).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn warm_up_outlasts_an_outage_and_ends_at_its_deadline() {
+    let world = world();
+    world.exchange.fail_next(3, unavailable());
+    world.source.warm_up(secs(30)).await.unwrap();
+    assert_eq!(world.exchange.exchanges(), 4);
+
+    let down = world_with_delay(millis(1));
+    down.exchange.fail_next(10_000, unavailable());
+    let start = now();
+    let error = down.source.warm_up(secs(30)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Exchange);
+    assert_eq!(start.elapsed(), secs(30));
+
+    let refused = world_with_delay(millis(1));
+    let no = ExchangeError::new(ExchangeErrorKind::Refused, "no");
+    refused.exchange.fail_next(10_000, no);
+    let start = now();
+    refused.source.warm_up(secs(30)).await.unwrap_err();
+    assert_eq!(start.elapsed(), millis(1), "a wrong secret is said at once");
+}

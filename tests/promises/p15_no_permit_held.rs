@@ -1,0 +1,215 @@
+//! Promise 15: no permit of the inner service is held while waiting for a token.
+
+use futures::future::join_all;
+use http::{Request, Response};
+use tower::limit::ConcurrencyLimitLayer;
+use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
+use tower_outbound_auth::exchange::ExchangeErrorKind;
+use tower_outbound_auth::scheme::{Atlas, HeaderScheme};
+use tower_outbound_auth::testkit::TokioClock;
+use tower_outbound_auth::{AuthLayer, BoxError, ErrorKind, Origin, TokenSource, exchange};
+
+use crate::support::*;
+
+const TOKENS: &str = r#"{"access_token":"issued","expires_in":3600}"#;
+
+/// A host that is both the token endpoint and the API.
+async fn both(request: Request<Body>) -> Result<Response<Body>, BoxError> {
+    tokio::time::sleep(millis(10)).await;
+    if request.uri().path() == "/authtoken" {
+        return Ok(Response::new(Body::from(TOKENS)));
+    }
+    let status = if request.headers().contains_key("token") { 200 } else { 401 };
+    Ok(Response::builder().status(status).body(Body::default())?)
+}
+
+fn atlas() -> Atlas {
+    Atlas::new("https://api.example/authtoken", "id", "secret").unwrap()
+}
+
+/// Callers that share one limited client with the exchange all succeed.
+async fn all_succeed<T>(client: T, callers: usize)
+where
+    T: Service<Request<Body>, Response = Response<Body>, Error = BoxError> + Clone + Send + 'static,
+    T::Future: Send,
+{
+    let source = TokenSource::over_http(atlas(), client.clone()).with_clock(TokioClock::new());
+    let service =
+        AuthLayer::new(source.clone()).with_origin(Origin::parse(API).unwrap()).layer(client);
+    let calls = (0..callers).map(|_| {
+        tokio::spawn({
+            let service = service.clone();
+            async move { send(&service, get("/")).await }
+        })
+    });
+    let answers = tokio::time::timeout(secs(9), join_all(calls)).await.expect("no deadlock");
+    for answer in answers {
+        assert_eq!(answer.unwrap().unwrap().status(), 200);
+    }
+    assert_eq!(source.status().counters.exchanges(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_concurrency_limit_of_one_shared_with_the_exchange_does_not_deadlock() {
+    let limit = ConcurrencyLimitLayer::new(1);
+    all_succeed(limit.layer(service_fn(both)), 8).await;
+    let shared = tower::limit::GlobalConcurrencyLimitLayer::new(1);
+    all_succeed(shared.layer(service_fn(both)), 8).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_limit_of_four_with_sixteen_callers_shared_with_the_exchange_does_not_deadlock() {
+    let shared = tower::limit::GlobalConcurrencyLimitLayer::new(4);
+    all_succeed(shared.layer(service_fn(both)), 16).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_buffer_of_one_shared_with_the_exchange_does_not_deadlock() {
+    all_succeed(tower::buffer::Buffer::new(service_fn(both), 1), 8).await;
+    all_succeed(tower::buffer::Buffer::new(tower::util::BoxService::new(service_fn(both)), 1), 8)
+        .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_was_made_ready_and_fails_at_the_guard_gives_its_permit_back() {
+    let world = world();
+    let limit = tower::limit::GlobalConcurrencyLimitLayer::new(1);
+    let mut service = world.layer.layer(limit.layer(world.api.clone()));
+    let foreign = Request::get("https://evil.test/").body(Body::default()).unwrap();
+    service.ready().await.unwrap().call(foreign).await.unwrap_err();
+    let other = service.clone();
+    tokio::time::timeout(secs(1), send(&other, get("/")))
+        .await
+        .expect("the permit is free")
+        .unwrap();
+    drop(service);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_waits_for_its_token_holds_no_permit() {
+    let world = world_with_delay(secs(5));
+    let limit = tower::limit::GlobalConcurrencyLimitLayer::new(1);
+    let limited = limit.layer(world.api.clone());
+    let mut service = world.layer.layer(limited.clone());
+    let call = tokio::spawn(service.ready().await.unwrap().call(get("/")));
+    tokio::time::sleep(secs(1)).await;
+    tokio::time::timeout(secs(1), send(&limited, get("/direct"))).await.expect("free").unwrap();
+    call.await.unwrap().unwrap();
+    assert_eq!(world.api.tokens(), ["none", "token-1"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_token_is_read_after_readiness() {
+    let world = world();
+    world.exchange.set_lifetime(Some(secs(60)));
+    let limit = tower::limit::GlobalConcurrencyLimitLayer::new(1);
+    let limited = limit.layer(world.api.clone());
+    let service = world.layer.layer(limited.clone());
+    world.api.delay(secs(100));
+    let direct = tokio::spawn(async move { send(&limited, get("/direct")).await });
+    tokio::time::sleep(secs(1)).await;
+    // Waits for the token, then for the permit, for longer than that token lives.
+    let call = tokio::spawn({
+        let service = service.clone();
+        async move { send(&service, get("/")).await }
+    });
+    tokio::time::sleep(secs(1)).await;
+    world.api.delay(secs(0));
+    direct.await.unwrap().unwrap();
+    call.await.unwrap().unwrap();
+    let last = world.api.tokens().pop().unwrap();
+    assert_eq!(last, format!("token-{}", world.exchange.exchanges()));
+    assert!(world.source.status().expires_in.unwrap() > secs(50), "a token of its own time");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_exchange_through_its_own_source_is_an_error_and_not_a_hang() {
+    // The token endpoint's client is the very stack that it is to supply: to tie that knot, the client
+    // looks the stack up when it is called.
+    let stack = std::sync::Arc::new(std::sync::OnceLock::new());
+    let client = service_fn({
+        let stack = stack.clone();
+        move |request: Request<Body>| {
+            let stack: tower::util::BoxCloneSyncService<_, _, BoxError> =
+                std::sync::OnceLock::get(&stack).cloned().unwrap();
+            stack.oneshot(request)
+        }
+    });
+    let source = TokenSource::over_http(atlas(), client).with_clock(TokioClock::new());
+    let layer = AuthLayer::new(source.clone()).with_origin(Origin::parse(API).unwrap());
+    let _ = stack.set(tower::util::BoxCloneSyncService::new(layer.layer(service_fn(both))));
+
+    let start = now();
+    let error = source.token().await.unwrap_err();
+    assert_eq!(error.exchange().unwrap().kind(), ExchangeErrorKind::Reentrant);
+    assert_eq!(start.elapsed(), secs(0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_exchange_through_its_own_source_is_found_behind_a_buffer_too() {
+    let stack = std::sync::Arc::new(std::sync::OnceLock::new());
+    let client = service_fn({
+        let stack = stack.clone();
+        move |request: Request<Body>| {
+            let stack: tower::buffer::Buffer<Request<Body>, _> =
+                std::sync::OnceLock::get(&stack).cloned().unwrap();
+            stack.oneshot(request)
+        }
+    });
+    let source = TokenSource::over_http(atlas(), client).with_clock(TokioClock::new());
+    let layer = AuthLayer::new(source.clone()).with_origin(Origin::parse(API).unwrap());
+    let service = tower::util::BoxService::new(layer.layer(service_fn(both)));
+    let _ = stack.set(tower::buffer::Buffer::new(service, 4));
+
+    let start = now();
+    source.token().await.unwrap_err();
+    assert_eq!(start.elapsed(), secs(0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_custom_exchange_that_asks_its_own_source_gets_a_typed_error() {
+    let own = std::sync::Arc::new(std::sync::OnceLock::<TokenSource<HeaderScheme>>::new());
+    let exchange = exchange::from_fn({
+        let own = own.clone();
+        move || {
+            let own = own.clone();
+            async move {
+                let error = own.get().unwrap().token().await.unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::Reentrant);
+                Ok(exchange::Issued::new("in-the-end"))
+            }
+        }
+    });
+    let source = TokenSource::new(HeaderScheme::bearer(), exchange).with_clock(TokioClock::new());
+    let _ = own.set(source.clone());
+    assert_eq!(source.token().await.unwrap().expose(), "in-the-end");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_exchange_through_another_source_is_normal() {
+    let gateway = world();
+    let api = gateway.layer.layer(service_fn(|request: Request<Body>| async move {
+        assert_eq!(request.headers()["authorization"], "Bearer token-1");
+        both(request).await
+    }));
+    let source = TokenSource::over_http(atlas(), api).with_clock(TokioClock::new());
+    assert_eq!(source.token().await.unwrap().expose(), "issued");
+    assert_eq!(gateway.exchange.exchanges(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_at_a_time_below_the_layer_sees_every_token_in_order() {
+    let world = world();
+    let service = ServiceBuilder::new()
+        .layer(world.layer.clone())
+        .layer(tower::limit::GlobalConcurrencyLimitLayer::new(1))
+        .service(world.api.clone());
+    send(&service, get("/")).await.unwrap();
+    world.api.delay(millis(10));
+    world.api.revoke("token-1");
+    let calls = (0..50).map(|_| send(&service, get("/")));
+    for answer in join_all(calls).await {
+        assert_eq!(answer.unwrap().status(), 200);
+    }
+    assert_eq!(world.exchange.exchanges(), 2);
+}

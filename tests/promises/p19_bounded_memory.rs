@@ -1,0 +1,82 @@
+//! Promise 19: nothing is left behind, whatever the number of waiters and failures. (Live bytes are
+//! counted in `tests/allocations.rs`.)
+
+use std::sync::Arc;
+
+use futures::FutureExt;
+use tower::Layer;
+use tower_outbound_auth::TokenSource;
+use tower_outbound_auth::exchange::{self, Issued};
+use tower_outbound_auth::scheme::HeaderScheme;
+use tower_outbound_auth::testkit::TokioClock;
+
+use crate::support::*;
+
+#[tokio::test(start_paused = true)]
+async fn dropped_waiters_are_forgotten() {
+    let world = world_with_delay(secs(5));
+    let waits: Vec<_> = (0..10_000)
+        .map(|_| {
+            let mut wait = Box::pin({
+                let source = world.source.clone();
+                async move { source.token().await }
+            });
+            assert!((&mut wait).now_or_never().is_none());
+            wait
+        })
+        .collect();
+    assert_eq!(world.source.status().waiters, 10_000);
+    drop(waits);
+    assert_eq!(world.source.status().waiters, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_the_last_handle_is_gone_everything_is() {
+    let alive = Arc::new(());
+    let exchange = exchange::from_fn({
+        let alive = alive.clone();
+        move || {
+            let alive = alive.clone();
+            async move {
+                tokio::time::sleep(secs(1)).await;
+                drop(alive);
+                Ok(Issued::new("token"))
+            }
+        }
+    });
+    let source = TokenSource::new(HeaderScheme::bearer(), exchange).with_clock(TokioClock::new());
+    let layer = tower_outbound_auth::AuthLayer::new(source.clone())
+        .with_origin(tower_outbound_auth::Origin::parse(API).unwrap());
+    let service = layer.layer(Api::default());
+    send(&service, get("/")).await.unwrap();
+    let token = source.token().await.unwrap();
+    assert!(source.reject(&token).now_or_never().is_none(), "an exchange is under way");
+    drop((source, layer, service, token));
+    assert!(Arc::strong_count(&alive) > 1, "it goes on by itself");
+    tokio::time::sleep(secs(2)).await;
+    assert_eq!(Arc::strong_count(&alive), 1, "and then nothing is left");
+}
+
+#[test]
+fn a_runtime_that_ends_takes_its_exchange_with_it_and_leaves_nothing() {
+    let alive = Arc::new(());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let exchange = exchange::from_fn({
+            let alive = alive.clone();
+            move || {
+                let alive = alive.clone();
+                async move {
+                    std::future::pending::<()>().await;
+                    drop(alive);
+                    Ok(Issued::new("token"))
+                }
+            }
+        });
+        let source = TokenSource::new(HeaderScheme::bearer(), exchange);
+        assert!(source.token().now_or_never().is_none());
+        tokio::task::yield_now().await;
+    });
+    drop(runtime);
+    assert_eq!(Arc::strong_count(&alive), 1);
+}
