@@ -441,3 +441,6 @@ impl Machine {
         Finished::Failed { error, failures: count, retry_in }
     }
 }
+
+#[cfg(test)]
+mod tests;

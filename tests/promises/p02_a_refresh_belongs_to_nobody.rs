@@ -71,7 +71,7 @@ async fn the_token_of_an_exchange_that_nobody_waited_for_is_kept() {
 #[tokio::test(start_paused = true)]
 async fn an_exchange_that_never_ends_is_ended_by_its_own_deadline_for_all() {
     let clock = tower_outbound_auth::testkit::TokioClock::new();
-    let never = exchange::from_fn(|| futures::future::pending());
+    let never = exchange::from_fn(futures::future::pending);
     let source = TokenSource::new(HeaderScheme::bearer(), never)
         .with_clock(clock)
         .with_exchange_timeout(secs(10));

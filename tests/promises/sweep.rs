@@ -2,11 +2,8 @@
 //! an exchange that takes virtual time, with some others waiting. None may hang, no token may be lost,
 //! no further exchange may be made.
 
-use std::pin::pin;
-use std::task::{Context, Poll};
-
+use futures::FutureExt;
 use futures::future::join_all;
-use futures::task::noop_waker;
 use tower::Layer;
 
 use crate::support::*;
@@ -57,25 +54,18 @@ async fn run(doing: Doing, polls: usize, instant: u64, others: usize) {
             }
         }
     };
-    let first_ran = {
-        let mut first = pin!(call());
-        let mut cx = Context::from_waker(&noop_waker()).waker().clone();
-        let mut ended = false;
+    {
+        let mut first = Box::pin(call());
         for poll in 0..polls {
-            if ended {
-                break;
-            }
             // The polls are spread over the time up to the instant.
             if poll > 0 {
-                tokio::time::sleep(millis(instant / polls.max(1) as u64)).await;
+                tokio::time::sleep(millis(instant / (polls as u64))).await;
             }
-            ended = matches!(
-                std::future::Future::poll(first.as_mut(), &mut Context::from_waker(&mut cx)),
-                Poll::Ready(_)
-            );
+            if (&mut first).now_or_never().is_some() {
+                break;
+            }
         }
-        polls > 0
-    };
+    }
     // The first caller is gone.
     let waits = (0..others).map(|_| tokio::spawn(call())).collect::<Vec<_>>();
     let ended = tokio::time::timeout(secs(5), join_all(waits)).await;
@@ -83,7 +73,7 @@ async fn run(doing: Doing, polls: usize, instant: u64, others: usize) {
         assert!(succeeded.unwrap(), "failed: {schedule}");
     }
     world.source.settled().await;
-    let expected = before + usize::from(first_ran || others > 0);
+    let expected = before + usize::from(polls > 0 || others > 0);
     assert_eq!(world.exchange.exchanges(), expected, "extra or missing exchange: {schedule}");
     if expected > 0 {
         let token = world.source.token().await.unwrap();
