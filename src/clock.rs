@@ -82,6 +82,16 @@ impl Now {
         Duration::from_nanos(self.mono.saturating_sub(moment.mono))
     }
 
+    /// What comes first of two moments, on each clock.
+    pub(crate) fn earliest(self, other: Now) -> Now {
+        Now { mono: self.mono.min(other.mono), wall: self.wall.min(other.wall) }
+    }
+
+    /// What comes last of two moments, on each clock.
+    pub(crate) fn latest(self, other: Now) -> Now {
+        Now { mono: self.mono.max(other.mono), wall: self.wall.max(other.wall) }
+    }
+
     /// The monotonic reading as a bare number, for an atomic.
     #[inline]
     pub(crate) fn mono_nanos(self) -> u64 {

@@ -120,9 +120,7 @@ impl Error {
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self.0.kind {
-            ErrorKind::Exchange => {
-                self.0.exchange.as_ref().is_some_and(ExchangeError::is_transient)
-            }
+            ErrorKind::Exchange => self.0.exchange.as_ref().is_none_or(ExchangeError::is_transient),
             ErrorKind::Timeout => true,
             ErrorKind::Configuration
             | ErrorKind::ForeignOrigin

@@ -108,14 +108,20 @@ where
                         other => return other.map_err(Into::into),
                     }
                 }
-                StateProj::Cold { cold } => match ready!(cold.poll(cx))? {
-                    Next::Call { future, attempt } => {
-                        State::Calling { future, attempt: Some(attempt) }
-                    }
-                    Next::Respond(response) => return Poll::Ready(Ok(response)),
-                },
+                StateProj::Cold { cold } => {
+                    let ended = match ready!(cold.poll(cx)) {
+                        Ok(Next::Call { future, attempt }) => {
+                            state.set(State::Calling { future, attempt: Some(attempt) });
+                            continue;
+                        }
+                        Ok(Next::Respond(response)) => Ok(response),
+                        Err(error) => Err(error),
+                    };
+                    state.set(State::Failed { error: None });
+                    return Poll::Ready(ended);
+                }
                 StateProj::Failed { error } => {
-                    // Polled again after its end, which is the caller's mistake and no reason to panic.
+                    // `None`: polled again after its end, which is a mistake but no reason to panic.
                     return error
                         .take()
                         .map_or(Poll::Pending, |error| Poll::Ready(Err(error.into())));

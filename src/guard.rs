@@ -101,7 +101,7 @@ impl Guard {
         if exempt {
             return Ok(Admission::Bare);
         }
-        if self.origins.iter().any(|origin| origin.contains(request.uri())) {
+        if self.is_ours(request.uri()) {
             let mut hosts = request.headers().get_all(HOST).iter();
             return if hosts.all(|host| host_agrees(host.as_bytes(), request.uri())) {
                 Ok(Admission::WithCredential)
@@ -116,6 +116,10 @@ impl Guard {
             }
             Foreign::Refuse => Err(self.refuse(request.uri())),
         }
+    }
+
+    pub(crate) fn is_ours(&self, uri: &Uri) -> bool {
+        self.origins.iter().any(|origin| origin.contains(uri))
     }
 
     #[cold]

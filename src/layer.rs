@@ -3,13 +3,14 @@
 use std::fmt;
 use std::sync::Arc;
 
-use http::Request;
+use http::{Extensions, Request, Response, Uri};
 use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::clock::Clock;
 use crate::guard::{CallerHeader, Foreign, Guard, RequestHead};
 use crate::replay::{ReplayMethods, Same};
+use crate::service::Shared;
 use crate::{Auth, Origin, Scheme, TokenSource};
 
 /// Gives every request of the wrapped service a valid credential.
@@ -26,11 +27,11 @@ use crate::{Auth, Origin, Scheme, TokenSource};
 /// | [`with_foreign`](AuthLayer::with_foreign) | [`Foreign::Refuse`] | a request without its credential is not what was asked for |
 /// | [`with_caller_header`](AuthLayer::with_caller_header) | [`CallerHeader::Replace`] | one party is responsible for a header |
 /// | [`with_exempt_if`](AuthLayer::with_exempt_if) | nothing is exempt | |
+/// | [`with_response_uri`](AuthLayer::with_response_uri) | the request's | redirects belong above this layer |
 /// | [`with_replay`](AuthLayer::with_replay) | [`Same`]: bodies in memory | keeps the body type, copies nothing |
 /// | [`with_replay_methods`](AuthLayer::with_replay_methods) | all | a 401 was not applied |
 /// | [`with_clock`](AuthLayer::with_clock) | the machine's | |
-#[derive(Debug)]
-pub struct AuthLayer<S: Scheme, R = Same> {
+pub struct AuthLayer<S, R = Same> {
     source: TokenSource<S>,
     config: Arc<Config>,
     replay: R,
@@ -41,6 +42,19 @@ pub struct AuthLayer<S: Scheme, R = Same> {
 pub(crate) struct Config {
     pub(crate) guard: Guard,
     pub(crate) methods: ReplayMethods,
+    response_uri: Option<ResponseUri>,
+}
+
+/// Finds the URI that a response is really from.
+type ResponseUri = fn(&Extensions) -> Option<&Uri>;
+
+impl Config {
+    /// Whether a response is known to be from an origin that is not ours.
+    #[inline]
+    pub(crate) fn is_foreign<RB>(&self, response: &Response<RB>) -> bool {
+        let uri = self.response_uri.and_then(|find| find(response.extensions()));
+        uri.is_some_and(|uri| !self.guard.is_ours(uri))
+    }
 }
 
 impl<S: Scheme> AuthLayer<S> {
@@ -136,6 +150,29 @@ impl<S: Scheme, R> AuthLayer<S, R> {
         self.configure(|config| config.guard.exempt_if = Some(Arc::new(exempt)))
     }
 
+    /// Tells the layer where a response is really from, if something below it follows redirects: `find`
+    /// looks that URI up among the response's extensions. A response from a foreign origin is then handed
+    /// on as it came: it neither renews a token nor hands one out. Default: the response is from where the
+    /// request went.
+    ///
+    /// A layer or client that follows redirects belongs *above* this layer, where the origin guard sees
+    /// each hop. Below it, the credential has left before anybody can look; this option keeps the answer
+    /// from doing further harm.
+    ///
+    /// ```
+    /// use tower_http::follow_redirect::RequestUri;
+    /// # use tower_outbound_auth::{AuthLayer, TokenSource, scheme::HeaderScheme};
+    /// # let layer = AuthLayer::new(TokenSource::fixed(HeaderScheme::bearer(), "abc")?);
+    ///
+    /// let layer = layer.with_response_uri(|extensions| extensions.get::<RequestUri>().map(|it| &it.0));
+    /// # let _ = layer;
+    /// # Ok::<_, tower_outbound_auth::Error>(())
+    /// ```
+    #[must_use]
+    pub fn with_response_uri(self, find: fn(&Extensions) -> Option<&Uri>) -> AuthLayer<S, R> {
+        self.configure(|config| config.response_uri = Some(find))
+    }
+
     /// Which methods are sent again after a refusal. Default: all.
     #[must_use]
     pub fn with_replay_methods(self, methods: ReplayMethods) -> AuthLayer<S, R> {
@@ -192,12 +229,23 @@ impl<I: Clone, S: Scheme, R: Clone> Layer<I> for AuthLayer<S, R> {
     type Service = Auth<I, S, R>;
 
     fn layer(&self, inner: I) -> Auth<I, S, R> {
-        Auth::new(inner, self.source.core().clone(), self.config.clone(), self.replay.clone())
+        let shared = Shared { core: self.source.core().clone(), config: (*self.config).clone() };
+        Auth::new(inner, Arc::new(shared), self.replay.clone())
+    }
+}
+
+impl<S: Scheme, R: fmt::Debug> fmt::Debug for AuthLayer<S, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuthLayer")
+            .field("source", &self.source)
+            .field("config", &self.config)
+            .field("replay", &self.replay)
+            .finish()
     }
 }
 
 /// By hand: a derive would ask for `S: Clone`.
-impl<S: Scheme, R: Clone> Clone for AuthLayer<S, R> {
+impl<S, R: Clone> Clone for AuthLayer<S, R> {
     fn clone(&self) -> AuthLayer<S, R> {
         AuthLayer {
             source: self.source.clone(),

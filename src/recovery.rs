@@ -24,6 +24,8 @@ pub enum Recovery {
     BudgetSpent,
     /// This is the refusal: the token could not be renewed.
     RenewalFailed,
+    /// This is the refusal: the source has a fixed token, which cannot be renewed.
+    FixedToken,
     /// This is the refusal: the token endpoint handed out the refused token once more.
     SameToken,
 }

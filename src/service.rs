@@ -34,19 +34,19 @@ use crate::source::{Core, Generation};
 /// A call may be dropped at any time. An exchange that it has started goes on.
 pub struct Auth<I, S, R = Same> {
     inner: I,
-    core: Arc<Core<S>>,
-    config: Arc<Config>,
+    shared: Arc<Shared<S>>,
     replay: R,
 }
 
+/// What a service shares with its clones and its futures.
+pub(crate) struct Shared<S> {
+    pub(crate) core: Arc<Core<S>>,
+    pub(crate) config: Config,
+}
+
 impl<I, S, R> Auth<I, S, R> {
-    pub(crate) fn new(
-        inner: I,
-        core: Arc<Core<S>>,
-        config: Arc<Config>,
-        replay: R,
-    ) -> Auth<I, S, R> {
-        Auth { inner, core, config, replay }
+    pub(crate) fn new(inner: I, shared: Arc<Shared<S>>, replay: R) -> Auth<I, S, R> {
+        Auth { inner, shared, replay }
     }
 
     /// The inner service.
@@ -82,7 +82,8 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        match self.config.guard.admit(&mut request, self.core.scheme().header_name()) {
+        let Shared { core, config } = &*self.shared;
+        match config.guard.admit(&mut request, core.scheme().header_name()) {
             Ok(Admission::WithCredential) => {}
             Ok(Admission::Bare) => {
                 let request = request.map(|body| self.replay.pass(body));
@@ -93,15 +94,17 @@ where
                 return ResponseFuture::failed(error);
             }
         }
-        let now = self.core.now();
-        if let Some(read) = self.core.cell.read(now)
+        let now = core.now();
+        if let Some(read) = core.cell.read(now)
             && let Some((value, generation)) = read.credential()
         {
-            return self.send(request, value, generation, read.due, now);
+            let (value, due) = (value.clone(), read.due);
+            drop(read);
+            return self.send(request, value, generation, due, now);
         }
         let service = self.give_readiness_back();
-        let cold = Cold::first(service, request, self);
-        ResponseFuture::cold(cold)
+        let replay = self.replay.clone();
+        ResponseFuture::cold(Cold::first(service, request, self.shared.clone(), replay))
     }
 }
 
@@ -110,7 +113,7 @@ impl<I, S, R> Auth<I, S, R> {
     fn send<B, RB>(
         &mut self,
         request: Request<B>,
-        value: &HeaderValue,
+        value: HeaderValue,
         generation: Generation,
         due: bool,
         now: Now,
@@ -120,7 +123,7 @@ impl<I, S, R> Auth<I, S, R> {
         S: Scheme,
         R: Replay<B>,
     {
-        let (request, kept) = prepare(&self.core, &self.config, &self.replay, request, value);
+        let (request, kept) = prepare(&self.shared, &self.replay, request, value);
         let (future, kept) = match kept {
             None => (self.inner.call(request), None),
             Some((head, body)) => {
@@ -131,7 +134,7 @@ impl<I, S, R> Auth<I, S, R> {
                 (service.call(request), Some(Kept { service, head, body }))
             }
         };
-        let attempt = Attempt::new(self.core.clone(), generation, now, R::Slot::new(kept));
+        let attempt = Attempt::new(self.shared.clone(), generation, now, R::Slot::new(kept));
         ResponseFuture::calling(future, if due { attempt.due() } else { attempt })
     }
 
@@ -145,46 +148,28 @@ impl<I, S, R> Auth<I, S, R> {
         drop(mem::replace(&mut self.inner, clone.clone()));
         clone
     }
-
-    pub(crate) fn core(&self) -> &Arc<Core<S>> {
-        &self.core
-    }
-
-    pub(crate) fn config(&self) -> &Arc<Config> {
-        &self.config
-    }
-
-    pub(crate) fn replay(&self) -> &R {
-        &self.replay
-    }
 }
 
 /// Puts the credential into a request, and keeps what it takes to send it again if that is allowed: once
 /// in all, however many layers of this kind are stacked.
 pub(crate) fn prepare<S: Scheme, R: Replay<B>, B>(
-    core: &Core<S>,
-    config: &Config,
+    shared: &Shared<S>,
     replay: &R,
     request: Request<B>,
-    value: &HeaderValue,
+    value: HeaderValue,
 ) -> (Request<R::Body>, Option<(Head, R::Kept)>) {
-    let replayable =
-        config.methods.allow(request.method()) && request.extensions().get::<Replayed>().is_none();
+    let replayable = shared.config.methods.allow(request.method())
+        && request.extensions().get::<Replayed>().is_none();
     let (mut head, body) = request.into_parts();
     let (body, kept) = if replayable { replay.keep(body) } else { (replay.pass(body), None) };
     let kept = kept.map(|body| (Head::keep(&head), body));
-    head.headers.insert(core.scheme().header_name(), value.clone());
+    head.headers.insert(shared.core.scheme().header_name(), value);
     (Request::from_parts(head, body), kept)
 }
 
 impl<I: Clone, S, R: Clone> Clone for Auth<I, S, R> {
     fn clone(&self) -> Auth<I, S, R> {
-        Auth {
-            inner: self.inner.clone(),
-            core: self.core.clone(),
-            config: self.config.clone(),
-            replay: self.replay.clone(),
-        }
+        Auth { inner: self.inner.clone(), shared: self.shared.clone(), replay: self.replay.clone() }
     }
 }
 
@@ -192,7 +177,7 @@ impl<I: fmt::Debug, S, R: fmt::Debug> fmt::Debug for Auth<I, S, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Auth")
             .field("inner", &self.inner)
-            .field("config", &self.config)
+            .field("config", &self.shared.config)
             .field("replay", &self.replay)
             .finish_non_exhaustive()
     }

@@ -1,17 +1,20 @@
 //! The built-in client of the token endpoint (feature `client`).
 
 use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
-use http_body_util::Full;
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::client::legacy::{Client, ResponseFuture};
 use hyper_util::rt::TokioExecutor;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::CertificateDer;
@@ -19,7 +22,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 use tower_service::Service;
 
-use crate::Error;
+use crate::{BoxError, Error};
 
 /// Reaching the endpoint may take this long; the whole exchange has its own, longer deadline.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -99,17 +102,22 @@ impl HttpClient {
     }
 }
 
+/// Boxed throughout, once per exchange, so that hyper's types stay out of this crate's interface.
 impl Service<Request<Full<Bytes>>> for HttpClient {
-    type Response = Response<Incoming>;
-    type Error = hyper_util::client::legacy::Error;
-    type Future = ResponseFuture;
+    type Response = Response<UnsyncBoxBody<Bytes, BoxError>>;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, BoxError>> + Send>>;
 
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.client.poll_ready(cx)
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.client.poll_ready(cx).map_err(Into::into)
     }
 
     fn call(&mut self, request: Request<Full<Bytes>>) -> Self::Future {
-        self.client.call(request)
+        let response = self.client.call(request);
+        Box::pin(async move {
+            let boxed = |body: Incoming| body.map_err(Into::into).boxed_unsync();
+            Ok(response.await?.map(boxed))
+        })
     }
 }
 

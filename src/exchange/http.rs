@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::future::poll_fn;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 use http::header::CONTENT_ENCODING;
@@ -31,6 +31,7 @@ const MAX_STEPS: usize = 4;
 ///   exchange timeout).
 /// - A redirect is never followed: the request carries the credentials.
 /// - A compressed answer is refused, because nothing asked for one.
+/// - The texts of the client's errors are logged: they must hold no secret, nor a URL that does.
 /// - The client must not send its requests through the layer that this exchange supplies; that is
 ///   found out and reported as [`ExchangeErrorKind::Reentrant`].
 ///
@@ -54,15 +55,15 @@ const MAX_STEPS: usize = 4;
 /// # Ok::<_, tower_outbound_auth::BoxError>(())
 /// ```
 pub struct HttpExchange<S, C> {
-    scheme: Arc<S>,
+    scheme: S,
     /// Behind a mutex because a service is `Send` but rarely `Sync`; locked only for its clone.
     client: Mutex<C>,
 }
 
 impl<S, C> HttpExchange<S, C> {
     /// Asks the endpoint of `scheme` through `client`.
-    pub fn new(scheme: impl Into<Arc<S>>, client: C) -> HttpExchange<S, C> {
-        HttpExchange { scheme: scheme.into(), client: Mutex::new(client) }
+    pub fn new(scheme: S, client: C) -> HttpExchange<S, C> {
+        HttpExchange { scheme, client: Mutex::new(client) }
     }
 }
 
@@ -85,20 +86,22 @@ where
         cx.mark_sent();
         let response = client.call(request).await.map_err(unreachable)?;
         let (head, body) = response.into_parts();
-        let malformed = |message| {
-            ExchangeError::new(ExchangeErrorKind::Malformed, message).with_status(head.status)
+        let compressed = head.headers.get(CONTENT_ENCODING).is_some_and(|it| it != "identity");
+        let body = if compressed {
+            Err("the token endpoint compressed its answer, unasked")
+        } else {
+            read(body).await?
         };
-        if head.headers.get(CONTENT_ENCODING).is_some_and(|coding| coding != "identity") {
-            return Err(malformed("the token endpoint compressed its answer, unasked"));
-        }
-        let too_long = "the token endpoint's answer is longer than 256 KiB";
-        if body.size_hint().lower() > MAX_ANSWER as u64 {
-            return Err(malformed(too_long));
-        }
-        match Limited::new(body, MAX_ANSWER).collect().await {
-            Ok(body) => Ok(ExchangeAnswer::new(Response::from_parts(head, body.to_bytes()))),
-            Err(error) if error.is::<LengthLimitError>() => Err(malformed(too_long)),
-            Err(error) => Err(unreachable(error)),
+        match body {
+            Ok(body) => Ok(ExchangeAnswer::new(Response::from_parts(head, body))),
+            // An error page that is too long is still an error, with its status and Retry-After.
+            Err(_) if !head.status.is_success() => {
+                Ok(ExchangeAnswer::new(Response::from_parts(head, Bytes::new())))
+            }
+            Err(message) => {
+                Err(ExchangeError::new(ExchangeErrorKind::Malformed, message)
+                    .with_status(head.status))
+            }
         }
     }
 }
@@ -126,6 +129,23 @@ where
             ExchangeErrorKind::Malformed,
             "the token endpoint asked for one further request after the other",
         ))
+    }
+}
+
+/// The body as a whole, or why it will not be read.
+async fn read<RB>(body: RB) -> Result<Result<Bytes, &'static str>, ExchangeError>
+where
+    RB: Body,
+    RB::Error: Into<BoxError>,
+{
+    let too_long = "the token endpoint's answer is longer than 256 KiB";
+    if body.size_hint().lower() > MAX_ANSWER as u64 {
+        return Ok(Err(too_long));
+    }
+    match Limited::new(body, MAX_ANSWER).collect().await {
+        Ok(body) => Ok(Ok(body.to_bytes())),
+        Err(error) if error.is::<LengthLimitError>() => Ok(Err(too_long)),
+        Err(error) => Err(unreachable(error)),
     }
 }
 

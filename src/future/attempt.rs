@@ -11,7 +11,8 @@ use crate::clock::Now;
 use crate::recovery::Recovery;
 use crate::replay::{Head, Replay, Slot};
 use crate::scheme::{ResponseHead, Scheme, Verdict};
-use crate::source::{Core, Generation};
+use crate::service::Shared;
+use crate::source::Generation;
 
 /// In the extensions of a replayed request, for the layers below: they must not replay it once more.
 #[derive(Clone, Copy)]
@@ -27,7 +28,7 @@ pub(crate) struct Kept<I, K> {
 
 /// A request that is on its way with a credential.
 pub(crate) struct Attempt<I, S, R: Replay<B>, B> {
-    core: Arc<Core<S>>,
+    shared: Arc<Shared<S>>,
     generation: Generation,
     /// Monotonic time of sending.
     sent: u64,
@@ -35,8 +36,8 @@ pub(crate) struct Attempt<I, S, R: Replay<B>, B> {
     due: bool,
     /// This is the replay.
     replayed: bool,
-    /// A renewal was paid for this replay; it is given back if the replay is accepted.
-    paid: bool,
+    /// The replay waited for its token, so that its acceptance shows that the renewal was worth it.
+    waited: bool,
     kept: R::Slot<Kept<I, R::Kept>>,
 }
 
@@ -53,28 +54,28 @@ where
 
 impl<I, S: Scheme, R: Replay<B>, B> Attempt<I, S, R, B> {
     pub(crate) fn new(
-        core: Arc<Core<S>>,
+        shared: Arc<Shared<S>>,
         generation: Generation,
         now: Now,
         kept: R::Slot<Kept<I, R::Kept>>,
     ) -> Self {
         let sent = now.mono_nanos();
-        Attempt { core, generation, sent, due: false, replayed: false, paid: false, kept }
+        Attempt { shared, generation, sent, due: false, replayed: false, waited: false, kept }
     }
 
     pub(crate) fn due(self) -> Self {
         Attempt { due: true, ..self }
     }
 
-    pub(super) fn replayed_with(self, paid: bool) -> Self {
-        Attempt { replayed: true, paid, ..self }
+    pub(super) fn replaying(self, waited: bool) -> Self {
+        Attempt { replayed: true, waited, ..self }
     }
 
     #[inline]
     pub(super) fn nudge_if_due(&mut self) {
         if self.due {
             self.due = false;
-            self.core.nudge();
+            self.shared.core.nudge();
         }
     }
 
@@ -83,27 +84,31 @@ impl<I, S: Scheme, R: Replay<B>, B> Attempt<I, S, R, B> {
     where
         I: Service<Request<R::Body>>,
     {
-        let scheme = self.core.scheme();
-        if scheme.judge(ResponseHead::of(&response)) == Verdict::Refused {
+        let Shared { core, config } = &*self.shared;
+        if config.is_foreign(&response) {
+            return Answered::Done(response);
+        }
+        if core.scheme().judge(ResponseHead::of(&response)) == Verdict::Refused {
             return self.refused(response);
         }
-        if scheme.rotation_header().is_none() && !self.replayed {
+        if core.cell.is_suspect(self.generation) {
+            core.suspect_accepted(self.generation, self.sent(core.now()));
+        }
+        if core.scheme().rotation_header().is_none() && !self.replayed {
             return Answered::Done(response);
         }
         Answered::Done(self.accepted(response))
     }
 
     fn accepted<RB>(&self, mut response: Response<RB>) -> Response<RB> {
-        if self.paid {
-            self.core.replay_accepted();
+        let core = &self.shared.core;
+        if self.waited {
+            core.replay_accepted(self.generation);
         }
         self.mark_replayed(&mut response);
-        let scheme = self.core.scheme();
-        if let Some(name) = scheme.rotation_header() {
-            if let Some(issued) = scheme.rotated(ResponseHead::of(&response)) {
-                let now = self.core.now();
-                let ago = Duration::from_nanos(now.mono_nanos().saturating_sub(self.sent));
-                self.core.rotated(self.generation, now - ago, &issued);
+        if let Some(name) = core.scheme().rotation_header() {
+            if let Some(issued) = core.scheme().rotated(ResponseHead::of(&response)) {
+                core.rotated(self.generation, self.sent(core.now()), &issued);
             }
             response.headers_mut().remove(name);
         }
@@ -115,7 +120,7 @@ impl<I, S: Scheme, R: Replay<B>, B> Attempt<I, S, R, B> {
     where
         I: Service<Request<R::Body>>,
     {
-        if let Some(name) = self.core.scheme().rotation_header() {
+        if let Some(name) = self.shared.core.scheme().rotation_header() {
             response.headers_mut().remove(name);
         }
         if self.replayed {
@@ -126,17 +131,22 @@ impl<I, S: Scheme, R: Replay<B>, B> Attempt<I, S, R, B> {
         let replayed_below = response.extensions().get() == Some(&Recovery::Replayed);
         match self.kept.take().filter(|_| !replayed_below) {
             Some(kept) => {
-                let cold = Cold::again(self.core, self.generation, kept, response);
+                let cold = Cold::again(self.shared, self.generation, kept, response);
                 Answered::Refused(Box::new(cold))
             }
             None => {
-                self.core.renew_for_others(self.generation);
+                self.shared.core.renew_for_others(self.generation);
                 if !replayed_below {
                     response.extensions_mut().insert(Recovery::NotReplayable);
                 }
                 Answered::Done(response)
             }
         }
+    }
+
+    /// The moment of sending, on both clocks.
+    fn sent(&self, now: Now) -> Now {
+        now - Duration::from_nanos(now.mono_nanos().saturating_sub(self.sent))
     }
 
     fn mark_replayed<RB>(&self, response: &mut Response<RB>) {

@@ -16,19 +16,18 @@ use tower_service::Service;
 use super::attempt::{Attempt, Kept, Replayed};
 use super::drain::Drain;
 use crate::exchange::Chain;
-use crate::layer::Config;
 use crate::recovery::Recovery;
 use crate::replay::{Head, Replay, Slot};
 use crate::scheme::Scheme;
-use crate::service::{Auth, prepare};
-use crate::source::{AccessToken, Core, Generation, Renewal};
+use crate::service::{Shared, prepare};
+use crate::source::{AccessToken, Generation, Renewal};
 use crate::{BoxError, Error};
 
 type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// A request that waits.
 pub(crate) struct Cold<I, S, R: Replay<B>, B, RB> {
-    core: Arc<Core<S>>,
+    shared: Arc<Shared<S>>,
     /// Not ready.
     service: I,
     chain: Chain,
@@ -42,7 +41,6 @@ pub(crate) struct Cold<I, S, R: Replay<B>, B, RB> {
 enum Work<R: Replay<B>, B, RB> {
     First {
         request: Request<B>,
-        config: Arc<Config>,
         replay: R,
     },
     /// `rejected` is given to the caller if there is no successor.
@@ -50,7 +48,7 @@ enum Work<R: Replay<B>, B, RB> {
         head: Head,
         body: R::Kept,
         refused: Generation,
-        paid: bool,
+        waited: bool,
         rejected: Option<Response<RB>>,
     },
 }
@@ -75,23 +73,26 @@ where
 
 impl<I, S: Scheme, R: Replay<B>, B, RB> Cold<I, S, R, B, RB> {
     /// There is no token that could be sent without waiting.
-    pub(crate) fn first(service: I, request: Request<B>, auth: &Auth<I, S, R>) -> Self {
-        let core = auth.core().clone();
+    pub(crate) fn first(
+        service: I,
+        request: Request<B>,
+        shared: Arc<Shared<S>>,
+        replay: R,
+    ) -> Self {
         let chain = Chain::of(request.extensions());
-        let (config, replay) = (auth.config().clone(), auth.replay().clone());
         Cold {
-            stage: Stage::Acquire(Box::pin(core.clone().acquire(chain.clone()))),
-            core,
+            stage: Stage::Acquire(Box::pin(shared.core.clone().acquire(chain.clone()))),
+            shared,
             service,
             chain,
-            work: Some(Work::First { request, config, replay }),
+            work: Some(Work::First { request, replay }),
             token: None,
         }
     }
 
     /// The token of generation `refused` was refused.
     pub(super) fn again(
-        core: Arc<Core<S>>,
+        shared: Arc<Shared<S>>,
         refused: Generation,
         kept: Kept<I, R::Kept>,
         rejected: Response<RB>,
@@ -100,11 +101,11 @@ impl<I, S: Scheme, R: Replay<B>, B, RB> Cold<I, S, R, B, RB> {
         let chain = Chain::of(head.extensions());
         let rejected = Some(rejected);
         Cold {
-            stage: Stage::Renew(Box::pin(core.clone().renew(refused, chain.clone()))),
-            core,
+            stage: Stage::Renew(Box::pin(shared.core.clone().renew(refused, chain.clone()))),
+            shared,
             service,
             chain,
-            work: Some(Work::Again { head, body, refused, paid: false, rejected }),
+            work: Some(Work::Again { head, body, refused, waited: false, rejected }),
             token: None,
         }
     }
@@ -129,9 +130,9 @@ where
                     Stage::Ready
                 }
                 Stage::Renew(renew) => match ready!(renew.as_mut().poll(cx)) {
-                    Renewal::Token { token, paid } => {
+                    Renewal::Token { token, waited } => {
                         self.token = Some(token);
-                        self.after_renewal(paid)
+                        self.after_renewal(waited)
                     }
                     Renewal::HandOn(recovery) => match self.hand_on(recovery) {
                         Some(response) => return Poll::Ready(Ok(Next::Respond(response))),
@@ -153,7 +154,9 @@ where
                             // Readiness took longer than the token lived: give it back and wait again.
                             let clone = self.service.clone();
                             drop(mem::replace(&mut self.service, clone));
-                            Stage::Acquire(Box::pin(self.core.clone().acquire(self.chain.clone())))
+                            Stage::Acquire(Box::pin(
+                                self.shared.core.clone().acquire(self.chain.clone()),
+                            ))
                         }
                     }
                 }
@@ -167,43 +170,45 @@ where
             Some(Work::Again { refused, .. }) => Some(*refused),
             _ => None,
         };
-        let newest = self.core.usable().filter(|token| Some(token.generation()) > refused);
-        newest.or_else(|| self.token.clone().filter(|token| token.is_usable(self.core.now())))
+        let newest = self.shared.core.usable().filter(|token| Some(token.generation()) > refused);
+        newest
+            .or_else(|| self.token.clone().filter(|token| token.is_usable(self.shared.core.now())))
     }
 
     fn call(&mut self, token: &AccessToken) -> Option<Next<I, S, R, B, RB>> {
-        let (value, generation) = (token.header_value(), token.generation());
-        let now = self.core.now();
+        let (value, generation) = (token.header_value().clone(), token.generation());
+        let now = self.shared.core.now();
         let (future, attempt) = match self.work.take()? {
-            Work::First { request, config, replay } => {
-                let (request, kept) = prepare(&self.core, &config, &replay, request, value);
+            Work::First { request, replay } => {
+                let (request, kept) = prepare(&self.shared, &replay, request, value);
                 let future = self.service.call(request);
                 let service = self.service.clone();
                 let kept = kept.map(|(head, body)| Kept { service, head, body });
                 let kept = R::Slot::new(kept);
-                (future, Attempt::new(self.core.clone(), generation, now, kept))
+                (future, Attempt::new(self.shared.clone(), generation, now, kept))
             }
-            Work::Again { head, body, paid, .. } => {
+            Work::Again { head, body, waited, .. } => {
                 let mut request = head.into_request(R::again(body));
-                request.headers_mut().insert(self.core.scheme().header_name(), value.clone());
+                request.headers_mut().insert(self.shared.core.scheme().header_name(), value);
                 request.extensions_mut().insert(Replayed);
                 let kept = R::Slot::new(None);
-                let attempt = Attempt::new(self.core.clone(), generation, now, kept);
-                (self.service.call(request), attempt.replayed_with(paid))
+                let attempt = Attempt::new(self.shared.clone(), generation, now, kept);
+                (self.service.call(request), attempt.replaying(waited))
             }
         };
         Some(Next::Call { future, attempt })
     }
 
-    fn after_renewal(&mut self, now_paid: bool) -> Stage<RB> {
-        match &mut self.work {
-            Some(Work::Again { paid, rejected, .. }) => {
-                *paid = now_paid;
-                let body = rejected.take().map(Response::into_body);
-                body.map_or(Stage::Ready, |body| Stage::Drain(Drain::new(body, self.core.clock())))
-            }
-            _ => Stage::Ready,
-        }
+    fn after_renewal(&mut self, has_waited: bool) -> Stage<RB> {
+        let Some(Work::Again { waited, rejected, .. }) = &mut self.work else {
+            return Stage::Ready;
+        };
+        *waited = has_waited;
+        // Without a timer there is no draining: the connection is then lost, and the request is not.
+        let drain = rejected.take().zip(self.shared.core.sleep(Drain::<RB>::MAX_TIME).ok());
+        drain.map_or(Stage::Ready, |(response, deadline)| {
+            Stage::Drain(Drain::new(response.into_body(), deadline))
+        })
     }
 
     fn hand_on(&mut self, recovery: Recovery) -> Option<Response<RB>> {

@@ -4,33 +4,33 @@
 //! which is short, is read before the request is sent again; but not for long, and not if it is long.
 
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Buf;
 use http_body::Body;
 
-use crate::clock::{Clock, Sleep};
+use crate::clock::Sleep;
 
 /// What is longer than this is cheaper to reconnect for.
 const MAX_BYTES: usize = 16 * 1024;
-/// What is not there by then is not worth waiting for.
-const MAX_TIME: Duration = Duration::from_millis(50);
 
 pub(super) struct Drain<RB> {
     body: Pin<Box<RB>>,
     left: usize,
-    /// Made when the body first lets us wait: most refusals are there as a whole.
-    deadline: Option<Sleep>,
-    clock: Arc<dyn Clock>,
+    deadline: Sleep,
+}
+
+impl<RB> Drain<RB> {
+    /// What is not there by then is not worth waiting for.
+    pub(super) const MAX_TIME: Duration = Duration::from_millis(50);
+
+    pub(super) fn new(body: RB, deadline: Sleep) -> Drain<RB> {
+        Drain { body: Box::pin(body), left: MAX_BYTES, deadline }
+    }
 }
 
 impl<RB: Body> Drain<RB> {
-    pub(super) fn new(body: RB, clock: Arc<dyn Clock>) -> Drain<RB> {
-        Drain { body: Box::pin(body), left: MAX_BYTES, deadline: None, clock }
-    }
-
     /// Ends when the body has been read, or is not worth it.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
@@ -44,11 +44,7 @@ impl<RB: Body> Drain<RB> {
                     }
                 }
                 Poll::Ready(None | Some(Err(_))) => return Poll::Ready(()),
-                Poll::Pending => {
-                    let clock = &self.clock;
-                    let deadline = self.deadline.get_or_insert_with(|| clock.sleep(MAX_TIME));
-                    return deadline.as_mut().poll(cx);
-                }
+                Poll::Pending => return self.deadline.as_mut().poll(cx),
             }
         }
     }

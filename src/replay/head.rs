@@ -1,8 +1,10 @@
 //! The head of a request, kept for a possible replay.
 //!
 //! Keeping it is the dearest thing that this crate does to a request that needs no replay, so it is kept
-//! flat, and in a recycled buffer: names and values are mostly reference counts and static pointers, and
-//! a `HeaderMap` of its own would cost two allocations and a hash per header. Only a replay pays for that.
+//! flat, and in a recycled buffer: a `HeaderMap` of its own would cost two allocations and a hash per
+//! header, and only a replay pays for that. What is left are the clones: free for static names and
+//! values, a reference count for shared ones, one allocation inside `bytes` for the first clone of a name
+//! or value that was made at run time, and two or three for extensions that are not empty.
 
 use std::cell::RefCell;
 use std::mem;

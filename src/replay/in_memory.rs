@@ -1,6 +1,6 @@
 //! Bodies that are in memory as a whole.
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use http_body_util::{Either, Empty, Full};
 
 /// A request body that is in memory and can be had twice for the price of a reference count.
@@ -44,7 +44,8 @@ macro_rules! clones {
 }
 
 clones! {
-    [D: Buf + Clone] Full<D>,
+    [] Full<Bytes>,
+    [] Full<&'static [u8]>,
     [D] Empty<D>,
     [] Bytes,
     [] (),

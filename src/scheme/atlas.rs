@@ -9,7 +9,6 @@ use serde::Deserialize;
 use super::jwt::{lenient_seconds, seconds};
 use super::{
     Endpoint, ExchangeAnswer, ExchangeRequest, Identity, InvalidToken, Scheme, Step, plain_value,
-    prefixed_value,
 };
 use crate::exchange::{ExchangeContext, ExchangeError, Issued};
 use crate::{Error, Secret};
@@ -69,10 +68,13 @@ impl Atlas {
                  stand in a header: was the file's last line break read with it?"
             ))
         };
-        let client_id = plain_value(&client_id.into().into()).map_err(|_| unusable("Client-Id"))?;
-        let mut client_secret =
-            prefixed_value("", &client_secret.into()).map_err(|_| unusable("Client-Secret"))?;
-        client_secret.set_sensitive(true);
+        let value = |text: &Secret, what| {
+            let mut value = plain_value(text).map_err(|_| unusable(what))?;
+            value.set_sensitive(true);
+            Ok::<_, Error>(value)
+        };
+        let client_id = value(&client_id.into().into(), "Client-Id")?;
+        let client_secret = value(&client_secret.into(), "Client-Secret")?;
         Ok(Atlas { endpoint: endpoint.try_into()?, client_id, client_secret })
     }
 
@@ -149,9 +151,6 @@ impl Scheme for Atlas {
 
 impl fmt::Debug for Atlas {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Atlas")
-            .field("endpoint", &self.endpoint)
-            .field("client_id", &self.client_id)
-            .finish_non_exhaustive()
+        f.debug_struct("Atlas").field("endpoint", &self.endpoint).finish_non_exhaustive()
     }
 }

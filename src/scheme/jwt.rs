@@ -23,9 +23,11 @@ impl Times {
         jsonwebtoken::dangerous::insecure_decode_claims(token).unwrap_or_default()
     }
 
-    /// `exp − iat`: the life that the issuer meant, whatever our clock says.
+    /// `exp − iat`: the life that the issuer meant, whatever our clock says. A token that ends before
+    /// it begins has a claim in the wrong unit, and says nothing.
     pub(crate) fn life(self) -> Option<Duration> {
-        Some(seconds(self.exp?.floor() - self.iat?.floor()))
+        let life = self.exp?.floor() - self.iat?.floor();
+        (life > 0.0).then(|| seconds(life))
     }
 
     /// `exp`, as a time since the epoch.

@@ -2,7 +2,14 @@
 
 use std::time::Duration;
 
-use crate::exchange::ExchangeError;
+/// What of a failure decides about the next attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Fault {
+    /// Trying again with nothing changed may succeed.
+    pub(crate) transient: bool,
+    /// How long the endpoint asked to be left alone.
+    pub(crate) retry_after: Option<Duration>,
+}
 
 const FIRST: Duration = Duration::from_secs(1);
 /// The longest pause while callers are failing for want of a token, …
@@ -17,19 +24,20 @@ const CAP_RETRY_AFTER: Duration = Duration::from_secs(300);
 
 /// The pause after the `failures`-th failure in a row (counted from 1). `draw` is uniform in 0..1: the
 /// pause is 80 to 100 % of its slot, so that clients which failed together do not return together.
-pub(crate) fn pause(failures: u32, error: &ExchangeError, has_token: bool, draw: f64) -> Duration {
-    let (first, cap) = match (error.is_transient(), has_token) {
+pub(crate) fn pause(failures: u32, fault: Fault, has_token: bool, draw: f64) -> Duration {
+    let (first, cap) = match (fault.transient, has_token) {
         (false, _) => (FIRST_REFUSED, CAP_REFUSED),
         (true, true) => (FIRST, CAP_WITH_TOKEN),
         (true, false) => (FIRST, CAP_WITHOUT_TOKEN),
     };
-    let asked = error.retry_after().unwrap_or_default().min(CAP_RETRY_AFTER);
+    let asked = fault.retry_after.unwrap_or_default().min(CAP_RETRY_AFTER);
     slot(first, failures, cap, draw).max(asked)
 }
 
-/// The pause before a token that was handed out again, byte for byte, is asked after once more.
-pub(crate) fn pause_after_repeat(repeats: u32, draw: f64) -> Duration {
-    slot(FIRST, repeats, CAP_WITH_TOKEN, draw)
+/// The pause after the `count`-th attempt in a row that was no failure and brought nothing: the same
+/// token once more, or a flight that vanished with its runtime.
+pub(crate) fn pause_in_vain(count: u32, draw: f64) -> Duration {
+    slot(FIRST, count, CAP_WITH_TOKEN, draw)
 }
 
 /// Shortens a pause so that one more attempt falls within the `left` life of a usable token.
@@ -45,40 +53,42 @@ fn slot(first: Duration, count: u32, cap: Duration, draw: f64) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::exchange::ExchangeErrorKind;
 
-    fn error(kind: ExchangeErrorKind) -> ExchangeError {
-        ExchangeError::new(kind, "no")
-    }
+    const DOWN: Fault = Fault { transient: true, retry_after: None };
+    const REFUSED: Fault = Fault { transient: false, retry_after: None };
 
     #[test]
     fn the_pause_doubles_from_one_second_to_its_cap() {
-        let down = error(ExchangeErrorKind::Unreachable);
-        let slots = |has_token| {
-            (1..=9).map(move |n| {
-                pause(n, &error(ExchangeErrorKind::Timeout), has_token, 1.0).as_secs()
-            })
-        };
+        let slots = |has_token| (1..=9).map(move |n| pause(n, DOWN, has_token, 1.0).as_secs());
         assert_eq!(slots(false).collect::<Vec<_>>(), [1, 2, 4, 8, 16, 30, 30, 30, 30]);
         assert_eq!(slots(true).collect::<Vec<_>>(), [1, 2, 4, 8, 16, 32, 64, 120, 120]);
-        assert_eq!(pause(1, &down, false, 0.0), Duration::from_millis(800));
-        assert_eq!(pause(u32::MAX, &down, false, 1.0), CAP_WITHOUT_TOKEN);
+        assert_eq!(pause(1, DOWN, false, 0.0), Duration::from_millis(800));
+        assert_eq!(pause(u32::MAX, DOWN, false, 1.0), CAP_WITHOUT_TOKEN);
     }
 
     #[test]
     fn refused_credentials_are_tried_rarely_but_not_never() {
-        let refused = error(ExchangeErrorKind::Refused);
-        assert_eq!(pause(1, &refused, true, 1.0), Duration::from_secs(10));
-        assert_eq!(pause(99, &refused, true, 1.0), Duration::from_secs(300));
+        assert_eq!(pause(1, REFUSED, true, 1.0), Duration::from_secs(10));
+        assert_eq!(pause(99, REFUSED, true, 1.0), Duration::from_secs(300));
     }
 
     #[test]
     fn retry_after_is_honoured_within_bounds() {
-        let busy = |secs| {
-            error(ExchangeErrorKind::Unavailable).with_retry_after(Duration::from_secs(secs))
-        };
-        assert_eq!(pause(1, &busy(44), false, 0.0), Duration::from_secs(44));
-        assert_eq!(pause(1, &busy(0), false, 1.0), Duration::from_secs(1));
-        assert_eq!(pause(1, &busy(u64::MAX), false, 1.0), Duration::from_secs(300));
+        let busy = |secs| Fault { retry_after: Some(Duration::from_secs(secs)), ..DOWN };
+        assert_eq!(pause(1, busy(44), false, 0.0), Duration::from_secs(44));
+        assert_eq!(pause(1, busy(0), false, 1.0), Duration::from_secs(1));
+        assert_eq!(pause(1, busy(u64::MAX), false, 1.0), Duration::from_secs(300));
+    }
+
+    #[test]
+    fn a_pause_leaves_another_try_before_the_end() {
+        let secs = Duration::from_secs;
+        assert_eq!(before_the_end(secs(10), secs(60)), secs(10));
+        assert_eq!(before_the_end(secs(120), secs(60)), secs(30));
+        assert_eq!(
+            before_the_end(secs(120), secs(1)),
+            secs(1),
+            "no attempt per request at the end"
+        );
     }
 }

@@ -8,14 +8,16 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use arc_swap::{ArcSwapOption, Guard};
 use http::HeaderValue;
 
 use super::schedule::Window;
-use super::state::Generation;
+use super::state::{Generation, Machine};
 use crate::Secret;
 use crate::clock::Now;
+use crate::exchange::SourceId;
 
 /// An access token: cheap to clone, and `Debug` shows nothing of its text.
 ///
@@ -41,6 +43,8 @@ pub(crate) struct Published {
     pub(crate) value: HeaderValue,
     pub(crate) generation: Generation,
     pub(crate) window: Window,
+    /// The source that it is of.
+    pub(super) source: SourceId,
 }
 
 impl AccessToken {
@@ -68,6 +72,15 @@ impl AccessToken {
 
     pub(crate) fn is_usable(&self, now: Now) -> bool {
         !now.has_reached(self.0.window.ends_at)
+    }
+
+    /// What is left of its life.
+    pub(super) fn left(&self, now: Now) -> Duration {
+        now.until(self.0.window.ends_at)
+    }
+
+    pub(super) fn is_of(&self, source: SourceId) -> bool {
+        self.0.source == source
     }
 }
 
@@ -99,11 +112,21 @@ pub(crate) struct Cell {
     /// Until this monotonic reading, asking for a successor of a usable token changes nothing: a flight
     /// is under way, or a pause. It keeps an outage from sending every request to the lock.
     quiet_until: AtomicU64,
+    /// Until this monotonic reading there is a pause, so that nothing is to be waited for even in the
+    /// hard margin.
+    paused_until: AtomicU64,
+    /// The number of a token that was refused, while it is of interest whether others accept it.
+    suspect: AtomicU64,
 }
 
 impl Cell {
     pub(super) fn new() -> Cell {
-        Cell { token: ArcSwapOption::empty(), quiet_until: AtomicU64::new(0) }
+        Cell {
+            token: ArcSwapOption::empty(),
+            quiet_until: AtomicU64::new(0),
+            paused_until: AtomicU64::new(0),
+            suspect: AtomicU64::new(0),
+        }
     }
 
     /// The current token, if it can be sent without waiting.
@@ -114,11 +137,19 @@ impl Cell {
         if !now.has_reached(window.refresh_at) {
             return Some(Read { token, due: false });
         }
-        if now.has_reached(window.margin_at) {
-            return None;
+        let passed = |moment: &AtomicU64| now.mono_nanos() >= moment.load(Ordering::Relaxed);
+        if !now.has_reached(window.margin_at) {
+            let due = passed(&self.quiet_until);
+            return Some(Read { token, due });
         }
-        let due = now.mono_nanos() >= self.quiet_until.load(Ordering::Relaxed);
-        Some(Read { token, due })
+        let no_successor = !passed(&self.paused_until) && !now.has_reached(window.ends_at);
+        no_successor.then_some(Read { token, due: false })
+    }
+
+    /// Whether it is of interest that a token of this generation was accepted.
+    #[inline]
+    pub(crate) fn is_suspect(&self, generation: Generation) -> bool {
+        self.suspect.load(Ordering::Relaxed) == generation.number()
     }
 
     /// The current token, usable or not.
@@ -133,8 +164,13 @@ impl Cell {
         self.token.swap(Some(token))
     }
 
-    pub(super) fn set_quiet_until(&self, moment: Option<Now>) {
-        let nanos = moment.map_or(0, Now::mono_nanos);
-        self.quiet_until.store(nanos, Ordering::Relaxed);
+    /// Publishes what the hot path has to know of the machine besides its token. To be called under the
+    /// source's lock only.
+    pub(super) fn hint(&self, machine: &Machine) {
+        let nanos = |moment: Option<Now>| moment.map_or(0, Now::mono_nanos);
+        self.quiet_until.store(nanos(machine.quiet_until()), Ordering::Relaxed);
+        self.paused_until.store(nanos(machine.paused_until()), Ordering::Relaxed);
+        let suspect = machine.suspect().map_or(0, Generation::number);
+        self.suspect.store(suspect, Ordering::Relaxed);
     }
 }

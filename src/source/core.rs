@@ -1,12 +1,13 @@
 //! The shell around the machine: its lock, its actions.
 //!
-//! 1. Under the lock runs the machine and nothing of others: no exchange, no scheme, no waker, no spawn,
-//!    no drop of what a user gave.
+//! 1. Under the lock runs the machine and nothing of others: no exchange, no scheme, no clock, no waker,
+//!    no spawn, no drop of what a user gave.
 //! 2. Every event ends by publishing what follows from it, before the lock is released.
 //! 3. A flight's sender belongs to its task. While that lives, waiters have something to wait for; when
 //!    it is dropped unsent, the flight was lost and they ask again.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -17,16 +18,17 @@ use http::HeaderValue;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
+use super::backoff::Fault;
 use super::cell::{AccessToken, Cell, Published};
 use super::flight::Flight;
-use super::schedule;
+use super::schedule::{self, Window};
 use super::state::{Arrival, Ask, Finished, FlightId, Generation, Machine, Refused, Start};
 use super::status::Status;
-use crate::Secret;
-use crate::clock::{Clock, Now};
-use crate::exchange::{Chain, ErasedExchange, ExchangeError, Issued, SourceId};
+use crate::clock::{Clock, Now, Sleep};
+use crate::exchange::{Chain, ErasedExchange, ExchangeError, ExchangeErrorKind, Issued, SourceId};
 use crate::scheme::jwt::Times;
 use crate::scheme::{InvalidToken, Scheme};
+use crate::{Error, ErrorKind, Secret};
 
 /// What everybody who waited for a flight gets: its token, or its error and when the next may start.
 pub(super) type Outcome = Result<AccessToken, (ExchangeError, Duration)>;
@@ -68,34 +70,44 @@ pub(crate) struct Core<S> {
 
 struct Locked {
     machine: Machine,
-    /// Present exactly while the machine has a flight, or until its loss is noticed.
-    landing: Option<(FlightId, Landing)>,
+    /// The flight under way.
+    landing: Option<Boarding>,
+    /// Why the last exchange failed, while the machine has a failure.
+    last_error: Option<ExchangeError>,
 }
 
-/// A flight that waits for its task, and the way to join it.
+/// A flight, and the way to wait for it.
+#[derive(Clone)]
 pub(super) struct Boarding {
     pub(super) flight: FlightId,
     pub(super) landing: Landing,
 }
 
+/// What somebody who wants a token does next.
+pub(super) enum Asked {
+    Use,
+    Wait(Boarding),
+    Fail(Error),
+}
+
 impl<S: Scheme> Core<S> {
     pub(super) fn new(parts: Parts<S>) -> Core<S> {
+        let id = SourceId::next();
         let mut machine = Machine::new(flight_limit(parts.exchange_timeout), fastrand::u64(..));
         let cell = Cell::new();
-        let fixed = parts
-            .fixed
-            .clone()
-            .and_then(|token| Some((present(&*parts.scheme, &token).ok()?, token)));
-        if let Some((value, secret)) = fixed {
-            let (generation, window) = machine.fixed(parts.clock.now());
-            let _ = cell.publish(Arc::new(Published { secret, value, generation, window }));
+        let fixed = parts.fixed.clone();
+        let value = fixed.as_ref().and_then(|token| present(&*parts.scheme, token).ok());
+        if let (Some(secret), Some(value)) = (fixed, value) {
+            let (generation, window) = machine.fix(parts.clock.now());
+            let token = Published { secret, value, generation, window, source: id };
+            let _ = cell.publish(Arc::new(token));
         }
         Core {
-            id: SourceId::next(),
+            id,
             parts,
             cell,
             waiters: AtomicUsize::new(0),
-            locked: Mutex::new(Locked { machine, landing: None }),
+            locked: Mutex::new(Locked { machine, landing: None, last_error: None }),
         }
     }
 
@@ -104,8 +116,15 @@ impl<S: Scheme> Core<S> {
         self.parts.clock.now()
     }
 
-    pub(crate) fn clock(&self) -> Arc<dyn Clock> {
-        self.parts.clock.clone()
+    /// Sleeps on the source's clock.
+    pub(crate) fn sleep(&self, duration: Duration) -> Result<Sleep, Error> {
+        // Tokio has no other way to say that a runtime was built without a timer.
+        let sleep = catch_unwind(AssertUnwindSafe(|| self.parts.clock.sleep(duration)));
+        sleep.map_err(|_| {
+            let message =
+                "this tokio runtime has no timer: build it with enable_all or enable_time";
+            Error::new(ErrorKind::Runtime, message)
+        })
     }
 
     pub(crate) fn scheme(&self) -> &S {
@@ -127,13 +146,19 @@ impl<S: Scheme> Core<S> {
         }
     }
 
-    pub(super) fn ask(
-        self: &Arc<Self>,
-        runtime: &Handle,
-        chain: &Chain,
-    ) -> (Ask, Option<Boarding>) {
+    pub(super) fn ask(self: &Arc<Self>, runtime: &Handle, chain: &Chain) -> Asked {
         let now = self.now();
-        self.event(runtime, chain, |machine| machine.ask(now))
+        let mut locked = self.lock();
+        let (ask, start) = locked.machine.ask(now);
+        let error = locked.last_error.clone();
+        let boarding = self.act(locked, runtime, chain, start);
+        match (ask, boarding, error) {
+            (Ask::Wait, Some(boarding), _) => Asked::Wait(boarding),
+            (Ask::Fail { age, retry_in }, _, Some(error)) => {
+                Asked::Fail(Error::backing_off(error, age, retry_in))
+            }
+            _ => Asked::Use,
+        }
     }
 
     pub(super) fn refused(
@@ -143,74 +168,90 @@ impl<S: Scheme> Core<S> {
         generation: Generation,
     ) -> (Refused, Option<Boarding>) {
         let now = self.now();
-        self.event(runtime, chain, |machine| machine.refused(now, generation))
+        let mut locked = self.lock();
+        let (answer, start) = locked.machine.refused(now, generation);
+        let boarding = self.act(locked, runtime, chain, start);
+        (answer, boarding)
     }
 
-    pub(crate) fn replay_accepted(&self) {
-        self.lock().machine.replay_accepted();
+    /// A request whose token was refused was accepted with this one, after it had waited for it.
+    pub(crate) fn replay_accepted(&self, with: Generation) {
+        let mut locked = self.lock();
+        locked.machine.replay_accepted(with);
+        self.cell.hint(&locked.machine);
+    }
+
+    /// A request that was sent at `sent` was accepted with a token that others have seen refused.
+    pub(crate) fn suspect_accepted(&self, suspect: Generation, sent: Now) {
+        let mut locked = self.lock();
+        locked.machine.suspect_accepted(suspect, sent);
+        self.cell.hint(&locked.machine);
     }
 
     pub(super) fn lift_pause(&self) {
         let now = self.now();
         let mut locked = self.lock();
         locked.machine.lift_pause(now);
-        self.cell.set_quiet_until(locked.machine.quiet_until());
+        self.cell.hint(&locked.machine);
     }
 
     /// A response to a request that carried the token of generation `used`, sent at `sent`, brought a
     /// successor.
     pub(crate) fn rotated(&self, used: Generation, sent: Now, issued: &Issued) {
-        let Ok(value) = self.present(issued.access_token()) else {
-            return;
-        };
-        let now = self.now();
-        let secret = issued.access_token().clone();
+        let Ok(value) = self.present(issued.access_token()) else { return };
+        let (now, arrival) = (self.now(), self.arrival(issued, sent));
         let mut locked = self.lock();
-        let arrival = self.arrival(issued, sent);
-        let Some((generation, window)) = locked.machine.rotated(now, used, arrival) else {
-            return;
-        };
-        let old = self.cell.publish(Arc::new(Published { secret, value, generation, window }));
+        let arrival = self.compared(arrival, issued);
+        let adopted = locked.machine.rotated(now, used, arrival);
+        let old = adopted.and_then(|adopted| self.publish(issued, value, adopted).1);
+        self.cell.hint(&locked.machine);
         drop(locked);
         drop(old);
-        tracing::debug!(%generation, "adopted a rotated token");
+        if let Some((generation, _)) = adopted {
+            tracing::debug!(%generation, "adopted a rotated token");
+        }
     }
 
     /// A flight ended: publishes its token, if it brought one. Returns what its waiters get.
     pub(super) fn finished(
         &self,
         flight: FlightId,
-        outcome: Result<(Issued, HeaderValue, Now), ExchangeError>,
+        landed: Result<(Issued, HeaderValue, Now), ExchangeError>,
     ) -> (Finished, Option<Outcome>) {
         let now = self.now();
+        let arrival = landed.as_ref().map(|(issued, _, sent)| self.arrival(issued, *sent));
         let mut locked = self.lock();
-        let arrival = match &outcome {
-            Ok((issued, _, sent)) => Ok(self.arrival(issued, *sent)),
-            Err(error) => Err(error.clone()),
+        let arrival = match (arrival, &landed) {
+            (Ok(arrival), Ok((issued, _, _))) => Ok(self.compared(arrival, issued)),
+            (Err(error), _) | (_, Err(error)) => {
+                Err(Fault { transient: error.is_transient(), retry_after: error.retry_after() })
+            }
         };
         let finished = locked.machine.finished(now, flight, arrival);
-        let (outcome, old) = match (&finished, outcome) {
-            (&Finished::Adopt { generation, window, .. }, Ok((issued, value, _))) => {
-                let secret = issued.access_token().clone();
-                let token = Arc::new(Published { secret, value, generation, window });
-                let old = self.cell.publish(token.clone());
-                (Some(Ok(AccessToken::new(token))), old)
+        let (outcome, old_token, old_error) = match (finished, &landed) {
+            (Finished::Adopt { generation, window, .. }, Ok((issued, value, _))) => {
+                let (token, old) = self.publish(issued, value.clone(), (generation, window));
+                (Some(Ok(token)), old, locked.last_error.take())
             }
-            (Finished::Failed { error, retry_in, .. }, _) => {
-                (Some(Err((error.clone(), *retry_in))), None)
+            (Finished::Failed { dead, retry_in, .. }, _) => {
+                let error = landed.as_ref().err().filter(|_| !dead).cloned();
+                let error = error.unwrap_or_else(dead_on_arrival);
+                let old = locked.last_error.replace(error.clone());
+                (Some(Err((error, retry_in))), None, old)
             }
-            _ => (self.cell.latest().map(Ok), None),
+            _ => (None, None, None),
         };
         let landing = self.settle(&mut locked, flight);
         drop(locked);
-        drop((old, landing));
+        drop((old_token, old_error, landing, landed));
         (finished, outcome)
     }
 
     /// A flight's task is gone, or stands still.
     pub(super) fn lost(&self, flight: FlightId) {
+        let now = self.now();
         let mut locked = self.lock();
-        locked.machine.lost(flight);
+        locked.machine.lost(now, flight);
         let landing = self.settle(&mut locked, flight);
         drop(locked);
         drop(landing);
@@ -219,14 +260,18 @@ impl<S: Scheme> Core<S> {
     // ===== questions =====
 
     pub(super) fn status(&self) -> Status {
-        let mut status = self.lock().machine.status(self.now());
+        let now = self.now();
+        let mut locked = self.lock();
+        let mut status = locked.machine.status(now);
+        status.last_error = locked.last_error.clone();
+        drop(locked);
         status.waiters = self.waiters.load(Ordering::Relaxed);
         status
     }
 
     /// The flight under way.
-    pub(super) fn landing(&self) -> Option<Landing> {
-        self.lock().landing.as_ref().map(|(_, landing)| landing.clone())
+    pub(super) fn boarding(&self) -> Option<Boarding> {
+        self.lock().landing.clone()
     }
 
     /// Counts a waiter until it is dropped.
@@ -242,49 +287,63 @@ impl<S: Scheme> Core<S> {
 
     // ===== helpers =====
 
-    /// Runs one event, then does what the machine says: opens the flight under the lock, so that nobody
-    /// can miss it, and spawns its task after.
-    fn event<T>(
+    /// Ends an event: opens the flight that the machine asks for under the lock, so that nobody can miss
+    /// it, and spawns its task after. Returns the flight under way.
+    fn act(
         self: &Arc<Self>,
+        mut locked: MutexGuard<'_, Locked>,
         runtime: &Handle,
         chain: &Chain,
-        event: impl FnOnce(&mut Machine) -> (T, Option<Start>),
-    ) -> (T, Option<Boarding>) {
-        let mut locked = self.lock();
-        let (answer, start) = event(&mut locked.machine);
+        start: Option<Start>,
+    ) -> Option<Boarding> {
         let mut abandoned = None;
         let flight = start.map(|Start { id, reason }| {
             let (sender, receiver) = oneshot::channel();
-            abandoned = locked.landing.replace((id, receiver.shared()));
+            let boarding = Boarding { flight: id, landing: receiver.shared() };
+            abandoned = locked.landing.replace(boarding);
             Flight::new(self.clone(), id, reason, sender)
         });
-        self.cell.set_quiet_until(locked.machine.quiet_until());
-        let boarding = locked
-            .landing
-            .as_ref()
-            .map(|(flight, landing)| Boarding { flight: *flight, landing: landing.clone() });
+        self.cell.hint(&locked.machine);
+        let boarding = locked.landing.clone();
         drop(locked);
         drop(abandoned);
         if let Some(flight) = flight {
             let chain = chain.with(self.id);
             runtime.spawn(chain.scope(flight.run(chain.clone())));
         }
-        (answer, boarding)
+        boarding
     }
 
     /// Publishes what follows from the end of `flight`.
-    fn settle(&self, locked: &mut Locked, flight: FlightId) -> Option<(FlightId, Landing)> {
-        self.cell.set_quiet_until(locked.machine.quiet_until());
-        let ended = locked.landing.as_ref().is_some_and(|(id, _)| *id == flight);
-        if ended { locked.landing.take() } else { None }
+    fn settle(&self, locked: &mut Locked, flight: FlightId) -> Option<Boarding> {
+        self.cell.hint(&locked.machine);
+        locked.landing.take_if(|boarding| boarding.flight == flight)
+    }
+
+    /// To be called under the lock. Returns the token, and the one that it replaces.
+    fn publish(
+        &self,
+        issued: &Issued,
+        value: HeaderValue,
+        (generation, window): (Generation, Window),
+    ) -> (AccessToken, Option<Arc<Published>>) {
+        let secret = issued.access_token().clone();
+        let token = Published { secret, value, generation, window, source: self.id };
+        let token = Arc::new(token);
+        (AccessToken::new(token.clone()), self.cell.publish(token))
     }
 
     fn arrival(&self, issued: &Issued, sent: Now) -> Arrival {
-        let token = issued.access_token().expose();
-        let claims = Times::of(token);
+        let claims = Times::of(issued.access_token().expose());
         let life = schedule::life(issued.expires_in(), claims, sent, self.parts.default_lifetime);
+        Arrival { sent, life, dated: claims.exp.is_some(), same: false }
+    }
+
+    /// To be called under the lock: whether it is the current token depends on which that is.
+    fn compared(&self, arrival: Arrival, issued: &Issued) -> Arrival {
+        let token = issued.access_token().expose();
         let same = self.cell.latest().is_some_and(|current| current.expose() == token);
-        Arrival { sent, life, same }
+        Arrival { same, ..arrival }
     }
 
     /// A panic under the lock would be a bug of the machine, whose state is then still of plain data.
@@ -296,6 +355,11 @@ impl<S: Scheme> Core<S> {
 /// A flight ends itself at its deadline. If it has not a while later, its runtime does not run it.
 fn flight_limit(exchange_timeout: Duration) -> Duration {
     exchange_timeout.saturating_add(Duration::from_secs(1))
+}
+
+fn dead_on_arrival() -> ExchangeError {
+    let message = "the token had already ended when it arrived, or lives for less than a second";
+    ExchangeError::new(ExchangeErrorKind::Expired, message)
 }
 
 fn present(scheme: &impl Scheme, token: &Secret) -> Result<HeaderValue, InvalidToken> {

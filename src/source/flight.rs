@@ -50,7 +50,7 @@ impl<S: Scheme> Flight<S> {
             Err(_) => Err(ExchangeError::new(ExchangeErrorKind::Panicked, "the exchange panicked")),
         };
         let (finished, outcome) = self.core.finished(self.id, outcome);
-        self.report(&finished, began);
+        self.report(finished, outcome.as_ref(), began);
         // The token is published by now. Waking is the last thing: it may take a while.
         if let (Some(waiters), Some(outcome)) = (self.waiters.take(), outcome) {
             let _ = waiters.send(outcome);
@@ -61,7 +61,10 @@ impl<S: Scheme> Flight<S> {
     async fn exchange(&self, chain: Chain) -> Result<(Issued, HeaderValue, Now), ExchangeError> {
         let parts = &self.core.parts;
         let cx = ExchangeContext::new(parts.clock.clone(), self.reason, chain);
-        let deadline = parts.clock.sleep(parts.exchange_timeout);
+        let deadline = self.core.sleep(parts.exchange_timeout).map_err(|error| {
+            let message = "there is no timer for the exchange's deadline";
+            ExchangeError::new(ExchangeErrorKind::Configuration, message).with_source(error)
+        })?;
         let issued = match select(parts.exchange.exchange(&cx), deadline).await {
             Either::Left((issued, _)) => issued?,
             Either::Right(((), _)) => {
@@ -82,24 +85,24 @@ impl<S: Scheme> Flight<S> {
         Ok((issued, value, cx.sent()))
     }
 
-    fn report(&self, finished: &Finished, began: Now) {
+    fn report(&self, finished: Finished, outcome: Option<&Outcome>, began: Now) {
         let took = self.core.now().since(began);
         let reason = self.reason;
-        match finished {
-            Finished::Adopt { generation, recovered: Some(failing_for), .. } => {
+        match (finished, outcome) {
+            (Finished::Adopt { generation, recovered: Some(failing_for), .. }, _) => {
                 tracing::info!(%generation, ?reason, ?took, ?failing_for, "exchange succeeds again");
             }
-            Finished::Adopt { generation, recovered: None, .. } => {
+            (Finished::Adopt { generation, recovered: None, .. }, _) => {
                 tracing::debug!(%generation, ?reason, ?took, "exchange succeeded");
             }
-            Finished::Failed { error, failures, retry_in } => {
+            (Finished::Failed { failures, .. }, Some(Err((error, retry_in)))) => {
                 let cause = std::error::Error::source(error).map(tracing::field::display);
                 tracing::warn!(
                     %error, cause, ?reason, ?took, failures, next_attempt_in = ?retry_in,
                     "exchange failed",
                 );
             }
-            Finished::Outdated => tracing::debug!(?reason, ?took, "exchange ended too late"),
+            _ => tracing::debug!(?reason, ?took, "exchange ended too late"),
         }
     }
 }

@@ -60,7 +60,8 @@ pub use self::status::{Counters, State, Status};
 pub(crate) use self::wait::Renewal;
 use crate::clock::{Clock, SystemClock};
 use crate::exchange::{
-    Chain, Exchange, ExchangeError, ExchangeErrorKind, HttpExchange, Issued, from_fn,
+    Chain, ErasedExchange, Exchange, ExchangeError, ExchangeErrorKind, HttpExchange, Issued,
+    from_fn,
 };
 use crate::recovery::Recovery;
 use crate::scheme::Scheme;
@@ -82,10 +83,14 @@ pub struct TokenSource<S> {
 
 impl<S: Scheme> TokenSource<S> {
     /// A source that obtains its tokens by `exchange`, for use in the way of `scheme`.
-    pub fn new(scheme: impl Into<Arc<S>>, exchange: impl Exchange) -> TokenSource<S> {
+    pub fn new(scheme: S, exchange: impl Exchange) -> TokenSource<S> {
+        TokenSource::assemble(Arc::new(scheme), Arc::new(exchange))
+    }
+
+    fn assemble(scheme: Arc<S>, exchange: Arc<dyn ErasedExchange>) -> TokenSource<S> {
         TokenSource::from_parts(Parts {
-            scheme: scheme.into(),
-            exchange: Arc::new(exchange),
+            scheme,
+            exchange,
             clock: Arc::new(SystemClock::new()),
             exchange_timeout: EXCHANGE_TIMEOUT,
             default_lifetime: DEFAULT_LIFETIME,
@@ -94,7 +99,7 @@ impl<S: Scheme> TokenSource<S> {
     }
 
     /// A source that asks the scheme's token endpoint through `client`; see [`HttpExchange`].
-    pub fn over_http<C, RB>(scheme: impl Into<Arc<S>>, client: C) -> TokenSource<S>
+    pub fn over_http<C, RB>(scheme: S, client: C) -> TokenSource<S>
     where
         C: Service<Request<Full<Bytes>>, Response = Response<RB>> + Clone + Send + 'static,
         C::Future: Send,
@@ -103,8 +108,9 @@ impl<S: Scheme> TokenSource<S> {
         RB::Data: Send,
         RB::Error: Into<BoxError>,
     {
-        let scheme: Arc<S> = scheme.into();
-        TokenSource::new(scheme.clone(), HttpExchange::<S, C>::new(scheme, client))
+        let scheme = Arc::new(scheme);
+        let exchange = HttpExchange::new(scheme.clone(), client);
+        TokenSource::assemble(scheme, Arc::new(exchange))
     }
 
     /// A source of one token, which has no end and is never renewed: for tests, and for API keys.
@@ -112,17 +118,12 @@ impl<S: Scheme> TokenSource<S> {
     /// # Errors
     ///
     /// [`ErrorKind::Configuration`] if the token cannot stand in the scheme's header.
-    pub fn fixed(
-        scheme: impl Into<Arc<S>>,
-        token: impl Into<Secret>,
-    ) -> Result<TokenSource<S>, Error> {
-        let source = TokenSource::new(
-            scheme,
-            from_fn(|| async {
-                let message = "a fixed token cannot be renewed";
-                Err::<Issued, _>(ExchangeError::new(ExchangeErrorKind::Configuration, message))
-            }),
-        );
+    pub fn fixed(scheme: S, token: impl Into<Secret>) -> Result<TokenSource<S>, Error> {
+        let none = from_fn(|| async {
+            let message = "a fixed token cannot be renewed";
+            Err::<Issued, _>(ExchangeError::new(ExchangeErrorKind::Configuration, message))
+        });
+        let source = TokenSource::new(scheme, none);
         let token = token.into();
         source.core.present(&token).map_err(|error| Error::configuration(error.to_string()))?;
         Ok(source.with_parts(|parts| Parts { fixed: Some(token), ..parts }))
@@ -176,25 +177,31 @@ impl<S: Scheme> TokenSource<S> {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Exchange`] if no successor can be had now. The refused token stays current.
+    /// [`ErrorKind::Exchange`] if no successor can be had now; the refused token stays current.
+    /// [`ErrorKind::Configuration`] if the token is of another source.
     ///
     /// # Cancel safety
     ///
     /// As for [`token`](TokenSource::token).
     pub async fn reject(&self, token: &AccessToken) -> Result<AccessToken, Error> {
-        let renewal = self.core.clone().renew(token.generation(), Chain::current()).await;
-        let why = match renewal {
+        if !token.is_of(self.core.id) {
+            return Err(Error::configuration("the rejected token is of another source"));
+        }
+        let why = match self.core.clone().renew(token.generation(), Chain::current()).await {
             Renewal::Token { token, .. } => return Ok(token),
             Renewal::HandOn(Recovery::BudgetSpent) => "too many renewals in a row did not help",
             Renewal::HandOn(Recovery::SameToken) => "the token endpoint gave the same token again",
-            Renewal::HandOn(_) => "the exchange failed, or its pause is not over",
+            Renewal::HandOn(Recovery::FixedToken) => "it is fixed",
+            Renewal::HandOn(_) => {
+                let status = self.status();
+                if let (Some(error), Some(next)) = (status.last_error, status.next_attempt_in) {
+                    return Err(Error::exchange_failed(error, next));
+                }
+                "the exchange failed"
+            }
         };
-        let status = self.core.status();
-        let error = status.last_error.unwrap_or_else(|| {
-            ExchangeError::new(ExchangeErrorKind::Unavailable, "no successor was issued")
-        });
-        Err(Error::exchange_failed(error, status.next_attempt_in.unwrap_or_default())
-            .with_message(format!("the refused token has no successor: {why}")))
+        let message = format!("the refused token has no successor: {why}");
+        Err(Error::new(ErrorKind::Exchange, message))
     }
 
     /// Waits until there has been a token, for a service's start: ready means warmed once, and a failing
@@ -211,7 +218,6 @@ impl<S: Scheme> TokenSource<S> {
     ///
     /// As for [`token`](TokenSource::token).
     pub async fn warm_up(&self, deadline: Duration) -> Result<(), Error> {
-        let clock = &self.core.parts.clock;
         let mut last = None;
         let attempts = async {
             loop {
@@ -221,20 +227,23 @@ impl<S: Scheme> TokenSource<S> {
                     Err(error) => {
                         let pause = error.retry_after().unwrap_or_default();
                         last = Some(error);
-                        clock.sleep(pause.max(Duration::from_millis(10))).await;
+                        self.core.sleep(pause.max(Duration::from_millis(10)))?.await;
                     }
                 }
             }
         };
-        let ended = match select(Box::pin(attempts), clock.sleep(deadline)).await {
-            Either::Left((ended, _)) => Some(ended),
-            Either::Right(_) => None,
+        // The first attempt goes before the deadline: outside a runtime it says what is missing.
+        let deadline = async {
+            self.core.sleep(deadline)?.await;
+            Ok::<_, Error>(())
         };
-        ended.unwrap_or_else(|| {
-            Err(last.unwrap_or_else(|| {
-                Error::new(ErrorKind::Timeout, "no exchange came to an end before the deadline")
-            }))
-        })
+        match select(Box::pin(attempts), Box::pin(deadline)).await {
+            Either::Left((ended, _)) => return ended,
+            Either::Right((slept, _)) => slept?,
+        }
+        Err(last.unwrap_or_else(|| {
+            Error::new(ErrorKind::Timeout, "no exchange came to an end before the deadline")
+        }))
     }
 
     /// Ends the pause after a failure: the next request causes an exchange at once. For an operator who
@@ -244,15 +253,14 @@ impl<S: Scheme> TokenSource<S> {
     }
 
     /// Waits until no exchange is under way, for a service's end: what a token endpoint has issued by
-    /// then is not lost on the wire.
+    /// then is not lost on the wire. It takes no longer than an exchange may, even if the runtime that
+    /// the exchange runs on stands still.
     ///
     /// # Cancel safety
     ///
     /// Dropping the future changes nothing.
     pub async fn settled(&self) {
-        while let Some(landing) = self.core.landing() {
-            let _ = landing.await;
-        }
+        self.core.settled().await;
     }
 
     /// The state of this source at this moment.

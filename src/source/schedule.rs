@@ -15,7 +15,10 @@ const MARGIN: Duration = Duration::from_secs(30);
 /// … and at most this part of the life, so that a token of three seconds works too.
 const MARGIN_PART: u32 = 10;
 
-/// The three moments in a token's life.
+/// A token that lives for less is over before it can be used, and would be renewed without end.
+const SHORTEST_LIFE: Duration = Duration::from_secs(1);
+
+/// The three moments in a token's life, in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Window {
     /// From here on a successor is fetched in the background.
@@ -37,6 +40,18 @@ impl Window {
             margin_at: sent + (life - margin),
             ends_at: sent + life,
         }
+    }
+
+    /// Whether a token is worth having: it lives long enough, and has not ended by `now`.
+    pub(crate) fn is_worth_having(sent: Now, life: Duration, now: Now) -> bool {
+        life >= SHORTEST_LIFE && !now.has_reached(sent + life)
+    }
+
+    /// Puts refresh-ahead and the hard margin off until `moment`; the end stays.
+    pub(crate) fn quiet_until(self, moment: Now) -> Window {
+        let refresh_at = self.refresh_at.latest(moment).earliest(self.ends_at);
+        let margin_at = self.margin_at.latest(moment).earliest(self.ends_at);
+        Window { refresh_at, margin_at, ..self }
     }
 
     /// The window of a token that is good until it is refused.
@@ -97,6 +112,16 @@ mod tests {
     }
 
     #[test]
+    fn putting_a_refresh_off_never_moves_the_end() {
+        let window = Window::new(start(), Duration::from_secs(300), 0.5);
+        let later = window.quiet_until(start() + Duration::from_secs(299));
+        assert_eq!(later.margin_at, start() + Duration::from_secs(299));
+        let capped = window.quiet_until(start() + HOUR);
+        assert_eq!((capped.refresh_at, capped.margin_at), (window.ends_at, window.ends_at));
+        assert_eq!(window.quiet_until(start()), window);
+    }
+
+    #[test]
     fn a_life_is_the_earlier_of_what_was_stated_and_what_the_claims_mean() {
         let claims = |exp: f64, iat: Option<f64>| Times { exp: Some(exp), iat };
         let default = Duration::from_secs(300);
@@ -104,6 +129,8 @@ mod tests {
         assert_eq!(of(Some(HOUR), Times::default()), HOUR);
         assert_eq!(of(Some(HOUR), claims(600.0, Some(0.0))), Duration::from_secs(600));
         assert_eq!(of(Some(HOUR), claims(9e9, Some(0.0))), HOUR);
+        // Claims that make no sense (`iat` in milliseconds) count as absent.
+        assert_eq!(of(Some(HOUR), claims(1_000_600.0, Some(1e12))), HOUR);
         // `exp` is in the far past by our clock, and does not matter: the stated life does.
         assert_eq!(of(Some(HOUR), claims(1.0, None)), HOUR);
         assert_eq!(of(None, claims(1_000_060.0, None)), Duration::from_secs(60));

@@ -1,8 +1,8 @@
 //! Everything that decides: a pure machine of events, actions and an explicit `now`.
 //!
-//! It reads no clock, does no I/O, holds no token and runs no code of others; the shell around it
-//! ([`core`](super::core)) does, and does only what the machine says. A token is a [`Generation`] and a
-//! [`Window`] here.
+//! It reads no clock, does no I/O, and holds plain data only: a token is a [`Generation`] and a
+//! [`Window`] here, an error is a [`Fault`]. The shell around it ([`core`](super::core)) has the rest,
+//! and does only what the machine says.
 //!
 //! What holds after every event:
 //!
@@ -14,12 +14,12 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::backoff;
-use super::budget::Budget;
+use super::backoff::{self, Fault};
+use super::budget::Payments;
 use super::schedule::Window;
 use super::status::{Counters, State, Status};
 use crate::clock::Now;
-use crate::exchange::{ExchangeError, ExchangeErrorKind, Reason};
+use crate::exchange::Reason;
 use crate::recovery::Recovery;
 
 /// Numbers the tokens of a source in the order in which they became current.
@@ -27,6 +27,14 @@ use crate::recovery::Recovery;
 /// A refusal is judged by it: only that of the current generation is a reason to renew.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Generation(u64);
+
+impl Generation {
+    /// For an atomic; zero is no token's number.
+    #[inline]
+    pub(crate) fn number(self) -> u64 {
+        self.0
+    }
+}
 
 impl fmt::Display for Generation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -41,7 +49,7 @@ type Tick = u64;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct FlightId(Tick);
 
-/// The action that every event may ask for: start this flight.
+/// The action that an event may ask for: start this flight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Start {
     pub(crate) id: FlightId,
@@ -49,23 +57,23 @@ pub(crate) struct Start {
 }
 
 /// What somebody who wants a token is told.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ask {
     /// Take the current one.
     Use,
     /// Wait for the flight that is under way, or that starts now.
     Wait,
     /// Fail: the last exchange failed `age` ago, and the next one is due in `retry_in`.
-    Fail { error: ExchangeError, age: Duration, retry_in: Duration },
+    Fail { age: Duration, retry_in: Duration },
 }
 
 /// What somebody whose token the API refused is told.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refused {
     /// A newer token is current: send the request again with that one.
     Resend,
-    /// Wait for the flight. `paid`: it was started for this refusal, from the budget.
-    Wait { paid: bool },
+    /// Wait for the flight that is under way, or that starts now.
+    Wait,
     /// Wait for the flight, which began before the refused token was issued and so says nothing of
     /// the refusal; then come back.
     WaitAndAsk,
@@ -80,18 +88,20 @@ pub(crate) struct Arrival {
     pub(crate) sent: Now,
     /// How long it lives from then on.
     pub(crate) life: Duration,
-    /// Whether it is, byte for byte, the current token.
+    /// Its own claims say when it ends, so that handing it out again does not prolong its life.
+    pub(crate) dated: bool,
+    /// It is, byte for byte, the current token.
     pub(crate) same: bool,
 }
 
 /// What became of a flight.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Finished {
     /// Publish its token. `recovered`: how long exchanges had been failing before.
     Adopt { generation: Generation, window: Window, recovered: Option<Duration> },
-    /// Tell those who waited.
-    Failed { error: ExchangeError, failures: u32, retry_in: Duration },
-    /// Nothing: a later exchange has already succeeded.
+    /// Tell those who waited. `dead`: it brought a token, which had ended already.
+    Failed { dead: bool, failures: u32, retry_in: Duration },
+    /// Nothing: the flight was given up, and has failed or been overtaken since.
     Outdated,
 }
 
@@ -115,9 +125,8 @@ struct Flight {
     started: Now,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 struct Failure {
-    error: ExchangeError,
     /// When the first of the failures in a row happened, and the last.
     since: Now,
     at: Now,
@@ -134,9 +143,14 @@ pub(crate) struct Machine {
     tick: Tick,
     generation: Generation,
     current: Option<Current>,
+    /// The token is given and not exchanged: it is never renewed.
+    fixed: bool,
     flight: Option<Flight>,
     failure: Option<Failure>,
-    budget: Budget,
+    /// Flights in a row that vanished, and when the next one may start in the background.
+    lost: u32,
+    background_from: Option<Now>,
+    payments: Payments,
     counters: Counters,
 }
 
@@ -148,9 +162,12 @@ impl Machine {
             tick: 0,
             generation: Generation(0),
             current: None,
+            fixed: false,
             flight: None,
             failure: None,
-            budget: Budget::full(),
+            lost: 0,
+            background_from: None,
+            payments: Payments::default(),
             counters: Counters::default(),
         }
     }
@@ -159,33 +176,20 @@ impl Machine {
 
     /// Somebody wants a token to send.
     pub(crate) fn ask(&mut self, now: Now) -> (Ask, Option<Start>) {
-        let (usable, reason) = match &self.current {
-            None => (false, Some(Reason::First)),
-            Some(Current { window, .. }) => {
-                if now.has_reached(window.ends_at) {
-                    (false, Some(Reason::Expired))
-                } else if now.has_reached(window.margin_at) {
-                    (true, Some(Reason::Expiring))
-                } else if now.has_reached(window.refresh_at) {
-                    (true, Some(Reason::RefreshAhead))
-                } else {
-                    (true, None)
-                }
-            }
-        };
-        let Some(reason) = reason else {
-            return (Ask::Use, None);
+        let (usable, reason) = match self.current.as_ref().map(|current| current.window) {
+            None => (false, Reason::First),
+            Some(window) if now.has_reached(window.ends_at) => (false, Reason::Expired),
+            Some(window) if now.has_reached(window.margin_at) => (true, Reason::Expiring),
+            Some(window) if now.has_reached(window.refresh_at) => (true, Reason::RefreshAhead),
+            Some(_) => return (Ask::Use, None),
         };
         let start = self.start_unless_paused(now, reason);
-        let can_wait = self.flight.is_some();
-        let ask = match (usable, can_wait, &self.failure) {
-            (true, true, _) if reason == Reason::Expiring => Ask::Wait,
+        let ask = match (usable, &self.flight, &self.failure) {
+            (true, Some(_), _) if reason == Reason::Expiring => Ask::Wait,
             (true, _, _) => Ask::Use,
-            (false, false, Some(failure)) => Ask::Fail {
-                error: failure.error.clone(),
-                age: now.since(failure.at),
-                retry_in: now.until(failure.retry_at),
-            },
+            (false, None, Some(failure)) => {
+                Ask::Fail { age: now.since(failure.at), retry_in: now.until(failure.retry_at) }
+            }
             (false, _, _) => Ask::Wait,
         };
         (ask, start)
@@ -194,25 +198,32 @@ impl Machine {
     /// The API refused the token of this generation.
     pub(crate) fn refused(&mut self, now: Now, refused: Generation) -> (Refused, Option<Start>) {
         self.counters.refusals += 1;
+        if self.fixed {
+            return (Refused::HandOn(Recovery::FixedToken), None);
+        }
         let Some(current) = &self.current else {
-            return self.renew(now, Reason::First, false);
+            return self.renew(now, Reason::First, None);
         };
-        let ended = now.has_reached(current.window.ends_at);
-        if ended {
-            return self.renew(now, Reason::Expired, false);
+        if now.has_reached(current.window.ends_at) {
+            return self.renew(now, Reason::Expired, None);
         }
         if current.generation > refused {
             return (Refused::Resend, None);
         }
         match &self.flight {
             Some(flight) if flight.id.0 < current.issued => (Refused::WaitAndAsk, None),
-            _ => self.renew(now, Reason::Refused, true),
+            _ => self.renew(now, Reason::Refused, Some(refused)),
         }
     }
 
-    /// The request whose refusal started a flight was accepted with its token.
-    pub(crate) fn replay_accepted(&mut self) {
-        self.budget.give_back();
+    /// A request whose token was refused was accepted with this one, after it had waited for it.
+    pub(crate) fn replay_accepted(&mut self, with: Generation) {
+        self.payments.redeem(with);
+    }
+
+    /// A request that was sent at `sent` was accepted with a token whose refusal has been paid for.
+    pub(crate) fn suspect_accepted(&mut self, suspect: Generation, sent: Now) {
+        self.payments.contradict(suspect, sent);
     }
 
     /// A flight ended.
@@ -220,34 +231,38 @@ impl Machine {
         &mut self,
         now: Now,
         id: FlightId,
-        outcome: Result<Arrival, ExchangeError>,
+        outcome: Result<Arrival, Fault>,
     ) -> Finished {
         let ours = self.flight.as_ref().is_some_and(|flight| flight.id == id);
         if ours {
             self.flight = None;
+            self.lost = 0;
+            self.background_from = None;
         }
-        let outcome = outcome.and_then(|arrival| {
-            if arrival.life.is_zero() || now.has_reached(arrival.sent + arrival.life) {
-                let message = "the token had already ended when it arrived";
-                return Err(ExchangeError::new(ExchangeErrorKind::Expired, message));
-            }
-            Ok(arrival)
-        });
-        // A flight that was given up and ends after all still counts, unless a later one succeeded.
+        // A flight that was given up and succeeds after all still counts, unless a later one has.
         let later = self.current.as_ref().is_some_and(|current| current.flight > id.0);
-        match outcome {
+        match outcome.map(|arrival| self.not_prolonged(arrival)) {
+            Ok(arrival) if !Window::is_worth_having(arrival.sent, arrival.life, now) => {
+                let dead = Fault { transient: true, retry_after: None };
+                if ours { self.fail(now, dead, true) } else { Finished::Outdated }
+            }
             Ok(_) if later => Finished::Outdated,
             Ok(arrival) => self.adopt_exchanged(now, id, arrival),
-            Err(_) if !ours => Finished::Outdated,
-            Err(error) => self.fail(now, error),
+            Err(fault) if ours => self.fail(now, fault, false),
+            Err(_) => Finished::Outdated,
         }
     }
 
-    /// The task of a flight vanished with its runtime, or stands still with it.
-    pub(crate) fn lost(&mut self, id: FlightId) {
+    /// The task of a flight vanished with its runtime, or stands still with it. What waits may start
+    /// another one at once; a refresh in the background waits for a while, since a program that makes a
+    /// runtime per call would otherwise begin one per call and end none.
+    pub(crate) fn lost(&mut self, now: Now, id: FlightId) {
         if self.flight.as_ref().is_some_and(|flight| flight.id == id) {
             self.flight = None;
             self.counters.exchanges_lost += 1;
+            self.lost = self.lost.saturating_add(1);
+            self.background_from = Some(now + backoff::pause_in_vain(self.lost, self.rng.f64()));
+            self.payments.refund();
         }
     }
 
@@ -261,12 +276,11 @@ impl Machine {
         used: Generation,
         arrival: Arrival,
     ) -> Option<(Generation, Window)> {
-        let over = now.has_reached(arrival.sent + arrival.life);
-        let current = self.current.as_mut();
-        let successor = current.filter(|current| {
-            used >= current.line && arrival.sent.since(current.sent) > Duration::ZERO
+        let good = !arrival.same && Window::is_worth_having(arrival.sent, arrival.life, now);
+        let current = self.current.as_mut().filter(|current| {
+            good && used >= current.line && arrival.sent.since(current.sent) > Duration::ZERO
         });
-        let Some(current) = successor.filter(|_| !over && !arrival.same) else {
+        let Some(current) = current else {
             self.counters.rotations_ignored += 1;
             return None;
         };
@@ -281,9 +295,10 @@ impl Machine {
         Some((current.generation, current.window))
     }
 
-    /// A token that needs no exchange was given.
-    pub(crate) fn fixed(&mut self, now: Now) -> (Generation, Window) {
-        self.adopt(0, now, Window::ENDLESS)
+    /// A token that needs no exchange, and is never renewed, was given.
+    pub(crate) fn fix(&mut self, now: Now) -> (Generation, Window) {
+        self.fixed = true;
+        (self.adopt(0, now, Window::ENDLESS), Window::ENDLESS)
     }
 
     /// The pause after a failure is to end now.
@@ -295,45 +310,52 @@ impl Machine {
 
     // ===== questions =====
 
-    /// Until when asking on behalf of a usable token changes nothing: the shell need not ask before.
+    /// Until when asking on behalf of a usable token changes nothing, so that the shell need not ask.
     pub(crate) fn quiet_until(&self) -> Option<Now> {
-        match (&self.flight, &self.failure) {
-            (Some(flight), _) => Some(flight.started + self.flight_limit),
-            (None, Some(failure)) => Some(failure.retry_at),
-            (None, None) => None,
+        match &self.flight {
+            Some(flight) => Some(flight.started + self.flight_limit),
+            None => self.paused_until().or(self.background_from),
         }
     }
 
+    /// Until when there is nothing to wait for either: no flight is under way, and none may start.
+    pub(crate) fn paused_until(&self) -> Option<Now> {
+        let failure = self.failure.filter(|_| self.flight.is_none());
+        failure.map(|failure| failure.retry_at)
+    }
+
+    /// The refused token that a renewal has been paid for: whether it is accepted elsewhere tells an
+    /// honest revocation from a bad server.
+    pub(crate) fn suspect(&self) -> Option<Generation> {
+        self.payments.suspect()
+    }
+
     pub(crate) fn status(&mut self, now: Now) -> Status {
-        let usable = |current: &&Current| !now.has_reached(current.window.ends_at);
         let current = self.current.as_ref();
-        let state = match (current.filter(usable), &self.flight, &self.failure) {
-            (Some(current), _, _) if now.has_reached(current.window.refresh_at) => State::Stale,
+        let window = current.map(|current| current.window);
+        let usable = window.filter(|window| !now.has_reached(window.ends_at));
+        let state = match (usable, &self.flight, &self.failure) {
+            (Some(window), _, _) if now.has_reached(window.refresh_at) => State::Stale,
             (Some(_), _, _) => State::Fresh,
             (None, Some(_), _) => State::Exchanging,
             (None, None, Some(_)) => State::Failing,
-            (None, None, None) if current.is_some() => State::Expired,
+            (None, None, None) if window.is_some() => State::Expired,
             (None, None, None) => State::Empty,
         };
-        let failure = self.failure.as_ref();
+        let ending = window.filter(|window| window.ends_at != Now::NEVER);
+        let next = self.failure.map(|failure| failure.retry_at);
         Status {
             state,
             generation: current.map(|current| current.generation),
-            expires_in: current
-                .filter(|current| current.window.ends_at != Now::NEVER)
-                .map(|current| now.until(current.window.ends_at)),
+            expires_in: ending.map(|window| now.until(window.ends_at)),
             exchange_under_way: self.flight.is_some(),
-            next_attempt_in: match (failure, current) {
-                (Some(failure), _) => Some(now.until(failure.retry_at)),
-                (None, Some(current)) if current.window.refresh_at != Now::NEVER => {
-                    Some(now.until(current.window.refresh_at))
-                }
-                (None, _) => None,
-            },
-            consecutive_failures: failure.map_or(0, |failure| failure.count),
-            last_error: failure.map(|failure| failure.error.clone()),
-            failing_for: failure.map(|failure| now.since(failure.since)),
-            renewal_budget: self.budget.left(now),
+            next_attempt_in: next
+                .or(ending.map(|window| window.refresh_at))
+                .map(|moment| now.until(moment)),
+            consecutive_failures: self.failure.map_or(0, |failure| failure.count),
+            failing_for: self.failure.map(|failure| now.since(failure.since)),
+            last_error: None,
+            renewal_budget: self.payments.left(now),
             waiters: 0,
             counters: self.counters,
         }
@@ -341,26 +363,34 @@ impl Machine {
 
     // ===== transitions =====
 
-    /// Joins the flight under way or starts one, from the budget if `pays`.
-    fn renew(&mut self, now: Now, reason: Reason, pays: bool) -> (Refused, Option<Start>) {
+    /// Joins the flight under way, or starts one; for a refusal of `paying`, out of the budget.
+    fn renew(
+        &mut self,
+        now: Now,
+        reason: Reason,
+        paying: Option<Generation>,
+    ) -> (Refused, Option<Start>) {
         self.give_up_overdue(now);
         if self.flight.is_some() {
-            return (Refused::Wait { paid: false }, None);
+            return (Refused::Wait, None);
         }
         if self.is_paused(now) {
             return (Refused::HandOn(Recovery::RenewalFailed), None);
         }
-        if pays && !self.budget.take(now) {
+        if let Some(refused) = paying
+            && !self.payments.pay(refused, now)
+        {
             self.counters.budget_refusals += 1;
             return (Refused::HandOn(Recovery::BudgetSpent), None);
         }
-        let start = self.start_unless_paused(now, reason);
-        (Refused::Wait { paid: pays }, start)
+        (Refused::Wait, self.start_unless_paused(now, reason))
     }
 
     fn start_unless_paused(&mut self, now: Now, reason: Reason) -> Option<Start> {
         self.give_up_overdue(now);
-        if self.flight.is_some() || self.is_paused(now) {
+        let too_early = reason == Reason::RefreshAhead
+            && self.background_from.is_some_and(|from| !now.has_reached(from));
+        if self.flight.is_some() || self.is_paused(now) || too_early {
             return None;
         }
         self.tick += 1;
@@ -371,45 +401,48 @@ impl Machine {
     }
 
     fn is_paused(&self, now: Now) -> bool {
-        self.failure.as_ref().is_some_and(|failure| !now.has_reached(failure.retry_at))
+        self.failure.is_some_and(|failure| !now.has_reached(failure.retry_at))
     }
 
     /// A flight has a deadline of its own. One that is past it sits on a runtime that no longer runs.
+    /// The wall clock has no say: somebody who sets it does not end a flight.
     fn give_up_overdue(&mut self, now: Now) {
         if let Some(flight) = &self.flight
-            && now.has_reached(flight.started + self.flight_limit)
+            && now.since(flight.started) >= self.flight_limit
         {
-            self.lost(flight.id);
+            self.lost(now, flight.id);
         }
+    }
+
+    /// The same token once more lives no longer than it did, if it says itself when it ends.
+    fn not_prolonged(&self, arrival: Arrival) -> Arrival {
+        let current = self.current.as_ref().filter(|_| arrival.same && arrival.dated);
+        let left = current.map(|current| arrival.sent.until(current.window.ends_at));
+        Arrival { life: left.unwrap_or(arrival.life).min(arrival.life), ..arrival }
     }
 
     fn adopt_exchanged(&mut self, now: Now, id: FlightId, arrival: Arrival) -> Finished {
         self.counters.exchanges_succeeded += 1;
         let recovered = self.failure.take().map(|failure| now.since(failure.since));
-        let mut window = Window::new(arrival.sent, arrival.life, self.rng.f64());
-        if let Some(current) = self.current.as_mut().filter(|_| arrival.same) {
-            // The same token again is no successor. Its new life is believed, but it is asked after
-            // ever more rarely, or its last minutes would cost an exchange per request.
-            self.counters.same_token += 1;
-            current.repeats += 1;
-            let draw = self.rng.f64();
-            let pause = now + backoff::pause_after_repeat(current.repeats, draw);
-            if pause.has_reached(window.refresh_at) {
-                window.refresh_at = pause;
-            }
-            if pause.has_reached(window.margin_at) {
-                window.margin_at = pause;
-            }
-            current.window = window;
-            current.flight = id.0;
-            return Finished::Adopt { generation: current.generation, window, recovered };
-        }
-        let (generation, window) = self.adopt(id.0, arrival.sent, window);
-        Finished::Adopt { generation, window, recovered }
+        let window = Window::new(arrival.sent, arrival.life, self.rng.f64());
+        let Some(current) = self.current.as_mut().filter(|_| arrival.same) else {
+            let generation = self.adopt(id.0, arrival.sent, window);
+            self.payments.settle(generation);
+            return Finished::Adopt { generation, window, recovered };
+        };
+        // The same token again is no successor. It is asked after ever more rarely, or its last
+        // minutes would cost an exchange per request.
+        self.counters.same_token += 1;
+        self.payments.forfeit();
+        current.repeats = current.repeats.saturating_add(1);
+        let pause = backoff::pause_in_vain(current.repeats, self.rng.f64());
+        current.window = window.quiet_until(now + pause);
+        current.flight = id.0;
+        Finished::Adopt { generation: current.generation, window: current.window, recovered }
     }
 
     /// Begins a line.
-    fn adopt(&mut self, flight: Tick, sent: Now, window: Window) -> (Generation, Window) {
+    fn adopt(&mut self, flight: Tick, sent: Now, window: Window) -> Generation {
         self.tick += 1;
         self.generation.0 += 1;
         self.current = Some(Current {
@@ -421,24 +454,24 @@ impl Machine {
             window,
             repeats: 0,
         });
-        (self.generation, window)
+        self.generation
     }
 
-    fn fail(&mut self, now: Now, error: ExchangeError) -> Finished {
+    fn fail(&mut self, now: Now, fault: Fault, dead: bool) -> Finished {
         self.counters.exchanges_failed += 1;
-        let usable_for = self.current.as_ref().map(|current| now.until(current.window.ends_at));
-        let usable_for = usable_for.filter(|left| !left.is_zero());
-        let count = self.failure.as_ref().map_or(0, |failure| failure.count).saturating_add(1);
-        let mut retry_in = backoff::pause(count, &error, usable_for.is_some(), self.rng.f64());
-        if let Some(left) = usable_for
-            && error.retry_after().is_none()
+        self.payments.refund();
+        let left = self.current.as_ref().map(|current| now.until(current.window.ends_at));
+        let left = left.filter(|left| !left.is_zero());
+        let failures = self.failure.map_or(0, |failure| failure.count).saturating_add(1);
+        let mut retry_in = backoff::pause(failures, fault, left.is_some(), self.rng.f64());
+        if let Some(left) = left
+            && fault.retry_after.is_none()
         {
             retry_in = backoff::before_the_end(retry_in, left);
         }
-        let since = self.failure.as_ref().map_or(now, |failure| failure.since);
-        let retry_at = now + retry_in;
-        self.failure = Some(Failure { error: error.clone(), since, at: now, count, retry_at });
-        Finished::Failed { error, failures: count, retry_in }
+        let since = self.failure.map_or(now, |failure| failure.since);
+        self.failure = Some(Failure { since, at: now, count: failures, retry_at: now + retry_in });
+        Finished::Failed { dead, failures, retry_in }
     }
 }
 

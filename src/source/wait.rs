@@ -3,15 +3,16 @@
 //! Everybody who waited for a flight gets its outcome; nobody makes an attempt of his own after a failed
 //! one. Dropping a wait at any point leaves the flight and all other waits as they are.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Duration;
 
+use futures_util::FutureExt;
 use futures_util::future::{Either, select};
 use tokio::runtime::Handle;
 
 use super::cell::AccessToken;
-use super::core::{Boarding, Core, Outcome};
-use super::state::{Ask, Generation, Refused};
+use super::core::{Asked, Boarding, Core, Outcome};
+use super::state::{Generation, Refused};
 use crate::exchange::Chain;
 use crate::recovery::Recovery;
 use crate::scheme::Scheme;
@@ -20,17 +21,23 @@ use crate::{Error, ErrorKind};
 /// Flights that one wait may see vanish (with their runtimes) before it gives up.
 const MAX_LOST: u32 = 3;
 
+/// In the hard margin, a caller goes with the old token rather than wait when only this is left of it.
+const LAST_MOMENT: Duration = Duration::from_secs(1);
+
 /// How waiting for one flight ended.
 enum Waited {
     Landed(Outcome),
     Lost,
+    /// The patience was over before the flight.
+    Enough,
 }
 
 /// What follows a refusal.
 #[derive(Debug)]
 pub(crate) enum Renewal {
-    /// Send the request again with this token. `paid`: tell the source if that is accepted.
-    Token { token: AccessToken, paid: bool },
+    /// Send the request again with this token. `waited`: it was waited for, so that its acceptance shows
+    /// that the renewal was worth it.
+    Token { token: AccessToken, waited: bool },
     /// Give the refusal to the caller.
     HandOn(Recovery),
 }
@@ -39,73 +46,60 @@ impl<S: Scheme> Core<S> {
     /// A usable token: the current one, or the next one.
     pub(crate) async fn acquire(self: Arc<Self>, chain: Chain) -> Result<AccessToken, Error> {
         let runtime = runtime()?;
-        let mut lost = 0;
-        loop {
-            let (ask, boarding) = self.ask(&runtime, &chain);
-            match (ask, boarding) {
-                (Ask::Fail { error, age, retry_in }, _) => {
-                    return Err(Error::backing_off(error, age, retry_in));
+        for _ in 0..=MAX_LOST {
+            let boarding = match self.ask(&runtime, &chain) {
+                Asked::Fail(error) => return Err(error),
+                Asked::Wait(boarding) => boarding,
+                Asked::Use => match self.usable() {
+                    Some(token) => return Ok(token),
+                    None => continue, // it ended this very moment
+                },
+            };
+            // In its last moments, a token that could not be renewed in time is still a token.
+            let patience = self.usable().map(|token| token.left(self.now()));
+            let patience = patience.and_then(|left| left.checked_sub(LAST_MOMENT));
+            match self.wait(boarding, &chain, patience).await {
+                Ok(Waited::Landed(Ok(token))) if token.is_usable(self.now()) => return Ok(token),
+                Ok(Waited::Landed(Err((error, retry_in)))) => {
+                    return self.usable().ok_or_else(|| Error::exchange_failed(error, retry_in));
                 }
-                (Ask::Wait, Some(boarding)) => {
-                    // In its last moments, a token that could not be renewed is still a token.
-                    let or_usable = |error| self.usable().ok_or(error);
-                    match self.wait(boarding, &chain).await {
-                        Ok(Waited::Landed(Ok(token))) if token.is_usable(self.now()) => {
-                            return Ok(token);
-                        }
-                        Ok(Waited::Landed(Err((error, retry_in)))) => {
-                            return or_usable(Error::exchange_failed(error, retry_in));
-                        }
-                        Ok(Waited::Landed(Ok(_)) | Waited::Lost) => {}
-                        Err(error) if error.kind() == ErrorKind::Reentrant => return Err(error),
-                        Err(error) => return or_usable(error),
-                    }
-                }
-                // The current token; `None` if it ended this very moment, or a flight that did.
-                _ => {
+                Ok(Waited::Enough) => {
                     if let Some(token) = self.usable() {
                         return Ok(token);
                     }
                 }
-            }
-            lost += 1;
-            if lost > MAX_LOST {
-                return Err(vanished());
+                Ok(Waited::Landed(Ok(_)) | Waited::Lost) => {}
+                Err(error) if error.kind() == ErrorKind::Reentrant => return Err(error),
+                Err(error) => return self.usable().ok_or(error),
             }
         }
+        Err(vanished())
     }
 
     /// The successor of a token that the API refused.
     pub(crate) async fn renew(self: Arc<Self>, refused: Generation, chain: Chain) -> Renewal {
-        let Ok(runtime) = runtime() else {
-            return Renewal::HandOn(Recovery::RenewalFailed);
-        };
-        let mut paid = false;
+        let Ok(runtime) = runtime() else { return Renewal::HandOn(Recovery::RenewalFailed) };
         for _ in 0..=MAX_LOST {
-            let (answer, boarding) = self.refused(&runtime, &chain, refused);
-            match (answer, boarding) {
+            let (boarding, counts) = match self.refused(&runtime, &chain, refused) {
                 (Refused::HandOn(recovery), _) => return Renewal::HandOn(recovery),
                 (Refused::Resend, _) => match self.usable() {
-                    Some(token) => return Renewal::Token { token, paid },
-                    None => continue,
+                    Some(token) => return Renewal::Token { token, waited: false },
+                    None => continue, // it ended this very moment
                 },
-                (Refused::Wait { paid: now_paid }, Some(boarding)) => {
-                    paid |= now_paid;
-                    match self.wait(boarding, &chain).await {
-                        Ok(Waited::Landed(Ok(token))) if token.generation() > refused => {
-                            return Renewal::Token { token, paid };
-                        }
-                        Ok(Waited::Landed(Ok(_))) => return Renewal::HandOn(Recovery::SameToken),
-                        Ok(Waited::Lost) => {}
-                        Ok(Waited::Landed(Err(_))) | Err(_) => break,
-                    }
+                (Refused::Wait, Some(boarding)) => (boarding, true),
+                (Refused::WaitAndAsk, Some(boarding)) => (boarding, false),
+                (Refused::Wait | Refused::WaitAndAsk, None) => continue,
+            };
+            match self.wait(boarding, &chain, None).await {
+                Ok(Waited::Landed(Ok(token))) if counts && token.generation() > refused => {
+                    return Renewal::Token { token, waited: true };
                 }
-                (Refused::WaitAndAsk, Some(boarding)) => {
-                    if self.wait(boarding, &chain).await.is_err() {
-                        break;
-                    }
+                Ok(Waited::Landed(Ok(_))) if counts => {
+                    return Renewal::HandOn(Recovery::SameToken);
                 }
-                (Refused::Wait { .. } | Refused::WaitAndAsk, None) => {}
+                Ok(Waited::Landed(Err(_))) if counts => break,
+                Ok(_) => {}
+                Err(_) => break,
             }
         }
         Renewal::HandOn(Recovery::RenewalFailed)
@@ -123,7 +117,22 @@ impl<S: Scheme> Core<S> {
         self.cell.latest().filter(|token| token.is_usable(self.now()))
     }
 
-    async fn wait(&self, boarding: Boarding, chain: &Chain) -> Result<Waited, Error> {
+    /// Waits until no flight is under way.
+    pub(super) async fn settled(&self) {
+        while let Some(boarding) = self.boarding() {
+            if self.wait(boarding, &Chain::default(), None).await.is_err() {
+                return; // its runtime stands still
+            }
+        }
+    }
+
+    /// Waits for one flight, `patience` at most.
+    async fn wait(
+        &self,
+        boarding: Boarding,
+        chain: &Chain,
+        patience: Option<Duration>,
+    ) -> Result<Waited, Error> {
         if chain.contains(self.id) {
             return Err(Error::reentrant());
         }
@@ -131,20 +140,22 @@ impl<S: Scheme> Core<S> {
         // The flight has a deadline of its own, on its own runtime. This one is for the case that
         // that runtime has stopped running without being dropped.
         let limit = self.flight_limit();
-        let limit = catch_unwind(AssertUnwindSafe(|| self.parts.clock.sleep(limit)));
-        let limit = limit.map_err(|_| {
-            let message =
-                "this tokio runtime has no timer: build it with enable_all or enable_time";
-            Error::new(ErrorKind::Runtime, message)
-        })?;
-        match select(boarding.landing, limit).await {
-            Either::Left((Ok(outcome), _)) => Ok(Waited::Landed(outcome)),
-            Either::Left((Err(_), _)) => Ok(Waited::Lost),
-            Either::Right(((), _)) => {
-                self.lost(boarding.flight);
-                Err(vanished())
-            }
+        let patience = patience.filter(|patience| *patience < limit);
+        let sleep = self.sleep(patience.unwrap_or(limit))?;
+        let landing = match select(boarding.landing, sleep).await {
+            Either::Left((landed, _)) => return Ok(landed.map_or(Waited::Lost, Waited::Landed)),
+            Either::Right(((), landing)) => landing,
+        };
+        if patience.is_some() {
+            return Ok(Waited::Enough);
         }
+        // After a standstill of the whole process, both deadlines are due: its task goes first.
+        tokio::task::yield_now().await;
+        if let Some(landed) = landing.now_or_never() {
+            return Ok(landed.map_or(Waited::Lost, Waited::Landed));
+        }
+        self.lost(boarding.flight);
+        Err(vanished())
     }
 }
 

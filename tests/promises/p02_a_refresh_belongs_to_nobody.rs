@@ -230,3 +230,101 @@ async fn settled_waits_for_the_exchange_under_way() {
     assert!(!source.status().exchange_under_way);
     assert_eq!(source.token().now_or_never().unwrap().unwrap().expose(), "slow");
 }
+
+#[test]
+fn warming_up_and_settling_outside_a_runtime_is_an_error_or_nothing_and_no_panic() {
+    let source = TokenSource::new(HeaderScheme::bearer(), ScriptedExchange::new());
+    let error = source.warm_up(secs(1)).now_or_never().unwrap().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Runtime);
+    source.settled().now_or_never().unwrap();
+}
+
+#[test]
+fn settled_does_not_wait_for_ever_for_a_runtime_that_stands_still() {
+    let clock = ManualClock::new();
+    let exchange = ScriptedExchange::new().with_delay(millis(1), clock.clone());
+    let source = TokenSource::new(HeaderScheme::bearer(), exchange).with_clock(clock.clone());
+    let still = runtime();
+    still.block_on(async { assert!(source.token().now_or_never().is_none()) });
+    let other = runtime();
+    let settled = other.spawn({
+        let source = source.clone();
+        async move { source.settled().await }
+    });
+    other.block_on(tokio::task::yield_now());
+    clock.advance(secs(11));
+    other.block_on(settled).unwrap();
+    drop(still);
+}
+
+#[test]
+fn a_runtime_per_call_does_not_begin_an_exchange_per_call() {
+    let clock = ManualClock::new();
+    let exchange = ScriptedExchange::new();
+    let source =
+        TokenSource::new(HeaderScheme::bearer(), exchange.clone()).with_clock(clock.clone());
+    runtime().block_on(source.token()).unwrap();
+    clock.advance(HOUR.mul_f64(0.91));
+    for _ in 0..50 {
+        // Each of them ends before the background exchange has run.
+        assert_eq!(runtime().block_on(source.token()).unwrap().expose(), "token-1");
+    }
+    assert!(source.status().counters.exchanges() <= 2);
+}
+
+#[tokio::test]
+async fn a_wall_clock_that_is_set_during_an_exchange_does_not_start_another() {
+    let clock = ManualClock::new();
+    let exchange = ScriptedExchange::new().with_delay(secs(1), clock.clone());
+    let source =
+        TokenSource::new(HeaderScheme::bearer(), exchange.clone()).with_clock(clock.clone());
+    let wait = tokio::spawn({
+        let source = source.clone();
+        async move { source.token().await }
+    });
+    tokio::task::yield_now().await;
+    tokio::task::yield_now().await;
+    clock.suspend(secs(30));
+    assert!(source.token().now_or_never().is_none(), "joins");
+    tokio::task::yield_now().await;
+    clock.advance(secs(1));
+    wait.await.unwrap().unwrap();
+    assert_eq!((exchange.exchanges(), exchange.most_under_way()), (1, 1));
+}
+
+/// An error's source is a user's own type, and is dropped outside the lock: one that asks the source for
+/// its status while it is dropped would otherwise wait for itself.
+#[tokio::test(start_paused = true)]
+async fn an_error_of_the_exchanges_own_type_may_use_the_source_when_it_is_dropped() {
+    #[derive(Debug)]
+    struct Nosy(std::sync::Arc<std::sync::OnceLock<TokenSource<HeaderScheme>>>);
+    impl std::fmt::Display for Nosy {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("nosy")
+        }
+    }
+    impl std::error::Error for Nosy {}
+    impl Drop for Nosy {
+        fn drop(&mut self) {
+            if let Some(source) = self.0.get() {
+                let _ = source.status();
+            }
+        }
+    }
+    let own = std::sync::Arc::new(std::sync::OnceLock::new());
+    let exchange = exchange::from_fn({
+        let own = own.clone();
+        move || {
+            let nosy = Nosy(own.clone());
+            async move { Err::<Issued, _>(unavailable().with_source(nosy)) }
+        }
+    });
+    let source = TokenSource::new(HeaderScheme::bearer(), exchange)
+        .with_clock(tower_outbound_auth::testkit::TokioClock::new());
+    let _ = own.set(source.clone());
+    for _ in 0..3 {
+        source.token().await.unwrap_err();
+        tokio::time::sleep(secs(30)).await;
+    }
+    assert_eq!(source.status().consecutive_failures, 3);
+}

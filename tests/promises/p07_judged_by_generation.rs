@@ -116,3 +116,13 @@ async fn reject_is_judged_by_generation_too() {
     assert_eq!(error.kind(), ErrorKind::Exchange);
     assert_eq!(world.source.token().await.unwrap().expose(), "token-2", "it stays current");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_token_of_another_source_cannot_be_rejected() {
+    let (one, other) = (world(), world());
+    let token = one.source.token().await.unwrap();
+    other.source.token().await.unwrap();
+    let error = other.source.reject(&token).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Configuration);
+    assert_eq!(other.exchange.exchanges(), 1);
+}

@@ -82,9 +82,62 @@ async fn with_the_budget_spent_a_newer_token_is_still_used_for_free() {
     world.api.delay(secs(0));
     world.api.revoke(&current);
     world.source.token().await.unwrap();
+    world.source.settled().await;
     let exchanges = world.exchange.exchanges();
     let answer = late.await.unwrap().unwrap();
     assert_eq!(answer.status(), 200);
     assert_eq!(answer.extensions().get(), Some(&Recovery::Replayed));
     assert_eq!(world.exchange.exchanges(), exchanges);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_payer_that_gives_up_leaves_the_budget_to_those_who_waited_with_it() {
+    let world = world_with_delay(millis(50));
+    let service = world.layer.layer(world.api.clone());
+    send(&service, get("/")).await.unwrap();
+    for revocation in 1..=20 {
+        world.api.revoke(&format!("token-{revocation}"));
+        let payer = tokio::time::timeout(millis(10), send(&service, get("/")));
+        let others = async {
+            tokio::time::sleep(millis(1)).await;
+            join_all((0..20).map(|_| send(&service, get("/")))).await
+        };
+        let (payer, others) = futures::join!(payer, others);
+        assert!(payer.is_err(), "it gave up");
+        assert!(others.iter().all(|answer| answer.as_ref().unwrap().status() == 200));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_bad_server_in_a_hundred_does_not_cost_an_exchange_per_refusal() {
+    let world = world_with_delay(millis(20));
+    let service = world.layer.layer(world.api.clone());
+    world.api.refuse_one_in(100);
+    let start = now();
+    let before = world.exchange.exchanges();
+    while start.elapsed() < secs(60) {
+        // A thousand a second, whether or not one of them waits.
+        for _ in 0..10 {
+            tokio::spawn(send(&service, get("/")));
+        }
+        tokio::time::sleep(millis(10)).await;
+    }
+    let caused = world.exchange.exchanges() - before;
+    assert!(caused <= 12, "{caused} exchanges in a minute");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fixed_token_that_is_refused_costs_nothing() {
+    use tower_outbound_auth::scheme::HeaderScheme;
+    use tower_outbound_auth::{AuthLayer, Origin, TokenSource};
+    let source = TokenSource::fixed(HeaderScheme::bearer(), "fixed").unwrap();
+    let layer = AuthLayer::new(source.clone()).with_origin(Origin::parse(API).unwrap());
+    let world = world();
+    let service = layer.layer(world.api.clone());
+    world.api.revoke("fixed");
+    let answer = send(&service, get("/")).await.unwrap();
+    assert_eq!(answer.status(), 401);
+    assert_eq!(answer.extensions().get(), Some(&Recovery::FixedToken));
+    assert_eq!(source.status().counters.exchanges(), 0);
+    assert!(source.reject(&source.token().await.unwrap()).await.is_err());
 }

@@ -75,3 +75,35 @@ async fn in_the_hard_margin_a_token_that_cannot_be_renewed_is_sent_until_it_ends
     // 20 s of requests at ten a second: an attempt per slot.
     assert!(world.exchange.exchanges() <= 8, "{}", world.exchange.exchanges());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_in_the_hard_margin_goes_with_the_old_token_before_that_ends() {
+    let world = world();
+    world.exchange.set_lifetime(Some(secs(60)));
+    world.source.token().await.unwrap();
+    tokio::time::sleep(secs(55)).await;
+    // The endpoint hangs. The token has five seconds left.
+    let hanging = world.exchange.clone().with_delay(secs(3_600), world.clock.clone());
+    drop(hanging);
+    let start = now();
+    assert_eq!(world.source.token().await.unwrap().expose(), "token-1");
+    assert_eq!(start.elapsed(), secs(4), "it is sent with a second left");
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_the_hard_margin_during_a_pause_nobody_waits_and_no_readiness_is_given_back() {
+    let world = world();
+    let service = world.layer.layer(world.api.clone());
+    send(&service, get("/")).await.unwrap();
+    world.exchange.fail_next(1_000, unavailable());
+    tokio::time::sleep(world.source.status().expires_in.unwrap() - secs(20)).await;
+    send(&service, get("/")).await.unwrap();
+    let exchanges = world.exchange.exchanges();
+    for _ in 0..100 {
+        use futures::FutureExt;
+        let mut service = service.clone();
+        let call = tower::Service::call(&mut service, get("/"));
+        assert_eq!(call.now_or_never().expect("at once").unwrap().status(), 200);
+    }
+    assert_eq!(world.exchange.exchanges(), exchanges);
+}

@@ -121,6 +121,7 @@ struct State {
     seen: Vec<Seen>,
     revoked: HashSet<String>,
     refusing: HashSet<String>,
+    one_in: Option<usize>,
     status: Option<StatusCode>,
     delay: Duration,
 }
@@ -133,6 +134,11 @@ impl Api {
     /// All requests to this path get 401.
     pub(crate) fn refuse_path(&self, path: &str) {
         self.0.lock().unwrap().refusing.insert(path.to_owned());
+    }
+
+    /// One request in `n` gets 401, whatever its token: a bad server behind a balancer.
+    pub(crate) fn refuse_one_in(&self, n: usize) {
+        self.0.lock().unwrap().one_in = Some(n);
     }
 
     /// All requests get this status.
@@ -176,7 +182,8 @@ impl Api {
         }
         let state = self.0.lock().unwrap();
         let refused = token.is_none_or(|token| state.revoked.contains(&token))
-            || state.refusing.contains(&path);
+            || state.refusing.contains(&path)
+            || state.one_in.is_some_and(|n| state.seen.len().is_multiple_of(n));
         let status = match state.status {
             Some(status) => status,
             None if refused => StatusCode::UNAUTHORIZED,

@@ -16,12 +16,10 @@ fn machine() -> Machine {
 }
 
 fn arrival(sent: Now) -> Arrival {
-    Arrival { sent, life: HOUR, same: false }
+    Arrival { sent, life: HOUR, dated: false, same: false }
 }
 
-fn down() -> ExchangeError {
-    ExchangeError::new(ExchangeErrorKind::Unreachable, "down")
-}
+const DOWN: Fault = Fault { transient: true, retry_after: None };
 
 /// Asks, and expects a flight to start.
 fn start(machine: &mut Machine, now: Now) -> FlightId {
@@ -115,7 +113,7 @@ fn the_failure_of_a_flight_that_was_given_up_is_nobodys() {
     let mut machine = machine();
     let stuck = start(&mut machine, at(0.0));
     let second = start(&mut machine, at(11.0));
-    assert!(matches!(machine.finished(at(12.0), stuck, Err(down())), Finished::Outdated));
+    assert!(matches!(machine.finished(at(12.0), stuck, Err(DOWN)), Finished::Outdated));
     assert!(machine.failure.is_none());
     succeed(&mut machine, at(12.0), second);
 }
@@ -124,7 +122,7 @@ fn the_failure_of_a_flight_that_was_given_up_is_nobodys() {
 fn within_a_pause_nothing_starts_and_everybody_gets_the_stored_error() {
     let mut machine = machine();
     let id = start(&mut machine, at(0.0));
-    let Finished::Failed { retry_in, failures: 1, .. } = machine.finished(at(1.0), id, Err(down()))
+    let Finished::Failed { retry_in, failures: 1, .. } = machine.finished(at(1.0), id, Err(DOWN))
     else {
         panic!("failed")
     };
@@ -140,22 +138,22 @@ fn within_a_pause_nothing_starts_and_everybody_gets_the_stored_error() {
 fn within_a_pause_a_refusal_is_handed_on_and_costs_nothing() {
     let (mut machine, token) = with_token(at(0.0));
     let (_, started) = machine.refused(at(10.0), token);
-    machine.finished(at(11.0), started.unwrap().id, Err(down()));
-    let left = machine.budget.left(at(11.0));
+    machine.finished(at(11.0), started.unwrap().id, Err(DOWN));
+    let left = machine.payments.left(at(11.0));
     for _ in 0..100 {
         let answer = machine.refused(at(11.1), token);
         assert_eq!(answer, (Refused::HandOn(Recovery::RenewalFailed), None));
     }
-    assert_eq!(machine.budget.left(at(11.1)), left);
+    assert_eq!(machine.payments.left(at(11.1)), left);
     assert!(matches!(machine.ask(at(11.2)).0, Ask::Use), "suspect, and still the token");
 }
 
 #[test]
 fn a_refusal_of_a_token_that_has_ended_since_needs_no_budget() {
     let (mut machine, token) = with_token(at(0.0));
-    while machine.budget.take(at(0.0)) {}
+    while machine.payments.pay(token, at(0.0)) {}
     let (answer, started) = machine.refused(at(3_601.0), token);
-    assert_eq!(answer, Refused::Wait { paid: false });
+    assert_eq!(answer, Refused::Wait);
     assert_eq!(started.unwrap().reason, Reason::Expired);
 }
 
@@ -163,8 +161,8 @@ fn a_refusal_of_a_token_that_has_ended_since_needs_no_budget() {
 fn a_refusal_joins_the_refresh_that_is_under_way_for_free() {
     let (mut machine, token) = with_token(at(0.0));
     start(&mut machine, at(3_300.0));
-    assert_eq!(machine.refused(at(3_300.0), token), (Refused::Wait { paid: false }, None));
-    assert_eq!(machine.budget.left(at(3_300.0)), 5);
+    assert_eq!(machine.refused(at(3_300.0), token), (Refused::Wait, None));
+    assert_eq!(machine.payments.left(at(3_300.0)), 5);
 }
 
 #[test]
@@ -173,10 +171,119 @@ fn the_quiet_time_ends_with_the_pause_or_the_limit_of_the_flight() {
     assert_eq!(machine.quiet_until(), None);
     let id = start(&mut machine, at(0.0));
     assert_eq!(machine.quiet_until(), Some(at(11.0)));
-    let Finished::Failed { retry_in, .. } = machine.finished(at(1.0), id, Err(down())) else {
+    let Finished::Failed { retry_in, .. } = machine.finished(at(1.0), id, Err(DOWN)) else {
         panic!("failed")
     };
     assert_eq!(machine.quiet_until(), Some(at(1.0) + retry_in));
+}
+
+#[test]
+fn the_same_token_again_is_neither_believed_longer_than_it_says_nor_asked_after_each_time() {
+    let (mut machine, token) = with_token(at(0.0));
+    let mut asked = 0;
+    let mut time = 2_880.0;
+    while time < 3_600.0 {
+        if let (_, Some(start)) = machine.ask(at(time)) {
+            asked += 1;
+            let again = Arrival { dated: true, same: true, ..arrival(at(time)) };
+            let Finished::Adopt { generation, window, .. } =
+                machine.finished(at(time), start.id, Ok(again))
+            else {
+                panic!("adopted")
+            };
+            assert_eq!(generation, token, "no successor");
+            assert_eq!(window.ends_at, at(3_600.0), "it ends when it ended");
+        }
+        time += 0.1;
+    }
+    assert!(asked <= 20, "{asked}");
+    assert!(matches!(machine.ask(at(3_600.0)).0, Ask::Wait));
+}
+
+#[test]
+fn a_token_of_less_than_a_second_is_a_failure_and_no_storm() {
+    let mut machine = machine();
+    let id = start(&mut machine, at(0.0));
+    let brief = Arrival { life: Duration::from_millis(999), ..arrival(at(0.0)) };
+    let finished = machine.finished(at(0.0), id, Ok(brief));
+    assert!(matches!(finished, Finished::Failed { dead: true, .. }), "{finished:?}");
+}
+
+#[test]
+fn a_wall_clock_that_is_set_does_not_end_a_flight() {
+    let mut machine = machine();
+    start(&mut machine, at(0.0));
+    let set = Now::new(Duration::from_secs(1), UNIX_EPOCH + Duration::from_secs(9_000_000));
+    assert_eq!(machine.ask(set), (Ask::Wait, None));
+}
+
+#[test]
+fn after_a_lost_flight_those_who_wait_start_another_and_the_background_pauses() {
+    let mut machine = machine();
+    let id = start(&mut machine, at(0.0));
+    machine.lost(at(0.0), id);
+    let id = start(&mut machine, at(0.0));
+    succeed(&mut machine, at(0.0), id);
+    let id = start(&mut machine, at(3_300.0));
+    machine.lost(at(3_300.0), id);
+    assert_eq!(machine.ask(at(3_300.5)), (Ask::Use, None));
+    assert!(machine.quiet_until().is_some());
+    start(&mut machine, at(3_301.0));
+}
+
+#[test]
+fn a_renewal_that_failed_or_was_lost_costs_no_budget() {
+    let (mut machine, token) = with_token(at(0.0));
+    for round in 1..20 {
+        let now = at(f64::from(round) * 60.0);
+        machine.lift_pause(now);
+        let (_, started) = machine.refused(now, token);
+        let id = started.unwrap().id;
+        if round % 2 == 0 {
+            machine.finished(now, id, Err(DOWN));
+        } else {
+            machine.lost(now, id);
+        }
+        assert_eq!(machine.payments.left(now), 5);
+    }
+}
+
+#[test]
+fn whoever_waited_for_a_renewal_shows_that_it_was_worth_it() {
+    let (mut machine, mut token) = with_token(at(0.0));
+    for _ in 0..20 {
+        let (_, started) = machine.refused(at(10.0), token);
+        token = succeed(&mut machine, at(10.1), started.unwrap().id);
+        // The caller who paid has gone; another one that waited is accepted.
+        machine.replay_accepted(token);
+    }
+    assert_eq!(machine.payments.left(at(10.1)), 5);
+}
+
+#[test]
+fn a_bad_server_among_good_ones_spends_the_budget() {
+    let (mut machine, mut token) = with_token(at(0.0));
+    let mut exchanges = 0;
+    for round in 0..6_000 {
+        let now = at(10.0 + f64::from(round) * 0.01);
+        let (_, started) = machine.refused(now, token);
+        let Some(Start { id, .. }) = started else { continue };
+        exchanges += 1;
+        // While it is renewed, other servers go on accepting it.
+        machine.suspect_accepted(token, now + Duration::from_millis(2));
+        token = succeed(&mut machine, now + Duration::from_millis(5), id);
+        machine.replay_accepted(token);
+    }
+    assert!(exchanges <= 7, "{exchanges} exchanges in a minute");
+}
+
+#[test]
+fn a_fixed_token_is_never_renewed() {
+    let mut machine = machine();
+    let (token, _) = machine.fix(at(0.0));
+    assert_eq!(machine.ask(at(1e9)), (Ask::Use, None));
+    let answer = machine.refused(at(1e9), token);
+    assert_eq!(answer, (Refused::HandOn(Recovery::FixedToken), None));
 }
 
 /// Random events for hours of machine time. What the machine's documentation lists holds after each.
@@ -213,18 +320,18 @@ fn invariants_hold_on_random_walks() {
                     let life = Duration::from_secs(life);
                     let same = rng.u8(..5) == 0;
                     let outcome = if rng.bool() {
-                        Ok(Arrival { sent: since, life, same })
+                        Ok(Arrival { sent: since, life, dated: rng.bool(), same })
                     } else {
-                        Err(down())
+                        Err(DOWN)
                     };
                     machine.finished(now, id, outcome);
                     None
                 }
                 9 => {
                     if let Some(&(id, _)) = flights.last() {
-                        machine.lost(id);
+                        machine.lost(now, id);
                     }
-                    machine.replay_accepted();
+                    machine.replay_accepted(newest);
                     None
                 }
                 _ => None,
@@ -243,7 +350,12 @@ fn invariants_hold_on_random_walks() {
                 "a usable token was lost (seed {seed})"
             );
             newest = machine.generation;
-            assert!(machine.budget.left(now) <= 5);
+            assert!(machine.payments.left(now) <= 5);
+            if let Some(Current { window, .. }) = &machine.current {
+                let in_order = window.refresh_at.earliest(window.margin_at) == window.refresh_at
+                    && window.margin_at.earliest(window.ends_at) == window.margin_at;
+                assert!(in_order, "a window out of order (seed {seed}): {window:?}");
+            }
         }
     }
 }
