@@ -5,6 +5,7 @@
 //! | [`ManualClock`] | time that stands still until told otherwise; independent of any runtime |
 //! | [`TokioClock`] | tokio's clock, for tests with `start_paused = true` |
 //! | [`ScriptedExchange`] | tokens without a network: lifetimes, delays, failures, counters |
+//! | [`AtlasServer`] | an Atlas server on a real socket: expiry, revocation, refusals, outages, redirects |
 //!
 //! Nothing here weakens the crate: the origin guard, the caps and the deadlines are those of production.
 //!
@@ -27,8 +28,17 @@
 //! # Ok::<_, tower_outbound_auth::BoxError>(())
 //! ```
 
+mod atlas;
 mod clock;
 mod exchange;
+mod jwt;
+mod malformed;
+mod mint;
+mod received;
+mod server;
 
+pub use self::atlas::{AtlasCounts, AtlasServer};
 pub use self::clock::{ManualClock, TokioClock};
 pub use self::exchange::ScriptedExchange;
+pub use self::malformed::MalformedAnswer;
+pub use self::received::ReceivedRequest;

@@ -1,0 +1,83 @@
+//! JWTs signed with HS256 (RFC 7515, RFC 7518 section 3.2), made and checked.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::{Hmac, Mac};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use sha2::Sha256;
+
+/// The one header that is made, and so the one that is accepted: no other `alg` gets in.
+const HEADER: &str = r#"{"alg":"HS256","typ":"JWT"}"#;
+
+/// A token of these claims.
+pub(super) fn sign(claims: &Value, key: &[u8]) -> String {
+    let header = URL_SAFE_NO_PAD.encode(HEADER);
+    let claims = URL_SAFE_NO_PAD.encode(claims.to_string());
+    let signed = format!("{header}.{claims}");
+    let signature = mac(&signed, key).finalize().into_bytes();
+    format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))
+}
+
+/// The claims of a token that was signed with this key.
+pub(super) fn verify<C: DeserializeOwned>(token: &str, key: &[u8]) -> Option<C> {
+    let (signed, signature) = token.rsplit_once('.')?;
+    let (header, claims) = signed.split_once('.')?;
+    mac(signed, key).verify_slice(&URL_SAFE_NO_PAD.decode(signature).ok()?).ok()?;
+    let ours = URL_SAFE_NO_PAD.decode(header).ok()? == HEADER.as_bytes();
+    ours.then(|| serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).ok()?).ok())?
+}
+
+fn mac(signed: &str, key: &[u8]) -> Hmac<Sha256> {
+    #[allow(clippy::expect_used)]
+    let mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes a key of any length");
+    mac.chain_update(signed)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::scheme::jwt::Times;
+
+    /// The signature of jwt.io's well-known example.
+    #[test]
+    fn the_signature_is_that_of_other_implementations() {
+        let signed = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.\
+                      eyJzdWIiOiIxMjM0NTY3ODkwIiwibmFtZSI6IkpvaG4gRG9lIiwiaWF0IjoxNTE2MjM5MDIyfQ";
+        let signature = mac(signed, b"your-256-bit-secret").finalize().into_bytes();
+        let expected = "SflKxwRJSMeKKF2QT4fwpMeJf36POk6yJV_adQssw5c";
+        assert_eq!(URL_SAFE_NO_PAD.encode(signature), expected);
+    }
+
+    #[test]
+    fn a_token_is_read_back_with_its_key_and_with_no_other() {
+        let token = sign(&json!({"iat": 1, "exp": 4}), b"key");
+        assert_eq!(verify(&token, b"key"), Some(json!({"iat": 1, "exp": 4})));
+        assert_eq!(verify::<Value>(&token, b"other"), None);
+        assert_eq!(Times::of(&token).life(), Some(std::time::Duration::from_secs(3)));
+    }
+
+    #[test]
+    fn a_token_that_was_tampered_with_is_none() {
+        let token = sign(&json!({"sub": "a"}), b"key");
+        let (signed, signature) = token.rsplit_once('.').unwrap();
+        let claims = URL_SAFE_NO_PAD.encode(r#"{"sub":"b"}"#);
+        let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"none"}"#);
+        let other_header = format!("{header}.{claims}");
+        let header_signature =
+            URL_SAFE_NO_PAD.encode(mac(&other_header, b"key").finalize().into_bytes());
+        for tampered in [
+            format!("{}.{claims}.{signature}", signed.split_once('.').unwrap().0),
+            format!("{other_header}.{header_signature}"),
+            format!("{header}.{claims}."),
+            format!("{signed}."),
+            signed.to_owned(),
+            String::new(),
+            "..".to_owned(),
+        ] {
+            assert_eq!(verify::<Value>(&tampered, b"key"), None, "{tampered}");
+        }
+    }
+}

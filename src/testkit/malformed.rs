@@ -1,0 +1,93 @@
+//! Answers of a token endpoint that say success and bring no token that can be used.
+
+use std::fmt;
+
+use bytes::Bytes;
+use http::StatusCode;
+use serde_json::json;
+
+use super::server::{self, Answer};
+
+/// An answer that an embedded token endpoint gives in a token's place; all but
+/// [`Custom`](MalformedAnswer::Custom) have status 200.
+///
+/// All that have a text have [`CANARY`](MalformedAnswer::CANARY) in it, which should turn up in no
+/// error and no log: the text of such an answer may be a token.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MalformedAnswer {
+    /// A page of a portal that wants somebody to sign in.
+    Html,
+    /// No body.
+    Empty,
+    /// JSON that breaks off within the token.
+    NotJson,
+    /// A JSON object without `access_token`.
+    NoToken,
+    /// `access_token` is an empty text.
+    EmptyToken,
+    /// `access_token` has a line break in it, and behind that what would be a header.
+    TokenWithLineBreak,
+    /// A good answer but for its length, which is over 256 KiB.
+    Huge,
+    /// Any status and body.
+    Custom(StatusCode, Bytes),
+}
+
+impl MalformedAnswer {
+    /// Part of every such answer that has a text.
+    pub const CANARY: &str = "canary-7d1f0c";
+
+    /// All but [`Custom`](MalformedAnswer::Custom).
+    pub const ALL: [MalformedAnswer; 7] = [
+        MalformedAnswer::Html,
+        MalformedAnswer::Empty,
+        MalformedAnswer::NotJson,
+        MalformedAnswer::NoToken,
+        MalformedAnswer::EmptyToken,
+        MalformedAnswer::TokenWithLineBreak,
+        MalformedAnswer::Huge,
+    ];
+
+    pub(super) fn to_answer(&self) -> Answer {
+        let canary = Self::CANARY;
+        let ok = |body: String| server::plain(StatusCode::OK, body);
+        match self {
+            Self::Html => ok(format!("<!doctype html><title>Sign in</title><p>{canary}</p>")),
+            Self::Empty => ok(String::new()),
+            Self::NotJson => ok(format!(r#"{{"expires_in":3600,"access_token":"{canary}"#)),
+            Self::NoToken => ok(json!({"expires_in": 3600, "token": canary}).to_string()),
+            Self::EmptyToken => {
+                ok(json!({"expires_in": 3600, "access_token": "", "id": canary}).to_string())
+            }
+            Self::TokenWithLineBreak => {
+                let token = format!("{canary}\r\nX-Injected: 1");
+                ok(json!({"expires_in": 3600, "access_token": token}).to_string())
+            }
+            Self::Huge => {
+                let padding = "x".repeat(256 * 1024);
+                let body = json!({"access_token": canary, "expires_in": 3600, "padding": padding});
+                ok(body.to_string())
+            }
+            Self::Custom(status, body) => server::plain(*status, body.clone()),
+        }
+    }
+}
+
+/// By hand: a body may be a token.
+impl fmt::Debug for MalformedAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Html => "Html",
+            Self::Empty => "Empty",
+            Self::NotJson => "NotJson",
+            Self::NoToken => "NoToken",
+            Self::EmptyToken => "EmptyToken",
+            Self::TokenWithLineBreak => "TokenWithLineBreak",
+            Self::Huge => "Huge",
+            Self::Custom(status, body) => {
+                return write!(f, "Custom({}, {} bytes)", status.as_u16(), body.len());
+            }
+        })
+    }
+}
