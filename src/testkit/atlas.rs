@@ -26,7 +26,8 @@ use crate::clock::Clock;
 /// It speaks HTTP/1.1, and HTTP/2 to those who begin with it. Clones are handles to the same server,
 /// whose switches work while it runs; it stops when the last of them is dropped.
 ///
-/// ```
+#[cfg_attr(feature = "client", doc = "```")]
+#[cfg_attr(not(feature = "client"), doc = "```ignore")]
 /// use bytes::Bytes;
 /// use http::Request;
 /// use http_body_util::Full;
