@@ -2,7 +2,7 @@
 //! under load, tokens that end (after 3 s here), and a revocation.
 //!
 //! ```text
-//! cargo run --example atlas --all-features
+//! cargo run --example atlas --features test-util
 //! ```
 //!
 //! Nothing leaves this machine: the server is the embedded one of the test kit. The exit code says

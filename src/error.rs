@@ -104,6 +104,29 @@ impl Error {
         )
     }
 
+    /// This crate's error in `error` or among its sources: layers above, such as a `Buffer`, wrap it.
+    ///
+    /// ```
+    /// use tower_outbound_auth::{BoxError, Error};
+    ///
+    /// # let error: BoxError = "reset".into();
+    /// if let Some(ours) = Error::find(&*error) {
+    ///     println!("no token, next attempt in {:?}", ours.retry_after());
+    /// }
+    /// # assert!(Error::find(&*error).is_none());
+    /// ```
+    #[must_use]
+    pub fn find<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a Error> {
+        let mut next = Some(error);
+        while let Some(error) = next {
+            if let Some(ours) = error.downcast_ref() {
+                return Some(ours);
+            }
+            next = error.source();
+        }
+        None
+    }
+
     /// What kind of failure this is.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
@@ -138,15 +161,21 @@ impl Error {
     }
 }
 
+/// Says the failed exchange's own text too: most logs show an error and not its sources.
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.message)
+        f.write_str(&self.0.message)?;
+        match &self.0.exchange {
+            Some(exchange) => write!(f, ": {exchange}"),
+            None => Ok(()),
+        }
     }
 }
 
+/// The source is what lies below the failed exchange, which is itself part of the text.
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.0.exchange.as_ref().map(|error| error as &(dyn StdError + 'static))
+        self.0.exchange.as_ref().and_then(StdError::source)
     }
 }
 

@@ -211,7 +211,7 @@ impl<S: Scheme, R> AuthLayer<S, R> {
     }
 
     /// The source: for [`warm_up`](TokenSource::warm_up), [`status`](TokenSource::status) and other
-    /// layers.
+    /// layers. Take it after the last `with_…` that concerns the source, since those make it anew.
     #[must_use]
     pub fn source(&self) -> &TokenSource<S> {
         &self.source

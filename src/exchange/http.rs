@@ -5,8 +5,8 @@ use std::future::poll_fn;
 use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
-use http::header::CONTENT_ENCODING;
-use http::{Request, Response};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
+use http::{HeaderValue, Method, Request, Response};
 use http_body::Body;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use tower_service::Service;
@@ -81,6 +81,10 @@ where
     ) -> Result<ExchangeAnswer, ExchangeError> {
         let mut request = request.into_http().map(Full::new);
         request.extensions_mut().insert(cx.chain().clone());
+        if request.body().size_hint().exact() == Some(0) && request.method() == Method::POST {
+            // No client adds it by itself, and some gateways answer 411 without (RFC 9110 section 8.6).
+            request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
         let mut client = self.client.lock().unwrap_or_else(PoisonError::into_inner).clone();
         poll_fn(|cx| client.poll_ready(cx)).await.map_err(unreachable)?;
         cx.mark_sent();

@@ -28,7 +28,8 @@ static CLIENT_SECRET: HeaderName = HeaderName::from_static("client-secret");
 ///
 /// Use it through [`AuthLayer::atlas`](crate::AuthLayer::atlas), or, with a client of your own:
 ///
-/// ```
+#[cfg_attr(feature = "client", doc = "```")]
+#[cfg_attr(not(feature = "client"), doc = "```ignore")]
 /// use tower_outbound_auth::exchange::HttpClient;
 /// use tower_outbound_auth::scheme::Atlas;
 /// use tower_outbound_auth::{AuthLayer, TokenSource};

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)] // the helpers are tests as well
 
 mod failure;
+mod leaks;
 mod recovery;
 mod server;
 mod wire;

@@ -1,6 +1,6 @@
 //! What is sent, when, and to whom.
 
-use http::header::AUTHORIZATION;
+use http::header::{AUTHORIZATION, CONTENT_LENGTH};
 use http::{Method, Request, StatusCode};
 use http_body_util::Full;
 use hyper_util::client::legacy::Client;
@@ -25,6 +25,7 @@ async fn an_exchange_is_an_empty_post_with_the_credentials_as_headers() {
     assert_eq!(exchange.headers["client-id"], setup.server.client_id());
     assert_eq!(exchange.headers["client-secret"], setup.server.client_secret());
     assert!(exchange.body.is_empty());
+    assert_eq!(exchange.headers[CONTENT_LENGTH], "0", "some gateways answer 411 without");
     assert!(!exchange.headers.contains_key(AUTHORIZATION));
     assert!(!exchange.headers.contains_key("token"));
 }

@@ -39,7 +39,7 @@ async fn the_stored_error_says_how_old_it_is_and_when_the_next_attempt_is_due() 
     assert!(error.is_transient());
     assert_eq!(
         error.to_string(),
-        "no token: the exchange failed 10.0 s ago, the next one is due in 30.0 s"
+        "no token: the exchange failed 10.0 s ago, the next one is due in 30.0 s: scripted outage"
     );
     tokio::time::sleep(secs(30)).await;
     assert!(world.source.token().await.is_ok());

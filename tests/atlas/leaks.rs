@@ -1,0 +1,100 @@
+//! No secret in any log, at TRACE level, of this crate and of what it is built on.
+
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use http::Request;
+use http_body_util::Full;
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
+use tower::{Layer, ServiceExt};
+use tower_outbound_auth::testkit::MalformedAnswer;
+
+use super::{Setup, layer, secs};
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// All that `story` logs, on whatever task: the runtime has this one thread.
+fn log_of(story: impl Future<Output = ()>) -> String {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_writer(move || writer.clone())
+        .finish();
+    tracing::subscriber::with_default(subscriber, || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(story);
+    });
+    let bytes = log.0.lock().unwrap().clone();
+    String::from_utf8(bytes).unwrap()
+}
+
+#[test]
+fn neither_the_secret_nor_a_token_is_logged_at_any_level_by_anybody() {
+    let secrets = Arc::new(Mutex::new(Vec::new()));
+    let log = log_of({
+        let secrets = secrets.clone();
+        async move {
+            let setup = Setup::new().await;
+            let remember = |text: &str| secrets.lock().unwrap().push(text.to_owned());
+            remember(setup.server.client_secret());
+            // A life with a revocation, an outage, an expiry, over HTTP/1.1 …
+            for turn in 0..4 {
+                setup.get("/documents").await.unwrap();
+                remember(setup.source.token().await.unwrap().expose());
+                match turn {
+                    0 => setup.server.revoke_tokens(),
+                    1 => {
+                        setup.server.begin_outage(None);
+                        setup.clock.advance(secs(3_300));
+                        setup.get("/documents").await.unwrap();
+                        setup.source.settled().await;
+                        setup.server.end_outage();
+                        setup.clock.advance(secs(3_600));
+                    }
+                    _ => setup.clock.advance(secs(3_600)),
+                }
+            }
+            // … over HTTP/2, …
+            let h2 = Client::builder(TokioExecutor::new()).http2_only(true).build_http();
+            let api = layer(&setup.server).with_clock(setup.clock.clone()).layer(h2);
+            let request = Request::get(setup.server.url("/h2")).body(Full::<Bytes>::default());
+            api.oneshot(request.unwrap()).await.unwrap();
+            // … and with every answer that can be misread.
+            for answer in MalformedAnswer::ALL {
+                setup.server.set_malformed(Some(answer));
+                setup.clock.advance(secs(3_600));
+                setup.get("/documents").await.unwrap_err();
+            }
+            remember(MalformedAnswer::CANARY);
+            let requests = setup.server.requests();
+            let carried = requests.iter().filter_map(|it| it.headers.get("token")?.to_str().ok());
+            carried.for_each(remember);
+        }
+    });
+    let secrets = secrets.lock().unwrap().clone();
+    assert!(secrets.len() > 8, "the story has secrets");
+    for secret in secrets {
+        // A part of a token is bad enough: its signature alone, say.
+        for part in secret.split('.').filter(|part| part.len() >= 12) {
+            assert!(!log.contains(part), "{part} is in the log");
+        }
+    }
+    for crate_name in ["tower_outbound_auth", "hyper_util", "h2::"] {
+        assert!(log.contains(crate_name), "{crate_name} was listened to");
+    }
+}
