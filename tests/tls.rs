@@ -1,0 +1,144 @@
+//! The built-in client over TLS: the server's certificate is checked, and nothing falls back to plain.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+use std::process::Command;
+use std::sync::Arc;
+
+use rcgen::{CertifiedKey, generate_simple_self_signed};
+use rustls::ServerConfig;
+use rustls::pki_types::PrivateKeyDer;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+use tower_outbound_auth::exchange::{ExchangeErrorKind, HttpClient, TlsProvider, TlsRoots};
+use tower_outbound_auth::scheme::Atlas;
+use tower_outbound_auth::testkit::AtlasServer;
+use tower_outbound_auth::{AuthLayer, ErrorKind, TokenSource};
+
+/// An Atlas server behind TLS, with a certificate for `localhost` that signed itself.
+struct Setup {
+    server: AtlasServer,
+    port: u16,
+    certificate: String,
+}
+
+impl Setup {
+    async fn new() -> Setup {
+        let server = AtlasServer::start().await.unwrap();
+        let CertifiedKey { cert, signing_key } =
+            generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let key = PrivateKeyDer::try_from(signing_key.serialize_der()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![cert.der().clone()], key)
+            .unwrap();
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let plain = server.endpoint();
+        let plain: http::Uri = plain.parse().unwrap();
+        let plain = plain.authority().unwrap().to_string();
+        tokio::spawn(async move {
+            let acceptor = TlsAcceptor::from(Arc::new(config));
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                let (acceptor, plain) = (acceptor.clone(), plain.clone());
+                tokio::spawn(async move {
+                    let Ok(mut tls) = acceptor.accept(stream).await else { return };
+                    let mut plain = TcpStream::connect(plain).await.unwrap();
+                    let _ = tokio::io::copy_bidirectional(&mut tls, &mut plain).await;
+                });
+            }
+        });
+        Setup { server, port, certificate: cert.pem() }
+    }
+
+    fn endpoint(&self, host: &str) -> String {
+        format!("https://{host}:{}/v1/docstream/authtoken", self.port)
+    }
+
+    fn source(&self, host: &str, client: HttpClient) -> TokenSource<Atlas> {
+        let (id, secret) = (self.server.client_id(), self.server.client_secret());
+        TokenSource::over_http(Atlas::new(self.endpoint(host), id, secret).unwrap(), client)
+    }
+}
+
+#[tokio::test]
+async fn a_private_certificate_authority_is_trusted_if_it_is_given() {
+    let setup = Setup::new().await;
+    let roots = TlsRoots::pem(setup.certificate.as_bytes()).unwrap();
+    let source = setup.source("localhost", HttpClient::new(roots.clone()).unwrap());
+    source.token().await.unwrap();
+    let ring = HttpClient::with_provider(roots, TlsProvider::ring()).unwrap();
+    setup.source("localhost", ring).token().await.unwrap();
+    assert_eq!(setup.server.counts().exchanges, 2);
+}
+
+#[cfg(feature = "aws-lc")]
+#[tokio::test]
+async fn the_same_with_aws_lc() {
+    let setup = Setup::new().await;
+    let roots = TlsRoots::pem(setup.certificate.as_bytes()).unwrap();
+    let client = HttpClient::with_provider(roots, TlsProvider::aws_lc()).unwrap();
+    setup.source("localhost", client).token().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_stranger_s_certificate_and_a_wrong_name_are_refused_before_anything_is_sent() {
+    let (setup, other) = (Setup::new().await, Setup::new().await);
+    let strange = TlsRoots::pem(other.certificate.as_bytes()).unwrap();
+    let own = TlsRoots::pem(setup.certificate.as_bytes()).unwrap();
+    for (host, roots) in [("localhost", strange), ("127.0.0.1", own)] {
+        let source = setup.source(host, HttpClient::new(roots).unwrap());
+        let error = source.token().await.unwrap_err();
+        assert_eq!(error.exchange().unwrap().kind(), ExchangeErrorKind::Unreachable);
+        let mut cause = std::error::Error::source(&error);
+        let mut texts = String::new();
+        while let Some(error) = cause {
+            texts += &format!("{error}; ");
+            cause = error.source();
+        }
+        assert!(texts.contains("certificate"), "{texts}");
+    }
+    assert_eq!(setup.server.counts().exchanges, 0);
+}
+
+#[test]
+fn pem_texts_without_a_usable_certificate_are_errors_when_they_are_given() {
+    let garbage = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    for pem in ["", "no certificate", garbage, "-----BEGIN CERTIFICATE-----\n"] {
+        let error = TlsRoots::pem(pem.as_bytes()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Configuration, "{pem:?}");
+    }
+}
+
+#[cfg(feature = "webpki-roots")]
+#[test]
+fn mozilla_s_roots_are_some() {
+    HttpClient::new(TlsRoots::webpki()).unwrap();
+}
+
+/// Where the platform's roots come from is a matter of the process's environment, so this test runs
+/// itself once more in one without any.
+#[test]
+fn without_any_root_an_https_endpoint_is_an_error_when_built_and_a_loopback_one_is_not() {
+    let name =
+        "without_any_root_an_https_endpoint_is_an_error_when_built_and_a_loopback_one_is_not";
+    if std::env::var_os("TEST_WITHOUT_ROOTS").is_none() {
+        let nothing = std::env::temp_dir().join("no-such-directory-of-certificates");
+        let run = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", name])
+            .env("TEST_WITHOUT_ROOTS", "1")
+            .env("SSL_CERT_DIR", nothing)
+            .env_remove("SSL_CERT_FILE")
+            .output()
+            .unwrap();
+        assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stdout));
+        return;
+    }
+    let error = AuthLayer::atlas("https://api.example/authtoken", "id", "secret").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Configuration);
+    assert!(error.to_string().contains("TlsRoots::pem"), "{error}");
+    AuthLayer::atlas("http://127.0.0.1:1/authtoken", "id", "secret").unwrap();
+}
