@@ -3,14 +3,14 @@
 use std::fmt;
 use std::sync::Arc;
 
-use http::{Extensions, Request, Response, Uri};
+use http::{Extensions, Request, Uri};
 use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::clock::Clock;
-use crate::guard::{CallerHeader, Foreign, Guard, RequestHead};
+use crate::guard::{CallerHeader, Foreign, RequestHead};
 use crate::replay::{ReplayMethods, Same};
-use crate::service::Shared;
+use crate::shared::{Config, Shared};
 use crate::{Auth, Origin, Scheme, TokenSource};
 
 /// Gives every request of the wrapped service a valid credential.
@@ -35,26 +35,6 @@ pub struct AuthLayer<S, R = Same> {
     source: TokenSource<S>,
     config: Arc<Config>,
     replay: R,
-}
-
-/// What all services of a layer share besides the source.
-#[derive(Clone, Default)]
-pub(crate) struct Config {
-    pub(crate) guard: Guard,
-    pub(crate) methods: ReplayMethods,
-    response_uri: Option<ResponseUri>,
-}
-
-/// Finds the URI that a response is really from.
-type ResponseUri = fn(&Extensions) -> Option<&Uri>;
-
-impl Config {
-    /// Whether a response is known to be from an origin that is not ours.
-    #[inline]
-    pub(crate) fn is_foreign<RB>(&self, response: &Response<RB>) -> bool {
-        let uri = self.response_uri.and_then(|find| find(response.extensions()));
-        uri.is_some_and(|uri| !self.guard.is_ours(uri))
-    }
 }
 
 impl<S: Scheme> AuthLayer<S> {
@@ -252,15 +232,6 @@ impl<S, R: Clone> Clone for AuthLayer<S, R> {
             config: self.config.clone(),
             replay: self.replay.clone(),
         }
-    }
-}
-
-impl fmt::Debug for Config {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Config")
-            .field("guard", &self.guard)
-            .field("methods", &self.methods)
-            .finish()
     }
 }
 

@@ -124,6 +124,7 @@ pub mod replay;
 pub mod scheme;
 mod secret;
 mod service;
+mod shared;
 pub mod source;
 #[cfg(feature = "test-util")]
 pub mod testkit;

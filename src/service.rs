@@ -11,12 +11,12 @@ use tower_service::Service;
 
 use crate::BoxError;
 use crate::clock::Now;
-use crate::future::{Attempt, Cold, Kept, Replayed, ResponseFuture};
+use crate::future::{Attempt, Cold, Kept, ResponseFuture};
 use crate::guard::Admission;
-use crate::layer::Config;
-use crate::replay::{Head, Replay, Same, Slot};
+use crate::replay::{Replay, Same, Slot};
 use crate::scheme::Scheme;
-use crate::source::{Core, Generation};
+use crate::shared::Shared;
+use crate::source::Generation;
 
 /// Gives every request of the inner service a valid credential; made by [`AuthLayer`](crate::AuthLayer).
 ///
@@ -36,12 +36,6 @@ pub struct Auth<I, S, R = Same> {
     inner: I,
     shared: Arc<Shared<S>>,
     replay: R,
-}
-
-/// What a service shares with its clones and its futures.
-pub(crate) struct Shared<S> {
-    pub(crate) core: Arc<Core<S>>,
-    pub(crate) config: Config,
 }
 
 impl<I, S, R> Auth<I, S, R> {
@@ -123,7 +117,7 @@ impl<I, S, R> Auth<I, S, R> {
         S: Scheme,
         R: Replay<B>,
     {
-        let (request, kept) = prepare(&self.shared, &self.replay, request, value);
+        let (request, kept) = self.shared.prepare(&self.replay, request, value);
         let (future, kept) = match kept {
             None => (self.inner.call(request), None),
             Some((head, body)) => {
@@ -148,23 +142,6 @@ impl<I, S, R> Auth<I, S, R> {
         drop(mem::replace(&mut self.inner, clone.clone()));
         clone
     }
-}
-
-/// Puts the credential into a request, and keeps what it takes to send it again if that is allowed: once
-/// in all, however many layers of this kind are stacked.
-pub(crate) fn prepare<S: Scheme, R: Replay<B>, B>(
-    shared: &Shared<S>,
-    replay: &R,
-    request: Request<B>,
-    value: HeaderValue,
-) -> (Request<R::Body>, Option<(Head, R::Kept)>) {
-    let replayable = shared.config.methods.allow(request.method())
-        && request.extensions().get::<Replayed>().is_none();
-    let (mut head, body) = request.into_parts();
-    let (body, kept) = if replayable { replay.keep(body) } else { (replay.pass(body), None) };
-    let kept = kept.map(|body| (Head::keep(&head), body));
-    head.headers.insert(shared.core.scheme().header_name(), value);
-    (Request::from_parts(head, body), kept)
 }
 
 impl<I: Clone, S, R: Clone> Clone for Auth<I, S, R> {

@@ -11,12 +11,8 @@ use crate::clock::Now;
 use crate::recovery::Recovery;
 use crate::replay::{Head, Replay, Slot};
 use crate::scheme::{ResponseHead, Scheme, Verdict};
-use crate::service::Shared;
+use crate::shared::Shared;
 use crate::source::Generation;
-
-/// In the extensions of a replayed request, for the layers below: they must not replay it once more.
-#[derive(Clone, Copy)]
-pub(crate) struct Replayed;
 
 /// What it takes to send a request again.
 pub(crate) struct Kept<I, K> {

@@ -13,13 +13,13 @@ use http::{Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
-use super::attempt::{Attempt, Kept, Replayed};
+use super::attempt::{Attempt, Kept};
 use super::drain::Drain;
 use crate::exchange::Chain;
 use crate::recovery::Recovery;
 use crate::replay::{Head, Replay, Slot};
 use crate::scheme::Scheme;
-use crate::service::{Shared, prepare};
+use crate::shared::{Replayed, Shared};
 use crate::source::{AccessToken, Generation, Renewal};
 use crate::{BoxError, Error};
 
@@ -180,7 +180,7 @@ where
         let now = self.shared.core.now();
         let (future, attempt) = match self.work.take()? {
             Work::First { request, replay } => {
-                let (request, kept) = prepare(&self.shared, &replay, request, value);
+                let (request, kept) = self.shared.prepare(&replay, request, value);
                 let future = self.service.call(request);
                 let service = self.service.clone();
                 let kept = kept.map(|(head, body)| Kept { service, head, body });

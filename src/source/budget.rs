@@ -8,7 +8,7 @@
 
 use std::time::Duration;
 
-use super::state::Generation;
+use super::action::Generation;
 use crate::clock::Now;
 
 /// Renewals in a row that honest revocations may need.
@@ -121,9 +121,7 @@ mod tests {
 
     /// Two generations, the older one first.
     fn generations() -> (Generation, Generation) {
-        use crate::source::state::Machine;
-        let first = Machine::new(REFILL, 0).fix(at(0)).0;
-        (Generation::default(), first)
+        (Generation::default().next(), Generation::default().next().next())
     }
 
     #[test]

@@ -13,8 +13,9 @@ use std::time::Duration;
 use arc_swap::{ArcSwapOption, Guard};
 use http::HeaderValue;
 
+use super::action::Generation;
 use super::schedule::Window;
-use super::state::{Generation, Machine};
+use super::state::Machine;
 use crate::Secret;
 use crate::clock::Now;
 use crate::exchange::SourceId;

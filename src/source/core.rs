@@ -18,11 +18,12 @@ use http::HeaderValue;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
+use super::action::{Arrival, Ask, Finished, FlightId, Generation, Refused, Start};
 use super::backoff::Fault;
 use super::cell::{AccessToken, Cell, Published};
 use super::flight::Flight;
 use super::schedule::{self, Window};
-use super::state::{Arrival, Ask, Finished, FlightId, Generation, Machine, Refused, Start};
+use super::state::Machine;
 use super::status::Status;
 use crate::clock::{Clock, Now, Sleep};
 use crate::exchange::{Chain, ErasedExchange, ExchangeError, ExchangeErrorKind, Issued, SourceId};

@@ -13,8 +13,8 @@ use futures_util::future::{Either, select};
 use http::HeaderValue;
 use tokio::sync::oneshot;
 
+use super::action::{Finished, FlightId};
 use super::core::{Core, Outcome};
-use super::state::{Finished, FlightId};
 use crate::clock::Now;
 use crate::exchange::{Chain, ExchangeContext, ExchangeError, ExchangeErrorKind, Issued, Reason};
 use crate::scheme::Scheme;

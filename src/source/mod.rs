@@ -31,6 +31,7 @@
 //! # Ok::<_, tower_outbound_auth::BoxError>(())
 //! ```
 
+mod action;
 mod backoff;
 mod budget;
 mod cell;
@@ -52,10 +53,10 @@ use http_body::Body;
 use http_body_util::Full;
 use tower_service::Service;
 
+pub use self::action::Generation;
 pub use self::cell::AccessToken;
 pub(crate) use self::core::Core;
 use self::core::Parts;
-pub use self::state::Generation;
 pub use self::status::{Counters, State, Status};
 pub(crate) use self::wait::Renewal;
 use crate::clock::{Clock, SystemClock};

@@ -11,9 +11,9 @@
 //! 3. Within a pause after a failure, no flight starts.
 //! 4. Generations only grow; those of one exchange and of its rotations form a *line*.
 
-use std::fmt;
 use std::time::Duration;
 
+use super::action::{Arrival, Ask, Finished, FlightId, Generation, Refused, Start, Tick};
 use super::backoff::{self, Fault};
 use super::budget::Payments;
 use super::schedule::Window;
@@ -21,89 +21,6 @@ use super::status::{Counters, State, Status};
 use crate::clock::Now;
 use crate::exchange::Reason;
 use crate::recovery::Recovery;
-
-/// Numbers the tokens of a source in the order in which they became current.
-///
-/// A refusal is judged by it: only that of the current generation is a reason to renew.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Generation(u64);
-
-impl Generation {
-    /// For an atomic; zero is no token's number.
-    #[inline]
-    pub(crate) fn number(self) -> u64 {
-        self.0
-    }
-}
-
-impl fmt::Display for Generation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-/// Orders flights and tokens: what has the larger one began, or was issued, later.
-type Tick = u64;
-
-/// Names a flight.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct FlightId(Tick);
-
-/// The action that an event may ask for: start this flight.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Start {
-    pub(crate) id: FlightId,
-    pub(crate) reason: Reason,
-}
-
-/// What somebody who wants a token is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ask {
-    /// Take the current one.
-    Use,
-    /// Wait for the flight that is under way, or that starts now.
-    Wait,
-    /// Fail: the last exchange failed `age` ago, and the next one is due in `retry_in`.
-    Fail { age: Duration, retry_in: Duration },
-}
-
-/// What somebody whose token the API refused is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Refused {
-    /// A newer token is current: send the request again with that one.
-    Resend,
-    /// Wait for the flight that is under way, or that starts now.
-    Wait,
-    /// Wait for the flight, which began before the refused token was issued and so says nothing of
-    /// the refusal; then come back.
-    WaitAndAsk,
-    /// Give the refusal to the caller.
-    HandOn(Recovery),
-}
-
-/// A token that an exchange or a rotation brought.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Arrival {
-    /// When the request that it answers was sent.
-    pub(crate) sent: Now,
-    /// How long it lives from then on.
-    pub(crate) life: Duration,
-    /// Its own claims say when it ends, so that handing it out again does not prolong its life.
-    pub(crate) dated: bool,
-    /// It is, byte for byte, the current token.
-    pub(crate) same: bool,
-}
-
-/// What became of a flight.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Finished {
-    /// Publish its token. `recovered`: how long exchanges had been failing before.
-    Adopt { generation: Generation, window: Window, recovered: Option<Duration> },
-    /// Tell those who waited. `dead`: it brought a token, which had ended already.
-    Failed { dead: bool, failures: u32, retry_in: Duration },
-    /// Nothing: the flight was given up, and has failed or been overtaken since.
-    Outdated,
-}
 
 #[derive(Debug)]
 struct Current {
@@ -160,7 +77,7 @@ impl Machine {
             flight_limit,
             rng: fastrand::Rng::with_seed(seed),
             tick: 0,
-            generation: Generation(0),
+            generation: Generation::default(),
             current: None,
             fixed: false,
             flight: None,
@@ -211,7 +128,7 @@ impl Machine {
             return (Refused::Resend, None);
         }
         match &self.flight {
-            Some(flight) if flight.id.0 < current.issued => (Refused::WaitAndAsk, None),
+            Some(flight) if flight.id.tick() < current.issued => (Refused::WaitAndAsk, None),
             _ => self.renew(now, Reason::Refused, Some(refused)),
         }
     }
@@ -240,7 +157,7 @@ impl Machine {
             self.background_from = None;
         }
         // A flight that was given up and succeeds after all still counts, unless a later one has.
-        let later = self.current.as_ref().is_some_and(|current| current.flight > id.0);
+        let later = self.current.as_ref().is_some_and(|current| current.flight > id.tick());
         match outcome.map(|arrival| self.not_prolonged(arrival)) {
             Ok(arrival) if !Window::is_worth_having(arrival.sent, arrival.life, now) => {
                 let dead = Fault { transient: true, retry_after: None };
@@ -286,7 +203,7 @@ impl Machine {
         };
         self.counters.rotations_adopted += 1;
         self.tick += 1;
-        self.generation.0 += 1;
+        self.generation = self.generation.next();
         current.generation = self.generation;
         current.issued = self.tick;
         current.sent = arrival.sent;
@@ -394,7 +311,7 @@ impl Machine {
             return None;
         }
         self.tick += 1;
-        let id = FlightId(self.tick);
+        let id = FlightId::at(self.tick);
         self.flight = Some(Flight { id, started: now });
         self.counters.count_exchange(reason);
         Some(Start { id, reason })
@@ -426,7 +343,7 @@ impl Machine {
         let recovered = self.failure.take().map(|failure| now.since(failure.since));
         let window = Window::new(arrival.sent, arrival.life, self.rng.f64());
         let Some(current) = self.current.as_mut().filter(|_| arrival.same) else {
-            let generation = self.adopt(id.0, arrival.sent, window);
+            let generation = self.adopt(id.tick(), arrival.sent, window);
             self.payments.settle(generation);
             return Finished::Adopt { generation, window, recovered };
         };
@@ -437,14 +354,14 @@ impl Machine {
         current.repeats = current.repeats.saturating_add(1);
         let pause = backoff::pause_in_vain(current.repeats, self.rng.f64());
         current.window = window.quiet_until(now + pause);
-        current.flight = id.0;
+        current.flight = id.tick();
         Finished::Adopt { generation: current.generation, window: current.window, recovered }
     }
 
     /// Begins a line.
     fn adopt(&mut self, flight: Tick, sent: Now, window: Window) -> Generation {
         self.tick += 1;
-        self.generation.0 += 1;
+        self.generation = self.generation.next();
         self.current = Some(Current {
             generation: self.generation,
             line: self.generation,

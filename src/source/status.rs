@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::state::Generation;
+use super::action::Generation;
 use crate::exchange::{ExchangeError, Reason};
 
 /// The state of a source at one moment; made by [`TokenSource::status`](super::TokenSource::status).

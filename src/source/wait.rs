@@ -10,9 +10,9 @@ use futures_util::FutureExt;
 use futures_util::future::{Either, select};
 use tokio::runtime::Handle;
 
+use super::action::{Generation, Refused};
 use super::cell::AccessToken;
 use super::core::{Asked, Boarding, Core, Outcome};
-use super::state::{Generation, Refused};
 use crate::exchange::Chain;
 use crate::recovery::Recovery;
 use crate::scheme::Scheme;

@@ -293,7 +293,7 @@ fn invariants_hold_on_random_walks() {
         let mut rng = fastrand::Rng::with_seed(seed);
         let mut machine = Machine::new(Duration::from_secs(11), seed);
         let mut flights: Vec<(FlightId, Now)> = Vec::new();
-        let (mut time, mut newest) = (0.0, Generation(0));
+        let (mut time, mut newest) = (0.0, Generation::default());
         for _ in 0..2_000 {
             time += [0.0, 0.01, 0.5, 3.0, 40.0, 900.0][rng.usize(..6)];
             let now = at(time);
@@ -307,9 +307,9 @@ fn invariants_hold_on_random_walks() {
             });
             let started = match rng.u8(..10) {
                 0..=3 => machine.ask(now).1,
-                4..=5 => machine.refused(now, Generation(rng.u64(0..=newest.0))).1,
+                4..=5 => machine.refused(now, any_until(&mut rng, newest)).1,
                 6 => {
-                    let used = Generation(rng.u64(0..=newest.0));
+                    let used = any_until(&mut rng, newest);
                     let sent = now - Duration::from_secs_f64(rng.f64() * 60.0);
                     machine.rotated(now, used, Arrival { same: rng.bool(), ..arrival(sent) });
                     None
@@ -362,4 +362,9 @@ fn invariants_hold_on_random_walks() {
 
 fn usable(machine: &Machine, now: Now) -> bool {
     machine.current.as_ref().is_some_and(|current| !now.has_reached(current.window.ends_at))
+}
+
+/// A generation up to the newest.
+fn any_until(rng: &mut fastrand::Rng, newest: Generation) -> Generation {
+    (0..rng.u64(0..=newest.number())).fold(Generation::default(), |generation, _| generation.next())
 }

@@ -19,7 +19,7 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use self::attempt::Answered;
-pub(crate) use self::attempt::{Attempt, Kept, Replayed};
+pub(crate) use self::attempt::{Attempt, Kept};
 pub(crate) use self::cold::Cold;
 use self::cold::Next;
 use crate::replay::Replay;

@@ -1,0 +1,70 @@
+//! What a layer, its services and their futures share.
+
+use std::fmt;
+use std::sync::Arc;
+
+use http::{Extensions, HeaderValue, Request, Response, Uri};
+
+use crate::guard::Guard;
+use crate::replay::{Head, Replay, ReplayMethods};
+use crate::scheme::Scheme;
+use crate::source::Core;
+
+/// One allocation for a service and all its clones and futures.
+pub(crate) struct Shared<S> {
+    pub(crate) core: Arc<Core<S>>,
+    pub(crate) config: Config,
+}
+
+/// A layer's options, those of its source aside.
+#[derive(Clone, Default)]
+pub(crate) struct Config {
+    pub(crate) guard: Guard,
+    pub(crate) methods: ReplayMethods,
+    pub(crate) response_uri: Option<ResponseUri>,
+}
+
+/// Finds the URI that a response is really from.
+type ResponseUri = fn(&Extensions) -> Option<&Uri>;
+
+/// In the extensions of a replayed request, for the layers below: they must not replay it once more.
+#[derive(Clone, Copy)]
+pub(crate) struct Replayed;
+
+impl Config {
+    /// Whether a response is known to be from an origin that is not ours.
+    #[inline]
+    pub(crate) fn is_foreign<RB>(&self, response: &Response<RB>) -> bool {
+        let uri = self.response_uri.and_then(|find| find(response.extensions()));
+        uri.is_some_and(|uri| !self.guard.is_ours(uri))
+    }
+}
+
+impl<S: Scheme> Shared<S> {
+    /// Puts the credential into a request, and keeps what it takes to send it again if that is allowed:
+    /// once in all, however many layers of this kind are stacked.
+    pub(crate) fn prepare<R: Replay<B>, B>(
+        &self,
+        replay: &R,
+        request: Request<B>,
+        value: HeaderValue,
+    ) -> (Request<R::Body>, Option<(Head, R::Kept)>) {
+        let replayable = self.config.methods.allow(request.method())
+            && request.extensions().get::<Replayed>().is_none();
+        let (mut head, body) = request.into_parts();
+        let (body, kept) = if replayable { replay.keep(body) } else { (replay.pass(body), None) };
+        let kept = kept.map(|body| (Head::keep(&head), body));
+        head.headers.insert(self.core.scheme().header_name(), value);
+        (Request::from_parts(head, body), kept)
+    }
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("guard", &self.guard)
+            .field("methods", &self.methods)
+            .field("response_uri", &self.response_uri.map(|_| "…"))
+            .finish()
+    }
+}
