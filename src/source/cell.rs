@@ -175,3 +175,56 @@ impl Cell {
         self.suspect.store(suspect, Ordering::Relaxed);
     }
 }
+
+#[cfg(all(test, feature = "test-util"))]
+mod tests {
+    use std::time::Duration;
+
+    use crate::TokenSource;
+    use crate::clock::Clock;
+    use crate::exchange::{ExchangeError, ExchangeErrorKind};
+    use crate::scheme::HeaderScheme;
+    use crate::testkit::{ManualClock, ScriptedExchange};
+
+    #[tokio::test]
+    async fn the_lock_is_asked_for_only_where_that_may_change_something() {
+        let clock = ManualClock::new();
+        let exchange = ScriptedExchange::new().with_delay(Duration::from_secs(1), clock.clone());
+        let source =
+            TokenSource::new(HeaderScheme::bearer(), exchange.clone()).with_clock(clock.clone());
+        let read = || source.core().cell.read(clock.now()).map(|read| read.due);
+        assert_eq!(read(), None, "no token");
+        let first = tokio::spawn({
+            let source = source.clone();
+            async move { source.token().await }
+        });
+        let next_exchange = async |nth| {
+            while exchange.exchanges() < nth {
+                tokio::task::yield_now().await;
+            }
+            clock.advance(Duration::from_secs(1));
+            source.settled().await;
+        };
+        next_exchange(1).await;
+        first.await.unwrap().unwrap();
+        assert_eq!(read(), Some(false), "fresh");
+
+        clock.advance(Duration::from_secs(3_300));
+        assert_eq!(read(), Some(true), "due");
+        exchange.fail_next(9, ExchangeError::new(ExchangeErrorKind::Unreachable, "down"));
+        source.core().nudge();
+        assert_eq!(read(), Some(false), "a flight is under way");
+        next_exchange(2).await;
+        assert_eq!(read(), Some(false), "a pause");
+        clock.advance(Duration::from_secs(2));
+        assert_eq!(read(), Some(true), "the pause is over");
+
+        clock.advance(Duration::from_secs(270));
+        assert_eq!(read(), None, "in the hard margin there may be something to wait for");
+        source.core().nudge();
+        next_exchange(3).await;
+        assert_eq!(read(), Some(false), "unless there is a pause");
+        clock.advance(Duration::from_secs(60));
+        assert_eq!(read(), None, "over");
+    }
+}

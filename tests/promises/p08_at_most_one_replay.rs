@@ -6,11 +6,17 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode};
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use http_body::Frame;
 use tower::{Layer, ServiceExt, service_fn};
-use tower_outbound_auth::Recovery;
+use tower_outbound_auth::exchange::{ExchangeContext, ExchangeError};
 use tower_outbound_auth::replay::{Off, ReplayMethods};
+use tower_outbound_auth::scheme::{
+    ExchangeAnswer, ExchangeRequest, HeaderScheme, Identity, InvalidToken, ResponseHead, Step,
+    Verdict,
+};
+use tower_outbound_auth::testkit::ScriptedExchange;
+use tower_outbound_auth::{AuthLayer, Origin, Recovery, Scheme, Secret, TokenSource};
 
 use crate::support::*;
 
@@ -140,6 +146,53 @@ async fn three_stacked_layers_share_one_replay_whichever_of_them_makes_it() {
     let service = top.layer.layer(never.layer(last.layer(bottom.api.clone())));
     assert_eq!(send(&service, get("/bad")).await.unwrap().status(), 401);
     assert_eq!(bottom.api.requests(), 2);
+}
+
+/// A bearer scheme of an API whose word for "refused" is 419.
+struct Says419(HeaderScheme);
+
+impl Scheme for Says419 {
+    fn identity(&self) -> Identity {
+        self.0.identity()
+    }
+    fn exchange_request(&self, cx: &ExchangeContext) -> Result<ExchangeRequest, ExchangeError> {
+        self.0.exchange_request(cx)
+    }
+    fn read_answer(&self, answer: ExchangeAnswer) -> Result<Step, ExchangeError> {
+        self.0.read_answer(answer)
+    }
+    fn header_name(&self) -> &HeaderName {
+        self.0.header_name()
+    }
+    fn header_value(&self, token: &Secret) -> Result<HeaderValue, InvalidToken> {
+        self.0.header_value(token)
+    }
+    fn judge(&self, response: ResponseHead<'_>) -> Verdict {
+        if response.status.as_u16() == 419 { Verdict::Refused } else { Verdict::Accepted }
+    }
+}
+
+/// The outer layer replays a 401, and the answer to that is a 419, for which the inner one would.
+#[tokio::test(start_paused = true)]
+async fn a_replay_from_above_is_not_replayed_below() {
+    let outer = world();
+    let scheme = Says419(HeaderScheme::new(HeaderName::from_static("x-gateway"), ""));
+    let source = TokenSource::new(scheme, ScriptedExchange::new());
+    let inner = AuthLayer::new(source.with_clock(outer.clock.clone()))
+        .with_origin(Origin::parse(API).unwrap());
+    let api = outer.api.clone();
+    let status = service_fn(move |request: Request<Body>| {
+        let (api, first) = (api.clone(), api.requests() == 0);
+        async move {
+            let mut response = api.oneshot(request).await?;
+            *response.status_mut() =
+                if first { StatusCode::UNAUTHORIZED } else { StatusCode::from_u16(419).unwrap() };
+            Ok::<_, std::convert::Infallible>(response)
+        }
+    });
+    let service = outer.layer.layer(inner.layer(status));
+    assert_eq!(service.oneshot(get("/")).await.unwrap().status(), 419);
+    assert_eq!(outer.api.requests(), 2);
 }
 
 /// A response body that says how far it was read.

@@ -7,7 +7,7 @@ use http::{Request, Response};
 use tower::service_fn;
 use tower_outbound_auth::TokenSource;
 use tower_outbound_auth::clock::Clock;
-use tower_outbound_auth::exchange::ExchangeErrorKind;
+use tower_outbound_auth::exchange::{self, ExchangeErrorKind, Issued};
 use tower_outbound_auth::scheme::{Atlas, HeaderScheme};
 use tower_outbound_auth::testkit::{ManualClock, ScriptedExchange, TokioClock};
 
@@ -59,6 +59,17 @@ async fn a_slow_answer_shortens_the_life() {
     assert!(world.source.status().expires_in.unwrap() <= secs(1));
     tokio::time::sleep(secs(1)).await;
     assert_eq!(world.source.status().expires_in, Some(Duration::ZERO), "60 s after the sending");
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_mark_the_life_counts_from_the_beginning_of_the_attempt() {
+    let slow = exchange::from_fn(|| async {
+        tokio::time::sleep(secs(5)).await;
+        Ok(Issued::new("slow").with_expires_in(secs(60)))
+    });
+    let source = TokenSource::new(HeaderScheme::bearer(), slow).with_clock(TokioClock::new());
+    source.token().await.unwrap();
+    assert_eq!(source.status().expires_in, Some(secs(55)));
 }
 
 /// An Atlas source over an endpoint that gives this answer.

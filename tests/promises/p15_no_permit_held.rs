@@ -100,26 +100,41 @@ async fn a_call_that_waits_for_its_token_holds_no_permit() {
 
 #[tokio::test(start_paused = true)]
 async fn the_token_is_read_after_readiness() {
-    let world = world();
+    let world = world_with_delay(secs(5));
     world.exchange.set_lifetime(Some(secs(60)));
-    let limit = tower::limit::GlobalConcurrencyLimitLayer::new(1);
-    let limited = limit.layer(world.api.clone());
+    let limited = tower::limit::GlobalConcurrencyLimitLayer::new(1).layer(world.api.clone());
     let service = world.layer.layer(limited.clone());
-    world.api.delay(secs(100));
-    let direct = tokio::spawn(async move { send(&limited, get("/direct")).await });
+    // Ready at once, it gives its permit back to wait for the token …
+    let call = tokio::spawn(send(&service, get("/")));
     tokio::time::sleep(secs(1)).await;
-    // Waits for the token, then for the permit, for longer than that token lives.
-    let call = tokio::spawn({
-        let service = service.clone();
-        async move { send(&service, get("/")).await }
-    });
+    // … and when it has that, somebody else has the permit, for longer than the token lives.
+    world.api.delay(secs(100));
+    let direct = tokio::spawn(send(&limited, get("/direct")));
     tokio::time::sleep(secs(1)).await;
     world.api.delay(secs(0));
     direct.await.unwrap().unwrap();
     call.await.unwrap().unwrap();
-    let last = world.api.tokens().pop().unwrap();
-    assert_eq!(last, format!("token-{}", world.exchange.exchanges()));
-    assert!(world.source.status().expires_in.unwrap() > secs(50), "a token of its own time");
+    assert_eq!(world.api.tokens(), ["none", "token-2"]);
+    assert_eq!(world.exchange.exchanges(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_newer_token_that_came_during_readiness_is_the_one_that_is_sent() {
+    let world = world_with_delay(secs(5));
+    let limited = tower::limit::GlobalConcurrencyLimitLayer::new(1).layer(world.api.clone());
+    let service = world.layer.layer(limited.clone());
+    let call = tokio::spawn(send(&service, get("/")));
+    tokio::time::sleep(secs(1)).await;
+    world.api.delay(secs(100));
+    let direct = tokio::spawn(send(&limited, get("/direct")));
+    tokio::time::sleep(secs(10)).await;
+    // It has its token and waits for the permit. Meanwhile that token is replaced.
+    let first = world.source.token().await.unwrap();
+    assert_eq!(world.source.reject(&first).await.unwrap().expose(), "token-2");
+    world.api.delay(secs(0));
+    direct.await.unwrap().unwrap();
+    call.await.unwrap().unwrap();
+    assert_eq!(world.api.tokens(), ["none", "token-2"]);
 }
 
 #[tokio::test(start_paused = true)]
