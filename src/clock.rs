@@ -152,8 +152,11 @@ pub trait Clock: fmt::Debug + Send + Sync + 'static {
 /// The machine's clocks, at a resolution of a few milliseconds.
 ///
 /// On Linux and Android these are the kernel's coarse clocks (4 ms at the usual tick), which cost a
-/// quarter of an exact reading; elsewhere the standard library's. Sleeping uses tokio's timer: the
-/// runtime has to be built with `enable_time` or `enable_all`.
+/// quarter of an exact reading; elsewhere the standard library's.
+///
+/// Sleeping uses tokio's timer: the runtime has to be built with `enable_time` or `enable_all`. Tokio
+/// says that one was not by a panic, which this crate catches and makes an
+/// [`ErrorKind::Runtime`](crate::ErrorKind::Runtime); with `panic = "abort"` it ends the process.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock(());
 

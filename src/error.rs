@@ -26,6 +26,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::exchange::ExchangeError;
+use crate::recovery::Recovery;
 
 /// Any error, as tower's own layers use it.
 pub type BoxError = Box<dyn StdError + Send + Sync>;
@@ -42,6 +43,8 @@ pub enum ErrorKind {
     Insecure,
     /// There is no usable token because the exchange failed; see [`Error::exchange`].
     Exchange,
+    /// A refused token has no successor now; see [`Error::recovery`]. The refused token stays current.
+    NoSuccessor,
     /// No exchange came to an end in time. The one under way is not cut short by this.
     Timeout,
     /// The exchange went through the source that it was to supply, and would have waited for itself.
@@ -53,46 +56,61 @@ pub enum ErrorKind {
 /// A failure of this crate (not of the service below, whose errors pass through unwrapped).
 ///
 /// It never shows a secret.
-#[derive(Debug)]
 pub struct Error(Box<Inner>);
 
-#[derive(Debug)]
 struct Inner {
     kind: ErrorKind,
     message: Cow<'static, str>,
     exchange: Option<ExchangeError>,
     retry_after: Option<Duration>,
+    recovery: Option<Recovery>,
 }
 
 impl Error {
     pub(crate) fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Error {
-        Error(Box::new(Inner { kind, message: message.into(), exchange: None, retry_after: None }))
+        let (message, exchange, retry_after, recovery) = (message.into(), None, None, None);
+        Error(Box::new(Inner { kind, message, exchange, retry_after, recovery }))
     }
 
     pub(crate) fn configuration(message: impl Into<Cow<'static, str>>) -> Error {
         Error::new(ErrorKind::Configuration, message)
     }
 
-    /// The outcome of an exchange that this caller waited for.
+    /// The outcome of an exchange that this caller waited for; the next one is due in `retry_after`.
     pub(crate) fn exchange_failed(error: ExchangeError, retry_after: Duration) -> Error {
-        let mut failed = Error::new(ErrorKind::Exchange, "no token: the exchange failed");
-        failed.0.exchange = Some(error);
-        failed.0.retry_after = Some(retry_after);
-        failed
+        let next = retry_after.as_secs_f64();
+        let message = format!("no token: the exchange failed, the next one is due in {next:.1} s");
+        Error::new(ErrorKind::Exchange, message).because(Some(error), Some(retry_after))
     }
 
     /// The stored outcome of an exchange `age` ago; the next one is due in `retry_after`.
     pub(crate) fn backing_off(error: ExchangeError, age: Duration, retry_after: Duration) -> Error {
+        let (age, next) = (age.as_secs_f64(), retry_after.as_secs_f64());
         let message = format!(
-            "no token: the exchange failed {:.1} s ago, the next one is due in {:.1} s",
-            age.as_secs_f64(),
-            retry_after.as_secs_f64(),
+            "no token: the exchange failed {age:.1} s ago, the next one is due in {next:.1} s"
         );
-        Error::exchange_failed(error, retry_after).with_message(message)
+        Error::new(ErrorKind::Exchange, message).because(Some(error), Some(retry_after))
     }
 
-    pub(crate) fn with_message(mut self, message: impl Into<Cow<'static, str>>) -> Error {
-        self.0.message = message.into();
+    pub(crate) fn no_successor(
+        recovery: Recovery,
+        error: Option<ExchangeError>,
+        retry_after: Option<Duration>,
+    ) -> Error {
+        let why = match recovery {
+            Recovery::FixedToken => "it is fixed",
+            Recovery::SameToken => "the token endpoint gave the same one again",
+            Recovery::BudgetSpent => "too many renewals in a row did not help",
+            _ => "the exchange failed, or its pause is not over",
+        };
+        let message = format!("the refused token has no successor: {why}");
+        let mut error = Error::new(ErrorKind::NoSuccessor, message).because(error, retry_after);
+        error.0.recovery = Some(recovery);
+        error
+    }
+
+    fn because(mut self, error: Option<ExchangeError>, retry_after: Option<Duration>) -> Error {
+        (self.0.exchange, self.0.retry_after) = (error, retry_after);
         self
     }
 
@@ -143,7 +161,10 @@ impl Error {
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self.0.kind {
-            ErrorKind::Exchange => self.0.exchange.as_ref().is_none_or(ExchangeError::is_transient),
+            ErrorKind::Exchange | ErrorKind::NoSuccessor => {
+                self.0.recovery != Some(Recovery::FixedToken)
+                    && self.0.exchange.as_ref().is_none_or(ExchangeError::is_transient)
+            }
             ErrorKind::Timeout => true,
             ErrorKind::Configuration
             | ErrorKind::ForeignOrigin
@@ -153,11 +174,36 @@ impl Error {
         }
     }
 
+    /// Why a refused token has no successor.
+    #[must_use]
+    pub fn recovery(&self) -> Option<Recovery> {
+        self.0.recovery
+    }
+
     /// When the next exchange may be made, counted from the moment of this error. Trying before costs
     /// nothing and gets this error again.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
+    }
+}
+
+/// What is absent is left out: this is what a `main` that returns an error prints.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Inner { kind, message, exchange, retry_after, recovery } = &*self.0;
+        let mut shown = f.debug_struct("Error");
+        shown.field("kind", kind).field("message", message);
+        if let Some(exchange) = exchange {
+            shown.field("exchange", exchange);
+        }
+        if let Some(retry_after) = retry_after {
+            shown.field("retry_after", retry_after);
+        }
+        if let Some(recovery) = recovery {
+            shown.field("recovery", recovery);
+        }
+        shown.finish()
     }
 }
 
@@ -185,3 +231,14 @@ impl From<std::convert::Infallible> for Error {
         match never {}
     }
 }
+
+labels!(ErrorKind {
+    Configuration => "configuration",
+    ForeignOrigin => "foreign_origin",
+    Insecure => "insecure",
+    Exchange => "exchange",
+    NoSuccessor => "no_successor",
+    Timeout => "timeout",
+    Reentrant => "reentrant",
+    Runtime => "runtime",
+});

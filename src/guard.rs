@@ -11,6 +11,7 @@ use crate::{Error, ErrorKind};
 
 /// What becomes of a request to an origin that the credential is not bound to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Foreign {
     /// It fails with an error that names the origin. The default: sending something else than what was
     /// asked for, silently, is worse than failing.
@@ -24,6 +25,7 @@ pub enum Foreign {
 
 /// What becomes of a credential header that the caller set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum CallerHeader {
     /// All its values are replaced. The default: this layer is responsible for that header.
     #[default]
@@ -52,14 +54,15 @@ pub struct RequestHead<'a> {
     pub method: &'a Method,
     /// The URI.
     pub uri: &'a Uri,
-    /// The headers, without the credential.
+    /// The headers as the caller made them.
     pub headers: &'a HeaderMap,
     /// The extensions.
     pub extensions: &'a Extensions,
 }
 
 impl<'a> RequestHead<'a> {
-    pub(crate) fn of<B>(request: &'a Request<B>) -> RequestHead<'a> {
+    /// The head of `request`.
+    pub fn of<B>(request: &'a Request<B>) -> RequestHead<'a> {
         RequestHead {
             method: request.method(),
             uri: request.uri(),

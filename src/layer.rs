@@ -54,7 +54,7 @@ mod presets {
     use crate::{Error, Secret, TokenSource};
 
     impl AuthLayer<Atlas> {
-        /// The Atlas document API: credentials in `Client-Id` and `Client-Secret`, the token in `Token`.
+        /// (Feature `client`.) The Atlas document API: credentials in `Client-Id` and `Client-Secret`, the token in `Token`.
         ///
         /// `endpoint` is the product's own, such as `https://host/v1/docstream/authtoken`. The credential
         /// is bound to the endpoint's origin; [`with_origin`](AuthLayer::with_origin) adds others.
@@ -144,13 +144,16 @@ impl<S: Scheme, R> AuthLayer<S, R> {
     /// # use tower_outbound_auth::{AuthLayer, TokenSource, scheme::HeaderScheme};
     /// # let layer = AuthLayer::new(TokenSource::fixed(HeaderScheme::bearer(), "abc")?);
     ///
-    /// let layer = layer.with_response_uri(|extensions| extensions.get::<RequestUri>().map(|it| &it.0));
+    /// let layer = layer.with_response_uri(|extensions| extensions.get::<RequestUri>().map(|it| it.0.clone()));
     /// # let _ = layer;
     /// # Ok::<_, tower_outbound_auth::Error>(())
     /// ```
     #[must_use]
-    pub fn with_response_uri(self, find: fn(&Extensions) -> Option<&Uri>) -> AuthLayer<S, R> {
-        self.configure(|config| config.response_uri = Some(find))
+    pub fn with_response_uri(
+        self,
+        find: impl Fn(&Extensions) -> Option<Uri> + Send + Sync + 'static,
+    ) -> AuthLayer<S, R> {
+        self.configure(|config| config.response_uri = Some(Arc::new(find)))
     }
 
     /// Which methods are sent again after a refusal. Default: all.
@@ -165,13 +168,15 @@ impl<S: Scheme, R> AuthLayer<S, R> {
         AuthLayer { source: self.source, config: self.config, replay }
     }
 
-    /// With another clock; the source is made anew, see [`TokenSource::with_clock`].
+    /// With another clock; the source is made anew, see [`TokenSource::with_clock`]. Take
+    /// [`source`](AuthLayer::source) after this.
     #[must_use]
     pub fn with_clock(self, clock: impl Clock) -> AuthLayer<S, R> {
         self.map_source(|source| source.with_clock(clock))
     }
 
-    /// With a source made from this one: for the options that belong to the source.
+    /// With a source made from this one: for the options that belong to the source. Take
+    /// [`source`](AuthLayer::source) after this.
     ///
     /// ```
     /// # use tower_outbound_auth::{AuthLayer, TokenSource, scheme::HeaderScheme};

@@ -70,7 +70,7 @@
 //!   use the old token to its end.
 //! - **An idle service is silent**, and a failing token endpoint is left alone between attempts.
 //! - **A 401 renews once**, judged by which token was refused, and within a budget: an API that refuses
-//!   everything gets two requests per call and a handful of exchanges. If nothing helps, the caller gets
+//!   everything gets two requests per call and at most six exchanges a minute. If nothing helps, the caller gets
 //!   the server's own answer; a [`Recovery`] in its extensions says what was done.
 //! - **A credential stays at home.** It goes to the origins it is bound to, over https (or to this very
 //!   machine), and nowhere else; responses from elsewhere mean nothing.
@@ -92,6 +92,8 @@
 //!   copies the credential to wherever it is sent, and custom headers such as `Token` are not taken off by
 //!   any of them. Above it, every hop passes the origin guard; with
 //!   [`Foreign::PassBare`] foreign hops go on without the credential.
+//! - **Retry outside**, and only for what is not ours: where [`Error::find`] finds an error of this crate,
+//!   there is no token, and trying again before [`Error::retry_after`] gets the same answer.
 //! - **Limits inside.** While waiting for a token, no permit of the inner service is held. A limit *above*
 //!   this layer through which the token endpoint's client goes too can deadlock, whatever a layer does.
 //! - A service that copes with one request at a time gets a `ConcurrencyLimit` of 1 inside: the token is
@@ -109,8 +111,12 @@
 //! | `test-util` | | `testkit` |
 //!
 //! [`tower::Service`]: https://docs.rs/tower/latest/tower/trait.Service.html
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(not(feature = "client"), allow(rustdoc::broken_intra_doc_links))]
 #![forbid(unsafe_code)]
+
+#[macro_use]
+mod label;
 
 pub mod clock;
 mod error;
@@ -139,6 +145,9 @@ pub use self::scheme::Scheme;
 pub use self::secret::Secret;
 pub use self::service::Auth;
 pub use self::source::{AccessToken, TokenSource};
+
+/// The target of all events, so that it stays the same when code moves.
+const TARGET: &str = "tower_outbound_auth";
 
 /// The README's examples, as tests.
 #[cfg(all(doctest, feature = "client", feature = "test-util"))]

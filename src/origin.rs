@@ -20,6 +20,7 @@
 
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::str::FromStr;
 
 use http::Uri;
 use http::uri::Authority;
@@ -67,6 +68,11 @@ impl Origin {
     ///
     /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if it is no http(s) origin.
     pub fn danger_plain_http(origin: &str) -> Result<Origin, Error> {
+        if origin.contains('*') {
+            return Err(Error::configuration(
+                "an origin has no wildcards: name each one, so that a credential goes nowhere by accident",
+            ));
+        }
         let parsed = origin.parse::<Uri>().ok().filter(|uri| {
             let bare = uri.path_and_query().is_none_or(|rest| matches!(rest.as_str(), "" | "/"));
             bare && !origin.contains('#')
@@ -114,6 +120,14 @@ impl Origin {
             Repr::Relative | Repr::Absolute { https: true, .. } => true,
             Repr::Absolute { host, .. } => is_loopback(host),
         }
+    }
+}
+
+impl FromStr for Origin {
+    type Err = Error;
+
+    fn from_str(origin: &str) -> Result<Origin, Error> {
+        Origin::parse(origin)
     }
 }
 
@@ -228,6 +242,7 @@ mod tests {
 
     #[test]
     fn an_origin_has_no_more_than_scheme_host_and_port() {
+        assert!("https://*.example".parse::<Origin>().is_err());
         for origin in [
             "",
             "api.example",

@@ -29,3 +29,12 @@ pub enum Recovery {
     /// This is the refusal: the token endpoint handed out the refused token once more.
     SameToken,
 }
+
+labels!(Recovery {
+    Replayed => "replayed",
+    NotReplayable => "not_replayable",
+    BudgetSpent => "budget_spent",
+    RenewalFailed => "renewal_failed",
+    FixedToken => "fixed_token",
+    SameToken => "same_token",
+});

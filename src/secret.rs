@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Deserializer};
 use zeroize::Zeroizing;
 
 /// A secret text. It is wiped from memory when dropped, and its `Debug` shows nothing of it.
@@ -39,6 +40,13 @@ impl From<String> for Secret {
 impl From<&str> for Secret {
     fn from(text: &str) -> Secret {
         Secret::from(text.to_owned())
+    }
+}
+
+/// For configurations and answers. There is no `Serialize`: a secret that can be written down will be.
+impl<'de> Deserialize<'de> for Secret {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {
+        String::deserialize(deserializer).map(Secret::from)
     }
 }
 

@@ -121,11 +121,9 @@ impl<I, S, R> Auth<I, S, R> {
         let (future, kept) = match kept {
             None => (self.inner.call(request), None),
             Some((head, body)) => {
-                // The ready service serves this call and stays with it for the replay; its clone takes
-                // its place. The other way round, the replay would use up a readiness it never got.
-                let clone = self.inner.clone();
-                let mut service = mem::replace(&mut self.inner, clone);
-                (service.call(request), Some(Kept { service, head, body }))
+                // Kept as it is, not ready: a replay asks for readiness first.
+                let service = self.inner.clone();
+                (self.inner.call(request), Some(Kept { service, head, body }))
             }
         };
         let attempt = Attempt::new(self.shared.clone(), generation, now, R::Slot::new(kept));

@@ -25,7 +25,7 @@ pub(crate) struct Config {
 }
 
 /// Finds the URI that a response is really from.
-type ResponseUri = fn(&Extensions) -> Option<&Uri>;
+type ResponseUri = Arc<dyn Fn(&Extensions) -> Option<Uri> + Send + Sync>;
 
 /// In the extensions of a replayed request, for the layers below: they must not replay it once more.
 #[derive(Clone, Copy)]
@@ -35,8 +35,8 @@ impl Config {
     /// Whether a response is known to be from an origin that is not ours.
     #[inline]
     pub(crate) fn is_foreign<RB>(&self, response: &Response<RB>) -> bool {
-        let uri = self.response_uri.and_then(|find| find(response.extensions()));
-        uri.is_some_and(|uri| !self.guard.is_ours(uri))
+        let Some(find) = &self.response_uri else { return false };
+        find(response.extensions()).is_some_and(|uri| !self.guard.is_ours(&uri))
     }
 }
 
@@ -64,7 +64,7 @@ impl fmt::Debug for Config {
         f.debug_struct("Config")
             .field("guard", &self.guard)
             .field("methods", &self.methods)
-            .field("response_uri", &self.response_uri.map(|_| "…"))
+            .field("response_uri", &self.response_uri.as_ref().map(|_| "…"))
             .finish()
     }
 }

@@ -24,12 +24,12 @@ use tower_service::Service;
 
 use crate::{BoxError, Error};
 
-/// Reaching the endpoint may take this long; the whole exchange has its own, longer deadline.
+/// A TCP connection may take this long; the whole exchange, with DNS and TLS, has its own deadline.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// A small HTTPS client for token endpoints.
 ///
-/// HTTP/1.1; three seconds to connect; no proxy; no redirects; a new connection for each exchange,
+/// HTTP/1.1; three seconds for a TCP connection; no proxy; no redirects; a new connection for each exchange,
 /// because one that is used once an hour has died in some NAT table when it is wanted. It installs no
 /// process-wide default of rustls and needs none.
 ///

@@ -37,6 +37,18 @@ pub enum ExchangeErrorKind {
     Configuration,
 }
 
+labels!(ExchangeErrorKind {
+    Unreachable => "unreachable",
+    Timeout => "timeout",
+    Unavailable => "unavailable",
+    Refused => "refused",
+    Malformed => "malformed",
+    Expired => "expired",
+    Panicked => "panicked",
+    Reentrant => "reentrant",
+    Configuration => "configuration",
+});
+
 impl ExchangeErrorKind {
     /// Whether trying again later, with nothing changed, may succeed.
     #[must_use]

@@ -13,6 +13,7 @@ use tower_service::Service;
 
 use super::{Exchange, ExchangeContext, ExchangeError, ExchangeErrorKind, Issued};
 use crate::error::BoxError;
+use crate::origin::Origin;
 use crate::scheme::{ExchangeAnswer, ExchangeRequest, Scheme, Step};
 
 /// A token response may be this long; what is longer is an error page or an attack.
@@ -80,21 +81,23 @@ where
         cx: &ExchangeContext,
     ) -> Result<ExchangeAnswer, ExchangeError> {
         let mut request = request.into_http().map(Full::new);
+        let origin = Origin::of_uri(request.uri());
+        let unreachable = |error: BoxError| unreachable(origin.as_ref(), error);
         request.extensions_mut().insert(cx.chain().clone());
         if request.body().size_hint().exact() == Some(0) && request.method() == Method::POST {
             // No client adds it by itself, and some gateways answer 411 without (RFC 9110 section 8.6).
             request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
         let mut client = self.client.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        poll_fn(|cx| client.poll_ready(cx)).await.map_err(unreachable)?;
+        poll_fn(|cx| client.poll_ready(cx)).await.map_err(|error| unreachable(error.into()))?;
         cx.mark_sent();
-        let response = client.call(request).await.map_err(unreachable)?;
+        let response = client.call(request).await.map_err(|error| unreachable(error.into()))?;
         let (head, body) = response.into_parts();
         let compressed = head.headers.get(CONTENT_ENCODING).is_some_and(|it| it != "identity");
         let body = if compressed {
             Err("the token endpoint compressed its answer, unasked")
         } else {
-            read(body).await?
+            read(body).await.map_err(unreachable)?
         };
         match body {
             Ok(body) => Ok(ExchangeAnswer::new(Response::from_parts(head, body))),
@@ -137,7 +140,7 @@ where
 }
 
 /// The body as a whole, or why it will not be read.
-async fn read<RB>(body: RB) -> Result<Result<Bytes, &'static str>, ExchangeError>
+async fn read<RB>(body: RB) -> Result<Result<Bytes, &'static str>, BoxError>
 where
     RB: Body,
     RB::Error: Into<BoxError>,
@@ -149,21 +152,25 @@ where
     match Limited::new(body, MAX_ANSWER).collect().await {
         Ok(body) => Ok(Ok(body.to_bytes())),
         Err(error) if error.is::<LengthLimitError>() => Ok(Err(too_long)),
-        Err(error) => Err(unreachable(error)),
+        Err(error) => Err(error),
     }
 }
 
 /// A failure of the client, unless the client is our own layer saying that it would wait for itself.
-fn unreachable(error: impl Into<BoxError>) -> ExchangeError {
-    let error = error.into();
-    let (kind, message) = match error.downcast_ref::<crate::Error>() {
-        Some(ours) if ours.kind() == crate::ErrorKind::Reentrant => (
-            ExchangeErrorKind::Reentrant,
-            "the token endpoint's client sends through the layer that the token is for",
-        ),
-        _ => (ExchangeErrorKind::Unreachable, "the token endpoint could not be reached"),
-    };
-    ExchangeError::new(kind, message).with_source(error)
+fn unreachable(origin: Option<&Origin>, error: BoxError) -> ExchangeError {
+    let ours = error.downcast_ref::<crate::Error>();
+    if ours.is_some_and(|ours| ours.kind() == crate::ErrorKind::Reentrant) {
+        let message = "the token endpoint's client sends through the layer that the token is for";
+        return ExchangeError::new(ExchangeErrorKind::Reentrant, message).with_source(error);
+    }
+    // Of the chain, the deepest text is the telling one: "Connection refused", "UnknownIssuer".
+    let mut root: &(dyn std::error::Error + 'static) = &*error;
+    while let Some(source) = root.source() {
+        root = source;
+    }
+    let origin = origin.map_or("the token endpoint".to_owned(), Origin::to_string);
+    let message = format!("{origin} could not be reached: {root}");
+    ExchangeError::new(ExchangeErrorKind::Unreachable, message).with_source(error)
 }
 
 impl<S, C> fmt::Debug for HttpExchange<S, C> {

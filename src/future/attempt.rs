@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use tower_service::Service;
 
 use super::Cold;
@@ -16,7 +16,7 @@ use crate::source::Generation;
 
 /// What it takes to send a request again.
 pub(crate) struct Kept<I, K> {
-    /// Has served the first call, so it is not ready.
+    /// Not ready.
     pub(crate) service: I,
     pub(crate) head: Head,
     pub(crate) body: K,
@@ -87,7 +87,7 @@ impl<I, S: Scheme, R: Replay<B>, B> Attempt<I, S, R, B> {
         if core.scheme().judge(ResponseHead::of(&response)) == Verdict::Refused {
             return self.refused(response);
         }
-        if core.cell.is_suspect(self.generation) {
+        if core.cell.is_suspect(self.generation) && response.status().is_success() {
             core.suspect_accepted(self.generation, self.sent(core.now()));
         }
         if core.scheme().rotation_header().is_none() && !self.replayed {
@@ -98,7 +98,10 @@ impl<I, S: Scheme, R: Replay<B>, B> Attempt<I, S, R, B> {
 
     fn accepted<RB>(&self, mut response: Response<RB>) -> Response<RB> {
         let core = &self.shared.core;
-        if self.waited {
+        // An overload or an outage says nothing of the token.
+        let judged = !response.status().is_server_error()
+            && response.status() != StatusCode::TOO_MANY_REQUESTS;
+        if self.waited && judged {
             core.replay_accepted(self.generation);
         }
         self.mark_replayed(&mut response);
@@ -131,9 +134,10 @@ impl<I, S: Scheme, R: Replay<B>, B> Attempt<I, S, R, B> {
                 Answered::Refused(Box::new(cold))
             }
             None => {
-                self.shared.core.renew_for_others(self.generation);
+                let unrenewed = self.shared.core.renew_for_others(self.generation);
                 if !replayed_below {
-                    response.extensions_mut().insert(Recovery::NotReplayable);
+                    let recovery = unrenewed.unwrap_or(Recovery::NotReplayable);
+                    response.extensions_mut().insert(recovery);
                 }
                 Answered::Done(response)
             }

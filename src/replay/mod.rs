@@ -36,6 +36,7 @@ pub use self::in_memory::InMemory;
 
 /// Which methods may be sent again after a refusal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ReplayMethods {
     /// All: a 401 says that the request was not applied. The default.
     #[default]
@@ -52,13 +53,24 @@ impl ReplayMethods {
 }
 
 /// Replays bodies that are in memory ([`InMemory`]); the default.
+///
+/// For a body that is not (a stream, axum's `Body`, a boxed one), collect it before, or use [`Off`].
+/// [`check`](crate::check) says so at compile time, in so many words.
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct Same;
 
+impl Same {
+    /// The default strategy.
+    #[must_use]
+    pub fn new() -> Same {
+        Same
+    }
+}
+
 /// Replays nothing: a refused request goes back to its caller, and the token is renewed for the next.
 ///
-/// It keeps nothing of the request and adds nothing to the future's size but the source's handle.
+/// It keeps nothing of the request, so the future is at most 32 bytes larger than the inner one.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Off;
 

@@ -63,14 +63,18 @@ impl Atlas {
         E: TryInto<Endpoint>,
         Error: From<E::Error>,
     {
-        let unusable = |what: &str| {
-            Error::configuration(format!(
-                "the {what} is empty, or has a blank, a line break or another character that cannot \
-                 stand in a header: was the file's last line break read with it?"
-            ))
+        let unusable = |text: &Secret, what: &str| {
+            let why = match text.expose() {
+                "" => "is empty",
+                text if text.ends_with(['\n', '\r']) => {
+                    "ends in a line break: was it read from a file?"
+                }
+                _ => "has a blank or another character that cannot stand in a header",
+            };
+            Error::configuration(format!("the {what} {why}"))
         };
         let value = |text: &Secret, what| {
-            let mut value = plain_value(text).map_err(|_| unusable(what))?;
+            let mut value = plain_value(text).map_err(|_| unusable(text, what))?;
             value.set_sensitive(true);
             Ok::<_, Error>(value)
         };
@@ -101,7 +105,7 @@ impl Atlas {
 
 #[derive(Deserialize)]
 struct Success {
-    access_token: String,
+    access_token: Secret,
     #[serde(default, deserialize_with = "lenient_seconds")]
     expires_in: Option<f64>,
 }

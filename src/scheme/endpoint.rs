@@ -57,9 +57,15 @@ impl Endpoint {
         if url.contains('#') {
             return Err(wrong("has a fragment (RFC 6749 section 3.2 forbids it)"));
         }
+        if !url.contains("://") {
+            return Err(wrong("has no scheme: write https://host/path"));
+        }
         let uri: Uri = url.parse().map_err(|_| wrong("is no URL"))?;
+        if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
+            return Err(wrong("has user information: credentials are given apart"));
+        }
         let origin = Origin::of_uri(&uri)
-            .ok_or_else(|| wrong("is not absolute, or has user information, or is not http(s)"))?;
+            .ok_or_else(|| wrong("is not one of http(s), or has an unusable host or port"))?;
         Ok(Endpoint { uri, origin })
     }
 

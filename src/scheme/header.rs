@@ -35,7 +35,7 @@ impl HeaderScheme {
         HeaderScheme::new(AUTHORIZATION, "Bearer ")
     }
 
-    /// `<name>: <prefix><token>`. The prefix brings its blank with it.
+    /// `<name>: <prefix><token>`. The prefix brings its blank with it: `"Bearer "`, and not `"Bearer"`.
     #[must_use]
     pub fn new(name: HeaderName, prefix: &'static str) -> HeaderScheme {
         HeaderScheme { name, prefix }

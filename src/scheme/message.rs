@@ -96,7 +96,9 @@ impl ExchangeAnswer {
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, ExchangeError> {
         serde_json::from_slice(self.0.body()).map_err(|error| {
             let wrong = match error.classify() {
-                serde_json::error::Category::Data => "lacks a member that is needed",
+                serde_json::error::Category::Data => {
+                    "has a member that is missing or of another type"
+                }
                 _ => "is no JSON",
             };
             let (line, column) = (error.line(), error.column());

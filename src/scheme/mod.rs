@@ -76,7 +76,8 @@ use crate::exchange::{ExchangeContext, ExchangeError, Issued};
     note = "use a preset such as `AuthLayer::atlas(..)`, or implement `tower_outbound_auth::Scheme`"
 )]
 pub trait Scheme: Send + Sync + 'static {
-    /// What the tokens belong to: everything that makes one token unfit to stand for another.
+    /// What the tokens belong to: everything that makes one token unfit to stand for another. Its name
+    /// stands in logs.
     fn identity(&self) -> Identity;
 
     /// Builds the request that opens an exchange.
@@ -135,6 +136,7 @@ pub trait Scheme: Send + Sync + 'static {
 
 /// What follows an answer of the token endpoint.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum Step {
     /// The exchange has succeeded.
     Issued(Issued),

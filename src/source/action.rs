@@ -19,9 +19,10 @@ impl Generation {
         Generation(self.0 + 1)
     }
 
-    /// For an atomic; zero is no token's number.
+    /// As a number: 1 for the first token of a source.
     #[inline]
-    pub(crate) fn number(self) -> u64 {
+    #[must_use]
+    pub fn number(self) -> u64 {
         self.0
     }
 }
@@ -54,6 +55,8 @@ impl FlightId {
 pub(crate) struct Start {
     pub(crate) id: FlightId,
     pub(crate) reason: Reason,
+    /// When: its deadline counts from here.
+    pub(crate) started: Now,
 }
 
 /// What somebody who wants a token is told.

@@ -19,6 +19,9 @@ const CAP_WITH_TOKEN: Duration = Duration::from_secs(120);
 /// Refused credentials are tried rarely: repetition locks accounts. Never "for ever": somebody mends it.
 const FIRST_REFUSED: Duration = Duration::from_secs(10);
 const CAP_REFUSED: Duration = Duration::from_secs(300);
+/// A token endpoint with a cache hands out the old token until that ends; its clock is not ours, and
+/// whole seconds are its unit.
+const STALE_REPEAT: Duration = Duration::from_millis(250);
 /// `Retry-After` is honoured up to here.
 const CAP_RETRY_AFTER: Duration = Duration::from_secs(300);
 
@@ -40,9 +43,15 @@ pub(crate) fn pause_in_vain(count: u32, draw: f64) -> Duration {
     slot(FIRST, count, CAP_WITH_TOKEN, draw)
 }
 
-/// Shortens a pause so that one more attempt falls within the `left` life of a usable token.
+/// Shortens a pause so that it does not outlast the `left` life of a usable token: one more attempt
+/// falls within it, or, in its last second, at its end.
 pub(crate) fn before_the_end(pause: Duration, left: Duration) -> Duration {
-    if pause < left { pause } else { (left / 2).max(FIRST) }
+    if pause < left { pause } else { (left / 2).max(FIRST.min(left)) }
+}
+
+/// The pause after a cache has handed out a token that is over: it will have another one in a moment.
+pub(crate) fn pause_after_stale_repeat(failures: u32, draw: f64) -> Duration {
+    slot(STALE_REPEAT, failures, CAP_WITHOUT_TOKEN, draw)
 }
 
 fn slot(first: Duration, count: u32, cap: Duration, draw: f64) -> Duration {
@@ -90,5 +99,7 @@ mod tests {
             secs(1),
             "no attempt per request at the end"
         );
+        let moment = Duration::from_millis(300);
+        assert_eq!(before_the_end(secs(1), moment), moment, "it does not outlast the token");
     }
 }

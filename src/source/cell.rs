@@ -8,7 +8,7 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use arc_swap::{ArcSwapOption, Guard};
 use http::HeaderValue;
@@ -65,6 +65,13 @@ impl AccessToken {
         &self.0.value
     }
 
+    /// When it ends, by the wall clock that it was issued under; none if it has no end.
+    #[must_use]
+    pub fn expires_at(&self) -> Option<SystemTime> {
+        let end = self.0.window.ends_at;
+        (end != Now::NEVER).then(|| UNIX_EPOCH + end.since_epoch())
+    }
+
     /// Which token of its source this is.
     #[must_use]
     pub fn generation(&self) -> Generation {
@@ -88,7 +95,7 @@ impl AccessToken {
 impl fmt::Debug for AccessToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AccessToken")
-            .field("generation", &self.0.generation.to_string())
+            .field("generation", &self.0.generation)
             .finish_non_exhaustive()
     }
 }

@@ -29,7 +29,12 @@ use crate::clock::{Clock, Now, Sleep};
 use crate::exchange::{Chain, ErasedExchange, ExchangeError, ExchangeErrorKind, Issued, SourceId};
 use crate::scheme::jwt::Times;
 use crate::scheme::{InvalidToken, Scheme};
-use crate::{Error, ErrorKind, Secret};
+use crate::{Error, ErrorKind, Secret, TARGET};
+
+/// A token may be this long; more is an attack, or an answer misread.
+pub(super) const MAX_TOKEN: usize = 64 * 1024;
+/// One in a response's header may be this long.
+const MAX_ROTATED_TOKEN: usize = 16 * 1024;
 
 /// What everybody who waited for a flight gets: its token, or its error and when the next may start.
 pub(super) type Outcome = Result<AccessToken, (ExchangeError, Duration)>;
@@ -63,6 +68,8 @@ impl<S> Clone for Parts<S> {
 
 pub(crate) struct Core<S> {
     pub(super) id: SourceId,
+    /// The system's name, for those who read logs.
+    pub(super) system: &'static str,
     pub(super) parts: Parts<S>,
     pub(crate) cell: Cell,
     waiters: AtomicUsize,
@@ -81,6 +88,7 @@ struct Locked {
 #[derive(Clone)]
 pub(super) struct Boarding {
     pub(super) flight: FlightId,
+    pub(super) started: Now,
     pub(super) landing: Landing,
 }
 
@@ -97,7 +105,7 @@ impl<S: Scheme> Core<S> {
         let mut machine = Machine::new(flight_limit(parts.exchange_timeout), fastrand::u64(..));
         let cell = Cell::new();
         let fixed = parts.fixed.clone();
-        let value = fixed.as_ref().and_then(|token| present(&*parts.scheme, token).ok());
+        let value = fixed.as_ref().and_then(|token| present(&*parts.scheme, token, MAX_TOKEN).ok());
         if let (Some(secret), Some(value)) = (fixed, value) {
             let (generation, window) = machine.fix(parts.clock.now());
             let token = Published { secret, value, generation, window, source: id };
@@ -105,6 +113,7 @@ impl<S: Scheme> Core<S> {
         }
         Core {
             id,
+            system: parts.scheme.identity().system(),
             parts,
             cell,
             waiters: AtomicUsize::new(0),
@@ -199,18 +208,20 @@ impl<S: Scheme> Core<S> {
     /// A response to a request that carried the token of generation `used`, sent at `sent`, brought a
     /// successor.
     pub(crate) fn rotated(&self, used: Generation, sent: Now, issued: &Issued) {
-        let Ok(value) = self.present(issued.access_token()) else { return };
+        let Ok(value) = self.present(issued.access_token(), MAX_ROTATED_TOKEN) else { return };
         let (now, arrival) = (self.now(), self.arrival(issued, sent));
         let mut locked = self.lock();
         let arrival = self.compared(arrival, issued);
-        let adopted = locked.machine.rotated(now, used, arrival);
-        let old = adopted.and_then(|adopted| self.publish(issued, value, adopted).1);
+        let Some(adopted) = locked.machine.rotated(now, used, arrival) else {
+            drop(locked);
+            return;
+        };
+        let (token, old) = self.publish(issued, value, adopted);
         self.cell.hint(&locked.machine);
         drop(locked);
         drop(old);
-        if let Some((generation, _)) = adopted {
-            tracing::debug!(%generation, "adopted a rotated token");
-        }
+        let generation = token.generation();
+        tracing::debug!(target: TARGET, system = self.system, %generation, "adopted a rotated token");
     }
 
     /// A flight ended: publishes its token, if it brought one. Returns what its waiters get.
@@ -281,9 +292,9 @@ impl<S: Scheme> Core<S> {
         Waiter(&self.waiters)
     }
 
-    /// The header value of a token, marked sensitive.
-    pub(super) fn present(&self, token: &Secret) -> Result<HeaderValue, InvalidToken> {
-        present(self.scheme(), token)
+    /// The header value of a token, marked sensitive; or what is wrong with the token.
+    pub(super) fn present(&self, token: &Secret, max: usize) -> Result<HeaderValue, &'static str> {
+        present(self.scheme(), token, max)
     }
 
     // ===== helpers =====
@@ -298,11 +309,11 @@ impl<S: Scheme> Core<S> {
         start: Option<Start>,
     ) -> Option<Boarding> {
         let mut abandoned = None;
-        let flight = start.map(|Start { id, reason }| {
+        let flight = start.map(|start| {
             let (sender, receiver) = oneshot::channel();
-            let boarding = Boarding { flight: id, landing: receiver.shared() };
-            abandoned = locked.landing.replace(boarding);
-            Flight::new(self.clone(), id, reason, sender)
+            let (flight, started, landing) = (start.id, start.started, receiver.shared());
+            abandoned = locked.landing.replace(Boarding { flight, started, landing });
+            Flight::new(self.clone(), start, sender)
         });
         self.cell.hint(&locked.machine);
         let boarding = locked.landing.clone();
@@ -363,8 +374,17 @@ fn dead_on_arrival() -> ExchangeError {
     ExchangeError::new(ExchangeErrorKind::Expired, message)
 }
 
-fn present(scheme: &impl Scheme, token: &Secret) -> Result<HeaderValue, InvalidToken> {
-    let mut value = scheme.header_value(token)?;
+fn present(scheme: &impl Scheme, token: &Secret, max: usize) -> Result<HeaderValue, &'static str> {
+    if token.expose().is_empty() {
+        return Err("the token is empty");
+    }
+    if token.expose().len() > max {
+        return Err("the token is too long (64 KiB, or 16 KiB in a response of the API)");
+    }
+    let mut value = scheme.header_value(token).map_err(|InvalidToken| {
+        "the token has a blank, a line break or another character that cannot stand in a header: \
+         trim it, and leave a prefix to the scheme"
+    })?;
     value.set_sensitive(true);
     Ok(value)
 }

@@ -13,20 +13,19 @@ use futures_util::future::{Either, select};
 use http::HeaderValue;
 use tokio::sync::oneshot;
 
-use super::action::{Finished, FlightId};
-use super::core::{Core, Outcome};
+use super::action::{Finished, FlightId, Start};
+use super::core::{Core, MAX_TOKEN, Outcome};
+use crate::TARGET;
 use crate::clock::Now;
 use crate::exchange::{Chain, ExchangeContext, ExchangeError, ExchangeErrorKind, Issued, Reason};
 use crate::scheme::Scheme;
-
-/// A token may be this long; more is an attack, or an answer misread.
-const MAX_TOKEN: usize = 64 * 1024;
 
 /// A flight; dropped before its end, it reports itself lost, and its waiters wake.
 pub(super) struct Flight<S: Scheme> {
     core: Arc<Core<S>>,
     id: FlightId,
     reason: Reason,
+    started: Now,
     /// Taken when the flight has ended.
     waiters: Option<oneshot::Sender<Outcome>>,
 }
@@ -34,23 +33,24 @@ pub(super) struct Flight<S: Scheme> {
 impl<S: Scheme> Flight<S> {
     pub(super) fn new(
         core: Arc<Core<S>>,
-        id: FlightId,
-        reason: Reason,
+        start: Start,
         waiters: oneshot::Sender<Outcome>,
     ) -> Flight<S> {
-        Flight { core, id, reason, waiters: Some(waiters) }
+        let Start { id, reason, started } = start;
+        Flight { core, id, reason, started, waiters: Some(waiters) }
     }
 
     pub(super) async fn run(mut self, chain: Chain) {
-        tracing::debug!(reason = ?self.reason, "exchange begins");
-        let began = self.core.now();
+        tracing::debug!(
+            target: TARGET, system = self.core.system, reason = ?self.reason, "exchange begins",
+        );
         let outcome = match AssertUnwindSafe(self.exchange(chain)).catch_unwind().await {
             Ok(outcome) => outcome,
             // The payload may hold anything, a secret too, so it is not shown.
             Err(_) => Err(ExchangeError::new(ExchangeErrorKind::Panicked, "the exchange panicked")),
         };
         let (finished, outcome) = self.core.finished(self.id, outcome);
-        self.report(finished, outcome.as_ref(), began);
+        self.report(finished, outcome.as_ref());
         // The token is published by now. Waking is the last thing: it may take a while.
         if let (Some(waiters), Some(outcome)) = (self.waiters.take(), outcome) {
             let _ = waiters.send(outcome);
@@ -61,7 +61,11 @@ impl<S: Scheme> Flight<S> {
     async fn exchange(&self, chain: Chain) -> Result<(Issued, HeaderValue, Now), ExchangeError> {
         let parts = &self.core.parts;
         let cx = ExchangeContext::new(parts.clock.clone(), self.reason, chain);
-        let deadline = self.core.sleep(parts.exchange_timeout).map_err(|error| {
+        // It counts from the beginning of the flight, as the patience of those who wait does, and not
+        // from when a busy runtime first got round to it.
+        let late = parts.clock.now().since(self.started);
+        let left = parts.exchange_timeout.saturating_sub(late);
+        let deadline = self.core.sleep(left).map_err(|error| {
             let message = "there is no timer for the exchange's deadline";
             ExchangeError::new(ExchangeErrorKind::Configuration, message).with_source(error)
         })?;
@@ -72,37 +76,31 @@ impl<S: Scheme> Flight<S> {
                 return Err(ExchangeError::new(ExchangeErrorKind::Timeout, message));
             }
         };
-        let malformed = |message| ExchangeError::new(ExchangeErrorKind::Malformed, message);
-        let token = issued.access_token();
-        if token.expose().is_empty() {
-            return Err(malformed("the token is empty"));
-        }
-        if token.expose().len() > MAX_TOKEN {
-            return Err(malformed("the token is longer than 64 KiB"));
-        }
-        let value = self.core.present(token);
-        let value = value.map_err(|error| malformed("the token is unusable").with_source(error))?;
+        let value = self.core.present(issued.access_token(), MAX_TOKEN);
+        let value =
+            value.map_err(|message| ExchangeError::new(ExchangeErrorKind::Malformed, message))?;
         Ok((issued, value, cx.sent()))
     }
 
-    fn report(&self, finished: Finished, outcome: Option<&Outcome>, began: Now) {
-        let took = self.core.now().since(began);
-        let reason = self.reason;
+    fn report(&self, finished: Finished, outcome: Option<&Outcome>) {
+        let took = self.core.now().since(self.started);
+        let (reason, system) = (self.reason, self.core.system);
         match (finished, outcome) {
             (Finished::Adopt { generation, recovered: Some(failing_for), .. }, _) => {
-                tracing::info!(%generation, ?reason, ?took, ?failing_for, "exchange succeeds again");
+                tracing::info!(target: TARGET, system, %generation, ?reason, ?took, ?failing_for, "exchange succeeds again");
             }
             (Finished::Adopt { generation, recovered: None, .. }, _) => {
-                tracing::debug!(%generation, ?reason, ?took, "exchange succeeded");
+                tracing::debug!(target: TARGET, system, %generation, ?reason, ?took, "exchange succeeded");
             }
             (Finished::Failed { failures, .. }, Some(Err((error, retry_in)))) => {
                 let cause = std::error::Error::source(error).map(tracing::field::display);
                 tracing::warn!(
+                    target: TARGET, system,
                     %error, cause, ?reason, ?took, failures, next_attempt_in = ?retry_in,
                     "exchange failed",
                 );
             }
-            _ => tracing::debug!(?reason, ?took, "exchange ended too late"),
+            _ => tracing::debug!(target: TARGET, system, ?reason, ?took, "exchange ended too late"),
         }
     }
 }

@@ -10,9 +10,23 @@
 //! 4. In the last tenth of the life, at most 30 s, callers wait for the successor; if it cannot be had,
 //!    the token is used until it ends.
 //! 5. After a failed exchange there is a pause: 1 s, doubling up to 30 s while there is no token and up
-//!    to 2 min while there is one; 10 s to 5 min if the credentials were refused. Callers without a
-//!    token get the stored error at once.
+//!    to 2 min while there is one; 10 s to 5 min if the credentials were refused; as long as the endpoint
+//!    asks for (`Retry-After`, 5 min at most); shorter, if a usable token would end before. Callers
+//!    without a token get the stored error at once.
 //! 6. A refused token is renewed once, however many callers report it; see [`TokenSource::reject`].
+//!
+//! # Events
+//!
+//! All `tracing` events have the target `tower_outbound_auth` and the field `system` (the scheme's). None
+//! is made per request.
+//!
+//! | level | message | fields |
+//! |---|---|---|
+//! | `WARN` | `exchange failed` | `error`, `cause`, `reason`, `took`, `failures` in a row, `next_attempt_in` |
+//! | `INFO` | `exchange succeeds again` | `generation`, `reason`, `took`, `failing_for` |
+//! | `DEBUG` | `exchange begins`, `exchange succeeded`, `exchange ended too late`, `adopted a rotated token` | `reason`, `took`, `generation` |
+//!
+//! # By itself
 //!
 //! Most use it through [`AuthLayer`](crate::AuthLayer). By itself it serves what is no HTTP request:
 //!
@@ -56,7 +70,7 @@ use tower_service::Service;
 pub use self::action::Generation;
 pub use self::cell::AccessToken;
 pub(crate) use self::core::Core;
-use self::core::Parts;
+use self::core::{MAX_TOKEN, Parts};
 pub use self::status::{Counters, State, Status};
 pub(crate) use self::wait::Renewal;
 use crate::clock::{Clock, SystemClock};
@@ -126,11 +140,12 @@ impl<S: Scheme> TokenSource<S> {
         });
         let source = TokenSource::new(scheme, none);
         let token = token.into();
-        source.core.present(&token).map_err(|error| Error::configuration(error.to_string()))?;
+        source.core.present(&token, MAX_TOKEN).map_err(Error::configuration)?;
         Ok(source.with_parts(|parts| Parts { fixed: Some(token), ..parts }))
     }
 
-    /// With another clock.
+    /// With another clock. Like all `with_…` of a source, this makes another source: handles that were
+    /// cloned before keep watching the old one.
     #[must_use]
     pub fn with_clock(self, clock: impl Clock) -> TokenSource<S> {
         let clock = Arc::new(clock);
@@ -176,10 +191,12 @@ impl<S: Scheme> TokenSource<S> {
     /// who report this token; the others go on using it meanwhile, since a single server may be at fault.
     /// Renewals are limited: five in a row, then one every 30 s.
     ///
+    /// A renewal that was caused by this is not given back: the source does not learn whether it helped.
+    ///
     /// # Errors
     ///
-    /// [`ErrorKind::Exchange`] if no successor can be had now; the refused token stays current.
-    /// [`ErrorKind::Configuration`] if the token is of another source.
+    /// [`ErrorKind::NoSuccessor`] if none can be had now, with the reason ([`Error::recovery`]); the
+    /// refused token stays current. [`ErrorKind::Configuration`] if the token is of another source.
     ///
     /// # Cancel safety
     ///
@@ -188,21 +205,15 @@ impl<S: Scheme> TokenSource<S> {
         if !token.is_of(self.core.id) {
             return Err(Error::configuration("the rejected token is of another source"));
         }
-        let why = match self.core.clone().renew(token.generation(), Chain::current()).await {
-            Renewal::Token { token, .. } => return Ok(token),
-            Renewal::HandOn(Recovery::BudgetSpent) => "too many renewals in a row did not help",
-            Renewal::HandOn(Recovery::SameToken) => "the token endpoint gave the same token again",
-            Renewal::HandOn(Recovery::FixedToken) => "it is fixed",
-            Renewal::HandOn(_) => {
+        match self.core.clone().renew(token.generation(), Chain::current()).await {
+            Renewal::Token { token, .. } => Ok(token),
+            Renewal::HandOn(recovery) => {
                 let status = self.status();
-                if let (Some(error), Some(next)) = (status.last_error, status.next_attempt_in) {
-                    return Err(Error::exchange_failed(error, next));
-                }
-                "the exchange failed"
+                let failed = status.last_error.filter(|_| recovery == Recovery::RenewalFailed);
+                let next = status.next_attempt_in.filter(|_| failed.is_some());
+                Err(Error::no_successor(recovery, failed, next))
             }
-        };
-        let message = format!("the refused token has no successor: {why}");
-        Err(Error::new(ErrorKind::Exchange, message))
+        }
     }
 
     /// Waits until there has been a token, for a service's start: ready means warmed once, and a failing
@@ -254,8 +265,8 @@ impl<S: Scheme> TokenSource<S> {
     }
 
     /// Waits until no exchange is under way, for a service's end: what a token endpoint has issued by
-    /// then is not lost on the wire. It takes no longer than an exchange may, even if the runtime that
-    /// the exchange runs on stands still.
+    /// then is not lost on the wire. It takes no longer than an exchange may: if the runtime that the
+    /// exchange runs on stands still, or this one has no timer, it returns all the same.
     ///
     /// # Cancel safety
     ///

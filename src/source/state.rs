@@ -158,15 +158,18 @@ impl Machine {
         }
         // A flight that was given up and succeeds after all still counts, unless a later one has.
         let later = self.current.as_ref().is_some_and(|current| current.flight > id.tick());
-        match outcome.map(|arrival| self.not_prolonged(arrival)) {
-            Ok(arrival) if !Window::is_worth_having(arrival.sent, arrival.life, now) => {
-                let dead = Fault { transient: true, retry_after: None };
-                if ours { self.fail(now, dead, true) } else { Finished::Outdated }
-            }
+        match outcome.map(|arrival| self.restated(arrival)) {
             Ok(_) if later => Finished::Outdated,
-            Ok(arrival) => self.adopt_exchanged(now, id, arrival),
-            Err(fault) if ours => self.fail(now, fault, false),
-            Err(_) => Finished::Outdated,
+            Ok(arrival) if Window::is_worth_having(arrival.sent, arrival.life, now) => {
+                self.adopt_exchanged(now, id, arrival)
+            }
+            Ok(arrival) if arrival.same && self.is_usable(now) => self.wait_for_the_end(now, id),
+            Ok(Arrival { same, .. }) if ours => {
+                let dead = Fault { transient: true, retry_after: None };
+                self.fail(now, id, dead, Some(same))
+            }
+            Err(fault) if ours => self.fail(now, id, fault, None),
+            Ok(_) | Err(_) => Finished::Outdated,
         }
     }
 
@@ -179,7 +182,7 @@ impl Machine {
             self.counters.exchanges_lost += 1;
             self.lost = self.lost.saturating_add(1);
             self.background_from = Some(now + backoff::pause_in_vain(self.lost, self.rng.f64()));
-            self.payments.refund();
+            self.payments.refund(id);
         }
     }
 
@@ -193,9 +196,14 @@ impl Machine {
         used: Generation,
         arrival: Arrival,
     ) -> Option<(Generation, Window)> {
-        let good = !arrival.same && Window::is_worth_having(arrival.sent, arrival.life, now);
+        let good = !self.fixed
+            && !arrival.same
+            && Window::is_worth_having(arrival.sent, arrival.life, now);
+        // The answer to the current token itself is newer than that, however coarse the clock is.
         let current = self.current.as_mut().filter(|current| {
-            good && used >= current.line && arrival.sent.since(current.sent) > Duration::ZERO
+            let newer =
+                used == current.generation || arrival.sent.since(current.sent) > Duration::ZERO;
+            good && newer && used >= current.line
         });
         let Some(current) = current else {
             self.counters.rotations_ignored += 1;
@@ -231,7 +239,10 @@ impl Machine {
     pub(crate) fn quiet_until(&self) -> Option<Now> {
         match &self.flight {
             Some(flight) => Some(flight.started + self.flight_limit),
-            None => self.paused_until().or(self.background_from),
+            None => match (self.paused_until(), self.background_from) {
+                (Some(one), Some(other)) => Some(one.latest(other)),
+                (one, other) => one.or(other),
+            },
         }
     }
 
@@ -260,15 +271,18 @@ impl Machine {
             (None, None, None) => State::Empty,
         };
         let ending = window.filter(|window| window.ends_at != Now::NEVER);
-        let next = self.failure.map(|failure| failure.retry_at);
+        let retry_at = self.failure.map(|failure| failure.retry_at);
+        let refresh_at = ending.map(|window| window.refresh_at);
+        let next = match (retry_at, refresh_at) {
+            (Some(retry_at), Some(refresh_at)) => Some(retry_at.latest(refresh_at)),
+            (retry_at, refresh_at) => retry_at.or(refresh_at),
+        };
         Status {
             state,
             generation: current.map(|current| current.generation),
             expires_in: ending.map(|window| now.until(window.ends_at)),
             exchange_under_way: self.flight.is_some(),
-            next_attempt_in: next
-                .or(ending.map(|window| window.refresh_at))
-                .map(|moment| now.until(moment)),
+            next_attempt_in: next.map(|moment| now.until(moment)),
             consecutive_failures: self.failure.map_or(0, |failure| failure.count),
             failing_for: self.failure.map(|failure| now.since(failure.since)),
             last_error: None,
@@ -294,13 +308,15 @@ impl Machine {
         if self.is_paused(now) {
             return (Refused::HandOn(Recovery::RenewalFailed), None);
         }
-        if let Some(refused) = paying
-            && !self.payments.pay(refused, now)
-        {
+        if paying.is_some() && self.payments.left(now) == 0 {
             self.counters.budget_refusals += 1;
             return (Refused::HandOn(Recovery::BudgetSpent), None);
         }
-        (Refused::Wait, self.start_unless_paused(now, reason))
+        let start = self.start_unless_paused(now, reason);
+        if let (Some(refused), Some(start)) = (paying, start) {
+            self.payments.pay(start.id, refused, now);
+        }
+        (Refused::Wait, start)
     }
 
     fn start_unless_paused(&mut self, now: Now, reason: Reason) -> Option<Start> {
@@ -314,7 +330,7 @@ impl Machine {
         let id = FlightId::at(self.tick);
         self.flight = Some(Flight { id, started: now });
         self.counters.count_exchange(reason);
-        Some(Start { id, reason })
+        Some(Start { id, reason, started: now })
     }
 
     fn is_paused(&self, now: Now) -> bool {
@@ -331,11 +347,14 @@ impl Machine {
         }
     }
 
-    /// The same token once more lives no longer than it did, if it says itself when it ends.
-    fn not_prolonged(&self, arrival: Arrival) -> Arrival {
-        let current = self.current.as_ref().filter(|_| arrival.same && arrival.dated);
-        let left = current.map(|current| arrival.sent.until(current.window.ends_at));
-        Arrival { life: left.unwrap_or(arrival.life).min(arrival.life), ..arrival }
+    /// The same token once more lives no longer than it did, if it says itself when it ends; and no
+    /// shorter, for a life that is stated in whole seconds.
+    fn restated(&self, arrival: Arrival) -> Arrival {
+        let Some(current) = self.current.as_ref().filter(|_| arrival.same) else { return arrival };
+        let left = arrival.sent.until(current.window.ends_at);
+        let rounding = left.saturating_sub(arrival.life) <= Duration::from_secs(1);
+        let life = if rounding { arrival.life.max(left) } else { arrival.life };
+        Arrival { life: if arrival.dated { life.min(left) } else { life }, ..arrival }
     }
 
     fn adopt_exchanged(&mut self, now: Now, id: FlightId, arrival: Arrival) -> Finished {
@@ -344,17 +363,32 @@ impl Machine {
         let window = Window::new(arrival.sent, arrival.life, self.rng.f64());
         let Some(current) = self.current.as_mut().filter(|_| arrival.same) else {
             let generation = self.adopt(id.tick(), arrival.sent, window);
-            self.payments.settle(generation);
+            self.payments.settle(id, generation);
             return Finished::Adopt { generation, window, recovered };
         };
         // The same token again is no successor. It is asked after ever more rarely, or its last
         // minutes would cost an exchange per request.
         self.counters.same_token += 1;
-        self.payments.forfeit();
+        self.payments.forfeit(id);
         current.repeats = current.repeats.saturating_add(1);
         let pause = backoff::pause_in_vain(current.repeats, self.rng.f64());
         current.window = window.quiet_until(now + pause);
         current.flight = id.tick();
+        Finished::Adopt { generation: current.generation, window: current.window, recovered }
+    }
+
+    fn is_usable(&self, now: Now) -> bool {
+        self.current.as_ref().is_some_and(|current| !now.has_reached(current.window.ends_at))
+    }
+
+    /// A cache handed out the current token in its last second: there is no other one before its end.
+    fn wait_for_the_end(&mut self, now: Now, id: FlightId) -> Finished {
+        let Some(current) = &mut self.current else { return Finished::Outdated };
+        self.counters.exchanges_succeeded += 1;
+        self.counters.same_token += 1;
+        self.payments.forfeit(id);
+        let recovered = self.failure.take().map(|failure| now.since(failure.since));
+        current.window = current.window.quiet_until(current.window.ends_at);
         Finished::Adopt { generation: current.generation, window: current.window, recovered }
     }
 
@@ -374,13 +408,18 @@ impl Machine {
         self.generation
     }
 
-    fn fail(&mut self, now: Now, fault: Fault, dead: bool) -> Finished {
+    /// `dead`: it brought a token that had ended; whether that was the same one again.
+    fn fail(&mut self, now: Now, id: FlightId, fault: Fault, dead: Option<bool>) -> Finished {
         self.counters.exchanges_failed += 1;
-        self.payments.refund();
+        self.payments.refund(id);
         let left = self.current.as_ref().map(|current| now.until(current.window.ends_at));
         let left = left.filter(|left| !left.is_zero());
         let failures = self.failure.map_or(0, |failure| failure.count).saturating_add(1);
-        let mut retry_in = backoff::pause(failures, fault, left.is_some(), self.rng.f64());
+        let draw = self.rng.f64();
+        let mut retry_in = match dead {
+            Some(true) => backoff::pause_after_stale_repeat(failures, draw),
+            _ => backoff::pause(failures, fault, left.is_some(), draw),
+        };
         if let Some(left) = left
             && fault.retry_after.is_none()
         {
@@ -388,7 +427,7 @@ impl Machine {
         }
         let since = self.failure.map_or(now, |failure| failure.since);
         self.failure = Some(Failure { since, at: now, count: failures, retry_at: now + retry_in });
-        Finished::Failed { dead, failures, retry_in }
+        Finished::Failed { dead: dead.is_some(), failures, retry_in }
     }
 }
 

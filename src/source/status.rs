@@ -1,5 +1,6 @@
 //! What an operator sees.
 
+use std::fmt;
 use std::time::Duration;
 
 use super::action::Generation;
@@ -56,10 +57,11 @@ pub enum State {
 }
 
 /// How often what happened, since the source was made.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Counters {
-    exchanges: [u64; 5],
+    /// By [`index`].
+    exchanges: [u64; Reason::ALL.len()],
     /// Exchanges that brought a token.
     pub exchanges_succeeded: u64,
     /// Exchanges that failed.
@@ -97,11 +99,32 @@ impl Counters {
 }
 
 fn index(reason: Reason) -> usize {
-    match reason {
-        Reason::First => 0,
-        Reason::RefreshAhead => 1,
-        Reason::Expiring => 2,
-        Reason::Expired => 3,
-        Reason::Refused => 4,
+    reason as usize
+}
+
+impl fmt::Debug for Counters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let reasons = Reason::ALL.iter().map(|reason| (reason, self.exchanges_for(*reason)));
+        let exchanges: Vec<_> = reasons.filter(|(_, count)| *count > 0).collect();
+        f.debug_struct("Counters")
+            .field("exchanges", &exchanges)
+            .field("exchanges_succeeded", &self.exchanges_succeeded)
+            .field("exchanges_failed", &self.exchanges_failed)
+            .field("exchanges_lost", &self.exchanges_lost)
+            .field("same_token", &self.same_token)
+            .field("refusals", &self.refusals)
+            .field("budget_refusals", &self.budget_refusals)
+            .field("rotations_adopted", &self.rotations_adopted)
+            .field("rotations_ignored", &self.rotations_ignored)
+            .finish()
     }
 }
+
+labels!(State {
+    Empty => "empty",
+    Fresh => "fresh",
+    Stale => "stale",
+    Expired => "expired",
+    Exchanging => "exchanging",
+    Failing => "failing",
+});

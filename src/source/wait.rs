@@ -21,7 +21,8 @@ use crate::{Error, ErrorKind};
 /// Flights that one wait may see vanish (with their runtimes) before it gives up.
 const MAX_LOST: u32 = 3;
 
-/// In the hard margin, a caller goes with the old token rather than wait when only this is left of it.
+/// In the hard margin, a caller goes with the old token rather than wait when only this is left of it,
+/// or half of what was left when it came.
 const LAST_MOMENT: Duration = Duration::from_secs(1);
 
 /// How waiting for one flight ended.
@@ -47,6 +48,8 @@ impl<S: Scheme> Core<S> {
     pub(crate) async fn acquire(self: Arc<Self>, chain: Chain) -> Result<AccessToken, Error> {
         let runtime = runtime()?;
         for _ in 0..=MAX_LOST {
+            // A flight takes off only where it can be waited for.
+            drop(self.sleep(LAST_MOMENT)?);
             let boarding = match self.ask(&runtime, &chain) {
                 Asked::Fail(error) => return Err(error),
                 Asked::Wait(boarding) => boarding,
@@ -56,8 +59,8 @@ impl<S: Scheme> Core<S> {
                 },
             };
             // In its last moments, a token that could not be renewed in time is still a token.
-            let patience = self.usable().map(|token| token.left(self.now()));
-            let patience = patience.and_then(|left| left.checked_sub(LAST_MOMENT));
+            let left = self.usable().map(|token| token.left(self.now()));
+            let patience = left.map(|left| left - LAST_MOMENT.min(left / 2));
             match self.wait(boarding, &chain, patience).await {
                 Ok(Waited::Landed(Ok(token))) if token.is_usable(self.now()) => return Ok(token),
                 Ok(Waited::Landed(Err((error, retry_in)))) => {
@@ -73,11 +76,23 @@ impl<S: Scheme> Core<S> {
                 Err(error) => return self.usable().ok_or(error),
             }
         }
-        Err(vanished())
+        self.usable().ok_or_else(vanished)
     }
 
     /// The successor of a token that the API refused.
     pub(crate) async fn renew(self: Arc<Self>, refused: Generation, chain: Chain) -> Renewal {
+        let recovery = match self.clone().try_renew(refused, chain).await {
+            Renewal::HandOn(recovery) => recovery,
+            token @ Renewal::Token { .. } => return token,
+        };
+        // A rotation or another flight may have brought one in the meantime.
+        match self.usable().filter(|token| token.generation() > refused) {
+            Some(token) => Renewal::Token { token, waited: false },
+            None => Renewal::HandOn(recovery),
+        }
+    }
+
+    async fn try_renew(self: Arc<Self>, refused: Generation, chain: Chain) -> Renewal {
         let Ok(runtime) = runtime() else { return Renewal::HandOn(Recovery::RenewalFailed) };
         for _ in 0..=MAX_LOST {
             let (boarding, counts) = match self.refused(&runtime, &chain, refused) {
@@ -105,10 +120,12 @@ impl<S: Scheme> Core<S> {
         Renewal::HandOn(Recovery::RenewalFailed)
     }
 
-    /// Has a refused token renewed without waiting for it.
-    pub(crate) fn renew_for_others(self: &Arc<Self>, refused: Generation) {
-        if let Ok(runtime) = Handle::try_current() {
-            self.refused(&runtime, &Chain::current(), refused);
+    /// Has a refused token renewed without waiting for it. Returns why not, if it is not.
+    pub(crate) fn renew_for_others(self: &Arc<Self>, refused: Generation) -> Option<Recovery> {
+        let Ok(runtime) = Handle::try_current() else { return Some(Recovery::RenewalFailed) };
+        match self.refused(&runtime, &Chain::current(), refused).0 {
+            Refused::HandOn(recovery) => Some(recovery),
+            Refused::Resend | Refused::Wait | Refused::WaitAndAsk => None,
         }
     }
 
@@ -139,7 +156,8 @@ impl<S: Scheme> Core<S> {
         let _waiter = self.waiter();
         // The flight has a deadline of its own, on its own runtime. This one is for the case that
         // that runtime has stopped running without being dropped.
-        let limit = self.flight_limit();
+        let flown = self.now().since(boarding.started);
+        let limit = self.flight_limit().saturating_sub(flown);
         let patience = patience.filter(|patience| *patience < limit);
         let sleep = self.sleep(patience.unwrap_or(limit))?;
         let landing = match select(boarding.landing, sleep).await {

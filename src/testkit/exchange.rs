@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::clock::Clock;
-use crate::exchange::{Exchange, ExchangeContext, ExchangeError, Issued, Reason};
+use crate::clock::{Clock, SystemClock};
+use crate::exchange::{Chain, Exchange, ExchangeContext, ExchangeError, Issued, Reason};
 
 /// An exchange that does as it is told, and counts.
 ///
@@ -177,6 +177,25 @@ impl Exchange for ScriptedExchange {
             None => issued,
         })
     }
+}
+
+/// What an [`Exchange`] or a [`Scheme`](crate::Scheme) is given, for testing one of one's own without a
+/// source.
+///
+/// ```
+/// use tower_outbound_auth::Scheme;
+/// use tower_outbound_auth::exchange::Reason;
+/// use tower_outbound_auth::scheme::Atlas;
+/// use tower_outbound_auth::testkit::exchange_context;
+///
+/// let atlas = Atlas::new("https://atlas.example/authtoken", "id", "secret")?;
+/// let request = atlas.exchange_request(&exchange_context(Reason::First))?.into_http();
+/// assert_eq!(request.headers()["client-id"], "id");
+/// # Ok::<_, tower_outbound_auth::BoxError>(())
+/// ```
+#[must_use]
+pub fn exchange_context(reason: Reason) -> ExchangeContext {
+    ExchangeContext::new(Arc::new(SystemClock::new()), reason, Chain::default())
 }
 
 /// Counts an exchange as under way until it ends or is dropped.

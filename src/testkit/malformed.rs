@@ -39,7 +39,7 @@ impl MalformedAnswer {
     pub const CANARY: &str = "canary-7d1f0c";
 
     /// All but [`Custom`](MalformedAnswer::Custom).
-    pub const ALL: [MalformedAnswer; 7] = [
+    pub const ALL: &'static [MalformedAnswer] = &[
         MalformedAnswer::Html,
         MalformedAnswer::Empty,
         MalformedAnswer::NotJson,

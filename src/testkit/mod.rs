@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`ManualClock`] | time that stands still until told otherwise; independent of any runtime |
 //! | [`TokioClock`] | tokio's clock, for tests with `start_paused = true` |
+//! | [`exchange_context`] | calling a `Scheme` or an `Exchange` of one's own directly |
 //! | [`ScriptedExchange`] | tokens without a network: lifetimes, delays, failures, counters |
 //! | [`AtlasServer`] | an Atlas server on a real socket: expiry, revocation, refusals, outages, redirects |
 //!
@@ -39,6 +40,6 @@ mod server;
 
 pub use self::atlas::{AtlasCounts, AtlasServer};
 pub use self::clock::{ManualClock, TokioClock};
-pub use self::exchange::ScriptedExchange;
+pub use self::exchange::{ScriptedExchange, exchange_context};
 pub use self::malformed::MalformedAnswer;
 pub use self::received::ReceivedRequest;

@@ -82,7 +82,7 @@ async fn an_error_in_words_that_are_not_atlas_s_is_an_outage_and_no_verdict() {
 
 #[tokio::test]
 async fn an_answer_without_a_usable_token_is_malformed_and_shown_nowhere() {
-    for answer in MalformedAnswer::ALL {
+    for answer in MalformedAnswer::ALL.iter().cloned() {
         let setup = Setup::new().await;
         setup.server.set_malformed(Some(answer.clone()));
         let (error, exchange) = setup.no_token().await;

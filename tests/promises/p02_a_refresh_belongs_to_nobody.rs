@@ -328,3 +328,66 @@ async fn an_error_of_the_exchanges_own_type_may_use_the_source_when_it_is_droppe
     }
     assert_eq!(source.status().consecutive_failures, 3);
 }
+
+#[tokio::test]
+async fn an_exchange_s_deadline_counts_from_its_beginning_and_not_from_its_first_poll() {
+    let clock = ManualClock::new();
+    let exchange = ScriptedExchange::new().with_delay(secs(9), clock.clone());
+    let source =
+        TokenSource::new(HeaderScheme::bearer(), exchange.clone()).with_clock(clock.clone());
+    let mut wait = Box::pin(source.token());
+    assert!((&mut wait).now_or_never().is_none());
+    clock.advance(secs(5)); // the runtime was busy: the exchange begins only now
+    while exchange.under_way() == 0 {
+        tokio::task::yield_now().await;
+    }
+    clock.advance(secs(5)); // the ten seconds are over
+    let error = wait.await.unwrap_err();
+    assert_eq!(error.exchange().unwrap().kind(), ExchangeErrorKind::Timeout);
+    assert_eq!((exchange.exchanges(), source.status().counters.exchanges_lost), (1, 0));
+}
+
+#[test]
+fn one_who_joins_late_waits_no_longer_than_the_exchange_may_take() {
+    let clock = ManualClock::new();
+    let exchange = ScriptedExchange::new().with_delay(millis(1), clock.clone());
+    let source = TokenSource::new(HeaderScheme::bearer(), exchange).with_clock(clock.clone());
+    let still = runtime();
+    still.block_on(async { assert!(source.token().now_or_never().is_none()) });
+    clock.advance(secs(8));
+    let other = runtime();
+    let late = other.spawn({
+        let source = source.clone();
+        async move { source.token().await }
+    });
+    other.block_on(tokio::task::yield_now());
+    clock.advance(secs(3));
+    assert_eq!(other.block_on(late).unwrap().unwrap_err().kind(), ErrorKind::Timeout);
+    drop(still);
+}
+
+#[test]
+fn a_usable_token_is_given_out_though_flights_vanish() {
+    let clock = ManualClock::new();
+    let exchange = ScriptedExchange::new().with_delay(millis(1), clock.clone());
+    let source =
+        TokenSource::new(HeaderScheme::bearer(), exchange.clone()).with_clock(clock.clone());
+    let first = runtime();
+    let token = first.spawn({
+        let source = source.clone();
+        async move { source.token().await }
+    });
+    first.block_on(async {
+        while exchange.under_way() == 0 {
+            tokio::task::yield_now().await;
+        }
+        clock.advance(millis(1));
+    });
+    first.block_on(token).unwrap().unwrap();
+    clock.advance(HOUR - secs(20)); // in the hard margin
+    let mut wait = Box::pin(source.token());
+    let dying = runtime();
+    dying.block_on(async { assert!((&mut wait).now_or_never().is_none()) });
+    drop(dying);
+    assert_eq!(runtime().block_on(wait).unwrap().expose(), "token-1");
+}

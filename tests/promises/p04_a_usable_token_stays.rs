@@ -35,22 +35,31 @@ async fn a_refused_token_whose_renewal_fails_stays() {
 
 #[tokio::test(start_paused = true)]
 async fn while_a_refused_token_is_renewed_others_go_on_with_it() {
-    let world = world();
+    let world = world_with_delay(secs(5));
     let service = world.layer.layer(world.api.clone());
     send(&service, get("/")).await.unwrap();
     world.api.refuse_path("/bad");
-    let world2 = world_with_delay(secs(5));
-    let service2 = world2.layer.layer(world2.api.clone());
-    send(&service2, get("/")).await.unwrap();
-    world2.api.refuse_path("/bad");
-    let bad = tokio::spawn({
-        let service = service2.clone();
-        async move { send(&service, get("/bad")).await }
-    });
+    let bad = tokio::spawn(send(&service, get("/bad")));
     tokio::time::sleep(secs(1)).await;
-    assert!(world2.source.status().exchange_under_way);
+    assert!(world.source.status().exchange_under_way);
     let start = now();
-    assert_eq!(send(&service2, get("/good")).await.unwrap().status(), 200);
+    assert_eq!(send(&service, get("/good")).await.unwrap().status(), 200);
     assert_eq!(start.elapsed(), secs(0), "a single route may be at fault");
     assert_eq!(bad.await.unwrap().unwrap().status(), 401);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_ended_token_is_not_sent_in_a_pause_either() {
+    let world = world();
+    let service = world.layer.layer(world.api.clone());
+    send(&service, get("/")).await.unwrap();
+    // The endpoint asks to be left alone for longer than the token lives.
+    world.exchange.fail_next(1, unavailable().with_retry_after(secs(300)));
+    tokio::time::sleep(HOUR - secs(100)).await;
+    send(&service, get("/")).await.unwrap();
+    world.source.settled().await;
+    tokio::time::sleep(secs(101)).await;
+    let before = world.api.requests();
+    assert!(send(&service, get("/")).await.is_err());
+    assert_eq!(world.api.requests(), before);
 }

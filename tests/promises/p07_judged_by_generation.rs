@@ -113,7 +113,9 @@ async fn reject_is_judged_by_generation_too() {
     world.exchange.fail_next(1, unavailable());
     let second = world.source.token().await.unwrap();
     let error = world.source.reject(&second).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Exchange);
+    assert_eq!(error.kind(), ErrorKind::NoSuccessor);
+    assert_eq!(error.recovery(), Some(Recovery::RenewalFailed));
+    assert!(error.exchange().is_some() && error.is_transient());
     assert_eq!(world.source.token().await.unwrap().expose(), "token-2", "it stays current");
 }
 

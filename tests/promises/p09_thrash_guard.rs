@@ -139,5 +139,46 @@ async fn a_fixed_token_that_is_refused_costs_nothing() {
     assert_eq!(answer.status(), 401);
     assert_eq!(answer.extensions().get(), Some(&Recovery::FixedToken));
     assert_eq!(source.status().counters.exchanges(), 0);
-    assert!(source.reject(&source.token().await.unwrap()).await.is_err());
+    let error = source.reject(&source.token().await.unwrap()).await.unwrap_err();
+    assert_eq!(error.recovery(), Some(Recovery::FixedToken));
+    assert!(!error.is_transient());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_overload_elsewhere_is_no_evidence_against_an_honest_revocation() {
+    let world = world_with_delay(millis(50));
+    let service = world.layer.layer(world.api.clone());
+    world.api.fail_path("/health", 503);
+    send(&service, get("/")).await.unwrap();
+    for revocation in 1..=20 {
+        world.api.revoke(&format!("token-{revocation}"));
+        let health = tokio::spawn({
+            let service = service.clone();
+            async move {
+                for _ in 0..20 {
+                    let _ = send(&service, get("/health")).await;
+                    tokio::time::sleep(millis(5)).await;
+                }
+            }
+        });
+        let answer = send(&service, get("/")).await.unwrap();
+        assert_eq!(answer.status(), 200, "revocation {revocation}");
+        health.await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn why_a_token_was_not_renewed_is_said_though_the_request_cannot_be_replayed() {
+    use tower_outbound_auth::replay::Off;
+    let world = world();
+    let service = world.layer.clone().with_replay(Off).layer(world.api.clone());
+    world.api.refuse_path("/bad");
+    let mut recoveries = Vec::new();
+    for _ in 0..7 {
+        let answer = send(&service, get("/bad")).await.unwrap();
+        recoveries.push(*answer.extensions().get::<Recovery>().unwrap());
+        world.source.settled().await;
+    }
+    assert_eq!(recoveries[..5], [Recovery::NotReplayable; 5]);
+    assert_eq!(recoveries[5..], [Recovery::BudgetSpent; 2]);
 }

@@ -88,6 +88,9 @@ async fn a_caller_in_the_hard_margin_goes_with_the_old_token_before_that_ends() 
     let start = now();
     assert_eq!(world.source.token().await.unwrap().expose(), "token-1");
     assert_eq!(start.elapsed(), secs(4), "it is sent with a second left");
+    let start = now();
+    assert_eq!(world.source.token().await.unwrap().expose(), "token-1");
+    assert_eq!(start.elapsed(), millis(500), "then with half of what was left");
 }
 
 #[tokio::test(start_paused = true)]

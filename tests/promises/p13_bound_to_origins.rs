@@ -205,7 +205,7 @@ async fn above_a_redirect_layer_a_foreign_answer_neither_renews_nor_hands_out_a_
         move |request| two_hosts(log.clone(), request)
     });
     let layer = rotating(&world).with_response_uri(|extensions| {
-        extensions.get::<tower_http::follow_redirect::RequestUri>().map(|uri| &uri.0)
+        extensions.get::<tower_http::follow_redirect::RequestUri>().map(|uri| uri.0.clone())
     });
     let service =
         ServiceBuilder::new().layer(layer.clone()).layer(FollowRedirectLayer::new()).service(api);

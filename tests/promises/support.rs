@@ -121,6 +121,7 @@ struct State {
     seen: Vec<Seen>,
     revoked: HashSet<String>,
     refusing: HashSet<String>,
+    failing: Option<(String, u16)>,
     one_in: Option<usize>,
     status: Option<StatusCode>,
     delay: Duration,
@@ -134,6 +135,11 @@ impl Api {
     /// All requests to this path get 401.
     pub(crate) fn refuse_path(&self, path: &str) {
         self.0.lock().unwrap().refusing.insert(path.to_owned());
+    }
+
+    /// All requests to this path get this status, whatever their token.
+    pub(crate) fn fail_path(&self, path: &str, status: u16) {
+        self.0.lock().unwrap().failing = Some((path.to_owned(), status));
     }
 
     /// One request in `n` gets 401, whatever its token: a bad server behind a balancer.
@@ -184,7 +190,9 @@ impl Api {
         let refused = token.is_none_or(|token| state.revoked.contains(&token))
             || state.refusing.contains(&path)
             || state.one_in.is_some_and(|n| state.seen.len().is_multiple_of(n));
-        let status = match state.status {
+        let failing = state.failing.as_ref().filter(|(failing, _)| *failing == path);
+        let failing = failing.map(|(_, status)| StatusCode::from_u16(*status).unwrap());
+        let status = match state.status.or(failing) {
             Some(status) => status,
             None if refused => StatusCode::UNAUTHORIZED,
             None => StatusCode::OK,

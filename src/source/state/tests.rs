@@ -151,7 +151,10 @@ fn within_a_pause_a_refusal_is_handed_on_and_costs_nothing() {
 #[test]
 fn a_refusal_of_a_token_that_has_ended_since_needs_no_budget() {
     let (mut machine, token) = with_token(at(0.0));
-    while machine.payments.pay(token, at(0.0)) {}
+    for _ in 0..5 {
+        machine.payments.pay(FlightId::at(0), token, at(0.0));
+    }
+    assert_eq!(machine.refused(at(1.0), token).0, Refused::HandOn(Recovery::BudgetSpent));
     let (answer, started) = machine.refused(at(3_601.0), token);
     assert_eq!(answer, Refused::Wait);
     assert_eq!(started.unwrap().reason, Reason::Expired);
@@ -284,6 +287,77 @@ fn a_fixed_token_is_never_renewed() {
     assert_eq!(machine.ask(at(1e9)), (Ask::Use, None));
     let answer = machine.refused(at(1e9), token);
     assert_eq!(answer, (Refused::HandOn(Recovery::FixedToken), None));
+}
+
+/// A token endpoint with a cache: one token until that ends, with the whole seconds that are left of it.
+#[test]
+fn a_caching_endpoint_costs_no_errors_before_the_end_and_a_moment_after_it() {
+    for life in [20_u64, 60, 300, 3_600] {
+        let mut machine = machine();
+        let (mut issued, mut unusable_for, mut exchanges) = (0.0, 0, 0);
+        let steps = (life as f64 * 5.0 / 0.05) as u64;
+        for step in 0..steps {
+            let time = f64::from(u32::try_from(step).unwrap()) * 0.05;
+            let now = at(time);
+            let (ask, started) = machine.ask(now);
+            if matches!(ask, Ask::Fail { .. }) {
+                assert!(time >= life as f64, "a usable token, and an error at {time}");
+                unusable_for += 1;
+            }
+            let Some(Start { id, .. }) = started else { continue };
+            exchanges += 1;
+            // The cache's clock is a little behind ours.
+            let same = exchanges > 1 && time - issued < life as f64 + 0.1;
+            if !same {
+                issued = time;
+            }
+            let left = (life as f64 - (time - issued)).max(0.0).floor();
+            let arrival = Arrival { life: Duration::from_secs_f64(left), same, ..arrival(now) };
+            machine.finished(now, id, Ok(arrival));
+        }
+        // Five rollovers, of at most some hundred milliseconds each.
+        assert!(unusable_for <= 4 * 8, "{unusable_for} callers failed at a life of {life} s");
+        assert!(exchanges <= 5 * 20, "{exchanges} exchanges at a life of {life} s");
+    }
+}
+
+#[test]
+fn the_answer_to_the_current_token_itself_is_newer_however_coarse_the_clock() {
+    let (mut machine, mut token) = with_token(at(0.0));
+    for _ in 0..100 {
+        (token, _) = machine.rotated(at(1.0), token, arrival(at(0.0))).expect("adopted");
+    }
+}
+
+#[test]
+fn a_fixed_token_is_not_replaced_by_a_rotated_one() {
+    let mut machine = machine();
+    let (token, _) = machine.fix(at(0.0));
+    assert!(machine.rotated(at(1.0), token, arrival(at(1.0))).is_none());
+}
+
+#[test]
+fn after_a_pause_a_lost_flight_still_keeps_the_background_quiet() {
+    let (mut machine, _) = with_token(at(0.0));
+    let id = start(&mut machine, at(3_000.0 + 300.0));
+    machine.finished(at(3_300.0), id, Err(DOWN));
+    let id = start(&mut machine, at(3_302.0));
+    machine.lost(at(3_302.0), id);
+    let quiet = machine.quiet_until().expect("quiet");
+    assert!(!at(3_302.5).has_reached(quiet), "the later of the two pauses counts: {quiet:?}");
+    assert_eq!(machine.ask(at(3_302.5)), (Ask::Use, None));
+}
+
+#[test]
+fn the_next_attempt_is_told_truly_while_the_token_is_fresh() {
+    let (mut machine, token) = with_token(at(0.0));
+    let (_, started) = machine.refused(at(10.0), token);
+    machine.finished(at(10.0), started.unwrap().id, Err(DOWN));
+    let next = machine.status(at(60.0)).next_attempt_in.unwrap();
+    assert!(
+        next > Duration::from_secs(2_800),
+        "traffic causes none before refresh-ahead: {next:?}"
+    );
 }
 
 /// Random events for hours of machine time. What the machine's documentation lists holds after each.

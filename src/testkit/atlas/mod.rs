@@ -186,6 +186,15 @@ impl AtlasServer {
         self.lock().refusing.insert(path.to_owned());
     }
 
+    /// From now on `path` of the API answers with this status, whatever the token; `None` ends that.
+    pub fn fail_path(&self, path: &str, status: Option<StatusCode>) {
+        let mut state = self.lock();
+        match status {
+            Some(status) => state.failing.insert(path.to_owned(), status),
+            None => state.failing.remove(path),
+        };
+    }
+
     /// From now on `path`, of the API or of the token endpoint, redirects to the URL `to`; `status` is
     /// 302, 307 or 308, say. It asks for no credential.
     pub fn redirect_path(&self, path: &str, status: StatusCode, to: &str) {

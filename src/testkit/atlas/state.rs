@@ -29,6 +29,7 @@ pub(super) struct State {
     /// `Some` while it lasts, with its `Retry-After`.
     pub(super) outage: Option<Option<Duration>>,
     pub(super) refusing: HashSet<String>,
+    pub(super) failing: HashMap<String, StatusCode>,
     pub(super) redirects: HashMap<String, (StatusCode, String)>,
     pub(super) counts: AtlasCounts,
     pub(super) requests: Record,
@@ -46,6 +47,7 @@ impl State {
             malformed: None,
             outage: None,
             refusing: HashSet::new(),
+            failing: HashMap::new(),
             redirects: HashMap::new(),
             counts: AtlasCounts::default(),
             requests: Record::default(),
@@ -91,6 +93,9 @@ impl State {
             return redirect;
         }
         let path = request.uri().path();
+        if let Some(status) = self.failing.get(path) {
+            return plain(*status, "as it was told to");
+        }
         let now = self.clock.now();
         let good = only_value(request.headers(), "token")
             .is_some_and(|token| self.mint.accepts(token, now));
