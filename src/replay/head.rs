@@ -117,4 +117,23 @@ mod tests {
             assert_eq!(*again.body(), "body");
         }
     }
+
+    #[test]
+    fn buffers_are_kept_within_bounds_and_empty() {
+        let with = |count: usize| {
+            let mut request = Request::get("/").body(()).unwrap();
+            for n in 0..count {
+                let name = HeaderName::try_from(format!("x-{n}")).unwrap();
+                request.headers_mut().insert(name, HeaderValue::from_static("value"));
+            }
+            request.into_parts().0
+        };
+        let (small, large) = (with(4), with(500));
+        drop((0..200).map(|_| Head::keep(&small)).collect::<Vec<_>>());
+        drop(Head::keep(&large));
+        BUFFERS.with_borrow(|buffers| {
+            assert!(!buffers.is_empty() && buffers.len() <= MAX_BUFFERS);
+            assert!(buffers.iter().all(|it| it.is_empty() && it.capacity() <= MAX_HEADERS));
+        });
+    }
 }

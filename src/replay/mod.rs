@@ -186,3 +186,35 @@ mod sealed {
     impl Sealed for super::Same {}
     impl Sealed for super::Off {}
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_be_repeated_is_what_rfc_9110_says() {
+        for (method, idempotent) in [
+            (Method::GET, true),
+            (Method::HEAD, true),
+            (Method::OPTIONS, true),
+            (Method::TRACE, true),
+            (Method::PUT, true),
+            (Method::DELETE, true),
+            (Method::POST, false),
+            (Method::PATCH, false),
+            (Method::CONNECT, false),
+        ] {
+            assert_eq!(ReplayMethods::Idempotent.allow(&method), idempotent, "{method}");
+            assert!(ReplayMethods::All.allow(&method));
+        }
+    }
+
+    #[test]
+    fn bodies_in_memory_are_shared_and_what_is_not_there_is_nothing_twice() {
+        assert_eq!(Some(String::from("x")).share(), Some(Some(String::from("x"))));
+        assert_eq!(None::<String>.share(), Some(None));
+        let bytes = bytes::Bytes::from(vec![1; 1_000]);
+        let shared = bytes.share().unwrap();
+        assert_eq!(shared.as_ptr(), bytes.as_ptr(), "not copied");
+    }
+}

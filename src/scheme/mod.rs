@@ -47,6 +47,7 @@
 //! ```
 
 mod atlas;
+mod challenge;
 mod endpoint;
 mod header;
 mod identity;
@@ -109,10 +110,12 @@ pub trait Scheme: Send + Sync + 'static {
     /// Whether the API refused the credential. Asked for every response to a request that carried one,
     /// so it has to be cheap.
     ///
-    /// The default says so of every 401 (RFC 9110 section 15.5.2), with or without a challenge. A 403
-    /// means that the token was understood: another one would not help.
+    /// The default says so of a 401 (RFC 9110 section 15.5.2), with or without a challenge, unless its
+    /// `WWW-Authenticate` gives another reason: `insufficient_scope` or `invalid_request` (RFC 6750
+    /// section 3.1). A 403 means that the token was understood: another one would not help.
     fn judge(&self, response: ResponseHead<'_>) -> Verdict {
-        if response.status == StatusCode::UNAUTHORIZED {
+        let unauthorized = response.status == StatusCode::UNAUTHORIZED;
+        if unauthorized && challenge::is_about_the_token(response.headers) {
             Verdict::Refused
         } else {
             Verdict::Accepted

@@ -3,6 +3,7 @@
 
 mod support;
 
+mod http_exchange;
 mod interface;
 mod p01_one_flight;
 mod p02_a_refresh_belongs_to_nobody;

@@ -391,3 +391,39 @@ fn a_usable_token_is_given_out_though_flights_vanish() {
     drop(dying);
     assert_eq!(runtime().block_on(wait).unwrap().expose(), "token-1");
 }
+
+#[test]
+fn a_flight_that_was_given_up_and_ends_late_leaves_the_next_one_its_place() {
+    let clock = ManualClock::new();
+    let exchange = ScriptedExchange::new().with_delay(secs(1), clock.clone());
+    let source =
+        TokenSource::new(HeaderScheme::bearer(), exchange.clone()).with_clock(clock.clone());
+    let still = runtime();
+    still.block_on(async {
+        assert!(source.token().now_or_never().is_none());
+        while exchange.under_way() == 0 {
+            tokio::task::yield_now().await;
+        }
+    });
+    clock.advance(secs(11));
+    let other = runtime();
+    other.block_on(async {
+        assert!(source.token().now_or_never().is_none(), "another one starts");
+        while exchange.exchanges() < 2 {
+            tokio::task::yield_now().await;
+        }
+    });
+    still.block_on(async {
+        for _ in 0..10 {
+            tokio::task::yield_now().await; // the first one ends after all
+        }
+    });
+    assert!(source.status().exchange_under_way);
+    other.block_on(async {
+        assert!(source.settled().now_or_never().is_none(), "the second one is waited for");
+        clock.advance(secs(1));
+        source.settled().await;
+    });
+    assert!(!source.status().exchange_under_way);
+    drop(still);
+}

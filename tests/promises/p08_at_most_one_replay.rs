@@ -264,3 +264,32 @@ async fn a_rejected_body_that_does_not_end_holds_the_replay_up_for_50_ms_only() 
     assert_eq!(send(&service, get("/")).await.unwrap().status(), 200);
     assert_eq!(start.elapsed(), millis(50));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_401_for_another_reason_than_the_token_is_never_sent_again() {
+    let world = world();
+    for (reason, again) in [
+        (r#"Bearer error="invalid_token""#, true),
+        (r#"Bearer realm="x", error="insufficient_scope", scope="admin""#, false),
+        (r#"Basic realm="x", Bearer error="invalid_request""#, false),
+    ] {
+        let api = world.api.clone();
+        let refusing = service_fn(move |request: Request<Body>| {
+            let api = api.clone();
+            async move {
+                let mut response = api.oneshot(request).await?;
+                *response.status_mut() = StatusCode::UNAUTHORIZED;
+                let value = HeaderValue::from_static(reason);
+                response.headers_mut().insert(http::header::WWW_AUTHENTICATE, value);
+                Ok::<_, std::convert::Infallible>(response)
+            }
+        });
+        let (before, exchanges) = (world.api.requests(), world.exchange.exchanges());
+        let answer = world.layer.layer(refusing).oneshot(get("/")).await.unwrap();
+        assert_eq!(answer.status(), 401);
+        assert_eq!(answer.headers()["www-authenticate"], reason, "untouched");
+        assert_eq!(world.api.requests() - before, 1 + usize::from(again), "{reason}");
+        let first = usize::from(exchanges == 0);
+        assert_eq!(world.exchange.exchanges() - exchanges, first + usize::from(again), "{reason}");
+    }
+}

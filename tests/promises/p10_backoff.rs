@@ -111,3 +111,21 @@ async fn warm_up_outlasts_an_outage_and_ends_at_its_deadline() {
     refused.source.warm_up(secs(30)).await.unwrap_err();
     assert_eq!(start.elapsed(), millis(1), "a wrong secret is said at once");
 }
+
+#[tokio::test(start_paused = true)]
+async fn retry_now_is_heard_by_those_who_have_a_token_too() {
+    let world = world();
+    world.source.token().await.unwrap();
+    tokio::time::sleep(HOUR.mul_f64(0.91)).await;
+    world.exchange.fail_next(1, unavailable().with_retry_after(secs(200)));
+    world.source.token().await.unwrap();
+    world.source.settled().await;
+    world.source.token().await.unwrap();
+    world.source.settled().await;
+    assert_eq!(world.exchange.exchanges(), 2);
+    world.source.retry_now();
+    let service = tower::Layer::layer(&world.layer, world.api.clone());
+    send(&service, get("/")).await.unwrap();
+    world.source.settled().await;
+    assert_eq!(world.exchange.exchanges(), 3);
+}
