@@ -58,7 +58,7 @@ async fn missing_credentials_are_refused_credentials() {
     let setup = Setup::new().await;
     let body = r#"{"error": "Missing Client-Id or Client-Secret"}"#;
     let answer = MalformedAnswer::Custom(StatusCode::BAD_REQUEST, Bytes::from(body));
-    setup.server.set_malformed(Some(answer));
+    setup.server.set_malformed(Some(answer.clone()));
     let (_, exchange) = setup.no_token().await;
     assert_eq!(exchange.kind(), ExchangeErrorKind::Refused);
     assert_eq!(exchange.code(), Some("Missing_Client-Id_or_Client-Secret"));
@@ -71,7 +71,7 @@ async fn an_error_in_words_that_are_not_atlas_s_is_an_outage_and_no_verdict() {
         for words in words {
             let setup = Setup::new().await;
             let answer = MalformedAnswer::Custom(status, Bytes::from(words));
-            setup.server.set_malformed(Some(answer));
+            setup.server.set_malformed(Some(answer.clone()));
             let (error, exchange) = setup.no_token().await;
             assert_eq!(exchange.kind(), ExchangeErrorKind::Unavailable, "{status} {words}");
             assert_eq!((exchange.status(), exchange.code()), (Some(status), None));
@@ -82,7 +82,7 @@ async fn an_error_in_words_that_are_not_atlas_s_is_an_outage_and_no_verdict() {
 
 #[tokio::test]
 async fn an_answer_without_a_usable_token_is_malformed_and_shown_nowhere() {
-    for answer in MalformedAnswer::ALL.iter().cloned() {
+    for answer in MalformedAnswer::ALL {
         let setup = Setup::new().await;
         setup.server.set_malformed(Some(answer.clone()));
         let (error, exchange) = setup.no_token().await;
@@ -110,7 +110,7 @@ async fn an_answer_of_more_than_256_kib_is_refused_for_its_length() {
     let mut just_so = br#"{"access_token":"opaque","expires_in":3600}"#.to_vec();
     just_so.resize(256 * 1024, b' ');
     let answer = MalformedAnswer::Custom(StatusCode::OK, just_so.into());
-    setup.server.set_malformed(Some(answer));
+    setup.server.set_malformed(Some(answer.clone()));
     assert_eq!(setup.source.token().await.unwrap().expose(), "opaque");
 }
 

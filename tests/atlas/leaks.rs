@@ -75,8 +75,8 @@ fn neither_the_secret_nor_a_token_is_logged_at_any_level_by_anybody() {
             let request = Request::get(setup.server.url("/h2")).body(Full::<Bytes>::default());
             api.oneshot(request.unwrap()).await.unwrap();
             // … and with every answer that can be misread.
-            for answer in MalformedAnswer::ALL.iter().cloned() {
-                setup.server.set_malformed(Some(answer));
+            for answer in MalformedAnswer::ALL {
+                setup.server.set_malformed(Some(answer.clone()));
                 setup.clock.advance(secs(3_600));
                 setup.get("/documents").await.unwrap_err();
             }
