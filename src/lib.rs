@@ -70,8 +70,8 @@
 //!   use the old token to its end.
 //! - **An idle service is silent**, and a failing token endpoint is left alone between attempts.
 //! - **A 401 renews once**, judged by which token was refused, and within a budget: an API that refuses
-//!   everything gets two requests per call and at most six exchanges a minute. If nothing helps, the caller gets
-//!   the server's own answer; a [`Recovery`] in its extensions says what was done.
+//!   everything gets at most two requests per call, and six exchanges in the first minute. If nothing
+//!   helps, the caller gets the server's own answer; a [`Recovery`] in its extensions says what was done.
 //! - **A credential stays at home.** It goes to the origins it is bound to, over https (or to this very
 //!   machine), and nowhere else; responses from elsewhere mean nothing.
 //! - **No secret is shown**: not by `Debug`, errors, logs or traces.

@@ -22,49 +22,21 @@ use super::action::{Arrival, Ask, Finished, FlightId, Generation, Refused, Start
 use super::backoff::Fault;
 use super::cell::{AccessToken, Cell, Published};
 use super::flight::Flight;
+use super::parts::{MAX_ROTATED_TOKEN, MAX_TOKEN, Parts, present};
 use super::schedule::{self, Window};
 use super::state::Machine;
 use super::status::Status;
-use crate::clock::{Clock, Now, Sleep};
-use crate::exchange::{Chain, ErasedExchange, ExchangeError, ExchangeErrorKind, Issued, SourceId};
+use crate::clock::{Now, Sleep};
+use crate::exchange::{Chain, ExchangeError, ExchangeErrorKind, Issued, SourceId};
+use crate::scheme::Scheme;
 use crate::scheme::jwt::Times;
-use crate::scheme::{InvalidToken, Scheme};
 use crate::{Error, ErrorKind, Secret, TARGET};
-
-/// A token may be this long; more is an attack, or an answer misread.
-pub(super) const MAX_TOKEN: usize = 64 * 1024;
-/// One in a response's header may be this long.
-const MAX_ROTATED_TOKEN: usize = 16 * 1024;
 
 /// What everybody who waited for a flight gets: its token, or its error and when the next may start.
 pub(super) type Outcome = Result<AccessToken, (ExchangeError, Duration)>;
 
 /// The waiting end of a flight. It yields an error if the flight was lost.
 pub(super) type Landing = Shared<oneshot::Receiver<Outcome>>;
-
-/// What a source is made of besides its state; kept to make it anew with another option.
-pub(super) struct Parts<S> {
-    pub(super) scheme: Arc<S>,
-    pub(super) exchange: Arc<dyn ErasedExchange>,
-    pub(super) clock: Arc<dyn Clock>,
-    pub(super) exchange_timeout: Duration,
-    pub(super) default_lifetime: Duration,
-    /// The token of a source that needs no exchange.
-    pub(super) fixed: Option<Secret>,
-}
-
-impl<S> Clone for Parts<S> {
-    fn clone(&self) -> Parts<S> {
-        Parts {
-            scheme: self.scheme.clone(),
-            exchange: self.exchange.clone(),
-            clock: self.clock.clone(),
-            exchange_timeout: self.exchange_timeout,
-            default_lifetime: self.default_lifetime,
-            fixed: self.fixed.clone(),
-        }
-    }
-}
 
 pub(crate) struct Core<S> {
     pub(super) id: SourceId,
@@ -372,21 +344,6 @@ fn flight_limit(exchange_timeout: Duration) -> Duration {
 fn dead_on_arrival() -> ExchangeError {
     let message = "the token had already ended when it arrived, or lives for less than a second";
     ExchangeError::new(ExchangeErrorKind::Expired, message)
-}
-
-fn present(scheme: &impl Scheme, token: &Secret, max: usize) -> Result<HeaderValue, &'static str> {
-    if token.expose().is_empty() {
-        return Err("the token is empty");
-    }
-    if token.expose().len() > max {
-        return Err("the token is too long (64 KiB, or 16 KiB in a response of the API)");
-    }
-    let mut value = scheme.header_value(token).map_err(|InvalidToken| {
-        "the token has a blank, a line break or another character that cannot stand in a header: \
-         trim it, and leave a prefix to the scheme"
-    })?;
-    value.set_sensitive(true);
-    Ok(value)
 }
 
 /// Counts one waiter as long as it lives.

@@ -14,7 +14,8 @@ use http::HeaderValue;
 use tokio::sync::oneshot;
 
 use super::action::{Finished, FlightId, Start};
-use super::core::{Core, MAX_TOKEN, Outcome};
+use super::core::{Core, Outcome};
+use super::parts::MAX_TOKEN;
 use crate::TARGET;
 use crate::clock::Now;
 use crate::exchange::{Chain, ExchangeContext, ExchangeError, ExchangeErrorKind, Issued, Reason};

@@ -1,0 +1,60 @@
+//! What a source is made of, besides its state.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderValue;
+
+use crate::Secret;
+use crate::clock::Clock;
+use crate::exchange::ErasedExchange;
+use crate::scheme::{InvalidToken, Scheme};
+
+/// A token may be this long; more is an attack, or an answer misread.
+pub(super) const MAX_TOKEN: usize = 64 * 1024;
+/// One in a response's header may be this long.
+pub(super) const MAX_ROTATED_TOKEN: usize = 16 * 1024;
+
+/// What a source is made of besides its state; kept to make it anew with another option.
+pub(super) struct Parts<S> {
+    pub(super) scheme: Arc<S>,
+    pub(super) exchange: Arc<dyn ErasedExchange>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) exchange_timeout: Duration,
+    pub(super) default_lifetime: Duration,
+    /// The token of a source that needs no exchange.
+    pub(super) fixed: Option<Secret>,
+}
+
+impl<S> Clone for Parts<S> {
+    fn clone(&self) -> Parts<S> {
+        Parts {
+            scheme: self.scheme.clone(),
+            exchange: self.exchange.clone(),
+            clock: self.clock.clone(),
+            exchange_timeout: self.exchange_timeout,
+            default_lifetime: self.default_lifetime,
+            fixed: self.fixed.clone(),
+        }
+    }
+}
+
+/// The header value of a token, marked sensitive; or what is wrong with the token.
+pub(super) fn present(
+    scheme: &impl Scheme,
+    token: &Secret,
+    max: usize,
+) -> Result<HeaderValue, &'static str> {
+    if token.expose().is_empty() {
+        return Err("the token is empty");
+    }
+    if token.expose().len() > max {
+        return Err("the token is too long (64 KiB, or 16 KiB in a response of the API)");
+    }
+    let mut value = scheme.header_value(token).map_err(|InvalidToken| {
+        "the token has a blank, a line break or another character that cannot stand in a header: \
+         trim it, and leave a prefix to the scheme"
+    })?;
+    value.set_sensitive(true);
+    Ok(value)
+}

@@ -1,0 +1,240 @@
+//! Everything that decides: a pure machine of events, actions and an explicit `now`.
+//!
+//! It reads no clock, does no I/O, and holds plain data only: a token is a [`Generation`] and a
+//! [`Window`] here, an error is a [`Fault`]. The shell around it ([`core`](super::core)) has the rest,
+//! and does only what the machine says.
+//!
+//! What holds after every event:
+//!
+//! 1. At most one flight is under way ([`Start`] is returned only where there was none).
+//! 2. A token is replaced only by a successor, and by nothing but time does it become unusable.
+//! 3. Within a pause after a failure, no flight starts.
+//! 4. Generations only grow; those of one exchange and of its rotations form a *line*.
+
+#[cfg(test)]
+mod tests;
+mod transitions;
+mod view;
+
+use std::time::Duration;
+
+use super::action::{Arrival, Ask, Finished, FlightId, Generation, Refused, Start, Tick};
+use super::backoff::{self, Fault};
+use super::budget::Payments;
+use super::schedule::Window;
+use super::status::Counters;
+use crate::clock::Now;
+use crate::exchange::Reason;
+use crate::recovery::Recovery;
+
+#[derive(Debug)]
+struct Current {
+    generation: Generation,
+    /// The generation that the exchange of this line issued.
+    line: Generation,
+    issued: Tick,
+    /// The flight that issued the line.
+    flight: Tick,
+    sent: Now,
+    window: Window,
+    /// How many exchanges in a row have brought this same token again.
+    repeats: u32,
+}
+
+#[derive(Debug)]
+struct Flight {
+    id: FlightId,
+    started: Now,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Failure {
+    /// When the first of the failures in a row happened, and the last.
+    since: Now,
+    at: Now,
+    count: u32,
+    retry_at: Now,
+}
+
+/// The state of one source.
+#[derive(Debug)]
+pub(crate) struct Machine {
+    /// A flight that has not ended after this long has lost its runtime.
+    flight_limit: Duration,
+    rng: fastrand::Rng,
+    tick: Tick,
+    generation: Generation,
+    current: Option<Current>,
+    /// The token is given and not exchanged: it is never renewed.
+    fixed: bool,
+    flight: Option<Flight>,
+    failure: Option<Failure>,
+    /// Flights in a row that vanished, and when the next one may start in the background.
+    lost: u32,
+    background_from: Option<Now>,
+    payments: Payments,
+    counters: Counters,
+}
+
+impl Machine {
+    pub(crate) fn new(flight_limit: Duration, seed: u64) -> Machine {
+        Machine {
+            flight_limit,
+            rng: fastrand::Rng::with_seed(seed),
+            tick: 0,
+            generation: Generation::default(),
+            current: None,
+            fixed: false,
+            flight: None,
+            failure: None,
+            lost: 0,
+            background_from: None,
+            payments: Payments::default(),
+            counters: Counters::default(),
+        }
+    }
+
+    // ===== events =====
+
+    /// Somebody wants a token to send.
+    pub(crate) fn ask(&mut self, now: Now) -> (Ask, Option<Start>) {
+        let (usable, reason) = match self.current.as_ref().map(|current| current.window) {
+            None => (false, Reason::First),
+            Some(window) if now.has_reached(window.ends_at) => (false, Reason::Expired),
+            Some(window) if now.has_reached(window.margin_at) => (true, Reason::Expiring),
+            Some(window) if now.has_reached(window.refresh_at) => (true, Reason::RefreshAhead),
+            Some(_) => return (Ask::Use, None),
+        };
+        let start = self.start_unless_paused(now, reason);
+        let ask = match (usable, &self.flight, &self.failure) {
+            (true, Some(_), _) if reason == Reason::Expiring => Ask::Wait,
+            (true, _, _) => Ask::Use,
+            (false, None, Some(failure)) => {
+                Ask::Fail { age: now.since(failure.at), retry_in: now.until(failure.retry_at) }
+            }
+            (false, _, _) => Ask::Wait,
+        };
+        (ask, start)
+    }
+
+    /// The API refused the token of this generation.
+    pub(crate) fn refused(&mut self, now: Now, refused: Generation) -> (Refused, Option<Start>) {
+        self.counters.refusals += 1;
+        if self.fixed {
+            return (Refused::HandOn(Recovery::FixedToken), None);
+        }
+        let Some(current) = &self.current else {
+            return self.renew(now, Reason::First, None);
+        };
+        if now.has_reached(current.window.ends_at) {
+            return self.renew(now, Reason::Expired, None);
+        }
+        if current.generation > refused {
+            return (Refused::Resend, None);
+        }
+        match &self.flight {
+            Some(flight) if flight.id.tick() < current.issued => (Refused::WaitAndAsk, None),
+            _ => self.renew(now, Reason::Refused, Some(refused)),
+        }
+    }
+
+    /// A request whose token was refused was accepted with this one, after it had waited for it.
+    pub(crate) fn replay_accepted(&mut self, with: Generation) {
+        self.payments.redeem(with);
+    }
+
+    /// A request that was sent at `sent` was accepted with a token whose refusal has been paid for.
+    pub(crate) fn suspect_accepted(&mut self, suspect: Generation, sent: Now) {
+        self.payments.contradict(suspect, sent);
+    }
+
+    /// A flight ended.
+    pub(crate) fn finished(
+        &mut self,
+        now: Now,
+        id: FlightId,
+        outcome: Result<Arrival, Fault>,
+    ) -> Finished {
+        let ours = self.flight.as_ref().is_some_and(|flight| flight.id == id);
+        if ours {
+            self.flight = None;
+            self.lost = 0;
+            self.background_from = None;
+        }
+        // A flight that was given up and succeeds after all still counts, unless a later one has.
+        let later = self.current.as_ref().is_some_and(|current| current.flight > id.tick());
+        match outcome.map(|arrival| self.restated(arrival)) {
+            Ok(_) if later => Finished::Outdated,
+            Ok(arrival) if Window::is_worth_having(arrival.sent, arrival.life, now) => {
+                self.adopt_exchanged(now, id, arrival)
+            }
+            Ok(arrival) if arrival.same && self.is_usable(now) => self.wait_for_the_end(now, id),
+            Ok(Arrival { same, .. }) if ours => {
+                let dead = Fault { transient: true, retry_after: None };
+                self.fail(now, id, dead, Some(same))
+            }
+            Err(fault) if ours => self.fail(now, id, fault, None),
+            Ok(_) | Err(_) => Finished::Outdated,
+        }
+    }
+
+    /// The task of a flight vanished with its runtime, or stands still with it. What waits may start
+    /// another one at once; a refresh in the background waits for a while, since a program that makes a
+    /// runtime per call would otherwise begin one per call and end none.
+    pub(crate) fn lost(&mut self, now: Now, id: FlightId) {
+        if self.flight.as_ref().is_some_and(|flight| flight.id == id) {
+            self.flight = None;
+            self.counters.exchanges_lost += 1;
+            self.lost = self.lost.saturating_add(1);
+            self.background_from = Some(now + backoff::pause_in_vain(self.lost, self.rng.f64()));
+            self.payments.refund(id);
+        }
+    }
+
+    /// A response to a request that carried the token of generation `used` brought a successor.
+    ///
+    /// Adopted if that token is of the current exchange's line (a response from before a revocation
+    /// must not beat the exchange after it) and if no newer one is current.
+    pub(crate) fn rotated(
+        &mut self,
+        now: Now,
+        used: Generation,
+        arrival: Arrival,
+    ) -> Option<(Generation, Window)> {
+        let good = !self.fixed
+            && !arrival.same
+            && Window::is_worth_having(arrival.sent, arrival.life, now);
+        // The answer to the current token itself is newer than that, however coarse the clock is.
+        let current = self.current.as_mut().filter(|current| {
+            let newer =
+                used == current.generation || arrival.sent.since(current.sent) > Duration::ZERO;
+            good && newer && used >= current.line
+        });
+        let Some(current) = current else {
+            self.counters.rotations_ignored += 1;
+            return None;
+        };
+        self.counters.rotations_adopted += 1;
+        self.tick += 1;
+        self.generation = self.generation.next();
+        current.generation = self.generation;
+        current.issued = self.tick;
+        current.sent = arrival.sent;
+        current.window = Window::new(arrival.sent, arrival.life, self.rng.f64());
+        current.repeats = 0;
+        Some((current.generation, current.window))
+    }
+
+    /// A token that needs no exchange, and is never renewed, was given.
+    pub(crate) fn fix(&mut self, now: Now) -> (Generation, Window) {
+        self.fixed = true;
+        (self.adopt(0, now, Window::ENDLESS), Window::ENDLESS)
+    }
+
+    /// The pause after a failure is to end now.
+    pub(crate) fn lift_pause(&mut self, now: Now) {
+        if let Some(failure) = &mut self.failure {
+            failure.retry_at = now;
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! What events have in common: starting a flight, adopting its token, failing.
+
+use std::time::Duration;
+
+use super::super::action::{Arrival, Finished, FlightId, Generation, Refused, Start, Tick};
+use super::super::backoff::{self, Fault};
+use super::super::schedule::Window;
+use super::{Current, Failure, Flight, Machine};
+use crate::clock::Now;
+use crate::exchange::Reason;
+use crate::recovery::Recovery;
+
+impl Machine {
+    /// Joins the flight under way, or starts one; for a refusal of `paying`, out of the budget.
+    pub(super) fn renew(
+        &mut self,
+        now: Now,
+        reason: Reason,
+        paying: Option<Generation>,
+    ) -> (Refused, Option<Start>) {
+        self.give_up_overdue(now);
+        if self.flight.is_some() {
+            return (Refused::Wait, None);
+        }
+        if self.is_paused(now) {
+            return (Refused::HandOn(Recovery::RenewalFailed), None);
+        }
+        if paying.is_some() && self.payments.left(now) == 0 {
+            self.counters.budget_refusals += 1;
+            return (Refused::HandOn(Recovery::BudgetSpent), None);
+        }
+        let start = self.start_unless_paused(now, reason);
+        if let (Some(refused), Some(start)) = (paying, start) {
+            self.payments.pay(start.id, refused, now);
+        }
+        (Refused::Wait, start)
+    }
+
+    pub(super) fn start_unless_paused(&mut self, now: Now, reason: Reason) -> Option<Start> {
+        self.give_up_overdue(now);
+        let too_early = reason == Reason::RefreshAhead
+            && self.background_from.is_some_and(|from| !now.has_reached(from));
+        if self.flight.is_some() || self.is_paused(now) || too_early {
+            return None;
+        }
+        self.tick += 1;
+        let id = FlightId::at(self.tick);
+        self.flight = Some(Flight { id, started: now });
+        self.counters.count_exchange(reason);
+        Some(Start { id, reason, started: now })
+    }
+
+    pub(super) fn is_paused(&self, now: Now) -> bool {
+        self.failure.is_some_and(|failure| !now.has_reached(failure.retry_at))
+    }
+
+    /// A flight has a deadline of its own. One that is past it sits on a runtime that no longer runs.
+    /// The wall clock has no say: somebody who sets it does not end a flight.
+    pub(super) fn give_up_overdue(&mut self, now: Now) {
+        if let Some(flight) = &self.flight
+            && now.since(flight.started) >= self.flight_limit
+        {
+            self.lost(now, flight.id);
+        }
+    }
+
+    /// The same token once more lives no longer than it did, if it says itself when it ends; and no
+    /// shorter, for a life that is stated in whole seconds.
+    pub(super) fn restated(&self, arrival: Arrival) -> Arrival {
+        let Some(current) = self.current.as_ref().filter(|_| arrival.same) else { return arrival };
+        let left = arrival.sent.until(current.window.ends_at);
+        let rounding = left.saturating_sub(arrival.life) <= Duration::from_secs(1);
+        let life = if rounding { arrival.life.max(left) } else { arrival.life };
+        Arrival { life: if arrival.dated { life.min(left) } else { life }, ..arrival }
+    }
+
+    pub(super) fn adopt_exchanged(&mut self, now: Now, id: FlightId, arrival: Arrival) -> Finished {
+        self.counters.exchanges_succeeded += 1;
+        let recovered = self.failure.take().map(|failure| now.since(failure.since));
+        let window = Window::new(arrival.sent, arrival.life, self.rng.f64());
+        let Some(current) = self.current.as_mut().filter(|_| arrival.same) else {
+            let generation = self.adopt(id.tick(), arrival.sent, window);
+            self.payments.settle(id, generation);
+            return Finished::Adopt { generation, window, recovered };
+        };
+        // The same token again is no successor. It is asked after ever more rarely, or its last
+        // minutes would cost an exchange per request.
+        self.counters.same_token += 1;
+        self.payments.forfeit(id);
+        current.repeats = current.repeats.saturating_add(1);
+        let pause = backoff::pause_in_vain(current.repeats, self.rng.f64());
+        current.window = window.quiet_until(now + pause);
+        current.flight = id.tick();
+        Finished::Adopt { generation: current.generation, window: current.window, recovered }
+    }
+
+    pub(super) fn is_usable(&self, now: Now) -> bool {
+        self.current.as_ref().is_some_and(|current| !now.has_reached(current.window.ends_at))
+    }
+
+    /// A cache handed out the current token in its last second: there is no other one before its end.
+    pub(super) fn wait_for_the_end(&mut self, now: Now, id: FlightId) -> Finished {
+        let Some(current) = &mut self.current else { return Finished::Outdated };
+        self.counters.exchanges_succeeded += 1;
+        self.counters.same_token += 1;
+        self.payments.forfeit(id);
+        let recovered = self.failure.take().map(|failure| now.since(failure.since));
+        current.window = current.window.quiet_until(current.window.ends_at);
+        Finished::Adopt { generation: current.generation, window: current.window, recovered }
+    }
+
+    /// Begins a line.
+    pub(super) fn adopt(&mut self, flight: Tick, sent: Now, window: Window) -> Generation {
+        self.tick += 1;
+        self.generation = self.generation.next();
+        self.current = Some(Current {
+            generation: self.generation,
+            line: self.generation,
+            issued: self.tick,
+            flight,
+            sent,
+            window,
+            repeats: 0,
+        });
+        self.generation
+    }
+
+    /// `dead`: it brought a token that had ended; whether that was the same one again.
+    pub(super) fn fail(
+        &mut self,
+        now: Now,
+        id: FlightId,
+        fault: Fault,
+        dead: Option<bool>,
+    ) -> Finished {
+        self.counters.exchanges_failed += 1;
+        self.payments.refund(id);
+        let left = self.current.as_ref().map(|current| now.until(current.window.ends_at));
+        let left = left.filter(|left| !left.is_zero());
+        let failures = self.failure.map_or(0, |failure| failure.count).saturating_add(1);
+        let draw = self.rng.f64();
+        let mut retry_in = match dead {
+            Some(true) => backoff::pause_after_stale_repeat(failures, draw),
+            _ => backoff::pause(failures, fault, left.is_some(), draw),
+        };
+        if let Some(left) = left
+            && fault.retry_after.is_none()
+        {
+            retry_in = backoff::before_the_end(retry_in, left);
+        }
+        let since = self.failure.map_or(now, |failure| failure.since);
+        self.failure = Some(Failure { since, at: now, count: failures, retry_at: now + retry_in });
+        Finished::Failed { dead: dead.is_some(), failures, retry_in }
+    }
+}

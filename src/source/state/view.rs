@@ -1,0 +1,65 @@
+//! What is asked of the machine.
+
+use super::super::action::Generation;
+use super::super::status::{State, Status};
+use super::Machine;
+use crate::clock::Now;
+
+impl Machine {
+    /// Until when asking on behalf of a usable token changes nothing, so that the shell need not ask.
+    pub(crate) fn quiet_until(&self) -> Option<Now> {
+        match &self.flight {
+            Some(flight) => Some(flight.started + self.flight_limit),
+            None => match (self.paused_until(), self.background_from) {
+                (Some(one), Some(other)) => Some(one.latest(other)),
+                (one, other) => one.or(other),
+            },
+        }
+    }
+
+    /// Until when there is nothing to wait for either: no flight is under way, and none may start.
+    pub(crate) fn paused_until(&self) -> Option<Now> {
+        let failure = self.failure.filter(|_| self.flight.is_none());
+        failure.map(|failure| failure.retry_at)
+    }
+
+    /// The refused token that a renewal has been paid for: whether it is accepted elsewhere tells an
+    /// honest revocation from a bad server.
+    pub(crate) fn suspect(&self) -> Option<Generation> {
+        self.payments.suspect()
+    }
+
+    pub(crate) fn status(&mut self, now: Now) -> Status {
+        let current = self.current.as_ref();
+        let window = current.map(|current| current.window);
+        let usable = window.filter(|window| !now.has_reached(window.ends_at));
+        let state = match (usable, &self.flight, &self.failure) {
+            (Some(window), _, _) if now.has_reached(window.refresh_at) => State::Stale,
+            (Some(_), _, _) => State::Fresh,
+            (None, Some(_), _) => State::Exchanging,
+            (None, None, Some(_)) => State::Failing,
+            (None, None, None) if window.is_some() => State::Expired,
+            (None, None, None) => State::Empty,
+        };
+        let ending = window.filter(|window| window.ends_at != Now::NEVER);
+        let retry_at = self.failure.map(|failure| failure.retry_at);
+        let refresh_at = ending.map(|window| window.refresh_at);
+        let next = match (retry_at, refresh_at) {
+            (Some(retry_at), Some(refresh_at)) => Some(retry_at.latest(refresh_at)),
+            (retry_at, refresh_at) => retry_at.or(refresh_at),
+        };
+        Status {
+            state,
+            generation: current.map(|current| current.generation),
+            expires_in: ending.map(|window| now.until(window.ends_at)),
+            exchange_under_way: self.flight.is_some(),
+            next_attempt_in: next.map(|moment| now.until(moment)),
+            consecutive_failures: self.failure.map_or(0, |failure| failure.count),
+            failing_for: self.failure.map(|failure| now.since(failure.since)),
+            last_error: None,
+            renewal_budget: self.payments.left(now),
+            waiters: 0,
+            counters: self.counters,
+        }
+    }
+}
