@@ -108,6 +108,11 @@ pub(crate) struct Read {
 }
 
 impl Read {
+    /// The token as a handle of its own.
+    pub(super) fn to_token(&self) -> Option<AccessToken> {
+        self.token.as_ref().map(|token| AccessToken(token.clone()))
+    }
+
     /// The token's header value and generation.
     #[inline]
     pub(crate) fn credential(&self) -> Option<(&HeaderValue, Generation)> {

@@ -171,6 +171,7 @@ impl<S: Scheme> TokenSource<S> {
     }
 
     /// A usable token: at once if there is one, else after the exchange that this call joins or causes.
+    /// While nothing is due for the token, this takes no lock and needs no runtime.
     ///
     /// # Errors
     ///

@@ -49,3 +49,12 @@ async fn a_token_from_the_source_needs_no_wait_either() {
     world.source.settled().await;
     assert_eq!(world.exchange.exchanges(), 2, "but it asked for a successor");
 }
+
+#[test]
+fn a_fresh_token_needs_no_runtime() {
+    use futures::FutureExt;
+    use tower_outbound_auth::TokenSource;
+    use tower_outbound_auth::scheme::HeaderScheme;
+    let source = TokenSource::fixed(HeaderScheme::bearer(), "fixed").unwrap();
+    assert_eq!(source.token().now_or_never().unwrap().unwrap().expose(), "fixed");
+}
