@@ -154,3 +154,18 @@ fn service_and_future_stay_small() {
     let over = future_size(&off) - size_of::<<Api as Service<Request<Body>>>::Future>();
     assert!(over <= 32, "the future is {over} bytes over the inner one");
 }
+
+/// P9: an instance with its token, the runtime and the script aside.
+#[test]
+fn an_instance_takes_less_than_8_kilobytes_and_its_token() {
+    let token = "t".repeat(4 * 1024);
+    let mut kept = None;
+    let taken = measure(|| {
+        let source = TokenSource::fixed(HeaderScheme::bearer(), token.as_str()).unwrap();
+        let origin = Origin::parse("https://api.example").unwrap();
+        kept = Some(AuthLayer::new(source).with_origin(origin).layer(Api));
+    });
+    let allowed = 8 * 1024 + 2 * token.len() as i64; // the text, and the header's value
+    assert!(taken.bytes_current <= allowed, "{} bytes", taken.bytes_current);
+    drop(kept);
+}
