@@ -226,6 +226,34 @@ mod tests {
         }
     }
 
+    /// What servers of others really sent, and the texts of the RFCs.
+    #[test]
+    fn the_challenges_of_real_servers_are_read() {
+        let corpus = include_str!("../../tests/data/www_authenticate_corpus.json");
+        let corpus: Vec<serde_json::Value> = serde_json::from_str(corpus).unwrap();
+        let mut read = 0;
+        for case in &corpus {
+            let Some(value) = case["www_authenticate"].as_str() else { continue };
+            let headers = headers(&[value]);
+            let challenges = challenges(&headers);
+            assert!(!challenges.is_empty(), "{value}");
+            let known = ["bearer", "dpop", "basic", "newauth", "negotiate"];
+            for challenge in &challenges {
+                let scheme = challenge.scheme.to_ascii_lowercase();
+                assert!(known.contains(&scheme.as_str()), "{scheme} in {value}");
+            }
+            // Every quoted value stands in a parameter, whole.
+            let quoted = value.replace("\\\"", "'");
+            for part in quoted.split('"').skip(1).step_by(2) {
+                let is_there = |value: &str| value.replace('"', "'") == part;
+                let mut params = challenges.iter().flat_map(|challenge| &challenge.params);
+                assert!(params.any(|(_, value)| is_there(value)), "{part:?} of {value}");
+            }
+            read += 1;
+        }
+        assert!(read > 20, "{read} of {}", corpus.len());
+    }
+
     #[test]
     fn what_a_server_may_send_is_bounded() {
         assert_eq!(shown(&[&"A a=1,".repeat(1_000)]).len(), 16);
