@@ -35,6 +35,9 @@ fn log_of(story: impl Future<Output = ()>) -> String {
         .with_max_level(tracing::Level::TRACE)
         .with_writer(move || writer.clone())
         .finish();
+    // With one dispatcher in the process, an event that another thread's test meets first would be off for
+    // good: tracing asks that thread's subscriber alone, which is none. With two, it asks them all.
+    let _second = tracing::Dispatch::new(tracing_subscriber::registry());
     tracing::subscriber::with_default(subscriber, || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(story);

@@ -207,6 +207,9 @@ impl Write for Captured {
 #[test]
 fn no_trace_shows_a_secret_and_each_failed_attempt_is_one_warning() {
     let captured = Captured::default();
+    // With one dispatcher in the process, an event that another thread's test meets first would be off for
+    // good: tracing asks that thread's subscriber alone, which is none. With two, it asks them all.
+    let _second = tracing::Dispatch::new(tracing_subscriber::registry());
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(tracing::Level::TRACE)
         .with_ansi(false)
