@@ -50,8 +50,8 @@ impl<S: Scheme> AuthLayer<S> {
 mod presets {
     use super::AuthLayer;
     use crate::exchange::{HttpClient, TlsRoots};
-    use crate::scheme::{Atlas, Endpoint};
-    use crate::{Error, Secret, TokenSource};
+    use crate::scheme::{Atlas, ClientCredentials, Endpoint};
+    use crate::{Error, Origin, Scheme, Secret, TokenSource};
 
     impl AuthLayer<Atlas> {
         /// (Feature `client`.) The Atlas document API: credentials in `Client-Id` and `Client-Secret`, the token in `Token`.
@@ -85,9 +85,61 @@ mod presets {
             Error: From<E::Error>,
         {
             let scheme = Atlas::new(endpoint, client_id, client_secret)?;
-            let client = client_for(scheme.endpoint())?;
-            let origin = scheme.endpoint().origin().clone();
-            Ok(AuthLayer::new(TokenSource::over_http(scheme, client)).with_origin(origin))
+            let endpoint = scheme.endpoint().clone();
+            let layer = AuthLayer::for_endpoint(scheme, &endpoint)?;
+            Ok(layer.with_origin(endpoint.origin().clone()))
+        }
+    }
+
+    impl AuthLayer<ClientCredentials> {
+        /// (Feature `client`.) OAuth 2.0 client credentials, for an API at the origin `api`.
+        ///
+        /// For scopes, an audience or another way to authenticate the client, see
+        /// [`ClientCredentials`]; for more origins, [`with_origin`](AuthLayer::with_origin).
+        ///
+        /// ```
+        /// use tower_outbound_auth::AuthLayer;
+        ///
+        /// # fn demo() -> Result<(), tower_outbound_auth::Error> {
+        /// let endpoint = "https://auth.example/realms/main/protocol/openid-connect/token";
+        /// let layer = AuthLayer::client_credentials(endpoint, "id", "secret", "https://api.example")?;
+        /// # let _ = layer;
+        /// # Ok(()) }
+        /// ```
+        ///
+        /// # Errors
+        ///
+        /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration): the endpoint or the origin is
+        /// none, or neither https nor a literal loopback address; the id or the secret is empty or has
+        /// control characters; the platform has no root certificate (not asked for on loopback).
+        pub fn client_credentials<E, O>(
+            endpoint: E,
+            client_id: impl Into<String>,
+            client_secret: impl Into<Secret>,
+            api: O,
+        ) -> Result<AuthLayer<ClientCredentials>, Error>
+        where
+            E: TryInto<Endpoint>,
+            O: TryInto<Origin>,
+            Error: From<E::Error> + From<O::Error>,
+        {
+            let scheme = ClientCredentials::new(endpoint, client_id, client_secret)?;
+            let (api, endpoint) = (api.try_into()?, scheme.endpoint().clone());
+            Ok(AuthLayer::for_endpoint(scheme, &endpoint)?.with_origin(api))
+        }
+    }
+
+    impl<S: Scheme> AuthLayer<S> {
+        /// (Feature `client`.) Any scheme, whose token endpoint is asked through [`HttpClient`]: with
+        /// the platform's root certificates, or without any where `endpoint` is plain http on loopback.
+        /// The layer is bound to no origin yet.
+        ///
+        /// # Errors
+        ///
+        /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if the platform has no root
+        /// certificate (not asked for on loopback).
+        pub fn for_endpoint(scheme: S, endpoint: &Endpoint) -> Result<AuthLayer<S>, Error> {
+            Ok(AuthLayer::new(TokenSource::over_http(scheme, client_for(endpoint)?)))
         }
     }
 

@@ -131,6 +131,14 @@ impl FromStr for Origin {
     }
 }
 
+impl TryFrom<&str> for Origin {
+    type Error = Error;
+
+    fn try_from(origin: &str) -> Result<Origin, Error> {
+        Origin::parse(origin)
+    }
+}
+
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {

@@ -7,6 +7,7 @@
 //! | scheme | the token travels as | the exchange |
 //! |---|---|---|
 //! | [`Atlas`] | `Token: <token>` | `POST` with `Client-Id` and `Client-Secret` headers |
+//! | [`ClientCredentials`] | `Authorization: Bearer <token>` | OAuth 2.0, RFC 6749 section 4.4 |
 //! | [`HeaderScheme`] | a header and prefix of your choice | none: pair it with an [`Exchange`] |
 //!
 //! [`Exchange`]: crate::exchange::Exchange
@@ -48,6 +49,8 @@
 
 mod atlas;
 mod challenge;
+mod client_auth;
+mod client_credentials;
 mod endpoint;
 mod header;
 mod identity;
@@ -61,6 +64,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use zeroize::Zeroizing;
 
 pub use self::atlas::Atlas;
+pub use self::client_auth::{BasicEncoding, ClientAuth};
+pub use self::client_credentials::ClientCredentials;
 pub use self::endpoint::Endpoint;
 pub use self::header::HeaderScheme;
 pub use self::identity::Identity;

@@ -1,0 +1,141 @@
+//! How an OAuth 2.0 client shows who it is (RFC 6749 section 2.3).
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http::HeaderValue;
+use zeroize::Zeroizing;
+
+use crate::Secret;
+
+/// Where the client's id and secret travel. Never in both places at once: servers refuse that (RFC 6749
+/// section 2.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ClientAuth {
+    /// In the `Authorization` header (`client_secret_basic`), encoded in this way. The default, with
+    /// [`BasicEncoding::Auto`].
+    Basic(BasicEncoding),
+    /// In the body (`client_secret_post`), where there is only one way to encode them.
+    Post,
+}
+
+impl Default for ClientAuth {
+    fn default() -> ClientAuth {
+        ClientAuth::Basic(BasicEncoding::Auto)
+    }
+}
+
+/// How id and secret are encoded before they are joined for Basic. It matters only if they have other
+/// characters than letters, digits and `-._~`; then servers disagree.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum BasicEncoding {
+    /// [`Percent`](BasicEncoding::Percent), and if that is refused and makes a difference,
+    /// [`Raw`](BasicEncoding::Raw) once; what worked is remembered. The default.
+    #[default]
+    Auto,
+    /// Every byte but letters, digits and `-._~` as `%XX`: understood by every server that decodes at all.
+    Percent,
+    /// As they are: for servers that do not decode, such as Keycloak up to 18.
+    Raw,
+    /// As the specification has it (RFC 6749 appendix B): like `Percent`, but a blank is `+`.
+    Form,
+}
+
+/// `Basic <base64 of id:secret>`, marked sensitive; the encoding is one of those that are no choice.
+pub(super) fn basic(id: &str, secret: &Secret, encoding: BasicEncoding) -> HeaderValue {
+    let encode = |text: &str| match encoding {
+        BasicEncoding::Raw => Zeroizing::new(text.to_owned()),
+        BasicEncoding::Form => form(text),
+        BasicEncoding::Auto | BasicEncoding::Percent => percent(text),
+    };
+    let pair = Zeroizing::new(format!("{}:{}", *encode(id), *encode(secret.expose())));
+    let value = Zeroizing::new(format!("Basic {}", STANDARD.encode(pair.as_bytes())).into_bytes());
+    // Base64 is visible ASCII, so it is always a header's value.
+    let value = HeaderValue::from_maybe_shared(bytes::Bytes::from_owner(value));
+    let mut value = value.unwrap_or_else(|_| HeaderValue::from_static(""));
+    value.set_sensitive(true);
+    value
+}
+
+/// Whether the ways of encoding this text differ.
+pub(super) fn is_ambiguous(text: &str) -> bool {
+    !text.bytes().all(is_unreserved)
+}
+
+/// `application/x-www-form-urlencoded`, as RFC 6749 appendix B has it.
+pub(super) fn form(text: &str) -> Zeroizing<String> {
+    encode(text, "+")
+}
+
+/// RFC 3986 section 2.1; also for one segment of a path.
+pub(super) fn percent(text: &str) -> Zeroizing<String> {
+    encode(text, "%20")
+}
+
+fn encode(text: &str, blank: &str) -> Zeroizing<String> {
+    const HEX: &[u8; 16] = b"0123456789ABCDEF";
+    // Sized at once: a buffer that grew would leave parts of a secret behind.
+    let mut encoded = Zeroizing::new(String::with_capacity(3 * text.len()));
+    for byte in text.bytes() {
+        match byte {
+            byte if is_unreserved(byte) => encoded.push(char::from(byte)),
+            b' ' => encoded.push_str(blank),
+            byte => {
+                encoded.push('%');
+                encoded.push(char::from(HEX[usize::from(byte >> 4)]));
+                encoded.push(char::from(HEX[usize::from(byte & 15)]));
+            }
+        }
+    }
+    encoded
+}
+
+fn is_unreserved(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header(id: &str, secret: &str, encoding: BasicEncoding) -> String {
+        let value = basic(id, &secret.into(), encoding);
+        assert!(value.is_sensitive());
+        value.to_str().unwrap().to_owned()
+    }
+
+    #[test]
+    fn basic_is_as_the_rfcs_have_it() {
+        for (id, secret, value) in [
+            (
+                "s6BhdRkqt3",
+                "7Fjfp0ZBr1KtDRbnfVdmIw",
+                "czZCaGRSa3F0Mzo3RmpmcDBaQnIxS3REUmJuZlZkbUl3",
+            ),
+            ("s6BhdRkqt3", "gX1fBat3bV", "czZCaGRSa3F0MzpnWDFmQmF0M2JW"),
+            ("rs08", "long-secure-random-secret", "cnMwODpsb25nLXNlY3VyZS1yYW5kb20tc2VjcmV0"),
+            ("Aladdin", "open sesame", "QWxhZGRpbjpvcGVuIHNlc2FtZQ=="),
+            ("test", "123£", "dGVzdDoxMjPCow=="),
+        ] {
+            assert_eq!(header(id, secret, BasicEncoding::Raw), format!("Basic {value}"));
+            if !is_ambiguous(secret) {
+                for encoding in [BasicEncoding::Auto, BasicEncoding::Percent, BasicEncoding::Form] {
+                    assert_eq!(header(id, secret, encoding), format!("Basic {value}"));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_three_encodings_differ_where_the_characters_are_reserved() {
+        let (id, secret) = ("id %&+£€", "sec %&+£€");
+        let form =
+            "Basic aWQrJTI1JTI2JTJCJUMyJUEzJUUyJTgyJUFDOnNlYyslMjUlMjYlMkIlQzIlQTMlRTIlODIlQUM=";
+        let percent = "Basic aWQlMjAlMjUlMjYlMkIlQzIlQTMlRTIlODIlQUM6c2VjJTIwJTI1JTI2JTJCJUMyJUEzJUUyJTgyJUFD";
+        assert_eq!(header(id, secret, BasicEncoding::Form), form);
+        assert_eq!(header(id, secret, BasicEncoding::Percent), percent);
+        assert_eq!(*super::form(" %&+£€"), "+%25%26%2B%C2%A3%E2%82%AC");
+        assert!(is_ambiguous(id) && !is_ambiguous("aZ9-._~"));
+    }
+}
