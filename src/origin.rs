@@ -23,7 +23,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
 use http::Uri;
-use http::uri::Authority;
+use http::uri::{Authority, Scheme};
 
 use crate::Error;
 
@@ -33,11 +33,12 @@ pub struct Origin(Repr);
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Repr {
-    /// The host is in lower case.
+    /// The host is in lower case. `authority` is host and port as they are mostly written.
     Absolute {
         https: bool,
         host: Box<str>,
         port: u16,
+        authority: Box<str>,
     },
     Relative,
 }
@@ -96,7 +97,10 @@ impl Origin {
     pub(crate) fn of_uri(uri: &Uri) -> Option<Origin> {
         let https = scheme(uri)?;
         let (host, port) = host_and_port(uri.authority()?, https)?;
-        Some(Origin(Repr::Absolute { https, host: host.to_ascii_lowercase().into(), port }))
+        let host = host.to_ascii_lowercase();
+        let default = if https { 443 } else { 80 };
+        let authority = if port == default { host.clone() } else { format!("{host}:{port}") };
+        Some(Origin(Repr::Absolute { https, host: host.into(), port, authority: authority.into() }))
     }
 
     /// Whether a request to `uri` goes to this origin.
@@ -104,7 +108,12 @@ impl Origin {
     pub fn contains(&self, uri: &Uri) -> bool {
         match (&self.0, uri.authority()) {
             (Repr::Relative, None) => uri.scheme().is_none(),
-            (Repr::Absolute { https, host, port }, Some(authority)) => {
+            (Repr::Absolute { https, host, port, authority: usual }, Some(authority)) => {
+                // The usual way to write it is told at a glance, without taking the URI apart.
+                let usual_scheme = if *https { &Scheme::HTTPS } else { &Scheme::HTTP };
+                if uri.scheme() == Some(usual_scheme) && authority.as_str() == &**usual {
+                    return true;
+                }
                 scheme(uri) == Some(*https)
                     && host_and_port(authority, *https).is_some_and(|(its_host, its_port)| {
                         its_port == *port && its_host.eq_ignore_ascii_case(host)
@@ -143,10 +152,9 @@ impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Repr::Relative => f.write_str("(relative)"),
-            Repr::Absolute { https, host, port } => {
-                let (scheme, default) = if *https { ("https", 443) } else { ("http", 80) };
-                write!(f, "{scheme}://{host}")?;
-                if *port == default { Ok(()) } else { write!(f, ":{port}") }
+            Repr::Absolute { https, authority, .. } => {
+                let scheme = if *https { "https" } else { "http" };
+                write!(f, "{scheme}://{authority}")
             }
         }
     }
