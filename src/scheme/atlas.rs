@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, StatusCode};
 use serde::Deserialize;
 
+use super::client_auth::flaw;
 use super::jwt::{lenient_seconds, seconds};
 use super::{
     Endpoint, ExchangeAnswer, ExchangeRequest, Identity, InvalidToken, Scheme, Step, plain_value,
@@ -64,13 +65,8 @@ impl Atlas {
         Error: From<E::Error>,
     {
         let unusable = |text: &Secret, what: &str| {
-            let why = match text.expose() {
-                "" => "is empty",
-                text if text.ends_with(['\n', '\r']) => {
-                    "ends in a line break: was it read from a file?"
-                }
-                _ => "has a blank or another character that cannot stand in a header",
-            };
+            let other = "has a blank or another character that cannot stand in a header";
+            let why = flaw(text.expose()).unwrap_or(other);
             Error::configuration(format!("the {what} {why}"))
         };
         let value = |text: &Secret, what| {

@@ -58,6 +58,18 @@ pub(super) fn basic(id: &str, secret: &Secret, encoding: BasicEncoding) -> Heade
     value
 }
 
+/// Why a text cannot be a credential in any system; for a message that does not quote it.
+pub(super) fn flaw(text: &str) -> Option<&'static str> {
+    match text {
+        "" => Some("is empty"),
+        text if text.ends_with(['\n', '\r']) => {
+            Some("ends in a line break: was it read from a file?")
+        }
+        text if text.chars().any(char::is_control) => Some("has a control character"),
+        _ => None,
+    }
+}
+
 /// Whether the ways of encoding this text differ.
 pub(super) fn is_ambiguous(text: &str) -> bool {
     !text.bytes().all(is_unreserved)

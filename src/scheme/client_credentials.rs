@@ -9,7 +9,7 @@ use http::{HeaderName, HeaderValue, Request, StatusCode};
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
-use super::client_auth::{basic, form, is_ambiguous};
+use super::client_auth::{basic, flaw, form, is_ambiguous};
 use super::jwt::{lenient_seconds, seconds};
 use super::{
     BasicEncoding, ClientAuth, Endpoint, ExchangeAnswer, ExchangeRequest, Identity, InvalidToken,
@@ -76,17 +76,11 @@ impl ClientCredentials {
         Error: From<E::Error>,
     {
         let (client_id, client_secret) = (client_id.into(), client_secret.into());
-        for (text, what) in [(&*client_id, "client id"), (client_secret.expose(), "client secret")]
-        {
-            let why = match text {
-                "" => "is empty",
-                text if text.ends_with(['\n', '\r']) => {
-                    "ends in a line break: was it read from a file?"
-                }
-                text if text.chars().any(char::is_control) => "has a control character",
-                _ => continue,
-            };
-            return Err(Error::configuration(format!("the {what} {why}")));
+        let secret = client_secret.expose();
+        for (text, what) in [(&*client_id, "client id"), (secret, "client secret")] {
+            if let Some(flaw) = flaw(text) {
+                return Err(Error::configuration(format!("the {what} {flaw}")));
+            }
         }
         Ok(ClientCredentials {
             endpoint: endpoint.try_into()?,
