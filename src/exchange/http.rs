@@ -19,6 +19,9 @@ use crate::scheme::{ExchangeAnswer, ExchangeRequest, Scheme, Step};
 /// A token response may be this long; what is longer is an error page or an attack.
 const MAX_ANSWER: usize = 256 * 1024;
 
+/// Of what a client says of its failure, this much is kept.
+const MAX_CAUSE: usize = 200;
+
 /// A scheme may ask for this many requests in one exchange (a challenge and its answer, with room).
 const MAX_STEPS: usize = 4;
 
@@ -158,7 +161,7 @@ where
 
 /// A failure of the client, unless the client is our own layer saying that it would wait for itself.
 fn unreachable(origin: Option<&Origin>, error: BoxError) -> ExchangeError {
-    let ours = error.downcast_ref::<crate::Error>();
+    let ours = crate::Error::find(&*error);
     if ours.is_some_and(|ours| ours.kind() == crate::ErrorKind::Reentrant) {
         let message = "the token endpoint's client sends through the layer that the token is for";
         return ExchangeError::new(ExchangeErrorKind::Reentrant, message).with_source(error);
@@ -169,6 +172,9 @@ fn unreachable(origin: Option<&Origin>, error: BoxError) -> ExchangeError {
         root = source;
     }
     let origin = origin.map_or("the token endpoint".to_owned(), Origin::to_string);
+    // It may be another layer's, or quote a peer: it forges no line of a log, and fills none.
+    let visible = |c: char| if c.is_control() { ' ' } else { c };
+    let root: String = root.to_string().chars().take(MAX_CAUSE).map(visible).collect();
     let message = format!("{origin} could not be reached: {root}");
     ExchangeError::new(ExchangeErrorKind::Unreachable, message).with_source(error)
 }

@@ -137,6 +137,19 @@ async fn a_life_counts_from_the_sending_and_not_from_the_wait_for_the_client() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_client_says_of_its_failure_forges_no_log_line_and_fills_none() {
+    let client = service_fn(|_: Request<Body>| async {
+        let text = format!("reset\r\nINFO all is well\u{1b}[2J{}", "x".repeat(10_000));
+        Err::<Response<Body>, _>(BoxError::from(text))
+    });
+    let source = TokenSource::over_http(scheme(), client).with_clock(TokioClock::new());
+    let error = source.token().await.unwrap_err();
+    let text = error.exchange().unwrap().to_string();
+    assert!(text.starts_with("https://atlas.example could not be reached: reset  INFO"), "{text}");
+    assert!(text.len() < 300 && !text.chars().any(char::is_control), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_empty_post_says_its_length() {
     let headers = Arc::new(Mutex::new(HeaderMap::new()));
     let client = service_fn({

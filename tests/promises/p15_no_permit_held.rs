@@ -177,8 +177,40 @@ async fn an_exchange_through_its_own_source_is_found_behind_a_buffer_too() {
     let _ = stack.set(tower::buffer::Buffer::new(service, 4));
 
     let start = now();
-    source.token().await.unwrap_err();
+    let error = source.token().await.unwrap_err();
+    assert_eq!(error.exchange().unwrap().kind(), ExchangeErrorKind::Reentrant);
     assert_eq!(start.elapsed(), secs(0));
+}
+
+/// The same knot, tied by a refusal: the exchange goes out with the usable token, and its 401 would wait
+/// for the very exchange that it belongs to.
+#[tokio::test(start_paused = true)]
+async fn an_exchange_whose_own_request_is_refused_does_not_wait_for_itself() {
+    let stack = std::sync::Arc::new(std::sync::OnceLock::new());
+    let exchanges = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let client = service_fn({
+        let stack = stack.clone();
+        move |request: Request<Body>| {
+            let stack: tower::util::BoxCloneSyncService<_, _, BoxError> =
+                std::sync::OnceLock::get(&stack).cloned().unwrap();
+            let first = exchanges.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 0;
+            async move { if first { both(request).await } else { stack.oneshot(request).await } }
+        }
+    });
+    let source = TokenSource::over_http(atlas(), client).with_clock(TokioClock::new());
+    let layer = AuthLayer::new(source.clone()).with_origin(Origin::parse(API).unwrap());
+    let refusing = service_fn(|_: Request<Body>| async {
+        Ok::<_, BoxError>(Response::builder().status(401).body(Body::default())?)
+    });
+    let _ = stack.set(tower::util::BoxCloneSyncService::new(layer.layer(refusing)));
+
+    source.token().await.unwrap();
+    tokio::time::sleep(HOUR.mul_f64(0.91)).await;
+    source.token().await.unwrap(); // begins the refresh
+    let start = now();
+    source.settled().await;
+    assert_eq!(start.elapsed(), secs(0));
+    assert_eq!(source.status().last_error.unwrap().kind(), ExchangeErrorKind::Unavailable);
 }
 
 #[tokio::test(start_paused = true)]
