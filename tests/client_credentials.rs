@@ -13,7 +13,7 @@ use http::{Method, Request, Response};
 use http_body_util::{BodyExt, Full};
 use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_outbound_auth::exchange::{ExchangeErrorKind, ExchangeErrorKind::*};
-use tower_outbound_auth::scheme::{BasicEncoding, ClientAuth, ClientCredentials};
+use tower_outbound_auth::scheme::{BasicEncoding, ClientAuth, ClientCredentials, Endpoint};
 use tower_outbound_auth::testkit::TokioClock;
 use tower_outbound_auth::{AuthLayer, BoxError, Error, ErrorKind, Origin, Scheme, TokenSource};
 
@@ -329,4 +329,176 @@ fn the_preset_wants_a_safe_endpoint_and_a_safe_origin() {
     preset("http://auth.example/token", "https://api.example").unwrap_err();
     preset("http://127.0.0.1:8080/token", "http://api.example").unwrap_err();
     preset("http://127.0.0.1:8080/token", "https://api.example/path").unwrap_err();
+}
+
+/// An endpoint that hands out refresh tokens; `refresh` answers to those.
+fn refreshing(refresh: impl Fn() -> Response<Body> + Send + Sync + 'static) -> Server {
+    Server::new(move |asked| {
+        if asked.body.starts_with("grant_type=refresh_token") {
+            return refresh();
+        }
+        answer(200, r#"{"access_token":"abc","expires_in":60,"refresh_token":"r 1"}"#)
+    })
+}
+
+/// The bodies of three exchanges, a minute apart.
+async fn bodies_of_three(server: Server, scheme: ClientCredentials) -> Vec<String> {
+    let source = server.source(scheme);
+    for _ in 0..3 {
+        source.token().await.unwrap();
+        tokio::time::sleep(Duration::from_secs(60)).await;
+    }
+    server.asked().into_iter().map(|asked| asked.body).collect()
+}
+
+const CREDENTIALS: &str = "grant_type=client_credentials&scope=a+b&resource=urn%3Ax";
+const FIRST_REFRESH: &str = "grant_type=refresh_token&refresh_token=r+1&resource=urn%3Ax";
+const SECOND_REFRESH: &str = "grant_type=refresh_token&refresh_token=r2&resource=urn%3Ax";
+
+fn scheme_with_refresh() -> ClientCredentials {
+    scheme("id", "secret").with_scope("a b").with_resource("urn:x").with_refresh_tokens()
+}
+
+#[tokio::test(start_paused = true)]
+async fn rfc6749_6_a_refresh_token_that_was_not_asked_for_is_left_alone() {
+    let server = refreshing(|| panic!("nobody asked"));
+    assert_eq!(bodies_of_three(server, scheme("id", "secret")).await.len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn rfc6749_12_a_refresh_authenticates_the_client_and_asks_for_no_scope() {
+    let server = refreshing(|| answer(200, r#"{"access_token":"def","expires_in":60}"#));
+    bodies_of_three(server.clone(), scheme_with_refresh()).await;
+    for asked in server.asked() {
+        assert_eq!(asked.basic(), "id:secret");
+        assert_eq!(asked.uri, ENDPOINT);
+        assert_eq!(asked.body.contains("scope"), asked.body.contains("client_credentials"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn rfc6749_12_a_new_refresh_token_replaces_the_old_one_and_none_keeps_it() {
+    let new = r#"{"access_token":"def","expires_in":60,"refresh_token":"r2"}"#;
+    let none = r#"{"access_token":"def","expires_in":60,"refresh_token":null}"#;
+    for (body, third) in [(new, SECOND_REFRESH), (none, FIRST_REFRESH)] {
+        let bodies = bodies_of_three(refreshing(move || answer(200, body)), scheme_with_refresh());
+        assert_eq!(bodies.await, [CREDENTIALS, FIRST_REFRESH, third]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn rfc6749_11_a_refresh_token_that_is_not_taken_is_dropped_for_the_credentials_at_once() {
+    for (status, body) in [
+        (400, r#"{"error":"invalid_grant"}"#),
+        (400, ""),
+        (401, r#"{"error":"invalid_client"}"#),
+        (403, ""),
+    ] {
+        let bodies =
+            bodies_of_three(refreshing(move || answer(status, body)), scheme_with_refresh());
+        let expected = [CREDENTIALS, FIRST_REFRESH, CREDENTIALS, FIRST_REFRESH, CREDENTIALS];
+        assert_eq!(bodies.await, expected, "{status} {body}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn rfc6749_11_an_endpoint_that_knows_no_refresh_tokens_is_asked_once() {
+    for (status, body) in [
+        (400, r#"{"error":"unsupported_grant_type"}"#),
+        (400, r#"{"error":"unauthorized_client"}"#),
+        (404, ""),
+        (405, ""),
+        (501, ""),
+    ] {
+        let bodies =
+            bodies_of_three(refreshing(move || answer(status, body)), scheme_with_refresh());
+        let expected = [CREDENTIALS, FIRST_REFRESH, CREDENTIALS, CREDENTIALS];
+        assert_eq!(bodies.await, expected, "{status} {body}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn rfc6749_11_an_outage_says_nothing_of_a_refresh_token_and_it_is_not_sent_again() {
+    for status in [500, 502, 503, 429, 408, 302] {
+        let server = refreshing(move || answer(status, r#"{"error":"invalid_grant"}"#));
+        let source = server.source(scheme_with_refresh());
+        source.token().await.unwrap();
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        assert_eq!(kind(&source.token().await.unwrap_err()), Unavailable, "{status}");
+        assert_eq!(server.asked().len(), 2, "one request in a slot");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        source.token().await.unwrap();
+        assert_eq!(server.asked()[2].body, CREDENTIALS, "{status}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn rfc6749_9_an_odd_refresh_token_is_no_hindrance() {
+    for odd in ["7", "true", "[]", "\"\""] {
+        let body = format!(r#"{{"access_token":"abc","expires_in":60,"refresh_token":{odd}}}"#);
+        let server = Server::new(move |_| {
+            Response::builder().status(200).body(Body::from(body.clone())).unwrap()
+        });
+        let bodies = bodies_of_three(server, scheme_with_refresh()).await;
+        assert_eq!(bodies, [CREDENTIALS; 3], "{odd}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn rfc9110_4_retry_after_is_seconds_or_a_date_by_the_server_s_own_clock() {
+    use http::header::{DATE, RETRY_AFTER};
+    let noon = "Sun, 06 Nov 1994 12:00:00 GMT";
+    for (retry_after, date, secs) in [
+        ("44", None, Some(44)),
+        ("Sun, 06 Nov 1994 12:01:30 GMT", Some(noon), Some(90)),
+        ("Sunday, 06-Nov-94 12:01:30 GMT", Some(noon), Some(90)),
+        ("Sun Nov  6 12:01:30 1994", Some(noon), Some(90)),
+        ("Sun, 06 Nov 1994 11:00:00 GMT", Some(noon), Some(0)),
+        ("Sun, 06 Nov 1994 12:01:30 GMT", None, None),
+        ("Sun, 06 Nov 1994 12:01:30 GMT", Some("yesterday"), None),
+        ("soon", Some(noon), None),
+        ("-1", Some(noon), None),
+        ("1e9", Some(noon), None),
+    ] {
+        let server = Server::new(move |_| {
+            let mut response = answer(429, "");
+            response.headers_mut().insert(RETRY_AFTER, retry_after.parse().unwrap());
+            if let Some(date) = date {
+                response.headers_mut().insert(DATE, date.parse().unwrap());
+            }
+            response
+        });
+        let error = server.source(scheme("id", "secret")).token().await.unwrap_err();
+        let asked = error.exchange().unwrap().retry_after();
+        assert_eq!(asked, secs.map(Duration::from_secs), "{retry_after}");
+    }
+}
+
+#[test]
+fn a_realm_is_one_segment_of_the_path() {
+    let path = |base, realm| Endpoint::keycloak(base, realm).map(|it| it.uri().path().to_owned());
+    let token = "protocol/openid-connect/token";
+    for (base, realm, expected) in [
+        ("https://kc.example", "main", "/realms/main"),
+        ("https://kc.example/", "main", "/realms/main"),
+        ("https://kc.example/auth", "a b", "/auth/realms/a%20b"),
+        ("https://kc.example/auth/", "../../x?y#z", "/auth/realms/..%2F..%2Fx%3Fy%23z"),
+        ("https://kc.example", "é", "/realms/%C3%A9"),
+    ] {
+        assert_eq!(path(base, realm).unwrap(), format!("{expected}/{token}"));
+    }
+    for (base, realm) in [
+        ("https://kc.example", ""),
+        ("https://kc.example", ".."),
+        ("https://kc.example", "."),
+        ("https://kc.example/?x=1", "main"),
+        ("http://kc.example", "main"),
+        ("kc.example", "main"),
+    ] {
+        assert_eq!(
+            path(base, realm).unwrap_err().kind(),
+            ErrorKind::Configuration,
+            "{base} {realm}"
+        );
+    }
 }

@@ -129,7 +129,8 @@ where
     async fn exchange(&self, cx: &ExchangeContext) -> Result<Issued, ExchangeError> {
         let mut request = self.scheme.exchange_request(cx)?;
         for _ in 0..MAX_STEPS {
-            let answer = self.send(request, cx).await?;
+            let name = request.name();
+            let answer = self.send(request, cx).await?.to_request(name);
             match self.scheme.read_answer(answer)? {
                 Step::Issued(issued) => return Ok(issued),
                 Step::Again(next) => request = next,

@@ -45,6 +45,9 @@ pub use self::http::HttpExchange;
 use crate::Secret;
 use crate::clock::{Clock, Now};
 
+/// A refresh token may be this long.
+const MAX_REFRESH_TOKEN: usize = 64 * 1024;
+
 /// Obtains a token; one attempt per call.
 ///
 /// Written as a plain `async fn`:
@@ -168,20 +171,37 @@ labels!(Reason {
 pub struct ExchangeContext {
     clock: Arc<dyn Clock>,
     reason: Reason,
+    refresh_token: Option<Secret>,
     sent: Mutex<Now>,
     chain: Chain,
 }
 
 impl ExchangeContext {
-    pub(crate) fn new(clock: Arc<dyn Clock>, reason: Reason, chain: Chain) -> ExchangeContext {
+    pub(crate) fn new(
+        clock: Arc<dyn Clock>,
+        reason: Reason,
+        refresh_token: Option<Secret>,
+        chain: Chain,
+    ) -> ExchangeContext {
         let sent = Mutex::new(clock.now());
-        ExchangeContext { clock, reason, sent, chain }
+        ExchangeContext { clock, reason, refresh_token, sent, chain }
     }
 
     /// Why the exchange is made.
     #[must_use]
     pub fn reason(&self) -> Reason {
         self.reason
+    }
+
+    /// The refresh token that the last exchange brought (RFC 6749 section 1.5).
+    ///
+    /// It is given to this attempt alone: whatever becomes of the attempt, no other one gets it, unless
+    /// this one's [`Issued`] says that it [stays good](Issued::keeping_refresh_token). A token that may
+    /// have been spent is not spent again: servers take that for theft, and revoke what they have issued.
+    /// An exchange that does not care for refresh tokens leaves it alone.
+    #[must_use]
+    pub fn refresh_token(&self) -> Option<&Secret> {
+        self.refresh_token.as_ref()
     }
 
     /// The source's clocks.
@@ -212,6 +232,16 @@ impl ExchangeContext {
 pub struct Issued {
     access_token: Secret,
     expires_in: Option<Duration>,
+    refresh: Refresh,
+}
+
+/// What the next exchange may spend.
+#[derive(Clone, Debug)]
+enum Refresh {
+    Nothing,
+    /// The refresh token that this exchange has spent.
+    Kept,
+    Token(Secret),
 }
 
 impl Issued {
@@ -221,7 +251,7 @@ impl Issued {
     /// assumed. What cannot stand in a header (line breaks, blanks, non-ASCII) and what is longer than
     /// 64 KiB is refused by the source as [`Malformed`](ExchangeErrorKind::Malformed).
     pub fn new(access_token: impl Into<Secret>) -> Issued {
-        Issued { access_token: access_token.into(), expires_in: None }
+        Issued { access_token: access_token.into(), expires_in: None, refresh: Refresh::Nothing }
     }
 
     /// The life that the issuer stated, counted from the sending of the request (RFC 6749 section 5.1).
@@ -229,6 +259,24 @@ impl Issued {
     #[must_use]
     pub fn with_expires_in(mut self, expires_in: Duration) -> Issued {
         self.expires_in = Some(expires_in);
+        self
+    }
+
+    /// The refresh token that came with it, for the next exchange; an empty one counts as none, and so
+    /// does one of more than 64 KiB.
+    #[must_use]
+    pub fn with_refresh_token(mut self, refresh_token: impl Into<Secret>) -> Issued {
+        let token = refresh_token.into();
+        let usable = (1..=MAX_REFRESH_TOKEN).contains(&token.expose().len());
+        self.refresh = if usable { Refresh::Token(token) } else { Refresh::Nothing };
+        self
+    }
+
+    /// The refresh token that this exchange has spent stays good: an answer to it that brings no new one
+    /// says so (RFC 6749 section 6).
+    #[must_use]
+    pub fn keeping_refresh_token(mut self) -> Issued {
+        self.refresh = Refresh::Kept;
         self
     }
 
@@ -242,6 +290,23 @@ impl Issued {
     #[must_use]
     pub fn expires_in(&self) -> Option<Duration> {
         self.expires_in
+    }
+
+    /// The refresh token that came with it.
+    #[must_use]
+    pub fn refresh_token(&self) -> Option<&Secret> {
+        match &self.refresh {
+            Refresh::Token(token) => Some(token),
+            Refresh::Nothing | Refresh::Kept => None,
+        }
+    }
+
+    /// With the refresh token that was spent, if that stays good.
+    pub(crate) fn settle_refresh_token(mut self, spent: Option<&Secret>) -> Issued {
+        if let Refresh::Kept = self.refresh {
+            self.refresh = spent.cloned().map_or(Refresh::Nothing, Refresh::Token);
+        }
+        self
     }
 }
 

@@ -1,13 +1,16 @@
 //! Atlas: `Client-Id` and `Client-Secret` headers for a JWT, which then travels as `Token:`.
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, StatusCode};
 use serde::Deserialize;
 
 use super::client_auth::flaw;
-use super::jwt::{lenient_seconds, seconds};
+use super::jwt::{lenient_seconds, lenient_text, seconds};
+use super::refresh::{REFRESH, RefreshTokenIn};
+use super::token_answer::{is_unsupported, is_verdict_on_a_refresh_token};
 use super::{
     Endpoint, ExchangeAnswer, ExchangeRequest, Identity, InvalidToken, Scheme, Step, plain_value,
 };
@@ -46,6 +49,9 @@ pub struct Atlas {
     endpoint: Endpoint,
     client_id: HeaderValue,
     client_secret: HeaderValue,
+    refresh: Option<(Endpoint, RefreshTokenIn)>,
+    /// The refresh endpoint is not there.
+    without_refresh: AtomicBool,
 }
 
 impl Atlas {
@@ -76,7 +82,30 @@ impl Atlas {
         };
         let client_id = value(&client_id.into().into(), "Client-Id")?;
         let client_secret = value(&client_secret.into(), "Client-Secret")?;
-        Ok(Atlas { endpoint: endpoint.try_into()?, client_id, client_secret })
+        let endpoint = endpoint.try_into()?;
+        let without_refresh = AtomicBool::new(false);
+        Ok(Atlas { endpoint, client_id, client_secret, refresh: None, without_refresh })
+    }
+
+    /// Spends the refresh tokens that Atlas hands out at this endpoint, so that the credentials travel
+    /// once and not with every exchange. A request to it carries the refresh token alone.
+    ///
+    /// A refresh token that is not taken is followed by the credentials, in the same exchange; an
+    /// endpoint that is not there (404) is not asked again. Default: refresh tokens are left alone, since
+    /// the endpoint is not documented.
+    ///
+    /// ```
+    /// use tower_outbound_auth::scheme::{Atlas, Endpoint, RefreshTokenIn};
+    ///
+    /// let refresh = Endpoint::parse("https://atlas.example/v1/docstream/refreshtoken")?;
+    /// let atlas = Atlas::new("https://atlas.example/v1/docstream/authtoken", "id", "secret")?
+    ///     .with_refresh(refresh, RefreshTokenIn::Json("refresh_token"));
+    /// # let _ = atlas;
+    /// # Ok::<_, tower_outbound_auth::Error>(())
+    /// ```
+    #[must_use]
+    pub fn with_refresh(self, endpoint: Endpoint, travels: RefreshTokenIn) -> Atlas {
+        Atlas { refresh: Some((endpoint, travels)), ..self }
     }
 
     /// The token endpoint.
@@ -97,6 +126,28 @@ impl Atlas {
         let quotes = error.as_bytes().windows(secret.len()).any(|part| part == secret);
         Some(if quotes { "withheld".to_owned() } else { error })
     }
+
+    /// The request that shows the credentials.
+    fn request(&self) -> Result<ExchangeRequest, ExchangeError> {
+        let request = Request::post(self.endpoint.uri())
+            .header(&CLIENT_ID, &self.client_id)
+            .header(&CLIENT_SECRET, &self.client_secret)
+            .body(Bytes::new())?;
+        Ok(ExchangeRequest::new(request))
+    }
+
+    fn read_success(&self, answer: &ExchangeAnswer) -> Result<Issued, ExchangeError> {
+        let Success { access_token, expires_in, refresh_token } = answer.json()?;
+        let mut issued = Issued::new(access_token);
+        if let Some(expires_in) = expires_in {
+            issued = issued.with_expires_in(seconds(expires_in));
+        }
+        Ok(match refresh_token.filter(|_| self.refresh.is_some()) {
+            Some(refresh_token) => issued.with_refresh_token(refresh_token),
+            None if answer.request_name() == REFRESH => issued.keeping_refresh_token(),
+            None => issued,
+        })
+    }
 }
 
 #[derive(Deserialize)]
@@ -104,6 +155,8 @@ struct Success {
     access_token: Secret,
     #[serde(default, deserialize_with = "lenient_seconds")]
     expires_in: Option<f64>,
+    #[serde(default, deserialize_with = "lenient_text")]
+    refresh_token: Option<Secret>,
 }
 
 impl Scheme for Atlas {
@@ -113,23 +166,24 @@ impl Scheme for Atlas {
             .with("client", String::from_utf8_lossy(self.client_id.as_bytes()))
     }
 
-    fn exchange_request(&self, _: &ExchangeContext) -> Result<ExchangeRequest, ExchangeError> {
-        let request = Request::post(self.endpoint.uri())
-            .header(&CLIENT_ID, &self.client_id)
-            .header(&CLIENT_SECRET, &self.client_secret)
-            .body(Bytes::new())?;
-        Ok(ExchangeRequest::new(request))
+    fn exchange_request(&self, cx: &ExchangeContext) -> Result<ExchangeRequest, ExchangeError> {
+        let known = self.refresh.as_ref().filter(|_| !self.without_refresh.load(Ordering::Relaxed));
+        match known.zip(cx.refresh_token()) {
+            Some(((endpoint, travels), token)) => {
+                travels.request(endpoint, token).or_else(|_| self.request())
+            }
+            None => self.request(),
+        }
     }
 
     fn read_answer(&self, answer: ExchangeAnswer) -> Result<Step, ExchangeError> {
         match answer.status() {
-            StatusCode::OK | StatusCode::CREATED => {
-                let Success { access_token, expires_in } = answer.json()?;
-                let issued = Issued::new(access_token);
-                Ok(Step::Issued(match expires_in {
-                    Some(expires_in) => issued.with_expires_in(seconds(expires_in)),
-                    None => issued,
-                }))
+            StatusCode::OK | StatusCode::CREATED => self.read_success(&answer).map(Step::Issued),
+            status if answer.request_name() == REFRESH && is_verdict_on_a_refresh_token(status) => {
+                if is_unsupported(&answer) {
+                    self.without_refresh.store(true, Ordering::Relaxed);
+                }
+                self.request().map(Step::Again)
             }
             StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED => {
                 Err(match self.refusal(&answer) {
@@ -152,6 +206,9 @@ impl Scheme for Atlas {
 
 impl fmt::Debug for Atlas {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Atlas").field("endpoint", &self.endpoint).finish_non_exhaustive()
+        f.debug_struct("Atlas")
+            .field("endpoint", &self.endpoint)
+            .field("refresh", &self.refresh)
+            .finish_non_exhaustive()
     }
 }

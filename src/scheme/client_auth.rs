@@ -80,6 +80,22 @@ pub(super) fn form(text: &str) -> Zeroizing<String> {
     encode(text, "+")
 }
 
+/// A body of such parameters, in memory that is wiped after use.
+pub(super) fn form_body(params: &[(&str, &str)]) -> Zeroizing<Vec<u8>> {
+    let length = |(name, value): &(&str, &str)| name.len() + 3 * value.len() + 2;
+    // Sized at once: a buffer that grew would leave parts of a secret behind.
+    let mut body = Zeroizing::new(Vec::with_capacity(params.iter().map(length).sum()));
+    for (name, value) in params {
+        if !body.is_empty() {
+            body.push(b'&');
+        }
+        body.extend_from_slice(name.as_bytes());
+        body.push(b'=');
+        body.extend_from_slice(form(value).as_bytes());
+    }
+    body
+}
+
 /// RFC 3986 section 2.1; also for one segment of a path.
 pub(super) fn percent(text: &str) -> Zeroizing<String> {
     encode(text, "%20")

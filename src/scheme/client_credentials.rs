@@ -1,24 +1,27 @@
 //! OAuth 2.0 client credentials (RFC 6749 section 4.4), as Keycloak and most others serve it.
 
 use std::fmt;
+use std::iter;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
-use http::header::{ACCEPT, AGE, AUTHORIZATION, CONTENT_TYPE};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, Request, StatusCode};
-use serde::Deserialize;
-use zeroize::Zeroizing;
 
-use super::client_auth::{basic, flaw, form, is_ambiguous};
-use super::jwt::{lenient_seconds, seconds};
+use super::client_auth::{basic, flaw, form_body, is_ambiguous};
+use super::refresh::REFRESH;
+use super::token_answer::{
+    is_unsupported, is_verdict_on_a_refresh_token, read_failure, read_success,
+};
 use super::{
     BasicEncoding, ClientAuth, Endpoint, ExchangeAnswer, ExchangeRequest, Identity, InvalidToken,
-    Scheme, Step, prefixed_value,
+    Scheme, Step, bearer_value,
 };
-use crate::exchange::{ExchangeContext, ExchangeError, ExchangeErrorKind, Issued};
+use crate::exchange::{ExchangeContext, ExchangeError};
 use crate::{Error, Secret};
 
-static BEARER_HEADER: HeaderName = AUTHORIZATION;
+/// The name of the request that shows the credentials a second time.
+const OTHER_ENCODING: &str = "other encoding";
 
 /// Client id and secret for a bearer token.
 ///
@@ -52,10 +55,11 @@ pub struct ClientCredentials {
     client_secret: Secret,
     auth: ClientAuth,
     params: Vec<(&'static str, String)>,
-    /// With `Auto`: the raw encoding is the one that worked last, or is being tried.
+    /// With `Auto`: the raw encoding is the one that worked last.
     raw: AtomicBool,
-    /// With `Auto`: this exchange has tried the other encoding already.
-    tried_both: AtomicBool,
+    refresh: bool,
+    /// The endpoint does not know what a refresh token is.
+    without_refresh: AtomicBool,
 }
 
 impl ClientCredentials {
@@ -89,7 +93,8 @@ impl ClientCredentials {
             auth: ClientAuth::default(),
             params: Vec::new(),
             raw: AtomicBool::new(false),
-            tried_both: AtomicBool::new(false),
+            refresh: false,
+            without_refresh: AtomicBool::new(false),
         })
     }
 
@@ -118,6 +123,18 @@ impl ClientCredentials {
         self.with_param("resource", resource.into())
     }
 
+    /// Spends the refresh tokens that the endpoint hands out (RFC 6749 section 6); if one is not taken,
+    /// the credentials are shown instead, in the same exchange. An endpoint that knows no refresh tokens
+    /// is found out, and asked in the other way from then on.
+    ///
+    /// Default: they are left alone. With this grant a server should not hand out any (section 4.4.3),
+    /// the client shows its credentials all the same when it spends one, and some servers' refresh tokens
+    /// end before the access token does. It pays where the server keeps a session per grant.
+    #[must_use]
+    pub fn with_refresh_tokens(self) -> ClientCredentials {
+        ClientCredentials { refresh: true, ..self }
+    }
+
     /// The token endpoint.
     #[must_use]
     pub fn endpoint(&self) -> &Endpoint {
@@ -133,65 +150,60 @@ impl ClientCredentials {
         self
     }
 
-    fn request(&self) -> Result<ExchangeRequest, ExchangeError> {
-        let given = self.params.iter().map(|(_, value)| value.len()).sum::<usize>();
-        let given = given + self.client_id.len() + self.client_secret.expose().len();
-        // Sized at once: a buffer that grew would leave parts of the secret behind.
-        let mut body = Zeroizing::new(String::with_capacity(3 * given + 256));
-        body.push_str("grant_type=client_credentials");
-        let mut add = |name: &str, value: &str| {
-            body.push('&');
-            body.push_str(name);
-            body.push('=');
-            body.push_str(&form(value));
-        };
-        for (name, value) in &self.params {
-            add(name, value);
-        }
+    /// The request that shows the credentials.
+    fn request(&self, raw: bool) -> Result<ExchangeRequest, ExchangeError> {
+        let params = self.params.iter().map(|(name, value)| (*name, &**value));
+        let params = iter::once(("grant_type", "client_credentials")).chain(params);
+        self.post(params.collect(), raw)
+    }
+
+    /// The request that spends a refresh token (RFC 6749 section 6). The scope is left out, and so stays
+    /// what it was.
+    fn refresh_request(&self, refresh_token: &Secret) -> Result<ExchangeRequest, ExchangeError> {
+        let mut params =
+            vec![("grant_type", "refresh_token"), ("refresh_token", refresh_token.expose())];
+        let resource = self.params.iter().find(|(name, _)| *name == "resource");
+        params.extend(resource.map(|(name, value)| (*name, &**value)));
+        Ok(self.post(params, self.raw.load(Ordering::Relaxed))?.named(REFRESH))
+    }
+
+    /// A form, with the client authenticated.
+    fn post<'a>(
+        &'a self,
+        mut params: Vec<(&str, &'a str)>,
+        raw: bool,
+    ) -> Result<ExchangeRequest, ExchangeError> {
         let mut request = Request::post(self.endpoint.uri())
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
             .header(ACCEPT, "application/json");
         match self.auth {
             ClientAuth::Post => {
-                add("client_id", &self.client_id);
-                add("client_secret", self.client_secret.expose());
+                params.push(("client_id", &self.client_id));
+                params.push(("client_secret", self.client_secret.expose()));
             }
             ClientAuth::Basic(encoding) => {
-                let raw = encoding == BasicEncoding::Auto && self.raw.load(Ordering::Relaxed);
                 let encoding = if raw { BasicEncoding::Raw } else { encoding };
                 let value = basic(&self.client_id, &self.client_secret, encoding);
                 request = request.header(AUTHORIZATION, value);
             }
         }
-        let body = Bytes::from_owner(Zeroizing::new(std::mem::take(&mut *body).into_bytes()));
+        let body = Bytes::from_owner(form_body(&params));
         Ok(ExchangeRequest::new(request.body(body)?))
     }
 
-    /// The request in the other encoding, if it may be that which was refused: once per exchange.
-    fn in_the_other_encoding(&self) -> Option<Result<ExchangeRequest, ExchangeError>> {
+    /// Whether the other encoding may be the one that the endpoint understands.
+    fn has_another_encoding(&self) -> bool {
         let auto = self.auth == ClientAuth::Basic(BasicEncoding::Auto);
-        let differ = is_ambiguous(&self.client_id) || is_ambiguous(self.client_secret.expose());
-        if !auto || !differ {
-            return None;
-        }
-        // Over to the other one; and back, if that is refused too.
-        self.raw.fetch_xor(true, Ordering::Relaxed);
-        let first = !self.tried_both.swap(true, Ordering::Relaxed);
-        first.then(|| self.request())
+        auto && (is_ambiguous(&self.client_id) || is_ambiguous(self.client_secret.expose()))
     }
-}
 
-#[derive(Deserialize)]
-struct Success {
-    access_token: Secret,
-    token_type: Option<String>,
-    #[serde(default, deserialize_with = "lenient_seconds")]
-    expires_in: Option<f64>,
-}
-
-#[derive(Deserialize)]
-struct Failure {
-    error: String,
+    /// The endpoint does not take the refresh token: the credentials are shown instead, once.
+    fn fall_back(&self, answer: &ExchangeAnswer) -> Result<Step, ExchangeError> {
+        if is_unsupported(answer) {
+            self.without_refresh.store(true, Ordering::Relaxed);
+        }
+        Ok(Step::Again(self.request(self.raw.load(Ordering::Relaxed))?))
+    }
 }
 
 impl Scheme for ClientCredentials {
@@ -202,71 +214,43 @@ impl Scheme for ClientCredentials {
         self.params.iter().fold(identity, |it, (name, value)| it.with(name, value.clone()))
     }
 
-    fn exchange_request(&self, _: &ExchangeContext) -> Result<ExchangeRequest, ExchangeError> {
-        self.tried_both.store(false, Ordering::Relaxed);
-        self.request()
+    fn exchange_request(&self, cx: &ExchangeContext) -> Result<ExchangeRequest, ExchangeError> {
+        let refresh = self.refresh && !self.without_refresh.load(Ordering::Relaxed);
+        match cx.refresh_token().filter(|_| refresh) {
+            Some(refresh_token) => self.refresh_request(refresh_token),
+            None => self.request(self.raw.load(Ordering::Relaxed)),
+        }
     }
 
     fn read_answer(&self, answer: ExchangeAnswer) -> Result<Step, ExchangeError> {
-        match answer.status() {
-            status if status.is_success() => read_success(&answer),
+        let (status, name) = (answer.status(), answer.request_name());
+        if status.is_success() {
+            if name == OTHER_ENCODING {
+                self.raw.fetch_xor(true, Ordering::Relaxed);
+            }
+            return read_success(&answer, name == REFRESH, self.refresh).map(Step::Issued);
+        }
+        if name == REFRESH && is_verdict_on_a_refresh_token(status) {
+            return self.fall_back(&answer);
+        }
+        match status {
             StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-                match self.in_the_other_encoding() {
-                    Some(request) => Ok(Step::Again(request?)),
-                    None => Err(read_failure(&answer)),
+                if name != OTHER_ENCODING && self.has_another_encoding() {
+                    let other = self.request(!self.raw.load(Ordering::Relaxed))?;
+                    return Ok(Step::Again(other.named(OTHER_ENCODING)));
                 }
+                Err(read_failure(&answer))
             }
             _ => Err(answer.unavailable()),
         }
     }
 
     fn header_name(&self) -> &HeaderName {
-        &BEARER_HEADER
+        &AUTHORIZATION
     }
 
-    /// A bearer token has a syntax of its own (RFC 6750 section 2.1): `1*(ALPHA DIGIT -._~+/) *"="`.
     fn header_value(&self, token: &Secret) -> Result<HeaderValue, InvalidToken> {
-        let text = token.expose().trim_end_matches('=');
-        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte);
-        if text.is_empty() || !text.bytes().all(allowed) {
-            return Err(InvalidToken);
-        }
-        prefixed_value("Bearer ", token)
-    }
-}
-
-fn read_success(answer: &ExchangeAnswer) -> Result<Step, ExchangeError> {
-    let Success { access_token, token_type, expires_in } = answer.json()?;
-    // A type that is not understood must not be used (RFC 6749 section 7.1). One that is missing is no
-    // other type.
-    if token_type.is_some_and(|it| !it.eq_ignore_ascii_case("bearer")) {
-        let message = "the token endpoint issued a token of another type than Bearer";
-        return Err(ExchangeError::new(ExchangeErrorKind::Malformed, message));
-    }
-    let issued = Issued::new(access_token);
-    let Some(expires_in) = expires_in else { return Ok(Step::Issued(issued)) };
-    // An answer from a cache has spent a part of its life there (RFC 9111 section 4.2.3).
-    let age = answer.headers().get(AGE).and_then(|age| age.to_str().ok()?.trim().parse().ok());
-    let life = seconds(expires_in).saturating_sub(seconds(age.unwrap_or(0.0)));
-    Ok(Step::Issued(issued.with_expires_in(life)))
-}
-
-/// RFC 6749 section 5.2: these are mended by a person, or not at all. Of the others, a second try may
-/// succeed.
-fn read_failure(answer: &ExchangeAnswer) -> ExchangeError {
-    let Ok(Failure { error }) = serde_json::from_slice(answer.body()) else {
-        return answer.unavailable();
-    };
-    match &*error {
-        "invalid_client"
-        | "unauthorized_client"
-        | "unsupported_grant_type"
-        | "invalid_scope"
-        | "invalid_target"
-        | "invalid_request"
-        | "invalid_grant"
-        | "access_denied" => answer.refused(&error),
-        _ => answer.unavailable().with_code(&error),
+        bearer_value(token)
     }
 }
 
@@ -276,6 +260,7 @@ impl fmt::Debug for ClientCredentials {
             .field("endpoint", &self.endpoint)
             .field("auth", &self.auth)
             .field("params", &self.params)
+            .field("refresh", &self.refresh)
             .finish_non_exhaustive()
     }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use http::Uri;
 
+use super::client_auth::percent;
 use crate::Error;
 use crate::origin::Origin;
 
@@ -67,6 +68,41 @@ impl Endpoint {
         let origin = Origin::of_uri(&uri)
             .ok_or_else(|| wrong("is not one of http(s), or has an unusable host or port"))?;
         Ok(Endpoint { uri, origin })
+    }
+
+    /// The token endpoint of a Keycloak realm: `{base}/realms/{realm}/protocol/openid-connect/token`.
+    ///
+    /// `base` is where Keycloak lives, such as `https://auth.example`, or `https://auth.example/auth` up
+    /// to Keycloak 16. The realm is encoded as one segment of the path, so that no name can lead
+    /// elsewhere.
+    ///
+    /// ```
+    /// use tower_outbound_auth::scheme::Endpoint;
+    ///
+    /// let endpoint = Endpoint::keycloak("https://auth.example/auth/", "my realm")?;
+    /// let path = "/auth/realms/my%20realm/protocol/openid-connect/token";
+    /// assert_eq!(endpoint.uri().path(), path);
+    /// # Ok::<_, tower_outbound_auth::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As for [`parse`](Endpoint::parse); also if the base has a query, or if the realm is empty, `.` or
+    /// `..`, which is no segment's name.
+    pub fn keycloak(base: &str, realm: &str) -> Result<Endpoint, Error> {
+        if matches!(realm, "" | "." | "..") {
+            return Err(Error::configuration("the realm is empty, or one or two dots"));
+        }
+        let realm = percent(realm);
+        Endpoint::below(base, &format!("realms/{}/protocol/openid-connect/token", *realm))
+    }
+
+    /// The endpoint at `path` below `base`, which may have a path of its own.
+    pub(super) fn below(base: &str, path: &str) -> Result<Endpoint, Error> {
+        if base.contains('?') {
+            return Err(Error::configuration("the base of the token endpoint's URL has a query"));
+        }
+        Endpoint::parse(&format!("{}/{path}", base.trim_end_matches('/')))
     }
 
     /// The URL.

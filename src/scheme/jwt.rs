@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use crate::Secret;
+
 /// The claims about time, in seconds since the epoch (RFC 7519 sections 4.1.4 and 4.1.6).
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq)]
 pub(crate) struct Times {
@@ -53,6 +55,16 @@ pub(crate) fn lenient_seconds<'de, D: serde::Deserializer<'de>>(
         _ => None,
     };
     Ok(number.filter(|number| !number.is_nan()))
+}
+
+/// A text; anything else counts as absent.
+pub(crate) fn lenient_text<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Secret>, D::Error> {
+    Ok(match serde_json::Value::deserialize(deserializer)? {
+        serde_json::Value::String(text) => Some(Secret::from(text)),
+        _ => None,
+    })
 }
 
 #[cfg(test)]

@@ -4,9 +4,10 @@ use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::RETRY_AFTER;
+use http::header::{DATE, RETRY_AFTER};
 use http::{HeaderMap, Request, Response, StatusCode};
 use serde::de::DeserializeOwned;
+use zeroize::Zeroizing;
 
 use crate::exchange::{ExchangeError, ExchangeErrorKind};
 
@@ -26,26 +27,42 @@ use crate::exchange::{ExchangeError, ExchangeErrorKind};
 /// # Ok::<_, http::Error>(())
 /// ```
 #[derive(Clone)]
-pub struct ExchangeRequest(Box<Request<Bytes>>);
+pub struct ExchangeRequest {
+    request: Box<Request<Bytes>>,
+    name: &'static str,
+}
 
 impl ExchangeRequest {
     /// Wraps a request.
     #[must_use]
     pub fn new(request: Request<Bytes>) -> ExchangeRequest {
-        ExchangeRequest(Box::new(request))
+        ExchangeRequest { request: Box::new(request), name: "" }
+    }
+
+    /// Gives it a name, which its answer will have too: a scheme that sends several kinds of requests
+    /// tells their answers apart by [`ExchangeAnswer::request_name`]. Default: the empty text.
+    #[must_use]
+    pub fn named(self, name: &'static str) -> ExchangeRequest {
+        ExchangeRequest { name, ..self }
+    }
+
+    /// The name that it was given.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.name
     }
 
     /// The request itself, credentials and all.
     #[must_use]
     pub fn into_http(self) -> Request<Bytes> {
-        *self.0
+        *self.request
     }
 }
 
 impl fmt::Debug for ExchangeRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let uri = self.0.uri();
-        write!(f, "ExchangeRequest({} ", self.0.method())?;
+        let uri = self.request.uri();
+        write!(f, "ExchangeRequest({} ", self.request.method())?;
         if let (Some(scheme), Some(host)) = (uri.scheme_str(), uri.host()) {
             write!(f, "{scheme}://{host}")?;
             if let Some(port) = uri.port() {
@@ -60,31 +77,46 @@ impl fmt::Debug for ExchangeRequest {
 ///
 /// Its `Debug` shows the status and the length of the body only.
 #[derive(Clone)]
-pub struct ExchangeAnswer(Response<Bytes>);
+pub struct ExchangeAnswer {
+    answer: Response<Bytes>,
+    request_name: &'static str,
+}
 
 impl ExchangeAnswer {
     /// Wraps an answer.
     #[must_use]
     pub fn new(answer: Response<Bytes>) -> ExchangeAnswer {
-        ExchangeAnswer(answer)
+        ExchangeAnswer { answer, request_name: "" }
+    }
+
+    /// As the answer to a request of this name; an exchange sees to that by itself.
+    #[must_use]
+    pub fn to_request(self, request_name: &'static str) -> ExchangeAnswer {
+        ExchangeAnswer { request_name, ..self }
+    }
+
+    /// The [name](ExchangeRequest::named) of the request that this answers.
+    #[must_use]
+    pub fn request_name(&self) -> &'static str {
+        self.request_name
     }
 
     /// The status.
     #[must_use]
     pub fn status(&self) -> StatusCode {
-        self.0.status()
+        self.answer.status()
     }
 
     /// The headers.
     #[must_use]
     pub fn headers(&self) -> &HeaderMap {
-        self.0.headers()
+        self.answer.headers()
     }
 
     /// The body.
     #[must_use]
     pub fn body(&self) -> &Bytes {
-        self.0.body()
+        self.answer.body()
     }
 
     /// The body as JSON, whatever its content type says.
@@ -94,7 +126,7 @@ impl ExchangeAnswer {
     /// [`Malformed`](ExchangeErrorKind::Malformed) if it is not JSON of this shape. The error says
     /// where, and quotes nothing: serde's own text would show the values it met.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, ExchangeError> {
-        serde_json::from_slice(self.0.body()).map_err(|error| {
+        serde_json::from_slice(self.answer.body()).map_err(|error| {
             let wrong = match error.classify() {
                 serde_json::error::Category::Data => {
                     "has a member that is missing or of another type"
@@ -116,7 +148,7 @@ impl ExchangeAnswer {
     ///
     /// [`Malformed`](ExchangeErrorKind::Malformed) if it is empty or no UTF-8.
     pub fn text(&self) -> Result<&str, ExchangeError> {
-        match std::str::from_utf8(self.0.body()).map(str::trim) {
+        match std::str::from_utf8(self.answer.body()).map(str::trim) {
             Ok(text) if !text.is_empty() => Ok(text),
             _ => {
                 let message = "the token endpoint's answer is empty or no text";
@@ -148,10 +180,18 @@ impl ExchangeAnswer {
         }
     }
 
-    /// `Retry-After` in seconds (RFC 9110 section 10.2.3); anything else counts as absent.
+    /// `Retry-After` (RFC 9110 section 10.2.3): seconds, or a date, which is compared with the answer's
+    /// own `Date`, since that comes from the same clock; one in the past is zero. Anything else counts
+    /// as absent.
     fn retry_after(&self) -> Option<Duration> {
-        let seconds = self.headers().get(RETRY_AFTER)?.to_str().ok()?.trim();
-        seconds.parse().ok().map(Duration::from_secs)
+        let text = |name| self.headers().get(name)?.to_str().ok().map(str::trim);
+        let retry_after = text(RETRY_AFTER)?;
+        if let Ok(seconds) = retry_after.parse() {
+            return Some(Duration::from_secs(seconds));
+        }
+        let until = httpdate::parse_http_date(retry_after).ok()?;
+        let now = httpdate::parse_http_date(text(DATE)?).ok()?;
+        Some(until.duration_since(now).unwrap_or_default())
     }
 }
 
@@ -159,9 +199,29 @@ impl fmt::Debug for ExchangeAnswer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ExchangeAnswer")
             .field("status", &self.status())
-            .field("body_length", &self.0.body().len())
+            .field("body_length", &self.answer.body().len())
             .finish()
     }
+}
+
+/// A JSON object of such texts, in memory that is wiped after use.
+pub(super) fn json_body(members: &[(&str, &str)]) -> Zeroizing<Vec<u8>> {
+    let length = |(name, value): &(&str, &str)| 6 * (name.len() + value.len()) + 6;
+    // Sized at once: a buffer that grew would leave parts of a secret behind.
+    let mut body =
+        Zeroizing::new(Vec::with_capacity(members.iter().map(length).sum::<usize>() + 2));
+    body.push(b'{');
+    for (name, value) in members {
+        if body.len() > 1 {
+            body.push(b',');
+        }
+        // A text is always JSON, and a vector takes all that is written into it.
+        let _ = serde_json::to_writer(&mut *body, name);
+        body.push(b':');
+        let _ = serde_json::to_writer(&mut *body, value);
+    }
+    body.push(b'}');
+    body
 }
 
 /// So that a scheme can build its request with `?`. It hides the cause, which may quote a value.

@@ -56,6 +56,8 @@ mod header;
 mod identity;
 pub(crate) mod jwt;
 mod message;
+mod refresh;
+mod token_answer;
 
 use std::fmt;
 use std::sync::Arc;
@@ -70,6 +72,7 @@ pub use self::endpoint::Endpoint;
 pub use self::header::HeaderScheme;
 pub use self::identity::Identity;
 pub use self::message::{ExchangeAnswer, ExchangeRequest};
+pub use self::refresh::RefreshTokenIn;
 use crate::Secret;
 use crate::exchange::{ExchangeContext, ExchangeError, Issued};
 
@@ -217,6 +220,21 @@ pub fn prefixed_value(prefix: &str, token: &Secret) -> Result<HeaderValue, Inval
     text.extend_from_slice(token.as_bytes());
     let value = HeaderValue::from_maybe_shared(bytes::Bytes::from_owner(text));
     value.map_err(|_| InvalidToken)
+}
+
+/// A header value that is `Bearer` and the token, in memory that is wiped after use.
+///
+/// # Errors
+///
+/// If the token has not the syntax of a bearer token: `1*(ALPHA DIGIT -._~+/) *"="` (RFC 6750 section
+/// 2.1).
+pub fn bearer_value(token: &Secret) -> Result<HeaderValue, InvalidToken> {
+    let text = token.expose().trim_end_matches('=');
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte);
+    if text.is_empty() || !text.bytes().all(allowed) {
+        return Err(InvalidToken);
+    }
+    prefixed_value("Bearer ", token)
 }
 
 impl<S: Scheme + ?Sized> Scheme for Arc<S> {

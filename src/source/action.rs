@@ -57,6 +57,8 @@ pub(crate) struct Start {
     pub(crate) reason: Reason,
     /// When: its deadline counts from here.
     pub(crate) started: Now,
+    /// It may spend the refresh token that is kept. Nothing else will.
+    pub(crate) refresh: bool,
 }
 
 /// What somebody who wants a token is told.
@@ -95,6 +97,8 @@ pub(crate) struct Arrival {
     pub(crate) dated: bool,
     /// It is, byte for byte, the current token.
     pub(crate) same: bool,
+    /// It came with a refresh token.
+    pub(crate) refresh: bool,
 }
 
 /// What became of a flight.

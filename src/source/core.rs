@@ -52,6 +52,8 @@ struct Locked {
     machine: Machine,
     /// The flight under way.
     landing: Option<Boarding>,
+    /// What the next flight may spend, while the machine has one to spend.
+    refresh_token: Option<Secret>,
     /// Why the last exchange failed, while the machine has a failure.
     last_error: Option<ExchangeError>,
 }
@@ -89,7 +91,12 @@ impl<S: Scheme> Core<S> {
             parts,
             cell,
             waiters: AtomicUsize::new(0),
-            locked: Mutex::new(Locked { machine, landing: None, last_error: None }),
+            locked: Mutex::new(Locked {
+                machine,
+                landing: None,
+                refresh_token: None,
+                last_error: None,
+            }),
         }
     }
 
@@ -214,6 +221,8 @@ impl<S: Scheme> Core<S> {
         let finished = locked.machine.finished(now, flight, arrival);
         let (outcome, old_token, old_error) = match (finished, &landed) {
             (Finished::Adopt { generation, window, .. }, Ok((issued, value, _))) => {
+                // Stored before anybody can use the token that it came with.
+                locked.refresh_token = issued.refresh_token().cloned();
                 let (token, old) = self.publish(issued, value.clone(), (generation, window));
                 (Some(Ok(token)), old, locked.last_error.take())
             }
@@ -285,7 +294,8 @@ impl<S: Scheme> Core<S> {
             let (sender, receiver) = oneshot::channel();
             let (flight, started, landing) = (start.id, start.started, receiver.shared());
             abandoned = locked.landing.replace(Boarding { flight, started, landing });
-            Flight::new(self.clone(), start, sender)
+            let refresh_token = locked.refresh_token.take().filter(|_| start.refresh);
+            Flight::new(self.clone(), start, refresh_token, sender)
         });
         self.cell.hint(&locked.machine);
         let boarding = locked.landing.clone();
@@ -320,7 +330,8 @@ impl<S: Scheme> Core<S> {
     fn arrival(&self, issued: &Issued, sent: Now) -> Arrival {
         let claims = Times::of(issued.access_token().expose());
         let life = schedule::life(issued.expires_in(), claims, sent, self.parts.default_lifetime);
-        Arrival { sent, life, dated: claims.exp.is_some(), same: false }
+        let refresh = issued.refresh_token().is_some();
+        Arrival { sent, life, dated: claims.exp.is_some(), same: false, refresh }
     }
 
     /// To be called under the lock: whether it is the current token depends on which that is.

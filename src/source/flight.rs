@@ -16,10 +16,10 @@ use tokio::sync::oneshot;
 use super::action::{Finished, FlightId, Start};
 use super::core::{Core, Outcome};
 use super::parts::MAX_TOKEN;
-use crate::TARGET;
 use crate::clock::Now;
 use crate::exchange::{Chain, ExchangeContext, ExchangeError, ExchangeErrorKind, Issued, Reason};
 use crate::scheme::Scheme;
+use crate::{Secret, TARGET};
 
 /// A flight; dropped before its end, it reports itself lost, and its waiters wake.
 pub(super) struct Flight<S: Scheme> {
@@ -27,6 +27,8 @@ pub(super) struct Flight<S: Scheme> {
     id: FlightId,
     reason: Reason,
     started: Now,
+    /// The refresh token that it may spend.
+    refresh_token: Option<Secret>,
     /// Taken when the flight has ended.
     waiters: Option<oneshot::Sender<Outcome>>,
 }
@@ -35,10 +37,11 @@ impl<S: Scheme> Flight<S> {
     pub(super) fn new(
         core: Arc<Core<S>>,
         start: Start,
+        refresh_token: Option<Secret>,
         waiters: oneshot::Sender<Outcome>,
     ) -> Flight<S> {
-        let Start { id, reason, started } = start;
-        Flight { core, id, reason, started, waiters: Some(waiters) }
+        let Start { id, reason, started, .. } = start;
+        Flight { core, id, reason, started, refresh_token, waiters: Some(waiters) }
     }
 
     pub(super) async fn run(mut self, chain: Chain) {
@@ -61,7 +64,8 @@ impl<S: Scheme> Flight<S> {
     /// One attempt, under its deadline, to the point where its token is known to be presentable.
     async fn exchange(&self, chain: Chain) -> Result<(Issued, HeaderValue, Now), ExchangeError> {
         let parts = &self.core.parts;
-        let cx = ExchangeContext::new(parts.clock.clone(), self.reason, chain);
+        let refresh_token = self.refresh_token.clone();
+        let cx = ExchangeContext::new(parts.clock.clone(), self.reason, refresh_token, chain);
         // It counts from the beginning of the flight, as the patience of those who wait does, and not
         // from when a busy runtime first got round to it.
         let late = parts.clock.now().since(self.started);
@@ -71,7 +75,7 @@ impl<S: Scheme> Flight<S> {
             ExchangeError::new(ExchangeErrorKind::Configuration, message).with_source(error)
         })?;
         let issued = match select(parts.exchange.exchange(&cx), deadline).await {
-            Either::Left((issued, _)) => issued?,
+            Either::Left((issued, _)) => issued?.settle_refresh_token(cx.refresh_token()),
             Either::Right(((), _)) => {
                 let message = format!("no answer within {:?}", parts.exchange_timeout);
                 return Err(ExchangeError::new(ExchangeErrorKind::Timeout, message));

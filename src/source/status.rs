@@ -70,6 +70,8 @@ pub struct Counters {
     pub exchanges_lost: u64,
     /// Exchanges that brought the current token once more.
     pub same_token: u64,
+    /// Refresh tokens that exchanges were given to spend.
+    pub refresh_tokens_spent: u64,
     /// Refusals (401) that were judged.
     pub refusals: u64,
     /// Refusals that were handed on because the budget of renewals was spent.
@@ -112,6 +114,7 @@ impl fmt::Debug for Counters {
             .field("exchanges_failed", &self.exchanges_failed)
             .field("exchanges_lost", &self.exchanges_lost)
             .field("same_token", &self.same_token)
+            .field("refresh_tokens_spent", &self.refresh_tokens_spent)
             .field("refusals", &self.refusals)
             .field("budget_refusals", &self.budget_refusals)
             .field("rotations_adopted", &self.rotations_adopted)

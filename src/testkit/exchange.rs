@@ -195,7 +195,7 @@ impl Exchange for ScriptedExchange {
 /// ```
 #[must_use]
 pub fn exchange_context(reason: Reason) -> ExchangeContext {
-    ExchangeContext::new(Arc::new(SystemClock::new()), reason, Chain::default())
+    ExchangeContext::new(Arc::new(SystemClock::new()), reason, None, Chain::default())
 }
 
 /// Counts an exchange as under way until it ends or is dropped.

@@ -23,4 +23,5 @@ mod p14_never_without;
 mod p15_no_permit_held;
 mod p18_secrets_stay_secret;
 mod p19_bounded_memory;
+mod p20_one_refresh_token_is_spent_once;
 mod sweep;

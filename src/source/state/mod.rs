@@ -9,7 +9,8 @@
 //! 1. At most one flight is under way ([`Start`] is returned only where there was none).
 //! 2. A token is replaced only by a successor, and by nothing but time does it become unusable.
 //! 3. Within a pause after a failure, no flight starts.
-//! 4. Generations only grow; those of one exchange and of its rotations form a *line*.
+//! 4. A refresh token goes to one flight, and is gone with it unless that flight brings it back.
+//! 5. Generations only grow; those of one exchange and of its rotations form a *line*.
 
 #[cfg(test)]
 mod tests;
@@ -68,6 +69,8 @@ pub(crate) struct Machine {
     /// The token is given and not exchanged: it is never renewed.
     fixed: bool,
     flight: Option<Flight>,
+    /// A refresh token is kept that nobody has spent.
+    refresh: bool,
     failure: Option<Failure>,
     /// Flights in a row that vanished, and when the next one may start in the background.
     lost: u32,
@@ -86,6 +89,7 @@ impl Machine {
             current: None,
             fixed: false,
             flight: None,
+            refresh: false,
             failure: None,
             lost: 0,
             background_from: None,
@@ -168,7 +172,9 @@ impl Machine {
             Ok(arrival) if Window::is_worth_having(arrival.sent, arrival.life, now) => {
                 self.adopt_exchanged(now, id, arrival)
             }
-            Ok(arrival) if arrival.same && self.is_usable(now) => self.wait_for_the_end(now, id),
+            Ok(Arrival { same: true, refresh, .. }) if self.is_usable(now) => {
+                self.wait_for_the_end(now, id, refresh)
+            }
             Ok(Arrival { same, .. }) if ours => {
                 let dead = Fault { transient: true, retry_after: None };
                 self.fail(now, id, dead, Some(same))

@@ -16,7 +16,7 @@ fn machine() -> Machine {
 }
 
 fn arrival(sent: Now) -> Arrival {
-    Arrival { sent, life: HOUR, dated: false, same: false }
+    Arrival { sent, life: HOUR, dated: false, same: false, refresh: false }
 }
 
 const DOWN: Fault = Fault { transient: true, retry_after: None };
@@ -368,6 +368,7 @@ fn invariants_hold_on_random_walks() {
         let mut machine = Machine::new(Duration::from_secs(11), seed);
         let mut flights: Vec<(FlightId, Now)> = Vec::new();
         let (mut time, mut newest) = (0.0, Generation::default());
+        let mut refresh = false;
         for _ in 0..2_000 {
             time += [0.0, 0.01, 0.5, 3.0, 40.0, 900.0][rng.usize(..6)];
             let now = at(time);
@@ -394,11 +395,19 @@ fn invariants_hold_on_random_walks() {
                     let life = Duration::from_secs(life);
                     let same = rng.u8(..5) == 0;
                     let outcome = if rng.bool() {
-                        Ok(Arrival { sent: since, life, dated: rng.bool(), same })
+                        Ok(Arrival {
+                            sent: since,
+                            life,
+                            dated: rng.bool(),
+                            same,
+                            refresh: rng.bool(),
+                        })
                     } else {
                         Err(DOWN)
                     };
-                    machine.finished(now, id, outcome);
+                    if let Finished::Adopt { .. } = machine.finished(now, id, outcome) {
+                        refresh = outcome.is_ok_and(|arrival| arrival.refresh);
+                    }
                     None
                 }
                 9 => {
@@ -413,6 +422,8 @@ fn invariants_hold_on_random_walks() {
             if let Some(start) = started {
                 assert!(!under_way, "two flights (seed {seed})");
                 assert!(!paused, "a flight within a pause (seed {seed})");
+                assert_eq!(start.refresh, refresh, "a refresh token spent twice (seed {seed})");
+                refresh = false;
                 flights.push((start.id, now));
             }
             assert!(machine.generation >= newest, "an older token (seed {seed})");

@@ -1,5 +1,6 @@
 //! What events have in common: starting a flight, adopting its token, failing.
 
+use std::mem;
 use std::time::Duration;
 
 use super::super::action::{Arrival, Finished, FlightId, Generation, Refused, Start, Tick};
@@ -47,7 +48,10 @@ impl Machine {
         let id = FlightId::at(self.tick);
         self.flight = Some(Flight { id, started: now });
         self.counters.count_exchange(reason);
-        Some(Start { id, reason, started: now })
+        // Whatever becomes of the flight: a token that may have been spent is not spent again.
+        let refresh = mem::take(&mut self.refresh);
+        self.counters.refresh_tokens_spent += u64::from(refresh);
+        Some(Start { id, reason, started: now, refresh })
     }
 
     pub(super) fn is_paused(&self, now: Now) -> bool {
@@ -76,6 +80,7 @@ impl Machine {
 
     pub(super) fn adopt_exchanged(&mut self, now: Now, id: FlightId, arrival: Arrival) -> Finished {
         self.counters.exchanges_succeeded += 1;
+        self.refresh = arrival.refresh;
         let recovered = self.failure.take().map(|failure| now.since(failure.since));
         let window = Window::new(arrival.sent, arrival.life, self.rng.f64());
         let Some(current) = self.current.as_mut().filter(|_| arrival.same) else {
@@ -99,8 +104,9 @@ impl Machine {
     }
 
     /// A cache handed out the current token in its last second: there is no other one before its end.
-    pub(super) fn wait_for_the_end(&mut self, now: Now, id: FlightId) -> Finished {
+    pub(super) fn wait_for_the_end(&mut self, now: Now, id: FlightId, refresh: bool) -> Finished {
         let Some(current) = &mut self.current else { return Finished::Outdated };
+        self.refresh = refresh;
         self.counters.exchanges_succeeded += 1;
         self.counters.same_token += 1;
         self.payments.forfeit(id);

@@ -1,0 +1,61 @@
+//! How a refresh token travels where nothing says how.
+
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::{HeaderName, Request};
+
+use super::client_auth::form_body;
+use super::message::json_body;
+use super::{Endpoint, ExchangeRequest, plain_value};
+use crate::Secret;
+use crate::exchange::{ExchangeError, ExchangeErrorKind};
+
+/// The name of a request that spends a refresh token.
+pub(super) const REFRESH: &str = "refresh";
+
+/// How a refresh token travels to Atlas's refresh endpoint, which is not documented.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum RefreshTokenIn {
+    /// In a header of this name. The default is `Refresh-Token`: it is how this API takes credentials.
+    Header(HeaderName),
+    /// In this member of a JSON object.
+    Json(&'static str),
+    /// In this field of a form.
+    Form(&'static str),
+}
+
+impl Default for RefreshTokenIn {
+    fn default() -> RefreshTokenIn {
+        RefreshTokenIn::Header(HeaderName::from_static("refresh-token"))
+    }
+}
+
+impl RefreshTokenIn {
+    /// The request that spends a refresh token, and shows nothing else.
+    pub(super) fn request(
+        &self,
+        endpoint: &Endpoint,
+        token: &Secret,
+    ) -> Result<ExchangeRequest, ExchangeError> {
+        let request = Request::post(endpoint.uri());
+        let request = match self {
+            RefreshTokenIn::Header(name) => {
+                let unusable = |_| {
+                    let message = "the refresh token cannot stand in a header";
+                    ExchangeError::new(ExchangeErrorKind::Malformed, message)
+                };
+                let mut value = plain_value(token).map_err(unusable)?;
+                value.set_sensitive(true);
+                request.header(name, value).body(Bytes::new())
+            }
+            RefreshTokenIn::Json(member) => request
+                .header(CONTENT_TYPE, "application/json")
+                .body(Bytes::from_owner(json_body(&[(member, token.expose())]))),
+            RefreshTokenIn::Form(field) => request
+                .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+                .body(Bytes::from_owner(form_body(&[(field, token.expose())]))),
+        };
+        Ok(ExchangeRequest::new(request?).named(REFRESH))
+    }
+}

@@ -1,0 +1,95 @@
+//! What an OAuth 2.0 token endpoint's answer means (RFC 6749 section 5).
+
+use http::StatusCode;
+use http::header::AGE;
+use serde::Deserialize;
+
+use super::ExchangeAnswer;
+use super::jwt::{lenient_seconds, lenient_text, seconds};
+use crate::Secret;
+use crate::exchange::{ExchangeError, ExchangeErrorKind, Issued};
+
+#[derive(Deserialize)]
+struct Success {
+    access_token: Secret,
+    token_type: Option<String>,
+    #[serde(default, deserialize_with = "lenient_seconds")]
+    expires_in: Option<f64>,
+    #[serde(default, deserialize_with = "lenient_text")]
+    refresh_token: Option<Secret>,
+}
+
+#[derive(Deserialize)]
+struct Failure {
+    error: String,
+}
+
+/// A token; `refreshed` if a refresh token was spent for it, `refresh` if its own is wanted.
+pub(super) fn read_success(
+    answer: &ExchangeAnswer,
+    refreshed: bool,
+    refresh: bool,
+) -> Result<Issued, ExchangeError> {
+    let Success { access_token, token_type, expires_in, refresh_token } = answer.json()?;
+    // A type that is not understood must not be used (RFC 6749 section 7.1). One that is missing is no
+    // other type.
+    if token_type.is_some_and(|it| !it.eq_ignore_ascii_case("bearer")) {
+        let message = "the token endpoint issued a token of another type than Bearer";
+        return Err(ExchangeError::new(ExchangeErrorKind::Malformed, message));
+    }
+    let mut issued = Issued::new(access_token);
+    if let Some(expires_in) = expires_in {
+        // An answer from a cache has spent a part of its life there (RFC 9111 section 4.2.3).
+        let age = answer.headers().get(AGE).and_then(|age| age.to_str().ok()?.trim().parse().ok());
+        let life = seconds(expires_in).saturating_sub(seconds(age.unwrap_or(0.0)));
+        issued = issued.with_expires_in(life);
+    }
+    Ok(match refresh_token.filter(|_| refresh) {
+        Some(refresh_token) => issued.with_refresh_token(refresh_token),
+        None if refreshed => issued.keeping_refresh_token(),
+        None => issued,
+    })
+}
+
+/// RFC 6749 section 5.2: these are mended by a person, or not at all. Of the others, a second try may
+/// succeed.
+pub(super) fn read_failure(answer: &ExchangeAnswer) -> ExchangeError {
+    let Some(error) = error_code(answer) else { return answer.unavailable() };
+    match &*error {
+        "invalid_client"
+        | "unauthorized_client"
+        | "unsupported_grant_type"
+        | "invalid_scope"
+        | "invalid_target"
+        | "invalid_request"
+        | "invalid_grant"
+        | "access_denied" => answer.refused(&error),
+        _ => answer.unavailable().with_code(&error),
+    }
+}
+
+/// Whether an answer to a refresh token says that it is not taken, so that the credentials are. An
+/// overload or an outage says nothing.
+pub(super) fn is_verdict_on_a_refresh_token(status: StatusCode) -> bool {
+    let passing =
+        [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_EARLY, StatusCode::TOO_MANY_REQUESTS];
+    let absent = status == StatusCode::NOT_IMPLEMENTED;
+    absent || status.is_client_error() && !passing.contains(&status)
+}
+
+/// Whether such an answer says so of all refresh tokens.
+pub(super) fn is_unsupported(answer: &ExchangeAnswer) -> bool {
+    match answer.status() {
+        StatusCode::NOT_FOUND
+        | StatusCode::METHOD_NOT_ALLOWED
+        | StatusCode::GONE
+        | StatusCode::NOT_IMPLEMENTED => true,
+        _ => error_code(answer)
+            .is_some_and(|it| matches!(&*it, "unsupported_grant_type" | "unauthorized_client")),
+    }
+}
+
+fn error_code(answer: &ExchangeAnswer) -> Option<String> {
+    let Failure { error } = serde_json::from_slice(answer.body()).ok()?;
+    Some(error)
+}
