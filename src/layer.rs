@@ -50,6 +50,8 @@ impl<S: Scheme> AuthLayer<S> {
 mod presets {
     use super::AuthLayer;
     use crate::exchange::{HttpClient, TlsRoots};
+    #[cfg(feature = "rotating")]
+    use crate::scheme::Rotating;
     use crate::scheme::{Atlas, ClientCredentials, Endpoint};
     use crate::{Error, Origin, Scheme, Secret, TokenSource};
 
@@ -126,6 +128,41 @@ mod presets {
             let scheme = ClientCredentials::new(endpoint, client_id, client_secret)?;
             let (api, endpoint) = (api.try_into()?, scheme.endpoint().clone());
             Ok(AuthLayer::for_endpoint(scheme, &endpoint)?.with_origin(api))
+        }
+    }
+
+    #[cfg(feature = "rotating")]
+    impl AuthLayer<Rotating> {
+        /// (Features `client` and `rotating`.) An API that hands out a new JWT with every response.
+        ///
+        /// `api_root` is what the paths of the API are below, such as `https://api.example/v1`; the
+        /// exchange is made at `{api_root}/authenticate`. The credential is bound to that origin. For other
+        /// ways of adopting tokens, see [`Rotating`].
+        ///
+        /// ```
+        /// use tower_outbound_auth::AuthLayer;
+        ///
+        /// # fn demo() -> Result<(), tower_outbound_auth::Error> {
+        /// let layer = AuthLayer::rotating("https://api.example/v1", "key", "secret")?;
+        /// # let _ = layer;
+        /// # Ok(()) }
+        /// assert!(AuthLayer::rotating("http://api.example", "key", "secret").is_err());
+        /// ```
+        ///
+        /// # Errors
+        ///
+        /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration): the root is no URL, or has a
+        /// query, or is neither https nor a literal loopback address; the key or the secret is empty or has
+        /// control characters; the platform has no root certificate (not asked for on loopback).
+        pub fn rotating(
+            api_root: &str,
+            api_key: impl Into<Secret>,
+            client_secret: impl Into<Secret>,
+        ) -> Result<AuthLayer<Rotating>, Error> {
+            let scheme = Rotating::new(api_root, api_key, client_secret)?;
+            let endpoint = scheme.endpoint().clone();
+            let layer = AuthLayer::for_endpoint(scheme, &endpoint)?;
+            Ok(layer.with_origin(endpoint.origin().clone()))
         }
     }
 

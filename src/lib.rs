@@ -106,13 +106,17 @@
 //! | feature | default | adds |
 //! |---|---|---|
 //! | `client` | yes | the presets' constructors and [`HttpClient`](exchange::HttpClient): hyper, rustls with ring, the platform's roots |
+//! | `rotating` | yes | [`Rotating`](scheme::Rotating): an API that hands out a new JWT with every response |
 //! | `webpki-roots` | | [`TlsRoots::webpki`](exchange::TlsRoots) |
 //! | `aws-lc` | | [`TlsProvider::aws_lc`](exchange::TlsProvider) |
 //! | `test-util` | | `testkit` |
 //!
 //! [`tower::Service`]: https://docs.rs/tower/latest/tower/trait.Service.html
 #![cfg_attr(docsrs, feature(doc_cfg))]
-#![cfg_attr(not(feature = "client"), allow(rustdoc::broken_intra_doc_links))]
+#![cfg_attr(
+    not(all(feature = "client", feature = "rotating")),
+    allow(rustdoc::broken_intra_doc_links)
+)]
 #![forbid(unsafe_code)]
 
 #[macro_use]

@@ -24,8 +24,7 @@ pub(crate) struct Kept<I, K> {
 
 /// A request that is on its way with a credential.
 pub(crate) struct Attempt<I, S, R: Replay<B>, B> {
-    shared: Arc<Shared<S>>,
-    generation: Generation,
+    ride: Ride<S>,
     /// Monotonic time of sending.
     sent: u64,
     /// A successor of the token is due; the first poll says so to the source.
@@ -35,6 +34,34 @@ pub(crate) struct Attempt<I, S, R: Replay<B>, B> {
     /// The replay waited for its token, so that its acceptance shows that the renewal was worth it.
     waited: bool,
     kept: R::Slot<Kept<I, R::Kept>>,
+}
+
+/// The token of a request that is under way; counted where that is of interest, until it is dropped.
+struct Ride<S> {
+    shared: Arc<Shared<S>>,
+    generation: Generation,
+}
+
+impl<S> Ride<S> {
+    fn begin(shared: Arc<Shared<S>>, generation: Generation) -> Ride<S> {
+        if let Some(riders) = &shared.core.riders {
+            riders.board(generation);
+        }
+        Ride { shared, generation }
+    }
+
+    fn end(self) -> (Arc<Shared<S>>, Generation) {
+        (self.shared.clone(), self.generation)
+    }
+}
+
+/// Never panics: it counts, and may wake.
+impl<S> Drop for Ride<S> {
+    fn drop(&mut self) {
+        if let Some(riders) = &self.shared.core.riders {
+            riders.leave(self.generation);
+        }
+    }
 }
 
 /// What follows a response.
@@ -55,8 +82,8 @@ impl<I, S: Scheme, R: Replay<B>, B> Attempt<I, S, R, B> {
         now: Now,
         kept: R::Slot<Kept<I, R::Kept>>,
     ) -> Self {
-        let sent = now.mono_nanos();
-        Attempt { shared, generation, sent, due: false, replayed: false, waited: false, kept }
+        let (ride, sent) = (Ride::begin(shared, generation), now.mono_nanos());
+        Attempt { ride, sent, due: false, replayed: false, waited: false, kept }
     }
 
     pub(crate) fn due(self) -> Self {
@@ -69,9 +96,10 @@ impl<I, S: Scheme, R: Replay<B>, B> Attempt<I, S, R, B> {
 
     #[inline]
     pub(super) fn nudge_if_due(&mut self) {
-        if self.due {
+        // Where responses hand out successors, this one's may: an exchange is for when it does not.
+        if self.due && self.ride.shared.core.scheme().rotation().is_none() {
             self.due = false;
-            self.shared.core.nudge();
+            self.ride.shared.core.nudge();
         }
     }
 
@@ -80,36 +108,41 @@ impl<I, S: Scheme, R: Replay<B>, B> Attempt<I, S, R, B> {
     where
         I: Service<Request<R::Body>>,
     {
-        let Shared { core, config } = &*self.shared;
+        let Shared { core, config } = &*self.ride.shared;
         if config.is_foreign(&response) {
             return Answered::Done(response);
         }
         if core.scheme().judge(ResponseHead::of(&response)) == Verdict::Refused {
             return self.refused(response);
         }
-        if core.cell.is_suspect(self.generation) && response.status().is_success() {
-            core.suspect_accepted(self.generation, self.sent(core.now()));
+        let generation = self.ride.generation;
+        if core.cell.is_suspect(generation) && response.status().is_success() {
+            core.suspect_accepted(generation, self.sent(core.now()));
         }
-        if core.scheme().rotation_header().is_none() && !self.replayed {
+        if core.scheme().rotation().is_none() && !self.replayed {
             return Answered::Done(response);
         }
         Answered::Done(self.accepted(response))
     }
 
     fn accepted<RB>(&self, mut response: Response<RB>) -> Response<RB> {
-        let core = &self.shared.core;
+        let Ride { shared, generation } = &self.ride;
+        let core = &shared.core;
         // An overload or an outage says nothing of the token.
         let judged = !response.status().is_server_error()
             && response.status() != StatusCode::TOO_MANY_REQUESTS;
         if self.waited && judged {
-            core.replay_accepted(self.generation);
+            core.replay_accepted(*generation);
         }
         self.mark_replayed(&mut response);
-        if let Some(name) = core.scheme().rotation_header() {
-            if let Some(issued) = core.scheme().rotated(ResponseHead::of(&response)) {
-                core.rotated(self.generation, self.sent(core.now()), &issued);
+        if let Some(rotation) = core.scheme().rotation() {
+            let head = ResponseHead::of(&response);
+            let followed = head.status.is_success()
+                && core.handed_out(rotation, *generation, self.sent(core.now()), head);
+            response.headers_mut().remove(rotation.header());
+            if self.due && !followed {
+                core.nudge();
             }
-            response.headers_mut().remove(name);
         }
         response
     }
@@ -119,22 +152,23 @@ impl<I, S: Scheme, R: Replay<B>, B> Attempt<I, S, R, B> {
     where
         I: Service<Request<R::Body>>,
     {
-        if let Some(name) = self.shared.core.scheme().rotation_header() {
-            response.headers_mut().remove(name);
+        if let Some(rotation) = self.ride.shared.core.scheme().rotation() {
+            response.headers_mut().remove(rotation.header());
         }
         if self.replayed {
             // The successor was refused as well. The next request judges it; this one has had its share.
             self.mark_replayed(&mut response);
             return Answered::Done(response);
         }
+        let (shared, generation) = self.ride.end();
         let replayed_below = response.extensions().get() == Some(&Recovery::Replayed);
         match self.kept.take().filter(|_| !replayed_below) {
             Some(kept) => {
-                let cold = Cold::again(self.shared, self.generation, kept, response);
+                let cold = Cold::again(shared, generation, kept, response);
                 Answered::Refused(Box::new(cold))
             }
             None => {
-                let unrenewed = self.shared.core.renew_for_others(self.generation);
+                let unrenewed = shared.core.renew_for_others(generation);
                 if !replayed_below {
                     let recovery = unrenewed.unwrap_or(Recovery::NotReplayable);
                     response.extensions_mut().insert(recovery);

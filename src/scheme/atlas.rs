@@ -114,19 +114,6 @@ impl Atlas {
         &self.endpoint
     }
 
-    /// Whether this is Atlas's way of saying no: a JSON object whose `error` is a text. The text is
-    /// withheld if it quotes the secret.
-    fn refusal(&self, answer: &ExchangeAnswer) -> Option<String> {
-        #[derive(Deserialize)]
-        struct Refusal {
-            error: String,
-        }
-        let Refusal { error } = serde_json::from_slice(answer.body()).ok()?;
-        let secret = self.client_secret.as_bytes();
-        let quotes = error.as_bytes().windows(secret.len()).any(|part| part == secret);
-        Some(if quotes { "withheld".to_owned() } else { error })
-    }
-
     /// The request that shows the credentials.
     fn request(&self) -> Result<ExchangeRequest, ExchangeError> {
         let request = Request::post(self.endpoint.uri())
@@ -186,7 +173,7 @@ impl Scheme for Atlas {
                 self.request().map(Step::Again)
             }
             StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED => {
-                Err(match self.refusal(&answer) {
+                Err(match answer.error_text(self.client_secret.as_bytes()) {
                     Some(code) => answer.refused(&code),
                     None => answer.unavailable(),
                 })

@@ -6,9 +6,25 @@
 
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::Secret;
+
+/// What a JWT says of itself; all absent of a token that is none.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Claims {
+    pub(crate) is_jwt: bool,
+    /// The header's.
+    pub(crate) alg: Option<String>,
+    pub(crate) iss: Option<Value>,
+    pub(crate) sub: Option<Value>,
+    /// In order, so that lists of the same audiences are equal; one audience is a list of one.
+    pub(crate) aud: Vec<String>,
+    pub(crate) times: Times,
+}
 
 /// The claims about time, in seconds since the epoch (RFC 7519 sections 4.1.4 and 4.1.6).
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq)]
@@ -17,6 +33,44 @@ pub(crate) struct Times {
     pub(crate) exp: Option<f64>,
     #[serde(default, deserialize_with = "lenient_seconds")]
     pub(crate) iat: Option<f64>,
+}
+
+#[derive(Deserialize)]
+struct Body {
+    iss: Option<Value>,
+    sub: Option<Value>,
+    aud: Option<Value>,
+    #[serde(flatten)]
+    times: Times,
+}
+
+#[derive(Deserialize)]
+struct Header {
+    alg: String,
+}
+
+impl Claims {
+    pub(crate) fn of(token: &str) -> Claims {
+        let Ok(body) = jsonwebtoken::dangerous::insecure_decode_claims(token) else {
+            return Claims::default();
+        };
+        let Body { iss, sub, aud, times } = body;
+        let aud = match aud {
+            None => Vec::new(),
+            Some(Value::Array(list)) => list,
+            Some(one) => vec![one],
+        };
+        let mut aud: Vec<_> = aud.iter().map(ToString::to_string).collect();
+        aud.sort_unstable();
+        Claims { is_jwt: true, alg: algorithm(token), iss, sub, aud, times }
+    }
+}
+
+/// The `alg` of a JWT's header (RFC 7515 section 4.1.1).
+pub(crate) fn algorithm(token: &str) -> Option<String> {
+    let (header, _) = token.split_once('.')?;
+    let header = URL_SAFE_NO_PAD.decode(header).ok()?;
+    serde_json::from_slice(&header).ok().map(|Header { alg }| alg)
 }
 
 impl Times {
@@ -30,6 +84,11 @@ impl Times {
     pub(crate) fn life(self) -> Option<Duration> {
         let life = self.exp?.floor() - self.iat?.floor();
         (life > 0.0).then(|| seconds(life))
+    }
+
+    /// `iat` and `exp`, as times since the epoch.
+    pub(crate) fn claimed(self) -> (Option<Duration>, Option<Duration>) {
+        (self.iat.map(|iat| seconds(iat.floor())), self.end())
     }
 
     /// `exp`, as a time since the epoch.
@@ -49,9 +108,9 @@ pub(crate) fn seconds(seconds: f64) -> Duration {
 pub(crate) fn lenient_seconds<'de, D: serde::Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<f64>, D::Error> {
-    let number = match serde_json::Value::deserialize(deserializer)? {
-        serde_json::Value::Number(number) => number.as_f64(),
-        serde_json::Value::String(text) => text.trim().parse().ok(),
+    let number = match Value::deserialize(deserializer)? {
+        Value::Number(number) => number.as_f64(),
+        Value::String(text) => text.trim().parse().ok(),
         _ => None,
     };
     Ok(number.filter(|number| !number.is_nan()))
@@ -61,17 +120,14 @@ pub(crate) fn lenient_seconds<'de, D: serde::Deserializer<'de>>(
 pub(crate) fn lenient_text<'de, D: serde::Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Secret>, D::Error> {
-    Ok(match serde_json::Value::deserialize(deserializer)? {
-        serde_json::Value::String(text) => Some(Secret::from(text)),
+    Ok(match Value::deserialize(deserializer)? {
+        Value::String(text) => Some(Secret::from(text)),
         _ => None,
     })
 }
 
 #[cfg(test)]
 mod tests {
-    use base64::Engine;
-    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-
     use super::*;
 
     fn jwt(claims: &str) -> String {

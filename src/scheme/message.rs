@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{DATE, RETRY_AFTER};
 use http::{HeaderMap, Request, Response, StatusCode};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
@@ -170,6 +171,18 @@ impl ExchangeAnswer {
     pub fn refused(&self, code: &str) -> ExchangeError {
         let message = "the token endpoint refuses the credentials";
         self.failure(ExchangeErrorKind::Refused, message).with_code(code)
+    }
+
+    /// The text of the `error` in a JSON object, which is how many APIs say no; withheld if it quotes the
+    /// secret.
+    pub(super) fn error_text(&self, secret: &[u8]) -> Option<String> {
+        #[derive(Deserialize)]
+        struct Refusal {
+            error: String,
+        }
+        let Refusal { error } = serde_json::from_slice(self.body()).ok()?;
+        let quotes = error.as_bytes().windows(secret.len()).any(|part| part == secret);
+        Some(if quotes { "withheld".to_owned() } else { error })
     }
 
     fn failure(&self, kind: ExchangeErrorKind, message: &'static str) -> ExchangeError {

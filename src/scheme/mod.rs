@@ -8,6 +8,7 @@
 //! |---|---|---|
 //! | [`Atlas`] | `Token: <token>` | `POST` with `Client-Id` and `Client-Secret` headers |
 //! | [`ClientCredentials`] | `Authorization: Bearer <token>` | OAuth 2.0, RFC 6749 section 4.4 |
+//! | [`Rotating`] (feature `rotating`) | `Authorization: Bearer <jwt>`, renewed by every response | `POST` of a JSON object |
 //! | [`HeaderScheme`] | a header and prefix of your choice | none: pair it with an [`Exchange`] |
 //!
 //! [`Exchange`]: crate::exchange::Exchange
@@ -53,10 +54,15 @@ mod client_auth;
 mod client_credentials;
 mod endpoint;
 mod header;
+#[cfg(feature = "rotating")]
+mod hmac;
 mod identity;
 pub(crate) mod jwt;
 mod message;
 mod refresh;
+#[cfg(feature = "rotating")]
+mod rotating;
+mod rotation;
 mod token_answer;
 
 use std::fmt;
@@ -73,6 +79,9 @@ pub use self::header::HeaderScheme;
 pub use self::identity::Identity;
 pub use self::message::{ExchangeAnswer, ExchangeRequest};
 pub use self::refresh::RefreshTokenIn;
+#[cfg(feature = "rotating")]
+pub use self::rotating::Rotating;
+pub use self::rotation::{Adopt, Rotation};
 use crate::Secret;
 use crate::exchange::{ExchangeContext, ExchangeError, Issued};
 
@@ -130,18 +139,20 @@ pub trait Scheme: Send + Sync + 'static {
         }
     }
 
-    /// The response header in which the API hands out a successor, if it does. The layer takes that
-    /// header out of every response to a request that carried the credential, so that a proxy does not
-    /// pass it on.
-    fn rotation_header(&self) -> Option<&HeaderName> {
+    /// How the API hands out successors in its responses, if it does. Default: it does not.
+    ///
+    /// One is adopted from a 2xx response to a request that carried a token of the last exchange or its
+    /// successors, if it is newer than the current one and of the same party; see
+    /// [`NotAdopted`](crate::source::NotAdopted) for what speaks against it.
+    fn rotation(&self) -> Option<&Rotation> {
         None
     }
 
-    /// The successor that a response hands out, if it does. Not asked where the verdict is
-    /// [`Refused`](Verdict::Refused), nor for a request that went out without the credential.
-    fn rotated(&self, response: ResponseHead<'_>) -> Option<Issued> {
-        let _ = response;
-        None
+    /// Whether the signature of a token that a response handed out is right. Asked last, once for each
+    /// newer token, and only of one whose algorithm is that of the exchanged token. Default: all are.
+    fn is_authentic(&self, token: &Secret) -> bool {
+        let _ = token;
+        true
     }
 }
 
@@ -262,11 +273,11 @@ impl<S: Scheme + ?Sized> Scheme for Arc<S> {
         S::judge(self, response)
     }
 
-    fn rotation_header(&self) -> Option<&HeaderName> {
-        S::rotation_header(self)
+    fn rotation(&self) -> Option<&Rotation> {
+        S::rotation(self)
     }
 
-    fn rotated(&self, response: ResponseHead<'_>) -> Option<Issued> {
-        S::rotated(self, response)
+    fn is_authentic(&self, token: &Secret) -> bool {
+        S::is_authentic(self, token)
     }
 }

@@ -99,6 +99,8 @@ pub(crate) struct Arrival {
     pub(crate) same: bool,
     /// It came with a refresh token.
     pub(crate) refresh: bool,
+    /// When it was issued and when it ends, by its own claims, since the epoch.
+    pub(crate) claimed: (Option<Duration>, Option<Duration>),
 }
 
 /// What became of a flight.

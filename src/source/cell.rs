@@ -14,6 +14,7 @@ use arc_swap::{ArcSwapOption, Guard};
 use http::HeaderValue;
 
 use super::action::Generation;
+use super::rotation::Line;
 use super::schedule::Window;
 use super::state::Machine;
 use crate::Secret;
@@ -44,6 +45,8 @@ pub(crate) struct Published {
     pub(crate) value: HeaderValue,
     pub(crate) generation: Generation,
     pub(crate) window: Window,
+    /// What its line began with, where responses hand out successors.
+    pub(super) line: Option<Arc<Line>>,
     /// The source that it is of.
     pub(super) source: SourceId,
 }
@@ -85,6 +88,15 @@ impl AccessToken {
     /// What is left of its life.
     pub(super) fn left(&self, now: Now) -> Duration {
         now.until(self.0.window.ends_at)
+    }
+
+    /// Whether its refresh-ahead moment has come.
+    pub(super) fn is_due(&self, now: Now) -> bool {
+        now.has_reached(self.0.window.refresh_at)
+    }
+
+    pub(super) fn line(&self) -> Option<&Arc<Line>> {
+        self.0.line.as_ref()
     }
 
     pub(super) fn is_of(&self, source: SourceId) -> bool {

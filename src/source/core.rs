@@ -22,15 +22,17 @@ use super::action::{Arrival, Ask, Finished, FlightId, Generation, Refused, Start
 use super::backoff::Fault;
 use super::cell::{AccessToken, Cell, Published};
 use super::flight::Flight;
-use super::parts::{MAX_ROTATED_TOKEN, MAX_TOKEN, Parts, present};
+use super::parts::{MAX_TOKEN, Parts, present};
+use super::riders::Riders;
+use super::rotation::Line;
 use super::schedule::{self, Window};
 use super::state::Machine;
 use super::status::Status;
 use crate::clock::{Now, Sleep};
 use crate::exchange::{Chain, ExchangeError, ExchangeErrorKind, Issued, SourceId};
 use crate::scheme::Scheme;
-use crate::scheme::jwt::Times;
-use crate::{Error, ErrorKind, Secret, TARGET};
+use crate::scheme::jwt::{Claims, Times};
+use crate::{Error, ErrorKind, Secret};
 
 /// What everybody who waited for a flight gets: its token, or its error and when the next may start.
 pub(super) type Outcome = Result<AccessToken, (ExchangeError, Duration)>;
@@ -44,12 +46,14 @@ pub(crate) struct Core<S> {
     pub(super) system: &'static str,
     pub(super) parts: Parts<S>,
     pub(crate) cell: Cell,
+    /// Where every newer token that a response hands out is adopted.
+    pub(crate) riders: Option<Riders>,
     waiters: AtomicUsize,
     locked: Mutex<Locked>,
 }
 
-struct Locked {
-    machine: Machine,
+pub(super) struct Locked {
+    pub(super) machine: Machine,
     /// The flight under way.
     landing: Option<Boarding>,
     /// What the next flight may spend, while the machine has one to spend.
@@ -82,12 +86,17 @@ impl<S: Scheme> Core<S> {
         let value = fixed.as_ref().and_then(|token| present(&*parts.scheme, token, MAX_TOKEN).ok());
         if let (Some(secret), Some(value)) = (fixed, value) {
             let (generation, window) = machine.fix(parts.clock.now());
-            let token = Published { secret, value, generation, window, source: id };
+            let token = Published { secret, value, generation, window, line: None, source: id };
             let _ = cell.publish(Arc::new(token));
         }
         Core {
             id,
             system: parts.scheme.identity().system(),
+            riders: parts
+                .scheme
+                .rotation()
+                .filter(|it| !it.is_when_due())
+                .map(|_| Riders::default()),
             parts,
             cell,
             waiters: AtomicUsize::new(0),
@@ -184,25 +193,6 @@ impl<S: Scheme> Core<S> {
         self.cell.hint(&locked.machine);
     }
 
-    /// A response to a request that carried the token of generation `used`, sent at `sent`, brought a
-    /// successor.
-    pub(crate) fn rotated(&self, used: Generation, sent: Now, issued: &Issued) {
-        let Ok(value) = self.present(issued.access_token(), MAX_ROTATED_TOKEN) else { return };
-        let (now, arrival) = (self.now(), self.arrival(issued, sent));
-        let mut locked = self.lock();
-        let arrival = self.compared(arrival, issued);
-        let Some(adopted) = locked.machine.rotated(now, used, arrival) else {
-            drop(locked);
-            return;
-        };
-        let (token, old) = self.publish(issued, value, adopted);
-        self.cell.hint(&locked.machine);
-        drop(locked);
-        drop(old);
-        let generation = token.generation();
-        tracing::debug!(target: TARGET, system = self.system, %generation, "adopted a rotated token");
-    }
-
     /// A flight ended: publishes its token, if it brought one. Returns what its waiters get.
     pub(super) fn finished(
         &self,
@@ -211,6 +201,8 @@ impl<S: Scheme> Core<S> {
     ) -> (Finished, Option<Outcome>) {
         let now = self.now();
         let arrival = landed.as_ref().map(|(issued, _, sent)| self.arrival(issued, *sent));
+        let line = arrival.as_ref().ok().zip(landed.as_ref().ok());
+        let line = line.and_then(|(arrival, (issued, ..))| self.line(issued, arrival));
         let mut locked = self.lock();
         let arrival = match (arrival, &landed) {
             (Ok(arrival), Ok((issued, _, _))) => Ok(self.compared(arrival, issued)),
@@ -223,7 +215,7 @@ impl<S: Scheme> Core<S> {
             (Finished::Adopt { generation, window, .. }, Ok((issued, value, _))) => {
                 // Stored before anybody can use the token that it came with.
                 locked.refresh_token = issued.refresh_token().cloned();
-                let (token, old) = self.publish(issued, value.clone(), (generation, window));
+                let (token, old) = self.publish(issued, value.clone(), (generation, window), line);
                 (Some(Ok(token)), old, locked.last_error.take())
             }
             (Finished::Failed { dead, retry_in, .. }, _) => {
@@ -237,6 +229,7 @@ impl<S: Scheme> Core<S> {
         let landing = self.settle(&mut locked, flight);
         drop(locked);
         drop((old_token, old_error, landing, landed));
+        self.wake_riders();
         (finished, outcome)
     }
 
@@ -302,6 +295,7 @@ impl<S: Scheme> Core<S> {
         drop(locked);
         drop(abandoned);
         if let Some(flight) = flight {
+            self.wake_riders();
             let chain = chain.with(self.id);
             runtime.spawn(chain.scope(flight.run(chain.clone())));
         }
@@ -315,14 +309,15 @@ impl<S: Scheme> Core<S> {
     }
 
     /// To be called under the lock. Returns the token, and the one that it replaces.
-    fn publish(
+    pub(super) fn publish(
         &self,
         issued: &Issued,
         value: HeaderValue,
         (generation, window): (Generation, Window),
+        line: Option<Arc<Line>>,
     ) -> (AccessToken, Option<Arc<Published>>) {
         let secret = issued.access_token().clone();
-        let token = Published { secret, value, generation, window, source: self.id };
+        let token = Published { secret, value, generation, window, line, source: self.id };
         let token = Arc::new(token);
         (AccessToken::new(token.clone()), self.cell.publish(token))
     }
@@ -331,18 +326,26 @@ impl<S: Scheme> Core<S> {
         let claims = Times::of(issued.access_token().expose());
         let life = schedule::life(issued.expires_in(), claims, sent, self.parts.default_lifetime);
         let refresh = issued.refresh_token().is_some();
-        Arrival { sent, life, dated: claims.exp.is_some(), same: false, refresh }
+        let (dated, claimed) = (claims.exp.is_some(), claims.claimed());
+        Arrival { sent, life, dated, same: false, refresh, claimed }
+    }
+
+    /// What the line of an exchanged token begins with, where responses hand out successors.
+    fn line(&self, issued: &Issued, arrival: &Arrival) -> Option<Arc<Line>> {
+        self.scheme().rotation()?;
+        let claims = Claims::of(issued.access_token().expose());
+        Some(Arc::new(Line { claims, sent: arrival.sent, life: arrival.life }))
     }
 
     /// To be called under the lock: whether it is the current token depends on which that is.
-    fn compared(&self, arrival: Arrival, issued: &Issued) -> Arrival {
+    pub(super) fn compared(&self, arrival: Arrival, issued: &Issued) -> Arrival {
         let token = issued.access_token().expose();
         let same = self.cell.latest().is_some_and(|current| current.expose() == token);
         Arrival { same, ..arrival }
     }
 
     /// A panic under the lock would be a bug of the machine, whose state is then still of plain data.
-    fn lock(&self) -> MutexGuard<'_, Locked> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Locked> {
         self.locked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

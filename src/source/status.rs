@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::action::Generation;
+use super::rotation::NotAdopted;
 use crate::exchange::{ExchangeError, Reason};
 
 /// The state of a source at one moment; made by [`TokenSource::status`](super::TokenSource::status).
@@ -78,8 +79,8 @@ pub struct Counters {
     pub budget_refusals: u64,
     /// Tokens adopted from responses.
     pub rotations_adopted: u64,
-    /// Tokens in responses that were not adopted.
-    pub rotations_ignored: u64,
+    /// By [`NotAdopted`]; the current token once more counts as none.
+    not_adopted: [u64; NotAdopted::ALL.len()],
 }
 
 impl Counters {
@@ -95,6 +96,22 @@ impl Counters {
         self.exchanges.iter().sum()
     }
 
+    /// Tokens in responses that were not adopted for this reason.
+    #[must_use]
+    pub fn rotations_not_adopted_for(&self, why: NotAdopted) -> u64 {
+        self.not_adopted[why as usize]
+    }
+
+    /// Tokens in responses that were not adopted. The current token once more is not counted.
+    #[must_use]
+    pub fn rotations_not_adopted(&self) -> u64 {
+        self.not_adopted.iter().sum()
+    }
+
+    pub(super) fn count_not_adopted(&mut self, why: NotAdopted) {
+        self.not_adopted[why as usize] += 1;
+    }
+
     pub(super) fn count_exchange(&mut self, reason: Reason) {
         self.exchanges[index(reason)] += 1;
     }
@@ -108,6 +125,8 @@ impl fmt::Debug for Counters {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let reasons = Reason::ALL.iter().map(|reason| (reason, self.exchanges_for(*reason)));
         let exchanges: Vec<_> = reasons.filter(|(_, count)| *count > 0).collect();
+        let whys = NotAdopted::ALL.iter().map(|why| (why, self.rotations_not_adopted_for(*why)));
+        let not_adopted: Vec<_> = whys.filter(|(_, count)| *count > 0).collect();
         f.debug_struct("Counters")
             .field("exchanges", &exchanges)
             .field("exchanges_succeeded", &self.exchanges_succeeded)
@@ -118,7 +137,7 @@ impl fmt::Debug for Counters {
             .field("refusals", &self.refusals)
             .field("budget_refusals", &self.budget_refusals)
             .field("rotations_adopted", &self.rotations_adopted)
-            .field("rotations_ignored", &self.rotations_ignored)
+            .field("rotations_not_adopted", &not_adopted)
             .finish()
     }
 }

@@ -99,6 +99,7 @@ impl<S: Scheme> Core<S> {
 
     async fn try_renew(self: Arc<Self>, refused: Generation, chain: Chain) -> Renewal {
         let Ok(runtime) = runtime() else { return Renewal::HandOn(Recovery::RenewalFailed) };
+        self.await_successor(refused).await;
         for _ in 0..=MAX_LOST {
             let (boarding, counts) = match self.refused(&runtime, &chain, refused) {
                 (Refused::HandOn(recovery), _) => return Renewal::HandOn(recovery),
@@ -128,6 +129,9 @@ impl<S: Scheme> Core<S> {
     /// Has a refused token renewed without waiting for it. Returns why not, if it is not.
     pub(crate) fn renew_for_others(self: &Arc<Self>, refused: Generation) -> Option<Recovery> {
         let Ok(runtime) = Handle::try_current() else { return Some(Recovery::RenewalFailed) };
+        if self.is_about_to_follow(refused) {
+            return None; // the last of those responses sees to it, if it brings no successor
+        }
         match self.refused(&runtime, &Chain::current(), refused).0 {
             Refused::HandOn(recovery) => Some(recovery),
             Refused::Resend | Refused::Wait | Refused::WaitAndAsk => None,

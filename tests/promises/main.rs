@@ -21,6 +21,7 @@ mod p12_windows_fit_the_lifetime;
 mod p13_bound_to_origins;
 mod p14_never_without;
 mod p15_no_permit_held;
+mod p17_newest_wins;
 mod p18_secrets_stay_secret;
 mod p19_bounded_memory;
 mod p20_one_refresh_token_is_spent_once;

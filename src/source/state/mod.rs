@@ -17,11 +17,13 @@ mod tests;
 mod transitions;
 mod view;
 
+use std::cmp::Ordering;
 use std::time::Duration;
 
 use super::action::{Arrival, Ask, Finished, FlightId, Generation, Refused, Start, Tick};
 use super::backoff::{self, Fault};
 use super::budget::Payments;
+use super::rotation::NotAdopted;
 use super::schedule::Window;
 use super::status::Counters;
 use crate::clock::Now;
@@ -37,6 +39,8 @@ struct Current {
     /// The flight that issued the line.
     flight: Tick,
     sent: Now,
+    /// By its own claims, as in [`Arrival`].
+    claimed: (Option<Duration>, Option<Duration>),
     window: Window,
     /// How many exchanges in a row have brought this same token again.
     repeats: u32,
@@ -199,26 +203,23 @@ impl Machine {
 
     /// A response to a request that carried the token of generation `used` brought a successor.
     ///
-    /// Adopted if that token is of the current exchange's line (a response from before a revocation
-    /// must not beat the exchange after it) and if no newer one is current.
+    /// Adopted if [nothing speaks against it](Machine::may_follow).
     pub(crate) fn rotated(
         &mut self,
         now: Now,
         used: Generation,
         arrival: Arrival,
-    ) -> Option<(Generation, Window)> {
-        let good = !self.fixed
-            && !arrival.same
-            && Window::is_worth_having(arrival.sent, arrival.life, now);
-        // The answer to the current token itself is newer than that, however coarse the clock is.
-        let current = self.current.as_mut().filter(|current| {
-            let newer =
-                used == current.generation || arrival.sent.since(current.sent) > Duration::ZERO;
-            good && newer && used >= current.line
-        });
-        let Some(current) = current else {
-            self.counters.rotations_ignored += 1;
-            return None;
+    ) -> Result<(Generation, Window), NotAdopted> {
+        let draw = self.rng.f64();
+        let followed = self
+            .may_follow(now, used, arrival)
+            .and(self.current.as_mut().ok_or(NotAdopted::OtherLine));
+        let current = match followed {
+            Ok(current) => current,
+            Err(why) => {
+                self.counters.count_not_adopted(why);
+                return Err(why);
+            }
         };
         self.counters.rotations_adopted += 1;
         self.tick += 1;
@@ -226,15 +227,52 @@ impl Machine {
         current.generation = self.generation;
         current.issued = self.tick;
         current.sent = arrival.sent;
-        current.window = Window::new(arrival.sent, arrival.life, self.rng.f64());
+        current.claimed = arrival.claimed;
+        current.window = Window::new(arrival.sent, arrival.life, draw);
         current.repeats = 0;
-        Some((current.generation, current.window))
+        Ok((current.generation, current.window))
+    }
+
+    /// Whether a token may follow the current one: if the request that brought it carried one of the
+    /// current exchange's line (a response from before a revocation must not beat the exchange after
+    /// it), and if it is newer than the current one: by `iat`, then `exp`, then the time of sending.
+    pub(crate) fn may_follow(
+        &self,
+        now: Now,
+        used: Generation,
+        arrival: Arrival,
+    ) -> Result<(), NotAdopted> {
+        let Some(current) = self.current.as_ref().filter(|it| !self.fixed && used >= it.line)
+        else {
+            return Err(NotAdopted::OtherLine);
+        };
+        if !Window::is_worth_having(arrival.sent, arrival.life, now) {
+            return Err(NotAdopted::Ended);
+        }
+        let claim = |one: Option<Duration>, other: Option<Duration>| {
+            one.zip(other).map_or(Ordering::Equal, |(one, other)| one.cmp(&other))
+        };
+        // The answer to the current token itself is newer than that, however coarse the clock is.
+        let sent_later =
+            used == current.generation || arrival.sent.since(current.sent) > Duration::ZERO;
+        let by_claims = claim(arrival.claimed.0, current.claimed.0)
+            .then(claim(arrival.claimed.1, current.claimed.1));
+        match by_claims {
+            Ordering::Greater => Ok(()),
+            Ordering::Equal if sent_later && !arrival.same => Ok(()),
+            _ => Err(NotAdopted::NotNewer),
+        }
+    }
+
+    /// A response brought a token that was not even held against the current one.
+    pub(crate) fn not_adopted(&mut self, why: NotAdopted) {
+        self.counters.count_not_adopted(why);
     }
 
     /// A token that needs no exchange, and is never renewed, was given.
     pub(crate) fn fix(&mut self, now: Now) -> (Generation, Window) {
         self.fixed = true;
-        (self.adopt(0, now, Window::ENDLESS), Window::ENDLESS)
+        (self.adopt(0, now, (None, None), Window::ENDLESS), Window::ENDLESS)
     }
 
     /// The pause after a failure is to end now.

@@ -16,7 +16,7 @@ fn machine() -> Machine {
 }
 
 fn arrival(sent: Now) -> Arrival {
-    Arrival { sent, life: HOUR, dated: false, same: false, refresh: false }
+    Arrival { sent, life: HOUR, dated: false, same: false, refresh: false, claimed: (None, None) }
 }
 
 const DOWN: Fault = Fault { transient: true, retry_after: None };
@@ -80,15 +80,17 @@ fn a_late_response_from_before_a_revocation_does_not_bring_its_token_back() {
     let (mut machine, old) = with_token(at(0.0));
     let (_, started) = machine.refused(at(10.0), old);
     let new = succeed(&mut machine, at(11.0), started.unwrap().id);
-    assert!(machine.rotated(at(12.0), old, arrival(at(11.5))).is_none(), "of the old line");
+    let late = machine.rotated(at(12.0), old, arrival(at(11.5)));
+    assert_eq!(late, Err(NotAdopted::OtherLine));
     let (rotated, _) = machine.rotated(at(13.0), new, arrival(at(12.5))).unwrap();
     assert!(rotated > new);
-    assert!(machine.rotated(at(14.0), new, arrival(at(12.0))).is_none(), "sent before that one");
-    assert!(machine.rotated(at(15.0), rotated, arrival(at(13.0))).is_some(), "of the same line");
+    let older = machine.rotated(at(14.0), new, arrival(at(12.0)));
+    assert_eq!(older, Err(NotAdopted::NotNewer), "sent before that one");
+    assert!(machine.rotated(at(15.0), rotated, arrival(at(13.0))).is_ok(), "of the same line");
     let dead = Arrival { life: Duration::ZERO, ..arrival(at(16.0)) };
-    assert!(machine.rotated(at(16.0), rotated, dead).is_none());
+    assert_eq!(machine.rotated(at(16.0), rotated, dead), Err(NotAdopted::Ended));
     assert_eq!(machine.counters.rotations_adopted, 2);
-    assert_eq!(machine.counters.rotations_ignored, 3);
+    assert_eq!(machine.counters.rotations_not_adopted(), 3);
 }
 
 #[test]
@@ -333,7 +335,7 @@ fn the_answer_to_the_current_token_itself_is_newer_however_coarse_the_clock() {
 fn a_fixed_token_is_not_replaced_by_a_rotated_one() {
     let mut machine = machine();
     let (token, _) = machine.fix(at(0.0));
-    assert!(machine.rotated(at(1.0), token, arrival(at(1.0))).is_none());
+    assert!(machine.rotated(at(1.0), token, arrival(at(1.0))).is_err());
 }
 
 #[test]
@@ -386,7 +388,9 @@ fn invariants_hold_on_random_walks() {
                 6 => {
                     let used = any_until(&mut rng, newest);
                     let sent = now - Duration::from_secs_f64(rng.f64() * 60.0);
-                    machine.rotated(now, used, Arrival { same: rng.bool(), ..arrival(sent) });
+                    let claimed = (any_second(&mut rng), any_second(&mut rng));
+                    let arrival = Arrival { same: rng.bool(), claimed, ..arrival(sent) };
+                    let _ = machine.rotated(now, used, arrival);
                     None
                 }
                 7..=8 if !flights.is_empty() => {
@@ -401,6 +405,7 @@ fn invariants_hold_on_random_walks() {
                             dated: rng.bool(),
                             same,
                             refresh: rng.bool(),
+                            claimed: (any_second(&mut rng), None),
                         })
                     } else {
                         Err(DOWN)
@@ -452,4 +457,9 @@ fn usable(machine: &Machine, now: Now) -> bool {
 /// A generation up to the newest.
 fn any_until(rng: &mut fastrand::Rng, newest: Generation) -> Generation {
     (0..rng.u64(0..=newest.number())).fold(Generation::default(), |generation, _| generation.next())
+}
+
+/// A time since the epoch that a token may or may not claim.
+fn any_second(rng: &mut fastrand::Rng) -> Option<Duration> {
+    rng.bool().then(|| Duration::from_secs(rng.u64(0..10)))
 }

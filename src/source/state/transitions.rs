@@ -84,7 +84,7 @@ impl Machine {
         let recovered = self.failure.take().map(|failure| now.since(failure.since));
         let window = Window::new(arrival.sent, arrival.life, self.rng.f64());
         let Some(current) = self.current.as_mut().filter(|_| arrival.same) else {
-            let generation = self.adopt(id.tick(), arrival.sent, window);
+            let generation = self.adopt(id.tick(), arrival.sent, arrival.claimed, window);
             self.payments.settle(id, generation);
             return Finished::Adopt { generation, window, recovered };
         };
@@ -116,7 +116,13 @@ impl Machine {
     }
 
     /// Begins a line.
-    pub(super) fn adopt(&mut self, flight: Tick, sent: Now, window: Window) -> Generation {
+    pub(super) fn adopt(
+        &mut self,
+        flight: Tick,
+        sent: Now,
+        claimed: (Option<Duration>, Option<Duration>),
+        window: Window,
+    ) -> Generation {
         self.tick += 1;
         self.generation = self.generation.next();
         self.current = Some(Current {
@@ -125,6 +131,7 @@ impl Machine {
             issued: self.tick,
             flight,
             sent,
+            claimed,
             window,
             repeats: 0,
         });

@@ -23,6 +23,11 @@ impl Machine {
         failure.map(|failure| failure.retry_at)
     }
 
+    /// Whether a refusal of this token would have to be answered by an exchange, as things stand.
+    pub(crate) fn would_renew(&self, refused: Generation) -> bool {
+        self.flight.is_none() && self.current.as_ref().is_some_and(|it| it.generation == refused)
+    }
+
     /// The refused token that a renewal has been paid for: whether it is accepted elsewhere tells an
     /// honest revocation from a bad server.
     pub(crate) fn suspect(&self) -> Option<Generation> {

@@ -1,0 +1,238 @@
+//! An API that hands out a new JWT with every response.
+
+use std::fmt;
+
+use bytes::Bytes;
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderName, HeaderValue, Request, StatusCode};
+use serde_json::Value;
+
+use super::client_auth::flaw;
+use super::hmac::is_signed_with;
+use super::jwt::algorithm;
+use super::message::json_body;
+use super::rotation::without_scheme;
+use super::{
+    Adopt, Endpoint, ExchangeAnswer, ExchangeRequest, Identity, InvalidToken, Rotation, Scheme,
+    Step, bearer_value,
+};
+use crate::exchange::{ExchangeContext, ExchangeError, ExchangeErrorKind, Issued};
+use crate::{Error, Secret};
+
+/// Where an object in the answer has the token, if nothing else is said.
+const MEMBERS: [&str; 4] = ["token", "jwt", "access_token", "accessToken"];
+
+/// (Feature `rotating`.) API key and client secret for a JWT, which every response then replaces.
+///
+/// - Exchange: `POST {api_root}/authenticate` with `{"apiKey": .., "clientSecret": ..}`. The JWT comes back
+///   as a JSON string, as plain text, as a member of a JSON object (the first of `token`, `jwt`,
+///   `access_token`, `accessToken`), or in the `Authorization` header of the answer.
+/// - API: `Authorization: Bearer <jwt>`.
+/// - Rotation: a 2xx response carries the successor in its own `Authorization` header. It is adopted if it
+///   is newer than the current token and [nothing speaks against it](crate::source::NotAdopted), its
+///   signature included.
+/// - A 401 that is not answered by a newer token re-authenticates, once for all callers. Where other
+///   requests with the same token are still under way, their responses are waited for first, for one second
+///   at most: the API may have refused a token only because its successor is on the way.
+///
+/// An API that refuses a token as soon as it has handed out the next serves one request at a time: of many
+/// at once, one is accepted, and those that are refused twice come back as 401. Put a
+/// `tower::limit::ConcurrencyLimitLayer` of 1 *below* the layer; the token is read after its permit was
+/// obtained, and a successor is adopted before the permit is given back.
+///
+/// Use it through [`AuthLayer::rotating`](crate::AuthLayer::rotating), or with options:
+///
+#[cfg_attr(feature = "client", doc = "```")]
+#[cfg_attr(not(feature = "client"), doc = "```ignore")]
+/// use tower_outbound_auth::AuthLayer;
+/// use tower_outbound_auth::scheme::{Adopt, Rotating};
+///
+/// # fn demo() -> Result<(), tower_outbound_auth::Error> {
+/// let scheme = Rotating::new("https://api.example/v1", "key", "secret")?.adopt(Adopt::WhenDue);
+/// let endpoint = scheme.endpoint().clone();
+/// let layer = AuthLayer::for_endpoint(scheme, &endpoint)?.with_origin(endpoint.origin().clone());
+/// # let _ = layer;
+/// # Ok(()) }
+/// ```
+pub struct Rotating {
+    endpoint: Endpoint,
+    api_key: Secret,
+    client_secret: Secret,
+    member: Option<String>,
+    verify: bool,
+    rotation: Rotation,
+}
+
+impl Rotating {
+    /// The scheme for one API and one client. `api_root` may have a path: `https://api.example/v1`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if the root is no safe URL or has a
+    /// query, or if the key or the secret is empty or has control characters.
+    pub fn new(
+        api_root: &str,
+        api_key: impl Into<Secret>,
+        client_secret: impl Into<Secret>,
+    ) -> Result<Rotating, Error> {
+        let (api_key, client_secret) = (api_key.into(), client_secret.into());
+        for (text, what) in [(&api_key, "API key"), (&client_secret, "client secret")] {
+            if let Some(flaw) = flaw(text.expose()) {
+                return Err(Error::configuration(format!("the {what} {flaw}")));
+            }
+        }
+        Ok(Rotating {
+            endpoint: Endpoint::below(api_root, "authenticate")?,
+            api_key,
+            client_secret,
+            member: None,
+            verify: true,
+            rotation: Rotation::in_header(AUTHORIZATION),
+        })
+    }
+
+    /// Which of the tokens that responses hand out are adopted. Default: [`Adopt::EveryNewer`].
+    #[must_use]
+    pub fn adopt(mut self, adopt: Adopt) -> Rotating {
+        self.rotation = self.rotation.adopt(adopt);
+        self
+    }
+
+    /// The member of the answer's JSON object that has the token; for one deeper down, a JSON pointer such
+    /// as `/data/token` (RFC 6901). Default: the first of `token`, `jwt`, `access_token`, `accessToken`.
+    #[must_use]
+    pub fn with_token_member(self, member: impl Into<String>) -> Rotating {
+        Rotating { member: Some(member.into()), ..self }
+    }
+
+    /// Believes tokens without checking their signature.
+    ///
+    /// By default every token must be signed with HMAC (HS256, HS384 or HS512) and the client secret's
+    /// bytes as the key, as this vendor's are. Where the signature cannot be checked (RS256, or a key of
+    /// the server's own), whoever can put a header into a response can have a token of theirs sent with
+    /// our requests; the other rules still hold.
+    #[must_use]
+    pub fn danger_without_verification(self) -> Rotating {
+        Rotating { verify: false, ..self }
+    }
+
+    /// The endpoint of the exchange: `{api_root}/authenticate`.
+    #[must_use]
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// The token, wherever a successful answer has it.
+    fn find_token(&self, answer: &ExchangeAnswer) -> Result<Secret, ExchangeError> {
+        let in_body = match serde_json::from_slice(answer.body()) {
+            Ok(Value::String(text)) => Some(Secret::from(text)),
+            Ok(Value::Object(object)) => self.member_of(Value::Object(object)),
+            Ok(_) => None,
+            Err(_) => answer.text().ok().map(Secret::from),
+        };
+        let in_header = || {
+            let value = answer.headers().get(AUTHORIZATION)?.to_str().ok()?;
+            Some(Secret::from(value))
+        };
+        // What cannot be a token, a page of HTML above all, is none.
+        let usable = |token: Secret| {
+            let token = Secret::from(without_scheme(token.expose()));
+            bearer_value(&token).is_ok().then_some(token)
+        };
+        in_body.and_then(usable).or_else(|| in_header().and_then(usable)).ok_or_else(|| {
+            let message = "the answer has no token: neither as text, nor as a JSON string, nor in a member \
+                           that was looked for (see Rotating::with_token_member), nor in Authorization";
+            ExchangeError::new(ExchangeErrorKind::Malformed, message).with_status(answer.status())
+        })
+    }
+
+    fn member_of(&self, object: Value) -> Option<Secret> {
+        let find = |member: &str| match member.starts_with('/') {
+            true => object.pointer(member),
+            false => object.get(member),
+        };
+        let found = match &self.member {
+            Some(member) => find(member),
+            None => MEMBERS.into_iter().find_map(find),
+        };
+        found.and_then(Value::as_str).map(Secret::from)
+    }
+
+    /// An exchanged token whose signature is wrong will be as wrong the next time.
+    fn verified(&self, token: Secret) -> Result<Secret, ExchangeError> {
+        if self.is_authentic(&token) {
+            return Ok(token);
+        }
+        let wrong = match algorithm(token.expose()).as_deref() {
+            None => "it is no JWT",
+            Some("HS256" | "HS384" | "HS512") => "the client secret is not the key that signed it",
+            Some(_) => "it was not signed with HS256, HS384 or HS512",
+        };
+        let message = format!(
+            "the exchanged token cannot be verified with the client secret: {wrong}. If this API signs \
+             otherwise, say so: Rotating::danger_without_verification"
+        );
+        Err(ExchangeError::new(ExchangeErrorKind::Configuration, message))
+    }
+}
+
+impl Scheme for Rotating {
+    fn identity(&self) -> Identity {
+        Identity::new("rotating")
+            .with("endpoint", self.endpoint.uri().to_string())
+            .with("key", self.api_key.expose())
+    }
+
+    fn exchange_request(&self, _: &ExchangeContext) -> Result<ExchangeRequest, ExchangeError> {
+        let credentials =
+            [("apiKey", self.api_key.expose()), ("clientSecret", self.client_secret.expose())];
+        let request = Request::post(self.endpoint.uri())
+            .header(CONTENT_TYPE, "application/json")
+            .header(ACCEPT, "application/json, text/plain;q=0.9")
+            .body(Bytes::from_owner(json_body(&credentials)))?;
+        Ok(ExchangeRequest::new(request))
+    }
+
+    fn read_answer(&self, answer: ExchangeAnswer) -> Result<Step, ExchangeError> {
+        match answer.status() {
+            status if status.is_success() => {
+                let token = self.find_token(&answer)?;
+                Ok(Step::Issued(Issued::new(self.verified(token)?)))
+            }
+            StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+                Err(match answer.error_text(self.client_secret.expose().as_bytes()) {
+                    Some(code) => answer.refused(&code),
+                    None => answer.unavailable(),
+                })
+            }
+            _ => Err(answer.unavailable()),
+        }
+    }
+
+    fn header_name(&self) -> &HeaderName {
+        &AUTHORIZATION
+    }
+
+    fn header_value(&self, token: &Secret) -> Result<HeaderValue, InvalidToken> {
+        bearer_value(token)
+    }
+
+    fn rotation(&self) -> Option<&Rotation> {
+        Some(&self.rotation)
+    }
+
+    fn is_authentic(&self, token: &Secret) -> bool {
+        !self.verify || is_signed_with(token.expose(), self.client_secret.expose().as_bytes())
+    }
+}
+
+impl fmt::Debug for Rotating {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rotating")
+            .field("endpoint", &self.endpoint)
+            .field("member", &self.member)
+            .field("verify", &self.verify)
+            .field("rotation", &self.rotation)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,89 @@
+//! How an API hands out successors in its responses.
+
+use http::header::AGE;
+use http::{HeaderMap, HeaderName};
+
+use crate::Secret;
+use crate::source::NotAdopted;
+
+/// Where an API's responses carry the successor of the token that the request carried, and when it is
+/// adopted; what [`Scheme::rotation`](super::Scheme::rotation) returns.
+///
+/// The header's value is the token, or `Bearer` and the token.
+///
+/// ```
+/// use http::header::AUTHORIZATION;
+/// use tower_outbound_auth::scheme::{Adopt, Rotation};
+///
+/// let rotation = Rotation::in_header(AUTHORIZATION).adopt(Adopt::WhenDue);
+/// # let _ = rotation;
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rotation {
+    header: HeaderName,
+    adopt: Adopt,
+}
+
+/// Which of the tokens that responses hand out are adopted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Adopt {
+    /// Every newer one: an API of this kind may refuse a token from the moment on in which it has handed
+    /// out its successor. The default, because it works with all of them.
+    #[default]
+    EveryNewer,
+    /// Only those that come when the current token has reached its refresh-ahead moment (80 to 90 % of
+    /// its life): for APIs whose tokens are good to their end. A response then costs next to nothing,
+    /// which is what high rates want.
+    WhenDue,
+}
+
+impl Rotation {
+    /// In this header of every response.
+    #[must_use]
+    pub fn in_header(header: HeaderName) -> Rotation {
+        Rotation { header, adopt: Adopt::default() }
+    }
+
+    /// Adopted in this way. Default: [`Adopt::EveryNewer`].
+    #[must_use]
+    pub fn adopt(self, adopt: Adopt) -> Rotation {
+        Rotation { adopt, ..self }
+    }
+
+    /// The header. The layer takes it out of every response to a request that carried the credential, so
+    /// that a proxy does not pass it on.
+    #[must_use]
+    pub fn header(&self) -> &HeaderName {
+        &self.header
+    }
+
+    /// Whether only the successor of a token that is about to end is adopted.
+    pub(crate) fn is_when_due(&self) -> bool {
+        self.adopt == Adopt::WhenDue
+    }
+
+    /// The text that a response's head hands out, if it does.
+    pub(crate) fn handed_out(&self, headers: &HeaderMap) -> Result<Option<Secret>, NotAdopted> {
+        let mut values = headers.get_all(&self.header).iter();
+        let Some(value) = values.next() else { return Ok(None) };
+        if values.any(|other| other != value) {
+            return Err(NotAdopted::Ambiguous);
+        }
+        // It was made for another request than ours (RFC 9111 section 5.1).
+        if headers.contains_key(AGE) {
+            return Err(NotAdopted::FromCache);
+        }
+        let text = value.to_str().map_err(|_| NotAdopted::Malformed)?;
+        Ok(Some(Secret::from(without_scheme(text))))
+    }
+}
+
+/// A token without the `Bearer` that may stand before it (RFC 6750 section 2.1).
+pub(super) fn without_scheme(value: &str) -> &str {
+    let value = value.trim();
+    match value.split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim_start(),
+        _ => value,
+    }
+}
