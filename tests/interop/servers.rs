@@ -1,0 +1,103 @@
+//! The servers of `interop/`, one process each.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::process::Stdio;
+
+use http_body_util::BodyExt;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+use tokio::time::timeout;
+
+use crate::{http, secs};
+
+/// An authorization server, and an API that accepts its tokens.
+pub(crate) struct Servers {
+    provider: Server,
+    api: Server,
+}
+
+/// What the authorization server counted.
+#[derive(Debug, Deserialize)]
+pub(crate) struct TokenStats {
+    pub(crate) token_calls: u32,
+    /// Tokens issued, by grant type.
+    pub(crate) grants: BTreeMap<String, u32>,
+    /// Token calls that failed, by error code.
+    pub(crate) errors: BTreeMap<String, u32>,
+}
+
+/// What the API counted.
+#[derive(Debug, Deserialize)]
+pub(crate) struct ApiStats {
+    pub(crate) requests: u32,
+    #[serde(rename = "2xx")]
+    pub(crate) accepted: u32,
+    #[serde(rename = "401")]
+    pub(crate) unauthorized: u32,
+    #[serde(rename = "403")]
+    pub(crate) forbidden: u32,
+}
+
+impl Servers {
+    pub(crate) async fn start() -> Servers {
+        let provider = Server::start("oidc-provider", &[]).await;
+        let api = Server::start("express-api", &[("ISSUER", &provider.url)]).await;
+        Servers { provider, api }
+    }
+
+    pub(crate) fn token_endpoint(&self) -> String {
+        format!("{}/token", self.provider.url)
+    }
+
+    pub(crate) fn api(&self) -> &str {
+        &self.api.url
+    }
+
+    pub(crate) async fn token_stats(&self) -> TokenStats {
+        self.provider.stats().await
+    }
+
+    pub(crate) async fn api_stats(&self) -> ApiStats {
+        self.api.stats().await
+    }
+}
+
+struct Server {
+    url: String,
+    /// Killed when it is dropped.
+    _process: Child,
+}
+
+impl Server {
+    /// Runs `interop/<name>.mjs` until it says where it listens.
+    async fn start(name: &str, env: &[(&str, &str)]) -> Server {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/interop");
+        let test = std::thread::current().name().unwrap_or("test").replace("::", ".");
+        let log = format!("{}/{test}.{name}.log", env!("CARGO_TARGET_TMPDIR"));
+        let mut process = Command::new("node")
+            .arg(format!("{folder}/{name}.mjs"))
+            .envs(env.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(File::create(&log).unwrap())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("node is installed");
+        let mut lines = BufReader::new(process.stdout.as_mut().unwrap()).lines();
+        let line = timeout(secs(60), lines.next_line()).await;
+        let line = line.ok().and_then(|line| line.unwrap());
+        let url = line.as_deref().and_then(|line| line.strip_prefix("listening "));
+        let url = url.unwrap_or_else(|| panic!("{name} did not start: see {log}")).to_owned();
+        Server { url, _process: process }
+    }
+
+    async fn stats<T: DeserializeOwned>(&self) -> T {
+        let url = format!("{}/stats", self.url).parse().unwrap();
+        let response = http().get(url).await.unwrap();
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        serde_json::from_slice(&body).unwrap()
+    }
+}
