@@ -2,13 +2,16 @@
 // memory and made at start.
 //
 // env: TTL, the life of an access token in seconds (3)
+//      DELAY, how long the answer to a token call is held back, in milliseconds (0)
 import { generateKeyPairSync } from 'node:crypto';
 import { createServer } from 'node:http';
 import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Provider } from 'oidc-provider';
 
 const API = 'urn:api:default';
 const TTL = Number(process.env.TTL ?? 3);
+const DELAY = Number(process.env.DELAY ?? 0);
 
 const client = (client_id, client_secret, more = {}) => ({
   client_id,
@@ -94,6 +97,7 @@ provider.use(async (ctx, next) => {
   }
   stats.token_calls += 1;
   await next();
+  await sleep(DELAY);
   if (ctx.status !== 200) return;
   const { client, params } = ctx.oidc;
   count(stats.grants, params.grant_type);

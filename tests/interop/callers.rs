@@ -43,7 +43,7 @@ impl Api {
     }
 
     /// One caller: a document every 100 to 200 ms, each of another length. Returns how many there were.
-    async fn upload_for(self, time: Duration) -> u32 {
+    pub(crate) async fn upload_for(self, time: Duration) -> u32 {
         let over = sleep(time);
         tokio::pin!(over);
         for sent in 1.. {

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod callers;
+mod rotation;
 mod servers;
 
 use std::time::Duration;

@@ -43,7 +43,12 @@ pub(crate) struct ApiStats {
 
 impl Servers {
     pub(crate) async fn start() -> Servers {
-        let provider = Server::start("oidc-provider", &[]).await;
+        Servers::start_with(&[]).await
+    }
+
+    /// `env` is for the authorization server.
+    pub(crate) async fn start_with(env: &[(&str, &str)]) -> Servers {
+        let provider = Server::start("oidc-provider", env).await;
         let api = Server::start("express-api", &[("ISSUER", &provider.url)]).await;
         Servers { provider, api }
     }
