@@ -126,7 +126,7 @@ impl Rotating {
     fn find_token(&self, answer: &ExchangeAnswer) -> Result<Secret, ExchangeError> {
         let in_body = match serde_json::from_slice(answer.body()) {
             Ok(Value::String(text)) => Some(Secret::from(text)),
-            Ok(Value::Object(object)) => self.member_of(Value::Object(object)),
+            Ok(object @ Value::Object(_)) => self.member_of(&object),
             Ok(_) => None,
             Err(_) => answer.text().ok().map(Secret::from),
         };
@@ -146,7 +146,7 @@ impl Rotating {
         })
     }
 
-    fn member_of(&self, object: Value) -> Option<Secret> {
+    fn member_of(&self, object: &Value) -> Option<Secret> {
         let find = |member: &str| match member.starts_with('/') {
             true => object.pointer(member),
             false => object.get(member),
