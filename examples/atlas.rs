@@ -24,7 +24,7 @@ use tower::{Service, ServiceBuilder, ServiceExt};
 use tower_outbound_auth::exchange::Reason;
 use tower_outbound_auth::scheme::Atlas;
 use tower_outbound_auth::source::Status;
-use tower_outbound_auth::testkit::{AtlasCounts, AtlasServer};
+use tower_outbound_auth::testkit::{AtlasServer, ServerCounts};
 use tower_outbound_auth::{Auth, AuthLayer, BoxError, Recovery};
 
 type Api = Auth<Client<HttpConnector, Full<Bytes>>, Atlas>;
@@ -102,13 +102,13 @@ async fn upload(api: &mut Api, url: &str, text: String) -> Result<bool, BoxError
     if status.is_success() { Ok(healed) } else { Err(format!("answered {status}").into()) }
 }
 
-fn progress(second: u32, seen: &Seen, counts: &AtlasCounts) {
+fn progress(second: u32, seen: &Seen, counts: &ServerCounts) {
     let (sent, ok) = (seen.sent.load(Relaxed), seen.ok.load(Relaxed));
     let revoked = if second == 4 { ", and now all tokens are revoked" } else { "" };
     println!("{second:>2} s: {sent} sent, {ok} answered, {} exchanges{revoked}", counts.exchanges);
 }
 
-fn print_table(seen: &Seen, status: &Status, counts: &AtlasCounts) {
+fn print_table(seen: &Seen, status: &Status, counts: &ServerCounts) {
     let row = |what: &str, count: usize| println!("  {what:<40}{count:>6}");
     println!("\nthe callers");
     row("requests sent", seen.sent.load(Relaxed));
@@ -134,7 +134,7 @@ fn print_table(seen: &Seen, status: &Status, counts: &AtlasCounts) {
 
 /// A token of 3 s is renewed after 2.4 to 2.7 s: the first one, one before the revocation, one because of
 /// it and two after it make five exchanges. Three more are for a busy machine.
-fn verdict(seen: &Seen, counts: &AtlasCounts) -> ExitCode {
+fn verdict(seen: &Seen, counts: &ServerCounts) -> ExitCode {
     let all_well = seen.ok.load(Relaxed) == (CALLERS * REQUESTS_EACH) as usize;
     let healed = seen.healed.load(Relaxed) == counts.refused && counts.refused > 0;
     if all_well && healed && counts.exchanges <= 8 { ExitCode::SUCCESS } else { ExitCode::FAILURE }

@@ -22,11 +22,11 @@ pub enum MalformedAnswer {
     Empty,
     /// JSON that breaks off within the token.
     NotJson,
-    /// A JSON object without `access_token`.
+    /// A JSON object without the token's member.
     NoToken,
-    /// `access_token` is an empty text.
+    /// The token is an empty text.
     EmptyToken,
-    /// `access_token` has a line break in it, and behind that what would be a header.
+    /// The token has a line break in it, and behind that what would be a header.
     TokenWithLineBreak,
     /// A good answer but for its length, which is over 256 KiB.
     Huge,
@@ -49,24 +49,25 @@ impl MalformedAnswer {
         MalformedAnswer::Huge,
     ];
 
-    pub(super) fn to_answer(&self) -> Answer {
+    /// As JSON it has the token in this `member`.
+    pub(super) fn to_answer(&self, member: &str) -> Answer {
         let canary = Self::CANARY;
         let ok = |body: String| server::plain(StatusCode::OK, body);
         match self {
             Self::Html => ok(format!("<!doctype html><title>Sign in</title><p>{canary}</p>")),
             Self::Empty => ok(String::new()),
-            Self::NotJson => ok(format!(r#"{{"expires_in":3600,"access_token":"{canary}"#)),
-            Self::NoToken => ok(json!({"expires_in": 3600, "token": canary}).to_string()),
+            Self::NotJson => ok(format!(r#"{{"expires_in":3600,"{member}":"{canary}"#)),
+            Self::NoToken => ok(json!({"expires_in": 3600, "id_token": canary}).to_string()),
             Self::EmptyToken => {
-                ok(json!({"expires_in": 3600, "access_token": "", "id": canary}).to_string())
+                ok(json!({"expires_in": 3600, member: "", "id": canary}).to_string())
             }
             Self::TokenWithLineBreak => {
                 let token = format!("{canary}\r\nX-Injected: 1");
-                ok(json!({"expires_in": 3600, "access_token": token}).to_string())
+                ok(json!({"expires_in": 3600, member: token}).to_string())
             }
             Self::Huge => {
                 let padding = "x".repeat(256 * 1024);
-                let body = json!({"access_token": canary, "expires_in": 3600, "padding": padding});
+                let body = json!({member: canary, "expires_in": 3600, "padding": padding});
                 ok(body.to_string())
             }
             Self::Custom(status, body) => server::plain(*status, body.clone()),

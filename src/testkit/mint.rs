@@ -14,7 +14,9 @@ use crate::clock::Now;
 /// It remembers two numbers and the last token, however many it has issued: a token's `jti` is its
 /// number, and revoked are all up to some number.
 pub(super) struct Mint {
-    key: [u8; 32],
+    key: Vec<u8>,
+    iss: String,
+    sub: String,
     issued: u64,
     revoked: u64,
     sticky: bool,
@@ -30,25 +32,40 @@ struct Token {
 
 #[derive(Deserialize)]
 struct Claims {
+    iss: String,
     exp: u64,
+    #[serde(default)]
     jti: String,
 }
 
+/// Whom all tokens are for.
+const AUDIENCE: &str = "api";
+
 impl Mint {
-    /// A mint with a key of its own: what another one issued is worth nothing here.
-    pub(super) fn new() -> Mint {
-        let mut key = [0; 32];
-        fastrand::Rng::new().fill(&mut key);
-        Mint { key, issued: 0, revoked: 0, sticky: false, last: None }
+    /// A mint of tokens for `subject`, signed with `key`.
+    pub(super) fn new(key: Vec<u8>, subject: &str) -> Mint {
+        let (iss, sub) = (String::new(), subject.to_owned());
+        Mint { key, iss, sub, issued: 0, revoked: 0, sticky: false, last: None }
     }
 
-    /// A token for `subject` and the seconds that it has left.
-    pub(super) fn issue(&mut self, subject: &str, lifetime: u64, now: Now) -> (String, u64) {
+    /// Tokens are from `issuer`: what says it is from another is worth nothing here, even if it is
+    /// signed with the same key.
+    pub(super) fn set_issuer(&mut self, issuer: String) {
+        self.iss = issuer;
+    }
+
+    /// Tokens are for `subject` and signed with `key`: what was issued before is worth nothing.
+    pub(super) fn set_client(&mut self, subject: &str, key: Vec<u8>) {
+        (self.sub, self.key, self.last) = (subject.to_owned(), key, None);
+    }
+
+    /// A token and the seconds that it has left.
+    pub(super) fn issue(&mut self, lifetime: u64, now: Now) -> (String, u64) {
         let iat = now.since_epoch().as_secs();
         let living = self.last.as_ref().filter(|last| self.sticky && last.exp > iat);
         let token = match living {
             Some(last) => last.clone(),
-            None => self.strike(subject, iat, end(lifetime, now)),
+            None => self.strike(lifetime, now),
         };
         // A fresh token's `exp` may lie a part of a second further off than was asked for.
         let left = (token.exp - iat).min(lifetime);
@@ -56,19 +73,32 @@ impl Mint {
         (token.text, left)
     }
 
-    fn strike(&mut self, subject: &str, iat: u64, exp: u64) -> Token {
+    fn strike(&mut self, lifetime: u64, now: Now) -> Token {
         self.issued += 1;
-        let claims =
-            json!({"sub": subject, "iat": iat, "exp": exp, "jti": self.issued.to_string()});
-        Token { text: jwt::sign(&claims, &self.key), exp }
+        let exp = end(lifetime, now);
+        let claims = json!({
+            "iss": self.iss,
+            "sub": self.sub,
+            "aud": AUDIENCE,
+            "iat": now.since_epoch().as_secs(),
+            "exp": exp,
+            "jti": self.issued.to_string(),
+        });
+        Token { text: self.sign(&claims.to_string()), exp }
     }
 
-    /// Whether this is a token of this mint that has neither ended nor been revoked.
-    pub(super) fn accepts(&self, token: &str, now: Now) -> bool {
-        jwt::verify(token, &self.key).is_some_and(|Claims { exp, jti }| {
-            let revoked = jti.parse().is_ok_and(|number: u64| number <= self.revoked);
-            now.since_epoch() < Duration::from_secs(exp) && !revoked
-        })
+    /// A token of any claims.
+    pub(super) fn sign(&self, claims: &str) -> String {
+        jwt::sign(claims, &self.key)
+    }
+
+    /// The end, in seconds since the epoch, of a token of this mint that has neither ended nor been
+    /// revoked.
+    pub(super) fn end_of(&self, token: &str, now: Now) -> Option<u64> {
+        let Claims { iss, exp, jti } = jwt::verify(token, &self.key)?;
+        let revoked = jti.parse().is_ok_and(|number: u64| number <= self.revoked);
+        let living = now.since_epoch() < Duration::from_secs(exp);
+        (living && iss == self.iss && !revoked).then_some(exp)
     }
 
     pub(super) fn revoke_all(&mut self) {
@@ -80,6 +110,13 @@ impl Mint {
     pub(super) fn set_sticky(&mut self, sticky: bool) {
         self.sticky = sticky;
     }
+}
+
+/// A key that no other mint has.
+pub(super) fn random_key() -> Vec<u8> {
+    let mut key = vec![0; 32];
+    fastrand::Rng::new().fill(&mut key);
+    key
 }
 
 /// `exp` is rounded up, so that no token ends before its `expires_in` is over.
@@ -106,43 +143,61 @@ mod tests {
 
     use super::*;
 
+    fn new() -> Mint {
+        Mint::new(random_key(), "a")
+    }
+
+    fn accepts(mint: &Mint, token: &str, now: Now) -> bool {
+        mint.end_of(token, now).is_some()
+    }
+
     fn at(millis: u64) -> Now {
         Now::new(Duration::ZERO, UNIX_EPOCH + Duration::from_millis(millis))
     }
 
     #[test]
     fn a_token_is_good_for_all_of_its_life_and_no_longer_than_a_second_more() {
-        let mut mint = Mint::new();
-        let (token, left) = mint.issue("a", 3, at(10_500));
+        let mut mint = new();
+        let (token, left) = mint.issue(3, at(10_500));
         assert_eq!(left, 3);
-        assert!(mint.accepts(&token, at(13_500)));
-        assert!(!mint.accepts(&token, at(14_000)));
-        let (token, _) = mint.issue("a", 3, at(20_000));
-        assert!(mint.accepts(&token, at(22_999)));
-        assert!(!mint.accepts(&token, at(23_000)));
+        assert!(accepts(&mint, &token, at(13_500)));
+        assert!(!accepts(&mint, &token, at(14_000)));
+        let (token, _) = mint.issue(3, at(20_000));
+        assert!(accepts(&mint, &token, at(22_999)));
+        assert!(!accepts(&mint, &token, at(23_000)));
     }
 
     #[test]
     fn a_revocation_ends_what_was_issued_and_not_what_follows() {
-        let mut mint = Mint::new();
-        let (first, _) = mint.issue("a", 60, at(0));
+        let mut mint = new();
+        let (first, _) = mint.issue(60, at(0));
         mint.revoke_all();
-        let (second, _) = mint.issue("a", 60, at(0));
-        assert!(!mint.accepts(&first, at(0)));
-        assert!(mint.accepts(&second, at(0)));
-        assert!(!Mint::new().accepts(&second, at(0)), "another mint's");
+        let (second, _) = mint.issue(60, at(0));
+        assert!(!accepts(&mint, &first, at(0)));
+        assert!(accepts(&mint, &second, at(0)));
+        assert!(!accepts(&new(), &second, at(0)), "another mint's");
     }
 
     #[test]
     fn a_sticky_token_is_handed_out_until_it_ends_though_it_be_revoked() {
-        let mut mint = Mint::new();
+        let mut mint = new();
         mint.set_sticky(true);
-        let (first, _) = mint.issue("a", 60, at(0));
+        let (first, _) = mint.issue(60, at(0));
         mint.revoke_all();
-        assert_eq!(mint.issue("a", 60, at(59_500)), (first.clone(), 1));
-        assert_ne!(mint.issue("a", 60, at(60_000)).0, first);
+        assert_eq!(mint.issue(60, at(59_500)), (first.clone(), 1));
+        assert_ne!(mint.issue(60, at(60_000)).0, first);
         mint.set_sticky(false);
-        let (third, left) = mint.issue("a", 60, at(60_000));
-        assert!(left == 60 && mint.accepts(&third, at(60_000)));
+        let (third, left) = mint.issue(60, at(60_000));
+        assert!(left == 60 && accepts(&mint, &third, at(60_000)));
+    }
+
+    #[test]
+    fn a_key_that_two_mints_share_does_not_make_their_tokens_the_same() {
+        let (mut one, mut other) = (Mint::new(vec![1], "a"), Mint::new(vec![1], "a"));
+        one.set_issuer("one".to_owned());
+        other.set_issuer("other".to_owned());
+        let (token, _) = one.issue(60, at(0));
+        assert!(accepts(&one, &token, at(0)));
+        assert!(!accepts(&other, &token, at(0)));
     }
 }

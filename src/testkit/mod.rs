@@ -29,8 +29,8 @@
 //! # Ok::<_, tower_outbound_auth::BoxError>(())
 //! ```
 
-mod atlas;
 mod clock;
+mod embedded;
 mod exchange;
 mod jwt;
 mod malformed;
@@ -38,8 +38,10 @@ mod mint;
 mod received;
 mod server;
 
-pub use self::atlas::{AtlasCounts, AtlasServer};
 pub use self::clock::{ManualClock, TokioClock};
+pub use self::embedded::{
+    AtlasProtocol, AtlasServer, EmbeddedProtocol, EmbeddedServer, ServerCounts,
+};
 pub use self::exchange::{ScriptedExchange, exchange_context};
 pub use self::malformed::MalformedAnswer;
 pub use self::received::ReceivedRequest;

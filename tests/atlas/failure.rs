@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::StatusCode;
 use tower::Layer;
 use tower_outbound_auth::exchange::ExchangeErrorKind;
-use tower_outbound_auth::testkit::{AtlasCounts, AtlasServer, MalformedAnswer};
+use tower_outbound_auth::testkit::{AtlasServer, MalformedAnswer, ServerCounts};
 use tower_outbound_auth::{AuthLayer, Error, ErrorKind};
 
 use super::{Setup, http, secs, until};
@@ -126,7 +126,7 @@ async fn a_redirect_of_the_token_endpoint_is_not_followed() {
         assert_eq!(setup.exchanges(), tried + 1);
         setup.clock.advance(secs(30));
     }
-    assert_eq!(other.counts(), AtlasCounts::default());
+    assert_eq!(other.counts(), ServerCounts::default());
 }
 
 #[tokio::test]
@@ -144,7 +144,7 @@ async fn a_token_endpoint_that_nobody_listens_on_is_unreachable() {
     assert!(exchange.source().is_some(), "what the system said");
     assert!(error.is_transient() && error.retry_after() <= Some(secs(1)));
     assert_nothing_secret(&all_texts(&error), &setup);
-    assert_eq!(setup.server.counts(), AtlasCounts::default());
+    assert_eq!(setup.server.counts(), ServerCounts::default());
 }
 
 #[tokio::test]

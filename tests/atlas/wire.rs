@@ -8,7 +8,7 @@ use hyper_util::rt::TokioExecutor;
 use tower::{Layer, ServiceBuilder, ServiceExt};
 use tower_http::follow_redirect::FollowRedirectLayer;
 use tower_outbound_auth::exchange::Reason;
-use tower_outbound_auth::testkit::{AtlasCounts, AtlasServer};
+use tower_outbound_auth::testkit::{AtlasServer, ServerCounts};
 use tower_outbound_auth::{Error, ErrorKind, Foreign};
 
 use super::{Http, Setup, http, layer, secs, until};
@@ -113,7 +113,7 @@ async fn a_foreign_server_is_not_asked() {
     let error = setup.send(request).await.unwrap_err();
     assert_eq!(error.downcast_ref::<Error>().unwrap().kind(), ErrorKind::ForeignOrigin);
     assert!(error.to_string().contains(&foreign.origin().to_string()), "{error}");
-    assert_eq!(foreign.counts(), AtlasCounts::default());
+    assert_eq!(foreign.counts(), ServerCounts::default());
     assert_eq!(setup.exchanges(), 0, "and no token is obtained for it");
 }
 

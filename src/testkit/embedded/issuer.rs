@@ -1,0 +1,84 @@
+//! What a token endpoint has at hand when it answers: whom it knows, and how it makes tokens.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::counts::ServerCounts;
+use crate::clock::{Clock, SystemClock};
+use crate::testkit::mint::Mint;
+
+/// The client that a server knows.
+pub(super) struct Client {
+    pub(super) id: String,
+    pub(super) secret: String,
+}
+
+impl Client {
+    pub(super) fn new(id: &str, secret: &str) -> Client {
+        Client { id: id.to_owned(), secret: secret.to_owned() }
+    }
+}
+
+/// The part of a server's state that its protocol works with.
+pub struct Issuer {
+    pub(super) client: Arc<Client>,
+    pub(super) clock: Arc<dyn Clock>,
+    /// In seconds.
+    pub(super) lifetime: u64,
+    pub(super) mint: Mint,
+    pub(super) refuse_credentials: bool,
+    pub(super) counts: ServerCounts,
+}
+
+/// What a successful exchange brings.
+pub(super) struct Issued {
+    pub(super) access_token: String,
+    /// In seconds.
+    pub(super) expires_in: u64,
+}
+
+impl Issuer {
+    pub(super) fn new(client: Client, key: Vec<u8>) -> Issuer {
+        Issuer {
+            mint: Mint::new(key, &client.id),
+            client: Arc::new(client),
+            clock: Arc::new(SystemClock::new()),
+            lifetime: 3_600,
+            refuse_credentials: false,
+            counts: ServerCounts::default(),
+        }
+    }
+
+    /// Whether these are the client's credentials, and not told to be refused.
+    pub(super) fn knows(&self, id: &str, secret: &str) -> bool {
+        !self.refuse_credentials && id == self.client.id && secret == self.client.secret
+    }
+
+    /// A token for the client.
+    pub(super) fn issue(&mut self) -> Issued {
+        self.counts.exchanges_succeeded += 1;
+        let (access_token, expires_in) = self.mint.issue(self.lifetime, self.clock.now());
+        Issued { access_token, expires_in }
+    }
+
+    /// Whether a token is good now.
+    pub(super) fn accepts(&self, token: &str) -> bool {
+        self.mint.end_of(token, self.clock.now()).is_some()
+    }
+}
+
+impl Issued {
+    /// The members that OAuth and Atlas have in common.
+    pub(super) fn to_json(&self) -> Value {
+        json!({"access_token": self.access_token, "expires_in": self.expires_in})
+    }
+}
+
+/// By hand: it has keys and credentials.
+impl fmt::Debug for Issuer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Issuer").field("mint", &self.mint).finish_non_exhaustive()
+    }
+}

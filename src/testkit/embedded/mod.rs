@@ -1,0 +1,183 @@
+//! Embedded servers: one machinery, and what is particular to each protocol.
+//!
+//! [`EmbeddedServer`] owns the socket, the clock, the tokens, the switches and the counts. A
+//! [protocol](EmbeddedProtocol) says how credentials and tokens travel, and how errors look.
+
+mod atlas;
+mod counts;
+mod issuer;
+mod protocol;
+mod state;
+mod switches;
+
+use std::fmt;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use self::issuer::Client;
+use self::state::State;
+use super::ReceivedRequest;
+use super::server::Server;
+use crate::Origin;
+use crate::clock::Clock;
+
+pub use self::atlas::{AtlasProtocol, AtlasServer};
+pub use self::counts::ServerCounts;
+pub use self::protocol::EmbeddedProtocol;
+
+/// A server on a loopback socket, token endpoint and API in one: issues JWTs, checks them, does wrong when
+/// told to, and counts.
+///
+/// How it behaves depends on its protocol: see [`AtlasServer`].
+///
+/// - A `POST` to the token endpoint is an exchange: with the right credentials it is answered with a token.
+/// - Every other path is the API: with a good token it answers 200 and
+///   `{"method": .., "path": .., "length": ..}` (of the body it got), else 401.
+///
+/// It speaks HTTP/1.1, and HTTP/2 to those who begin with it. Clones are handles to the same server,
+/// whose switches work while it runs; it stops when the last of them is dropped.
+pub struct EmbeddedServer<P> {
+    /// The server's own tasks have the state alone: they do not keep the socket open.
+    state: Arc<Mutex<State<P>>>,
+    server: Arc<Server>,
+    origin: Origin,
+    client: Arc<Client>,
+}
+
+impl<P: EmbeddedProtocol> EmbeddedServer<P> {
+    /// Starts a server on a free port of 127.0.0.1, on this tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// If there is no port to be had.
+    ///
+    /// # Panics
+    ///
+    /// If it is polled outside a tokio runtime.
+    pub async fn start() -> io::Result<EmbeddedServer<P>> {
+        let state = Arc::new(Mutex::new(State::<P>::new()));
+        let server = Arc::new(Server::start(state.clone()).await?);
+        let origin = Origin::parse(&server.base_url()).map_err(io::Error::other)?;
+        let client = Arc::new(Client::new(P::CLIENT_ID, P::CLIENT_SECRET));
+        let server = EmbeddedServer { state, server, origin, client };
+        server.lock().issuer.mint.set_issuer(server.url(""));
+        Ok(server)
+    }
+
+    /// Tokens live this many seconds. Default: 3600.
+    #[must_use]
+    pub fn with_lifetime(self, seconds: u64) -> EmbeddedServer<P> {
+        self.lock().issuer.lifetime = seconds;
+        self
+    }
+
+    /// With another clock: for `iat` and `exp`, for judging them, and for delays.
+    #[must_use]
+    pub fn with_clock(self, clock: impl Clock) -> EmbeddedServer<P> {
+        self.lock().issuer.clock = Arc::new(clock);
+        self
+    }
+
+    /// Knows this client in place of the default one; for ids and secrets with characters that some
+    /// encoding reserves, say.
+    ///
+    /// To be called before the server is cloned and before it issues a token: a clone goes on to name
+    /// the former client.
+    #[must_use]
+    pub fn with_client(self, id: &str, secret: &str) -> EmbeddedServer<P> {
+        let client = Arc::new(Client::new(id, secret));
+        {
+            let issuer = &mut self.lock().issuer;
+            issuer.mint.set_client(id, P::key(secret));
+            issuer.client = client.clone();
+        }
+        EmbeddedServer { client, ..self }
+    }
+
+    // ===== where it is =====
+
+    /// The URL of the token endpoint.
+    #[must_use]
+    pub fn endpoint(&self) -> String {
+        self.url(P::ENDPOINT)
+    }
+
+    /// The URL of a path, which begins with a slash.
+    #[must_use]
+    pub fn url(&self, path: &str) -> String {
+        self.server.base_url() + path
+    }
+
+    /// The origin of all of its URLs.
+    #[must_use]
+    pub fn origin(&self) -> Origin {
+        self.origin.clone()
+    }
+
+    /// The client that it knows.
+    #[must_use]
+    pub fn client_id(&self) -> &str {
+        &self.client.id
+    }
+
+    /// The secret of that client.
+    #[must_use]
+    pub fn client_secret(&self) -> &str {
+        &self.client.secret
+    }
+
+    // ===== what happened =====
+
+    /// What it has counted since it started.
+    #[must_use]
+    pub fn counts(&self) -> ServerCounts {
+        self.lock().issuer.counts
+    }
+
+    /// The last 1,000 requests to the API, oldest first.
+    #[must_use]
+    pub fn requests(&self) -> Vec<ReceivedRequest> {
+        self.lock().requests.requests()
+    }
+
+    /// The last 1,000 requests to the token endpoint, oldest first.
+    #[must_use]
+    pub fn exchange_requests(&self) -> Vec<ReceivedRequest> {
+        self.lock().exchange_requests.requests()
+    }
+
+    /// A JWT of these claims, whatever they are, signed with this server's key (HS256).
+    ///
+    /// The API accepts it if its `iss` is this server's and its `exp` lies ahead. A claim `jti` of
+    /// another token's would make it share that token's revocation; without, none reaches it.
+    #[must_use]
+    pub fn sign(&self, claims_json: &str) -> String {
+        self.lock().issuer.mint.sign(claims_json)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<P>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// By hand: a protocol need not be `Clone`.
+impl<P> Clone for EmbeddedServer<P> {
+    fn clone(&self) -> EmbeddedServer<P> {
+        EmbeddedServer {
+            state: self.state.clone(),
+            server: self.server.clone(),
+            origin: self.origin.clone(),
+            client: self.client.clone(),
+        }
+    }
+}
+
+/// By hand: it has keys and credentials.
+impl<P: EmbeddedProtocol> fmt::Debug for EmbeddedServer<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct(P::NAME)
+            .field("origin", &self.origin.to_string())
+            .field("counts", &self.counts())
+            .finish_non_exhaustive()
+    }
+}

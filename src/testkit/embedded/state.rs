@@ -1,0 +1,140 @@
+//! What an embedded server knows, and the way of a request through its switches.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{LOCATION, RETRY_AFTER};
+use http::{HeaderValue, Method, Request, StatusCode};
+use serde_json::json;
+
+use super::issuer::{Client, Issuer};
+use super::protocol::Protocol;
+use crate::clock::Sleep;
+use crate::testkit::MalformedAnswer;
+use crate::testkit::received::Record;
+use crate::testkit::server::{Answer, Handler, json, plain};
+
+pub(super) struct State<P> {
+    pub(super) protocol: P,
+    pub(super) issuer: Issuer,
+    pub(super) exchange_delay: Duration,
+    pub(super) request_delay: Duration,
+    pub(super) malformed: Option<MalformedAnswer>,
+    /// `Some` while it lasts, with its `Retry-After`.
+    pub(super) outage: Option<Option<Duration>>,
+    pub(super) refusing: HashSet<String>,
+    pub(super) failing: HashMap<String, StatusCode>,
+    pub(super) redirects: HashMap<String, (StatusCode, String)>,
+    pub(super) requests: Record,
+    pub(super) exchange_requests: Record,
+}
+
+impl<P: Protocol> State<P> {
+    pub(super) fn new() -> State<P> {
+        let client = Client::new(P::CLIENT_ID, P::CLIENT_SECRET);
+        State {
+            protocol: P::default(),
+            issuer: Issuer::new(client, P::key(P::CLIENT_SECRET)),
+            exchange_delay: Duration::ZERO,
+            request_delay: Duration::ZERO,
+            malformed: None,
+            outage: None,
+            refusing: HashSet::new(),
+            failing: HashMap::new(),
+            redirects: HashMap::new(),
+            requests: Record::default(),
+            exchange_requests: Record::default(),
+        }
+    }
+
+    /// An exchange arrives; it is answered when its delay is over.
+    fn exchange_arrives(&mut self, request: &Request<Bytes>) -> Option<Sleep> {
+        self.issuer.counts.exchanges += 1;
+        self.exchange_requests.add(request);
+        self.sleep(self.exchange_delay)
+    }
+
+    fn exchange(&mut self, request: &Request<Bytes>) -> Answer {
+        if let Some(answer) = self.path_answer(request) {
+            return answer;
+        }
+        if request.method() != Method::POST {
+            return plain(StatusCode::METHOD_NOT_ALLOWED, "POST only");
+        }
+        if let Some(retry_after) = self.outage {
+            let mut answer = plain(StatusCode::SERVICE_UNAVAILABLE, "down for maintenance");
+            if let Some(retry_after) = retry_after {
+                answer.headers_mut().insert(RETRY_AFTER, retry_after.as_secs().into());
+            }
+            return answer;
+        }
+        if let Some(malformed) = &self.malformed {
+            return malformed.to_answer(self.protocol.member());
+        }
+        self.protocol.exchange(&mut self.issuer, request)
+    }
+
+    /// A request to the API is answered when it arrives; the answer is sent when its delay is over.
+    fn api(&mut self, request: &Request<Bytes>) -> (Answer, Option<Sleep>) {
+        self.issuer.counts.requests += 1;
+        self.requests.add(request);
+        (self.api_answer(request), self.sleep(self.request_delay))
+    }
+
+    fn api_answer(&mut self, request: &Request<Bytes>) -> Answer {
+        if let Some(answer) = self.path_answer(request) {
+            return answer;
+        }
+        let path = request.uri().path();
+        let sent = P::token(request.headers());
+        let good = sent.is_some_and(|token| self.issuer.accepts(token));
+        if !good || self.refusing.contains(path) {
+            self.issuer.counts.refused += 1;
+            return P::refusal(sent.is_some());
+        }
+        self.issuer.counts.accepted += 1;
+        let length = request.body().len();
+        let body = json!({"method": request.method().as_str(), "path": path, "length": length});
+        json(StatusCode::OK, &body)
+    }
+
+    /// What a path answers that was told to.
+    fn path_answer(&self, request: &Request<Bytes>) -> Option<Answer> {
+        let path = request.uri().path();
+        if let Some((status, to)) = self.redirects.get(path) {
+            let Ok(to) = HeaderValue::from_str(to) else {
+                let text = "this test redirects to no URL";
+                return Some(plain(StatusCode::INTERNAL_SERVER_ERROR, text));
+            };
+            let mut answer = plain(*status, "");
+            answer.headers_mut().insert(LOCATION, to);
+            return Some(answer);
+        }
+        let status = self.failing.get(path)?;
+        Some(plain(*status, "as it was told to"))
+    }
+
+    fn sleep(&self, delay: Duration) -> Option<Sleep> {
+        (!delay.is_zero()).then(|| self.issuer.clock.sleep(delay))
+    }
+}
+
+impl<P: Protocol> Handler for Mutex<State<P>> {
+    async fn handle(&self, request: Request<Bytes>) -> Answer {
+        let lock = || self.lock().unwrap_or_else(PoisonError::into_inner);
+        if P::is_exchange(request.uri().path()) {
+            let delay = lock().exchange_arrives(&request);
+            if let Some(delay) = delay {
+                delay.await;
+            }
+            return lock().exchange(&request);
+        }
+        let (answer, delay) = lock().api(&request);
+        if let Some(delay) = delay {
+            delay.await;
+        }
+        answer
+    }
+}

@@ -1,0 +1,78 @@
+//! The switches that all embedded servers have.
+
+use std::time::Duration;
+
+use http::StatusCode;
+
+use super::{EmbeddedProtocol, EmbeddedServer};
+use crate::testkit::MalformedAnswer;
+
+impl<P: EmbeddedProtocol> EmbeddedServer<P> {
+    // ===== switches: the token endpoint =====
+
+    /// Revokes all tokens issued so far.
+    pub fn revoke_tokens(&self) {
+        self.lock().issuer.mint.revoke_all();
+    }
+
+    /// From now on the credentials are refused, or accepted again.
+    pub fn refuse_credentials(&self, refuse: bool) {
+        self.lock().issuer.refuse_credentials = refuse;
+    }
+
+    /// From now on every exchange takes this long by the server's clock, counted from its arrival.
+    pub fn delay_exchanges(&self, delay: Duration) {
+        self.lock().exchange_delay = delay;
+    }
+
+    /// From now on the last token is handed out again while it lives (revoked or not), or a new one
+    /// each time.
+    pub fn set_sticky(&self, sticky: bool) {
+        self.lock().issuer.mint.set_sticky(sticky);
+    }
+
+    /// From now on every exchange is answered with this, or with tokens again.
+    pub fn set_malformed(&self, answer: Option<MalformedAnswer>) {
+        self.lock().malformed = answer;
+    }
+
+    /// From now on every exchange is answered with a 503, which may say when to come back. The API goes
+    /// on.
+    pub fn begin_outage(&self, retry_after: Option<Duration>) {
+        self.lock().outage = Some(retry_after);
+    }
+
+    /// The outage is over.
+    pub fn end_outage(&self) {
+        self.lock().outage = None;
+    }
+
+    // ===== switches: the API, and paths =====
+
+    /// From now on every answer of the API is sent this long after its request arrived, by the server's
+    /// clock. The request is judged when it arrives.
+    pub fn delay_requests(&self, delay: Duration) {
+        self.lock().request_delay = delay;
+    }
+
+    /// From now on `path` of the API answers 401, whatever the token.
+    pub fn refuse_path(&self, path: &str) {
+        self.lock().refusing.insert(path.to_owned());
+    }
+
+    /// From now on `path`, of the API or of the token endpoint, answers with this status, whatever the
+    /// token or the credentials; `None` ends that.
+    pub fn fail_path(&self, path: &str, status: Option<StatusCode>) {
+        let mut state = self.lock();
+        match status {
+            Some(status) => state.failing.insert(path.to_owned(), status),
+            None => state.failing.remove(path),
+        };
+    }
+
+    /// From now on `path`, of the API or of the token endpoint, redirects to the URL `to`; `status` is
+    /// 302, 307 or 308, say. It asks for no credential.
+    pub fn redirect_path(&self, path: &str, status: StatusCode, to: &str) {
+        self.lock().redirects.insert(path.to_owned(), (status, to.to_owned()));
+    }
+}
