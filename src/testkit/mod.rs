@@ -40,7 +40,8 @@ mod server;
 
 pub use self::clock::{ManualClock, TokioClock};
 pub use self::embedded::{
-    AtlasProtocol, AtlasServer, EmbeddedProtocol, EmbeddedServer, ServerCounts,
+    AtlasProtocol, AtlasServer, EmbeddedProtocol, EmbeddedServer, OAuthProtocol, OAuthServer,
+    RefreshProtocol, ServerCounts,
 };
 pub use self::exchange::{ScriptedExchange, exchange_context};
 pub use self::malformed::MalformedAnswer;

@@ -2,17 +2,22 @@
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::EmbeddedServer;
-use super::issuer::Issuer;
-use super::protocol::{Protocol, only_value};
+use super::form::{Form, has_type};
+use super::issuer::{Issued, Issuer};
+use super::protocol::{Protocol, RefreshProtocol, only_value};
 use crate::testkit::server::{Answer, json};
 
 /// An Atlas server on a loopback socket, token endpoint and API in one.
 ///
 /// - `POST` to a path that ends in `/authtoken` is an exchange: with the right `Client-Id` and
 ///   `Client-Secret` it is answered with a token and its `expires_in`; with others, 401; without, 400.
+/// - With [`with_refresh_tokens`](EmbeddedServer::with_refresh_tokens), `POST` to a path that ends in
+///   `/refreshtoken` takes a refresh token from the header `Refresh-Token`, or from `refresh_token` in a
+///   JSON object or a form. It must come in one of these alone, and without the client's credentials:
+///   else 400. A refresh token that is not good is a 400 as well, with the error `invalid_grant`.
 /// - Every other path is the API: with a good `Token` header it answers 200 and
 ///   `{"method": .., "path": .., "length": ..}` (of the body it got), else 401.
 ///
@@ -57,19 +62,23 @@ impl Protocol for AtlasProtocol {
     const ENDPOINT: &'static str = "/v1/docstream/authtoken";
 
     fn is_exchange(path: &str) -> bool {
-        path.ends_with("/authtoken")
+        path.ends_with("/authtoken") || path.ends_with("/refreshtoken")
+    }
+
+    fn is_refresh(request: &Request<Bytes>) -> bool {
+        request.uri().path().ends_with("/refreshtoken")
     }
 
     fn exchange(&mut self, issuer: &mut Issuer, request: &Request<Bytes>) -> Answer {
-        let id = only_value(request.headers(), "client-id");
-        let secret = only_value(request.headers(), "client-secret");
-        let (Some(id), Some(secret)) = (id, secret) else {
-            return error(StatusCode::BAD_REQUEST, "Missing Client-Id or Client-Secret");
+        let issued = if Self::is_refresh(request) {
+            refresh(issuer, request)
+        } else {
+            authenticate(issuer, request.headers())
         };
-        if !issuer.knows(id, secret) {
-            return error(StatusCode::UNAUTHORIZED, "Invalid credentials");
+        match issued {
+            Ok(issued) => json(StatusCode::OK, &issued.to_json()),
+            Err((status, error)) => self::error(status, error),
         }
-        json(StatusCode::OK, &issuer.issue().to_json())
     }
 
     fn token(headers: &HeaderMap) -> Option<&str> {
@@ -79,6 +88,48 @@ impl Protocol for AtlasProtocol {
     fn refusal(_sent: bool) -> Answer {
         error(StatusCode::UNAUTHORIZED, "Invalid token")
     }
+}
+
+impl RefreshProtocol for AtlasProtocol {
+    const REFRESH_ENDPOINT: &'static str = "/v1/docstream/refreshtoken";
+}
+
+type Error = (StatusCode, &'static str);
+
+fn authenticate(issuer: &mut Issuer, headers: &HeaderMap) -> Result<Issued, Error> {
+    let id = only_value(headers, "client-id");
+    let secret = only_value(headers, "client-secret");
+    let missing = (StatusCode::BAD_REQUEST, "Missing Client-Id or Client-Secret");
+    let (id, secret) = id.zip(secret).ok_or(missing)?;
+    if !issuer.knows(id, secret) {
+        return Err((StatusCode::UNAUTHORIZED, "Invalid credentials"));
+    }
+    Ok(issuer.issue())
+}
+
+fn refresh(issuer: &mut Issuer, request: &Request<Bytes>) -> Result<Issued, Error> {
+    if issuer.refresh_tokens.is_none() {
+        return Err((StatusCode::NOT_FOUND, "Not found"));
+    }
+    // What a refresh token is for: the credentials stay at home.
+    if ["client-id", "client-secret"].iter().any(|name| request.headers().contains_key(*name)) {
+        return Err((StatusCode::BAD_REQUEST, "Unexpected Client-Id or Client-Secret"));
+    }
+    let token = refresh_token(request);
+    let token = token.ok_or((StatusCode::BAD_REQUEST, "Missing refresh token"))?;
+    issuer.refresh(&token).ok_or((StatusCode::BAD_REQUEST, "invalid_grant"))
+}
+
+/// From the one place that has it.
+fn refresh_token(request: &Request<Bytes>) -> Option<String> {
+    let in_header = only_value(request.headers(), "refresh-token").map(str::to_owned);
+    let in_body = if has_type(request.headers(), "application/json") {
+        let body = serde_json::from_slice::<Value>(request.body()).unwrap_or_default();
+        body["refresh_token"].as_str().map(str::to_owned)
+    } else {
+        Form::of(request).and_then(|form| form.get("refresh_token").map(str::to_owned))
+    };
+    in_header.xor(in_body)
 }
 
 fn error(status: StatusCode, error: &str) -> Answer {

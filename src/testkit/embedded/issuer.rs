@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::counts::ServerCounts;
+use super::refresh::{RefreshTokens, Spent};
 use crate::clock::{Clock, SystemClock};
 use crate::testkit::mint::Mint;
 
@@ -28,6 +29,8 @@ pub struct Issuer {
     /// In seconds.
     pub(super) lifetime: u64,
     pub(super) mint: Mint,
+    /// `None` if the server has no refresh tokens.
+    pub(super) refresh_tokens: Option<RefreshTokens>,
     pub(super) refuse_credentials: bool,
     pub(super) counts: ServerCounts,
 }
@@ -37,6 +40,7 @@ pub(super) struct Issued {
     pub(super) access_token: String,
     /// In seconds.
     pub(super) expires_in: u64,
+    refresh_token: Option<String>,
 }
 
 impl Issuer {
@@ -46,6 +50,7 @@ impl Issuer {
             client: Arc::new(client),
             clock: Arc::new(SystemClock::new()),
             lifetime: 3_600,
+            refresh_tokens: None,
             refuse_credentials: false,
             counts: ServerCounts::default(),
         }
@@ -56,11 +61,29 @@ impl Issuer {
         !self.refuse_credentials && id == self.client.id && secret == self.client.secret
     }
 
-    /// A token for the client.
+    /// A token for the client, which has shown who it is.
     pub(super) fn issue(&mut self) -> Issued {
+        let refresh_token = self.refresh_tokens.as_mut().map(RefreshTokens::found_family);
+        self.issue_with(refresh_token)
+    }
+
+    /// A token for a refresh token, if that is good.
+    pub(super) fn refresh(&mut self, refresh_token: &str) -> Option<Issued> {
+        match self.refresh_tokens.as_mut()?.spend(refresh_token) {
+            Spent::For(next) => Some(self.issue_with(Some(next))),
+            Spent::Kept => Some(self.issue_with(None)),
+            Spent::Again => {
+                self.counts.refresh_tokens_reused += 1;
+                None
+            }
+            Spent::Unknown => None,
+        }
+    }
+
+    fn issue_with(&mut self, refresh_token: Option<String>) -> Issued {
         self.counts.exchanges_succeeded += 1;
         let (access_token, expires_in) = self.mint.issue(self.lifetime, self.clock.now());
-        Issued { access_token, expires_in }
+        Issued { access_token, expires_in, refresh_token }
     }
 
     /// Whether a token is good now.
@@ -72,7 +95,11 @@ impl Issuer {
 impl Issued {
     /// The members that OAuth and Atlas have in common.
     pub(super) fn to_json(&self) -> Value {
-        json!({"access_token": self.access_token, "expires_in": self.expires_in})
+        let mut body = json!({"access_token": self.access_token, "expires_in": self.expires_in});
+        if let Some(refresh_token) = &self.refresh_token {
+            body["refresh_token"] = json!(refresh_token);
+        }
+        body
     }
 }
 

@@ -5,8 +5,11 @@
 
 mod atlas;
 mod counts;
+mod form;
 mod issuer;
+mod oauth;
 mod protocol;
+mod refresh;
 mod state;
 mod switches;
 
@@ -23,7 +26,8 @@ use crate::clock::Clock;
 
 pub use self::atlas::{AtlasProtocol, AtlasServer};
 pub use self::counts::ServerCounts;
-pub use self::protocol::EmbeddedProtocol;
+pub use self::oauth::{OAuthProtocol, OAuthServer};
+pub use self::protocol::{EmbeddedProtocol, RefreshProtocol};
 
 /// A server on a loopback socket, token endpoint and API in one: issues JWTs, checks them, does wrong when
 /// told to, and counts.

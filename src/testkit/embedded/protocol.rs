@@ -1,6 +1,7 @@
 //! What the embedded servers differ in.
 
 use bytes::Bytes;
+use http::header::AUTHORIZATION;
 use http::{HeaderMap, Request};
 
 use super::issuer::Issuer;
@@ -35,6 +36,11 @@ pub trait Protocol: Default + Send + 'static {
     /// Whether a path is a token endpoint's; all others are the API's.
     fn is_exchange(path: &str) -> bool;
 
+    /// Whether an exchange is one for a refresh token.
+    fn is_refresh(_request: &Request<Bytes>) -> bool {
+        false
+    }
+
     /// The member of a JSON answer that holds the token.
     fn member(&self) -> &str {
         "access_token"
@@ -48,6 +54,19 @@ pub trait Protocol: Default + Send + 'static {
 
     /// Answers a request to the API that has no good token; `sent` says whether it had any.
     fn refusal(sent: bool) -> Answer;
+}
+
+/// A protocol that has refresh tokens. It is sealed, like [`EmbeddedProtocol`].
+pub trait RefreshProtocol: EmbeddedProtocol {
+    /// The path of the refresh endpoint.
+    #[doc(hidden)]
+    const REFRESH_ENDPOINT: &'static str;
+}
+
+/// The token of the one `Authorization` header, if that is of the scheme `Bearer`.
+pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = only_value(headers, AUTHORIZATION.as_str())?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(token)
 }
 
 /// The value of a header that is there once: two are as good as none.

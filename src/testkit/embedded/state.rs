@@ -52,6 +52,7 @@ impl<P: Protocol> State<P> {
     /// An exchange arrives; it is answered when its delay is over.
     fn exchange_arrives(&mut self, request: &Request<Bytes>) -> Option<Sleep> {
         self.issuer.counts.exchanges += 1;
+        self.issuer.counts.refreshes += usize::from(P::is_refresh(request));
         self.exchange_requests.add(request);
         self.sleep(self.exchange_delay)
     }
