@@ -7,6 +7,11 @@
 //! | [`exchange_context`] | calling a `Scheme` or an `Exchange` of one's own directly |
 //! | [`ScriptedExchange`] | tokens without a network: lifetimes, delays, failures, counters |
 //! | [`AtlasServer`] | an Atlas server on a real socket: expiry, revocation, refusals, outages, redirects |
+//! | [`OAuthServer`] | the same for OAuth 2.0: client credentials by Basic or in the form, bearer tokens, challenges |
+//! | [`RotatingServer`] | the same for an API that hands out a new token in every answer: grace periods, bad successors |
+//!
+//! The servers are one [`EmbeddedServer`] that speaks several protocols, with the same switches and
+//! [`ServerCounts`]. Atlas and OAuth have [refresh tokens](EmbeddedServer::with_refresh_tokens) if told to.
 //!
 //! Nothing here weakens the crate: the origin guard, the caps and the deadlines are those of production.
 //!
@@ -41,7 +46,7 @@ mod server;
 pub use self::clock::{ManualClock, TokioClock};
 pub use self::embedded::{
     AtlasProtocol, AtlasServer, EmbeddedProtocol, EmbeddedServer, OAuthProtocol, OAuthServer,
-    RefreshProtocol, ServerCounts,
+    RefreshProtocol, RotatingProtocol, RotatingServer, ServerCounts, TokenPlace,
 };
 pub use self::exchange::{ScriptedExchange, exchange_context};
 pub use self::malformed::MalformedAnswer;

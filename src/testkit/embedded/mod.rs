@@ -10,7 +10,9 @@ mod issuer;
 mod oauth;
 mod protocol;
 mod refresh;
+mod rotating;
 mod state;
+mod successions;
 mod switches;
 
 use std::fmt;
@@ -28,11 +30,13 @@ pub use self::atlas::{AtlasProtocol, AtlasServer};
 pub use self::counts::ServerCounts;
 pub use self::oauth::{OAuthProtocol, OAuthServer};
 pub use self::protocol::{EmbeddedProtocol, RefreshProtocol};
+pub use self::rotating::{RotatingProtocol, RotatingServer, TokenPlace};
 
 /// A server on a loopback socket, token endpoint and API in one: issues JWTs, checks them, does wrong when
 /// told to, and counts.
 ///
-/// How it behaves depends on its protocol: see [`AtlasServer`].
+/// How credentials and tokens travel depends on its protocol: see [`AtlasServer`], [`OAuthServer`] and
+/// [`RotatingServer`].
 ///
 /// - A `POST` to the token endpoint is an exchange: with the right credentials it is answered with a token.
 /// - Every other path is the API: with a good token it answers 200 and

@@ -52,8 +52,16 @@ pub trait Protocol: Default + Send + 'static {
     /// The token of a request to the API.
     fn token(headers: &HeaderMap) -> Option<&str>;
 
+    /// Whether a token is good now.
+    fn accepts(&self, issuer: &Issuer, token: &str) -> bool {
+        issuer.accepts(token)
+    }
+
     /// Answers a request to the API that has no good token; `sent` says whether it had any.
     fn refusal(sent: bool) -> Answer;
+
+    /// Adds to an answer of the API; `good_token` is the one that its request had.
+    fn finish(&mut self, _issuer: &mut Issuer, _good_token: Option<&str>, _answer: &mut Answer) {}
 }
 
 /// A protocol that has refresh tokens. It is sealed, like [`EmbeddedProtocol`].

@@ -81,19 +81,21 @@ impl<P: Protocol> State<P> {
     fn api(&mut self, request: &Request<Bytes>) -> (Answer, Option<Sleep>) {
         self.issuer.counts.requests += 1;
         self.requests.add(request);
-        (self.api_answer(request), self.sleep(self.request_delay))
+        let sent = P::token(request.headers());
+        let good = sent.filter(|token| self.protocol.accepts(&self.issuer, token));
+        let mut answer = self.api_answer(request, sent.is_some(), good.is_some());
+        self.protocol.finish(&mut self.issuer, good, &mut answer);
+        (answer, self.sleep(self.request_delay))
     }
 
-    fn api_answer(&mut self, request: &Request<Bytes>) -> Answer {
+    fn api_answer(&mut self, request: &Request<Bytes>, sent: bool, good: bool) -> Answer {
         if let Some(answer) = self.path_answer(request) {
             return answer;
         }
         let path = request.uri().path();
-        let sent = P::token(request.headers());
-        let good = sent.is_some_and(|token| self.issuer.accepts(token));
         if !good || self.refusing.contains(path) {
             self.issuer.counts.refused += 1;
-            return P::refusal(sent.is_some());
+            return P::refusal(sent);
         }
         self.issuer.counts.accepted += 1;
         let length = request.body().len();
