@@ -2,12 +2,12 @@
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::EmbeddedServer;
 use super::form::{Form, has_type};
 use super::issuer::{Issued, Issuer};
-use super::protocol::{Protocol, RefreshProtocol, only_value};
+use super::protocol::{Protocol, RefreshProtocol, error, only_value};
 use crate::testkit::server::{Answer, json};
 
 /// An Atlas server on a loopback socket, token endpoint and API in one.
@@ -77,7 +77,7 @@ impl Protocol for AtlasProtocol {
         };
         match issued {
             Ok(issued) => json(StatusCode::OK, &issued.to_json()),
-            Err((status, error)) => self::error(status, error),
+            Err((status, text)) => error(status, text),
         }
     }
 
@@ -130,8 +130,4 @@ fn refresh_token(request: &Request<Bytes>) -> Option<String> {
         Form::of(request).and_then(|form| form.get("refresh_token").map(str::to_owned))
     };
     in_header.xor(in_body)
-}
-
-fn error(status: StatusCode, error: &str) -> Answer {
-    json(status, &json!({"error": error}))
 }

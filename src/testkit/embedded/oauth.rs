@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::EmbeddedServer;
 use super::form::{Form, decode};
 use super::issuer::Issuer;
-use super::protocol::{Protocol, RefreshProtocol, bearer};
+use super::protocol::{Protocol, RefreshProtocol, bearer, error};
 use crate::testkit::server::{Answer, json};
 
 /// An OAuth 2.0 server on a loopback socket, token endpoint and API in one.
@@ -73,8 +73,8 @@ impl Protocol for OAuthProtocol {
     fn exchange(&mut self, issuer: &mut Issuer, request: &Request<Bytes>) -> Answer {
         let mut answer = match grant(issuer, request) {
             Ok(token) => json(StatusCode::OK, &token),
-            Err(error @ "invalid_client") => challenge(error, r#"Basic realm="test""#),
-            Err(error) => json(StatusCode::BAD_REQUEST, &json!({"error": error})),
+            Err(code @ "invalid_client") => challenge(code, r#"Basic realm="test""#),
+            Err(code) => error(StatusCode::BAD_REQUEST, code),
         };
         answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         answer
@@ -152,8 +152,8 @@ fn knows_basic(issuer: &Issuer, value: &HeaderValue) -> bool {
     encoded() == Some(true) || raw() == Some(true)
 }
 
-fn challenge(error: &str, challenge: &'static str) -> Answer {
-    let mut answer = json(StatusCode::UNAUTHORIZED, &json!({"error": error}));
+fn challenge(code: &str, challenge: &'static str) -> Answer {
+    let mut answer = error(StatusCode::UNAUTHORIZED, code);
     answer.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
     answer
 }

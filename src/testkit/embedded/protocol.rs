@@ -2,11 +2,12 @@
 
 use bytes::Bytes;
 use http::header::AUTHORIZATION;
-use http::{HeaderMap, Request};
+use http::{HeaderMap, Request, StatusCode};
+use serde_json::json;
 
 use super::issuer::Issuer;
 use crate::testkit::mint::random_key;
-use crate::testkit::server::Answer;
+use crate::testkit::server::{Answer, json};
 
 /// A protocol that an [`EmbeddedServer`](super::EmbeddedServer) speaks.
 ///
@@ -75,6 +76,11 @@ pub trait RefreshProtocol: EmbeddedProtocol {
 pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
     let (scheme, token) = only_value(headers, AUTHORIZATION.as_str())?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then_some(token)
+}
+
+/// An answer that says in a word or two what is wrong.
+pub(super) fn error(status: StatusCode, error: &str) -> Answer {
+    json(status, &json!({"error": error}))
 }
 
 /// The value of a header that is there once: two are as good as none.

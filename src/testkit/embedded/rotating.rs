@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::EmbeddedServer;
 use super::form::has_type;
 use super::issuer::Issuer;
-use super::protocol::{Protocol, bearer};
+use super::protocol::{Protocol, bearer, error};
 use super::successions::Successions;
 use crate::testkit::server::{Answer, json, plain};
 
@@ -220,8 +220,4 @@ impl Protocol for RotatingProtocol {
             answer.headers_mut().append(AUTHORIZATION, value);
         }
     }
-}
-
-fn error(status: StatusCode, error: &str) -> Answer {
-    json(status, &json!({"error": error}))
 }
