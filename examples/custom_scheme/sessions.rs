@@ -1,0 +1,49 @@
+//! The scheme: a login yields a session, which travels as `X-Session`; one that the API does not know is
+//! answered with 419.
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Request, StatusCode};
+use tower_outbound_auth::exchange::{ExchangeContext, ExchangeError, Issued};
+use tower_outbound_auth::scheme::{
+    Endpoint, ExchangeAnswer, ExchangeRequest, Identity, InvalidToken, ResponseHead, Step, Verdict,
+    plain_value,
+};
+use tower_outbound_auth::{Scheme, Secret};
+
+static X_SESSION: HeaderName = HeaderName::from_static("x-session");
+
+pub(crate) struct Sessions {
+    pub(crate) login: Endpoint,
+    pub(crate) password: Secret,
+}
+
+impl Scheme for Sessions {
+    fn identity(&self) -> Identity {
+        Identity::new("sessions").with("endpoint", self.login.to_string())
+    }
+
+    fn exchange_request(&self, _: &ExchangeContext) -> Result<ExchangeRequest, ExchangeError> {
+        let body = Bytes::from(self.password.expose().to_owned());
+        Ok(ExchangeRequest::new(Request::post(self.login.uri()).body(body)?))
+    }
+
+    fn read_answer(&self, answer: ExchangeAnswer) -> Result<Step, ExchangeError> {
+        match answer.status() {
+            StatusCode::OK => Ok(Step::Issued(Issued::new(answer.text()?))),
+            StatusCode::FORBIDDEN => Err(answer.refused("wrong_password")),
+            _ => Err(answer.unavailable()),
+        }
+    }
+
+    fn header_name(&self) -> &HeaderName {
+        &X_SESSION
+    }
+
+    fn header_value(&self, token: &Secret) -> Result<HeaderValue, InvalidToken> {
+        plain_value(token)
+    }
+
+    fn judge(&self, response: ResponseHead<'_>) -> Verdict {
+        if response.status == 419 { Verdict::Refused } else { Verdict::Accepted }
+    }
+}

@@ -1,0 +1,36 @@
+//! An API that hands out a new token in every response, through ten seconds of what happens in production
+//! in a month: a cold start under load, tokens that end (after 3 s here), and a revocation.
+//!
+//! ```text
+//! cargo run --example rotating --features test-util
+//! ```
+//!
+//! Nothing leaves this machine: the server is the embedded one of the test kit. The exit code says
+//! whether every caller got what it asked for, at the price of no more exchanges than it had to cost.
+
+mod common;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+use tower::ServiceBuilder;
+use tower_outbound_auth::testkit::RotatingServer;
+use tower_outbound_auth::{AuthLayer, BoxError};
+
+#[tokio::main]
+async fn main() -> Result<ExitCode, BoxError> {
+    let server = RotatingServer::start().await?.with_lifetime(3);
+    server.delay_exchanges(Duration::from_millis(100)); // so that callers have something to wait for
+
+    // All that a client needs:
+    let (key, secret) = (server.client_id(), server.client_secret());
+    let layer = AuthLayer::rotating(&server.api_root(), key, secret)?;
+    let source = layer.source().clone(); // to look at, afterwards
+    let client = Client::builder(TokioExecutor::new()).build_http();
+    let api = ServiceBuilder::new().layer(layer).service(client);
+
+    // Every response brings the next token, so that none ever ends: the credentials travel for the first
+    // one, and because of the revocation. Two more are for a busy machine.
+    Ok(common::ten_seconds_of_traffic(api, &source, &server, 4).await)
+}
