@@ -1,4 +1,4 @@
-//! Testing one's own service (feature `test-util`).
+//! Testing one's own service (feature `test-util`); the [`guide`] shows how, from beginning to end.
 //!
 //! | | for |
 //! |---|---|
@@ -37,6 +37,7 @@
 mod clock;
 mod embedded;
 mod exchange;
+pub mod guide;
 mod jwt;
 mod malformed;
 mod mint;

@@ -28,31 +28,27 @@ use crate::testkit::server::{Answer, json, plain};
 ///   same `iss`, `sub` and `aud`. The old one stays good unless there is a
 ///   [grace period](RotatingServer::set_grace).
 ///
-/// ```
+#[cfg_attr(all(feature = "client", feature = "rotating"), doc = "```")]
+#[cfg_attr(not(all(feature = "client", feature = "rotating")), doc = "```ignore")]
 /// use bytes::Bytes;
 /// use http::Request;
 /// use http_body_util::Full;
 /// use hyper_util::{client::legacy::Client, rt::TokioExecutor};
-/// use tower_outbound_auth::testkit::{RotatingServer, TokenPlace};
+/// use tower::{Service, ServiceBuilder, ServiceExt};
+/// use tower_outbound_auth::{AuthLayer, testkit::RotatingServer};
 ///
 /// # tokio::runtime::Runtime::new()?.block_on(async {
 /// let server = RotatingServer::start().await?;
-/// server.answer_with(TokenPlace::Header);
-/// let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
-///
 /// let (key, secret) = (server.client_id(), server.client_secret());
-/// let request = Request::post(server.endpoint())
-///     .header("Content-Type", "application/json")
-///     .body(format!(r#"{{"apiKey": "{key}", "clientSecret": "{secret}"}}"#).into())?;
-/// let exchanged = client.request(request).await?.headers()["Authorization"].clone();
+/// let layer = AuthLayer::rotating(&server.api_root(), key, secret)?;
+/// let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
+/// let mut api = ServiceBuilder::new().layer(layer).service(client);
 ///
-/// let request = Request::get(server.url("/v1/orders"))
-///     .header("Authorization", &exchanged)
-///     .body(Full::default())?;
-/// let response = client.request(request).await?;
-/// assert_eq!(response.status(), 200);
-/// assert_ne!(response.headers()["Authorization"], exchanged);
-/// assert_eq!(server.counts().rotations, 1);
+/// for _ in 0..3 {
+///     let request = Request::get(server.url("/v1/orders")).body(Full::default())?;
+///     assert_eq!(api.ready().await?.call(request).await?.status(), 200);
+/// }
+/// assert_eq!((server.counts().exchanges, server.counts().rotations), (1, 3));
 /// # Ok::<_, tower_outbound_auth::BoxError>(()) })?;
 /// # Ok::<_, tower_outbound_auth::BoxError>(())
 /// ```

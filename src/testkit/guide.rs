@@ -1,0 +1,145 @@
+//! Test your own service: a page, no code.
+//!
+//! A service that calls an API through [`AuthLayer`](crate::AuthLayer) has three things to test: that it
+//! works at all, that its users notice nothing while tokens come and go, and that it says something
+//! sensible when there is no token to be had. None of this needs a network, a real identity provider or a
+//! `sleep`.
+//!
+//! # 1. Let the test choose the endpoint and the clock
+//!
+//! What a service builds once at its start should take from outside what differs in a test: the URLs, and
+//! the layer's clock.
+//!
+//! ```
+//! use bytes::Bytes;
+//! use http_body_util::Full;
+//! use hyper_util::client::legacy::{Client, connect::HttpConnector};
+//! use hyper_util::rt::TokioExecutor;
+//! use tower::{Layer, ServiceExt};
+//! use tower_outbound_auth::scheme::ClientCredentials;
+//! use tower_outbound_auth::{Auth, AuthLayer, BoxError};
+//!
+//! type Api = Auth<Client<HttpConnector, Full<Bytes>>, ClientCredentials>;
+//!
+//! /// A part of your service: it asks another service for the number of orders.
+//! #[derive(Clone)]
+//! struct Orders { api: Api, url: String }
+//!
+//! impl Orders {
+//!     fn new(auth: AuthLayer<ClientCredentials>, url: String) -> Orders {
+//!         Orders { api: auth.layer(Client::builder(TokioExecutor::new()).build_http()), url }
+//!     }
+//!
+//!     async fn number(&self) -> Result<u32, BoxError> {
+//!         let request = http::Request::get(&self.url).body(Full::default())?;
+//!         let response = self.api.clone().oneshot(request).await?;
+//!         if !response.status().is_success() {
+//!             return Err(format!("orders answered {}", response.status()).into());
+//!         }
+//!         Ok(7) // of the body
+//!     }
+//! }
+//! ```
+//!
+//! # 2. Start a server, and move the clock
+//!
+//! An [`OAuthServer`](super::OAuthServer) (or [`AtlasServer`](super::AtlasServer), or
+//! [`RotatingServer`](super::RotatingServer)) is token endpoint and API in one, on a free port of this
+//! machine. With one [`ManualClock`](super::ManualClock) for both sides, an hour passes when the test says
+//! so. This is a whole test; in your crate it stands under `#[tokio::test]`.
+//!
+#![cfg_attr(feature = "client", doc = "```")]
+#![cfg_attr(not(feature = "client"), doc = "```ignore")]
+//! use std::time::Duration;
+//! use tower_outbound_auth::exchange::ExchangeErrorKind;
+//! use tower_outbound_auth::testkit::{ManualClock, OAuthServer};
+//! use tower_outbound_auth::{AuthLayer, BoxError, Error, ErrorKind};
+//! # use bytes::Bytes;
+//! # use http_body_util::Full;
+//! # use hyper_util::client::legacy::{Client, connect::HttpConnector};
+//! # use hyper_util::rt::TokioExecutor;
+//! # use tower::{Layer, ServiceExt};
+//! # use tower_outbound_auth::{Auth, scheme::ClientCredentials};
+//! # type Api = Auth<Client<HttpConnector, Full<Bytes>>, ClientCredentials>;
+//! # #[derive(Clone)]
+//! # struct Orders { api: Api, url: String }
+//! # impl Orders {
+//! #     fn new(auth: AuthLayer<ClientCredentials>, url: String) -> Orders {
+//! #         Orders { api: auth.layer(Client::builder(TokioExecutor::new()).build_http()), url }
+//! #     }
+//! #     async fn number(&self) -> Result<u32, BoxError> {
+//! #         let request = http::Request::get(&self.url).body(Full::default())?;
+//! #         let response = self.api.clone().oneshot(request).await?;
+//! #         if !response.status().is_success() {
+//! #             return Err(format!("orders answered {}", response.status()).into());
+//! #         }
+//! #         Ok(7)
+//! #     }
+//! # }
+//!
+//! async fn tokens_come_and_go_and_nobody_notices() -> Result<(), BoxError> {
+//!     let clock = ManualClock::new();
+//!     let server = OAuthServer::start().await?.with_clock(clock.clone());
+//!     let (id, secret) = (server.client_id(), server.client_secret());
+//!     let auth = AuthLayer::client_credentials(server.endpoint(), id, secret, server.origin())?
+//!         .with_clock(clock.clone());
+//!     let source = auth.source().clone();
+//!     let orders = Orders::new(auth, server.url("/orders"));
+//!
+//!     // It works, and asks for one token however many ask it at once.
+//!     let (one, two) = tokio::join!(orders.number(), orders.number());
+//!     assert_eq!((one?, two?), (7, 7));
+//!     assert_eq!(server.counts().exchanges, 1);
+//!
+//!     // The token ends.
+//!     clock.advance(Duration::from_secs(3_600));
+//!     assert_eq!(orders.number().await?, 7);
+//!     assert_eq!(server.counts().exchanges, 2);
+//!
+//!     // The token is revoked before its time: one 401, which nobody sees.
+//!     server.revoke_tokens();
+//!     assert_eq!(orders.number().await?, 7);
+//!     assert_eq!((server.counts().exchanges, server.counts().refused), (3, 1));
+//!
+//!     // The token endpoint is down. As long as there is a token, that changes nothing …
+//!     server.begin_outage(None);
+//!     assert_eq!(orders.number().await?, 7);
+//!
+//!     // … and when it has ended, the error says what is wrong, and when to try again.
+//!     clock.advance(Duration::from_secs(3_600));
+//!     let error = orders.number().await.unwrap_err();
+//!     let ours: &Error = Error::find(&*error).ok_or("the layer's own error")?;
+//!     assert_eq!(ours.kind(), ErrorKind::Exchange);
+//!     assert_eq!(ours.exchange().map(|it| it.kind()), Some(ExchangeErrorKind::Unavailable));
+//!     assert!(ours.is_transient() && ours.retry_after().is_some());
+//!
+//!     // The outage is over. The next attempt is made after the pause, or when somebody says so.
+//!     server.end_outage();
+//!     source.retry_now();
+//!     assert_eq!(orders.number().await?, 7);
+//!     Ok(())
+//! }
+//! # tokio::runtime::Runtime::new()?.block_on(tokens_come_and_go_and_nobody_notices())?;
+//! # Ok::<_, tower_outbound_auth::BoxError>(())
+//! ```
+//!
+//! # 3. What else there is
+//!
+//! | to see what happens when | say |
+//! |---|---|
+//! | the credentials are wrong | [`refuse_credentials(true)`](super::EmbeddedServer::refuse_credentials) |
+//! | the endpoint is slow, down, overloaded, or answers nonsense | `delay_exchanges`, `begin_outage`, `set_malformed` |
+//! | one route of the API always answers 401, or 500, or redirects | `refuse_path`, `fail_path`, `redirect_path` |
+//! | a refresh token is revoked, or was stolen and used | `with_refresh_tokens`, `revoke_refresh_tokens` |
+//! | an API refuses a token as soon as it has handed out the next | [`set_grace(Some(Duration::ZERO))`](super::RotatingServer::set_grace) |
+//! | an API hands out tokens that it should not | [`hand_out`](super::RotatingServer::hand_out), [`sign`](super::EmbeddedServer::sign) |
+//! | the machine is suspended, or somebody sets its clock | [`ManualClock::suspend`](super::ManualClock::suspend), `set_wall` |
+//!
+//! [`counts`](super::EmbeddedServer::counts), [`requests`](super::EmbeddedServer::requests) and
+//! [`exchange_requests`](super::EmbeddedServer::exchange_requests) say what the server has seen;
+//! [`TokenSource::status`](crate::TokenSource::status) says what the layer thinks.
+//!
+//! Where a socket is too much, a [`ScriptedExchange`](super::ScriptedExchange) hands out tokens in memory,
+//! and any function can play the API; [`TokioClock`](super::TokioClock) lets `start_paused = true` move
+//! the time. Where even that is too much, [`TokenSource::fixed`](crate::TokenSource::fixed) is one token
+//! for ever.
