@@ -334,7 +334,7 @@ impl<S: Scheme> Core<S> {
     fn line(&self, issued: &Issued, arrival: &Arrival) -> Option<Arc<Line>> {
         self.scheme().rotation()?;
         let claims = Claims::of(issued.access_token().expose());
-        Some(Arc::new(Line { claims, sent: arrival.sent, life: arrival.life }))
+        Some(Arc::new(Line { claims, landed: self.now(), life: arrival.life }))
     }
 
     /// To be called under the lock: whether it is the current token depends on which that is.

@@ -75,7 +75,7 @@ labels!(NotAdopted {
 #[derive(Debug)]
 pub(crate) struct Line {
     pub(super) claims: Claims,
-    pub(super) sent: Now,
+    pub(super) landed: Now,
     pub(super) life: Duration,
 }
 
@@ -93,7 +93,7 @@ impl Line {
             return Err(NotAdopted::BadSignature);
         }
         // The issuer's clock, told by its own first token: ours may be wrong.
-        let issuers = first.times.iat.map(|iat| seconds(iat) + now.since(self.sent));
+        let issuers = first.times.iat.map(|iat| seconds(iat) + now.since(self.landed));
         let ours = now.since_epoch();
         let latest = issuers.map_or(ours, |issuers| issuers.max(ours));
         if token.times.iat.is_some_and(|iat| seconds(iat) > latest + LEEWAY) {

@@ -25,7 +25,8 @@ impl Machine {
 
     /// Whether a refusal of this token would have to be answered by an exchange, as things stand.
     pub(crate) fn would_renew(&self, refused: Generation) -> bool {
-        self.flight.is_none() && self.current.as_ref().is_some_and(|it| it.generation == refused)
+        let is_current = self.current.as_ref().is_some_and(|it| it.generation == refused);
+        is_current && self.flight.is_none() && !self.fixed
     }
 
     /// The refused token that a renewal has been paid for: whether it is accepted elsewhere tells an
