@@ -53,7 +53,7 @@ mod presets {
     #[cfg(feature = "rotating")]
     use crate::scheme::Rotating;
     use crate::scheme::{Atlas, ClientCredentials, Endpoint};
-    use crate::{Error, Origin, Scheme, Secret, TokenSource};
+    use crate::{Credential, Error, Origin, Scheme, TokenSource};
 
     impl AuthLayer<Atlas> {
         /// (Feature `client`.) The Atlas document API: credentials in `Client-Id` and `Client-Secret`, the token in `Token`.
@@ -79,8 +79,8 @@ mod presets {
         /// the platform has no root certificate (not asked for on loopback).
         pub fn atlas<E>(
             endpoint: E,
-            client_id: impl Into<String>,
-            client_secret: impl Into<Secret>,
+            client_id: impl Into<Credential>,
+            client_secret: impl Into<Credential>,
         ) -> Result<AuthLayer<Atlas>, Error>
         where
             E: TryInto<Endpoint>,
@@ -116,8 +116,8 @@ mod presets {
         /// control characters; the platform has no root certificate (not asked for on loopback).
         pub fn client_credentials<E, O>(
             endpoint: E,
-            client_id: impl Into<String>,
-            client_secret: impl Into<Secret>,
+            client_id: impl Into<Credential>,
+            client_secret: impl Into<Credential>,
             api: O,
         ) -> Result<AuthLayer<ClientCredentials>, Error>
         where
@@ -156,8 +156,8 @@ mod presets {
         /// control characters; the platform has no root certificate (not asked for on loopback).
         pub fn rotating(
             api_root: &str,
-            api_key: impl Into<Secret>,
-            client_secret: impl Into<Secret>,
+            api_key: impl Into<Credential>,
+            client_secret: impl Into<Credential>,
         ) -> Result<AuthLayer<Rotating>, Error> {
             let scheme = Rotating::new(api_root, api_key, client_secret)?;
             let endpoint = scheme.endpoint().clone();

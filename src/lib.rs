@@ -123,6 +123,7 @@
 mod label;
 
 pub mod clock;
+mod credential;
 mod error;
 pub mod exchange;
 mod future;
@@ -139,6 +140,7 @@ pub mod source;
 #[cfg(feature = "test-util")]
 pub mod testkit;
 
+pub use self::credential::Credential;
 pub use self::error::{BoxError, Error, ErrorKind};
 pub use self::future::ResponseFuture;
 pub use self::guard::{CallerHeader, Exempt, Foreign, RequestHead};

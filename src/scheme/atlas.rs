@@ -7,15 +7,15 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, StatusCode};
 use serde::Deserialize;
 
-use super::client_auth::flaw;
+use super::client_auth::{flaw, identity_of};
 use super::jwt::{lenient_seconds, lenient_text, seconds};
 use super::refresh::{REFRESH, RefreshTokenIn};
 use super::token_answer::{is_unsupported, is_verdict_on_a_refresh_token};
 use super::{
     Endpoint, ExchangeAnswer, ExchangeRequest, Identity, InvalidToken, Scheme, Step, plain_value,
 };
-use crate::exchange::{ExchangeContext, ExchangeError, Issued};
-use crate::{Error, Secret};
+use crate::exchange::{ExchangeContext, ExchangeError, ExchangeErrorKind, Issued};
+use crate::{Credential, Error, Secret};
 
 static TOKEN: HeaderName = HeaderName::from_static("token");
 static CLIENT_ID: HeaderName = HeaderName::from_static("client-id");
@@ -47,8 +47,8 @@ static CLIENT_SECRET: HeaderName = HeaderName::from_static("client-secret");
 /// ```
 pub struct Atlas {
     endpoint: Endpoint,
-    client_id: HeaderValue,
-    client_secret: HeaderValue,
+    /// Id and secret.
+    credentials: [Credential; 2],
     refresh: Option<(Endpoint, RefreshTokenIn)>,
     /// The refresh endpoint is not there.
     without_refresh: AtomicBool,
@@ -63,28 +63,20 @@ impl Atlas {
     /// if the id or the secret is empty or has characters that cannot stand in a header.
     pub fn new<E>(
         endpoint: E,
-        client_id: impl Into<String>,
-        client_secret: impl Into<Secret>,
+        client_id: impl Into<Credential>,
+        client_secret: impl Into<Credential>,
     ) -> Result<Atlas, Error>
     where
         E: TryInto<Endpoint>,
         Error: From<E::Error>,
     {
-        let unusable = |text: &Secret, what: &str| {
-            let other = "has a blank or another character that cannot stand in a header";
-            let why = flaw(text.expose()).unwrap_or(other);
-            Error::configuration(format!("the {what} {why}"))
-        };
-        let value = |text: &Secret, what| {
-            let mut value = plain_value(text).map_err(|_| unusable(text, what))?;
-            value.set_sensitive(true);
-            Ok::<_, Error>(value)
-        };
-        let client_id = value(&client_id.into().into(), "Client-Id")?;
-        let client_secret = value(&client_secret.into(), "Client-Secret")?;
+        let credentials = [client_id.into(), client_secret.into()];
+        for (credential, what) in credentials.iter().zip(["Client-Id", "Client-Secret"]) {
+            credential.check(what, header_flaw)?;
+        }
         let endpoint = endpoint.try_into()?;
         let without_refresh = AtomicBool::new(false);
-        Ok(Atlas { endpoint, client_id, client_secret, refresh: None, without_refresh })
+        Ok(Atlas { endpoint, credentials, refresh: None, without_refresh })
     }
 
     /// Spends the refresh tokens that Atlas hands out at this endpoint, so that the credentials travel
@@ -116,9 +108,10 @@ impl Atlas {
 
     /// The request that shows the credentials.
     fn request(&self) -> Result<ExchangeRequest, ExchangeError> {
+        let [id, secret] = &self.credentials;
         let request = Request::post(self.endpoint.uri())
-            .header(&CLIENT_ID, &self.client_id)
-            .header(&CLIENT_SECRET, &self.client_secret)
+            .header(&CLIENT_ID, header_value(id, "Client-Id")?)
+            .header(&CLIENT_SECRET, header_value(secret, "Client-Secret")?)
             .body(Bytes::new())?;
         Ok(ExchangeRequest::new(request))
     }
@@ -137,6 +130,24 @@ impl Atlas {
     }
 }
 
+/// Why a text cannot be one of Atlas's credentials.
+fn header_flaw(text: &str) -> Option<&'static str> {
+    let other = "has a blank or another character that cannot stand in a header";
+    flaw(text).or_else(|| plain_value(&text.into()).is_err().then_some(other))
+}
+
+fn header_value(credential: &Credential, what: &str) -> Result<HeaderValue, ExchangeError> {
+    let text = credential.current()?;
+    let unusable = |_| {
+        let why = header_flaw(text.expose()).unwrap_or("cannot stand in a header");
+        let message = format!("the {what} in {credential} {why}");
+        ExchangeError::new(ExchangeErrorKind::Configuration, message)
+    };
+    let mut value = plain_value(&text).map_err(unusable)?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
 #[derive(Deserialize)]
 struct Success {
     access_token: Secret,
@@ -150,7 +161,11 @@ impl Scheme for Atlas {
     fn identity(&self) -> Identity {
         Identity::new("atlas")
             .with("endpoint", self.endpoint.uri().to_string())
-            .with("client", String::from_utf8_lossy(self.client_id.as_bytes()))
+            .with("client", identity_of(&self.credentials[0]))
+    }
+
+    fn credentials(&self) -> &[Credential] {
+        &self.credentials
     }
 
     fn exchange_request(&self, cx: &ExchangeContext) -> Result<ExchangeRequest, ExchangeError> {
@@ -173,7 +188,7 @@ impl Scheme for Atlas {
                 self.request().map(Step::Again)
             }
             StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED => {
-                Err(match answer.error_text(self.client_secret.as_bytes()) {
+                Err(match answer.error_text(&self.credentials[1].current()?) {
                     Some(code) => answer.refused(&code),
                     None => answer.unavailable(),
                 })

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use http::HeaderValue;
 use zeroize::Zeroizing;
 
-use crate::Secret;
+use crate::{Credential, Secret};
 
 /// Where the client's id and secret travel. Never in both places at once: servers refuse that (RFC 6749
 /// section 2.3).
@@ -67,6 +67,14 @@ pub(super) fn flaw(text: &str) -> Option<&'static str> {
         }
         text if text.chars().any(char::is_control) => Some("has a control character"),
         _ => None,
+    }
+}
+
+/// A client as a part of an identity: its id, or where that is found.
+pub(super) fn identity_of(id: &Credential) -> String {
+    match id.may_change() {
+        true => id.to_string(),
+        false => id.current().map_or_else(|_| String::new(), |id| id.expose().to_owned()),
     }
 }
 

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, Request, StatusCode};
 
-use super::client_auth::{basic, flaw, form_body, is_ambiguous};
+use super::client_auth::{basic, flaw, form_body, identity_of, is_ambiguous};
 use super::refresh::REFRESH;
 use super::token_answer::{
     is_unsupported, is_verdict_on_a_refresh_token, read_failure, read_success,
@@ -18,7 +18,7 @@ use super::{
     Scheme, Step, bearer_value,
 };
 use crate::exchange::{ExchangeContext, ExchangeError};
-use crate::{Error, Secret};
+use crate::{Credential, Error, Secret};
 
 /// The name of the request that shows the credentials a second time.
 const OTHER_ENCODING: &str = "other encoding";
@@ -51,8 +51,8 @@ const OTHER_ENCODING: &str = "other encoding";
 /// ```
 pub struct ClientCredentials {
     endpoint: Endpoint,
-    client_id: String,
-    client_secret: Secret,
+    /// Id and secret.
+    credentials: [Credential; 2],
     auth: ClientAuth,
     params: Vec<(&'static str, String)>,
     /// With `Auto`: the raw encoding is the one that worked last.
@@ -72,24 +72,20 @@ impl ClientCredentials {
     /// break at the end of a file.
     pub fn new<E>(
         endpoint: E,
-        client_id: impl Into<String>,
-        client_secret: impl Into<Secret>,
+        client_id: impl Into<Credential>,
+        client_secret: impl Into<Credential>,
     ) -> Result<ClientCredentials, Error>
     where
         E: TryInto<Endpoint>,
         Error: From<E::Error>,
     {
-        let (client_id, client_secret) = (client_id.into(), client_secret.into());
-        let secret = client_secret.expose();
-        for (text, what) in [(&*client_id, "client id"), (secret, "client secret")] {
-            if let Some(flaw) = flaw(text) {
-                return Err(Error::configuration(format!("the {what} {flaw}")));
-            }
+        let credentials = [client_id.into(), client_secret.into()];
+        for (credential, what) in credentials.iter().zip(["client id", "client secret"]) {
+            credential.check(what, flaw)?;
         }
         Ok(ClientCredentials {
             endpoint: endpoint.try_into()?,
-            client_id,
-            client_secret,
+            credentials,
             auth: ClientAuth::default(),
             params: Vec::new(),
             raw: AtomicBool::new(false),
@@ -168,33 +164,36 @@ impl ClientCredentials {
     }
 
     /// A form, with the client authenticated.
-    fn post<'a>(
-        &'a self,
-        mut params: Vec<(&str, &'a str)>,
-        raw: bool,
-    ) -> Result<ExchangeRequest, ExchangeError> {
+    fn post(&self, params: Vec<(&str, &str)>, raw: bool) -> Result<ExchangeRequest, ExchangeError> {
+        let [id, secret] = self.current()?;
+        let mut params: Vec<(&str, &str)> = params;
         let mut request = Request::post(self.endpoint.uri())
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
             .header(ACCEPT, "application/json");
         match self.auth {
             ClientAuth::Post => {
-                params.push(("client_id", &self.client_id));
-                params.push(("client_secret", self.client_secret.expose()));
+                params.push(("client_id", id.expose()));
+                params.push(("client_secret", secret.expose()));
             }
             ClientAuth::Basic(encoding) => {
                 let encoding = if raw { BasicEncoding::Raw } else { encoding };
-                let value = basic(&self.client_id, &self.client_secret, encoding);
-                request = request.header(AUTHORIZATION, value);
+                request = request.header(AUTHORIZATION, basic(id.expose(), &secret, encoding));
             }
         }
         let body = Bytes::from_owner(form_body(&params));
         Ok(ExchangeRequest::new(request.body(body)?))
     }
 
+    /// Id and secret as they are now.
+    fn current(&self) -> Result<[Secret; 2], ExchangeError> {
+        let [id, secret] = &self.credentials;
+        Ok([id.current()?, secret.current()?])
+    }
+
     /// Whether the other encoding may be the one that the endpoint understands.
     fn has_another_encoding(&self) -> bool {
-        let auto = self.auth == ClientAuth::Basic(BasicEncoding::Auto);
-        auto && (is_ambiguous(&self.client_id) || is_ambiguous(self.client_secret.expose()))
+        let ambiguous = |it: [Secret; 2]| it.iter().any(|text| is_ambiguous(text.expose()));
+        self.auth == ClientAuth::Basic(BasicEncoding::Auto) && self.current().is_ok_and(ambiguous)
     }
 
     /// The endpoint does not take the refresh token: the credentials are shown instead, once.
@@ -210,8 +209,12 @@ impl Scheme for ClientCredentials {
     fn identity(&self) -> Identity {
         let identity = Identity::new("client_credentials")
             .with("endpoint", self.endpoint.uri().to_string())
-            .with("client", self.client_id.clone());
+            .with("client", identity_of(&self.credentials[0]));
         self.params.iter().fold(identity, |it, (name, value)| it.with(name, value.clone()))
+    }
+
+    fn credentials(&self) -> &[Credential] {
+        &self.credentials
     }
 
     fn exchange_request(&self, cx: &ExchangeContext) -> Result<ExchangeRequest, ExchangeError> {

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
+use crate::Secret;
 use crate::exchange::{ExchangeError, ExchangeErrorKind};
 
 /// A request to a token endpoint.
@@ -175,13 +176,13 @@ impl ExchangeAnswer {
 
     /// The text of the `error` in a JSON object, which is how many APIs say no; withheld if it quotes the
     /// secret.
-    pub(super) fn error_text(&self, secret: &[u8]) -> Option<String> {
+    pub(super) fn error_text(&self, secret: &Secret) -> Option<String> {
         #[derive(Deserialize)]
         struct Refusal {
             error: String,
         }
         let Refusal { error } = serde_json::from_slice(self.body()).ok()?;
-        let quotes = error.as_bytes().windows(secret.len()).any(|part| part == secret);
+        let quotes = error.contains(secret.expose());
         Some(if quotes { "withheld".to_owned() } else { error })
     }
 

@@ -82,8 +82,8 @@ pub use self::refresh::RefreshTokenIn;
 #[cfg(feature = "rotating")]
 pub use self::rotating::Rotating;
 pub use self::rotation::{Adopt, Rotation};
-use crate::Secret;
 use crate::exchange::{ExchangeContext, ExchangeError, Issued};
+use crate::{Credential, Secret};
 
 /// How one system authenticates. See the [module](self).
 ///
@@ -97,6 +97,12 @@ pub trait Scheme: Send + Sync + 'static {
     /// What the tokens belong to: everything that makes one token unfit to stand for another. Its name
     /// stands in logs.
     fn identity(&self) -> Identity;
+
+    /// The credentials that an exchange needs; those that may change are read before each one. Default:
+    /// none that this crate has to read.
+    fn credentials(&self) -> &[Credential] {
+        &[]
+    }
 
     /// Builds the request that opens an exchange.
     ///
@@ -251,6 +257,10 @@ pub fn bearer_value(token: &Secret) -> Result<HeaderValue, InvalidToken> {
 impl<S: Scheme + ?Sized> Scheme for Arc<S> {
     fn identity(&self) -> Identity {
         S::identity(self)
+    }
+
+    fn credentials(&self) -> &[Credential] {
+        S::credentials(self)
     }
 
     fn exchange_request(&self, cx: &ExchangeContext) -> Result<ExchangeRequest, ExchangeError> {

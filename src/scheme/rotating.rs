@@ -1,13 +1,14 @@
 //! An API that hands out a new JWT with every response.
 
 use std::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, Request, StatusCode};
 use serde_json::Value;
 
-use super::client_auth::flaw;
+use super::client_auth::{flaw, identity_of};
 use super::hmac::is_signed_with;
 use super::jwt::algorithm;
 use super::message::json_body;
@@ -17,7 +18,7 @@ use super::{
     Step, bearer_value,
 };
 use crate::exchange::{ExchangeContext, ExchangeError, ExchangeErrorKind, Issued};
-use crate::{Error, Secret};
+use crate::{Credential, Error, Secret};
 
 /// Where an object in the answer has the token, if nothing else is said.
 const MEMBERS: [&str; 4] = ["token", "jwt", "access_token", "accessToken"];
@@ -56,8 +57,10 @@ const MEMBERS: [&str; 4] = ["token", "jwt", "access_token", "accessToken"];
 /// ```
 pub struct Rotating {
     endpoint: Endpoint,
-    api_key: Secret,
-    client_secret: Secret,
+    /// Key and secret.
+    credentials: [Credential; 2],
+    /// The secret of the last exchange, which signs its tokens and their successors.
+    signs: Mutex<Option<Secret>>,
     member: Option<String>,
     verify: bool,
     rotation: Rotation,
@@ -72,19 +75,17 @@ impl Rotating {
     /// query, or if the key or the secret is empty or has control characters.
     pub fn new(
         api_root: &str,
-        api_key: impl Into<Secret>,
-        client_secret: impl Into<Secret>,
+        api_key: impl Into<Credential>,
+        client_secret: impl Into<Credential>,
     ) -> Result<Rotating, Error> {
-        let (api_key, client_secret) = (api_key.into(), client_secret.into());
-        for (text, what) in [(&api_key, "API key"), (&client_secret, "client secret")] {
-            if let Some(flaw) = flaw(text.expose()) {
-                return Err(Error::configuration(format!("the {what} {flaw}")));
-            }
+        let credentials = [api_key.into(), client_secret.into()];
+        for (credential, what) in credentials.iter().zip(["API key", "client secret"]) {
+            credential.check(what, flaw)?;
         }
         Ok(Rotating {
             endpoint: Endpoint::below(api_root, "authenticate")?,
-            api_key,
-            client_secret,
+            credentials,
+            signs: Mutex::default(),
             member: None,
             verify: true,
             rotation: Rotation::in_header(AUTHORIZATION),
@@ -146,6 +147,10 @@ impl Rotating {
         })
     }
 
+    fn signs(&self) -> MutexGuard<'_, Option<Secret>> {
+        self.signs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn member_of(&self, object: &Value) -> Option<Secret> {
         let find = |member: &str| match member.starts_with('/') {
             true => object.pointer(member),
@@ -160,6 +165,7 @@ impl Rotating {
 
     /// An exchanged token whose signature is wrong will be as wrong the next time.
     fn verified(&self, token: Secret) -> Result<Secret, ExchangeError> {
+        *self.signs() = Some(self.credentials[1].current()?);
         if self.is_authentic(&token) {
             return Ok(token);
         }
@@ -180,12 +186,17 @@ impl Scheme for Rotating {
     fn identity(&self) -> Identity {
         Identity::new("rotating")
             .with("endpoint", self.endpoint.uri().to_string())
-            .with("key", self.api_key.expose())
+            .with("key", identity_of(&self.credentials[0]))
+    }
+
+    fn credentials(&self) -> &[Credential] {
+        &self.credentials
     }
 
     fn exchange_request(&self, _: &ExchangeContext) -> Result<ExchangeRequest, ExchangeError> {
-        let credentials =
-            [("apiKey", self.api_key.expose()), ("clientSecret", self.client_secret.expose())];
+        let [key, secret] = &self.credentials;
+        let (key, secret) = (key.current()?, secret.current()?);
+        let credentials = [("apiKey", key.expose()), ("clientSecret", secret.expose())];
         let request = Request::post(self.endpoint.uri())
             .header(CONTENT_TYPE, "application/json")
             .header(ACCEPT, "application/json, text/plain;q=0.9")
@@ -200,7 +211,7 @@ impl Scheme for Rotating {
                 Ok(Step::Issued(Issued::new(self.verified(token)?)))
             }
             StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-                Err(match answer.error_text(self.client_secret.expose().as_bytes()) {
+                Err(match answer.error_text(&self.credentials[1].current()?) {
                     Some(code) => answer.refused(&code),
                     None => answer.unavailable(),
                 })
@@ -222,7 +233,9 @@ impl Scheme for Rotating {
     }
 
     fn is_authentic(&self, token: &Secret) -> bool {
-        !self.verify || is_signed_with(token.expose(), self.client_secret.expose().as_bytes())
+        let signs = self.signs().clone();
+        !self.verify
+            || signs.is_some_and(|it| is_signed_with(token.expose(), it.expose().as_bytes()))
     }
 }
 

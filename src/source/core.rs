@@ -29,10 +29,11 @@ use super::schedule::{self, Window};
 use super::state::Machine;
 use super::status::Status;
 use crate::clock::{Now, Sleep};
+use crate::credential::reload;
 use crate::exchange::{Chain, ExchangeError, ExchangeErrorKind, Issued, SourceId};
 use crate::scheme::Scheme;
 use crate::scheme::jwt::{Claims, Times};
-use crate::{Error, ErrorKind, Secret};
+use crate::{Credential, Error, ErrorKind, Secret, TARGET};
 
 /// What everybody who waited for a flight gets: its token, or its error and when the next may start.
 pub(super) type Outcome = Result<AccessToken, (ExchangeError, Duration)>;
@@ -80,7 +81,9 @@ pub(super) enum Asked {
 impl<S: Scheme> Core<S> {
     pub(super) fn new(parts: Parts<S>) -> Core<S> {
         let id = SourceId::next();
-        let mut machine = Machine::new(flight_limit(parts.exchange_timeout), fastrand::u64(..));
+        let credentials_may_change = parts.scheme.credentials().iter().any(Credential::may_change);
+        let mut machine = Machine::new(flight_limit(parts.exchange_timeout), fastrand::u64(..))
+            .with_changing_credentials(credentials_may_change);
         let cell = Cell::new();
         let fixed = parts.fixed.clone();
         let value = fixed.as_ref().and_then(|token| present(&*parts.scheme, token, MAX_TOKEN).ok());
@@ -149,7 +152,7 @@ impl<S: Scheme> Core<S> {
         let mut locked = self.lock();
         let (ask, start) = locked.machine.ask(now);
         let error = locked.last_error.clone();
-        let boarding = self.act(locked, runtime, chain, start);
+        let boarding = self.act(now, locked, runtime, chain, start);
         match (ask, boarding, error) {
             (Ask::Wait, Some(boarding), _) => Asked::Wait(boarding),
             (Ask::Fail { age, retry_in }, _, Some(error)) => {
@@ -168,7 +171,7 @@ impl<S: Scheme> Core<S> {
         let now = self.now();
         let mut locked = self.lock();
         let (answer, start) = locked.machine.refused(now, generation);
-        let boarding = self.act(locked, runtime, chain, start);
+        let boarding = self.act(now, locked, runtime, chain, start);
         (answer, boarding)
     }
 
@@ -277,6 +280,7 @@ impl<S: Scheme> Core<S> {
     /// it, and spawns its task after. Returns the flight under way.
     fn act(
         self: &Arc<Self>,
+        now: Now,
         mut locked: MutexGuard<'_, Locked>,
         runtime: &Handle,
         chain: &Chain,
@@ -290,16 +294,28 @@ impl<S: Scheme> Core<S> {
             let refresh_token = locked.refresh_token.take().filter(|_| start.refresh);
             Flight::new(self.clone(), start, refresh_token, sender)
         });
+        let look_up = locked.machine.look_up(now);
         self.cell.hint(&locked.machine);
         let boarding = locked.landing.clone();
         drop(locked);
         drop(abandoned);
+        if look_up {
+            runtime.spawn(self.clone().look_up_credentials());
+        }
         if let Some(flight) = flight {
             self.wake_riders();
             let chain = chain.with(self.id);
             runtime.spawn(chain.scope(flight.run(chain.clone())));
         }
         boarding
+    }
+
+    /// Somebody may have mended the credentials that the endpoint refuses.
+    async fn look_up_credentials(self: Arc<Self>) {
+        if let Ok(true) = reload(self.scheme().credentials()).await {
+            tracing::info!(target: TARGET, system = self.system, "the credentials have changed");
+            self.lift_pause();
+        }
     }
 
     /// Publishes what follows from the end of `flight`.

@@ -16,6 +16,7 @@ mod p07_judged_by_generation;
 mod p08_at_most_one_replay;
 mod p09_thrash_guard;
 mod p10_backoff;
+mod p10_credentials;
 mod p11_two_clocks;
 mod p12_windows_fit_the_lifetime;
 mod p13_bound_to_origins;

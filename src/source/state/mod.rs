@@ -59,7 +59,12 @@ struct Failure {
     at: Now,
     count: u32,
     retry_at: Now,
+    /// It takes somebody to mend it: the credentials were refused, say.
+    permanent: bool,
 }
+
+/// While credentials are refused, they are looked up this often.
+const LOOK_UP_EVERY: Duration = Duration::from_secs(1);
 
 /// The state of one source.
 #[derive(Debug)]
@@ -79,6 +84,9 @@ pub(crate) struct Machine {
     /// Flights in a row that vanished, and when the next one may start in the background.
     lost: u32,
     background_from: Option<Now>,
+    /// The credentials are read from somewhere, and may have changed since; when they may be looked up.
+    credentials_may_change: bool,
+    look_from: Option<Now>,
     payments: Payments,
     counters: Counters,
 }
@@ -97,9 +105,16 @@ impl Machine {
             failure: None,
             lost: 0,
             background_from: None,
+            credentials_may_change: false,
+            look_from: None,
             payments: Payments::default(),
             counters: Counters::default(),
         }
+    }
+
+    /// The credentials are read from somewhere, and may change.
+    pub(crate) fn with_changing_credentials(self, credentials_may_change: bool) -> Machine {
+        Machine { credentials_may_change, ..self }
     }
 
     // ===== events =====
@@ -275,7 +290,17 @@ impl Machine {
         (self.adopt(0, now, (None, None), Window::ENDLESS), Window::ENDLESS)
     }
 
-    /// The pause after a failure is to end now.
+    /// Whether the credentials are to be looked up: while a failure that takes somebody to mend it keeps
+    /// exchanges away, once a second at most.
+    pub(crate) fn look_up(&mut self, now: Now) -> bool {
+        let look = self.next_look().is_some_and(|moment| now.has_reached(moment));
+        if look {
+            self.look_from = Some(now + LOOK_UP_EVERY);
+        }
+        look
+    }
+
+    /// The pause after a failure is to end now: somebody says so, or the credentials have changed.
     pub(crate) fn lift_pause(&mut self, now: Now) {
         if let Some(failure) = &mut self.failure {
             failure.retry_at = now;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::super::action::{Arrival, Finished, FlightId, Generation, Refused, Start, Tick};
 use super::super::backoff::{self, Fault};
 use super::super::schedule::Window;
-use super::{Current, Failure, Flight, Machine};
+use super::{Current, Failure, Flight, LOOK_UP_EVERY, Machine};
 use crate::clock::Now;
 use crate::exchange::Reason;
 use crate::recovery::Recovery;
@@ -162,7 +162,9 @@ impl Machine {
             retry_in = backoff::before_the_end(retry_in, left);
         }
         let since = self.failure.map_or(now, |failure| failure.since);
-        self.failure = Some(Failure { since, at: now, count: failures, retry_at: now + retry_in });
+        let (retry_at, permanent) = (now + retry_in, !fault.transient);
+        self.failure = Some(Failure { since, at: now, count: failures, retry_at, permanent });
+        self.look_from = Some(now + LOOK_UP_EVERY);
         Finished::Failed { dead: dead.is_some(), failures, retry_in }
     }
 }

@@ -17,10 +17,17 @@ impl Machine {
         }
     }
 
-    /// Until when there is nothing to wait for either: no flight is under way, and none may start.
+    /// Until when there is nothing to wait for either, nor to look up: no flight is under way, and none
+    /// may start.
     pub(crate) fn paused_until(&self) -> Option<Now> {
-        let failure = self.failure.filter(|_| self.flight.is_none());
-        failure.map(|failure| failure.retry_at)
+        let failure = self.failure.filter(|_| self.flight.is_none())?;
+        Some(self.next_look().map_or(failure.retry_at, |look| look.earliest(failure.retry_at)))
+    }
+
+    /// When the credentials may be looked up next, while that is of use.
+    pub(super) fn next_look(&self) -> Option<Now> {
+        let failure = self.failure.filter(|_| self.flight.is_none() && self.credentials_may_change);
+        failure.filter(|failure| failure.permanent).and(self.look_from)
     }
 
     /// Whether a refusal of this token would have to be answered by an exchange, as things stand.

@@ -1,0 +1,248 @@
+//! Credentials that may change while a service runs.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::error::BoxError;
+use crate::exchange::{ExchangeError, ExchangeErrorKind};
+use crate::{Error, Secret};
+
+/// A file that has changed is looked at a second time after this long, in case somebody is still writing.
+const SECOND_LOOK: Duration = Duration::from_millis(20);
+
+/// A client's id or secret: a value, or where to find it.
+///
+/// What is found elsewhere is read before every exchange, on a thread where reading may block, and not
+/// before the first one; so a secret that is rotated on disk is picked up by the next exchange. While the
+/// endpoint refuses the credentials, callers have it looked up once a second at most, and a changed one
+/// ends the pause.
+///
+/// - One line break at the end is taken off: editors and `echo` put it there.
+/// - What is empty, or cannot be read, or has just been half written leaves the last good value in place.
+///   Without one, the exchange fails with [`Configuration`](ExchangeErrorKind::Configuration).
+/// - Other control characters are an error that names the place and never the text.
+///
+/// ```
+/// use tower_outbound_auth::Credential;
+///
+/// let fixed = Credential::from("hunter2");
+/// let mounted = Credential::file("/var/run/secrets/atlas/client-secret");
+/// let passed = Credential::env("ATLAS_CLIENT_SECRET");
+/// let asked = Credential::from_fn(|| Ok("from a key ring".into()));
+/// assert_eq!(format!("{fixed:?}"), "Credential(value)");
+/// # let _ = (mounted, passed, asked);
+/// ```
+#[derive(Clone)]
+pub struct Credential(Arc<Inner>);
+
+struct Inner {
+    place: Place,
+    /// The last good value.
+    good: Mutex<Option<Secret>>,
+}
+
+enum Place {
+    Value,
+    File(PathBuf),
+    Env(String),
+    Function(Box<dyn Fn() -> Result<Secret, BoxError> + Send + Sync>),
+}
+
+impl Credential {
+    /// In a file, as UTF-8.
+    #[must_use]
+    pub fn file(path: impl Into<PathBuf>) -> Credential {
+        Credential::at(Place::File(path.into()), None)
+    }
+
+    /// In an environment variable of this process.
+    #[must_use]
+    pub fn env(name: impl Into<String>) -> Credential {
+        Credential::at(Place::Env(name.into()), None)
+    }
+
+    /// From a function, which may block. The text of its error is shown to operators.
+    #[must_use]
+    pub fn from_fn(
+        read: impl Fn() -> Result<Secret, BoxError> + Send + Sync + 'static,
+    ) -> Credential {
+        Credential::at(Place::Function(Box::new(read)), None)
+    }
+
+    fn at(place: Place, good: Option<Secret>) -> Credential {
+        Credential(Arc::new(Inner { place, good: Mutex::new(good) }))
+    }
+
+    /// What is wrong with it, if that can be known now: a value is checked where it is given.
+    pub(crate) fn check(
+        &self,
+        what: &str,
+        flaw: impl Fn(&str) -> Option<&'static str>,
+    ) -> Result<(), Error> {
+        let good = self.good().clone();
+        match good.as_ref().and_then(|value| flaw(value.expose())) {
+            Some(flaw) => Err(Error::configuration(format!("the {what} {flaw}"))),
+            None => Ok(()),
+        }
+    }
+
+    /// The last good value.
+    pub(crate) fn current(&self) -> Result<Secret, ExchangeError> {
+        self.good().clone().ok_or_else(|| self.unreadable("has not been read"))
+    }
+
+    /// Whether it may change.
+    pub(crate) fn may_change(&self) -> bool {
+        !matches!(self.0.place, Place::Value)
+    }
+
+    /// Reads it again; this may block. Returns whether it has changed.
+    pub(crate) fn reload(&self) -> Result<bool, ExchangeError> {
+        let read = match self.read() {
+            Ok(Some(value)) => value,
+            // Nothing to be had now: what was good is kept.
+            Ok(None) | Err(_) if self.good().is_some() => return Ok(false),
+            Ok(None) => return Err(self.unreadable("is empty")),
+            Err(error) => return Err(self.unreadable("cannot be read").with_source(error)),
+        };
+        if self.good().as_ref().is_some_and(|good| good.expose() == read.expose()) {
+            return Ok(false);
+        }
+        if read.expose().chars().any(char::is_control) {
+            return Err(self.unreadable("has a control character"));
+        }
+        *self.good() = Some(read);
+        Ok(true)
+    }
+
+    /// The text; none if it is empty, or is being written.
+    fn read(&self) -> Result<Option<Secret>, Unreadable> {
+        let first = self.read_once()?;
+        let changed = self.good().as_ref().is_some_and(|it| it.expose() != first.expose());
+        let second = match self.0.place {
+            Place::File(_) if changed => {
+                std::thread::sleep(SECOND_LOOK);
+                self.read_once()?
+            }
+            _ => first.clone(),
+        };
+        Ok(settled(first, &second))
+    }
+
+    fn read_once(&self) -> Result<Secret, Unreadable> {
+        let text = match &self.0.place {
+            Place::Value => return Ok(self.good().clone().unwrap_or_else(|| Secret::from(""))),
+            Place::File(path) => {
+                Secret::from(std::fs::read_to_string(path).map_err(Unreadable::of)?)
+            }
+            Place::Env(name) => match std::env::var(name) {
+                Ok(text) => Secret::from(text),
+                // Its own text would quote a value that is not UTF-8.
+                Err(_) => return Err(Unreadable("not set, or no UTF-8".to_owned())),
+            },
+            Place::Function(read) => read().map_err(Unreadable::of)?,
+        };
+        let trimmed = text.expose();
+        let trimmed = trimmed.strip_suffix('\n').unwrap_or(trimmed);
+        let trimmed = trimmed.strip_suffix('\r').unwrap_or(trimmed);
+        Ok(Secret::from(trimmed))
+    }
+
+    fn unreadable(&self, why: &str) -> ExchangeError {
+        let message = format!("the credential in {self} {why}");
+        ExchangeError::new(ExchangeErrorKind::Configuration, message)
+    }
+
+    fn good(&self) -> MutexGuard<'_, Option<Secret>> {
+        self.0.good.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Reads those that may change again, where reading may block. Returns whether any has changed.
+pub(crate) async fn reload(credentials: &[Credential]) -> Result<bool, ExchangeError> {
+    let changing: Vec<_> = credentials.iter().filter(|it| it.may_change()).cloned().collect();
+    if changing.is_empty() {
+        return Ok(false);
+    }
+    let read = move || changing.iter().try_fold(false, |changed, it| Ok(changed | it.reload()?));
+    let read = tokio::task::spawn_blocking(read).await;
+    read.unwrap_or_else(|_| {
+        let message = "the function that reads a credential panicked, or the runtime is ending";
+        Err(ExchangeError::new(ExchangeErrorKind::Panicked, message))
+    })
+}
+
+/// What was read twice, if it is a text, and the same one: otherwise somebody is still writing.
+fn settled(first: Secret, second: &Secret) -> Option<Secret> {
+    Some(first).filter(|it| !it.expose().is_empty() && it.expose() == second.expose())
+}
+
+/// Why a credential cannot be read; it never quotes what was read.
+#[derive(Debug)]
+struct Unreadable(String);
+
+impl Unreadable {
+    fn of(error: impl fmt::Display) -> Unreadable {
+        Unreadable(error.to_string())
+    }
+}
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Unreadable {}
+
+impl From<Secret> for Credential {
+    fn from(value: Secret) -> Credential {
+        Credential::at(Place::Value, Some(value))
+    }
+}
+
+impl From<String> for Credential {
+    fn from(value: String) -> Credential {
+        Credential::from(Secret::from(value))
+    }
+}
+
+impl From<&str> for Credential {
+    fn from(value: &str) -> Credential {
+        Credential::from(Secret::from(value))
+    }
+}
+
+/// Where it is; a value stands nowhere.
+impl fmt::Display for Credential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0.place {
+            Place::Value => f.write_str("value"),
+            Place::File(path) => write!(f, "file {}", path.display()),
+            Place::Env(name) => write!(f, "environment variable {name}"),
+            Place::Function(_) => f.write_str("function"),
+        }
+    }
+}
+
+impl fmt::Debug for Credential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Credential({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_being_written_is_not_taken_for_the_secret() {
+        let settled = |first: &str, second: &str| settled(first.into(), &second.into()).is_some();
+        assert!(settled("secret", "secret"));
+        for (first, second) in [("sec", "secret"), ("secret", ""), ("", "secret"), ("", "")] {
+            assert!(!settled(first, second), "{first} {second}");
+        }
+    }
+}
