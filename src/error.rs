@@ -62,14 +62,21 @@ struct Inner {
     kind: ErrorKind,
     message: Cow<'static, str>,
     exchange: Option<ExchangeError>,
+    age: Option<Duration>,
     retry_after: Option<Duration>,
     recovery: Option<Recovery>,
 }
 
 impl Error {
     pub(crate) fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Error {
-        let (message, exchange, retry_after, recovery) = (message.into(), None, None, None);
-        Error(Box::new(Inner { kind, message, exchange, retry_after, recovery }))
+        Error(Box::new(Inner {
+            kind,
+            message: message.into(),
+            exchange: None,
+            age: None,
+            retry_after: None,
+            recovery: None,
+        }))
     }
 
     pub(crate) fn configuration(message: impl Into<Cow<'static, str>>) -> Error {
@@ -85,11 +92,14 @@ impl Error {
 
     /// The stored outcome of an exchange `age` ago; the next one is due in `retry_after`.
     pub(crate) fn backing_off(error: ExchangeError, age: Duration, retry_after: Duration) -> Error {
-        let (age, next) = (age.as_secs_f64(), retry_after.as_secs_f64());
+        let (ago, next) = (age.as_secs_f64(), retry_after.as_secs_f64());
         let message = format!(
-            "no token: the exchange failed {age:.1} s ago, the next one is due in {next:.1} s"
+            "no token: the exchange failed {ago:.1} s ago, the next one is due in {next:.1} s"
         );
-        Error::new(ErrorKind::Exchange, message).because(Some(error), Some(retry_after))
+        let mut error =
+            Error::new(ErrorKind::Exchange, message).because(Some(error), Some(retry_after));
+        error.0.age = Some(age);
+        error
     }
 
     pub(crate) fn no_successor(
@@ -180,6 +190,13 @@ impl Error {
         self.0.recovery
     }
 
+    /// How long ago the exchange failed, if that was before this request came: the error is then a stored
+    /// one, and nothing was sent on behalf of this request.
+    #[must_use]
+    pub fn age(&self) -> Option<Duration> {
+        self.0.age
+    }
+
     /// When the next exchange may be made, counted from the moment of this error. Trying before costs
     /// nothing and gets this error again.
     #[must_use]
@@ -191,11 +208,14 @@ impl Error {
 /// What is absent is left out: this is what a `main` that returns an error prints.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { kind, message, exchange, retry_after, recovery } = &*self.0;
+        let Inner { kind, message, exchange, age, retry_after, recovery } = &*self.0;
         let mut shown = f.debug_struct("Error");
         shown.field("kind", kind).field("message", message);
         if let Some(exchange) = exchange {
             shown.field("exchange", exchange);
+        }
+        if let Some(age) = age {
+            shown.field("age", age);
         }
         if let Some(retry_after) = retry_after {
             shown.field("retry_after", retry_after);

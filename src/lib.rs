@@ -77,7 +77,7 @@
 //! - **No secret is shown**: not by `Debug`, errors, logs or traces.
 //! - **The hot path** takes no lock, allocates nothing and boxes nothing.
 //!
-//! [`source`] has the rules of renewal, [`error`](Error) how to tell failures apart, [`scheme`] and
+//! [`source`] has the rules of renewal, [`defaults`] every number and its reason, [`error`](Error) how to tell failures apart, [`scheme`] and
 //! [`exchange`] how to add a system, `testkit` (feature `test-util`) how to test with it.
 //!
 //! # Where in a stack
@@ -124,6 +124,7 @@ mod label;
 
 pub mod clock;
 mod credential;
+pub mod defaults;
 mod error;
 pub mod exchange;
 mod future;

@@ -317,6 +317,8 @@ impl<S: Scheme> fmt::Debug for TokenSource<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TokenSource")
             .field("system", &self.scheme().identity().system())
+            .field("exchange_timeout", &self.core.parts.exchange_timeout)
+            .field("default_lifetime", &self.core.parts.default_lifetime)
             .field("status", &self.status())
             .finish()
     }

@@ -36,6 +36,7 @@ async fn the_stored_error_says_how_old_it_is_and_when_the_next_attempt_is_due() 
     let error = world.source.token().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Exchange);
     assert_eq!(error.retry_after(), Some(secs(30)));
+    assert_eq!(error.age(), Some(secs(10)));
     assert!(error.is_transient());
     assert_eq!(
         error.to_string(),
