@@ -1,0 +1,120 @@
+//! Refresh tokens, where they are wanted (RFC 6749 section 6).
+
+use std::time::Duration;
+
+use tower_outbound_auth::exchange::ExchangeErrorKind::Unavailable;
+
+use crate::*;
+
+/// An endpoint that hands out refresh tokens; `refresh` answers to those.
+fn refreshing(refresh: impl Fn() -> Response<Body> + Send + Sync + 'static) -> Server {
+    Server::new(move |asked| {
+        if asked.body.starts_with("grant_type=refresh_token") {
+            return refresh();
+        }
+        answer(200, r#"{"access_token":"abc","expires_in":60,"refresh_token":"r 1"}"#)
+    })
+}
+
+/// The bodies of three exchanges, a minute apart.
+async fn bodies_of_three(server: Server, scheme: ClientCredentials) -> Vec<String> {
+    let source = server.source(scheme);
+    for _ in 0..3 {
+        source.token().await.unwrap();
+        tokio::time::sleep(Duration::from_secs(60)).await;
+    }
+    server.asked().into_iter().map(|asked| asked.body).collect()
+}
+
+const CREDENTIALS: &str = "grant_type=client_credentials&scope=a+b&resource=urn%3Ax";
+const FIRST_REFRESH: &str = "grant_type=refresh_token&refresh_token=r+1&resource=urn%3Ax";
+const SECOND_REFRESH: &str = "grant_type=refresh_token&refresh_token=r2&resource=urn%3Ax";
+
+fn scheme_with_refresh() -> ClientCredentials {
+    scheme("id", "secret").with_scope("a b").with_resource("urn:x").with_refresh_tokens()
+}
+
+#[tokio::test(start_paused = true)]
+async fn rfc6749_6_a_refresh_token_that_was_not_asked_for_is_left_alone() {
+    let server = refreshing(|| panic!("nobody asked"));
+    assert_eq!(bodies_of_three(server, scheme("id", "secret")).await.len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn rfc6749_12_a_refresh_authenticates_the_client_and_asks_for_no_scope() {
+    let server = refreshing(|| answer(200, r#"{"access_token":"def","expires_in":60}"#));
+    bodies_of_three(server.clone(), scheme_with_refresh()).await;
+    for asked in server.asked() {
+        assert_eq!(asked.basic(), "id:secret");
+        assert_eq!(asked.uri, ENDPOINT);
+        assert_eq!(asked.body.contains("scope"), asked.body.contains("client_credentials"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn rfc6749_12_a_new_refresh_token_replaces_the_old_one_and_none_keeps_it() {
+    let new = r#"{"access_token":"def","expires_in":60,"refresh_token":"r2"}"#;
+    let none = r#"{"access_token":"def","expires_in":60,"refresh_token":null}"#;
+    for (body, third) in [(new, SECOND_REFRESH), (none, FIRST_REFRESH)] {
+        let bodies = bodies_of_three(refreshing(move || answer(200, body)), scheme_with_refresh());
+        assert_eq!(bodies.await, [CREDENTIALS, FIRST_REFRESH, third]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn rfc6749_11_a_refresh_token_that_is_not_taken_is_dropped_for_the_credentials_at_once() {
+    for (status, body) in [
+        (400, r#"{"error":"invalid_grant"}"#),
+        (400, ""),
+        (401, r#"{"error":"invalid_client"}"#),
+        (403, ""),
+    ] {
+        let bodies =
+            bodies_of_three(refreshing(move || answer(status, body)), scheme_with_refresh());
+        let expected = [CREDENTIALS, FIRST_REFRESH, CREDENTIALS, FIRST_REFRESH, CREDENTIALS];
+        assert_eq!(bodies.await, expected, "{status} {body}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn rfc6749_11_an_endpoint_that_knows_no_refresh_tokens_is_asked_once() {
+    for (status, body) in [
+        (400, r#"{"error":"unsupported_grant_type"}"#),
+        (400, r#"{"error":"unauthorized_client"}"#),
+        (404, ""),
+        (405, ""),
+        (501, ""),
+    ] {
+        let bodies =
+            bodies_of_three(refreshing(move || answer(status, body)), scheme_with_refresh());
+        let expected = [CREDENTIALS, FIRST_REFRESH, CREDENTIALS, CREDENTIALS];
+        assert_eq!(bodies.await, expected, "{status} {body}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn rfc6749_11_an_outage_says_nothing_of_a_refresh_token_and_it_is_not_sent_again() {
+    for status in [500, 502, 503, 429, 408, 302] {
+        let server = refreshing(move || answer(status, r#"{"error":"invalid_grant"}"#));
+        let source = server.source(scheme_with_refresh());
+        source.token().await.unwrap();
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        assert_eq!(kind(&source.token().await.unwrap_err()), Unavailable, "{status}");
+        assert_eq!(server.asked().len(), 2, "one request in a slot");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        source.token().await.unwrap();
+        assert_eq!(server.asked()[2].body, CREDENTIALS, "{status}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn rfc6749_9_an_odd_refresh_token_is_no_hindrance() {
+    for odd in ["7", "true", "[]", "\"\""] {
+        let body = format!(r#"{{"access_token":"abc","expires_in":60,"refresh_token":{odd}}}"#);
+        let server = Server::new(move |_| {
+            Response::builder().status(200).body(Body::from(body.clone())).unwrap()
+        });
+        let bodies = bodies_of_three(server, scheme_with_refresh()).await;
+        assert_eq!(bodies, [CREDENTIALS; 3], "{odd}");
+    }
+}
