@@ -242,7 +242,7 @@ impl Scheme for ClientCredentials {
                     let other = self.request(!self.raw.load(Ordering::Relaxed))?;
                     return Ok(Step::Again(other.named(OTHER_ENCODING)));
                 }
-                Err(read_failure(&answer))
+                Err(read_failure(&answer, &self.credentials[1].current()?))
             }
             _ => Err(answer.unavailable()),
         }

@@ -174,14 +174,19 @@ impl ExchangeAnswer {
         self.failure(ExchangeErrorKind::Refused, message).with_code(code)
     }
 
-    /// The text of the `error` in a JSON object, which is how many APIs say no; withheld if it quotes the
-    /// secret.
-    pub(super) fn error_text(&self, secret: &Secret) -> Option<String> {
+    /// The text of the `error` in a JSON object, which is how many APIs say no. It may hold anything, so it
+    /// is for comparing only.
+    pub(super) fn error_code(&self) -> Option<String> {
         #[derive(Deserialize)]
         struct Refusal {
             error: String,
         }
-        let Refusal { error } = serde_json::from_slice(self.body()).ok()?;
+        serde_json::from_slice(self.body()).ok().map(|Refusal { error }| error)
+    }
+
+    /// The same, to be shown; withheld if it quotes the secret.
+    pub(super) fn error_text(&self, secret: &Secret) -> Option<String> {
+        let error = self.error_code()?;
         let quotes = error.contains(secret.expose());
         Some(if quotes { "withheld".to_owned() } else { error })
     }

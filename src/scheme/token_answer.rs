@@ -19,11 +19,6 @@ struct Success {
     refresh_token: Option<Secret>,
 }
 
-#[derive(Deserialize)]
-struct Failure {
-    error: String,
-}
-
 /// A token; `refreshed` if a refresh token was spent for it, `refresh` if its own is wanted.
 pub(super) fn read_success(
     answer: &ExchangeAnswer,
@@ -52,9 +47,9 @@ pub(super) fn read_success(
 }
 
 /// RFC 6749 section 5.2: these are mended by a person, or not at all. Of the others, a second try may
-/// succeed.
-pub(super) fn read_failure(answer: &ExchangeAnswer) -> ExchangeError {
-    let Some(error) = error_code(answer) else { return answer.unavailable() };
+/// succeed. A code that is none of these is not shown if it quotes the secret.
+pub(super) fn read_failure(answer: &ExchangeAnswer, secret: &Secret) -> ExchangeError {
+    let Some(error) = answer.error_code() else { return answer.unavailable() };
     match &*error {
         "invalid_client"
         | "unauthorized_client"
@@ -64,7 +59,10 @@ pub(super) fn read_failure(answer: &ExchangeAnswer) -> ExchangeError {
         | "invalid_request"
         | "invalid_grant"
         | "access_denied" => answer.refused(&error),
-        _ => answer.unavailable().with_code(&error),
+        _ => {
+            let shown = answer.error_text(secret).unwrap_or_default();
+            answer.unavailable().with_code(&shown)
+        }
     }
 }
 
@@ -84,12 +82,8 @@ pub(super) fn is_unsupported(answer: &ExchangeAnswer) -> bool {
         | StatusCode::METHOD_NOT_ALLOWED
         | StatusCode::GONE
         | StatusCode::NOT_IMPLEMENTED => true,
-        _ => error_code(answer)
+        _ => answer
+            .error_code()
             .is_some_and(|it| matches!(&*it, "unsupported_grant_type" | "unauthorized_client")),
     }
-}
-
-fn error_code(answer: &ExchangeAnswer) -> Option<String> {
-    let Failure { error } = serde_json::from_slice(answer.body()).ok()?;
-    Some(error)
 }

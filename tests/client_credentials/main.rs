@@ -8,23 +8,31 @@ mod exchange;
 mod life;
 mod pauses;
 mod refresh;
+mod secrets;
 
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
-use http::{Method, Request, Response};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE};
+use http::{HeaderValue, Method, Request, Response};
 use http_body_util::{BodyExt, Full};
-use tower::service_fn;
+use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_outbound_auth::exchange::ExchangeErrorKind;
 use tower_outbound_auth::scheme::ClientCredentials;
 use tower_outbound_auth::testkit::TokioClock;
-use tower_outbound_auth::{BoxError, Error, TokenSource};
+use tower_outbound_auth::{AuthLayer, BoxError, Error, Origin, Scheme, TokenSource};
 
 type Body = Full<Bytes>;
 
+const API: &str = "https://api.example";
 const ENDPOINT: &str = "https://auth.example/realms/main/token?tenant=7";
 const SUCCESS: &str = r#"{"access_token":"abc","token_type":"Bearer","expires_in":3600}"#;
 
@@ -50,18 +58,33 @@ impl Asked {
 struct Server {
     asked: Arc<Mutex<Vec<Asked>>>,
     answer: Arc<dyn Fn(&Asked) -> Response<Body> + Send + Sync>,
+    latency: Duration,
 }
 
 impl Server {
     fn new(answer: impl Fn(&Asked) -> Response<Body> + Send + Sync + 'static) -> Server {
-        Server { asked: Arc::default(), answer: Arc::new(answer) }
+        Server { asked: Arc::default(), answer: Arc::new(answer), latency: Duration::ZERO }
     }
 
-    fn with(status: u16, body: &'static str) -> Server {
-        Server::new(move |_| answer(status, body))
+    fn with(status: u16, body: impl Into<Bytes>) -> Server {
+        let body = body.into();
+        Server::new(move |_| answer(status, body.clone()))
     }
 
-    fn source(&self, scheme: ClientCredentials) -> TokenSource<ClientCredentials> {
+    /// It issues `t-1`, `t-2` and so on, each for an hour.
+    fn issuing() -> Server {
+        let issued = AtomicUsize::new(0);
+        Server::new(move |_| {
+            let n = issued.fetch_add(1, Ordering::Relaxed) + 1;
+            answer(200, format!(r#"{{"access_token":"t-{n}","expires_in":3600}}"#))
+        })
+    }
+
+    fn with_latency(self, latency: Duration) -> Server {
+        Server { latency, ..self }
+    }
+
+    fn source<S: Scheme>(&self, scheme: S) -> TokenSource<S> {
         let server = self.clone();
         let client = service_fn(move |request: Request<Body>| {
             let server = server.clone();
@@ -77,6 +100,9 @@ impl Server {
                     body: String::from_utf8(body)?,
                 };
                 server.asked.lock().unwrap().push(asked.clone());
+                if !server.latency.is_zero() {
+                    tokio::time::sleep(server.latency).await;
+                }
                 Ok::<_, BoxError>((server.answer)(&asked))
             }
         });
@@ -88,8 +114,98 @@ impl Server {
     }
 }
 
-fn answer(status: u16, body: &'static str) -> Response<Body> {
-    Response::builder().status(status).body(Body::from(body)).unwrap()
+/// An API that answers as it is told, and keeps the requests as they came.
+#[derive(Clone)]
+struct Api {
+    seen: Arc<Mutex<Vec<Request<Bytes>>>>,
+    answer: Arc<dyn Fn(&Request<Bytes>) -> Response<Body> + Send + Sync>,
+}
+
+impl Api {
+    fn new(answer: impl Fn(&Request<Bytes>) -> Response<Body> + Send + Sync + 'static) -> Api {
+        Api { seen: Arc::default(), answer: Arc::new(answer) }
+    }
+
+    /// It takes this token, and says of all others that they are invalid.
+    fn taking(token: &'static str) -> Api {
+        Api::new(move |request| {
+            if credential(request) == Some(token) {
+                return Response::new(Body::new(request.body().clone()));
+            }
+            let mut refusal = answer(401, "no");
+            let challenge = HeaderValue::from_static(r#"Bearer error="invalid_token""#);
+            refusal.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+            refusal
+        })
+    }
+
+    /// A call with a credential of `source`.
+    async fn call(
+        &self,
+        source: &TokenSource<ClientCredentials>,
+        request: Request<Body>,
+    ) -> Result<Response<Body>, BoxError> {
+        bound(source).layer(self.clone()).oneshot(request).await
+    }
+
+    fn seen(&self) -> Vec<Request<Bytes>> {
+        self.seen.lock().unwrap().clone()
+    }
+
+    /// The tokens of all requests, in order.
+    fn tokens(&self) -> Vec<String> {
+        let token = |request: &Request<Bytes>| credential(request).unwrap_or("none").to_owned();
+        self.seen.lock().unwrap().iter().map(token).collect()
+    }
+}
+
+impl Service<Request<Body>> for Api {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let api = self.clone();
+        Box::pin(async move {
+            let (head, body) = request.into_parts();
+            let request = Request::from_parts(head, body.collect().await?.to_bytes());
+            api.seen.lock().unwrap().push(request.clone());
+            Ok((api.answer)(&request))
+        })
+    }
+}
+
+fn credential(request: &Request<Bytes>) -> Option<&str> {
+    request.headers().get(AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")
+}
+
+fn bound(source: &TokenSource<ClientCredentials>) -> AuthLayer<ClientCredentials> {
+    AuthLayer::new(source.clone()).with_origin(Origin::parse(API).unwrap())
+}
+
+fn get(path: &str) -> Request<Body> {
+    Request::get(format!("{API}{path}")).body(Body::default()).unwrap()
+}
+
+fn post(path: &str, body: &'static str) -> Request<Body> {
+    Request::post(format!("{API}{path}")).body(Body::from(body)).unwrap()
+}
+
+async fn text(response: Response<Body>) -> String {
+    let bytes = response.into_body().collect().await.unwrap().to_bytes();
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+fn answer(status: u16, body: impl Into<Bytes>) -> Response<Body> {
+    Response::builder().status(status).body(Body::new(body.into())).unwrap()
+}
+
+fn secs(secs: u64) -> Duration {
+    Duration::from_secs(secs)
 }
 
 fn scheme(id: &str, secret: &str) -> ClientCredentials {
