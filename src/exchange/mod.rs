@@ -48,6 +48,9 @@ use crate::clock::{Clock, Now};
 /// A refresh token may be this long.
 const MAX_REFRESH_TOKEN: usize = 64 * 1024;
 
+/// Of a granted scope, this much is kept.
+const MAX_SCOPE: usize = 200;
+
 /// Obtains a token; one attempt per call.
 ///
 /// Written as a plain `async fn`:
@@ -233,6 +236,7 @@ pub struct Issued {
     access_token: Secret,
     expires_in: Option<Duration>,
     refresh: Refresh,
+    scope: Option<Arc<str>>,
 }
 
 /// What the next exchange may spend.
@@ -251,7 +255,8 @@ impl Issued {
     /// assumed. What cannot stand in a header (line breaks, blanks, non-ASCII) and what is longer than
     /// 64 KiB is refused by the source as [`Malformed`](ExchangeErrorKind::Malformed).
     pub fn new(access_token: impl Into<Secret>) -> Issued {
-        Issued { access_token: access_token.into(), expires_in: None, refresh: Refresh::Nothing }
+        let (access_token, refresh) = (access_token.into(), Refresh::Nothing);
+        Issued { access_token, expires_in: None, refresh, scope: None }
     }
 
     /// The life that the issuer stated, counted from the sending of the request (RFC 6749 section 5.1).
@@ -280,6 +285,20 @@ impl Issued {
         self
     }
 
+    /// The scope that the endpoint granted, where it is not the one that was asked for (RFC 6749 section
+    /// 3.3). It is reported, by an event and by [`Status`](crate::source::Status); nothing else depends
+    /// on it, since it is for the API to say what a token is good for.
+    ///
+    /// The first 200 characters are kept; what is neither visible ASCII nor a blank becomes `_`, so that a
+    /// server can forge neither log lines nor terminal sequences. An empty text counts as none.
+    #[must_use]
+    pub fn with_scope(mut self, scope: impl Into<String>) -> Issued {
+        let visible = |c: char| if c.is_ascii_graphic() || c == ' ' { c } else { '_' };
+        let scope: String = scope.into().chars().take(MAX_SCOPE).map(visible).collect();
+        self.scope = (!scope.is_empty()).then(|| scope.into());
+        self
+    }
+
     /// The access token.
     #[must_use]
     pub fn access_token(&self) -> &Secret {
@@ -299,6 +318,16 @@ impl Issued {
             Refresh::Token(token) => Some(token),
             Refresh::Nothing | Refresh::Kept => None,
         }
+    }
+
+    /// The scope that was granted, where it is not the one that was asked for.
+    #[must_use]
+    pub fn scope(&self) -> Option<&str> {
+        self.scope.as_deref()
+    }
+
+    pub(crate) fn shared_scope(&self) -> Option<Arc<str>> {
+        self.scope.clone()
     }
 
     /// With the refresh token that was spent, if that stays good.

@@ -101,7 +101,8 @@ impl ClientCredentials {
     }
 
     /// Asks for these scopes, separated by blanks (RFC 6749 section 3.3); ask for no more than is needed.
-    /// Default: none, and the server decides. An empty text is not sent.
+    /// Default: none, and the server decides. An empty text is not sent. If the server grants another one,
+    /// that is reported ([`Status::granted_scope`](crate::source::Status::granted_scope)), and no error.
     #[must_use]
     pub fn with_scope(self, scope: impl Into<String>) -> ClientCredentials {
         self.with_param("scope", scope.into())
@@ -146,6 +147,11 @@ impl ClientCredentials {
         self
     }
 
+    fn param(&self, name: &str) -> Option<&str> {
+        let found = self.params.iter().find(|(its_name, _)| *its_name == name);
+        found.map(|(_, value)| &**value)
+    }
+
     /// The request that shows the credentials.
     fn request(&self, raw: bool) -> Result<ExchangeRequest, ExchangeError> {
         let params = self.params.iter().map(|(name, value)| (*name, &**value));
@@ -158,8 +164,7 @@ impl ClientCredentials {
     fn refresh_request(&self, refresh_token: &Secret) -> Result<ExchangeRequest, ExchangeError> {
         let mut params =
             vec![("grant_type", "refresh_token"), ("refresh_token", refresh_token.expose())];
-        let resource = self.params.iter().find(|(name, _)| *name == "resource");
-        params.extend(resource.map(|(name, value)| (*name, &**value)));
+        params.extend(self.param("resource").map(|resource| ("resource", resource)));
         Ok(self.post(params, self.raw.load(Ordering::Relaxed))?.named(REFRESH))
     }
 
@@ -231,7 +236,8 @@ impl Scheme for ClientCredentials {
             if name == OTHER_ENCODING {
                 self.raw.fetch_xor(true, Ordering::Relaxed);
             }
-            return read_success(&answer, name == REFRESH, self.refresh).map(Step::Issued);
+            let scope = self.param("scope");
+            return read_success(&answer, name == REFRESH, self.refresh, scope).map(Step::Issued);
         }
         if name == REFRESH && is_verdict_on_a_refresh_token(status) {
             return self.fall_back(&answer);

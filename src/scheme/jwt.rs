@@ -11,8 +11,6 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::Secret;
-
 /// What a JWT says of itself; all absent of a token that is none.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Claims {
@@ -117,11 +115,11 @@ pub(crate) fn lenient_seconds<'de, D: serde::Deserializer<'de>>(
 }
 
 /// A text; anything else counts as absent.
-pub(crate) fn lenient_text<'de, D: serde::Deserializer<'de>>(
+pub(crate) fn lenient_text<'de, D: serde::Deserializer<'de>, T: From<String>>(
     deserializer: D,
-) -> Result<Option<Secret>, D::Error> {
+) -> Result<Option<T>, D::Error> {
     Ok(match Value::deserialize(deserializer)? {
-        Value::String(text) => Some(Secret::from(text)),
+        Value::String(text) => Some(T::from(text)),
         _ => None,
     })
 }

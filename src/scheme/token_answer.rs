@@ -1,5 +1,7 @@
 //! What an OAuth 2.0 token endpoint's answer means (RFC 6749 section 5).
 
+use std::collections::BTreeSet;
+
 use http::StatusCode;
 use http::header::AGE;
 use serde::Deserialize;
@@ -17,15 +19,19 @@ struct Success {
     expires_in: Option<f64>,
     #[serde(default, deserialize_with = "lenient_text")]
     refresh_token: Option<Secret>,
+    #[serde(default, deserialize_with = "lenient_text")]
+    scope: Option<String>,
 }
 
-/// A token; `refreshed` if a refresh token was spent for it, `refresh` if its own is wanted.
+/// A token; `refreshed` if a refresh token was spent for it, `refresh` if its own is wanted, `asked` the
+/// scope that was asked for.
 pub(super) fn read_success(
     answer: &ExchangeAnswer,
     refreshed: bool,
     refresh: bool,
+    asked: Option<&str>,
 ) -> Result<Issued, ExchangeError> {
-    let Success { access_token, token_type, expires_in, refresh_token } = answer.json()?;
+    let Success { access_token, token_type, expires_in, refresh_token, scope } = answer.json()?;
     // A type that is not understood must not be used (RFC 6749 section 7.1). One that is missing is no
     // other type.
     if token_type.is_some_and(|it| !it.eq_ignore_ascii_case("bearer")) {
@@ -39,11 +45,24 @@ pub(super) fn read_success(
         let life = seconds(expires_in).saturating_sub(seconds(age.unwrap_or(0.0)));
         issued = issued.with_expires_in(life);
     }
+    if let (Some(granted), Some(asked)) = (scope, asked)
+        && is_another_scope(&granted, asked)
+    {
+        issued = issued.with_scope(granted);
+    }
     Ok(match refresh_token.filter(|_| refresh) {
         Some(refresh_token) => issued.with_refresh_token(refresh_token),
         None if refreshed => issued.keeping_refresh_token(),
         None => issued,
     })
+}
+
+/// Whether another scope was granted than was asked for; a scope is a set of words (RFC 6749 section
+/// 3.3), and an empty one says nothing.
+fn is_another_scope(granted: &str, asked: &str) -> bool {
+    let words = |text| str::split_ascii_whitespace(text).collect::<BTreeSet<_>>();
+    let granted = words(granted);
+    !granted.is_empty() && granted != words(asked)
 }
 
 /// RFC 6749 section 5.2: these are mended by a person, or not at all. Of the others, a second try may

@@ -61,6 +61,8 @@ pub(super) struct Locked {
     refresh_token: Option<Secret>,
     /// Why the last exchange failed, while the machine has a failure.
     last_error: Option<ExchangeError>,
+    /// The scope of the current token, where it is not the one that was asked for.
+    granted_scope: Option<Arc<str>>,
 }
 
 /// A flight, and the way to wait for it.
@@ -108,6 +110,7 @@ impl<S: Scheme> Core<S> {
                 landing: None,
                 refresh_token: None,
                 last_error: None,
+                granted_scope: None,
             }),
         }
     }
@@ -218,6 +221,7 @@ impl<S: Scheme> Core<S> {
             (Finished::Adopt { generation, window, .. }, Ok((issued, value, _))) => {
                 // Stored before anybody can use the token that it came with.
                 locked.refresh_token = issued.refresh_token().cloned();
+                locked.granted_scope = issued.shared_scope();
                 let (token, old) = self.publish(issued, value.clone(), (generation, window), line);
                 (Some(Ok(token)), old, locked.last_error.take())
             }
@@ -253,7 +257,9 @@ impl<S: Scheme> Core<S> {
         let mut locked = self.lock();
         let mut status = locked.machine.status(now);
         status.last_error = locked.last_error.clone();
+        let granted_scope = locked.granted_scope.clone();
         drop(locked);
+        status.granted_scope = granted_scope.map(|scope| scope.to_string());
         status.waiters = self.waiters.load(Ordering::Relaxed);
         status
     }

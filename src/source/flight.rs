@@ -53,8 +53,15 @@ impl<S: Scheme> Flight<S> {
             // The payload may hold anything, a secret too, so it is not shown.
             Err(_) => Err(ExchangeError::new(ExchangeErrorKind::Panicked, "the exchange panicked")),
         };
+        let scope = outcome.as_ref().ok().and_then(|(issued, ..)| issued.shared_scope());
         let (finished, outcome) = self.core.finished(self.id, outcome);
         self.report(finished, outcome.as_ref());
+        if let (Finished::Adopt { .. }, Some(scope)) = (finished, scope) {
+            let system = self.core.system;
+            tracing::info!(
+                target: TARGET, system, %scope, "another scope was granted than was asked for",
+            );
+        }
         // The token is published by now. Waking is the last thing: it may take a while.
         if let (Some(waiters), Some(outcome)) = (self.waiters.take(), outcome) {
             let _ = waiters.send(outcome);

@@ -24,6 +24,7 @@
 //! |---|---|---|
 //! | `WARN` | `exchange failed` | `error`, `cause`, `reason`, `took`, `failures` in a row, `next_attempt_in` |
 //! | `INFO` | `exchange succeeds again` | `generation`, `reason`, `took`, `failing_for` |
+//! | `INFO` | `another scope was granted than was asked for`, once per exchange | `scope` |
 //! | `DEBUG` | `exchange begins`, `exchange succeeded`, `exchange ended too late`, `adopted a rotated token` | `reason`, `took`, `generation` |
 //!
 //! # By itself

@@ -20,6 +20,10 @@ pub struct Status {
     /// What is left of the current token's life; zero when it is over; none if it has no end, or if
     /// there is no token.
     pub expires_in: Option<Duration>,
+    /// The scope that the last successful exchange was granted (at most 200 visible ASCII characters and
+    /// blanks); none if it is the one that was asked for, if none was asked for, or if the endpoint did not
+    /// say.
+    pub granted_scope: Option<String>,
     /// Whether an exchange is under way.
     pub exchange_under_way: bool,
     /// When traffic causes the next exchange at the earliest, leaving refusals aside: the end of the

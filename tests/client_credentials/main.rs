@@ -8,6 +8,7 @@ mod exchange;
 mod life;
 mod pauses;
 mod refresh;
+mod scope;
 mod secrets;
 
 use std::convert::Infallible;

@@ -70,6 +70,7 @@ impl Machine {
             consecutive_failures: self.failure.map_or(0, |failure| failure.count),
             failing_for: self.failure.map(|failure| now.since(failure.since)),
             last_error: None,
+            granted_scope: None,
             renewal_budget: self.payments.left(now),
             waiters: 0,
             counters: self.counters,
