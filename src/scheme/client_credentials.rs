@@ -11,7 +11,7 @@ use http::{HeaderName, HeaderValue, Request, StatusCode};
 use super::client_auth::{basic, flaw, form_body, identity_of, is_ambiguous};
 use super::refresh::REFRESH;
 use super::token_answer::{
-    is_unsupported, is_verdict_on_a_refresh_token, read_failure, read_success,
+    is_about_the_request, is_unsupported, is_verdict_on_a_refresh_token, read_failure, read_success,
 };
 use super::{
     BasicEncoding, ClientAuth, Endpoint, ExchangeAnswer, ExchangeRequest, Identity, InvalidToken,
@@ -20,8 +20,12 @@ use super::{
 use crate::exchange::{ExchangeContext, ExchangeError};
 use crate::{Credential, Error, Secret};
 
-/// The name of the request that shows the credentials a second time.
-const OTHER_ENCODING: &str = "other encoding";
+/// The names of the requests that show the credentials: in which encoding, and whether after the other.
+/// (Where one encoding was chosen, or none is needed, it is always the first.)
+const PERCENT: &str = "percent";
+const RAW: &str = "raw";
+const RAW_AFTER_PERCENT: &str = "raw after percent";
+const PERCENT_AFTER_RAW: &str = "percent after raw";
 
 /// Client id and secret for a bearer token.
 ///
@@ -152,11 +156,16 @@ impl ClientCredentials {
         found.map(|(_, value)| &**value)
     }
 
-    /// The request that shows the credentials.
-    fn request(&self, raw: bool) -> Result<ExchangeRequest, ExchangeError> {
+    /// The request that shows the credentials, in the encoding that worked last.
+    fn first_request(&self) -> Result<ExchangeRequest, ExchangeError> {
+        self.request(if self.raw.load(Ordering::Relaxed) { RAW } else { PERCENT })
+    }
+
+    fn request(&self, name: &'static str) -> Result<ExchangeRequest, ExchangeError> {
         let params = self.params.iter().map(|(name, value)| (*name, &**value));
         let params = iter::once(("grant_type", "client_credentials")).chain(params);
-        self.post(params.collect(), raw)
+        let raw = matches!(name, RAW | RAW_AFTER_PERCENT);
+        Ok(self.post(params.collect(), raw)?.named(name))
     }
 
     /// The request that spends a refresh token (RFC 6749 section 6). The scope is left out, and so stays
@@ -195,10 +204,18 @@ impl ClientCredentials {
         Ok([id.current()?, secret.current()?])
     }
 
-    /// Whether the other encoding may be the one that the endpoint understands.
-    fn has_another_encoding(&self) -> bool {
+    /// The name of the request that follows one of this name which was refused, if the other encoding may
+    /// be the one that the endpoint understands. It goes by the encoding that was refused: what worked last
+    /// may be news from another source of this scheme.
+    fn other_encoding(&self, refused: &str) -> Option<&'static str> {
+        let auto = self.auth == ClientAuth::Basic(BasicEncoding::Auto);
         let ambiguous = |it: [Secret; 2]| it.iter().any(|text| is_ambiguous(text.expose()));
-        self.auth == ClientAuth::Basic(BasicEncoding::Auto) && self.current().is_ok_and(ambiguous)
+        let differ = self.current().is_ok_and(ambiguous);
+        match refused {
+            PERCENT if auto && differ => Some(RAW_AFTER_PERCENT),
+            RAW if auto && differ => Some(PERCENT_AFTER_RAW),
+            _ => None,
+        }
     }
 
     /// The endpoint does not take the refresh token: the credentials are shown instead, once.
@@ -206,7 +223,7 @@ impl ClientCredentials {
         if is_unsupported(answer) {
             self.without_refresh.store(true, Ordering::Relaxed);
         }
-        Ok(Step::Again(self.request(self.raw.load(Ordering::Relaxed))?))
+        Ok(Step::Again(self.first_request()?))
     }
 }
 
@@ -226,15 +243,15 @@ impl Scheme for ClientCredentials {
         let refresh = self.refresh && !self.without_refresh.load(Ordering::Relaxed);
         match cx.refresh_token().filter(|_| refresh) {
             Some(refresh_token) => self.refresh_request(refresh_token),
-            None => self.request(self.raw.load(Ordering::Relaxed)),
+            None => self.first_request(),
         }
     }
 
     fn read_answer(&self, answer: ExchangeAnswer) -> Result<Step, ExchangeError> {
         let (status, name) = (answer.status(), answer.request_name());
         if status.is_success() {
-            if name == OTHER_ENCODING {
-                self.raw.fetch_xor(true, Ordering::Relaxed);
+            if let RAW_AFTER_PERCENT | PERCENT_AFTER_RAW = name {
+                self.raw.store(name == RAW_AFTER_PERCENT, Ordering::Relaxed);
             }
             let scope = self.param("scope");
             return read_success(&answer, name == REFRESH, self.refresh, scope).map(Step::Issued);
@@ -244,11 +261,10 @@ impl Scheme for ClientCredentials {
         }
         match status {
             StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-                if name != OTHER_ENCODING && self.has_another_encoding() {
-                    let other = self.request(!self.raw.load(Ordering::Relaxed))?;
-                    return Ok(Step::Again(other.named(OTHER_ENCODING)));
+                match self.other_encoding(name).filter(|_| !is_about_the_request(&answer)) {
+                    Some(other) => Ok(Step::Again(self.request(other)?)),
+                    None => Err(read_failure(&answer, &self.credentials[1].current()?)),
                 }
-                Err(read_failure(&answer, &self.credentials[1].current()?))
             }
             _ => Err(answer.unavailable()),
         }

@@ -85,6 +85,13 @@ pub(super) fn read_failure(answer: &ExchangeAnswer, secret: &Secret) -> Exchange
     }
 }
 
+/// Whether a refusal is about what was asked for, however the client showed who it is.
+pub(super) fn is_about_the_request(answer: &ExchangeAnswer) -> bool {
+    let code = answer.error_code();
+    let codes = ["invalid_scope", "invalid_target", "unsupported_grant_type"];
+    code.is_some_and(|code| codes.contains(&&*code))
+}
+
 /// Whether an answer to a refresh token says that it is not taken, so that the credentials are. An
 /// overload or an outage says nothing.
 pub(super) fn is_verdict_on_a_refresh_token(status: StatusCode) -> bool {

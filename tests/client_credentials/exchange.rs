@@ -1,6 +1,7 @@
 //! What the token endpoint gets (RFC 6749 sections 2.3, 3.2 and 4.4).
 
 use http::Method;
+use http::header::LOCATION;
 #[cfg(feature = "client")]
 use tower_outbound_auth::AuthLayer;
 use tower_outbound_auth::exchange::ExchangeErrorKind::Refused;
@@ -31,7 +32,7 @@ async fn rfc6749_4_and_5_the_exchange_is_a_form_post_that_keeps_the_endpoint_s_q
 }
 
 #[tokio::test(start_paused = true)]
-async fn rfc6749_2_and_3_the_credentials_travel_in_one_place_and_never_in_the_uri() {
+async fn rfc6749_2_and_3_and_oauth21_4_the_credentials_travel_in_one_place_and_never_in_the_uri() {
     for (auth, in_body) in [(ClientAuth::Post, true), (ClientAuth::default(), false)] {
         let server = Server::with(200, SUCCESS);
         server.source(scheme("i d", "s&c=1").with_auth(auth)).token().await.unwrap();
@@ -99,7 +100,7 @@ async fn rfc6749_1_where_the_encodings_agree_or_one_was_chosen_there_is_one_try(
 }
 
 #[test]
-fn what_cannot_be_a_credential_is_said_without_being_shown() {
+fn rfc7617_and_6749_13_what_cannot_be_a_credential_is_said_without_being_shown() {
     for (id, secret, said) in [
         ("", "canary", "the client id is empty"),
         ("id", "", "the client secret is empty"),
@@ -115,11 +116,19 @@ fn what_cannot_be_a_credential_is_said_without_being_shown() {
 }
 
 #[test]
-fn tokens_of_another_scope_or_client_belong_to_somebody_else() {
-    let of = |id, scope: &str| scheme(id, "secret").with_scope(scope).identity();
-    assert_eq!(of("a", "read"), of("a", "read"));
-    assert_ne!(of("a", "read"), of("a", "write"));
-    assert_ne!(of("a", "read"), of("b", "read"));
+fn rfc9700_3_a_token_is_for_one_client_scope_and_resource_server_and_stands_for_no_other() {
+    let base = || scheme("a", "secret").with_scope("read").with_resource("urn:x");
+    let identity = base().identity();
+    assert_eq!(identity, base().identity());
+    for other in [
+        scheme("b", "secret").with_scope("read").with_resource("urn:x"),
+        base().with_scope("write"),
+        base().with_scope(""),
+        base().with_resource("urn:y"),
+        base().with_audience("urn:x"),
+    ] {
+        assert_ne!(other.identity(), identity, "{other:?}");
+    }
 }
 
 #[cfg(feature = "client")]
@@ -160,5 +169,96 @@ fn a_realm_is_one_segment_of_the_path() {
             ErrorKind::Configuration,
             "{base} {realm}"
         );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn rfc6749_1_an_answer_about_something_else_than_the_client_is_no_reason_to_encode_it_anew() {
+    for code in ["invalid_scope", "invalid_target", "unsupported_grant_type"] {
+        let server = Server::new(move |asked| {
+            let understood = asked.basic() == "app%3Aone%20two:p%40ss";
+            let code = if understood { code } else { "invalid_client" };
+            answer(400, format!(r#"{{"error":"{code}"}}"#))
+        });
+        let error = server.source(scheme("app:one two", "p@ss")).token().await.unwrap_err();
+        assert_eq!(error.exchange().unwrap().code(), Some(code), "the reason, and no other");
+        assert_eq!(server.asked().len(), 1, "{code}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn rfc6749_1_two_sources_of_one_scheme_learn_the_same_encoding_at_once() {
+    let scheme = Arc::new(scheme("app:one two", "p@ss+w%rd"));
+    let server = decoder(false, 401, r#"{"error":"invalid_client"}"#).with_latency(secs(1));
+    let (one, two) = (server.source(scheme.clone()), server.source(scheme.clone()));
+    let (first, second) = tokio::join!(one.token(), two.token());
+    assert_eq!((first.is_ok(), second.is_ok()), (true, true));
+    assert_eq!(server.asked().len(), 4);
+    server.source(scheme).token().await.unwrap();
+    assert_eq!(server.asked().len(), 5, "it remembers");
+}
+
+#[tokio::test(start_paused = true)]
+async fn rfc6749_1_an_encoding_that_another_source_learned_meanwhile_is_tried_all_the_same() {
+    let scheme = Arc::new(scheme("app:one two", "p@ss+w%rd"));
+    let server = decoder(false, 401, r#"{"error":"invalid_client"}"#).with_latency(secs(2));
+    let (one, two) = (server.source(scheme.clone()), server.source(scheme));
+    let late = async {
+        tokio::time::sleep(secs(3)).await; // the first one has sent its second request, …
+        two.token().await // … and learns from its answer before this one is refused
+    };
+    let (first, second) = tokio::join!(one.token(), late);
+    assert_eq!((first.is_ok(), second.is_ok()), (true, true));
+}
+
+#[test]
+fn rfc6749_4_an_endpoint_without_fragment_is_asked_and_with_one_it_is_none() {
+    let error = Endpoint::parse("https://auth.example/token#top").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Configuration);
+    Endpoint::parse("https://auth.example/token?a=1&b=%23").unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn rfc6749_5_and_7617_what_is_not_ascii_is_utf_8_in_form_and_header() {
+    let sent = async |auth| {
+        let server = Server::with(200, SUCCESS);
+        let scheme = scheme("é:£", "€ 1").with_scope("größe").with_auth(auth);
+        server.source(scheme).token().await.unwrap();
+        server.asked().remove(0)
+    };
+    let percent = sent(ClientAuth::default()).await;
+    assert_eq!(percent.basic(), "%C3%A9%3A%C2%A3:%E2%82%AC%201", "its own colon is encoded");
+    assert_eq!(percent.body, "grant_type=client_credentials&scope=gr%C3%B6%C3%9Fe");
+    assert_eq!(sent(ClientAuth::Basic(BasicEncoding::Raw)).await.basic(), "é:£:€ 1");
+    let post = sent(ClientAuth::Post).await.body;
+    assert!(post.ends_with("&client_id=%C3%A9%3A%C2%A3&client_secret=%E2%82%AC+1"), "{post}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn oauth21_5_a_server_that_takes_the_credentials_in_the_body_only_is_served() {
+    let server = Server::new(|asked| {
+        let shown = asked.body.contains("client_id=id&client_secret=secret");
+        let taken = shown && asked.authorization.is_none();
+        if taken { answer(200, SUCCESS) } else { answer(401, r#"{"error":"invalid_client"}"#) }
+    });
+    server.source(scheme("id", "secret").with_auth(ClientAuth::Post)).token().await.unwrap();
+    let basic = server.source(scheme("id", "secret")).token().await.unwrap_err();
+    assert_eq!(kind(&basic), Refused, "it is said, and not tried in another way");
+    assert_eq!(server.asked().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn rfc9110_3_a_redirect_of_the_token_endpoint_is_not_followed() {
+    for status in [301, 302, 303, 307, 308] {
+        let server = Server::new(move |_| {
+            let mut redirect = answer(status, SUCCESS);
+            let elsewhere = "https://evil.test/token".parse().unwrap();
+            redirect.headers_mut().insert(LOCATION, elsewhere);
+            redirect
+        });
+        let error = server.source(scheme("id", "secret")).token().await.unwrap_err();
+        assert_eq!(error.exchange().unwrap().status().map(|it| it.as_u16()), Some(status));
+        let uris: Vec<_> = server.asked().into_iter().map(|asked| asked.uri).collect();
+        assert_eq!(uris, [ENDPOINT]);
     }
 }

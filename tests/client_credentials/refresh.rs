@@ -1,8 +1,8 @@
 //! Refresh tokens, where they are wanted (RFC 6749 section 6).
 
-use std::time::Duration;
+use std::sync::atomic::AtomicBool;
 
-use tower_outbound_auth::exchange::ExchangeErrorKind::Unavailable;
+use tower_outbound_auth::exchange::ExchangeErrorKind::{Refused, Unavailable};
 
 use crate::*;
 
@@ -116,5 +116,109 @@ async fn rfc6749_9_an_odd_refresh_token_is_no_hindrance() {
         });
         let bodies = bodies_of_three(server, scheme_with_refresh()).await;
         assert_eq!(bodies, [CREDENTIALS; 3], "{odd}");
+    }
+}
+
+/// An endpoint that hands out refresh tokens, reads Basic as it is until `upgraded`, and then decodes it.
+fn upgrading(upgraded: Arc<AtomicBool>) -> Server {
+    Server::new(move |asked| {
+        let decodes = upgraded.load(Ordering::Relaxed);
+        let expected = if decodes { "i%20d:s%2F1" } else { "i d:s/1" };
+        if asked.basic() != expected {
+            return answer(401, r#"{"error":"invalid_client"}"#);
+        }
+        answer(200, r#"{"access_token":"abc","expires_in":60,"refresh_token":"r 1"}"#)
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn rfc6749_1_and_12_a_refresh_has_the_encoding_that_works_and_finds_a_new_one() {
+    let upgraded = Arc::new(AtomicBool::new(false));
+    let server = upgrading(upgraded.clone());
+    let source = server.source(scheme("i d", "s/1").with_refresh_tokens());
+    let next = async || {
+        let before = server.asked().len();
+        source.token().await.unwrap();
+        tokio::time::sleep(secs(60)).await;
+        let shown = |asked: &Asked| {
+            let grant = asked.body.split('&').next().unwrap().trim_start_matches("grant_type=");
+            format!("{grant} {}", asked.basic())
+        };
+        server.asked()[before..].iter().map(shown).collect::<Vec<_>>()
+    };
+    let (percent, raw) = ("i%20d:s%2F1", "i d:s/1");
+    let (show, refresh) = ("client_credentials", "refresh_token");
+    assert_eq!(next().await, [format!("{show} {percent}"), format!("{show} {raw}")]);
+    assert_eq!(next().await, [format!("{refresh} {raw}")]);
+    upgraded.store(true, Ordering::Relaxed);
+    let found = [format!("{refresh} {raw}"), format!("{show} {raw}"), format!("{show} {percent}")];
+    assert_eq!(next().await, found);
+    assert_eq!(next().await, [format!("{refresh} {percent}")]);
+}
+
+/// An endpoint whose refresh tokens are dead, and which takes the credentials `times` times.
+fn revoked(times: usize) -> Server {
+    let issued = AtomicUsize::new(0);
+    Server::new(move |asked| {
+        if asked.body.starts_with("grant_type=refresh_token") {
+            return answer(400, r#"{"error":"invalid_grant"}"#);
+        }
+        let n = issued.fetch_add(1, Ordering::Relaxed) + 1;
+        if n > times {
+            return answer(401, r#"{"error":"invalid_client"}"#);
+        }
+        let body =
+            format!(r#"{{"access_token":"t-{n}","expires_in":3600,"refresh_token":"r-{n}"}}"#);
+        answer(200, body)
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn rfc9700_6_after_a_family_was_revoked_there_is_one_clean_re_authentication() {
+    let (server, api) = (revoked(2), Api::taking("t-2"));
+    let source = server.source(scheme("id", "secret").with_refresh_tokens());
+    for _ in 0..10 {
+        assert_eq!(api.call(&source, get("/")).await.unwrap().status(), 200);
+    }
+    assert_eq!(api.tokens()[..3], ["t-1", "t-2", "t-2"]);
+    let bodies: Vec<_> = server.asked().into_iter().map(|asked| asked.body).collect();
+    let (credentials, refresh) =
+        ("grant_type=client_credentials", "grant_type=refresh_token&refresh_token=r-1");
+    assert_eq!(bodies, [credentials, refresh, credentials]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn rfc9700_6_if_the_credentials_are_revoked_too_that_is_said_and_there_is_no_loop() {
+    let (server, api) = (revoked(1), Api::taking("t-2"));
+    let source = server.source(scheme("id", "secret").with_refresh_tokens());
+    for _ in 0..100 {
+        assert_eq!(
+            api.call(&source, get("/")).await.unwrap().status(),
+            401,
+            "the API's own answer"
+        );
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(server.asked().len(), 3, "credentials, refresh token, credentials");
+    let error = source.status().last_error.unwrap();
+    assert_eq!((error.kind(), error.code()), (Refused, Some("invalid_client")));
+    for _ in 0..1_000 {
+        let _ = api.call(&source, get("/")).await;
+        tokio::time::sleep(secs(3)).await;
+    }
+    let asked = server.asked();
+    assert!(asked.len() < 25, "{} requests in 50 minutes", asked.len());
+    let spent = asked.iter().filter(|it| it.body.contains("refresh_token")).count();
+    assert_eq!(spent, 1, "a dead refresh token is not sent again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn rfc9700_1_no_exchange_is_a_password_grant() {
+    let server = refreshing(|| answer(400, r#"{"error":"invalid_grant"}"#));
+    for body in bodies_of_three(server, scheme_with_refresh()).await {
+        let grant = body.split('&').next().unwrap().to_owned();
+        let grants = ["grant_type=client_credentials", "grant_type=refresh_token"];
+        assert!(grants.contains(&&*grant), "{body}");
+        assert!(!body.contains("username") && !body.contains("password"), "{body}");
     }
 }
