@@ -83,3 +83,211 @@ async fn rfc6750_2_a_token_that_is_no_b64token_is_refused_before_use() {
         assert_eq!(token.is_ok(), usable, "{body}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn rfc6749_9_a_token_of_64_kib_works_and_a_longer_one_is_a_clear_error() {
+    let source = |length| {
+        let token = "x".repeat(length);
+        let server = Server::with(200, format!(r#"{{"access_token":"{token}"}}"#));
+        server.source(scheme("id", "secret"))
+    };
+    let api = Api::new(|_| answer(200, ""));
+    api.call(&source(64 * 1024), get("/")).await.unwrap();
+    assert_eq!(api.tokens()[0].len(), 64 * 1024);
+    let error = api.call(&source(64 * 1024 + 1), get("/")).await.unwrap_err();
+    let error = Error::find(&*error).unwrap();
+    assert_eq!(kind(error), Malformed);
+    assert!(error.to_string().contains("64 KiB"), "{error}");
+    assert_eq!(api.seen().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn rfc6749_9_unknown_members_duplicate_keys_and_deep_nesting_do_not_crash() {
+    let with = |rest: &str| format!(r#"{{"access_token":"abc"{rest}}}"#);
+    let nested = |depth| format!(r#","x":{}{}"#, "[".repeat(depth), "]".repeat(depth));
+    for (body, usable) in [
+        (with(r#","iat":1,"id_token":"x","":null,"Access_Token":7"#), true),
+        (with(r#","x":1,"x":2"#), true),
+        (with(&nested(100)), true),
+        (with(&format!(r#","x":"{}""#, "y".repeat(200_000))), true),
+        (with(&nested(100_000)), true),
+        (with(&nested(100_000).replace("\"x\"", "\"refresh_token\"")), false),
+        (with(r#","access_token":"def""#), false),
+        (with(r#","expires_in":1,"expires_in":2"#), false),
+        (with("") + "trailing", false),
+        (format!("[{}]", with("")), false),
+        ("[".repeat(100_000), false),
+    ] {
+        let token = Server::with(200, body.clone()).source(scheme("id", "secret")).token().await;
+        let start = &body[..body.len().min(60)];
+        match token {
+            Ok(token) => assert!(usable && token.expose() == "abc", "{start}"),
+            Err(error) => assert!(!usable && kind(&error) == Malformed, "{start}: {error}"),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn rfc6749_11_what_takes_a_person_to_mend_is_asked_about_rarely() {
+    let asked_in_an_hour = async |status, body: &'static str| {
+        let server = Server::with(status, body);
+        let source = server.source(scheme("id", "secret"));
+        for _ in 0..3_600 {
+            source.token().await.unwrap_err();
+            tokio::time::sleep(secs(1)).await;
+        }
+        server.asked().len()
+    };
+    for body in [
+        r#"{"error":"invalid_client"}"#,
+        r#"{"error":"unauthorized_client"}"#,
+        r#"{"error":"unsupported_grant_type"}"#,
+        r#"{"error":"invalid_scope"}"#,
+    ] {
+        let asked = asked_in_an_hour(400, body).await;
+        assert!((10..25).contains(&asked), "{asked} times: {body}");
+    }
+    let asked = asked_in_an_hour(503, "").await;
+    assert!((100..200).contains(&asked), "{asked} times, in an outage");
+}
+
+/// What real servers said of this grant's mistakes. No two agree.
+#[tokio::test(start_paused = true)]
+async fn rfc6749_11_the_errors_of_real_servers_have_their_kind() {
+    let client = r#"{"error":"invalid_client","error_description":"client authentication failed"}"#;
+    let grant =
+        r#"{"error":"unsupported_grant_type","error_description":"unsupported grant_type"}"#;
+    for (server, status, challenge, body, expected, code) in [
+        (
+            "oidc-provider, wrong secret",
+            401,
+            r#"Basic realm="https://op""#,
+            client,
+            Refused,
+            "invalid_client",
+        ),
+        (
+            "Authlib, wrong secret",
+            401,
+            r#"Basic error="invalid_client""#,
+            client,
+            Refused,
+            "invalid_client",
+        ),
+        (
+            "DOT, wrong secret",
+            401,
+            r#"Bearer error="invalid_client""#,
+            client,
+            Refused,
+            "invalid_client",
+        ),
+        (
+            "authgent, wrong secret",
+            401,
+            r#"Bearer realm="authgent", authorization_uri="x""#,
+            client,
+            Refused,
+            "invalid_client",
+        ),
+        ("all but glewlwyd, wrong secret in the body", 401, "", client, Refused, "invalid_client"),
+        ("Authlib, wrong secret, as for an assertion", 400, "", client, Refused, "invalid_client"),
+        ("glewlwyd, wrong secret", 403, "", "", Unavailable, ""),
+        ("most, bad grant", 400, "", grant, Refused, "unsupported_grant_type"),
+        ("glewlwyd, bad grant", 400, "", "", Unavailable, ""),
+        ("DOT, bad scope", 400, "", r#"{"error":"invalid_scope"}"#, Refused, "invalid_scope"),
+        (
+            "glewlwyd, bad scope",
+            400,
+            "",
+            r#"{"error":"scope_invalid"}"#,
+            Unavailable,
+            "scope_invalid",
+        ),
+        (
+            "oidc-provider, unknown resource",
+            400,
+            "",
+            r#"{"error":"invalid_target"}"#,
+            Refused,
+            "invalid_target",
+        ),
+        (
+            "authgent, unknown resource",
+            400,
+            "",
+            r#"{"error":"invalid_request"}"#,
+            Refused,
+            "invalid_request",
+        ),
+        ("authgent, rate limit", 429, "", r#"{"detail":"Rate limit exceeded"}"#, Unavailable, ""),
+        (
+            "oidc-provider, a proof is missing",
+            400,
+            "",
+            r#"{"error":"invalid_grant"}"#,
+            Refused,
+            "invalid_grant",
+        ),
+        (
+            "authgent, a proof is missing",
+            400,
+            "",
+            r#"{"error":"invalid_request"}"#,
+            Refused,
+            "invalid_request",
+        ),
+    ] {
+        let answers = Server::new(move |_| {
+            let mut response = answer(status, body);
+            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+            response
+        });
+        let error = answers.source(scheme("id", "secret")).token().await.unwrap_err();
+        let exchange = error.exchange().unwrap();
+        assert_eq!(exchange.kind(), expected, "{server}");
+        assert_eq!(exchange.code().unwrap_or_default(), code, "{server}");
+        assert_eq!(exchange.status().unwrap(), status, "{server}");
+        assert_eq!(error.is_transient(), expected == Unavailable, "{server}");
+        assert_eq!(answers.asked().len(), 1, "{server}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn rfc6749_6_7_9_and_10_the_successes_of_real_servers_are_read() {
+    for (server, body, usable) in [
+        ("most", SUCCESS, true),
+        (
+            "glewlwyd",
+            r#"{"access_token":"abc","token_type":"bearer","expires_in":3600,"iat":1,"scope":"x"}"#,
+            true,
+        ),
+        (
+            "authgent",
+            r#"{"access_token":"abc","token_type":"Bearer","expires_in":900,"scope":"","refresh_token":null,"issued_token_type":null}"#,
+            true,
+        ),
+        (
+            "oidc-provider, scope ignored",
+            r#"{"access_token":"abc","expires_in":600,"token_type":"Bearer"}"#,
+            true,
+        ),
+        (
+            "with OpenID Connect",
+            r#"{"access_token":"abc","token_type":"Bearer","id_token":"a.b.c"}"#,
+            true,
+        ),
+        (
+            "with a proof that we did not send",
+            r#"{"access_token":"abc","token_type":"DPoP"}"#,
+            false,
+        ),
+    ] {
+        let scheme = scheme("id", "secret").with_scope("read");
+        let token = Server::with(200, body).source(scheme).token().await;
+        match token {
+            Ok(token) => assert!(usable && token.header_value() == "Bearer abc", "{server}"),
+            Err(error) => assert!(!usable && kind(&error) == Malformed, "{server}: {error}"),
+        }
+    }
+}

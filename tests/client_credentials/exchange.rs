@@ -39,7 +39,10 @@ async fn rfc6749_2_and_3_and_oauth21_4_the_credentials_travel_in_one_place_and_n
         let [asked] = &server.asked()[..] else { panic!("one request") };
         assert_eq!(asked.authorization.is_none(), in_body);
         assert_eq!(asked.body.contains("client_id=i+d&client_secret=s%26c%3D1"), in_body);
-        assert!(!asked.uri.contains("client"));
+        for name in ["client_id", "client_secret"] {
+            assert_eq!(asked.body.matches(name).count(), usize::from(in_body), "{name}");
+        }
+        assert_eq!(asked.uri, ENDPOINT);
     }
 }
 

@@ -1,5 +1,27 @@
 //! OAuth 2.0 client credentials, row by row of the specifications. The numbers are those of the RFCs'
 //! demands: 6749-4 is the fourth of RFC 6749.
+//!
+//! Rows that are tested elsewhere as well, or alone:
+//!
+//! | row | where |
+//! |---|---|
+//! | 6749-13, the certificate is checked | `tests/tls.rs`: `a_stranger_s_certificate_and_a_wrong_name_are_refused_…` |
+//! | 6750-4, 9110-3 | `promises::p13_bound_to_origins`: Host headers, user information, redirects above and below |
+//! | 9110-1 | `scheme::challenge`: `the_challenges_of_real_servers_are_read` |
+//! | 9110-2 | `promises::p08_at_most_one_replay`: stacked layers, replay switched off, long bodies |
+//! | 6749-12 | `promises::p20_one_refresh_token_is_spent_once`: any number of callers, lost answers |
+//! | 7519-1, 9068-1 | `promises::p11_two_clocks`: wrong clocks, `exp` beside `expires_in` |
+//!
+//! Rows that do not concern a client of this grant, or this crate:
+//!
+//! | row | why |
+//! |---|---|
+//! | 7521, 7523, 8693, 8705, 9449, 9700-2, oauth21-6 | other ways to authenticate, and bound tokens: not built |
+//! | 8414, 9700-4 | metadata: the endpoint is given |
+//! | 8707 | `resource` is sent, kept on refresh, and part of the identity: `rfc9700_3_…`, `refresh` |
+//! | 8725 | nothing is verified with this grant; for rotated tokens, `promises::p17_newest_wins` |
+//! | 7519-3 | `nbf` is for whom the token is shown to, by a clock that is right: `rfc7519_3_…` says what happens |
+//! | 7617, no colon in a raw id | sent as it is: servers were seen to take it, and the others say no |
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod answers;
