@@ -4,6 +4,8 @@
 
 mod failure;
 mod leaks;
+#[path = "../support/log.rs"]
+mod log;
 mod recovery;
 mod server;
 mod wire;
