@@ -7,6 +7,7 @@ mod leaks;
 #[path = "../support/log.rs"]
 mod log;
 mod recovery;
+mod refresh;
 mod server;
 mod wire;
 
