@@ -1,0 +1,88 @@
+//! Refresh tokens of an OAuth server that rotates them, end to end: real sockets on both sides of the
+//! layer, and one clock for the layer and the server, which stands still unless a test moves it.
+#![allow(clippy::unwrap_used)] // the helpers are tests as well
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, StatusCode};
+use http_body_util::Full;
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use tokio::time::timeout;
+use tower::{Layer, ServiceExt};
+use tower_outbound_auth::scheme::{ClientCredentials, Endpoint};
+use tower_outbound_auth::testkit::{ManualClock, OAuthServer};
+use tower_outbound_auth::{Auth, AuthLayer, TokenSource};
+
+type Http = Client<HttpConnector, Full<Bytes>>;
+
+/// A server that hands out refresh tokens, and a client of it that spends them.
+struct Setup {
+    clock: ManualClock,
+    server: OAuthServer,
+    source: TokenSource<ClientCredentials>,
+    api: Auth<Http, ClientCredentials>,
+}
+
+impl Setup {
+    async fn new() -> Setup {
+        let clock = ManualClock::new();
+        let server = OAuthServer::start().await.unwrap().with_refresh_tokens();
+        let server = server.with_clock(clock.clone());
+        let endpoint = Endpoint::parse(&server.endpoint()).unwrap();
+        let (id, secret) = (server.client_id(), server.client_secret());
+        let scheme = ClientCredentials::new(endpoint.clone(), id, secret).unwrap();
+        let layer = AuthLayer::for_endpoint(scheme.with_refresh_tokens(), &endpoint).unwrap();
+        let layer = layer.with_origin(server.origin()).with_clock(clock.clone());
+        let http = Client::builder(TokioExecutor::new()).build_http();
+        let (source, api) = (layer.source().clone(), layer.layer(http));
+        Setup { clock, server, source, api }
+    }
+
+    async fn get(&self) -> StatusCode {
+        let request = Request::get(self.server.url("/reports")).body(Full::default()).unwrap();
+        self.api.clone().oneshot(request).await.unwrap().status()
+    }
+
+    /// Credentials were shown once, and all that followed were refresh tokens.
+    fn assert_one_family(&self) {
+        let counts = self.server.counts();
+        assert_eq!(counts.exchanges - counts.refreshes, 1, "{counts:?}");
+        assert_eq!(counts.exchanges_succeeded, counts.exchanges, "{counts:?}");
+        assert_eq!(counts.refresh_tokens_reused, 0, "{counts:?}");
+    }
+}
+
+fn secs(secs: u64) -> Duration {
+    Duration::from_secs(secs)
+}
+
+#[tokio::test]
+async fn in_a_day_the_grant_by_credentials_is_used_once() {
+    let setup = Setup::new().await;
+    for _ in 0..24 * 2 {
+        assert_eq!(setup.get().await, StatusCode::OK);
+        setup.source.settled().await;
+        setup.clock.advance(secs(1_800));
+    }
+    assert!(setup.server.counts().refreshes >= 23);
+    setup.assert_one_family();
+}
+
+#[tokio::test]
+async fn callers_that_give_up_at_any_moment_never_bring_down_the_family() {
+    let setup = Setup::new().await;
+    assert_eq!(setup.get().await, StatusCode::OK);
+    let mut given_up = 0;
+    for round in 0..200 {
+        setup.clock.advance(secs(3_600));
+        let patience = Duration::from_micros(round * 7_919 % 1_500);
+        given_up += usize::from(timeout(patience, setup.get()).await.is_err());
+        setup.source.settled().await;
+    }
+    assert!(given_up > 0, "some did");
+    assert_eq!(setup.get().await, StatusCode::OK);
+    setup.assert_one_family();
+}
