@@ -1,0 +1,93 @@
+//! Exchanged tokens whose signature is not the client secret's.
+
+use futures::future::join_all;
+use tower_outbound_auth::ErrorKind;
+use tower_outbound_auth::exchange::ExchangeErrorKind;
+use tower_outbound_auth::scheme::Rotating;
+use tower_outbound_auth::testkit::RotatingServer;
+
+use super::{Setup, all_texts, secs, unsigned};
+
+/// An API that signs with a key of its own, which is not the secret of its client.
+async fn with_a_key_of_its_own(options: impl FnOnce(Rotating) -> Rotating) -> Setup {
+    let server = RotatingServer::start().await.unwrap();
+    let scheme =
+        Rotating::new(&server.api_root(), server.client_id(), "another secret, of 32 bytes");
+    let setup = Setup::of(server, options(scheme.unwrap()));
+    setup.answer_exchanges(setup.sign(&setup.claims()));
+    setup
+}
+
+#[tokio::test]
+async fn a_token_that_cannot_be_verified_is_an_error_of_configuration_for_all_callers_at_once() {
+    let setup = with_a_key_of_its_own(|scheme| scheme).await;
+    setup.server.delay_exchanges(secs(1));
+    let server = async {
+        super::until(|| setup.exchanges() == 1 && setup.source.status().waiters == 100).await;
+        setup.clock.advance(secs(1));
+    };
+    let (errors, ()) = tokio::join!(join_all((0..100).map(|_| setup.no_token())), server);
+    for (error, exchange) in errors {
+        assert_eq!(
+            (error.kind(), exchange.kind()),
+            (ErrorKind::Exchange, ExchangeErrorKind::Configuration)
+        );
+        assert!(!error.is_transient());
+        assert!(exchange.to_string().contains("danger_without_verification"), "{exchange}");
+    }
+    let counts = setup.server.counts();
+    assert_eq!((counts.exchanges, counts.requests), (1, 0), "and it was sent to nobody");
+}
+
+#[tokio::test]
+async fn a_token_that_cannot_be_verified_is_asked_for_again_only_rarely() {
+    let setup = with_a_key_of_its_own(|scheme| scheme).await;
+    setup.no_token().await;
+    for _ in 0..7 {
+        setup.clock.advance(secs(1));
+        setup.no_token().await;
+    }
+    assert_eq!(setup.exchanges(), 1);
+    setup.clock.advance(secs(3));
+    setup.no_token().await;
+    assert_eq!(setup.exchanges(), 2);
+}
+
+#[tokio::test]
+async fn without_verification_such_an_api_works_and_its_tokens_rotate() {
+    let setup = with_a_key_of_its_own(Rotating::danger_without_verification).await;
+    for _ in 0..3 {
+        setup.good().await;
+        setup.clock.advance(secs(10));
+    }
+    assert_eq!((setup.exchanges(), setup.counters().rotations_adopted), (1, 3));
+}
+
+#[tokio::test]
+async fn an_error_of_verification_says_what_is_wrong_and_shows_no_part_of_the_token() {
+    for (token, what) in [
+        (r#"{"alg":"HS256"}"#, "the client secret is not the key"),
+        (r#"{"alg":"HS512"}"#, "the client secret is not the key"),
+        (r#"{"alg":"RS256"}"#, "not signed with HS256, HS384 or HS512"),
+        (r#"{"alg":"none"}"#, "not signed with HS256, HS384 or HS512"),
+        ("", "it is no JWT"),
+    ] {
+        let setup = Setup::new().await;
+        let token = match token {
+            "" => "opaque-0123456789".to_owned(),
+            header => unsigned(header, &setup.claims()),
+        };
+        setup.answer_exchanges(token.clone());
+        let (error, exchange) = setup.no_token().await;
+        assert_eq!(exchange.kind(), ExchangeErrorKind::Configuration);
+        assert!(exchange.to_string().contains(what), "{exchange}");
+        let texts = all_texts(&error);
+        for part in token.split('.') {
+            assert!(!texts.contains(part), "{texts}");
+        }
+
+        let believing = Setup::with(Rotating::danger_without_verification).await;
+        believing.answer_exchanges(token.clone());
+        assert_eq!(believing.source.token().await.unwrap().expose(), token);
+    }
+}

@@ -1,0 +1,137 @@
+//! What is sent, and where the token is looked for.
+
+use http::Method;
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use serde_json::{Value, json};
+use tower_outbound_auth::exchange::ExchangeErrorKind;
+use tower_outbound_auth::scheme::Rotating;
+use tower_outbound_auth::testkit::{MalformedAnswer, ReceivedRequest, RotatingServer, TokenPlace};
+
+use super::{Setup, all_texts, secs, token_of};
+
+/// All of a request but its body.
+fn head(request: &ReceivedRequest) -> String {
+    format!("{} {} {:?}", request.method, request.path, request.headers.values())
+}
+
+#[tokio::test]
+async fn an_exchange_has_the_credentials_in_its_json_body_and_nowhere_else() {
+    let (key, secret) = (r#"a "key", really"#, r#"0123456789 "quoted" \ and 100% of 32 bytes"#);
+    let server = RotatingServer::start().await.unwrap().with_client(key, secret);
+    let scheme = Rotating::new(&server.api_root(), key, secret).unwrap();
+    let setup = Setup::of(server, scheme);
+    setup.good().await;
+
+    let exchanges = setup.server.exchange_requests();
+    let [exchange] = &exchanges[..] else { panic!("{exchanges:?}") };
+    assert_eq!((&exchange.method, &exchange.path[..]), (&Method::POST, "/authenticate"));
+    assert_eq!(exchange.headers[CONTENT_TYPE], "application/json");
+    assert!(!exchange.headers.contains_key(AUTHORIZATION));
+    let body: Value = serde_json::from_slice(&exchange.body).unwrap();
+    assert_eq!(body, json!({"apiKey": key, "clientSecret": secret}));
+    for part in ["really", "quoted"] {
+        assert!(!head(exchange).contains(part), "{part}");
+    }
+}
+
+#[tokio::test]
+async fn an_api_call_carries_the_bearer_token_and_no_credentials() {
+    let setup = Setup::new().await;
+    let response = setup.post("/orders?page=2", "an order").await.unwrap();
+    assert_eq!(response.body(), r#"{"length":8,"method":"POST","path":"/orders"}"#);
+
+    let requests = setup.server.requests();
+    let [request] = &requests[..] else { panic!("{requests:?}") };
+    assert_eq!((&request.path[..], &request.body[..]), ("/orders?page=2", &b"an order"[..]));
+    assert_eq!(request.headers.get_all(AUTHORIZATION).iter().count(), 1);
+    assert_eq!(token_of(request).split('.').count(), 3, "a JWT");
+    for secret in [setup.server.client_id(), setup.server.client_secret()] {
+        assert!(!head(request).contains(secret));
+    }
+}
+
+#[tokio::test]
+async fn a_token_is_found_wherever_the_answer_has_it() {
+    let members = ["token", "jwt", "access_token", "accessToken"];
+    let mut places: Vec<_> =
+        members.into_iter().map(|member| TokenPlace::Member(member.to_owned())).collect();
+    places.extend([TokenPlace::JsonString, TokenPlace::Text, TokenPlace::Header]);
+    for place in places {
+        for bare in [false, true] {
+            let setup = Setup::new().await;
+            setup.server.answer_with(place.clone());
+            setup.server.set_bare_tokens(bare);
+            for _ in 0..3 {
+                setup.good().await;
+            }
+            assert_eq!(setup.exchanges(), 1, "{place:?}, bare: {bare}");
+            assert_eq!(setup.counters().rotations_adopted, 3, "{place:?}, bare: {bare}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_token_is_found_in_a_member_of_another_name() {
+    let setup = Setup::with(|scheme| scheme.with_token_member("ticket")).await;
+    setup.server.answer_with(TokenPlace::Member("ticket".to_owned()));
+    setup.good().await;
+
+    let setup = Setup::with(|scheme| scheme.with_token_member("/data/token")).await;
+    let token = setup.sign(&setup.claims());
+    setup.answer_exchanges(json!({"token": "another", "data": {"token": token}}).to_string());
+    setup.good().await;
+    assert_eq!(token_of(&setup.server.requests()[0]), token);
+}
+
+#[tokio::test]
+async fn an_api_root_may_have_a_path_and_a_slash_at_its_end() {
+    for (root, endpoint) in [
+        ("", "/authenticate"),
+        ("/", "/authenticate"),
+        ("/v2", "/v2/authenticate"),
+        ("/eu/v2/", "/eu/v2/authenticate"),
+    ] {
+        let server = RotatingServer::start().await.unwrap();
+        let (key, secret) = (server.client_id(), server.client_secret());
+        let scheme = Rotating::new(&server.url(root), key, secret).unwrap();
+        let setup = Setup::of(server, scheme);
+        setup.good().await;
+        assert_eq!(setup.server.exchange_requests()[0].path, endpoint);
+    }
+}
+
+#[tokio::test]
+async fn an_answer_without_a_token_is_malformed_and_shown_nowhere() {
+    let canary = MalformedAnswer::CANARY;
+    let bodies = [
+        format!(r#"["{canary}"]"#),
+        format!(r#"[{{"token": "{canary}"}}]"#),
+        format!(r#"{{"token": {{"token": "{canary}"}}}}"#),
+        format!(r#"{{"token": ["{canary}"]}}"#),
+        format!(r#""{canary} {canary}""#),
+        format!("{canary} {canary}"),
+        "{}".to_owned(),
+        "null".to_owned(),
+        "true".to_owned(),
+        "7".to_owned(),
+        " ".to_owned(),
+    ];
+    let customs = bodies.map(|body| MalformedAnswer::Custom(http::StatusCode::OK, body.into()));
+    let all = MalformedAnswer::ALL.iter().filter(|it| **it != MalformedAnswer::Huge);
+    for answer in all.chain(&customs) {
+        let setup = Setup::new().await;
+        setup.server.set_malformed(Some(answer.clone()));
+        let (error, exchange) = setup.no_token().await;
+        assert_eq!(exchange.kind(), ExchangeErrorKind::Malformed, "{answer:?}: {exchange}");
+        assert!(exchange.to_string().contains("with_token_member"), "{answer:?}: {exchange}");
+        let (source, api) = (&setup.source, &setup.api);
+        let texts = format!("{} {source:?} {api:?}", all_texts(&error));
+        assert!(!texts.contains(canary), "{texts}");
+        assert!(!texts.contains(setup.server.client_secret()), "{texts}");
+        assert_eq!(setup.server.counts().requests, 0, "no token, no request");
+
+        setup.server.set_malformed(None);
+        setup.clock.advance(secs(1));
+        setup.good().await;
+    }
+}
