@@ -26,7 +26,10 @@ use crate::support::*;
 const T0: u64 = 1_735_689_600;
 
 /// Tokens in `Authorization`, of requests and of responses. A signature is right if it says so.
-struct Jwts(HeaderScheme, Rotation, Arc<Mutex<usize>>);
+struct Jwts(HeaderScheme, Rotation, Arc<Mutex<usize>>, Arc<Mutex<Option<Meanwhile>>>);
+
+/// What happens while the first signature is checked.
+type Meanwhile = Box<dyn FnOnce() + Send>;
 
 impl Scheme for Jwts {
     fn identity(&self) -> Identity {
@@ -49,6 +52,10 @@ impl Scheme for Jwts {
     }
     fn is_authentic(&self, token: &Secret) -> bool {
         *self.2.lock().unwrap() += 1;
+        let meanwhile = self.3.lock().unwrap().take();
+        if let Some(meanwhile) = meanwhile {
+            meanwhile();
+        }
         token.expose().ends_with(".right")
     }
 }
@@ -95,18 +102,20 @@ struct Rotating {
     source: TokenSource<Jwts>,
     exchanges: Arc<Mutex<usize>>,
     verifications: Arc<Mutex<usize>>,
+    meanwhile: Arc<Mutex<Option<Meanwhile>>>,
     layer: AuthLayer<Jwts>,
 }
 
 fn rotating(adopt: Adopt) -> Rotating {
     let clock = TokioClock::new();
-    let (exchanges, verifications) = (Arc::default(), Arc::default());
+    let (exchanges, verifications, meanwhile) = <(Arc<_>, Arc<_>, Arc<_>)>::default();
     let login = Login(clock.clone(), Arc::clone(&exchanges));
     let rotation = Rotation::in_header(AUTHORIZATION).adopt(adopt);
-    let scheme = Jwts(HeaderScheme::bearer(), rotation, Arc::clone(&verifications));
+    let (checked, during) = (Arc::clone(&verifications), Arc::clone(&meanwhile));
+    let scheme = Jwts(HeaderScheme::bearer(), rotation, checked, during);
     let source = TokenSource::new(scheme, login).with_clock(clock);
     let layer = AuthLayer::new(source.clone()).with_origin(Origin::parse(API).unwrap());
-    Rotating { source, exchanges, verifications, layer }
+    Rotating { source, exchanges, verifications, meanwhile, layer }
 }
 
 impl Rotating {
@@ -359,7 +368,7 @@ async fn a_slow_or_fast_clock_of_ours_hinders_no_rotation() {
             }
         });
         let rotation = Rotation::in_header(AUTHORIZATION);
-        let scheme = Jwts(HeaderScheme::bearer(), rotation, Arc::default());
+        let scheme = Jwts(HeaderScheme::bearer(), rotation, Arc::default(), Arc::default());
         let source = TokenSource::new(scheme, login).with_clock(TokioClock::new());
         let layer = AuthLayer::new(source).with_origin(Origin::parse(API).unwrap());
         let mut world = rotating(Adopt::EveryNewer);
@@ -398,6 +407,23 @@ async fn of_responses_out_of_order_the_newest_token_wins() {
     };
     futures::join!(late, early);
     assert_eq!(world.next().await, same_second(2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_is_overtaken_while_its_signature_is_checked_is_not_adopted_and_counted_once()
+{
+    let world = rotating(Adopt::EveryNewer);
+    world.next().await;
+    let (older, newer) = (signed(&claims(1)), signed(&claims(2)));
+    let answer = handing_out(&newer);
+    let api = service_fn(move |_| std::future::ready(Ok::<_, BoxError>(answer.clone())));
+    let overtaking = world.layer.layer(api).oneshot(get("/"));
+    *world.meanwhile.lock().unwrap() = Some(Box::new(|| {
+        overtaking.now_or_never().unwrap().unwrap();
+    }));
+    world.request(0, handing_out(&older)).await;
+    assert_eq!(world.next().await, newer);
+    assert_eq!(world.counts(), (1, 1));
 }
 
 #[tokio::test(start_paused = true)]

@@ -226,16 +226,8 @@ impl Machine {
         arrival: Arrival,
     ) -> Result<(Generation, Window), NotAdopted> {
         let draw = self.rng.f64();
-        let followed = self
-            .may_follow(now, used, arrival)
-            .and(self.current.as_mut().ok_or(NotAdopted::OtherLine));
-        let current = match followed {
-            Ok(current) => current,
-            Err(why) => {
-                self.counters.count_not_adopted(why);
-                return Err(why);
-            }
-        };
+        self.may_follow(now, used, arrival)?;
+        let current = self.current.as_mut().ok_or(NotAdopted::OtherLine)?;
         self.counters.rotations_adopted += 1;
         self.tick += 1;
         self.generation = self.generation.next();
@@ -279,7 +271,7 @@ impl Machine {
         }
     }
 
-    /// A response brought a token that was not even held against the current one.
+    /// A response brought a token that is not adopted.
     pub(crate) fn not_adopted(&mut self, why: NotAdopted) {
         self.counters.count_not_adopted(why);
     }
