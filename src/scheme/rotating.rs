@@ -20,13 +20,13 @@ use super::{
 use crate::exchange::{ExchangeContext, ExchangeError, ExchangeErrorKind, Issued};
 use crate::{Credential, Error, Secret};
 
-/// Where an object in the answer has the token, if nothing else is said.
+/// Where an object in the answer has the token, if nothing else is said; the first that is a text.
 const MEMBERS: [&str; 4] = ["token", "jwt", "access_token", "accessToken"];
 
 /// (Feature `rotating`.) API key and client secret for a JWT, which every response then replaces.
 ///
 /// - Exchange: `POST {api_root}/authenticate` with `{"apiKey": .., "clientSecret": ..}`. The JWT comes back
-///   as a JSON string, as plain text, as a member of a JSON object (the first of `token`, `jwt`,
+///   as a JSON string, as plain text, as a member of a JSON object (the first text of `token`, `jwt`,
 ///   `access_token`, `accessToken`), or in the `Authorization` header of the answer.
 /// - API: `Authorization: Bearer <jwt>`.
 /// - Rotation: a 2xx response carries the successor in its own `Authorization` header. It is adopted if it
@@ -152,15 +152,18 @@ impl Rotating {
     }
 
     fn member_of(&self, object: &Value) -> Option<Secret> {
-        let find = |member: &str| match member.starts_with('/') {
-            true => object.pointer(member),
-            false => object.get(member),
+        let find = |member: &str| {
+            let value = match member.starts_with('/') {
+                true => object.pointer(member),
+                false => object.get(member),
+            };
+            value.and_then(Value::as_str)
         };
         let found = match &self.member {
             Some(member) => find(member),
             None => MEMBERS.into_iter().find_map(find),
         };
-        found.and_then(Value::as_str).map(Secret::from)
+        found.map(Secret::from)
     }
 
     /// An exchanged token whose signature is wrong will be as wrong the next time.

@@ -84,6 +84,16 @@ async fn a_token_is_found_in_a_member_of_another_name() {
 }
 
 #[tokio::test]
+async fn a_member_that_is_no_text_does_not_hide_the_next() {
+    for other in [json!(null), json!(3_600), json!({"type": "jwt"})] {
+        let setup = Setup::new().await;
+        let token = setup.sign(&setup.claims());
+        setup.answer_exchanges(json!({"token": other, "jwt": token}).to_string());
+        setup.good().await;
+    }
+}
+
+#[tokio::test]
 async fn an_api_root_may_have_a_path_and_a_slash_at_its_end() {
     for (root, endpoint) in [
         ("", "/authenticate"),
