@@ -5,11 +5,10 @@ use http::{Request, StatusCode};
 use http_body_util::Full;
 use tower::limit::ConcurrencyLimitLayer;
 use tower::{Layer, ServiceExt};
-use tower_outbound_auth::clock::SystemClock;
-use tower_outbound_auth::scheme::Rotating;
-use tower_outbound_auth::testkit::RotatingServer;
+use tower_outbound_auth::AuthLayer;
+use tower_outbound_auth::testkit::{ManualClock, RotatingServer};
 
-use super::{Setup, http, layer, millis, secs, until};
+use super::{Setup, http, millis, secs, until};
 
 #[tokio::test]
 async fn refusals_that_overtake_the_successor_wait_for_it() {
@@ -42,11 +41,10 @@ async fn refusals_that_overtake_the_successor_wait_for_it() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn bursts_in_real_time_cause_no_exchange() {
     let server = RotatingServer::start().await.unwrap();
-    let scheme = Rotating::new(&server.api_root(), server.client_id(), server.client_secret());
-    let layer = layer(scheme.unwrap());
+    let (key, secret) = (server.client_id(), server.client_secret());
+    let layer = AuthLayer::rotating(&server.api_root(), key, secret).unwrap();
     let (source, api) = (layer.source().clone(), layer.layer(http()));
-    let setup = Setup { source, api, ..Setup::new().await };
-    let setup = Setup { server: server.with_clock(SystemClock::new()), ..setup };
+    let setup = Setup { clock: ManualClock::new(), server, source, api }; // the clock is nobody's
     setup.source.token().await.unwrap();
     setup.server.set_grace(Some(secs(0)));
     setup.server.delay_requests(millis(50));
@@ -62,21 +60,37 @@ async fn bursts_in_real_time_cause_no_exchange() {
     }
 }
 
-#[tokio::test]
-async fn with_one_request_at_a_time_a_hundred_callers_are_all_served_at_once() {
-    let setup = Setup::new().await;
+/// A hundred requests, which are let through one at a time; after each of them `then` is called.
+async fn a_hundred_one_at_a_time(setup: &Setup, then: impl Fn()) {
     setup.server.set_grace(Some(secs(0)));
-    let server = &setup.server;
-    let scheme = Rotating::new(&server.api_root(), server.client_id(), server.client_secret());
-    let layer = layer(scheme.unwrap()).with_clock(setup.clock.clone());
-    let api = layer.layer(ConcurrencyLimitLayer::new(1).layer(http()));
+    let api = setup.layer().layer(ConcurrencyLimitLayer::new(1).layer(http()));
     let get = async || {
-        let request = Request::get(server.url("/orders")).body(Full::default()).unwrap();
-        api.clone().oneshot(request).await.unwrap().status()
+        let request = Request::get(setup.server.url("/orders")).body(Full::default()).unwrap();
+        let response = api.clone().oneshot(request).await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK);
+        then();
     };
-    for status in join_all((0..100).map(|_| get())).await {
-        assert_eq!(status, StatusCode::OK);
-    }
-    let counts = server.counts();
+    join_all((0..100).map(|_| get())).await;
+}
+
+#[tokio::test]
+async fn with_one_request_at_a_time_a_hundred_callers_are_all_served_with_one_exchange() {
+    let setup = Setup::new().await;
+    a_hundred_one_at_a_time(&setup, || {}).await;
+    let counts = setup.server.counts();
     assert_eq!((counts.exchanges, counts.requests, counts.refused), (1, 100, 0));
+}
+
+#[tokio::test]
+async fn with_one_request_at_a_time_a_revocation_is_healed_for_all_with_one_exchange() {
+    let setup = Setup::new().await;
+    let revocation = || {
+        if setup.server.counts().accepted == 30 {
+            setup.server.revoke_tokens();
+        }
+    };
+    a_hundred_one_at_a_time(&setup, revocation).await;
+    let counts = setup.server.counts();
+    assert_eq!((counts.exchanges, counts.accepted), (2, 100));
+    assert!(counts.refused >= 1);
 }

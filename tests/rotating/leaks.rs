@@ -7,7 +7,6 @@ use http::header::AUTHORIZATION;
 use http::{Request, StatusCode};
 use http_body_util::Full;
 use tower::{Layer, ServiceExt, service_fn};
-use tower_outbound_auth::AuthLayer;
 use tower_outbound_auth::testkit::MalformedAnswer;
 
 use super::log::log_of;
@@ -110,7 +109,7 @@ async fn the_header_of_every_request_is_marked_sensitive() {
         record.lock().unwrap().push(request.headers()[AUTHORIZATION].is_sensitive());
         http.clone().oneshot(request)
     });
-    let api = AuthLayer::new(setup.source.clone()).with_origin(setup.server.origin()).layer(below);
+    let api = setup.layer().layer(below);
     for _ in 0..2 {
         let request = Request::get(setup.server.url("/orders")).body(Full::default()).unwrap();
         api.clone().oneshot(request).await.unwrap();

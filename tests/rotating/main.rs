@@ -46,22 +46,29 @@ struct Setup {
 
 impl Setup {
     async fn new() -> Setup {
-        Setup::with(|scheme| scheme).await
+        let server = RotatingServer::start().await.unwrap();
+        let (key, secret) = (server.client_id(), server.client_secret());
+        let layer = AuthLayer::rotating(&server.api_root(), key, secret).unwrap();
+        Setup::of(server, layer)
     }
 
     /// With options.
     async fn with(options: impl FnOnce(Rotating) -> Rotating) -> Setup {
         let server = RotatingServer::start().await.unwrap();
         let scheme = Rotating::new(&server.api_root(), server.client_id(), server.client_secret());
-        Setup::of(server, options(scheme.unwrap()))
+        Setup::of(server, layer(options(scheme.unwrap())))
     }
 
-    fn of(server: RotatingServer, scheme: Rotating) -> Setup {
+    fn of(server: RotatingServer, layer: AuthLayer<Rotating>) -> Setup {
         let clock = ManualClock::new();
-        let server = server.with_clock(clock.clone());
-        let layer = layer(scheme).with_clock(clock.clone());
+        let (server, layer) = (server.with_clock(clock.clone()), layer.with_clock(clock.clone()));
         let (source, api) = (layer.source().clone(), layer.layer(http()));
         Setup { clock, server, source, api }
+    }
+
+    /// The layer of its client, in front of another service.
+    fn layer(&self) -> AuthLayer<Rotating> {
+        AuthLayer::new(self.source.clone()).with_origin(self.server.origin())
     }
 
     async fn get(&self, path: &str) -> Result<Response<Bytes>, BoxError> {

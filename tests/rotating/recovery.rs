@@ -1,12 +1,16 @@
 //! What a 401 of the API leads to.
 
 use futures::future::join_all;
-use http::StatusCode;
+use http::{Request, StatusCode};
+use http_body_util::Full;
+use tokio::time::sleep;
+use tower::{Layer, ServiceExt};
 use tower_outbound_auth::Recovery;
 use tower_outbound_auth::exchange::Reason;
+use tower_outbound_auth::replay::Off;
 use tower_outbound_auth::source::NotAdopted;
 
-use super::{Setup, millis, number_of, secs, until};
+use super::{Setup, http, millis, number_of, secs, until};
 
 #[tokio::test]
 async fn fifty_callers_of_a_revoked_token_cause_one_exchange() {
@@ -76,7 +80,7 @@ async fn a_late_response_from_before_a_revocation_never_brings_its_token_back() 
         let time = async {
             while setup.exchanges() < 2 {
                 setup.clock.advance(millis(10));
-                tokio::time::sleep(millis(1)).await;
+                sleep(millis(1)).await;
             }
         };
         tokio::join!(setup.good(), time);
@@ -89,6 +93,47 @@ async fn a_late_response_from_before_a_revocation_never_brings_its_token_back() 
     setup.good().await;
     let counts = setup.server.counts();
     assert_eq!((counts.exchanges, counts.refused), (2, 1), "the revoked token is not sent again");
+}
+
+#[tokio::test]
+async fn a_refusal_does_not_wait_for_the_response_to_a_caller_that_gives_up() {
+    let setup = Setup::new().await;
+    setup.source.token().await.unwrap();
+    setup.server.delay_requests(secs(600));
+    let slow = tokio::spawn({
+        let setup = setup.clone();
+        async move { setup.get("/slow").await }
+    });
+    until(|| setup.server.counts().rotations == 1).await;
+    setup.server.delay_requests(secs(0));
+    setup.server.revoke_tokens();
+    let giving_up = async {
+        until(|| setup.server.counts().refused == 1).await;
+        sleep(millis(20)).await;
+        assert_eq!(setup.exchanges(), 1, "the slow response might bring the successor");
+        slow.abort();
+    };
+    tokio::join!(setup.good(), giving_up); // and the clock stands still
+    assert_eq!(setup.exchanges(), 2);
+}
+
+#[tokio::test]
+async fn of_requests_that_cannot_be_sent_again_the_last_one_renews_the_token() {
+    let setup = Setup::new().await;
+    let api = setup.layer().with_replay(Off).layer(http());
+    setup.source.token().await.unwrap();
+    setup.server.revoke_tokens();
+    let post = async || {
+        let request = Request::post(setup.server.url("/orders")).body(Full::default()).unwrap();
+        api.clone().oneshot(request).await.unwrap()
+    };
+    for response in join_all((0..20).map(|_| post())).await {
+        assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+        assert_eq!(response.extensions().get(), Some(&Recovery::NotReplayable));
+    }
+    setup.source.settled().await;
+    assert_eq!((setup.exchanges(), setup.server.counts().requests), (2, 20));
+    assert_eq!(post().await.status(), StatusCode::OK);
 }
 
 #[tokio::test]

@@ -87,3 +87,19 @@ async fn where_no_successor_comes_there_is_an_exchange_ahead_of_expiry() {
     setup.good().await;
     assert_eq!(setup.server.counts().refused, 0);
 }
+
+#[tokio::test]
+async fn a_token_that_ended_in_idle_hours_is_not_sent() {
+    let setup = Setup::new().await;
+    setup.good().await;
+    setup.clock.advance(secs(3_000));
+    setup.good().await; // and with it the token that ends at 6,600 s
+    setup.clock.advance(secs(3_000));
+    setup.good().await;
+    assert_eq!(setup.exchanges(), 1);
+    setup.source.settled().await;
+    setup.clock.advance(secs(7_200));
+    setup.good().await;
+    let counts = setup.server.counts();
+    assert_eq!((counts.exchanges, counts.refused), (2, 0));
+}

@@ -6,14 +6,14 @@ use tower_outbound_auth::exchange::ExchangeErrorKind;
 use tower_outbound_auth::scheme::Rotating;
 use tower_outbound_auth::testkit::RotatingServer;
 
-use super::{Setup, all_texts, secs, unsigned};
+use super::{Setup, all_texts, layer, secs, unsigned, until};
 
 /// An API that signs with a key of its own, which is not the secret of its client.
 async fn with_a_key_of_its_own(options: impl FnOnce(Rotating) -> Rotating) -> Setup {
     let server = RotatingServer::start().await.unwrap();
     let scheme =
         Rotating::new(&server.api_root(), server.client_id(), "another secret, of 32 bytes");
-    let setup = Setup::of(server, options(scheme.unwrap()));
+    let setup = Setup::of(server, layer(options(scheme.unwrap())));
     setup.answer_exchanges(setup.sign(&setup.claims()));
     setup
 }
@@ -23,7 +23,7 @@ async fn a_token_that_cannot_be_verified_is_an_error_of_configuration_for_all_ca
     let setup = with_a_key_of_its_own(|scheme| scheme).await;
     setup.server.delay_exchanges(secs(1));
     let server = async {
-        super::until(|| setup.exchanges() == 1 && setup.source.status().waiters == 100).await;
+        until(|| setup.exchanges() == 1 && setup.source.status().waiters == 100).await;
         setup.clock.advance(secs(1));
     };
     let (errors, ()) = tokio::join!(join_all((0..100).map(|_| setup.no_token())), server);

@@ -1,13 +1,17 @@
 //! What is sent, and where the token is looked for.
 
-use http::Method;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::{Method, Request, StatusCode, Version};
+use http_body_util::Full;
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
+use tower::{Layer, ServiceExt};
+use tower_outbound_auth::AuthLayer;
 use tower_outbound_auth::exchange::ExchangeErrorKind;
-use tower_outbound_auth::scheme::Rotating;
 use tower_outbound_auth::testkit::{MalformedAnswer, ReceivedRequest, RotatingServer, TokenPlace};
 
-use super::{Setup, all_texts, secs, token_of};
+use super::{Http, Setup, all_texts, secs, token_of};
 
 /// All of a request but its body.
 fn head(request: &ReceivedRequest) -> String {
@@ -18,8 +22,8 @@ fn head(request: &ReceivedRequest) -> String {
 async fn an_exchange_has_the_credentials_in_its_json_body_and_nowhere_else() {
     let (key, secret) = (r#"a "key", really"#, r#"0123456789 "quoted" \ and 100% of 32 bytes"#);
     let server = RotatingServer::start().await.unwrap().with_client(key, secret);
-    let scheme = Rotating::new(&server.api_root(), key, secret).unwrap();
-    let setup = Setup::of(server, scheme);
+    let layer = AuthLayer::rotating(&server.api_root(), key, secret).unwrap();
+    let setup = Setup::of(server, layer);
     setup.good().await;
 
     let exchanges = setup.server.exchange_requests();
@@ -103,8 +107,8 @@ async fn an_api_root_may_have_a_path_and_a_slash_at_its_end() {
     ] {
         let server = RotatingServer::start().await.unwrap();
         let (key, secret) = (server.client_id(), server.client_secret());
-        let scheme = Rotating::new(&server.url(root), key, secret).unwrap();
-        let setup = Setup::of(server, scheme);
+        let layer = AuthLayer::rotating(&server.url(root), key, secret).unwrap();
+        let setup = Setup::of(server, layer);
         setup.good().await;
         assert_eq!(setup.server.exchange_requests()[0].path, endpoint);
     }
@@ -126,7 +130,7 @@ async fn an_answer_without_a_token_is_malformed_and_shown_nowhere() {
         "7".to_owned(),
         " ".to_owned(),
     ];
-    let customs = bodies.map(|body| MalformedAnswer::Custom(http::StatusCode::OK, body.into()));
+    let customs = bodies.map(|body| MalformedAnswer::Custom(StatusCode::OK, body.into()));
     let all = MalformedAnswer::ALL.iter().filter(|it| **it != MalformedAnswer::Huge);
     for answer in all.chain(&customs) {
         let setup = Setup::new().await;
@@ -144,4 +148,24 @@ async fn an_answer_without_a_token_is_malformed_and_shown_nowhere() {
         setup.clock.advance(secs(1));
         setup.good().await;
     }
+}
+
+#[tokio::test]
+async fn it_is_the_same_over_http_2() {
+    let setup = Setup::new().await;
+    let client: Http = Client::builder(TokioExecutor::new()).http2_only(true).build_http();
+    let api = setup.layer().layer(client);
+    for _ in 0..2 {
+        for _ in 0..2 {
+            let request = Request::post(setup.server.url("/orders")).body(Full::from("an order"));
+            let response = api.clone().oneshot(request.unwrap()).await.unwrap();
+            let seen = (response.status(), response.version());
+            assert_eq!(seen, (StatusCode::OK, Version::HTTP_2));
+            assert!(!response.headers().contains_key(AUTHORIZATION));
+        }
+        setup.server.revoke_tokens();
+    }
+    let counts = setup.server.counts();
+    assert_eq!((counts.exchanges, counts.accepted, counts.refused), (2, 4, 1));
+    assert_eq!(setup.counters().rotations_adopted, 4);
 }
