@@ -226,7 +226,8 @@ fn a_day<S: Scheme>(scheme: S) -> (World, TokenSource<S>) {
     assert!(tasks.iter().all(|alive| all_callers.contains(alive)), "somebody failed: {tasks:?}");
     assert_eq!(source.status().waiters, 0);
     let handed_on = world.day(|day| day.handed_on);
-    assert!(handed_on <= 100, "{handed_on} refusals in a day of twelve revocations");
+    // A renewal that hangs leaves a revoked token in place for eleven seconds, of some 17 requests each.
+    assert!(handed_on <= 1_000, "{handed_on} refusals in a day of twelve revocations");
     (world, source)
 }
 

@@ -123,7 +123,8 @@ impl Rotating {
         &self.endpoint
     }
 
-    /// The token, wherever a successful answer has it.
+    /// The token, wherever a successful answer has it: the first text that can be one, or, where signatures
+    /// are checked, the first that is signed.
     fn find_token(&self, answer: &ExchangeAnswer) -> Result<Secret, ExchangeError> {
         let in_body = match serde_json::from_slice(answer.body()) {
             Ok(Value::String(text)) => Some(Secret::from(text)),
@@ -131,19 +132,26 @@ impl Rotating {
             Ok(_) => None,
             Err(_) => answer.text().ok().map(Secret::from),
         };
-        let in_header = || {
-            let value = answer.headers().get(AUTHORIZATION)?.to_str().ok()?;
-            Some(Secret::from(value))
-        };
+        let in_header = answer.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
         // What cannot be a token, a page of HTML above all, is none.
-        let usable = |token: Secret| {
-            let token = Secret::from(without_scheme(token.expose()));
+        let usable = |text: Secret| {
+            let token = Secret::from(without_scheme(text.expose()));
             bearer_value(&token).is_ok().then_some(token)
         };
-        in_body.and_then(usable).or_else(|| in_header().and_then(usable)).ok_or_else(|| {
-            let message = "the answer has no token: neither as text, nor as a JSON string, nor in a member \
-                           that was looked for (see Rotating::with_token_member), nor in Authorization";
-            ExchangeError::new(ExchangeErrorKind::Malformed, message).with_status(answer.status())
+        let found: Vec<_> =
+            in_body.into_iter().chain(in_header.map(Secret::from)).filter_map(usable).collect();
+        *self.signs() = Some(self.credentials[1].current()?);
+        if let Some(token) = found.iter().find(|token| self.is_authentic(token)) {
+            return Ok(token.clone());
+        }
+        Err(match found.first() {
+            Some(token) => not_verified(token),
+            None => {
+                let message = "the answer has no token: neither as text, nor as a JSON string, nor in a member \
+                               that was looked for (see Rotating::with_token_member), nor in Authorization";
+                ExchangeError::new(ExchangeErrorKind::Malformed, message)
+                    .with_status(answer.status())
+            }
         })
     }
 
@@ -165,24 +173,20 @@ impl Rotating {
         };
         found.map(Secret::from)
     }
+}
 
-    /// An exchanged token whose signature is wrong will be as wrong the next time.
-    fn verified(&self, token: Secret) -> Result<Secret, ExchangeError> {
-        *self.signs() = Some(self.credentials[1].current()?);
-        if self.is_authentic(&token) {
-            return Ok(token);
-        }
-        let wrong = match algorithm(token.expose()).as_deref() {
-            None => "it is no JWT",
-            Some("HS256" | "HS384" | "HS512") => "the client secret is not the key that signed it",
-            Some(_) => "it was not signed with HS256, HS384 or HS512",
-        };
-        let message = format!(
-            "the exchanged token cannot be verified with the client secret: {wrong}. If this API signs \
-             otherwise, say so: Rotating::danger_without_verification"
-        );
-        Err(ExchangeError::new(ExchangeErrorKind::Configuration, message))
-    }
+/// An exchanged token whose signature is wrong will be as wrong the next time.
+fn not_verified(token: &Secret) -> ExchangeError {
+    let wrong = match algorithm(token.expose()).as_deref() {
+        None => "it is no JWT",
+        Some("HS256" | "HS384" | "HS512") => "the client secret is not the key that signed it",
+        Some(_) => "it was not signed with HS256, HS384 or HS512",
+    };
+    let message = format!(
+        "the exchanged token cannot be verified with the client secret: {wrong}. If this API signs \
+         otherwise, say so: Rotating::danger_without_verification"
+    );
+    ExchangeError::new(ExchangeErrorKind::Configuration, message)
 }
 
 impl Scheme for Rotating {
@@ -210,8 +214,7 @@ impl Scheme for Rotating {
     fn read_answer(&self, answer: ExchangeAnswer) -> Result<Step, ExchangeError> {
         match answer.status() {
             status if status.is_success() => {
-                let token = self.find_token(&answer)?;
-                Ok(Step::Issued(Issued::new(self.verified(token)?)))
+                Ok(Step::Issued(Issued::new(self.find_token(&answer)?)))
             }
             StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
                 Err(match answer.error_text(&self.credentials[1].current()?) {

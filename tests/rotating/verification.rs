@@ -1,10 +1,12 @@
 //! Exchanged tokens whose signature is not the client secret's.
 
+use bytes::Bytes;
 use futures::future::join_all;
-use tower_outbound_auth::ErrorKind;
+use http::Response;
 use tower_outbound_auth::exchange::ExchangeErrorKind;
-use tower_outbound_auth::scheme::Rotating;
+use tower_outbound_auth::scheme::{ExchangeAnswer, Rotating, Step};
 use tower_outbound_auth::testkit::RotatingServer;
+use tower_outbound_auth::{ErrorKind, Scheme};
 
 use super::{Setup, all_texts, layer, secs, unsigned, until};
 
@@ -89,5 +91,21 @@ async fn an_error_of_verification_says_what_is_wrong_and_shows_no_part_of_the_to
         let believing = Setup::with(Rotating::danger_without_verification).await;
         believing.answer_exchanges(token.clone());
         assert_eq!(believing.source.token().await.unwrap().expose(), token);
+    }
+}
+
+/// Some say "OK" in the body and have the token in a header.
+#[tokio::test]
+async fn of_several_texts_that_may_be_the_token_the_signed_one_is() {
+    let server = RotatingServer::start().await.unwrap();
+    let scheme = Rotating::new(&server.api_root(), "key", server.client_secret()).unwrap();
+    let token = server.sign(r#"{"sub":"somebody","exp":4102444800}"#);
+    for body in ["OK", r#""success""#, r#"{"token":"7"}"#, "{}", ""] {
+        let answer = Response::builder().header("authorization", format!("Bearer {token}"));
+        let answer = ExchangeAnswer::new(answer.body(Bytes::from(body)).unwrap());
+        match scheme.read_answer(answer).unwrap() {
+            Step::Issued(issued) => assert_eq!(issued.access_token().expose(), token, "{body}"),
+            other => panic!("{other:?}"),
+        }
     }
 }
