@@ -238,7 +238,8 @@ fn measure_hours(
     mut hour: impl FnMut(u64) -> usize,
 ) -> u64 {
     let mut bytes = 0;
-    (live.reserve(24), tasks.reserve(24));
+    live.reserve(24);
+    tasks.reserve(24);
     for nth in 0..24 {
         bytes += measure(|| tasks.push(hour(nth))).bytes_current;
         live.push(bytes);
