@@ -131,6 +131,8 @@ mod future;
 mod guard;
 mod layer;
 mod origin;
+#[cfg(feature = "client")]
+mod presets;
 mod recovery;
 pub mod replay;
 pub mod scheme;

@@ -28,28 +28,23 @@
 mod chain;
 #[cfg(feature = "client")]
 mod client;
+mod context;
 mod error;
 mod http;
+mod issued;
 
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
 pub(crate) use self::chain::{Chain, SourceId};
 #[cfg(feature = "client")]
 pub use self::client::{HttpClient, TlsProvider, TlsRoots};
+pub use self::context::{ExchangeContext, Reason};
 pub use self::error::{ExchangeError, ExchangeErrorKind};
 pub use self::http::HttpExchange;
-use crate::Secret;
-use crate::clock::{Clock, Now};
-
-/// A refresh token may be this long.
-const MAX_REFRESH_TOKEN: usize = 64 * 1024;
-
-/// Of a granted scope, this much is kept.
-const MAX_SCOPE: usize = 200;
+pub use self::issued::Issued;
 
 /// Obtains a token; one attempt per call.
 ///
@@ -137,205 +132,6 @@ where
 impl<F> fmt::Debug for FromFn<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("FromFn(…)")
-    }
-}
-
-/// Why a source makes an exchange.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Reason {
-    /// There has been no token yet.
-    First,
-    /// The token is usable, and its refresh-ahead moment has come.
-    RefreshAhead,
-    /// The token is in the last part of its life, in which callers wait for a successor.
-    Expiring,
-    /// The token has ended.
-    Expired,
-    /// The API refused the token.
-    Refused,
-}
-
-impl Reason {
-    pub(crate) const ALL: [Reason; 5] =
-        [Reason::First, Reason::RefreshAhead, Reason::Expiring, Reason::Expired, Reason::Refused];
-}
-
-labels!(Reason {
-    First => "first",
-    RefreshAhead => "refresh_ahead",
-    Expiring => "expiring",
-    Expired => "expired",
-    Refused => "refused",
-});
-
-/// What an [`Exchange`] is told about the attempt that it makes.
-#[derive(Debug)]
-pub struct ExchangeContext {
-    clock: Arc<dyn Clock>,
-    reason: Reason,
-    refresh_token: Option<Secret>,
-    sent: Mutex<Now>,
-    chain: Chain,
-}
-
-impl ExchangeContext {
-    pub(crate) fn new(
-        clock: Arc<dyn Clock>,
-        reason: Reason,
-        refresh_token: Option<Secret>,
-        chain: Chain,
-    ) -> ExchangeContext {
-        let sent = Mutex::new(clock.now());
-        ExchangeContext { clock, reason, refresh_token, sent, chain }
-    }
-
-    /// Why the exchange is made.
-    #[must_use]
-    pub fn reason(&self) -> Reason {
-        self.reason
-    }
-
-    /// The refresh token that the last exchange brought (RFC 6749 section 1.5).
-    ///
-    /// It is given to this attempt alone: whatever becomes of the attempt, no other one gets it, unless
-    /// this one's [`Issued`] says that it [stays good](Issued::keeping_refresh_token). A token that may
-    /// have been spent is not spent again: servers take that for theft, and revoke what they have issued.
-    /// An exchange that does not care for refresh tokens leaves it alone.
-    #[must_use]
-    pub fn refresh_token(&self) -> Option<&Secret> {
-        self.refresh_token.as_ref()
-    }
-
-    /// The source's clocks.
-    #[must_use]
-    pub fn now(&self) -> Now {
-        self.clock.now()
-    }
-
-    /// Marks this as the moment of sending: the token's life counts from the last such mark, or from
-    /// the beginning of the attempt if there is none. Counting from the answer would believe a token
-    /// that travelled slowly too long (RFC 6749 section 5.1: `expires_in` counts from the generation
-    /// of the response).
-    pub fn mark_sent(&self) {
-        *self.sent.lock().unwrap_or_else(PoisonError::into_inner) = self.clock.now();
-    }
-
-    pub(crate) fn sent(&self) -> Now {
-        *self.sent.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(crate) fn chain(&self) -> &Chain {
-        &self.chain
-    }
-}
-
-/// What a successful exchange yields.
-#[derive(Clone, Debug)]
-pub struct Issued {
-    access_token: Secret,
-    expires_in: Option<Duration>,
-    refresh: Refresh,
-    scope: Option<Arc<str>>,
-}
-
-/// What the next exchange may spend.
-#[derive(Clone, Debug)]
-enum Refresh {
-    Nothing,
-    /// The refresh token that this exchange has spent.
-    Kept,
-    Token(Secret),
-}
-
-impl Issued {
-    /// An access token of unknown life.
-    ///
-    /// Its life is then read from its claims if it is a JWT, else the source's default lifetime is
-    /// assumed. What cannot stand in a header (line breaks, blanks, non-ASCII) and what is longer than
-    /// 64 KiB is refused by the source as [`Malformed`](ExchangeErrorKind::Malformed).
-    pub fn new(access_token: impl Into<Secret>) -> Issued {
-        let (access_token, refresh) = (access_token.into(), Refresh::Nothing);
-        Issued { access_token, expires_in: None, refresh, scope: None }
-    }
-
-    /// The life that the issuer stated, counted from the sending of the request (RFC 6749 section 5.1).
-    /// Zero makes the attempt a failure.
-    #[must_use]
-    pub fn with_expires_in(mut self, expires_in: Duration) -> Issued {
-        self.expires_in = Some(expires_in);
-        self
-    }
-
-    /// The refresh token that came with it, for the next exchange; an empty one counts as none, and so
-    /// does one of more than 64 KiB.
-    #[must_use]
-    pub fn with_refresh_token(mut self, refresh_token: impl Into<Secret>) -> Issued {
-        let token = refresh_token.into();
-        let usable = (1..=MAX_REFRESH_TOKEN).contains(&token.expose().len());
-        self.refresh = if usable { Refresh::Token(token) } else { Refresh::Nothing };
-        self
-    }
-
-    /// The refresh token that this exchange has spent stays good: an answer to it that brings no new one
-    /// says so (RFC 6749 section 6).
-    #[must_use]
-    pub fn keeping_refresh_token(mut self) -> Issued {
-        self.refresh = Refresh::Kept;
-        self
-    }
-
-    /// The scope that the endpoint granted, where it is not the one that was asked for (RFC 6749 section
-    /// 3.3). It is reported, by an event and by [`Status`](crate::source::Status); nothing else depends
-    /// on it, since it is for the API to say what a token is good for.
-    ///
-    /// The first 200 characters are kept; what is neither visible ASCII nor a blank becomes `_`, so that a
-    /// server can forge neither log lines nor terminal sequences. An empty text counts as none.
-    #[must_use]
-    pub fn with_scope(mut self, scope: impl Into<String>) -> Issued {
-        let visible = |c: char| if c.is_ascii_graphic() || c == ' ' { c } else { '_' };
-        let scope: String = scope.into().chars().take(MAX_SCOPE).map(visible).collect();
-        self.scope = (!scope.is_empty()).then(|| scope.into());
-        self
-    }
-
-    /// The access token.
-    #[must_use]
-    pub fn access_token(&self) -> &Secret {
-        &self.access_token
-    }
-
-    /// The life that the issuer stated.
-    #[must_use]
-    pub fn expires_in(&self) -> Option<Duration> {
-        self.expires_in
-    }
-
-    /// The refresh token that came with it.
-    #[must_use]
-    pub fn refresh_token(&self) -> Option<&Secret> {
-        match &self.refresh {
-            Refresh::Token(token) => Some(token),
-            Refresh::Nothing | Refresh::Kept => None,
-        }
-    }
-
-    /// The scope that was granted, where it is not the one that was asked for.
-    #[must_use]
-    pub fn scope(&self) -> Option<&str> {
-        self.scope.as_deref()
-    }
-
-    pub(crate) fn shared_scope(&self) -> Option<Arc<str>> {
-        self.scope.clone()
-    }
-
-    /// With the refresh token that was spent, if that stays good.
-    pub(crate) fn settle_refresh_token(mut self, spent: Option<&Secret>) -> Issued {
-        if let Refresh::Kept = self.refresh {
-            self.refresh = spent.cloned().map_or(Refresh::Nothing, Refresh::Token);
-        }
-        self
     }
 }
 

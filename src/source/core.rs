@@ -18,21 +18,17 @@ use http::HeaderValue;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
-use super::action::{Arrival, Ask, Finished, FlightId, Generation, Refused, Start};
-use super::backoff::Fault;
+use super::action::{Ask, FlightId, Generation, Refused, Start};
 use super::cell::{AccessToken, Cell, Published};
 use super::flight::Flight;
 use super::parts::{MAX_TOKEN, Parts, present};
 use super::riders::Riders;
-use super::rotation::Line;
-use super::schedule::{self, Window};
 use super::state::Machine;
 use super::status::Status;
 use crate::clock::{Now, Sleep};
 use crate::credential::reload;
-use crate::exchange::{Chain, ExchangeError, ExchangeErrorKind, Issued, SourceId};
+use crate::exchange::{Chain, ExchangeError, SourceId};
 use crate::scheme::Scheme;
-use crate::scheme::jwt::{Claims, Times};
 use crate::{Credential, Error, ErrorKind, Secret, TARGET};
 
 /// What everybody who waited for a flight gets: its token, or its error and when the next may start.
@@ -56,13 +52,13 @@ pub(crate) struct Core<S> {
 pub(super) struct Locked {
     pub(super) machine: Machine,
     /// The flight under way.
-    landing: Option<Boarding>,
+    pub(super) landing: Option<Boarding>,
     /// What the next flight may spend, while the machine has one to spend.
-    refresh_token: Option<Secret>,
+    pub(super) refresh_token: Option<Secret>,
     /// Why the last exchange failed, while the machine has a failure.
-    last_error: Option<ExchangeError>,
+    pub(super) last_error: Option<ExchangeError>,
     /// The scope of the current token, where it is not the one that was asked for.
-    granted_scope: Option<Arc<str>>,
+    pub(super) granted_scope: Option<Arc<str>>,
 }
 
 /// A flight, and the way to wait for it.
@@ -199,47 +195,6 @@ impl<S: Scheme> Core<S> {
         self.cell.hint(&locked.machine);
     }
 
-    /// A flight ended: publishes its token, if it brought one. Returns what its waiters get.
-    pub(super) fn finished(
-        &self,
-        flight: FlightId,
-        landed: Result<(Issued, HeaderValue, Now), ExchangeError>,
-    ) -> (Finished, Option<Outcome>) {
-        let now = self.now();
-        let arrival = landed.as_ref().map(|(issued, _, sent)| self.arrival(issued, *sent));
-        let line = arrival.as_ref().ok().zip(landed.as_ref().ok());
-        let line = line.and_then(|(arrival, (issued, ..))| self.line(issued, arrival));
-        let mut locked = self.lock();
-        let arrival = match (arrival, &landed) {
-            (Ok(arrival), Ok((issued, _, _))) => Ok(self.compared(arrival, issued)),
-            (Err(error), _) | (_, Err(error)) => {
-                Err(Fault { transient: error.is_transient(), retry_after: error.retry_after() })
-            }
-        };
-        let finished = locked.machine.finished(now, flight, arrival);
-        let (outcome, old_token, old_error) = match (finished, &landed) {
-            (Finished::Adopt { generation, window, .. }, Ok((issued, value, _))) => {
-                // Stored before anybody can use the token that it came with.
-                locked.refresh_token = issued.refresh_token().cloned();
-                locked.granted_scope = issued.shared_scope();
-                let (token, old) = self.publish(issued, value.clone(), (generation, window), line);
-                (Some(Ok(token)), old, locked.last_error.take())
-            }
-            (Finished::Failed { dead, retry_in, .. }, _) => {
-                let error = landed.as_ref().err().filter(|_| !dead).cloned();
-                let error = error.unwrap_or_else(dead_on_arrival);
-                let old = locked.last_error.replace(error.clone());
-                (Some(Err((error, retry_in))), None, old)
-            }
-            _ => (None, None, None),
-        };
-        let landing = self.settle(&mut locked, flight);
-        drop(locked);
-        drop((old_token, old_error, landing, landed));
-        self.wake_riders();
-        (finished, outcome)
-    }
-
     /// A flight's task is gone, or stands still.
     pub(super) fn lost(&self, flight: FlightId) {
         let now = self.now();
@@ -324,48 +279,6 @@ impl<S: Scheme> Core<S> {
         }
     }
 
-    /// Publishes what follows from the end of `flight`.
-    fn settle(&self, locked: &mut Locked, flight: FlightId) -> Option<Boarding> {
-        self.cell.hint(&locked.machine);
-        locked.landing.take_if(|boarding| boarding.flight == flight)
-    }
-
-    /// To be called under the lock. Returns the token, and the one that it replaces.
-    pub(super) fn publish(
-        &self,
-        issued: &Issued,
-        value: HeaderValue,
-        (generation, window): (Generation, Window),
-        line: Option<Arc<Line>>,
-    ) -> (AccessToken, Option<Arc<Published>>) {
-        let secret = issued.access_token().clone();
-        let token = Published { secret, value, generation, window, line, source: self.id };
-        let token = Arc::new(token);
-        (AccessToken::new(token.clone()), self.cell.publish(token))
-    }
-
-    fn arrival(&self, issued: &Issued, sent: Now) -> Arrival {
-        let claims = Times::of(issued.access_token().expose());
-        let life = schedule::life(issued.expires_in(), claims, sent, self.parts.default_lifetime);
-        let refresh = issued.refresh_token().is_some();
-        let (dated, claimed) = (claims.exp.is_some(), claims.claimed());
-        Arrival { sent, life, dated, same: false, refresh, claimed }
-    }
-
-    /// What the line of an exchanged token begins with, where responses hand out successors.
-    fn line(&self, issued: &Issued, arrival: &Arrival) -> Option<Arc<Line>> {
-        self.scheme().rotation()?;
-        let claims = Claims::of(issued.access_token().expose());
-        Some(Arc::new(Line { claims, landed: self.now(), life: arrival.life }))
-    }
-
-    /// To be called under the lock: whether it is the current token depends on which that is.
-    pub(super) fn compared(&self, arrival: Arrival, issued: &Issued) -> Arrival {
-        let token = issued.access_token().expose();
-        let same = self.cell.latest().is_some_and(|current| current.expose() == token);
-        Arrival { same, ..arrival }
-    }
-
     /// A panic under the lock would be a bug of the machine, whose state is then still of plain data.
     pub(super) fn lock(&self) -> MutexGuard<'_, Locked> {
         self.locked.lock().unwrap_or_else(PoisonError::into_inner)
@@ -375,11 +288,6 @@ impl<S: Scheme> Core<S> {
 /// A flight ends itself at its deadline. If it has not a while later, its runtime does not run it.
 fn flight_limit(exchange_timeout: Duration) -> Duration {
     exchange_timeout.saturating_add(Duration::from_secs(1))
-}
-
-fn dead_on_arrival() -> ExchangeError {
-    let message = "the token had already ended when it arrived, or lives for less than a second";
-    ExchangeError::new(ExchangeErrorKind::Expired, message)
 }
 
 /// Counts one waiter as long as it lives.

@@ -52,6 +52,7 @@ mod budget;
 mod cell;
 mod core;
 mod flight;
+mod landing;
 mod parts;
 mod riders;
 mod rotation;

@@ -1,0 +1,98 @@
+//! What an exchange is told about the attempt that it makes.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::Chain;
+use crate::Secret;
+use crate::clock::{Clock, Now};
+
+/// Why a source makes an exchange.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Reason {
+    /// There has been no token yet.
+    First,
+    /// The token is usable, and its refresh-ahead moment has come.
+    RefreshAhead,
+    /// The token is in the last part of its life, in which callers wait for a successor.
+    Expiring,
+    /// The token has ended.
+    Expired,
+    /// The API refused the token.
+    Refused,
+}
+
+impl Reason {
+    pub(crate) const ALL: [Reason; 5] =
+        [Reason::First, Reason::RefreshAhead, Reason::Expiring, Reason::Expired, Reason::Refused];
+}
+
+labels!(Reason {
+    First => "first",
+    RefreshAhead => "refresh_ahead",
+    Expiring => "expiring",
+    Expired => "expired",
+    Refused => "refused",
+});
+
+/// What an [`Exchange`](super::Exchange) is told about the attempt that it makes.
+#[derive(Debug)]
+pub struct ExchangeContext {
+    clock: Arc<dyn Clock>,
+    reason: Reason,
+    refresh_token: Option<Secret>,
+    sent: Mutex<Now>,
+    chain: Chain,
+}
+
+impl ExchangeContext {
+    pub(crate) fn new(
+        clock: Arc<dyn Clock>,
+        reason: Reason,
+        refresh_token: Option<Secret>,
+        chain: Chain,
+    ) -> ExchangeContext {
+        let sent = Mutex::new(clock.now());
+        ExchangeContext { clock, reason, refresh_token, sent, chain }
+    }
+
+    /// Why the exchange is made.
+    #[must_use]
+    pub fn reason(&self) -> Reason {
+        self.reason
+    }
+
+    /// The refresh token that the last exchange brought (RFC 6749 section 1.5).
+    ///
+    /// It is given to this attempt alone: whatever becomes of the attempt, no other one gets it, unless
+    /// this one's [`Issued`](super::Issued) says that it
+    /// [stays good](super::Issued::keeping_refresh_token). A token that may
+    /// have been spent is not spent again: servers take that for theft, and revoke what they have issued.
+    /// An exchange that does not care for refresh tokens leaves it alone.
+    #[must_use]
+    pub fn refresh_token(&self) -> Option<&Secret> {
+        self.refresh_token.as_ref()
+    }
+
+    /// The source's clocks.
+    #[must_use]
+    pub fn now(&self) -> Now {
+        self.clock.now()
+    }
+
+    /// Marks this as the moment of sending: the token's life counts from the last such mark, or from
+    /// the beginning of the attempt if there is none. Counting from the answer would believe a token
+    /// that travelled slowly too long (RFC 6749 section 5.1: `expires_in` counts from the generation
+    /// of the response).
+    pub fn mark_sent(&self) {
+        *self.sent.lock().unwrap_or_else(PoisonError::into_inner) = self.clock.now();
+    }
+
+    pub(crate) fn sent(&self) -> Now {
+        *self.sent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn chain(&self) -> &Chain {
+        &self.chain
+    }
+}
