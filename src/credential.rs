@@ -1,13 +1,19 @@
 //! Credentials that may change while a service runs.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::Read;
+use std::mem;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use zeroize::Zeroizing;
+
 use crate::error::BoxError;
 use crate::exchange::{ExchangeError, ExchangeErrorKind};
-use crate::{Error, Secret};
+use crate::{Error, Secret, TARGET};
 
 /// A file that has changed is looked at a second time after this long, in case somebody is still writing.
 const SECOND_LOOK: Duration = Duration::from_millis(20);
@@ -39,15 +45,26 @@ pub struct Credential(Arc<Inner>);
 
 struct Inner {
     place: Place,
+    known: Mutex<Known>,
+}
+
+/// What has been read.
+#[derive(Default)]
+struct Known {
     /// The last good value.
-    good: Mutex<Option<Secret>>,
+    good: Option<Secret>,
+    /// How many good values there have been.
+    version: u64,
+    /// The last attempt to read it failed, though there is a good value.
+    unreadable: bool,
 }
 
 enum Place {
     Value,
     File(PathBuf),
     Env(String),
-    Function(Box<dyn Fn() -> Result<Secret, BoxError> + Send + Sync>),
+    /// Numbered, so that no two are taken for one.
+    Function(u64, Box<dyn Fn() -> Result<Secret, BoxError> + Send + Sync>),
 }
 
 impl Credential {
@@ -68,11 +85,14 @@ impl Credential {
     pub fn from_fn(
         read: impl Fn() -> Result<Secret, BoxError> + Send + Sync + 'static,
     ) -> Credential {
-        Credential::at(Place::Function(Box::new(read)), None)
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        Credential::at(Place::Function(number, Box::new(read)), None)
     }
 
     fn at(place: Place, good: Option<Secret>) -> Credential {
-        Credential(Arc::new(Inner { place, good: Mutex::new(good) }))
+        let known = Mutex::new(Known { good, ..Known::default() });
+        Credential(Arc::new(Inner { place, known }))
     }
 
     /// What is wrong with it, if that can be known now: a value is checked where it is given.
@@ -81,7 +101,7 @@ impl Credential {
         what: &str,
         flaw: impl Fn(&str) -> Option<&'static str>,
     ) -> Result<(), Error> {
-        let good = self.good().clone();
+        let good = self.known().good.clone();
         match good.as_ref().and_then(|value| flaw(value.expose())) {
             Some(flaw) => Err(Error::configuration(format!("the {what} {flaw}"))),
             None => Ok(()),
@@ -90,7 +110,7 @@ impl Credential {
 
     /// The last good value.
     pub(crate) fn current(&self) -> Result<Secret, ExchangeError> {
-        self.good().clone().ok_or_else(|| self.unreadable("has not been read"))
+        self.known().good.clone().ok_or_else(|| self.unreadable("has not been read"))
     }
 
     /// Whether it may change.
@@ -98,29 +118,48 @@ impl Credential {
         !matches!(self.0.place, Place::Value)
     }
 
-    /// Reads it again; this may block. Returns whether it has changed.
-    pub(crate) fn reload(&self) -> Result<bool, ExchangeError> {
-        let read = match self.read() {
-            Ok(Some(value)) => value,
-            // Nothing to be had now: what was good is kept.
-            Ok(None) | Err(_) if self.good().is_some() => return Ok(false),
-            Ok(None) => return Err(self.unreadable("is empty")),
-            Err(error) => return Err(self.unreadable("cannot be read").with_source(error)),
+    /// Reads it again; this may block.
+    fn reload(&self) -> Result<(), ExchangeError> {
+        let read = self.read();
+        let mut known = self.known();
+        let Some(good) = &known.good else {
+            let value = match read {
+                Ok(Some(value)) => value,
+                Ok(None) => return Err(self.unreadable("is empty, or being written")),
+                Err(error) => return Err(self.unreadable("cannot be read").with_source(error)),
+            };
+            return self.learn(&mut known, value);
         };
-        if self.good().as_ref().is_some_and(|good| good.expose() == read.expose()) {
-            return Ok(false);
+        match read {
+            // Nothing to be had now: what was good is kept.
+            Ok(None) => Ok(()),
+            Err(error) => {
+                if !mem::replace(&mut known.unreadable, true) {
+                    let (credential, cause) = (self.to_string(), &error);
+                    tracing::warn!(target: TARGET, credential, %cause, "a credential cannot be read: the last good one is used");
+                }
+                Ok(())
+            }
+            Ok(Some(value)) if value.expose() == good.expose() => {
+                known.unreadable = false;
+                Ok(())
+            }
+            Ok(Some(value)) => self.learn(&mut known, value),
         }
-        if read.expose().chars().any(char::is_control) {
+    }
+
+    fn learn(&self, known: &mut Known, value: Secret) -> Result<(), ExchangeError> {
+        if value.expose().chars().any(char::is_control) {
             return Err(self.unreadable("has a control character"));
         }
-        *self.good() = Some(read);
-        Ok(true)
+        *known = Known { good: Some(value), version: known.version + 1, unreadable: false };
+        Ok(())
     }
 
     /// The text; none if it is empty, or is being written.
     fn read(&self) -> Result<Option<Secret>, Unreadable> {
         let first = self.read_once()?;
-        let changed = self.good().as_ref().is_some_and(|it| it.expose() != first.expose());
+        let changed = self.known().good.as_ref().is_none_or(|good| good.expose() != first.expose());
         let second = match self.0.place {
             Place::File(_) if changed => {
                 std::thread::sleep(SECOND_LOOK);
@@ -133,16 +172,14 @@ impl Credential {
 
     fn read_once(&self) -> Result<Secret, Unreadable> {
         let text = match &self.0.place {
-            Place::Value => return Ok(self.good().clone().unwrap_or_else(|| Secret::from(""))),
-            Place::File(path) => {
-                Secret::from(std::fs::read_to_string(path).map_err(Unreadable::of)?)
-            }
+            Place::Value => return self.current().map_err(Unreadable::of),
+            Place::File(path) => read_file(path)?,
             Place::Env(name) => match std::env::var(name) {
                 Ok(text) => Secret::from(text),
                 // Its own text would quote a value that is not UTF-8.
                 Err(_) => return Err(Unreadable("not set, or no UTF-8".to_owned())),
             },
-            Place::Function(read) => read().map_err(Unreadable::of)?,
+            Place::Function(_, read) => read().map_err(Unreadable::of)?,
         };
         let trimmed = text.expose();
         let trimmed = trimmed.strip_suffix('\n').unwrap_or(trimmed);
@@ -155,23 +192,42 @@ impl Credential {
         ExchangeError::new(ExchangeErrorKind::Configuration, message)
     }
 
-    fn good(&self) -> MutexGuard<'_, Option<Secret>> {
-        self.0.good.lock().unwrap_or_else(PoisonError::into_inner)
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.0.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Reads those that may change again, where reading may block. Returns whether any has changed.
-pub(crate) async fn reload(credentials: &[Credential]) -> Result<bool, ExchangeError> {
+/// Reads those that may change again, where reading may block.
+pub(crate) async fn reload(credentials: &[Credential]) -> Result<(), ExchangeError> {
     let changing: Vec<_> = credentials.iter().filter(|it| it.may_change()).cloned().collect();
     if changing.is_empty() {
-        return Ok(false);
+        return Ok(());
     }
-    let read = move || changing.iter().try_fold(false, |changed, it| Ok(changed | it.reload()?));
-    let read = tokio::task::spawn_blocking(read).await;
-    read.unwrap_or_else(|_| {
+    let read =
+        tokio::task::spawn_blocking(move || changing.iter().try_for_each(Credential::reload));
+    read.await.unwrap_or_else(|_| {
         let message = "the function that reads a credential panicked, or the runtime is ending";
         Err(ExchangeError::new(ExchangeErrorKind::Panicked, message))
     })
+}
+
+/// Grows whenever one of them changes.
+pub(crate) fn version(credentials: &[Credential]) -> u64 {
+    credentials.iter().map(|it| it.known().version).sum()
+}
+
+/// A secret that is longer than this is another file.
+const MAX_FILE: usize = 64 * 1024;
+
+fn read_file(path: &Path) -> Result<Secret, Unreadable> {
+    let file = File::open(path).map_err(Unreadable::of)?;
+    // Sized at once: a buffer that grew would leave parts of the secret behind.
+    let mut text = Zeroizing::new(String::with_capacity(MAX_FILE + 1));
+    file.take(MAX_FILE as u64 + 1).read_to_string(&mut text).map_err(Unreadable::of)?;
+    if text.len() > MAX_FILE {
+        return Err(Unreadable("longer than 64 KiB".to_owned()));
+    }
+    Ok(Secret::from(&**text))
 }
 
 /// What was read twice, if it is a text, and the same one: otherwise somebody is still writing.
@@ -222,7 +278,7 @@ impl fmt::Display for Credential {
             Place::Value => f.write_str("value"),
             Place::File(path) => write!(f, "file {}", path.display()),
             Place::Env(name) => write!(f, "environment variable {name}"),
-            Place::Function(_) => f.write_str("function"),
+            Place::Function(number, _) => write!(f, "function {number}"),
         }
     }
 }

@@ -75,7 +75,8 @@
 //! - **A credential stays at home.** It goes to the origins it is bound to, over https (or to this very
 //!   machine), and nowhere else; responses from elsewhere mean nothing.
 //! - **No secret is shown**: not by `Debug`, errors, logs or traces.
-//! - **The hot path** takes no lock, allocates nothing and boxes nothing.
+//! - **The hot path** takes no lock, allocates nothing and boxes nothing. (Where every response hands out a
+//!   successor, adopting it takes both; see [`Adopt`](scheme::Adopt).)
 //!
 //! [`source`] has the rules of renewal, [`defaults`] every number and its reason, [`error`](Error) how to tell failures apart, [`scheme`] and
 //! [`exchange`] how to add a system, `testkit` (feature `test-util`) how to test with it.

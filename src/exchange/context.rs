@@ -1,5 +1,6 @@
 //! What an exchange is told about the attempt that it makes.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Chain;
@@ -42,6 +43,8 @@ pub struct ExchangeContext {
     reason: Reason,
     refresh_token: Option<Secret>,
     sent: Mutex<Now>,
+    /// Of the credentials that this attempt shows.
+    credentials: AtomicU64,
     chain: Chain,
 }
 
@@ -53,7 +56,8 @@ impl ExchangeContext {
         chain: Chain,
     ) -> ExchangeContext {
         let sent = Mutex::new(clock.now());
-        ExchangeContext { clock, reason, refresh_token, sent, chain }
+        let credentials = AtomicU64::new(0);
+        ExchangeContext { clock, reason, refresh_token, sent, credentials, chain }
     }
 
     /// Why the exchange is made.
@@ -90,6 +94,15 @@ impl ExchangeContext {
 
     pub(crate) fn sent(&self) -> Now {
         *self.sent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes the version of the credentials that this attempt shows.
+    pub(crate) fn note_credentials(&self, version: u64) {
+        self.credentials.store(version, Ordering::Relaxed);
+    }
+
+    pub(crate) fn credentials(&self) -> u64 {
+        self.credentials.load(Ordering::Relaxed)
     }
 
     pub(crate) fn chain(&self) -> &Chain {

@@ -12,7 +12,7 @@ use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use tower_service::Service;
 
 use super::{Exchange, ExchangeContext, ExchangeError, ExchangeErrorKind, Issued};
-use crate::credential::reload;
+use crate::credential;
 use crate::error::BoxError;
 use crate::origin::Origin;
 use crate::scheme::{ExchangeAnswer, ExchangeRequest, Scheme, Step};
@@ -128,7 +128,10 @@ where
     RB::Error: Into<BoxError>,
 {
     async fn exchange(&self, cx: &ExchangeContext) -> Result<Issued, ExchangeError> {
-        reload(self.scheme.credentials()).await?;
+        let credentials = self.scheme.credentials();
+        let read = credential::reload(credentials).await;
+        cx.note_credentials(credential::version(credentials));
+        read?;
         let mut request = self.scheme.exchange_request(cx)?;
         for _ in 0..MAX_STEPS {
             let name = request.name();

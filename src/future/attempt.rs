@@ -12,7 +12,7 @@ use crate::recovery::Recovery;
 use crate::replay::{Head, Replay, Slot};
 use crate::scheme::{ResponseHead, Scheme, Verdict};
 use crate::shared::Shared;
-use crate::source::Generation;
+use crate::source::{Generation, Ticket};
 
 /// What it takes to send a request again.
 pub(crate) struct Kept<I, K> {
@@ -39,19 +39,24 @@ pub(crate) struct Attempt<I, S, R: Replay<B>, B> {
 /// The token of a request that is under way; counted where that is of interest, until it is dropped.
 struct Ride<S> {
     shared: Arc<Shared<S>>,
-    generation: Generation,
+    ticket: Ticket,
 }
 
 impl<S> Ride<S> {
     fn begin(shared: Arc<Shared<S>>, generation: Generation) -> Ride<S> {
-        if let Some(riders) = &shared.core.riders {
-            riders.board(generation);
-        }
-        Ride { shared, generation }
+        let ticket = match &shared.core.riders {
+            None => Ticket::uncounted(generation),
+            Some(riders) => riders.board(generation),
+        };
+        Ride { shared, ticket }
+    }
+
+    fn generation(&self) -> Generation {
+        self.ticket.generation()
     }
 
     fn end(self) -> (Arc<Shared<S>>, Generation) {
-        (self.shared.clone(), self.generation)
+        (self.shared.clone(), self.generation())
     }
 }
 
@@ -59,7 +64,7 @@ impl<S> Ride<S> {
 impl<S> Drop for Ride<S> {
     fn drop(&mut self) {
         if let Some(riders) = &self.shared.core.riders {
-            riders.leave(self.generation);
+            riders.leave(self.ticket);
         }
     }
 }
@@ -115,7 +120,7 @@ impl<I, S: Scheme, R: Replay<B>, B> Attempt<I, S, R, B> {
         if core.scheme().judge(ResponseHead::of(&response)) == Verdict::Refused {
             return self.refused(response);
         }
-        let generation = self.ride.generation;
+        let generation = self.ride.generation();
         if core.cell.is_suspect(generation) && response.status().is_success() {
             core.suspect_accepted(generation, self.sent(core.now()));
         }
@@ -126,19 +131,18 @@ impl<I, S: Scheme, R: Replay<B>, B> Attempt<I, S, R, B> {
     }
 
     fn accepted<RB>(&self, mut response: Response<RB>) -> Response<RB> {
-        let Ride { shared, generation } = &self.ride;
-        let core = &shared.core;
+        let (core, generation) = (&self.ride.shared.core, self.ride.generation());
         // An overload or an outage says nothing of the token.
         let judged = !response.status().is_server_error()
             && response.status() != StatusCode::TOO_MANY_REQUESTS;
         if self.waited && judged {
-            core.replay_accepted(*generation);
+            core.replay_accepted(generation);
         }
         self.mark_replayed(&mut response);
         if let Some(rotation) = core.scheme().rotation() {
             let head = ResponseHead::of(&response);
             let followed = head.status.is_success()
-                && core.handed_out(rotation, *generation, self.sent(core.now()), head);
+                && core.handed_out(rotation, generation, self.sent(core.now()), head);
             response.headers_mut().remove(rotation.header());
             if self.due && !followed {
                 core.nudge();

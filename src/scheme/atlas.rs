@@ -9,13 +9,12 @@ use serde::Deserialize;
 
 use super::client_auth::{flaw, identity_of};
 use super::jwt::{lenient_seconds, lenient_text, seconds};
-use super::refresh::{REFRESH, RefreshTokenIn};
-use super::token_answer::{is_unsupported, is_verdict_on_a_refresh_token};
+use super::refresh::{REFRESH, RefreshTokenIn, is_absent, is_verdict};
 use super::{
     Endpoint, ExchangeAnswer, ExchangeRequest, Identity, InvalidToken, Scheme, Step, plain_value,
 };
 use crate::exchange::{ExchangeContext, ExchangeError, ExchangeErrorKind, Issued};
-use crate::{Credential, Error, Secret};
+use crate::{Credential, Error, Secret, TARGET};
 
 static TOKEN: HeaderName = HeaderName::from_static("token");
 static CLIENT_ID: HeaderName = HeaderName::from_static("client-id");
@@ -91,7 +90,7 @@ impl Atlas {
     ///
     /// let refresh = Endpoint::parse("https://atlas.example/v1/docstream/refreshtoken")?;
     /// let atlas = Atlas::new("https://atlas.example/v1/docstream/authtoken", "id", "secret")?
-    ///     .with_refresh(refresh, RefreshTokenIn::Json("refresh_token"));
+    ///     .with_refresh(refresh, RefreshTokenIn::Json("refresh_token".into()));
     /// # let _ = atlas;
     /// # Ok::<_, tower_outbound_auth::Error>(())
     /// ```
@@ -181,9 +180,14 @@ impl Scheme for Atlas {
     fn read_answer(&self, answer: ExchangeAnswer) -> Result<Step, ExchangeError> {
         match answer.status() {
             StatusCode::OK | StatusCode::CREATED => self.read_success(&answer).map(Step::Issued),
-            status if answer.request_name() == REFRESH && is_verdict_on_a_refresh_token(status) => {
-                if is_unsupported(&answer) {
+            status
+                if answer.request_name() == REFRESH
+                    && (is_verdict(status) || is_absent(status)) =>
+            {
+                if is_absent(status) {
                     self.without_refresh.store(true, Ordering::Relaxed);
+                    let system = self.identity().system();
+                    tracing::info!(target: TARGET, system, %status, "the refresh endpoint is not there, and left alone from now on");
                 }
                 self.request().map(Step::Again)
             }

@@ -11,14 +11,14 @@ use http::{HeaderName, HeaderValue, Request, StatusCode};
 use super::client_auth::{basic, flaw, form_body, identity_of, is_ambiguous};
 use super::refresh::REFRESH;
 use super::token_answer::{
-    is_about_the_request, is_unsupported, is_verdict_on_a_refresh_token, read_failure, read_success,
+    is_about_the_request, knows_no_refresh_tokens, read_failure, read_success,
 };
 use super::{
     BasicEncoding, ClientAuth, Endpoint, ExchangeAnswer, ExchangeRequest, Identity, InvalidToken,
     Scheme, Step, bearer_value,
 };
 use crate::exchange::{ExchangeContext, ExchangeError};
-use crate::{Credential, Error, Secret};
+use crate::{Credential, Error, Secret, TARGET};
 
 /// The names of the requests that show the credentials: in which encoding, and whether after the other.
 /// (Where one encoding was chosen, or none is needed, it is always the first.)
@@ -220,8 +220,10 @@ impl ClientCredentials {
 
     /// The endpoint does not take the refresh token: the credentials are shown instead, once.
     fn fall_back(&self, answer: &ExchangeAnswer) -> Result<Step, ExchangeError> {
-        if is_unsupported(answer) {
+        if knows_no_refresh_tokens(answer) {
             self.without_refresh.store(true, Ordering::Relaxed);
+            let system = self.identity().system();
+            tracing::info!(target: TARGET, system, "refresh tokens are not taken, and left alone from now on");
         }
         Ok(Step::Again(self.first_request()?))
     }
@@ -256,10 +258,12 @@ impl Scheme for ClientCredentials {
             let scope = self.param("scope");
             return read_success(&answer, name == REFRESH, self.refresh, scope).map(Step::Issued);
         }
-        if name == REFRESH && is_verdict_on_a_refresh_token(status) {
-            return self.fall_back(&answer);
-        }
         match status {
+            StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN
+                if name == REFRESH =>
+            {
+                self.fall_back(&answer)
+            }
             StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
                 match self.other_encoding(name).filter(|_| !is_about_the_request(&answer)) {
                     Some(other) => Ok(Step::Again(self.request(other)?)),

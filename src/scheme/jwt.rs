@@ -72,11 +72,6 @@ pub(crate) fn algorithm(token: &str) -> Option<String> {
 }
 
 impl Times {
-    /// The claims of `token`; all absent if it is no JWT.
-    pub(crate) fn of(token: &str) -> Times {
-        jsonwebtoken::dangerous::insecure_decode_claims(token).unwrap_or_default()
-    }
-
     /// `exp − iat`: the life that the issuer meant, whatever our clock says. A token that ends before
     /// it begins has a claim in the wrong unit, and says nothing.
     pub(crate) fn life(self) -> Option<Duration> {
@@ -114,7 +109,7 @@ pub(crate) fn lenient_seconds<'de, D: serde::Deserializer<'de>>(
     Ok(number.filter(|number| !number.is_nan()))
 }
 
-/// A text; anything else counts as absent.
+/// A text that is not empty; anything else counts as absent.
 pub(crate) fn lenient_text<'de, D: serde::Deserializer<'de>, T: From<String>>(
     deserializer: D,
 ) -> Result<Option<T>, D::Error> {
@@ -135,10 +130,10 @@ mod tests {
 
     #[test]
     fn the_life_of_a_jwt_is_exp_minus_iat() {
-        let times = Times::of(&jwt(r#"{"iat":1000,"exp":4600,"sub":"x"}"#));
+        let times = Claims::of(&jwt(r#"{"iat":1000,"exp":4600,"sub":"x"}"#)).times;
         assert_eq!(times.life(), Some(Duration::from_secs(3_600)));
         assert_eq!(times.end(), Some(Duration::from_secs(4_600)));
-        let fractional = Times::of(&jwt(r#"{"iat":1000.9,"exp":4600.9}"#));
+        let fractional = Claims::of(&jwt(r#"{"iat":1000.9,"exp":4600.9}"#)).times;
         assert_eq!(fractional.end(), Some(Duration::from_secs(4_600)));
     }
 
@@ -153,7 +148,7 @@ mod tests {
             ("1e308", Some(seconds(f64::MAX))),
             ("18446744073709551616", Some(seconds(f64::MAX))),
         ] {
-            let times = Times::of(&jwt(&format!(r#"{{"exp":{exp}}}"#)));
+            let times = Claims::of(&jwt(&format!(r#"{{"exp":{exp}}}"#))).times;
             assert_eq!(times.end(), end, "exp: {exp}");
             assert_eq!(times.life(), None);
         }
@@ -164,7 +159,7 @@ mod tests {
     #[test]
     fn a_token_that_is_no_jwt_says_nothing() {
         for token in ["", "opaque", "a.b", "a.b.c", "a.b.c.d.e", "..", "é.é.é"] {
-            assert_eq!(Times::of(token), Times::default(), "{token}");
+            assert_eq!(Claims::of(token), Claims::default(), "{token}");
         }
     }
 }

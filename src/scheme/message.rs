@@ -187,7 +187,7 @@ impl ExchangeAnswer {
     /// The same, to be shown; withheld if it quotes the secret.
     pub(super) fn error_text(&self, secret: &Secret) -> Option<String> {
         let error = self.error_code()?;
-        let quotes = error.contains(secret.expose());
+        let quotes = error.contains(secret.expose()) || has_a_credential(&error);
         Some(if quotes { "withheld".to_owned() } else { error })
     }
 
@@ -221,6 +221,13 @@ impl fmt::Debug for ExchangeAnswer {
             .field("body_length", &self.answer.body().len())
             .finish()
     }
+}
+
+/// Whether a text has something in it that is as long as an encoded credential or a token is, and as dense:
+/// a server may quote what it was sent.
+fn has_a_credential(text: &str) -> bool {
+    let dense = |c: char| c.is_ascii_alphanumeric() || "+/=%".contains(c);
+    text.split(|c| !dense(c)).any(|run| run.len() >= 24)
 }
 
 /// A JSON object of such texts, in memory that is wiped after use.

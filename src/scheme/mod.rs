@@ -1,6 +1,7 @@
 //! What is particular to one system: how its credentials are exchanged and how its tokens travel.
 //!
-//! A [`Scheme`] does no I/O and keeps no state. It builds requests and reads answers; when they are
+//! A [`Scheme`] does no I/O, and keeps no state but what it has learned of its server (which encoding it
+//! understands, say). It builds requests and reads answers; when they are
 //! sent, and how often, is the business of a [`TokenSource`](crate::TokenSource). That makes a scheme
 //! short, and its test a table of answers.
 //!

@@ -1,8 +1,10 @@
 //! How a refresh token travels where nothing says how.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
-use http::{HeaderName, Request};
+use http::{HeaderName, Request, StatusCode};
 
 use super::client_auth::form_body;
 use super::message::json_body;
@@ -20,9 +22,9 @@ pub enum RefreshTokenIn {
     /// In a header of this name. The default is `Refresh-Token`: it is how this API takes credentials.
     Header(HeaderName),
     /// In this member of a JSON object.
-    Json(&'static str),
+    Json(Cow<'static, str>),
     /// In this field of a form.
-    Form(&'static str),
+    Form(Cow<'static, str>),
 }
 
 impl Default for RefreshTokenIn {
@@ -58,4 +60,23 @@ impl RefreshTokenIn {
         };
         Ok(ExchangeRequest::new(request?).named(REFRESH))
     }
+}
+
+/// Whether the status of an answer to a refresh token is a verdict on it. An overload or an outage says
+/// nothing.
+pub(super) fn is_verdict(status: StatusCode) -> bool {
+    let passing =
+        [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_EARLY, StatusCode::TOO_MANY_REQUESTS];
+    status.is_client_error() && !passing.contains(&status)
+}
+
+/// Whether there is no endpoint of the sort.
+pub(super) fn is_absent(status: StatusCode) -> bool {
+    matches!(
+        status,
+        StatusCode::NOT_FOUND
+            | StatusCode::METHOD_NOT_ALLOWED
+            | StatusCode::GONE
+            | StatusCode::NOT_IMPLEMENTED
+    )
 }

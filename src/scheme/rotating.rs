@@ -1,6 +1,7 @@
 //! An API that hands out a new JWT with every response.
 
 use std::fmt;
+use std::mem;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -59,11 +60,19 @@ pub struct Rotating {
     endpoint: Endpoint,
     /// Key and secret.
     credentials: [Credential; 2],
-    /// The secret of the last exchange, which signs its tokens and their successors.
-    signs: Mutex<Option<Secret>>,
+    signers: Mutex<Signers>,
     member: Option<String>,
     verify: bool,
     rotation: Rotation,
+}
+
+/// Secrets, as keys: one may be rotated while tokens that the last one signed are still good.
+#[derive(Default)]
+struct Signers {
+    /// Of the exchange that was asked for last.
+    shown: Option<Secret>,
+    /// Of the last exchange that succeeded: it signs the successors of that token.
+    current: Option<Secret>,
 }
 
 impl Rotating {
@@ -78,14 +87,29 @@ impl Rotating {
         api_key: impl Into<Credential>,
         client_secret: impl Into<Credential>,
     ) -> Result<Rotating, Error> {
+        Rotating::at(Endpoint::below(api_root, "authenticate")?, api_key, client_secret)
+    }
+
+    /// The scheme for an exchange at an endpoint of another path, or over plain http within a mesh
+    /// ([`Endpoint::danger_plain_http`]).
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if the key or the secret is empty or
+    /// has control characters.
+    pub fn at(
+        endpoint: Endpoint,
+        api_key: impl Into<Credential>,
+        client_secret: impl Into<Credential>,
+    ) -> Result<Rotating, Error> {
         let credentials = [api_key.into(), client_secret.into()];
         for (credential, what) in credentials.iter().zip(["API key", "client secret"]) {
             credential.check(what, flaw)?;
         }
         Ok(Rotating {
-            endpoint: Endpoint::below(api_root, "authenticate")?,
+            endpoint,
             credentials,
-            signs: Mutex::default(),
+            signers: Mutex::default(),
             member: None,
             verify: true,
             rotation: Rotation::in_header(AUTHORIZATION),
@@ -128,7 +152,7 @@ impl Rotating {
     fn find_token(&self, answer: &ExchangeAnswer) -> Result<Secret, ExchangeError> {
         let in_body = match serde_json::from_slice(answer.body()) {
             Ok(Value::String(text)) => Some(Secret::from(text)),
-            Ok(object @ Value::Object(_)) => self.member_of(&object),
+            Ok(mut object @ Value::Object(_)) => self.member_of(&mut object),
             Ok(_) => None,
             Err(_) => answer.text().ok().map(Secret::from),
         };
@@ -140,8 +164,10 @@ impl Rotating {
         };
         let found: Vec<_> =
             in_body.into_iter().chain(in_header.map(Secret::from)).filter_map(usable).collect();
-        *self.signs() = Some(self.credentials[1].current()?);
-        if let Some(token) = found.iter().find(|token| self.is_authentic(token)) {
+        let mut signers = self.signers();
+        let signer = signers.shown.clone().unwrap_or(self.credentials[1].current()?);
+        if let Some(token) = found.iter().find(|token| self.is_signed_by(&signer, token)) {
+            signers.current = Some(signer);
             return Ok(token.clone());
         }
         Err(match found.first() {
@@ -155,23 +181,30 @@ impl Rotating {
         })
     }
 
-    fn signs(&self) -> MutexGuard<'_, Option<Secret>> {
-        self.signs.lock().unwrap_or_else(PoisonError::into_inner)
+    fn is_signed_by(&self, signer: &Secret, token: &Secret) -> bool {
+        !self.verify || is_signed_with(token.expose(), signer.expose().as_bytes())
     }
 
-    fn member_of(&self, object: &Value) -> Option<Secret> {
-        let find = |member: &str| {
+    fn signers(&self) -> MutexGuard<'_, Signers> {
+        self.signers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Taken out, and not copied: what stays behind is wiped by nobody.
+    fn member_of(&self, object: &mut Value) -> Option<Secret> {
+        let mut take = |member: &str| {
             let value = match member.starts_with('/') {
-                true => object.pointer(member),
-                false => object.get(member),
+                true => object.pointer_mut(member),
+                false => object.get_mut(member),
             };
-            value.and_then(Value::as_str)
+            match value {
+                Some(Value::String(text)) => Some(Secret::from(mem::take(text))),
+                _ => None,
+            }
         };
-        let found = match &self.member {
-            Some(member) => find(member),
-            None => MEMBERS.into_iter().find_map(find),
-        };
-        found.map(Secret::from)
+        match &self.member {
+            Some(member) => take(member),
+            None => MEMBERS.into_iter().find_map(take),
+        }
     }
 }
 
@@ -203,6 +236,7 @@ impl Scheme for Rotating {
     fn exchange_request(&self, _: &ExchangeContext) -> Result<ExchangeRequest, ExchangeError> {
         let [key, secret] = &self.credentials;
         let (key, secret) = (key.current()?, secret.current()?);
+        self.signers().shown = Some(secret.clone());
         let credentials = [("apiKey", key.expose()), ("clientSecret", secret.expose())];
         let request = Request::post(self.endpoint.uri())
             .header(CONTENT_TYPE, "application/json")
@@ -239,9 +273,9 @@ impl Scheme for Rotating {
     }
 
     fn is_authentic(&self, token: &Secret) -> bool {
-        let signs = self.signs().clone();
-        !self.verify
-            || signs.is_some_and(|it| is_signed_with(token.expose(), it.expose().as_bytes()))
+        let signer = self.signers().current.clone();
+        let signer = signer.or_else(|| self.credentials[1].current().ok());
+        signer.is_some_and(|signer| self.is_signed_by(&signer, token))
     }
 }
 

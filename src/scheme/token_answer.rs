@@ -92,24 +92,12 @@ pub(super) fn is_about_the_request(answer: &ExchangeAnswer) -> bool {
     code.is_some_and(|code| codes.contains(&&*code))
 }
 
-/// Whether an answer to a refresh token says that it is not taken, so that the credentials are. An
-/// overload or an outage says nothing.
-pub(super) fn is_verdict_on_a_refresh_token(status: StatusCode) -> bool {
-    let passing =
-        [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_EARLY, StatusCode::TOO_MANY_REQUESTS];
-    let absent = status == StatusCode::NOT_IMPLEMENTED;
-    absent || status.is_client_error() && !passing.contains(&status)
-}
-
-/// Whether such an answer says so of all refresh tokens.
-pub(super) fn is_unsupported(answer: &ExchangeAnswer) -> bool {
-    match answer.status() {
-        StatusCode::NOT_FOUND
-        | StatusCode::METHOD_NOT_ALLOWED
-        | StatusCode::GONE
-        | StatusCode::NOT_IMPLEMENTED => true,
-        _ => answer
-            .error_code()
-            .is_some_and(|it| matches!(&*it, "unsupported_grant_type" | "unauthorized_client")),
+/// Whether a refusal says that the client may not spend refresh tokens at all. As a 401, the code means
+/// wrong credentials (Keycloak).
+pub(super) fn knows_no_refresh_tokens(answer: &ExchangeAnswer) -> bool {
+    match answer.error_code().as_deref() {
+        Some("unsupported_grant_type") => true,
+        Some("unauthorized_client") => answer.status() == StatusCode::BAD_REQUEST,
+        _ => false,
     }
 }

@@ -15,6 +15,10 @@ use crate::recovery::Recovery;
 pub struct Generation(u64);
 
 impl Generation {
+    pub(super) fn of(number: u64) -> Generation {
+        Generation(number)
+    }
+
     pub(super) fn next(self) -> Generation {
         Generation(self.0 + 1)
     }

@@ -90,11 +90,6 @@ impl AccessToken {
         now.until(self.0.window.ends_at)
     }
 
-    /// Whether its refresh-ahead moment has come.
-    pub(super) fn is_due(&self, now: Now) -> bool {
-        now.has_reached(self.0.window.refresh_at)
-    }
-
     pub(super) fn line(&self) -> Option<&Arc<Line>> {
         self.0.line.as_ref()
     }
@@ -175,6 +170,11 @@ impl Cell {
     #[inline]
     pub(crate) fn is_suspect(&self, generation: Generation) -> bool {
         self.suspect.load(Ordering::Relaxed) == generation.number()
+    }
+
+    /// Whether the current token's refresh-ahead moment has come.
+    pub(super) fn is_due(&self, now: Now) -> bool {
+        self.token.load().as_ref().is_some_and(|token| now.has_reached(token.window.refresh_at))
     }
 
     /// The current token, usable or not.

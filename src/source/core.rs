@@ -8,7 +8,7 @@
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ use super::riders::Riders;
 use super::state::Machine;
 use super::status::Status;
 use crate::clock::{Now, Sleep};
-use crate::credential::reload;
+use crate::credential;
 use crate::exchange::{Chain, ExchangeError, SourceId};
 use crate::scheme::Scheme;
 use crate::{Credential, Error, ErrorKind, Secret, TARGET};
@@ -46,6 +46,8 @@ pub(crate) struct Core<S> {
     /// Where every newer token that a response hands out is adopted.
     pub(crate) riders: Option<Riders>,
     waiters: AtomicUsize,
+    /// Credentials that were refused are being read again.
+    looking_up: AtomicBool,
     locked: Mutex<Locked>,
 }
 
@@ -57,6 +59,8 @@ pub(super) struct Locked {
     pub(super) refresh_token: Option<Secret>,
     /// Why the last exchange failed, while the machine has a failure.
     pub(super) last_error: Option<ExchangeError>,
+    /// The version of the credentials that the last failed exchange showed.
+    pub(super) refused_credentials: u64,
     /// The scope of the current token, where it is not the one that was asked for.
     pub(super) granted_scope: Option<Arc<str>>,
 }
@@ -101,11 +105,13 @@ impl<S: Scheme> Core<S> {
             parts,
             cell,
             waiters: AtomicUsize::new(0),
+            looking_up: AtomicBool::new(false),
             locked: Mutex::new(Locked {
                 machine,
                 landing: None,
                 refresh_token: None,
                 last_error: None,
+                refused_credentials: 0,
                 granted_scope: None,
             }),
         }
@@ -260,7 +266,8 @@ impl<S: Scheme> Core<S> {
         let boarding = locked.landing.clone();
         drop(locked);
         drop(abandoned);
-        if look_up {
+        // One at a time: what they are read from may hang.
+        if look_up && !self.looking_up.swap(true, Ordering::Relaxed) {
             runtime.spawn(self.clone().look_up_credentials());
         }
         if let Some(flight) = flight {
@@ -273,10 +280,14 @@ impl<S: Scheme> Core<S> {
 
     /// Somebody may have mended the credentials that the endpoint refuses.
     async fn look_up_credentials(self: Arc<Self>) {
-        if let Ok(true) = reload(self.scheme().credentials()).await {
+        let credentials = self.scheme().credentials();
+        let read = credential::reload(credentials).await;
+        let refused = self.lock().refused_credentials;
+        if read.is_ok() && credential::version(credentials) != refused {
             tracing::info!(target: TARGET, system = self.system, "the credentials have changed");
             self.lift_pause();
         }
+        self.looking_up.store(false, Ordering::Relaxed);
     }
 
     /// A panic under the lock would be a bug of the machine, whose state is then still of plain data.

@@ -10,14 +10,14 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 use futures_util::future::{Either, select};
-use http::HeaderValue;
 use tokio::sync::oneshot;
 
 use super::action::{Finished, FlightId, Start};
 use super::core::{Core, Outcome};
+use super::landing::Landed;
 use super::parts::MAX_TOKEN;
 use crate::clock::Now;
-use crate::exchange::{Chain, ExchangeContext, ExchangeError, ExchangeErrorKind, Issued, Reason};
+use crate::exchange::{Chain, ExchangeContext, ExchangeError, ExchangeErrorKind, Reason};
 use crate::scheme::Scheme;
 use crate::{Secret, TARGET};
 
@@ -48,13 +48,15 @@ impl<S: Scheme> Flight<S> {
         tracing::debug!(
             target: TARGET, system = self.core.system, reason = ?self.reason, "exchange begins",
         );
-        let outcome = match AssertUnwindSafe(self.exchange(chain)).catch_unwind().await {
+        let clock = self.core.parts.clock.clone();
+        let cx = ExchangeContext::new(clock, self.reason, self.refresh_token.take(), chain);
+        let outcome = match AssertUnwindSafe(self.exchange(&cx)).catch_unwind().await {
             Ok(outcome) => outcome,
             // The payload may hold anything, a secret too, so it is not shown.
             Err(_) => Err(ExchangeError::new(ExchangeErrorKind::Panicked, "the exchange panicked")),
         };
-        let scope = outcome.as_ref().ok().and_then(|(issued, ..)| issued.shared_scope());
-        let (finished, outcome) = self.core.finished(self.id, outcome);
+        let scope = outcome.as_ref().ok().and_then(|landed| landed.issued.shared_scope());
+        let (finished, outcome) = self.core.finished(self.id, outcome, cx.credentials());
         self.report(finished, outcome.as_ref());
         if let (Finished::Adopt { .. }, Some(scope)) = (finished, scope) {
             let system = self.core.system;
@@ -69,10 +71,8 @@ impl<S: Scheme> Flight<S> {
     }
 
     /// One attempt, under its deadline, to the point where its token is known to be presentable.
-    async fn exchange(&self, chain: Chain) -> Result<(Issued, HeaderValue, Now), ExchangeError> {
+    async fn exchange(&self, cx: &ExchangeContext) -> Result<Landed, ExchangeError> {
         let parts = &self.core.parts;
-        let refresh_token = self.refresh_token.clone();
-        let cx = ExchangeContext::new(parts.clock.clone(), self.reason, refresh_token, chain);
         // It counts from the beginning of the flight, as the patience of those who wait does, and not
         // from when a busy runtime first got round to it.
         let late = parts.clock.now().since(self.started);
@@ -81,7 +81,7 @@ impl<S: Scheme> Flight<S> {
             let message = "there is no timer for the exchange's deadline";
             ExchangeError::new(ExchangeErrorKind::Configuration, message).with_source(error)
         })?;
-        let issued = match select(parts.exchange.exchange(&cx), deadline).await {
+        let issued = match select(parts.exchange.exchange(cx), deadline).await {
             Either::Left((issued, _)) => issued?.settle_refresh_token(cx.refresh_token()),
             Either::Right(((), _)) => {
                 let message = format!("no answer within {:?}", parts.exchange_timeout);
@@ -91,7 +91,7 @@ impl<S: Scheme> Flight<S> {
         let value = self.core.present(issued.access_token(), MAX_TOKEN);
         let value =
             value.map_err(|message| ExchangeError::new(ExchangeErrorKind::Malformed, message))?;
-        Ok((issued, value, cx.sent()))
+        Ok(Landed { issued, value, sent: cx.sent() })
     }
 
     fn report(&self, finished: Finished, outcome: Option<&Outcome>) {

@@ -1,5 +1,6 @@
 //! What a flight's end means for the shell: what it brought is published, then those who waited are told.
 
+use std::mem;
 use std::sync::Arc;
 
 use http::HeaderValue;
@@ -15,41 +16,61 @@ use crate::exchange::{ExchangeError, ExchangeErrorKind, Issued};
 use crate::scheme::Scheme;
 use crate::scheme::jwt::{Claims, Times};
 
+/// What a successful exchange brought: known to be presentable.
+pub(super) struct Landed {
+    pub(super) issued: Issued,
+    pub(super) value: HeaderValue,
+    /// When it was asked for.
+    pub(super) sent: Now,
+}
+
 impl<S: Scheme> Core<S> {
-    /// A flight ended: publishes its token, if it brought one. Returns what its waiters get.
+    /// A flight ended, having shown the credentials of this version: publishes its token, if it brought
+    /// one. Returns what its waiters get.
     pub(super) fn finished(
         &self,
         flight: FlightId,
-        landed: Result<(Issued, HeaderValue, Now), ExchangeError>,
+        landed: Result<Landed, ExchangeError>,
+        credentials: u64,
     ) -> (Finished, Option<Outcome>) {
         let now = self.now();
-        let arrival = landed.as_ref().map(|(issued, _, sent)| self.arrival(issued, *sent));
-        let line = arrival.as_ref().ok().zip(landed.as_ref().ok());
-        let line = line.and_then(|(arrival, (issued, ..))| self.line(issued, arrival));
+        // What takes long goes before the lock.
+        let landed = landed.map(|landed| {
+            let claims = Claims::of(landed.issued.access_token().expose());
+            let arrival = self.arrival(&landed, claims.times);
+            let line = self.scheme().rotation().is_some();
+            let line = line.then(|| Arc::new(Line { claims, landed: now, life: arrival.life }));
+            (landed, arrival, line)
+        });
         let mut locked = self.lock();
-        let arrival = match (arrival, &landed) {
-            (Ok(arrival), Ok((issued, _, _))) => Ok(self.compared(arrival, issued)),
-            (Err(error), _) | (_, Err(error)) => {
+        let arrival = match &landed {
+            Ok((landed, arrival, _)) => Ok(self.compared(*arrival, &landed.issued)),
+            Err(error) => {
                 Err(Fault { transient: error.is_transient(), retry_after: error.retry_after() })
             }
         };
         let finished = locked.machine.finished(now, flight, arrival);
-        let (outcome, old_token, old_error) = match (finished, &landed) {
-            (Finished::Adopt { generation, window, .. }, Ok((issued, value, _))) => {
+        let mut old_token = None;
+        let (outcome, last_error) = match (finished, &landed) {
+            (Finished::Adopt { generation, window, .. }, Ok((landed, _, line))) => {
+                let Landed { issued, value, .. } = landed;
                 // Stored before anybody can use the token that it came with.
                 locked.refresh_token = issued.refresh_token().cloned();
                 locked.granted_scope = issued.shared_scope();
-                let (token, old) = self.publish(issued, value.clone(), (generation, window), line);
-                (Some(Ok(token)), old, locked.last_error.take())
+                let (token, old) =
+                    self.publish(issued, value.clone(), (generation, window), line.clone());
+                old_token = old;
+                (Some(Ok(token)), None)
             }
             (Finished::Failed { dead, retry_in, .. }, _) => {
                 let error = landed.as_ref().err().filter(|_| !dead).cloned();
                 let error = error.unwrap_or_else(dead_on_arrival);
-                let old = locked.last_error.replace(error.clone());
-                (Some(Err((error, retry_in))), None, old)
+                locked.refused_credentials = credentials;
+                (Some(Err((error.clone(), retry_in))), Some(error))
             }
-            _ => (None, None, None),
+            _ => (None, locked.last_error.clone()),
         };
+        let old_error = mem::replace(&mut locked.last_error, last_error);
         let landing = self.settle(&mut locked, flight);
         drop(locked);
         drop((old_token, old_error, landing, landed));
@@ -71,25 +92,26 @@ impl<S: Scheme> Core<S> {
         (generation, window): (Generation, Window),
         line: Option<Arc<Line>>,
     ) -> (AccessToken, Option<Arc<Published>>) {
+        if let Some(riders) = &self.riders {
+            riders.issued(generation);
+        }
         let secret = issued.access_token().clone();
         let token = Published { secret, value, generation, window, line, source: self.id };
         let token = Arc::new(token);
         (AccessToken::new(token.clone()), self.cell.publish(token))
     }
 
-    fn arrival(&self, issued: &Issued, sent: Now) -> Arrival {
-        let claims = Times::of(issued.access_token().expose());
-        let life = schedule::life(issued.expires_in(), claims, sent, self.parts.default_lifetime);
-        let refresh = issued.refresh_token().is_some();
-        let (dated, claimed) = (claims.exp.is_some(), claims.claimed());
-        Arrival { sent, life, dated, same: false, refresh, claimed }
-    }
-
-    /// What the line of an exchanged token begins with, where responses hand out successors.
-    fn line(&self, issued: &Issued, arrival: &Arrival) -> Option<Arc<Line>> {
-        self.scheme().rotation()?;
-        let claims = Claims::of(issued.access_token().expose());
-        Some(Arc::new(Line { claims, landed: self.now(), life: arrival.life }))
+    fn arrival(&self, landed: &Landed, claims: Times) -> Arrival {
+        let Landed { issued, sent, .. } = landed;
+        let life = schedule::life(issued.expires_in(), claims, *sent, self.parts.default_lifetime);
+        Arrival {
+            sent: *sent,
+            life,
+            dated: claims.exp.is_some(),
+            same: false,
+            refresh: issued.refresh_token().is_some(),
+            claimed: claims.claimed(),
+        }
     }
 
     /// To be called under the lock: whether it is the current token depends on which that is.

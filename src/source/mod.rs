@@ -18,14 +18,18 @@
 //! # Events
 //!
 //! All `tracing` events have the target `tower_outbound_auth` and the field `system` (the scheme's). None
-//! is made per request.
+//! is made per request, those of level `TRACE` aside: they are made per token in a response.
 //!
 //! | level | message | fields |
 //! |---|---|---|
 //! | `WARN` | `exchange failed` | `error`, `cause`, `reason`, `took`, `failures` in a row, `next_attempt_in` |
 //! | `INFO` | `exchange succeeds again` | `generation`, `reason`, `took`, `failing_for` |
 //! | `INFO` | `another scope was granted than was asked for`, once per exchange | `scope` |
-//! | `DEBUG` | `exchange begins`, `exchange succeeded`, `exchange ended too late`, `adopted a rotated token` | `reason`, `took`, `generation` |
+//! | `DEBUG` | `exchange begins`, `exchange succeeded`, `exchange ended too late` | `reason`, `took`, `generation` |
+//! | `INFO` | `the credentials have changed`, after they were refused | |
+//! | `INFO` | `refresh tokens are not taken ..`, `the refresh endpoint is not there ..` | `status` |
+//! | `WARN` | `a credential cannot be read: the last good one is used` | `credential` (where it is), `cause` |
+//! | `TRACE` | `adopted a rotated token`, `did not adopt a rotated token` | `generation`, `why` |
 //!
 //! # By itself
 //!
@@ -77,6 +81,7 @@ pub use self::action::Generation;
 pub use self::cell::AccessToken;
 pub(crate) use self::core::Core;
 use self::parts::{MAX_TOKEN, Parts};
+pub(crate) use self::riders::Ticket;
 pub use self::rotation::NotAdopted;
 pub use self::status::{Counters, State, Status};
 pub(crate) use self::wait::Renewal;

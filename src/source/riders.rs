@@ -2,42 +2,84 @@
 //!
 //! An API that lets go of a token at the moment in which it hands out the next refuses every other request
 //! that carries the old one, and some of these refusals overtake the response with the successor. So before
-//! a refused token is exchanged for, the responses that are still to come are waited for, a moment at most.
+//! a refused token is exchanged for, the responses that were on their way when it was first refused are
+//! waited for, a moment at most. Those of later requests are not: under load there would always be some.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
 use super::action::Generation;
 
-/// Generations share a count with those this far apart; that makes a wait longer at worst.
+/// Generations share their counts with those this far apart; that makes a wait longer at worst.
 const SLOTS: usize = 16;
 
 /// Counts requests by the generation of their token.
 #[derive(Debug, Default)]
 pub(crate) struct Riders {
-    slots: [AtomicUsize; SLOTS],
+    slots: [Slot; SLOTS],
     changed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Slot {
+    /// Requests that set out before the token was first refused.
+    early: AtomicUsize,
+    refused: AtomicBool,
+}
+
+/// The token of a request that is under way, and whether it is counted: the lowest bit, so that it takes no
+/// more room than the generation alone.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ticket(u64);
+
+impl Ticket {
+    /// Of a request that is not counted.
+    pub(crate) fn uncounted(generation: Generation) -> Ticket {
+        Ticket(generation.number() << 1)
+    }
+
+    pub(crate) fn generation(self) -> Generation {
+        Generation::of(self.0 >> 1)
+    }
+
+    fn is_counted(self) -> bool {
+        self.0 & 1 == 1
+    }
 }
 
 impl Riders {
     /// A request sets out.
-    pub(crate) fn board(&self, generation: Generation) {
-        self.slot(generation).fetch_add(1, Ordering::Relaxed);
+    pub(crate) fn board(&self, generation: Generation) -> Ticket {
+        let slot = self.slot(generation);
+        let early = !slot.refused.load(Ordering::Relaxed);
+        if early {
+            slot.early.fetch_add(1, Ordering::Relaxed);
+        }
+        Ticket(generation.number() << 1 | u64::from(early))
     }
 
     /// Its response has been read, or it was dropped. What the response brought has been published: who
     /// sees the count go down sees that too.
-    pub(crate) fn leave(&self, generation: Generation) {
-        if self.slot(generation).fetch_sub(1, Ordering::Release) == 1 {
+    pub(crate) fn leave(&self, ticket: Ticket) {
+        let last = || self.slot(ticket.generation()).early.fetch_sub(1, Ordering::Release) == 1;
+        if ticket.is_counted() && last() {
             self.changed.notify_waiters();
         }
     }
 
-    /// Whether any are under way with this token.
-    pub(super) fn any(&self, generation: Generation) -> bool {
-        self.slot(generation).load(Ordering::Acquire) > 0
+    /// The token was refused. Returns whether any are under way with it that set out before.
+    pub(super) fn refused(&self, generation: Generation) -> bool {
+        let slot = self.slot(generation);
+        slot.refused.store(true, Ordering::Relaxed);
+        slot.early.load(Ordering::Acquire) > 0
+    }
+
+    /// A new token is current; nobody has refused it yet.
+    pub(super) fn issued(&self, generation: Generation) {
+        self.slot(generation).refused.store(false, Ordering::Relaxed);
+        self.changed.notify_waiters();
     }
 
     /// Something happened that those who wait should look at.
@@ -50,7 +92,7 @@ impl Riders {
         self.changed.notified()
     }
 
-    fn slot(&self, generation: Generation) -> &AtomicUsize {
+    fn slot(&self, generation: Generation) -> &Slot {
         &self.slots[generation.number() as usize % SLOTS]
     }
 }

@@ -11,7 +11,7 @@ use crate::clock::Now;
 use crate::scheme::jwt::{Claims, seconds};
 
 /// What clocks, and lives stated in whole seconds, may differ by.
-const LEEWAY: Duration = Duration::from_secs(60);
+pub(super) const LEEWAY: Duration = Duration::from_secs(60);
 
 /// Why a token that a response handed out was not adopted. The caller never notices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -112,6 +112,7 @@ impl Line {
         if life > self.life + LEEWAY {
             return Err(NotAdopted::LivesTooLong);
         }
-        Ok(life)
+        // One that was not made for this response has lived for a while.
+        Ok(if issuers.is_some() { life.min(left) } else { life })
     }
 }

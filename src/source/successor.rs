@@ -30,9 +30,11 @@ impl<S: Scheme> Core<S> {
         response: ResponseHead<'_>,
     ) -> bool {
         let now = self.now();
-        // Looked at before anything is parsed: with `WhenDue`, nearly every response ends here.
-        let wanted = self.cell.latest().filter(|it| !rotation.is_when_due() || it.is_due(now));
-        let Some(current) = wanted else { return false };
+        // With `WhenDue`, nearly every response ends here.
+        if rotation.is_when_due() && !self.cell.is_due(now) {
+            return false;
+        }
+        let Some(current) = self.cell.latest() else { return false };
         let token = match rotation.handed_out(response.headers) {
             Ok(Some(token)) if token.expose() != current.expose() => token,
             Ok(_) => return false,
@@ -41,7 +43,7 @@ impl<S: Scheme> Core<S> {
         match self.follow(used, sent, now, token) {
             Ok(generation) => {
                 let system = self.system;
-                tracing::debug!(target: TARGET, system, %generation, "adopted a rotated token");
+                tracing::trace!(target: TARGET, system, %generation, "adopted a rotated token");
                 true
             }
             Err(why) => self.turned_down(why),
@@ -88,7 +90,7 @@ impl<S: Scheme> Core<S> {
     #[cold]
     fn turned_down(&self, why: NotAdopted) -> bool {
         self.lock().machine.not_adopted(why);
-        tracing::debug!(target: TARGET, system = self.system, why = why.as_str(), "did not adopt a rotated token");
+        tracing::trace!(target: TARGET, system = self.system, why = why.as_str(), "did not adopt a rotated token");
         false
     }
 
@@ -112,7 +114,8 @@ impl<S: Scheme> Core<S> {
     /// Whether a successor may be on its way to us, and nothing else is.
     pub(super) fn is_about_to_follow(&self, refused: Generation) -> bool {
         let riders = self.riders.as_ref();
-        riders.is_some_and(|it| it.any(refused)) && self.lock().machine.would_renew(refused)
+        riders.is_some_and(|it| it.refused(refused))
+            && self.lock().machine.would_renew(self.now(), refused)
     }
 
     pub(super) fn wake_riders(&self) {

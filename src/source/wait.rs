@@ -129,10 +129,13 @@ impl<S: Scheme> Core<S> {
     /// Has a refused token renewed without waiting for it. Returns why not, if it is not.
     pub(crate) fn renew_for_others(self: &Arc<Self>, refused: Generation) -> Option<Recovery> {
         let Ok(runtime) = Handle::try_current() else { return Some(Recovery::RenewalFailed) };
+        let chain = Chain::current();
         if self.is_about_to_follow(refused) {
-            return None; // the last of those responses sees to it, if it brings no successor
+            // Waited for by nobody, but waited for: no other response may ever come.
+            runtime.spawn(chain.scope(self.clone().renew(refused, chain.clone())));
+            return None;
         }
-        match self.refused(&runtime, &Chain::current(), refused).0 {
+        match self.refused(&runtime, &chain, refused).0 {
             Refused::HandOn(recovery) => Some(recovery),
             Refused::Resend | Refused::Wait | Refused::WaitAndAsk => None,
         }

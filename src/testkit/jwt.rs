@@ -36,14 +36,14 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::scheme::jwt::Times;
+    use crate::scheme::jwt::Claims;
 
     #[test]
     fn a_token_is_read_back_with_its_key_and_with_no_other() {
         let token = sign(r#"{"iat":1,"exp":4}"#, b"key");
         assert_eq!(verify(&token, b"key"), Some(json!({"iat": 1, "exp": 4})));
         assert_eq!(verify::<Value>(&token, b"other"), None);
-        assert_eq!(Times::of(&token).life(), Some(std::time::Duration::from_secs(3)));
+        assert_eq!(Claims::of(&token).times.life(), Some(std::time::Duration::from_secs(3)));
     }
 
     #[test]

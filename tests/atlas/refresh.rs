@@ -19,7 +19,11 @@ const REFRESH_PATH: &str = "/v1/docstream/refreshtoken";
 /// All that the server understands.
 fn forms() -> [RefreshTokenIn; 3] {
     let header = RefreshTokenIn::Header(HeaderName::from_static("refresh-token"));
-    [header, RefreshTokenIn::Json("refresh_token"), RefreshTokenIn::Form("refresh_token")]
+    [
+        header,
+        RefreshTokenIn::Json("refresh_token".into()),
+        RefreshTokenIn::Form("refresh_token".into()),
+    ]
 }
 
 /// A server that hands out refresh tokens, and a client that spends them in this form, if in any.

@@ -271,3 +271,55 @@ async fn a_function_that_fails_or_panics_is_a_failed_exchange() {
         assert_eq!(kind, expected);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn every_source_that_shares_a_credential_notices_its_change() {
+    let (endpoint, ring) = (Endpoint::that_knows("right"), Ring::with("wrong"));
+    let credential = ring.credential();
+    let sources = [(); 3].map(|()| endpoint.source(credential.clone()));
+    for source in &sources {
+        source.token().await.unwrap_err();
+    }
+    ring.set("right");
+    for _ in 0..2 {
+        for source in &sources {
+            let _ = source.token().await;
+        }
+        tokio::time::sleep(millis(1_100)).await;
+    }
+    for source in &sources {
+        source.token().await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_look_up_that_hangs_is_the_only_one() {
+    let reads = Arc::new(AtomicUsize::new(0));
+    let (release, hang) = mpsc::channel::<()>();
+    let hang = Mutex::new(hang);
+    let secret = Credential::from_fn({
+        let reads = reads.clone();
+        move || {
+            if reads.fetch_add(1, Ordering::Relaxed) > 0 {
+                let _ = hang.lock().unwrap().recv(); // until the test is over
+            }
+            Ok("wrong".into())
+        }
+    });
+    let source = Endpoint::that_knows("right").source(secret);
+    for _ in 0..500 {
+        source.token().await.unwrap_err();
+        tokio::time::advance(millis(10)).await;
+        tokio::task::yield_now().await;
+    }
+    assert!(reads.load(Ordering::Relaxed) <= 2);
+    drop(release);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_that_is_too_long_to_be_a_secret_is_none() {
+    let file = TempFile::new(&"x".repeat(64 * 1024 + 1));
+    let error = Endpoint::that_knows("").source(file.credential()).token().await.unwrap_err();
+    let cause = error.exchange().and_then(std::error::Error::source).unwrap().to_string();
+    assert_eq!(cause, "longer than 64 KiB");
+}

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use tower::{Layer, ServiceExt, service_fn};
 use tower_outbound_auth::clock::Clock;
 use tower_outbound_auth::exchange::{Exchange, ExchangeContext, ExchangeError, Issued};
+use tower_outbound_auth::replay::Off;
 use tower_outbound_auth::scheme::{
     Adopt, ExchangeAnswer, ExchangeRequest, HeaderScheme, Identity, InvalidToken, Rotation, Step,
 };
@@ -318,14 +319,50 @@ async fn of_two_different_tokens_in_a_response_none_is_adopted() {
     not_adopted(answer, NotAdopted::Ambiguous).await;
 }
 
+/// As two nodes with clocks of their own may have it: what the first sees as the next token is issued in
+/// the second's past.
 #[tokio::test(start_paused = true)]
-async fn an_older_token_is_not_adopted() {
-    let older = json!({"iss": "issuer", "sub": "subject", "aud": ["one", "two"], "iat": T0 - 1, "exp": T0 + 3_600});
-    not_adopted(handing_out(&signed(&older)), NotAdopted::NotNewer).await;
-    let shorter = changed("iat", json!(T0));
-    let mut shorter = shorter;
-    shorter["exp"] = json!(T0 + 3_599);
-    not_adopted(handing_out(&signed(&shorter)), NotAdopted::NotNewer).await;
+async fn the_answer_to_the_current_token_follows_it_though_it_claims_to_be_a_little_older() {
+    let older = |by: u64| {
+        let mut claims = claims(0);
+        (claims["iat"], claims["exp"]) = (json!(T0 - by), json!(T0 - by + 3_600));
+        signed(&claims)
+    };
+    for by in [1, 59, 60] {
+        adopted(handing_out(&older(by)), &older(by)).await;
+    }
+    not_adopted(handing_out(&older(61)), NotAdopted::NotNewer).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_to_an_older_token_follows_only_if_it_claims_to_be_newer() {
+    for (iat, exp) in [(T0 + 9, T0 + 3_610), (T0 + 10, T0 + 3_609)] {
+        let world = rotating(Adopt::EveryNewer);
+        world.next().await;
+        let mut older = claims(10);
+        (older["iat"], older["exp"]) = (json!(iat), json!(exp));
+        let late = world.request(20, handing_out(&signed(&older)));
+        let newest = signed(&claims(10));
+        let early = async {
+            tokio::time::sleep(secs(10)).await;
+            world.request(0, handing_out(&newest)).await
+        };
+        futures::join!(late, early);
+        assert_eq!(world.next().await, newest);
+        let counters = world.source.status().counters;
+        assert_eq!(counters.rotations_not_adopted_for(NotAdopted::NotNewer), 1);
+    }
+}
+
+/// An API that hands out one successor until that is used.
+#[tokio::test(start_paused = true)]
+async fn a_successor_that_has_lain_about_is_believed_for_what_is_left_of_it() {
+    let world = rotating(Adopt::EveryNewer);
+    world.next().await;
+    tokio::time::sleep(secs(3_000)).await;
+    world.request(0, handing_out(&signed(&claims(300)))).await;
+    let left = world.source.status().expires_in.unwrap();
+    assert!((899..=901).contains(&left.as_secs()), "{left:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -534,4 +571,59 @@ async fn a_revocation_waits_for_responses_that_may_bring_the_successor_and_no_lo
             slow.abort();
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_that_come_after_the_first_refusal_are_not_waited_for() {
+    let world = rotating(Adopt::EveryNewer);
+    let first = world.source.token().await.unwrap().expose().to_owned();
+    let api = service_fn(move |request: Request<Body>| {
+        let revoked = request.headers()[AUTHORIZATION].to_str().unwrap().ends_with(&first);
+        async move {
+            tokio::time::sleep(millis(20)).await;
+            let status = if revoked { 401 } else { 200 };
+            Ok::<_, BoxError>(Response::builder().status(status).body(Body::default()).unwrap())
+        }
+    });
+    let service = world.layer.layer(api);
+    tokio::time::sleep(secs(2)).await;
+    // Two hundred a second, so that some are always on their way.
+    let calls = (0..200).map(|nth| {
+        let service = service.clone();
+        async move {
+            tokio::time::sleep(millis(5 * nth)).await;
+            let start = now();
+            assert_eq!(send(&service, get("/")).await.unwrap().status(), 200);
+            start.elapsed()
+        }
+    });
+    let slowest = futures::future::join_all(calls).await.into_iter().max().unwrap();
+    assert!(slowest <= millis(100), "{slowest:?}");
+    assert_eq!(*world.exchanges.lock().unwrap(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_response_that_never_comes_keeps_no_refused_token_alive() {
+    let world = rotating(Adopt::EveryNewer);
+    let first = world.source.token().await.unwrap().expose().to_owned();
+    let api = service_fn(move |request: Request<Body>| {
+        let revoked = request.headers()[AUTHORIZATION].to_str().unwrap().ends_with(&first);
+        let hangs = request.uri().path() == "/hang";
+        async move {
+            if hangs {
+                std::future::pending::<()>().await;
+            }
+            let status = if revoked { 401 } else { 200 };
+            Ok::<_, BoxError>(Response::builder().status(status).body(Body::default()).unwrap())
+        }
+    });
+    let service = world.layer.clone().with_replay(Off).layer(api);
+    let hanging = tokio::spawn(send(&service, get("/hang")));
+    tokio::time::sleep(secs(2)).await;
+    let refused = send(&service, post("/", "cannot be sent again")).await.unwrap();
+    assert_eq!(refused.status(), 401);
+    tokio::time::sleep(millis(1_100)).await;
+    assert_eq!(send(&service, get("/")).await.unwrap().status(), 200);
+    assert_eq!(*world.exchanges.lock().unwrap(), 2);
+    hanging.abort();
 }

@@ -23,7 +23,7 @@ use std::time::Duration;
 use super::action::{Arrival, Ask, Finished, FlightId, Generation, Refused, Start, Tick};
 use super::backoff::{self, Fault};
 use super::budget::Payments;
-use super::rotation::NotAdopted;
+use super::rotation::{LEEWAY, NotAdopted};
 use super::schedule::Window;
 use super::status::Counters;
 use crate::clock::Now;
@@ -242,7 +242,8 @@ impl Machine {
 
     /// Whether a token may follow the current one: if the request that brought it carried one of the
     /// current exchange's line (a response from before a revocation must not beat the exchange after
-    /// it), and if it is newer than the current one: by `iat`, then `exp`, then the time of sending.
+    /// it), and if it is newer than the current one: the answer to that very token is, and of others, by
+    /// `iat`, then `exp`, then the time of sending.
     pub(crate) fn may_follow(
         &self,
         now: Now,
@@ -259,9 +260,14 @@ impl Machine {
         let claim = |one: Option<Duration>, other: Option<Duration>| {
             one.zip(other).map_or(Ordering::Equal, |(one, other)| one.cmp(&other))
         };
-        // The answer to the current token itself is newer than that, however coarse the clock is.
-        let sent_later =
-            used == current.generation || arrival.sent.since(current.sent) > Duration::ZERO;
+        // The answer to the current token itself follows it, whatever second its issuer's clock shows; but
+        // one from the past was put there by something else.
+        if used == current.generation && !arrival.same {
+            let iats = arrival.claimed.0.zip(current.claimed.0);
+            let stale = iats.is_some_and(|(new, old)| new + LEEWAY < old);
+            return if stale { Err(NotAdopted::NotNewer) } else { Ok(()) };
+        }
+        let sent_later = arrival.sent.since(current.sent) > Duration::ZERO;
         let by_claims = claim(arrival.claimed.0, current.claimed.0)
             .then(claim(arrival.claimed.1, current.claimed.1));
         match by_claims {

@@ -30,10 +30,10 @@ impl Machine {
         failure.filter(|failure| failure.permanent).and(self.look_from)
     }
 
-    /// Whether a refusal of this token would have to be answered by an exchange, as things stand.
-    pub(crate) fn would_renew(&self, refused: Generation) -> bool {
+    /// Whether a refusal of this token would be answered by an exchange that is not under way yet.
+    pub(crate) fn would_renew(&self, now: Now, refused: Generation) -> bool {
         let is_current = self.current.as_ref().is_some_and(|it| it.generation == refused);
-        is_current && self.flight.is_none() && !self.fixed
+        is_current && self.flight.is_none() && !self.fixed && !self.is_paused(now)
     }
 
     /// The refused token that a renewal has been paid for: whether it is accepted elsewhere tells an
