@@ -60,6 +60,8 @@ mod landing;
 mod parts;
 mod riders;
 mod rotation;
+#[cfg(all(test, feature = "rotating"))]
+mod scenarios;
 mod schedule;
 mod state;
 mod status;
