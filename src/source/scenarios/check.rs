@@ -3,18 +3,19 @@
 use std::fmt::Debug;
 use std::time::Duration;
 
-use super::super::rotation::NotAdopted;
-use super::format::*;
+use super::format::{CallerExpect, Expect, Fails};
+use super::units::{Count, Draw, Range};
 use super::world::{Did, Landed, World};
 use crate::exchange::{ExchangeError, Reason};
+use crate::source::rotation::NotAdopted;
 
-/// What did not come as it was expected; empty if all did.
+/// What did not come as it was expected, and what was drawn.
 #[derive(Default)]
-pub(super) struct Differences(Vec<String>);
+pub(super) struct Differences(Vec<String>, Vec<Draw>);
 
 impl Differences {
-    pub(super) fn into_result(self) -> Result<(), String> {
-        if self.0.is_empty() { Ok(()) } else { Err(self.0.join("\n      ")) }
+    pub(super) fn into_result(self) -> Result<Vec<Draw>, String> {
+        if self.0.is_empty() { Ok(self.1) } else { Err(self.0.join("\n      ")) }
     }
 
     fn note(&mut self, what: &str, expected: impl Debug, came: impl Debug) {
@@ -34,6 +35,9 @@ impl Differences {
     }
 
     fn range(&mut self, what: &str, expected: Option<&Range>, came: Option<Duration>) {
+        if let (Some(Range::Drawn(from, to)), Some(value)) = (expected, came) {
+            self.1.push(Draw { what: what.to_owned(), from: *from, to: *to, value });
+        }
         if let Some(expected) = expected.filter(|expected| !expected.holds(came)) {
             self.note(what, expected, came);
         }

@@ -5,6 +5,7 @@
 
 mod check;
 mod format;
+mod units;
 mod world;
 
 use std::collections::BTreeSet;
@@ -16,6 +17,7 @@ use serde_json::{Map, Value};
 
 use self::check::check;
 use self::format::{Expect, File, Given, Outline, Step, filled_in};
+use self::units::Draw;
 use self::world::World;
 
 /// A scenario is run this often, with other draws each time.
@@ -51,19 +53,21 @@ impl Scenario {
         Ok(scenario)
     }
 
-    fn run(&self, seed: u64) -> Result<(), String> {
+    fn run(&self, seed: u64) -> Result<Vec<Draw>, String> {
+        let mut draws = Vec::new();
         let mut world = World::new(&self.given, seed).map_err(|it| format!("given: {it}"))?;
         for (number, (step, text)) in self.steps.iter().enumerate() {
             let failed = |why: String| format!("step {} {text}\n      {why}", number + 1);
-            play(&mut world, step, false).map_err(failed)?;
+            draws.append(&mut play(&mut world, step, false).map_err(failed)?);
         }
         world.seen = world::Seen::default();
         let differences = check(&mut world, &self.expected, false);
-        differences.into_result().map_err(|why| format!("expected\n      {why}"))
+        differences.into_result().map_err(|why| format!("expected\n      {why}"))?;
+        Ok(draws)
     }
 }
 
-fn play(world: &mut World, step: &Step, repeated: bool) -> Result<(), String> {
+fn play(world: &mut World, step: &Step, repeated: bool) -> Result<Vec<Draw>, String> {
     world.play(step, repeated)?;
     if let Some(repeat) = &step.repeat {
         let begin = world.time;
@@ -80,7 +84,7 @@ fn play(world: &mut World, step: &Step, repeated: bool) -> Result<(), String> {
     }
     let nothing = Expect::default();
     match &step.expect {
-        None if repeated || step.repeat.is_some() => Ok(()),
+        None if repeated || step.repeat.is_some() => Ok(Vec::new()),
         expect => {
             let silent = !repeated && step.repeat.is_none();
             check(world, expect.as_ref().unwrap_or(&nothing), silent).into_result()
@@ -141,9 +145,12 @@ fn run(outline: &Outline) -> Result<(), String> {
             format!("example {}\n    ", Value::Object(example.clone()))
         };
         let scenario = Scenario::new(outline, example).map_err(|why| format!("{of}{why}"))?;
+        let mut draws = Vec::new();
         for seed in 0..RUNS {
-            scenario.run(seed).map_err(|why| format!("{of}seed {seed}, {why}"))?;
+            let run = scenario.run(seed).map_err(|why| format!("{of}seed {seed}, {why}"))?;
+            draws.extend(run);
         }
+        Draw::fill(&draws).map_err(|why| format!("{of}{why}"))?;
     }
     Ok(())
 }
