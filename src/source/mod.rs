@@ -60,7 +60,8 @@ mod landing;
 mod parts;
 mod riders;
 mod rotation;
-#[cfg(all(test, feature = "rotating"))]
+#[cfg(test)]
+#[cfg(feature = "rotating")]
 mod scenarios;
 mod schedule;
 mod state;
