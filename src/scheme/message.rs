@@ -205,8 +205,9 @@ impl ExchangeAnswer {
     fn retry_after(&self) -> Option<Duration> {
         let text = |name| self.headers().get(name)?.to_str().ok().map(str::trim);
         let retry_after = text(RETRY_AFTER)?;
-        if let Ok(seconds) = retry_after.parse() {
-            return Some(Duration::from_secs(seconds));
+        if !retry_after.is_empty() && retry_after.bytes().all(|byte| byte.is_ascii_digit()) {
+            // More digits than a number holds are a long time, too.
+            return Some(Duration::from_secs(retry_after.parse().unwrap_or(u64::MAX)));
         }
         let until = httpdate::parse_http_date(retry_after).ok()?;
         let now = httpdate::parse_http_date(text(DATE)?).ok()?;
