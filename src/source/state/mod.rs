@@ -155,8 +155,10 @@ impl Machine {
         if current.generation > refused {
             return (Refused::Resend, None);
         }
+        let issued = current.issued;
+        self.give_up_overdue(now);
         match &self.flight {
-            Some(flight) if flight.id.tick() < current.issued => (Refused::WaitAndAsk, None),
+            Some(flight) if flight.id.tick() < issued => (Refused::WaitAndAsk, None),
             _ => self.renew(now, Reason::Refused, Some(refused)),
         }
     }

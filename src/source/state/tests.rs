@@ -76,6 +76,16 @@ fn a_flight_that_began_before_the_refused_token_was_issued_does_not_count() {
 }
 
 #[test]
+fn nobody_whose_token_was_refused_waits_for_a_flight_that_is_past_its_limit() {
+    let (mut machine, first) = with_token(at(0.0));
+    start(&mut machine, at(3_300.0));
+    let (rotated, _) = machine.rotated(at(3_301.0), first, arrival(at(3_300.5))).unwrap();
+    let (answer, started) = machine.refused(at(3_311.0), rotated);
+    assert_eq!(answer, Refused::Wait, "for one that can still end");
+    assert!(started.is_some());
+}
+
+#[test]
 fn a_late_response_from_before_a_revocation_does_not_bring_its_token_back() {
     let (mut machine, old) = with_token(at(0.0));
     let (_, started) = machine.refused(at(10.0), old);
