@@ -371,6 +371,19 @@ fn the_next_attempt_is_told_truly_while_the_token_is_fresh() {
     );
 }
 
+#[test]
+fn the_next_attempt_is_told_truly_where_the_clocks_disagree() {
+    let (mut machine, _) = with_token(at(0.0));
+    let set_back =
+        |wall| Now::new(Duration::from_secs(3_300), UNIX_EPOCH + Duration::from_secs(wall));
+    let id = start(&mut machine, set_back(0));
+    machine.finished(set_back(0), id, Err(DOWN));
+    // Refresh-ahead has come by the monotonic clock, the end of the pause by the other: a suspend.
+    let now = set_back(2);
+    assert_eq!(machine.status(now).next_attempt_in, Some(Duration::ZERO));
+    start(&mut machine, now);
+}
+
 /// Random events for hours of machine time. What the machine's documentation lists holds after each.
 #[test]
 fn invariants_hold_on_random_walks() {

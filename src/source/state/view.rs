@@ -55,18 +55,15 @@ impl Machine {
             (None, None, None) => State::Empty,
         };
         let ending = window.filter(|window| window.ends_at != Now::NEVER);
-        let retry_at = self.failure.map(|failure| failure.retry_at);
-        let refresh_at = ending.map(|window| window.refresh_at);
-        let next = match (retry_at, refresh_at) {
-            (Some(retry_at), Some(refresh_at)) => Some(retry_at.latest(refresh_at)),
-            (retry_at, refresh_at) => retry_at.or(refresh_at),
-        };
+        // Each by the clock that gets there first: that need not be the same one.
+        let retry_in = self.failure.map(|failure| now.until(failure.retry_at));
+        let refresh_in = ending.map(|window| now.until(window.refresh_at));
         Status {
             state,
             generation: current.map(|current| current.generation),
             expires_in: ending.map(|window| now.until(window.ends_at)),
             exchange_under_way: self.flight.is_some(),
-            next_attempt_in: next.map(|moment| now.until(moment)),
+            next_attempt_in: retry_in.max(refresh_in),
             consecutive_failures: self.failure.map_or(0, |failure| failure.count),
             failing_for: self.failure.map(|failure| now.since(failure.since)),
             last_error: None,
