@@ -13,6 +13,8 @@
 //! 5. Generations only grow; those of one exchange and of its rotations form a *line*.
 
 #[cfg(test)]
+mod model;
+#[cfg(test)]
 mod tests;
 mod transitions;
 mod view;
