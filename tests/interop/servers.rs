@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::process::Stdio;
 
-use http_body_util::BodyExt;
+use http::Request;
+use http_body_util::{BodyExt, Full};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
@@ -29,6 +31,12 @@ pub(crate) struct TokenStats {
     pub(crate) errors: BTreeMap<String, u32>,
 }
 
+/// What the authorization server that does wrong counted, by client.
+#[derive(Deserialize)]
+struct FaultStats {
+    token_calls: BTreeMap<String, u32>,
+}
+
 /// What the API counted.
 #[derive(Debug, Deserialize)]
 pub(crate) struct ApiStats {
@@ -48,9 +56,32 @@ impl Servers {
 
     /// `env` is for the authorization server.
     pub(crate) async fn start_with(env: &[(&str, &str)]) -> Servers {
-        let provider = Server::start("oidc-provider", env).await;
+        Servers::start_between("oidc-provider", env).await
+    }
+
+    /// With an authorization server that does wrong when told to.
+    pub(crate) async fn start_with_faults() -> Servers {
+        Servers::start_between("oauth2-mock-server", &[]).await
+    }
+
+    async fn start_between(provider: &str, env: &[(&str, &str)]) -> Servers {
+        let provider = Server::start(provider, env).await;
         let api = Server::start("express-api", &[("ISSUER", &provider.url)]).await;
         Servers { provider, api }
+    }
+
+    /// What is wrong from now on for this client; see `interop/oauth2-mock-server.mjs`.
+    pub(crate) async fn set_fault(&self, client: &str, fault: &Value) {
+        let url = format!("{}/faults/{client}", self.provider.url);
+        let request = Request::post(url).body(Full::from(fault.to_string())).unwrap();
+        let response = http().request(request).await.unwrap();
+        response.into_body().collect().await.unwrap();
+    }
+
+    /// The token calls of this client.
+    pub(crate) async fn token_calls_of(&self, client: &str) -> u32 {
+        let stats: FaultStats = self.provider.stats().await;
+        stats.token_calls[client]
     }
 
     pub(crate) fn token_endpoint(&self) -> String {
