@@ -120,6 +120,24 @@ with_each_server! {
         assert_eq!(status(&answer), 401);
     }
 
+    async fn exchanges_are_under_way_together_until_they_are_answered<P: Speak>() {
+        let clock = ManualClock::new();
+        let server = start::<P>().await.with_clock(clock.clone());
+        for most in [1, 2, 2] {
+            let arrived = server.counts().exchanges;
+            let time = async {
+                until(|| server.counts().exchanges == arrived + most).await;
+                clock.advance(secs(5));
+            };
+            server.delay_exchanges(secs(5));
+            let exchanges = (0..most).map(|_| exchange(&server));
+            tokio::join!(futures::future::join_all(exchanges), time);
+            server.delay_exchanges(secs(0));
+            exchange(&server).await;
+            assert_eq!(server.counts().most_exchanges_under_way, most);
+        }
+    }
+
     async fn a_request_that_is_delayed_is_judged_when_it_arrives<P: Speak>() {
         let clock = ManualClock::new();
         let server = start::<P>().await.with_clock(clock.clone());
@@ -163,6 +181,8 @@ with_each_server! {
             assert_eq!((status(&answer), answer.headers()[LOCATION] == "/elsewhere"), (expected, true));
         }
         assert_eq!(status(&call(&server, "/d", &good).await), 200, "no other path");
+        server.end_redirect(&endpoint);
+        assert_eq!(status(&exchange(&server).await), 200);
     }
 
     async fn what_is_signed_with_the_server_s_key_is_judged_by_its_claims<P: Speak>() {

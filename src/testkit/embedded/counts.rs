@@ -10,6 +10,9 @@ pub struct ServerCounts {
     pub refreshes: usize,
     /// Exchanges that were answered with a token.
     pub exchanges_succeeded: usize,
+    /// The most requests to the token endpoint that were under way at the same time: arrived, and neither
+    /// answered nor given up by the client.
+    pub most_exchanges_under_way: usize,
     /// Refresh tokens that were presented again after they had been spent.
     pub refresh_tokens_reused: usize,
     /// Requests to the API, when they arrive.

@@ -1,7 +1,7 @@
 //! What an embedded server knows, and the way of a request through its switches.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -29,6 +29,7 @@ pub(super) struct State<P> {
     pub(super) redirects: HashMap<String, (StatusCode, String)>,
     pub(super) requests: Record,
     pub(super) exchange_requests: Record,
+    exchanges_under_way: usize,
 }
 
 impl<P: Protocol> State<P> {
@@ -46,13 +47,18 @@ impl<P: Protocol> State<P> {
             redirects: HashMap::new(),
             requests: Record::default(),
             exchange_requests: Record::default(),
+            exchanges_under_way: 0,
         }
     }
 
     /// An exchange arrives; it is answered when its delay is over.
     fn exchange_arrives(&mut self, request: &Request<Bytes>) -> Option<Sleep> {
-        self.issuer.counts.exchanges += 1;
-        self.issuer.counts.refreshes += usize::from(P::is_refresh(request));
+        self.exchanges_under_way += 1;
+        let counts = &mut self.issuer.counts;
+        counts.exchanges += 1;
+        counts.refreshes += usize::from(P::is_refresh(request));
+        counts.most_exchanges_under_way =
+            counts.most_exchanges_under_way.max(self.exchanges_under_way);
         self.exchange_requests.add(request);
         self.sleep(self.exchange_delay)
     }
@@ -126,18 +132,32 @@ impl<P: Protocol> State<P> {
 
 impl<P: Protocol> Handler for Mutex<State<P>> {
     async fn handle(&self, request: Request<Bytes>) -> Answer {
-        let lock = || self.lock().unwrap_or_else(PoisonError::into_inner);
         if P::is_exchange(request.uri().path()) {
-            let delay = lock().exchange_arrives(&request);
+            let delay = lock(self).exchange_arrives(&request);
+            let _under_way = UnderWay(self);
             if let Some(delay) = delay {
                 delay.await;
             }
-            return lock().exchange(&request);
+            return lock(self).exchange(&request);
         }
-        let (answer, delay) = lock().api(&request);
+        let (answer, delay) = lock(self).api(&request);
         if let Some(delay) = delay {
             delay.await;
         }
         answer
     }
+}
+
+/// An exchange, until it is answered or its client gives it up.
+struct UnderWay<'a, P: Protocol>(&'a Mutex<State<P>>);
+
+/// Never panics. To be dropped while the lock is free.
+impl<P: Protocol> Drop for UnderWay<'_, P> {
+    fn drop(&mut self) {
+        lock(self.0).exchanges_under_way -= 1;
+    }
+}
+
+fn lock<P>(state: &Mutex<State<P>>) -> MutexGuard<'_, State<P>> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
 }

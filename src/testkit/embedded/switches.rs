@@ -75,4 +75,9 @@ impl<P: EmbeddedProtocol> EmbeddedServer<P> {
     pub fn redirect_path(&self, path: &str, status: StatusCode, to: &str) {
         self.lock().redirects.insert(path.to_owned(), (status, to.to_owned()));
     }
+
+    /// `path` redirects no more.
+    pub fn end_redirect(&self, path: &str) {
+        self.lock().redirects.remove(path);
+    }
 }
