@@ -13,7 +13,7 @@ use tower_outbound_auth::exchange::ExchangeErrorKind::{self, *};
 use tower_outbound_auth::scheme::ClientCredentials;
 use tower_outbound_auth::{BoxError, Error, Recovery, TokenSource};
 
-use crate::callers::{Api, CALLERS};
+use crate::callers::Api;
 use crate::servers::Servers;
 use crate::{preset, secs};
 
@@ -69,7 +69,7 @@ fn faults() -> Vec<Fault> {
         fault("no-number", Malformed, json!({"members": {"expires_in": "1e400"}})),
         fault("no-life", Expired, json!({"members": {"expires_in": "0"}})),
         fault("less-than-no-life", Expired, json!({"members": {"expires_in": "-1"}})),
-        fault("too-slow", Timeout, json!({"delay": 5_000})),
+        fault("too-slow", Timeout, json!({"delay": 10_000})),
         fault("broken-off", Unreachable, json!({"broken": true})),
     ]
 }
@@ -85,7 +85,7 @@ struct Setup {
 impl Setup {
     fn new(servers: Arc<Servers>, client: &'static str) -> Setup {
         let layer = preset(&servers, (client, "secret"));
-        let layer = layer.map_source(|it| it.with_exchange_timeout(Duration::from_millis(1_500)));
+        let layer = layer.map_source(|it| it.with_exchange_timeout(secs(4)));
         let (source, api) = (layer.source().clone(), Api::new(&layer, &servers));
         Setup { servers, client, source, api }
     }
@@ -149,9 +149,7 @@ async fn every_caller_is_told(servers: Arc<Servers>, fault: Fault) {
 
     setup.set(json!({})).await;
     setup.source.retry_now();
-    for response in setup.api.post_by_many("/documents").await {
-        assert_eq!(response.expect(name).status(), StatusCode::OK, "{name}");
-    }
+    setup.assert_accepted().await;
     assert_eq!(setup.token_calls().await, token_calls + 1, "{name}");
 }
 
@@ -175,8 +173,7 @@ async fn a_usable_token_survives(servers: Arc<Servers>, fault: Fault) {
     setup.assert_accepted().await;
     setup.set(fault.fault).await;
 
-    let callers: JoinSet<_> =
-        (0..CALLERS / 10).map(|_| call_until_an_error(setup.clone())).collect();
+    let callers: JoinSet<_> = (0..3).map(|_| call_until_an_error(setup.clone())).collect();
     for (error, accepted) in callers.join_all().await {
         assert!(accepted > 0, "{name}");
         let exchange = Error::find(&*error).and_then(Error::exchange).expect(name);
@@ -203,7 +200,7 @@ async fn call_until_an_error(setup: Arc<Setup>) -> (BoxError, u32) {
             }
         }
         accepted += 1;
-        sleep(Duration::from_millis(fastrand::u64(100..=300))).await;
+        sleep(Duration::from_millis(fastrand::u64(200..=400))).await;
     }
 }
 
