@@ -92,6 +92,12 @@ impl Now {
         Now { mono: self.mono.max(other.mono), wall: self.wall.max(other.wall) }
     }
 
+    /// The wall clock's reading as a bare number, for an atomic.
+    #[inline]
+    pub(crate) fn wall_nanos(self) -> u64 {
+        self.wall
+    }
+
     /// The monotonic reading as a bare number, for an atomic.
     #[inline]
     pub(crate) fn mono_nanos(self) -> u64 {

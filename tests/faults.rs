@@ -53,7 +53,7 @@ async fn callers_of_atlas_go_through_a_minute_of_faults() {
     let (id, secret) = (server.client_id(), server.client_secret());
     let refresh = Endpoint::parse(&server.refresh_endpoint()).unwrap();
     let scheme = Atlas::new(server.endpoint(), id, secret).unwrap();
-    let scheme = scheme.with_refresh(refresh, RefreshTokenIn::Json("refresh_token"));
+    let scheme = scheme.with_refresh(refresh, RefreshTokenIn::Json("refresh_token".into()));
     let endpoint = scheme.endpoint().clone();
     let own = |server: &AtlasServer, begin| {
         if begin {

@@ -116,7 +116,7 @@ impl Atlas {
     }
 
     fn read_success(&self, answer: &ExchangeAnswer) -> Result<Issued, ExchangeError> {
-        let Success { access_token, expires_in, refresh_token } = answer.json()?;
+        let Success { access_token, expires_in, refresh_token } = answer.json_object()?;
         let mut issued = Issued::new(access_token);
         if let Some(expires_in) = expires_in {
             issued = issued.with_expires_in(seconds(expires_in));

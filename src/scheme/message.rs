@@ -144,6 +144,16 @@ impl ExchangeAnswer {
         })
     }
 
+    /// The same of a JSON object: a list of the right length would do for serde, and is no such answer.
+    pub(super) fn json_object<T: DeserializeOwned>(&self) -> Result<T, ExchangeError> {
+        if self.body().trim_ascii_start().first() == Some(&b'[') {
+            let message = "the token endpoint's answer is a list and no object";
+            let error = ExchangeError::new(ExchangeErrorKind::Malformed, message);
+            return Err(error.with_status(self.status()));
+        }
+        self.json()
+    }
+
     /// The body as text, without the white space around it.
     ///
     /// # Errors
@@ -181,7 +191,7 @@ impl ExchangeAnswer {
         struct Refusal {
             error: String,
         }
-        serde_json::from_slice(self.body()).ok().map(|Refusal { error }| error)
+        self.json_object().ok().map(|Refusal { error }| error)
     }
 
     /// The same, to be shown; withheld if it quotes the secret.

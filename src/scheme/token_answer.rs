@@ -31,7 +31,8 @@ pub(super) fn read_success(
     refresh: bool,
     asked: Option<&str>,
 ) -> Result<Issued, ExchangeError> {
-    let Success { access_token, token_type, expires_in, refresh_token, scope } = answer.json()?;
+    let Success { access_token, token_type, expires_in, refresh_token, scope } =
+        answer.json_object()?;
     // A type that is not understood must not be used (RFC 6749 section 7.1). One that is missing is no
     // other type.
     if token_type.is_some_and(|it| !it.eq_ignore_ascii_case("bearer")) {

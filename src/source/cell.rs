@@ -129,12 +129,12 @@ impl Read {
 
 pub(crate) struct Cell {
     token: ArcSwapOption<Published>,
-    /// Until this monotonic reading, asking for a successor of a usable token changes nothing: a flight
+    /// Until this moment, asking for a successor of a usable token changes nothing: a flight
     /// is under way, or a pause. It keeps an outage from sending every request to the lock.
-    quiet_until: AtomicU64,
-    /// Until this monotonic reading there is a pause, so that nothing is to be waited for even in the
+    quiet_until: Moment,
+    /// Until this moment there is a pause, so that nothing is to be waited for even in the
     /// hard margin.
-    paused_until: AtomicU64,
+    paused_until: Moment,
     /// The number of a token that was refused, while it is of interest whether others accept it.
     suspect: AtomicU64,
 }
@@ -143,8 +143,8 @@ impl Cell {
     pub(super) fn new() -> Cell {
         Cell {
             token: ArcSwapOption::empty(),
-            quiet_until: AtomicU64::new(0),
-            paused_until: AtomicU64::new(0),
+            quiet_until: Moment::default(),
+            paused_until: Moment::default(),
             suspect: AtomicU64::new(0),
         }
     }
@@ -157,12 +157,11 @@ impl Cell {
         if !now.has_reached(window.refresh_at) {
             return Some(Read { token, due: false });
         }
-        let passed = |moment: &AtomicU64| now.mono_nanos() >= moment.load(Ordering::Relaxed);
         if !now.has_reached(window.margin_at) {
-            let due = passed(&self.quiet_until);
+            let due = self.quiet_until.has_come(now);
             return Some(Read { token, due });
         }
-        let no_successor = !passed(&self.paused_until) && !now.has_reached(window.ends_at);
+        let no_successor = !self.paused_until.has_come(now) && !now.has_reached(window.ends_at);
         no_successor.then_some(Read { token, due: false })
     }
 
@@ -192,11 +191,32 @@ impl Cell {
     /// Publishes what the hot path has to know of the machine besides its token. To be called under the
     /// source's lock only.
     pub(super) fn hint(&self, machine: &Machine) {
-        let nanos = |moment: Option<Now>| moment.map_or(0, Now::mono_nanos);
-        self.quiet_until.store(nanos(machine.quiet_until()), Ordering::Relaxed);
-        self.paused_until.store(nanos(machine.paused_until()), Ordering::Relaxed);
+        self.quiet_until.set(machine.quiet_until());
+        self.paused_until.set(machine.paused_until());
         let suspect = machine.suspect().map_or(0, Generation::number);
         self.suspect.store(suspect, Ordering::Relaxed);
+    }
+}
+
+/// A moment on both clocks, as everything that the machine decides by: after a suspend, a pause may be over
+/// though the monotonic clock has stood still. None is one that has come. The two halves may be read from
+/// different moments; then somebody asks once for nothing, or one request later.
+#[derive(Default)]
+struct Moment {
+    mono: AtomicU64,
+    wall: AtomicU64,
+}
+
+impl Moment {
+    fn set(&self, moment: Option<Now>) {
+        let (mono, wall) = moment.map_or((0, 0), |it| (it.mono_nanos(), it.wall_nanos()));
+        self.mono.store(mono, Ordering::Relaxed);
+        self.wall.store(wall, Ordering::Relaxed);
+    }
+
+    fn has_come(&self, now: Now) -> bool {
+        now.mono_nanos() >= self.mono.load(Ordering::Relaxed)
+            || now.wall_nanos() >= self.wall.load(Ordering::Relaxed)
     }
 }
 

@@ -201,6 +201,13 @@ impl<S: Scheme> Core<S> {
         self.cell.hint(&locked.machine);
     }
 
+    fn credentials_changed(&self) {
+        let now = self.now();
+        let mut locked = self.lock();
+        locked.machine.credentials_changed(now);
+        self.cell.hint(&locked.machine);
+    }
+
     /// A flight's task is gone, or stands still.
     pub(super) fn lost(&self, flight: FlightId) {
         let now = self.now();
@@ -285,7 +292,7 @@ impl<S: Scheme> Core<S> {
         let refused = self.lock().refused_credentials;
         if read.is_ok() && credential::version(credentials) != refused {
             tracing::info!(target: TARGET, system = self.system, "the credentials have changed");
-            self.lift_pause();
+            self.credentials_changed();
         }
         self.looking_up.store(false, Ordering::Relaxed);
     }

@@ -49,6 +49,8 @@ async fn rfc6749_11_a_readable_verdict_is_refused_and_everything_else_is_an_outa
         (403, "", Unavailable),
         (401, "<html>blocked</html>", Unavailable),
         (404, r#"{"error":"invalid_client"}"#, Unavailable),
+        (400, r#"["invalid_client"]"#, Unavailable),
+        (200, r#"["abc","Bearer",3600,null,null]"#, Malformed),
         (429, r#"{"detail":"slow down"}"#, Unavailable),
         (502, r#"{"error":"invalid_grant"}"#, Unavailable),
         (503, r#"{"error":"invalid_client"}"#, Unavailable),

@@ -130,3 +130,22 @@ async fn retry_now_is_heard_by_those_who_have_a_token_too() {
     world.source.settled().await;
     assert_eq!(world.exchange.exchanges(), 3);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_verdict_after_an_outage_is_the_first_of_its_kind() {
+    let world = world();
+    world.exchange.fail_next(6, unavailable());
+    let refused =
+        ExchangeError::new(ExchangeErrorKind::Refused, "the secret was rotated meanwhile");
+    world.exchange.fail_next(2, refused);
+    for _ in 0..6 {
+        let error = world.source.token().await.unwrap_err();
+        tokio::time::sleep(error.retry_after().unwrap()).await;
+    }
+    for most in [10, 20] {
+        let pause = world.source.token().await.unwrap_err().retry_after().unwrap();
+        assert!((secs(most) * 4 / 5..=secs(most)).contains(&pause), "{pause:?}");
+        tokio::time::sleep(pause).await;
+    }
+    world.source.token().await.unwrap();
+}

@@ -169,3 +169,18 @@ async fn a_jwt_lives_for_the_earlier_of_what_was_stated_and_what_its_claims_mean
         assert_eq!(source.status().expires_in, Some(secs(life)), "{claims}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn after_a_suspend_the_next_attempt_is_not_put_off_by_a_pause_that_is_over() {
+    let world = world();
+    let service = tower::Layer::layer(&world.layer, world.api.clone());
+    send(&service, get("/")).await.unwrap();
+    tokio::time::sleep(secs(3_300)).await; // a successor is due
+    world.exchange.fail_next(1, unavailable().with_retry_after(secs(120)));
+    send(&service, get("/")).await.unwrap();
+    world.source.settled().await;
+    world.clock.suspend(secs(120));
+    send(&service, get("/")).await.unwrap();
+    world.source.settled().await;
+    assert_eq!(world.source.token().await.unwrap().expose(), "token-3");
+}

@@ -60,6 +60,8 @@ struct Failure {
     since: Now,
     at: Now,
     count: u32,
+    /// How many of them were verdicts on the same credentials.
+    refusals: u32,
     retry_at: Now,
     /// It takes somebody to mend it: the credentials were refused, say.
     permanent: bool,
@@ -302,7 +304,15 @@ impl Machine {
         look
     }
 
-    /// The pause after a failure is to end now: somebody says so, or the credentials have changed.
+    /// The credentials have changed: what was said of the last ones does not count.
+    pub(crate) fn credentials_changed(&mut self, now: Now) {
+        self.lift_pause(now);
+        if let Some(failure) = &mut self.failure {
+            failure.refusals = 0;
+        }
+    }
+
+    /// The pause after a failure is to end now: somebody says so.
     pub(crate) fn lift_pause(&mut self, now: Now) {
         if let Some(failure) = &mut self.failure {
             failure.retry_at = now;

@@ -150,10 +150,15 @@ impl Machine {
         self.payments.refund(id);
         let left = self.current.as_ref().map(|current| now.until(current.window.ends_at));
         let left = left.filter(|left| !left.is_zero());
-        let failures = self.failure.map_or(0, |failure| failure.count).saturating_add(1);
+        let last = self.failure.map(|failure| (failure.count, failure.refusals));
+        let (failures, refusals) = last.unwrap_or_default();
+        let failures = failures.saturating_add(1);
+        let refusals = refusals.saturating_add(u32::from(!fault.transient));
         let draw = self.rng.f64();
         let mut retry_in = match dead {
             Some(true) => backoff::pause_after_stale_repeat(failures, draw),
+            // A verdict after an outage is the first of its kind.
+            _ if !fault.transient => backoff::pause(refusals, fault, left.is_some(), draw),
             _ => backoff::pause(failures, fault, left.is_some(), draw),
         };
         if let Some(left) = left
@@ -163,7 +168,8 @@ impl Machine {
         }
         let since = self.failure.map_or(now, |failure| failure.since);
         let (retry_at, permanent) = (now + retry_in, !fault.transient);
-        self.failure = Some(Failure { since, at: now, count: failures, retry_at, permanent });
+        self.failure =
+            Some(Failure { since, at: now, count: failures, refusals, retry_at, permanent });
         self.look_from = Some(now + LOOK_UP_EVERY);
         Finished::Failed { dead: dead.is_some(), failures, retry_in }
     }

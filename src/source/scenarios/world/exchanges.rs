@@ -8,7 +8,7 @@ use super::texts::{numbered, shown_by};
 use super::{Flight, Landed, Outcome, Played, World};
 use crate::clock::{Clock, Now, Sleep};
 use crate::exchange::{Chain, ExchangeContext, ExchangeError, ExchangeErrorKind, Issued};
-use crate::scheme::jwt::{Claims, Times};
+use crate::scheme::jwt::Claims;
 use crate::scheme::{ExchangeAnswer, Scheme, Step};
 use crate::source::action::{Arrival, Finished, Start};
 use crate::source::backoff::Fault;
@@ -26,7 +26,7 @@ impl World {
         if self.machine.look_up(now) {
             self.look_ups += 1;
             if std::mem::take(&mut self.credentials_changed) {
-                self.machine.lift_pause(now);
+                self.machine.credentials_changed(now);
             }
         }
         Ok(())
@@ -122,7 +122,7 @@ impl World {
     /// As `Core::arrival` and `Core::compared`.
     pub(super) fn arrival(&self, issued: &Issued, sent: Now) -> Arrival {
         let text = issued.access_token().expose();
-        let claims = Times::of(text);
+        let claims = Claims::of(text).times;
         let life = schedule::life(issued.expires_in(), claims, sent, self.default_lifetime);
         let same = self.current.as_ref().is_some_and(|current| current.text == text);
         let refresh = issued.refresh_token().is_some();

@@ -173,8 +173,8 @@ impl Run {
                 let look = self.machine.look_up(now);
                 self.model.looked_up(look);
                 if look && changed {
-                    self.machine.lift_pause(now);
-                    self.model.pause_lifted();
+                    self.machine.credentials_changed(now);
+                    self.model.credentials_changed();
                 }
             }
         }

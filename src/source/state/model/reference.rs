@@ -63,6 +63,8 @@ struct Failure {
     at: Now,
     retry_at: Now,
     permanent: bool,
+    /// A verdict on credentials that have changed since.
+    forgiven: bool,
 }
 
 #[derive(Debug)]
@@ -329,11 +331,13 @@ impl Model {
         assert_eq!(says_dead, dead.is_some());
         let count = u32::try_from(self.failures.len()).unwrap() + 1;
         assert_eq!(failures, count);
+        let verdicts = self.failures.iter().filter(|it| it.permanent && !it.forgiven).count();
+        let verdicts = u32::try_from(verdicts).unwrap() + 1;
         let left = self.token().map(|token| self.until(token.window.ends_at));
         let left = left.filter(|left| !left.is_zero());
         let slot = match (dead, fault.transient, left) {
             (Some(true), ..) => doubling(Duration::from_millis(250), count, 30 * SECOND),
-            (_, false, _) => doubling(10 * SECOND, count, 300 * SECOND),
+            (_, false, _) => doubling(10 * SECOND, verdicts, 300 * SECOND),
             (_, true, Some(_)) => doubling(SECOND, count, 120 * SECOND),
             (_, true, None) => doubling(SECOND, count, 30 * SECOND),
         };
@@ -349,7 +353,8 @@ impl Model {
             _ => assert!(in_slot, "10: {retry_in:?} is not within {least:?}..{most:?}"),
         }
         let retry_at = self.now + retry_in;
-        self.failures.push(Failure { at: self.now, retry_at, permanent: !fault.transient });
+        let permanent = !fault.transient;
+        self.failures.push(Failure { at: self.now, retry_at, permanent, forgiven: false });
         self.looked = Some(self.now);
         self.counted.failed += 1;
         self.refunded(id);
@@ -404,8 +409,12 @@ impl Model {
         let answers_it = used == current.generation;
         let sent_later = arrival.sent.monotonic() > current.sent.monotonic();
         let newer = match iat.or(exp) {
+            // The answer to the current token follows it, unless it is from another time altogether.
+            _ if answers_it && !arrival.same => {
+                iat.is_none_or(|(its, ours)| its + 60 * SECOND >= ours)
+            }
             Some((its, ours)) => its > ours,
-            None => (answers_it || sent_later) && !arrival.same,
+            None => sent_later && !arrival.same,
         };
         (!newer).then_some(NotAdopted::NotNewer)
     }
@@ -424,6 +433,13 @@ impl Model {
         if let Some(payment) = self.open_payment() {
             let after = sent.monotonic() > payment.at.monotonic();
             payment.contradicted |= payment.refused == suspect && after;
+        }
+    }
+
+    pub(super) fn credentials_changed(&mut self) {
+        self.pause_lifted();
+        for failure in &mut self.failures {
+            failure.forgiven = true;
         }
     }
 
@@ -706,8 +722,10 @@ impl Model {
         assert_eq!(machine.suspect(), suspect.map(|payment| payment.refused), "11: the suspect");
         for token in self.tokens.iter().rev().take(2) {
             let current = self.token().is_some_and(|it| it.generation == token.generation);
-            let renews = current && self.under_way().is_none() && !self.setup.fixed;
-            assert_eq!(machine.would_renew(token.generation), renews, "11: would renew");
+            let renews =
+                current && self.under_way().is_none() && !self.setup.fixed && !self.is_paused();
+            let said = machine.would_renew(self.now, token.generation);
+            assert_eq!(said, renews, "11: would renew");
         }
         let (quiet, paused) = (machine.quiet_until(), machine.paused_until());
         if let Some(flight) = self.under_way() {
