@@ -214,6 +214,7 @@ impl fmt::Debug for Atlas {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Atlas")
             .field("endpoint", &self.endpoint)
+            .field("credentials", &self.credentials)
             .field("refresh", &self.refresh)
             .finish_non_exhaustive()
     }

@@ -287,6 +287,7 @@ impl fmt::Debug for ClientCredentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientCredentials")
             .field("endpoint", &self.endpoint)
+            .field("credentials", &self.credentials)
             .field("auth", &self.auth)
             .field("params", &self.params)
             .field("refresh", &self.refresh)

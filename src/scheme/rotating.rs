@@ -283,6 +283,7 @@ impl fmt::Debug for Rotating {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Rotating")
             .field("endpoint", &self.endpoint)
+            .field("credentials", &self.credentials)
             .field("member", &self.member)
             .field("verify", &self.verify)
             .field("rotation", &self.rotation)
