@@ -42,7 +42,7 @@ impl<S: Scheme> AuthLayer<S> {
     /// [`with_origin`](AuthLayer::with_origin), every request is foreign.
     #[must_use]
     pub fn new(source: TokenSource<S>) -> AuthLayer<S> {
-        AuthLayer { source, config: Arc::default(), replay: Same }
+        AuthLayer { source, config: Arc::default(), replay: Same::new() }
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use http::{Extensions, HeaderValue, Request, Response, Uri};
 
 use crate::guard::Guard;
-use crate::replay::{Head, Replay, ReplayMethods};
+use crate::replay::{Head, Replay, ReplayMethods, Room};
 use crate::scheme::Scheme;
 use crate::source::Core;
 
@@ -22,6 +22,8 @@ pub(crate) struct Config {
     pub(crate) guard: Guard,
     pub(crate) methods: ReplayMethods,
     pub(crate) response_uri: Option<ResponseUri>,
+    /// What bodies keep for a second sending.
+    pub(crate) room: Room,
 }
 
 /// Finds the URI that a response is really from.
@@ -52,7 +54,10 @@ impl<S: Scheme> Shared<S> {
         let replayable = self.config.methods.allow(request.method())
             && request.extensions().get::<Replayed>().is_none();
         let (mut head, body) = request.into_parts();
-        let (body, kept) = if replayable { replay.keep(body) } else { (replay.pass(body), None) };
+        let (body, kept) = match replayable {
+            true => replay.keep(body, &self.config.room),
+            false => (replay.pass(body), None),
+        };
         let kept = kept.map(|body| (Head::keep(&head), body));
         head.headers.insert(self.core.scheme().header_name(), value);
         (Request::from_parts(head, body), kept)

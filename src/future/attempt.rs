@@ -166,7 +166,7 @@ impl<I, S: Scheme, R: Replay<B>, B> Attempt<I, S, R, B> {
         }
         let (shared, generation) = self.ride.end();
         let replayed_below = response.extensions().get() == Some(&Recovery::Replayed);
-        match self.kept.take().filter(|_| !replayed_below) {
+        match self.kept.take().filter(|kept| !replayed_below && R::pause(&kept.body)) {
             Some(kept) => {
                 let cold = Cold::again(shared, generation, kept, response);
                 Answered::Refused(Box::new(cold))

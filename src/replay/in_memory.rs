@@ -20,12 +20,6 @@ use http_body_util::{Either, Empty, Full};
 /// }
 /// # assert!(Report(bytes::Bytes::new()).share().is_some());
 /// ```
-#[diagnostic::on_unimplemented(
-    message = "a body of type `{Self}` cannot be sent a second time",
-    label = "not known to be in memory",
-    note = "bodies in memory (`Full`, `Empty`, `String`, ..) can; for any other, say \
-            `.with_replay(tower_outbound_auth::replay::Off)`"
-)]
 pub trait InMemory: Sized {
     /// The same body once more; `None` if this one cannot be had twice.
     fn share(&self) -> Option<Self>;

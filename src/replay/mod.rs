@@ -6,8 +6,16 @@
 //!
 //! | strategy | for | the inner service sees |
 //! |---|---|---|
-//! | [`Same`] (default) | bodies in memory, which are shared and not copied | the same body type |
+//! | [`Same`] (default) | bodies in memory, which are shared and not copied; boxed streams | the same body type |
+//! | [`Wrap`] | any stream, of which up to 64 KiB are kept | [`ReplayBody`] |
+//! | [`Rewrap`] | the same, for an inner service that wants a body type of its own | what a function makes of it |
 //! | [`Off`] | any body; nothing is kept, a refusal goes to the caller | the same body type |
+//!
+//! Of a stream, what has been sent before the refusal is kept, up to a cap; the second request sends that
+//! and goes on with the rest of the stream, so that the source is read once. Over the cap, or if the source
+//! failed, the refusal goes to the caller as it came, the token is renewed for the next request, and
+//! [`Recovery::NotReplayable`](crate::Recovery::NotReplayable) on the response says so. All bodies of a
+//! layer together keep 64 MiB at most.
 //!
 //! A 401 means that the request was not applied (RFC 9110 section 15.5.2), so every method is replayed;
 //! [`ReplayMethods::Idempotent`] is for those who sit behind relays that cannot be trusted to mean it.
@@ -24,15 +32,22 @@
 //! # Ok::<_, tower_outbound_auth::Error>(())
 //! ```
 
+mod body;
 mod head;
 mod in_memory;
+mod replayable;
+mod strategies;
 
 use std::fmt;
 
 use http::Method;
 
+pub(crate) use self::body::Room;
+pub use self::body::{Kept, ReplayBody, Superseded};
 pub(crate) use self::head::Head;
 pub use self::in_memory::InMemory;
+pub use self::replayable::Replayable;
+pub use self::strategies::{Off, Rewrap, Same, Wrap};
 
 /// Which methods may be sent again after a refusal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -52,34 +67,13 @@ impl ReplayMethods {
     }
 }
 
-/// Replays bodies that are in memory ([`InMemory`]); the default.
-///
-/// For a body that is not (a stream, axum's `Body`, a boxed one), collect it before, or use [`Off`].
-/// [`check`](crate::check) says so at compile time, in so many words.
-#[derive(Clone, Copy, Debug, Default)]
-#[non_exhaustive]
-pub struct Same;
-
-impl Same {
-    /// The default strategy.
-    #[must_use]
-    pub fn new() -> Same {
-        Same
-    }
-}
-
-/// Replays nothing: a refused request goes back to its caller, and the token is renewed for the next.
-///
-/// It keeps nothing of the request, so the future is at most 32 bytes larger than the inner one.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Off;
-
-/// A strategy of replay. Implemented by [`Same`] and [`Off`]; it cannot be implemented elsewhere.
+/// A strategy of replay: [`Same`], [`Wrap`], [`Rewrap`] or [`Off`]; it cannot be implemented elsewhere.
 #[diagnostic::on_unimplemented(
     message = "the strategy `{Self}` cannot replay requests with a body of type `{B}`",
     label = "this body cannot be replayed",
-    note = "bodies in memory (`Full`, `Empty`, `String`, ..) can; for any other, say \
-            `.with_replay(tower_outbound_auth::replay::Off)`"
+    note = "`Same` replays bodies in memory (`Full`, `Empty`, `String`, ..) and boxed ones with a `BoxError`; \
+            for a stream, say `.with_replay(Wrap::new())` or `.with_replay(Rewrap::new(..))`, or \
+            `.with_replay(Off)` to replay nothing (all in `tower_outbound_auth::replay`)"
 )]
 pub trait Replay<B>: Clone + sealed::Sealed {
     /// The body that the inner service sees.
@@ -99,48 +93,19 @@ pub trait Replay<B>: Clone + sealed::Sealed {
 
     /// The body, and what it takes to make it once more; `None` where that is impossible.
     #[doc(hidden)]
-    fn keep(&self, body: B) -> (Self::Body, Option<Self::Kept>);
+    fn keep(&self, body: B, room: &Room) -> (Self::Body, Option<Self::Kept>);
+
+    /// The request was refused: from now on nothing more of its body is sent. Returns whether it can be
+    /// sent again.
+    #[doc(hidden)]
+    fn pause(kept: &Self::Kept) -> bool {
+        let _ = kept;
+        true
+    }
 
     /// The body once more.
     #[doc(hidden)]
     fn again(kept: Self::Kept) -> Self::Body;
-}
-
-impl<B: InMemory> Replay<B> for Same {
-    type Body = B;
-    type Kept = B;
-    type Slot<T> = Option<T>;
-
-    fn pass(&self, body: B) -> B {
-        body
-    }
-
-    fn keep(&self, body: B) -> (B, Option<B>) {
-        let kept = body.share();
-        (body, kept)
-    }
-
-    fn again(kept: B) -> B {
-        kept
-    }
-}
-
-impl<B> Replay<B> for Off {
-    type Body = B;
-    type Kept = std::convert::Infallible;
-    type Slot<T> = Nothing;
-
-    fn pass(&self, body: B) -> B {
-        body
-    }
-
-    fn keep(&self, body: B) -> (B, Option<Self::Kept>) {
-        (body, None)
-    }
-
-    fn again(kept: Self::Kept) -> B {
-        match kept {}
-    }
 }
 
 /// A place for the kept request: an `Option`, or [`Nothing`] where nothing is ever kept, so that the
@@ -183,8 +148,6 @@ impl fmt::Debug for Nothing {
 
 mod sealed {
     pub trait Sealed {}
-    impl Sealed for super::Same {}
-    impl Sealed for super::Off {}
 }
 
 #[cfg(test)]

@@ -1,0 +1,79 @@
+//! Bodies of which a second one of the same type can be had.
+
+use bytes::Bytes;
+use http_body_util::combinators::{BoxBody, UnsyncBoxBody};
+
+use super::strategies::fits;
+use super::{InMemory, Kept, ReplayBody, Room};
+use crate::BoxError;
+
+/// A body that [`Same`](super::Same) can send again: one in memory ([`InMemory`], which can be implemented
+/// for a body of one's own), or a boxed one.
+#[diagnostic::on_unimplemented(
+    message = "a body of type `{Self}` cannot be sent a second time as it is",
+    label = "neither in memory nor boxed",
+    note = "bodies in memory (`Full`, `Empty`, `String`, ..) can, and `BoxBody<Bytes, BoxError>`; for a \
+            stream, say `.with_replay(Wrap::new())` or `.with_replay(Rewrap::new(..))`, or \
+            `.with_replay(Off)` to replay nothing (all in `tower_outbound_auth::replay`)"
+)]
+pub trait Replayable: Sized {
+    /// What is kept of it.
+    #[doc(hidden)]
+    type Kept;
+
+    /// The body, and what it takes to make it once more.
+    #[doc(hidden)]
+    fn keep(self, cap: usize, room: &Room) -> (Self, Option<Self::Kept>);
+
+    /// Sends nothing more of the first one; whether there can be a second one.
+    #[doc(hidden)]
+    fn pause(kept: &Self::Kept) -> bool;
+
+    /// The second one.
+    #[doc(hidden)]
+    fn again(kept: Self::Kept) -> Self;
+}
+
+impl<B: InMemory> Replayable for B {
+    type Kept = B;
+
+    fn keep(self, _: usize, _: &Room) -> (B, Option<B>) {
+        let kept = self.share();
+        (self, kept)
+    }
+
+    fn pause(_: &B) -> bool {
+        true
+    }
+
+    fn again(kept: B) -> B {
+        kept
+    }
+}
+
+macro_rules! boxed {
+    ($body:ty) => {
+        impl Replayable for $body {
+            type Kept = Kept<$body>;
+
+            fn keep(self, cap: usize, room: &Room) -> (Self, Option<Self::Kept>) {
+                if !fits(&self, cap) {
+                    return (self, None);
+                }
+                let (body, kept) = ReplayBody::new(self, room.with_cap(cap));
+                (Self::new(body), Some(kept))
+            }
+
+            fn pause(kept: &Self::Kept) -> bool {
+                kept.pause()
+            }
+
+            fn again(kept: Self::Kept) -> Self {
+                Self::new(kept.again())
+            }
+        }
+    };
+}
+
+boxed!(BoxBody<Bytes, BoxError>);
+boxed!(UnsyncBoxBody<Bytes, BoxError>);

@@ -1,0 +1,233 @@
+//! What is kept of a request's body, and which body the inner service sees.
+
+use std::convert::Infallible;
+use std::fmt;
+
+use http_body::Body;
+
+use super::sealed::Sealed;
+use super::{Kept, Nothing, Replay, ReplayBody, Replayable, Room};
+
+/// Of one stream, this much is kept.
+const CAP: usize = 64 * 1024;
+
+/// The body type stays the same; the default.
+///
+/// - Bodies in memory ([`InMemory`](super::InMemory)) are shared, whatever their size.
+/// - `BoxBody` and `UnsyncBoxBody` of `Bytes` with a
+///   [`BoxError`](crate::BoxError) are streams: up to the cap is kept, as
+///   by [`Wrap`].
+///
+/// For any other body, take [`Wrap`], [`Rewrap`] or [`Off`]. [`check`](crate::check) says so at compile
+/// time, in so many words.
+#[derive(Clone, Copy, Debug)]
+pub struct Same {
+    cap: usize,
+}
+
+/// Replays any stream; the inner service sees a [`ReplayBody`].
+///
+/// ```
+/// use tower_outbound_auth::replay::Wrap;
+/// # use tower_outbound_auth::{AuthLayer, TokenSource, scheme::HeaderScheme};
+/// # let layer = AuthLayer::new(TokenSource::fixed(HeaderScheme::bearer(), "abc")?);
+///
+/// let layer = layer.with_replay(Wrap::new().with_cap(256 * 1024));
+/// # let _ = layer;
+/// # Ok::<_, tower_outbound_auth::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Wrap {
+    cap: usize,
+}
+
+/// Replays any stream; the inner service sees what a function makes of the [`ReplayBody`].
+///
+/// ```
+/// use bytes::Bytes;
+/// use http_body_util::{BodyExt, combinators::UnsyncBoxBody};
+/// use tower_outbound_auth::BoxError;
+/// use tower_outbound_auth::replay::{ReplayBody, Rewrap};
+///
+/// // The client takes boxed bodies; callers send boxed bodies with an error of their own.
+/// type Upload = UnsyncBoxBody<Bytes, std::io::Error>;
+/// let boxed = Rewrap::new(|body: ReplayBody<Upload>| body.boxed_unsync());
+/// # let _ = boxed;
+/// ```
+#[derive(Clone, Copy)]
+pub struct Rewrap<F> {
+    cap: usize,
+    rewrap: F,
+}
+
+/// Replays nothing: a refused request goes back to its caller, and the token is renewed for the next.
+///
+/// It keeps nothing of the request, so the future is at most 32 bytes larger than the inner one.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Off;
+
+impl Same {
+    /// The default strategy.
+    #[must_use]
+    pub fn new() -> Same {
+        Same { cap: CAP }
+    }
+
+    /// Keeps this many bytes of a stream. Default: 64 KiB, which is most requests that are streamed at all,
+    /// and of many uploads what has been sent when an early refusal comes.
+    #[must_use]
+    pub fn with_cap(self, cap: usize) -> Same {
+        Same { cap }
+    }
+}
+
+impl Default for Same {
+    fn default() -> Same {
+        Same::new()
+    }
+}
+
+impl Wrap {
+    /// With a cap of 64 KiB.
+    #[must_use]
+    pub fn new() -> Wrap {
+        Wrap { cap: CAP }
+    }
+
+    /// Keeps this many bytes of a stream; see [`Same::with_cap`].
+    #[must_use]
+    pub fn with_cap(self, cap: usize) -> Wrap {
+        Wrap { cap }
+    }
+}
+
+impl Default for Wrap {
+    fn default() -> Wrap {
+        Wrap::new()
+    }
+}
+
+impl<F> Rewrap<F> {
+    /// With a cap of 64 KiB. `rewrap` makes the inner service's body; it is called once for each request
+    /// that is sent, and must not panic.
+    pub fn new<B, B2>(rewrap: F) -> Rewrap<F>
+    where
+        F: Fn(ReplayBody<B>) -> B2 + Clone,
+    {
+        Rewrap { cap: CAP, rewrap }
+    }
+
+    /// Keeps this many bytes of a stream; see [`Same::with_cap`].
+    #[must_use]
+    pub fn with_cap(self, cap: usize) -> Rewrap<F> {
+        Rewrap { cap, ..self }
+    }
+}
+
+impl Sealed for Same {}
+impl Sealed for Wrap {}
+impl<F> Sealed for Rewrap<F> {}
+impl Sealed for Off {}
+
+impl<B: Replayable> Replay<B> for Same {
+    type Body = B;
+    type Kept = B::Kept;
+    type Slot<T> = Option<T>;
+
+    fn pass(&self, body: B) -> B {
+        body
+    }
+
+    fn keep(&self, body: B, room: &Room) -> (B, Option<B::Kept>) {
+        body.keep(self.cap, room)
+    }
+
+    fn pause(kept: &B::Kept) -> bool {
+        B::pause(kept)
+    }
+
+    fn again(kept: B::Kept) -> B {
+        B::again(kept)
+    }
+}
+
+impl<B: Body> Replay<B> for Wrap {
+    type Body = ReplayBody<B>;
+    type Kept = Kept<B>;
+    type Slot<T> = Option<T>;
+
+    fn pass(&self, body: B) -> ReplayBody<B> {
+        ReplayBody::once(body)
+    }
+
+    fn keep(&self, body: B, room: &Room) -> (ReplayBody<B>, Option<Kept<B>>) {
+        if !fits(&body, self.cap) {
+            return (ReplayBody::once(body), None);
+        }
+        let (body, kept) = ReplayBody::new(body, room.with_cap(self.cap));
+        (body, Some(kept))
+    }
+
+    fn pause(kept: &Kept<B>) -> bool {
+        kept.pause()
+    }
+
+    fn again(kept: Kept<B>) -> ReplayBody<B> {
+        kept.again()
+    }
+}
+
+impl<B: Body, B2, F> Replay<B> for Rewrap<F>
+where
+    F: Fn(ReplayBody<B>) -> B2 + Clone,
+{
+    type Body = B2;
+    type Kept = (Kept<B>, F);
+    type Slot<T> = Option<T>;
+
+    fn pass(&self, body: B) -> B2 {
+        (self.rewrap)(ReplayBody::once(body))
+    }
+
+    fn keep(&self, body: B, room: &Room) -> (B2, Option<Self::Kept>) {
+        let (body, kept) = Wrap { cap: self.cap }.keep(body, room);
+        ((self.rewrap)(body), kept.map(|kept| (kept, self.rewrap.clone())))
+    }
+
+    fn pause((kept, _): &Self::Kept) -> bool {
+        kept.pause()
+    }
+
+    fn again((kept, rewrap): Self::Kept) -> B2 {
+        rewrap(kept.again())
+    }
+}
+
+impl<B> Replay<B> for Off {
+    type Body = B;
+    type Kept = Infallible;
+    type Slot<T> = Nothing;
+
+    fn pass(&self, body: B) -> B {
+        body
+    }
+
+    fn keep(&self, body: B, _: &Room) -> (B, Option<Infallible>) {
+        (body, None)
+    }
+
+    fn again(kept: Infallible) -> B {
+        match kept {}
+    }
+}
+
+/// A body that says that it is longer than the cap is not even begun to be kept.
+pub(super) fn fits(body: &impl Body, cap: usize) -> bool {
+    body.size_hint().lower() <= cap as u64
+}
+
+impl<F> fmt::Debug for Rewrap<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rewrap").field("cap", &self.cap).finish_non_exhaustive()
+    }
+}
