@@ -11,6 +11,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::mem;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -118,23 +119,25 @@ struct Source<B> {
 }
 
 impl<B> Source<B> {
-    fn keep(&mut self, part: &Part) {
-        let Some(kept) = &mut self.kept else { return };
-        let fits = self.limits.take(self.bytes, part.len());
-        if fits {
-            self.bytes += part.len();
-            kept.push_back(part.clone());
-        } else {
-            self.release();
+    fn keep(&mut self, part: &Part) -> Released {
+        let kept = self.kept.as_mut()?;
+        if !self.limits.take(self.bytes, part.len()) {
+            return self.release();
         }
+        self.bytes += part.len();
+        kept.push_back(part.clone());
+        None
     }
 
     /// There will be no second body: what was kept for it goes.
-    fn release(&mut self) {
-        self.kept = None;
-        self.limits.give_back(std::mem::take(&mut self.bytes));
+    fn release(&mut self) -> Released {
+        self.limits.give_back(mem::take(&mut self.bytes));
+        self.kept.take()
     }
 }
+
+/// What was kept: it is the caller's, and not dropped under the lock.
+type Released = Option<VecDeque<Part>>;
 
 impl<B> Drop for Source<B> {
     fn drop(&mut self) {
@@ -224,10 +227,11 @@ impl<B> Drop for Kept<B> {
         if source.reader == Reader::Second {
             return; // `again` has handed it over
         }
-        source.release();
+        let released = source.release();
         source.paused = false;
         let waker = source.waker.take();
         drop(source);
+        drop(released);
         if let Some(waker) = waker {
             waker.wake();
         }
@@ -245,11 +249,12 @@ impl<B> Drop for Polling<'_, B> {
         let Some(body) = self.body.take() else { return };
         let mut source = lock(self.shared);
         source.body = Some(body);
-        source.release();
+        let released = source.release();
         source.ended = true;
         source.unsent = Some(Err("the body panicked".into()));
         let waker = source.waker.take();
         drop(source);
+        drop(released);
         if let Some(waker) = waker {
             waker.wake();
         }
@@ -351,19 +356,20 @@ impl<B: Body> ReplayBody<B> {
         cx: &Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let mut source = lock(&self.source);
-        source.hint = body.size_hint();
         source.ended |= body.is_end_stream() || matches!(read, Some(None | Some(Err(_))));
+        source.hint = if source.ended { SizeHint::with_exact(0) } else { body.size_hint() };
         source.body = Some(body);
         let taken_over = source.reader != self.reader;
         let mine = !taken_over && !source.paused;
         let waker = if mine { None } else { source.waker.take() };
+        let mut released = None;
         let answer = match read {
             Some(read) if mine => {
-                match &read {
+                released = match &read {
                     Some(Ok(part)) if self.reader == Reader::First => source.keep(part),
                     Some(Err(_)) => source.release(), // a broken source cannot be sent again
-                    _ => {}
-                }
+                    _ => None,
+                };
                 Poll::Ready(read.map(|read| read.map(Part::into_frame)))
             }
             read => {
@@ -378,6 +384,7 @@ impl<B: Body> ReplayBody<B> {
             }
         };
         drop(source);
+        drop(released);
         if let Some(waker) = waker {
             waker.wake();
         }
