@@ -60,7 +60,7 @@ macro_rules! boxed {
                 if !fits(&self, cap) {
                     return (self, None);
                 }
-                let (body, kept) = ReplayBody::new(self, room.with_cap(cap));
+                let (body, kept) = ReplayBody::new(self, cap, room);
                 (Self::new(body), Some(kept))
             }
 

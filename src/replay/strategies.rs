@@ -164,7 +164,7 @@ impl<B: Body> Replay<B> for Wrap {
         if !fits(&body, self.cap) {
             return (ReplayBody::once(body), None);
         }
-        let (body, kept) = ReplayBody::new(body, room.with_cap(self.cap));
+        let (body, kept) = ReplayBody::new(body, self.cap, room);
         (body, Some(kept))
     }
 

@@ -1,0 +1,352 @@
+//! A body that can be sent a second time though it is a stream.
+//!
+//! 1. What the source yields is sent, and a copy of it is kept (a reference count for `Bytes`), until the
+//!    response's head says that it is not needed, or until there is too much of it.
+//! 2. A refusal often comes before the body was read. From then on nothing more is read from the source
+//!    until it is decided what follows, so that what is kept stays what was sent.
+//! 3. The second body sends what was kept, and then goes on with the rest of the source, byte for byte.
+//! 4. On HTTP/2 the first body may still be alive then. It has lost the source: its next poll is an error,
+//!    never an end, so that no server takes half a body for a whole one.
+//! 5. The source is polled by one at a time. Under the lock runs nothing of a caller's: no source, no drop
+//!    of what it yielded, no waker.
+
+mod prefix;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::mem;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker, ready};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+
+pub(crate) use self::prefix::Room;
+use self::prefix::{Part, Prefix};
+use crate::BoxError;
+
+/// A request body that keeps a copy of what it sends, up to a cap, so that the request can be sent again:
+/// what the inner service of [`Wrap`](super::Wrap) sees.
+///
+/// It yields what the wrapped body yields, as `Bytes`, and has its size hint and its trailers; an error of
+/// the wrapped body is handed through, boxed. The copy is dropped in the moment in which there are more
+/// bytes than the cap allows, the response's head is accepted, or the call is given up; the body itself
+/// goes on.
+///
+/// If the request is refused, the body pauses until the token is renewed. If then there is a second
+/// request, its body is a `ReplayBody` too, which sends the copy and goes on with what the first one has not
+/// read. The first one, where it is still alive, ends in the error [`Superseded`].
+pub struct ReplayBody<B> {
+    source: Shared<B>,
+    reader: Reader,
+}
+
+/// What is kept of a body, and the right to a second one. When it is dropped, the copy goes.
+#[doc(hidden)]
+pub struct Kept<B> {
+    source: Shared<B>,
+}
+
+/// Which of the bodies over a source may read it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reader {
+    First,
+    Second,
+}
+
+struct Source<B> {
+    /// Taken out while it is polled, and when it has ended.
+    body: Option<Pin<Box<B>>>,
+    /// As of its last poll.
+    hint: SizeHint,
+    ended: bool,
+    reader: Reader,
+    /// Nothing is read until it is decided what follows a refusal.
+    paused: bool,
+    /// Read by the first body in the moment in which it lost the source, and not sent.
+    unsent: Option<Result<Part, BoxError>>,
+    /// What a second body sends first; `None` once there is to be none.
+    kept: Option<Prefix>,
+    /// Of the body that waits: for the source (it may lose it meanwhile), or for the end of a pause.
+    waker: Option<Waker>,
+}
+
+type Shared<B> = Arc<Mutex<Source<B>>>;
+
+/// Nothing panics under the lock.
+fn lock<B>(shared: &Shared<B>) -> MutexGuard<'_, Source<B>> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Waits. Dropping a waker may drop a task, and with it a body over the same source: not under the lock.
+fn wait<B, T>(mut source: MutexGuard<'_, Source<B>>, cx: &Context<'_>) -> Poll<T> {
+    let before = source.waker.replace(cx.waker().clone());
+    drop(source);
+    drop(before);
+    Poll::Pending
+}
+
+impl<B: Body> ReplayBody<B> {
+    /// A body that is sent once.
+    pub(super) fn once(body: B) -> ReplayBody<B> {
+        ReplayBody { source: share(body, None), reader: Reader::First }
+    }
+
+    pub(super) fn new(body: B, cap: usize, room: &Room) -> (ReplayBody<B>, Kept<B>) {
+        let source = share(body, Some(Prefix::new(cap, room.clone())));
+        (ReplayBody { source: source.clone(), reader: Reader::First }, Kept { source })
+    }
+}
+
+fn share<B: Body>(body: B, kept: Option<Prefix>) -> Shared<B> {
+    Arc::new(Mutex::new(Source {
+        hint: body.size_hint(),
+        ended: body.is_end_stream(),
+        body: Some(Box::pin(body)),
+        reader: Reader::First,
+        paused: false,
+        unsent: None,
+        kept,
+        waker: None,
+    }))
+}
+
+impl<B> Kept<B> {
+    /// The request was refused: stops reading, and says whether it can be sent again.
+    pub(super) fn pause(&self) -> bool {
+        let mut source = lock(&self.source);
+        source.paused = source.kept.is_some();
+        source.paused
+    }
+
+    /// The body once more.
+    pub(super) fn again(self) -> ReplayBody<B> {
+        let mut source = lock(&self.source);
+        source.reader = Reader::Second;
+        source.paused = false;
+        let waker = source.waker.take();
+        drop(source);
+        if let Some(waker) = waker {
+            waker.wake(); // the first body, which learns that it is over
+        }
+        ReplayBody { source: self.source.clone(), reader: Reader::Second }
+    }
+}
+
+/// The head of the response was accepted, or the call was given up, or the refusal is handed on.
+impl<B> Drop for Kept<B> {
+    fn drop(&mut self) {
+        let mut source = lock(&self.source);
+        if source.reader == Reader::Second {
+            return; // `again` has handed it over
+        }
+        let kept = source.kept.take();
+        let waker = source.waker.take();
+        let paused = mem::take(&mut source.paused);
+        drop(source);
+        drop(kept);
+        if let Some(waker) = waker.filter(|_| paused) {
+            waker.wake();
+        }
+    }
+}
+
+/// The second request was given up, and nothing will read on, though the first body may stay for a while.
+/// Without a first body, there may still be a second.
+impl<B> Drop for ReplayBody<B> {
+    fn drop(&mut self) {
+        if self.reader == Reader::Second {
+            let mut source = lock(&self.source);
+            let rest = (source.body.take(), source.kept.take(), source.unsent.take());
+            drop(source);
+            drop(rest);
+        }
+    }
+}
+
+impl<B> Body for ReplayBody<B>
+where
+    B: Body,
+    B::Error: Into<BoxError>,
+{
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let mut source = lock(&self.source);
+        if source.reader != self.reader {
+            return Poll::Ready(Some(Err(Superseded.into())));
+        }
+        // Not kept a third time.
+        if self.reader == Reader::Second
+            && let Some(part) = source.kept.as_mut().and_then(Prefix::pop)
+        {
+            return Poll::Ready(Some(Ok(part.into_frame())));
+        }
+        if source.paused {
+            return wait(source, cx);
+        }
+        if let Some(unsent) = source.unsent.take() {
+            return Poll::Ready(Some(unsent.map(Part::into_frame)));
+        }
+        if source.ended {
+            return Poll::Ready(None);
+        }
+        let Some(mut body) = source.body.take() else {
+            return wait(source, cx); // the first body is in the middle of a poll, and will put it back
+        };
+        drop(source);
+
+        let panicking = Panicking(&self.source);
+        let read = read(body.as_mut(), cx);
+        let ended = body.is_end_stream() || matches!(read, Poll::Ready(None | Some(Err(_))));
+        let hint = if ended { SizeHint::with_exact(0) } else { body.size_hint() };
+        let body = (!ended).then_some(body); // else it has no more to give, and goes
+        mem::forget(panicking);
+        self.put_back(body, hint, read, cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        let source = lock(&self.source);
+        let nothing_kept =
+            self.reader == Reader::First || source.kept.as_ref().is_none_or(Prefix::is_empty);
+        source.reader == self.reader && source.ended && source.unsent.is_none() && nothing_kept
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let source = lock(&self.source);
+        let kept = match self.reader {
+            Reader::First => 0,
+            Reader::Second => source.kept.as_ref().map_or(0, Prefix::data_len),
+        };
+        let unsent: u64 = source.unsent.iter().flatten().map(Part::data_len).sum();
+        let before = kept + unsent;
+        let mut hint = SizeHint::new();
+        if let Some(upper) = source.hint.upper() {
+            hint.set_upper(before.saturating_add(upper));
+        }
+        hint.set_lower(before.saturating_add(source.hint.lower()));
+        hint
+    }
+}
+
+type Read = Poll<Option<Result<Part, BoxError>>>;
+
+/// Skips frames of a kind that is not known here.
+fn read<B>(mut body: Pin<&mut B>, cx: &mut Context<'_>) -> Read
+where
+    B: Body,
+    B::Error: Into<BoxError>,
+{
+    loop {
+        return Poll::Ready(match ready!(body.as_mut().poll_frame(cx)) {
+            Some(Ok(frame)) => match Part::of(frame) {
+                Some(part) => Some(Ok(part)),
+                None => continue,
+            },
+            Some(Err(error)) => Some(Err(error.into())),
+            None => None,
+        });
+    }
+}
+
+impl<B> ReplayBody<B> {
+    /// Puts the source back, and with it what it has yielded: in one step, or another body could read on
+    /// before it is known what comes first.
+    fn put_back(
+        &self,
+        body: Option<Pin<Box<B>>>,
+        hint: SizeHint,
+        read: Read,
+        cx: &Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let mut source = lock(&self.source);
+        source.ended = body.is_none();
+        source.hint = hint;
+        source.body = body;
+        if source.reader != self.reader || source.paused {
+            // Who reads next gets it first.
+            if let Poll::Ready(Some(read)) = read {
+                source.unsent = Some(read);
+            }
+            if source.reader == self.reader {
+                return wait(source, cx);
+            }
+            let waker = source.waker.take();
+            drop(source);
+            if let Some(waker) = waker {
+                waker.wake(); // the second body, which found the source in use
+            }
+            return Poll::Ready(Some(Err(Superseded.into())));
+        }
+        let Poll::Ready(read) = read else {
+            // The source wakes who polled it last. That may be the second body then, and this one would
+            // wait for ever.
+            let may_lose_it = self.reader == Reader::First && source.kept.is_some();
+            return if may_lose_it { wait(source, cx) } else { Poll::Pending };
+        };
+        let kept = match &read {
+            Some(Ok(part)) if self.reader == Reader::First => source.keep(part),
+            Some(Err(_)) => source.kept.take(), // a broken source cannot be sent again
+            _ => None,
+        };
+        drop(source);
+        drop(kept);
+        Poll::Ready(read.map(|read| read.map(Part::into_frame)))
+    }
+}
+
+impl<B> Source<B> {
+    /// Returns what is to be dropped if that is too much.
+    fn keep(&mut self, part: &Part) -> Option<Prefix> {
+        let fits = self.kept.as_mut()?.push(part);
+        if fits { None } else { self.kept.take() }
+    }
+}
+
+/// Dropped only if a source panics: then it is gone, and who reads on learns of it.
+struct Panicking<'a, B>(&'a Shared<B>);
+
+impl<B> Drop for Panicking<'_, B> {
+    fn drop(&mut self) {
+        let mut source = lock(self.0);
+        source.ended = true;
+        source.unsent = Some(Err("the body panicked".into()));
+        let (kept, waker) = (source.kept.take(), source.waker.take());
+        drop(source);
+        drop(kept);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
+
+/// The request was sent again, and another body goes on with what this one was sending.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Superseded;
+
+impl fmt::Display for Superseded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the request was refused and is sent again: this body has lost its source")
+    }
+}
+
+impl std::error::Error for Superseded {}
+
+/// By hand: a body is the caller's, and shows nothing here.
+impl<B> fmt::Debug for ReplayBody<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReplayBody").field("reader", &self.reader).finish_non_exhaustive()
+    }
+}
+
+impl<B> fmt::Debug for Kept<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Kept(…)")
+    }
+}

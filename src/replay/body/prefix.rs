@@ -1,0 +1,128 @@
+//! What was sent of a body, kept to be sent once more: up to a cap for one body, and up to another for all
+//! bodies of a layer.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bytes::{Buf, Bytes};
+use http::HeaderMap;
+use http_body::Frame;
+
+/// All bodies of a layer together keep this much.
+pub(super) const ALL: usize = 64 * 1024 * 1024;
+
+/// How much all bodies of a layer keep; a clone counts for the same layer.
+#[doc(hidden)]
+#[derive(Clone, Debug, Default)]
+pub struct Room(Arc<AtomicUsize>);
+
+impl Room {
+    fn take(&self, bytes: usize) -> bool {
+        let fits = |taken: usize| taken.checked_add(bytes).filter(|taken| *taken <= ALL);
+        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).is_ok()
+    }
+
+    fn give_back(&self, bytes: usize) {
+        self.0.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    #[cfg(test)]
+    pub(super) fn taken(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// What a source yielded, as it is kept.
+#[derive(Clone)]
+pub(super) enum Part {
+    Data(Bytes),
+    /// Boxed, or every part would be as large.
+    Trailers(Box<HeaderMap>),
+}
+
+impl Part {
+    /// Nothing is copied if the data is `Bytes` already. `None`: a kind of frame that is not known here.
+    pub(super) fn of(frame: Frame<impl Buf>) -> Option<Part> {
+        match frame.into_data() {
+            Ok(mut data) => Some(Part::Data(data.copy_to_bytes(data.remaining()))),
+            Err(frame) => frame.into_trailers().ok().map(|it| Part::Trailers(Box::new(it))),
+        }
+    }
+
+    pub(super) fn into_frame(self) -> Frame<Bytes> {
+        match self {
+            Part::Data(data) => Frame::data(data),
+            Part::Trailers(trailers) => Frame::trailers(*trailers),
+        }
+    }
+
+    /// Trailers are no data.
+    pub(super) fn data_len(&self) -> u64 {
+        match self {
+            Part::Data(data) => data.len() as u64,
+            Part::Trailers(_) => 0,
+        }
+    }
+
+    /// As the cap counts: one at least, or empty frames would be kept without end.
+    fn counted(&self) -> usize {
+        let len = match self {
+            Part::Data(data) => data.len(),
+            Part::Trailers(trailers) => {
+                trailers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum()
+            }
+        };
+        len.max(1)
+    }
+
+    /// As the room counts: with what it takes to keep a part, which is most of it if the part is small.
+    fn cost(&self) -> usize {
+        self.counted() + size_of::<Part>()
+    }
+}
+
+/// The parts that were sent, in their order.
+pub(super) struct Prefix {
+    parts: VecDeque<Part>,
+    counted: usize,
+    cap: usize,
+    room: Room,
+}
+
+impl Prefix {
+    pub(super) fn new(cap: usize, room: Room) -> Prefix {
+        Prefix { parts: VecDeque::new(), counted: 0, cap, room }
+    }
+
+    /// One more part, if there is room for it.
+    pub(super) fn push(&mut self, part: &Part) -> bool {
+        let counted = self.counted.saturating_add(part.counted());
+        let fits = counted <= self.cap && self.room.take(part.cost());
+        if fits {
+            self.counted = counted;
+            self.parts.push_back(part.clone());
+        }
+        fits
+    }
+
+    pub(super) fn pop(&mut self) -> Option<Part> {
+        let part = self.parts.pop_front()?;
+        self.room.give_back(part.cost());
+        Some(part)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.parts.is_empty()
+    }
+
+    pub(super) fn data_len(&self) -> u64 {
+        self.parts.iter().map(Part::data_len).sum()
+    }
+}
+
+impl Drop for Prefix {
+    fn drop(&mut self) {
+        self.room.give_back(self.parts.iter().map(Part::cost).sum());
+    }
+}
