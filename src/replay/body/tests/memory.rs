@@ -1,0 +1,153 @@
+//! What is kept goes in the moment in which it is of no use any more.
+
+use super::super::prefix::ALL;
+use super::*;
+
+/// Data that says when its last copy is gone.
+fn tracked(feed: &Feed, len: usize) -> Tracked {
+    let tracked = Tracked(Arc::new(vec![0; len]));
+    feed.step(Step::Data(Bytes::from_owner(tracked.clone())));
+    tracked
+}
+
+#[derive(Clone)]
+struct Tracked(Arc<Vec<u8>>);
+
+impl AsRef<[u8]> for Tracked {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Tracked {
+    fn is_kept(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
+    }
+}
+
+#[test]
+fn over_the_cap_it_is_released_at_once_and_the_body_goes_on() {
+    let (feed, room) = (Feed::default(), Room::default());
+    let first = tracked(&feed, 1_000);
+    let (mut body, kept) = keeping_in(&room, feed.source(), 1_500);
+    body.poll();
+    assert!(first.is_kept() && room.taken() >= 1_000);
+    let second = tracked(&feed, 501);
+    body.poll();
+    assert!(!first.is_kept() && !second.is_kept());
+    assert_eq!(room.taken(), 0);
+    let third = tracked(&feed, 1);
+    feed.end();
+    assert_eq!(body.poll(), data([0]), "the body goes on");
+    assert!(!third.is_kept(), "and nothing is kept again");
+    assert_eq!(body.poll(), Got::End);
+    assert!(!kept.pause());
+}
+
+#[test]
+fn an_accepted_head_releases_it_while_the_body_is_still_sent() {
+    let (feed, room) = (Feed::default(), Room::default());
+    let first = tracked(&feed, 1_000);
+    let (mut body, kept) = keeping_in(&room, feed.source(), CAP);
+    body.poll();
+    drop(kept);
+    assert!(!first.is_kept());
+    assert_eq!(room.taken(), 0);
+    let second = tracked(&feed, 1_000);
+    body.poll();
+    assert!(!second.is_kept());
+}
+
+/// Its first body may hang on a connection for long.
+#[test]
+fn a_second_body_that_is_given_up_releases_it_and_the_source() {
+    let (feed, room) = (Feed::default(), Room::default());
+    let (first, second) = (tracked(&feed, 1_000), tracked(&feed, 1_000));
+    let (mut body, kept) = keeping_in(&room, feed.source(), CAP);
+    body.rest();
+    let mut replay = again(kept);
+    replay.poll();
+    assert!(!first.is_kept() && second.is_kept());
+    drop(replay);
+    assert!(!second.is_kept());
+    assert_eq!(room.taken(), 0);
+    assert!(feed.dropped());
+    assert_eq!(body.poll(), Got::Superseded);
+}
+
+#[test]
+fn the_second_body_keeps_nothing() {
+    let (feed, room) = (Feed::default(), Room::default());
+    let first = tracked(&feed, 1_000);
+    let (mut body, kept) = keeping_in(&room, feed.source(), CAP);
+    body.poll();
+    let mut second = again(kept);
+    assert!(first.is_kept());
+    second.poll();
+    assert!(!first.is_kept(), "sent, and not needed a third time");
+    let rest = tracked(&feed, 1_000);
+    second.poll();
+    assert!(!rest.is_kept());
+    assert_eq!(room.taken(), 0);
+}
+
+#[test]
+fn a_body_that_fails_releases_it() {
+    let (feed, room) = (Feed::default(), Room::default());
+    let first = tracked(&feed, 1_000);
+    feed.step(Step::Error("broken"));
+    let (mut body, _kept) = keeping_in(&room, feed.source(), CAP);
+    body.rest();
+    assert!(!first.is_kept());
+    assert_eq!(room.taken(), 0);
+}
+
+#[test]
+fn a_source_goes_when_it_has_ended() {
+    let feed = Feed::default();
+    feed.data("one").end();
+    let (mut body, _kept) = keeping(feed.source(), CAP);
+    body.rest();
+    assert!(feed.dropped(), "it may hold a file, or a permit");
+}
+
+#[test]
+fn all_bodies_of_a_layer_together_keep_64_mib() {
+    let (room, frame) = (Room::default(), Bytes::from(vec![0; ALL / 8 - 1_024]));
+    let keep_one = || {
+        let feed = Feed::default();
+        feed.step(Step::Data(frame.clone()));
+        let (mut body, kept) = keeping_in(&room, feed.source(), usize::MAX);
+        body.poll();
+        (body, kept)
+    };
+    let mut bodies: Vec<_> = (0..8).map(|_| keep_one()).collect();
+    assert!(room.taken() <= ALL);
+    assert!(bodies.iter().all(|(_, kept)| kept.pause()));
+    let (_, ninth) = keep_one();
+    assert!(!ninth.pause(), "there is no room for another one");
+    drop(bodies.pop());
+    let (_, again) = keep_one();
+    assert!(again.pause(), "but there is when one is done");
+    drop((bodies, again, ninth));
+    assert_eq!(room.taken(), 0, "given back exactly");
+}
+
+/// What a small frame takes is what it takes to keep it: a list of them is no way around the 64 MiB.
+#[test]
+fn small_frames_count_for_what_they_take() {
+    let (feed, room) = (Feed::default(), Room::default());
+    (0..1_000).for_each(|_| drop(feed.data("x").clone()));
+    let (mut body, _kept) = keeping_in(&room, feed.source(), CAP);
+    body.rest();
+    assert!(room.taken() >= 1_000 * size_of::<Bytes>(), "{}", room.taken());
+}
+
+#[test]
+fn empty_frames_come_to_an_end() {
+    let feed = Feed::default();
+    (0..101).for_each(|_| drop(feed.data("").clone()));
+    let (mut body, kept) = keeping(feed.source(), 100);
+    body.rest();
+    assert!(!kept.pause(), "they would be kept without end");
+}

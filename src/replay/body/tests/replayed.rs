@@ -1,0 +1,164 @@
+//! What the second body sends: what was sent, and the rest of the source, which is read once.
+
+use super::*;
+
+/// A source of two frames and trailers.
+fn whole() -> (Feed, Vec<Got>) {
+    let feed = Feed::default();
+    feed.data("one").data("two").trailers("sum").end();
+    (feed, vec![data("one"), data("two"), trailers("sum"), Got::End])
+}
+
+#[test]
+fn a_body_that_is_accepted_is_sent_as_it_is() {
+    let (feed, all) = whole();
+    let (mut body, kept) = keeping(feed.source(), CAP);
+    assert_eq!(body.poll(), all[0]);
+    drop(kept);
+    assert_eq!(body.rest(), all[1..]);
+    assert_eq!(body.poll(), Got::End, "and stays at its end");
+}
+
+/// After none, one, two frames, after the trailers, and after the end was seen.
+#[test]
+fn refused_after_any_number_of_frames_the_second_body_is_whole_and_the_source_read_once() {
+    for sent in 0..=4 {
+        let (feed, all) = whole();
+        let (mut body, kept) = keeping(feed.source(), CAP);
+        for expected in &all[..sent] {
+            assert_eq!(body.poll(), *expected);
+        }
+        assert_eq!(again(kept).rest(), all, "refused after {sent} frames");
+        assert_eq!(feed.read(), 3, "each frame was read once");
+    }
+}
+
+#[test]
+fn refused_before_anything_was_read_it_is_sent_whole_though_it_is_longer_than_the_cap() {
+    let (feed, all) = whole();
+    let (_body, kept) = keeping(feed.source(), 0);
+    assert_eq!(again(kept).rest(), all);
+}
+
+#[test]
+fn what_was_sent_may_be_as_long_as_the_cap_and_not_a_byte_longer() {
+    for (cap, replayed) in [(6, true), (5, false)] {
+        let feed = Feed::default();
+        feed.data("one").data("two");
+        let (mut body, kept) = keeping(feed.source(), cap);
+        assert_eq!(body.rest(), [data("one"), data("two"), Got::Pending]);
+        assert_eq!(kept.pause(), replayed, "six bytes, a cap of {cap}");
+    }
+}
+
+#[test]
+fn trailers_count_as_much_as_they_say() {
+    for (cap, replayed) in [(7, true), (6, false)] {
+        let (feed, _) = whole(); // "one", "two", "t", "sum"
+        let (mut body, kept) = keeping(feed.source(), cap + 3);
+        body.rest();
+        assert_eq!(kept.pause(), replayed);
+    }
+}
+
+#[test]
+fn what_is_not_sent_before_the_refusal_does_not_count() {
+    let (feed, all) = whole();
+    let (mut body, kept) = keeping(feed.source(), 3);
+    assert_eq!(body.poll(), all[0]);
+    assert_eq!(again(kept).rest(), all);
+}
+
+#[test]
+fn trailers_alone_are_a_body() {
+    for sent in 0..=1 {
+        let feed = Feed::default();
+        feed.trailers("only").end();
+        let (mut body, kept) = keeping(feed.source(), CAP);
+        (0..sent).for_each(|_| assert_eq!(body.poll(), trailers("only")));
+        assert_eq!(again(kept).rest(), [trailers("only"), Got::End]);
+    }
+}
+
+#[test]
+fn nothing_at_all_is_a_body() {
+    let feed = Feed::default();
+    feed.end();
+    let (mut body, kept) = keeping(feed.source(), CAP);
+    assert_eq!(body.poll(), Got::End);
+    assert_eq!(again(kept).rest(), [Got::End]);
+}
+
+#[test]
+fn empty_frames_stay_where_they_were() {
+    let feed = Feed::default();
+    feed.data("").data("x").data("").end();
+    let (mut body, kept) = keeping(feed.source(), CAP);
+    assert_eq!((body.poll(), body.poll(), body.poll()), (data(""), data("x"), data("")));
+    assert_eq!(again(kept).rest(), [data(""), data("x"), data(""), Got::End]);
+}
+
+#[test]
+fn data_that_is_not_in_one_piece_is_sent_whole() {
+    use bytes::Buf;
+    use http_body_util::{BodyExt, Full};
+
+    let chain = Bytes::from_static(b"one").chain(Bytes::from_static(b"two"));
+    let (mut body, kept) = ReplayBody::new(Full::new(chain), CAP, &Room::default());
+    let mut cx = Context::from_waker(Waker::noop());
+    let Poll::Ready(Some(Ok(first))) = Pin::new(&mut body).poll_frame(&mut cx) else {
+        panic!("a frame")
+    };
+    assert_eq!(first.into_data().unwrap(), "onetwo");
+    assert!(kept.pause());
+    let all = futures::executor::block_on(kept.again().collect()).unwrap();
+    assert_eq!(all.to_bytes(), "onetwo");
+}
+
+#[test]
+fn the_body_that_was_dropped_after_a_part_is_gone_on_with() {
+    let (feed, all) = whole();
+    let (mut body, kept) = keeping(feed.source(), CAP);
+    assert_eq!(body.poll(), all[0]);
+    drop(body);
+    assert_eq!(again(kept).rest(), all);
+}
+
+#[test]
+fn the_body_that_is_dropped_during_the_second_one_takes_nothing_with_it() {
+    let (feed, all) = whole();
+    let (mut body, kept) = keeping(feed.source(), CAP);
+    assert_eq!(body.poll(), all[0]);
+    let mut second = again(kept);
+    assert_eq!((second.poll(), second.poll()), (all[0].clone(), all[1].clone()));
+    drop(body);
+    assert_eq!(second.rest(), all[2..]);
+}
+
+#[test]
+fn an_error_of_the_source_is_handed_through_and_not_replayed() {
+    let feed = Feed::default();
+    feed.data("one").step(Step::Error("broken")).data("never read");
+    let (mut body, kept) = keeping(feed.source(), CAP);
+    assert_eq!(body.rest(), [data("one"), error("broken")]);
+    assert!(!kept.pause(), "half a body is not sent again");
+    assert_eq!(body.poll(), Got::End, "as bodies do after an error");
+    assert_eq!(feed.read(), 2);
+}
+
+#[test]
+fn an_error_of_the_source_after_the_takeover_goes_to_the_second_body() {
+    let feed = Feed::default();
+    feed.data("one").step(Step::Error("broken"));
+    let (mut body, kept) = keeping(feed.source(), CAP);
+    assert_eq!(body.poll(), data("one"));
+    assert_eq!(again(kept).rest(), [data("one"), error("broken")]);
+    assert_eq!(body.poll(), Got::Superseded);
+}
+
+#[test]
+fn a_body_that_is_sent_once_is_what_it_was() {
+    let (feed, all) = whole();
+    let mut body = Reading::of(ReplayBody::once(feed.source()));
+    assert_eq!(body.rest(), all);
+}

@@ -1,0 +1,133 @@
+//! Who waits is woken: by the source, by the end of a pause, by the takeover.
+
+use super::*;
+
+#[test]
+fn from_the_refusal_on_nothing_is_read() {
+    let feed = Feed::default();
+    feed.data("one").data("two").end();
+    let (mut body, kept) = keeping(feed.source(), CAP);
+    assert_eq!(body.poll(), data("one"));
+    assert!(kept.pause());
+    assert_eq!((body.poll(), body.poll()), (Got::Pending, Got::Pending));
+    assert_eq!(feed.read(), 1);
+    assert!(!body.woken());
+}
+
+#[test]
+fn where_there_will_be_no_second_body_the_first_one_is_woken_and_goes_on_to_its_end() {
+    let feed = Feed::default();
+    feed.data("one").data("two").trailers("sum").end();
+    let (mut body, kept) = keeping(feed.source(), CAP);
+    assert_eq!(body.poll(), data("one"));
+    assert!(kept.pause());
+    assert_eq!(body.poll(), Got::Pending);
+    drop(kept);
+    assert!(body.woken());
+    assert_eq!(body.rest(), [data("two"), trailers("sum"), Got::End]);
+}
+
+#[test]
+fn a_paused_body_is_woken_by_the_takeover() {
+    let feed = Feed::default();
+    let (mut body, kept) = keeping(feed.source(), CAP);
+    assert!(kept.pause());
+    assert_eq!(body.poll(), Got::Pending);
+    let _second = kept.again();
+    assert!(body.woken());
+    assert_eq!(body.poll(), Got::Superseded);
+}
+
+/// Else its request would stay open for ever: the source wakes only who polled it last.
+#[test]
+fn a_body_that_waits_for_its_source_is_woken_by_the_takeover() {
+    let feed = Feed::default();
+    let (mut body, kept) = keeping(feed.source(), CAP);
+    assert_eq!(body.poll(), Got::Pending);
+    let mut second = again(kept);
+    assert_eq!(second.poll(), Got::Pending);
+    assert!(body.woken());
+    assert_eq!(body.poll(), Got::Superseded);
+}
+
+#[test]
+fn a_source_that_wakes_from_outside_wakes_the_body_that_reads_it() {
+    let feed = Feed::default();
+    let (mut body, kept) = keeping(feed.source(), CAP);
+    assert_eq!(body.poll(), Got::Pending);
+    feed.data("one");
+    assert!(body.woken());
+    assert_eq!((body.poll(), body.poll()), (data("one"), Got::Pending));
+    let mut second = again(kept);
+    assert_eq!((second.poll(), second.poll()), (data("one"), Got::Pending));
+    assert!(!second.woken());
+    feed.data("two");
+    assert!(second.woken());
+    assert_eq!(second.poll(), data("two"));
+}
+
+#[test]
+fn what_the_source_says_during_a_pause_is_not_lost() {
+    let feed = Feed::default();
+    let (mut body, kept) = keeping(feed.source(), CAP);
+    assert_eq!(body.poll(), Got::Pending);
+    assert!(kept.pause());
+    feed.data("one");
+    assert_eq!(body.poll(), Got::Pending, "woken by the source, and still paused");
+    body.woken();
+    drop(kept);
+    assert!(body.woken());
+    assert_eq!(body.poll(), data("one"));
+}
+
+#[test]
+fn what_was_read_in_the_moment_of_the_refusal_is_sent_when_it_is_handed_on() {
+    let feed = Feed::default();
+    let (mut body, kept) = keeping(feed.source(), CAP);
+    let kept = Arc::new(kept);
+    feed.step(Step::Meanwhile(Box::new({
+        let kept = kept.clone();
+        move || assert!(kept.pause())
+    })));
+    feed.data("one").data("two").end();
+    assert_eq!(body.poll(), Got::Pending);
+    assert!(!body.woken());
+    drop(kept);
+    assert!(body.woken());
+    assert_eq!(body.rest(), [data("one"), data("two"), Got::End]);
+}
+
+#[test]
+fn what_was_read_in_the_moment_of_the_refusal_is_sent_by_the_second_body() {
+    let feed = Feed::default();
+    feed.data("zero");
+    let (mut body, kept) = keeping(feed.source(), CAP);
+    let kept = Arc::new(kept);
+    feed.step(Step::Meanwhile(Box::new({
+        let kept = kept.clone();
+        move || assert!(kept.pause())
+    })));
+    feed.data("one").data("two").end();
+    assert_eq!((body.poll(), body.poll()), (data("zero"), Got::Pending));
+    let mut second = again(Arc::into_inner(kept).unwrap());
+    assert_eq!(second.rest(), [data("zero"), data("one"), data("two"), Got::End]);
+    assert_eq!(body.poll(), Got::Superseded);
+}
+
+/// A waker may be the last that holds its task, and the task may hold what is kept.
+#[test]
+fn a_waker_that_is_replaced_may_drop_what_it_likes() {
+    struct Holds(#[allow(dead_code, reason = "dropped")] Kept<Source>);
+    impl Wake for Holds {
+        fn wake(self: Arc<Self>) {}
+    }
+    let feed = Feed::default();
+    let (mut body, kept) = keeping(feed.source(), CAP);
+    assert!(kept.pause());
+    let task = Waker::from(Arc::new(Holds(kept)));
+    let polled = Pin::new(&mut body.body).poll_frame(&mut Context::from_waker(&task));
+    assert!(polled.is_pending());
+    drop(task);
+    assert_eq!(body.poll(), Got::Pending, "from another task");
+    assert!(body.woken(), "the pause is over: what was kept went with the waker");
+}
