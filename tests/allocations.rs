@@ -2,6 +2,7 @@
 //! nothing grows.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
+use std::cell::Cell;
 use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::task::{Context, Poll};
@@ -11,10 +12,11 @@ use allocation_counter::{AllocationInfo, measure};
 use bytes::Bytes;
 use futures::FutureExt;
 use http::{HeaderName, HeaderValue, Request, Response, Uri};
-use http_body_util::Full;
-use tower::{Layer, Service};
+use http_body::Frame;
+use http_body_util::{BodyExt, Full, StreamBody};
+use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_outbound_auth::exchange::{ExchangeError, ExchangeErrorKind};
-use tower_outbound_auth::replay::Off;
+use tower_outbound_auth::replay::{Off, ReplayBody, Wrap};
 use tower_outbound_auth::scheme::HeaderScheme;
 use tower_outbound_auth::testkit::{ManualClock, ScriptedExchange};
 use tower_outbound_auth::{Auth, AuthLayer, Origin, TokenSource};
@@ -139,6 +141,46 @@ fn neither_failures_nor_renewals_nor_waiters_leave_memory_behind() {
     });
     // The script's own list of reasons grows by a byte per exchange, and doubles its room at times.
     assert!(grown.bytes_current < 4 * 1024, "{} bytes after 200 rounds", grown.bytes_current);
+}
+
+/// 64 frames of 16 KiB; a server that reads them all, and that refuses the tokens that it is told to.
+fn upload_a_mebibyte(world: &World, refuse: bool, give_up: bool) {
+    let frames = (0..64).map(|_| Ok::<_, Infallible>(Frame::data(Bytes::from(vec![7; 16 * 1024]))));
+    let body = StreamBody::new(futures::stream::iter(frames));
+    let first = &Cell::new(true);
+    let api = service_fn(move |request: Request<ReplayBody<_>>| {
+        let refused = first.replace(false) && refuse;
+        async move {
+            let read = request.into_body().collect().await.unwrap().to_bytes().len();
+            assert_eq!(read, 1 << 20);
+            if give_up {
+                futures::future::pending::<()>().await; // with all of the body kept
+            }
+            let status = if refused { 401 } else { 200 };
+            Ok::<_, Infallible>(Response::builder().status(status).body(Body::default()).unwrap())
+        }
+    });
+    let layer = world.layer.clone().with_replay(Wrap::new().with_cap(2 << 20));
+    let request = Request::post("https://api.example/").body(body).unwrap();
+    let call = layer.layer(api).oneshot(request);
+    world.runtime.block_on(async {
+        if give_up {
+            assert!(call.now_or_never().is_none());
+        } else {
+            assert_eq!(call.await.unwrap().status(), 200);
+        }
+    });
+}
+
+#[test]
+fn a_stream_leaves_nothing_behind_whether_it_is_accepted_sent_again_or_given_up() {
+    for (refuse, give_up) in [(false, false), (true, false), (false, true)] {
+        let world = world(http::header::AUTHORIZATION);
+        upload_a_mebibyte(&world, refuse, give_up); // what grows once: buffers, the runtime's queues
+        let grown = measure(|| upload_a_mebibyte(&world, refuse, give_up));
+        assert!(grown.bytes_max >= 1 << 20, "the body was kept");
+        assert!(grown.bytes_current < 4 * 1024, "{} bytes are left", grown.bytes_current);
+    }
 }
 
 /// Layout is public shape (P9): what a service and a future cost over the inner ones.
