@@ -4,7 +4,7 @@
 //! hyper, tonic, the outbound side of an axum server) and takes care of its tokens: it exchanges
 //! credentials for a token when the first request needs one, renews it before it ends, lets any number
 //! of concurrent callers cause exactly one exchange, and answers a 401 by renewing once and sending the
-//! request again, body included.
+//! request again, body included; of a stream it keeps what was sent (see [`replay`]).
 //!
 //! ```
 //! use bytes::Bytes;

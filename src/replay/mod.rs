@@ -15,7 +15,47 @@
 //! and goes on with the rest of the stream, so that the source is read once. Over the cap, or if the source
 //! failed, the refusal goes to the caller as it came, the token is renewed for the next request, and
 //! [`Recovery::NotReplayable`](crate::Recovery::NotReplayable) on the response says so. All bodies of a
-//! layer together keep 64 MiB at most.
+//! layer together keep 64 MiB at most, with what it takes to keep a list of small parts.
+//!
+//! ```
+//! use bytes::Bytes;
+//! use http::{Request, Response};
+//! use http_body::Frame;
+//! use http_body_util::{BodyExt, Empty, StreamBody};
+//! use tower::{Layer, ServiceExt, service_fn};
+//! use tower_outbound_auth::exchange::{self, Issued};
+//! use tower_outbound_auth::replay::{ReplayBody, Wrap};
+//! use tower_outbound_auth::scheme::HeaderScheme;
+//! use tower_outbound_auth::{AuthLayer, BoxError, Origin, Recovery, TokenSource};
+//!
+//! # tokio::runtime::Runtime::new()?.block_on(async {
+//! // Tokens are numbers, and the API refuses the first one when it has read a part of the body.
+//! let numbers = std::sync::atomic::AtomicU32::new(1);
+//! let next = move || numbers.fetch_add(1, std::sync::atomic::Ordering::Relaxed).to_string();
+//! let tokens = exchange::from_fn(move || std::future::ready(Ok(Issued::new(next()))));
+//! let api = service_fn(|request: Request<ReplayBody<_>>| async {
+//!     let refused = request.headers()["authorization"] == "Bearer 1";
+//!     let mut body = request.into_body();
+//!     if refused {
+//!         body.frame().await;
+//!         return Ok(Response::builder().status(401).body(Empty::<Bytes>::new())?);
+//!     }
+//!     assert_eq!(body.collect().await?.to_bytes(), "one, two");
+//!     Ok::<_, BoxError>(Response::new(Empty::new()))
+//! });
+//!
+//! let auth = AuthLayer::new(TokenSource::new(HeaderScheme::bearer(), tokens))
+//!     .with_origin(Origin::parse("https://api.example")?)
+//!     .with_replay(Wrap::new());
+//! let parts = ["one, ", "two"].map(|part| Ok::<_, BoxError>(Frame::data(Bytes::from(part))));
+//! let upload = StreamBody::new(futures_util::stream::iter(parts));
+//! let request = Request::post("https://api.example/upload").body(upload)?;
+//! let response = auth.layer(api).oneshot(request).await?;
+//! assert_eq!(response.status(), 200);
+//! assert_eq!(response.extensions().get(), Some(&Recovery::Replayed));
+//! # Ok::<_, BoxError>(()) })?;
+//! # Ok::<_, BoxError>(())
+//! ```
 //!
 //! A 401 means that the request was not applied (RFC 9110 section 15.5.2), so every method is replayed;
 //! [`ReplayMethods::Idempotent`] is for those who sit behind relays that cannot be trusted to mean it.

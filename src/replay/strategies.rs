@@ -14,12 +14,21 @@ const CAP: usize = 64 * 1024;
 /// The body type stays the same; the default.
 ///
 /// - Bodies in memory ([`InMemory`](super::InMemory)) are shared, whatever their size.
-/// - `BoxBody` and `UnsyncBoxBody` of `Bytes` with a
-///   [`BoxError`](crate::BoxError) are streams: up to the cap is kept, as
-///   by [`Wrap`].
+/// - `BoxBody` and `UnsyncBoxBody` of `Bytes` with a [`BoxError`](crate::BoxError) are streams, and are kept
+///   up to the cap, as [`Wrap`] does it; boxed once more, they stay what they are.
 ///
 /// For any other body, take [`Wrap`], [`Rewrap`] or [`Off`]. [`check`](crate::check) says so at compile
 /// time, in so many words.
+///
+/// ```
+/// use tower_outbound_auth::replay::Same;
+/// # use tower_outbound_auth::{AuthLayer, TokenSource, scheme::HeaderScheme};
+/// # let layer = AuthLayer::new(TokenSource::fixed(HeaderScheme::bearer(), "abc")?);
+///
+/// let layer = layer.with_replay(Same::new().with_cap(1024 * 1024)); // for boxed uploads
+/// # let _ = layer;
+/// # Ok::<_, tower_outbound_auth::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Same {
     cap: usize,
@@ -74,7 +83,9 @@ impl Same {
     }
 
     /// Keeps this many bytes of a stream. Default: 64 KiB, which is most requests that are streamed at all,
-    /// and of many uploads what has been sent when an early refusal comes.
+    /// and of many uploads what has been sent when an early refusal comes. What has not been sent does not
+    /// count, but a body that says beforehand that it is longer is not kept at all. Trailers count for the
+    /// text in them, an empty frame for a byte.
     #[must_use]
     pub fn with_cap(self, cap: usize) -> Same {
         Same { cap }
