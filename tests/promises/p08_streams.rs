@@ -104,7 +104,8 @@ impl Refuses {
         }
         // As on HTTP/2: the body lives on, on a task of its own.
         tokio::spawn(async move {
-            let rest = body.collect().await.map(|rest| rest.to_bytes()).map_err(Into::into);
+            let rest =
+                body.collect().await.map(http_body_util::Collected::to_bytes).map_err(Into::into);
             drop(self.rest.unbounded_send(rest));
         });
         Ok(Response::builder().status(401).header("x-reason", "old").body(Body::from("no"))?)
