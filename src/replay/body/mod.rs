@@ -153,8 +153,8 @@ impl<B> Drop for Kept<B> {
     }
 }
 
-/// The second request was given up, and nothing will read on, though the first body may stay for a while.
-/// Without a first body, there may still be a second.
+/// A second body that is dropped takes all with it, though a first one may stay for a while. A first one
+/// takes nothing: a second one may follow.
 impl<B> Drop for ReplayBody<B> {
     fn drop(&mut self) {
         if self.reader == Reader::Second {
