@@ -3,7 +3,6 @@
 use bytes::Bytes;
 use http_body_util::combinators::{BoxBody, UnsyncBoxBody};
 
-use super::strategies::fits;
 use super::{InMemory, Kept, ReplayBody, Room};
 use crate::BoxError;
 
@@ -57,9 +56,6 @@ macro_rules! boxed {
             type Kept = Kept<$body>;
 
             fn keep(self, cap: usize, room: &Room) -> (Self, Option<Self::Kept>) {
-                if !fits(&self, cap) {
-                    return (self, None);
-                }
                 let (body, kept) = ReplayBody::new(self, cap, room);
                 (Self::new(body), Some(kept))
             }

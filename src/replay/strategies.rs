@@ -84,7 +84,7 @@ impl Same {
 
     /// Keeps this many bytes of a stream. Default: 64 KiB, which is most requests that are streamed at all,
     /// and of many uploads what has been sent when an early refusal comes. What has not been sent does not
-    /// count, but a body that says beforehand that it is longer is not kept at all. Trailers count for the
+    /// count: an upload of any length that is refused at its head is sent again. Trailers count for the
     /// text in them, an empty frame for a byte.
     #[must_use]
     pub fn with_cap(self, cap: usize) -> Same {
@@ -172,9 +172,6 @@ impl<B: Body> Replay<B> for Wrap {
     }
 
     fn keep(&self, body: B, room: &Room) -> (ReplayBody<B>, Option<Kept<B>>) {
-        if !fits(&body, self.cap) {
-            return (ReplayBody::once(body), None);
-        }
         let (body, kept) = ReplayBody::new(body, self.cap, room);
         (body, Some(kept))
     }
@@ -230,11 +227,6 @@ impl<B> Replay<B> for Off {
     fn again(kept: Infallible) -> B {
         match kept {}
     }
-}
-
-/// A body that says that it is longer than the cap is not even begun to be kept.
-pub(super) fn fits(body: &impl Body, cap: usize) -> bool {
-    body.size_hint().lower() <= cap as u64
 }
 
 impl<F> fmt::Debug for Rewrap<F> {

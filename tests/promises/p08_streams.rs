@@ -227,14 +227,16 @@ async fn a_stream_that_fails_fails_its_request_and_is_not_sent_again() {
     assert_eq!(api.requests.load(Ordering::SeqCst), 1);
 }
 
-/// It would be over the cap in any case, unless it were refused at once.
+/// What counts is what has been sent, and nothing has.
 #[tokio::test(start_paused = true)]
-async fn a_body_that_is_known_to_be_longer_than_the_cap_is_not_kept_at_all() {
-    for (length, replayed) in [(CAP, true), (CAP + 1, false)] {
-        let (api, _rests) = refuses(0);
+async fn a_body_of_any_length_that_is_refused_at_its_head_is_sent_again() {
+    for (frames, length, replayed) in
+        [(0, CAP + 1, true), (0, 100 * CAP, true), (1, CAP, true), (1, CAP + 1, false)]
+    {
+        let (api, _rests) = refuses(frames);
         let body = Full::new(Bytes::from(vec![b'x'; length]));
         let answer = wrapping(&world()).layer(api).oneshot(upload(body)).await.unwrap();
-        assert_eq!(answer.status() == 200, replayed, "{length} bytes");
+        assert_eq!(answer.status() == 200, replayed, "{frames} frames of {length} bytes");
     }
 }
 
