@@ -12,6 +12,7 @@
 //! | life counts from | the sending of the exchange request | an answer that took long brings a token that is as old | |
 //! | life of a token that says nothing of it | 5 min | too long a guess costs a refusal, which is healed; too short a one, an exchange | [`with_default_lifetime`](crate::TokenSource::with_default_lifetime) |
 //! | shortest life worth having | 1 s | anything less is over before it can be used, and would be renewed without end | |
+//! | a request that cannot be sent again | waits for a successor that is due, for one exchange at most | its refusal could not be healed | [`with_replay`](crate::AuthLayer::with_replay) |
 //! | with no traffic | nothing happens | credentials travel as rarely as possible | |
 //!
 //! # How long things may take

@@ -92,9 +92,13 @@ where
         if let Some(read) = core.cell.read(now)
             && let Some((value, generation)) = read.credential()
         {
-            let (value, due) = (value.clone(), read.due);
-            drop(read);
-            return self.send(request, value, generation, due, now);
+            // What cannot be sent again wants a token that will not be refused for its age.
+            let can_wait = read.ageing && !config.can_replay(&self.replay, &request);
+            if !can_wait {
+                let (value, due) = (value.clone(), read.due);
+                drop(read);
+                return self.send(request, value, generation, due, now);
+            }
         }
         let service = self.give_readiness_back();
         let replay = self.replay.clone();

@@ -42,6 +42,13 @@ impl Config {
     }
 }
 
+impl Config {
+    /// Whether a request can be sent again as a whole, as far as that is known beforehand.
+    pub(crate) fn can_replay<R: Replay<B>, B>(&self, replay: &R, request: &Request<B>) -> bool {
+        self.methods.allow(request.method()) && replay.covers(request.body())
+    }
+}
+
 impl<S: Scheme> Shared<S> {
     /// Puts the credential into a request, and keeps what it takes to send it again if that is allowed:
     /// once in all, however many layers of this kind are stacked.

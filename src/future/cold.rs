@@ -81,7 +81,10 @@ impl<I, S: Scheme, R: Replay<B>, B, RB> Cold<I, S, R, B, RB> {
     ) -> Self {
         let chain = Chain::of(request.extensions());
         Cold {
-            stage: Stage::Acquire(Box::pin(shared.core.clone().acquire(chain.clone()))),
+            stage: match shared.config.can_replay(&replay, &request) {
+                true => Stage::Acquire(Box::pin(shared.core.clone().acquire(chain.clone()))),
+                false => Stage::Acquire(Box::pin(shared.core.clone().acquire_fresh(chain.clone()))),
+            },
             shared,
             service,
             chain,

@@ -57,6 +57,10 @@
 //! # Ok::<_, BoxError>(())
 //! ```
 //!
+//! A request that cannot be sent again, or is known to be longer than the cap, wants a token that will not be
+//! refused for its age: when a successor is due, it waits for that, for one exchange at most, and goes with
+//! the old one if it cannot be had. No other request waits while a token is usable.
+//!
 //! A 401 means that the request was not applied (RFC 9110 section 15.5.2), so every method is replayed;
 //! [`ReplayMethods::Idempotent`] is for those who sit behind relays that cannot be trusted to mean it.
 //!
@@ -134,6 +138,10 @@ pub trait Replay<B>: Clone + sealed::Sealed {
     /// The body, and what it takes to make it once more; `None` where that is impossible.
     #[doc(hidden)]
     fn keep(&self, body: B, room: &Room) -> (Self::Body, Option<Self::Kept>);
+
+    /// Whether a request with this body can be sent again as a whole, as far as that is known beforehand.
+    #[doc(hidden)]
+    fn covers(&self, body: &B) -> bool;
 
     /// The request was refused: from now on nothing more of its body is sent. Returns whether it can be
     /// sent again.

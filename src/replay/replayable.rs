@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use http_body_util::combinators::{BoxBody, UnsyncBoxBody};
 
+use super::strategies::is_within;
 use super::{InMemory, Kept, ReplayBody, Room};
 use crate::BoxError;
 
@@ -24,6 +25,10 @@ pub trait Replayable: Sized {
     #[doc(hidden)]
     fn keep(self, cap: usize, room: &Room) -> (Self, Option<Self::Kept>);
 
+    /// Whether all of it can be kept, as far as that is known beforehand.
+    #[doc(hidden)]
+    fn is_within(&self, cap: usize) -> bool;
+
     /// Sends nothing more of the first one; whether there can be a second one.
     #[doc(hidden)]
     fn pause(kept: &Self::Kept) -> bool;
@@ -39,6 +44,10 @@ impl<B: InMemory> Replayable for B {
     fn keep(self, _: usize, _: &Room) -> (B, Option<B>) {
         let kept = self.share();
         (self, kept)
+    }
+
+    fn is_within(&self, _: usize) -> bool {
+        true
     }
 
     fn pause(_: &B) -> bool {
@@ -58,6 +67,10 @@ macro_rules! boxed {
             fn keep(self, cap: usize, room: &Room) -> (Self, Option<Self::Kept>) {
                 let (body, kept) = ReplayBody::new(self, cap, room);
                 (Self::new(body), Some(kept))
+            }
+
+            fn is_within(&self, cap: usize) -> bool {
+                is_within(self, cap)
             }
 
             fn pause(kept: &Self::Kept) -> bool {

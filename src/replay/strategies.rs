@@ -153,6 +153,10 @@ impl<B: Replayable> Replay<B> for Same {
         body.keep(self.cap, room)
     }
 
+    fn covers(&self, body: &B) -> bool {
+        body.is_within(self.cap)
+    }
+
     fn pause(kept: &B::Kept) -> bool {
         B::pause(kept)
     }
@@ -174,6 +178,10 @@ impl<B: Body> Replay<B> for Wrap {
     fn keep(&self, body: B, room: &Room) -> (ReplayBody<B>, Option<Kept<B>>) {
         let (body, kept) = ReplayBody::new(body, self.cap, room);
         (body, Some(kept))
+    }
+
+    fn covers(&self, body: &B) -> bool {
+        is_within(body, self.cap)
     }
 
     fn pause(kept: &Kept<B>) -> bool {
@@ -202,6 +210,10 @@ where
         ((self.rewrap)(body), kept.map(|kept| (kept, self.rewrap.clone())))
     }
 
+    fn covers(&self, body: &B) -> bool {
+        is_within(body, self.cap)
+    }
+
     fn pause((kept, _): &Self::Kept) -> bool {
         kept.pause()
     }
@@ -224,9 +236,18 @@ impl<B> Replay<B> for Off {
         (body, None)
     }
 
+    fn covers(&self, _: &B) -> bool {
+        false
+    }
+
     fn again(kept: Infallible) -> B {
         match kept {}
     }
+}
+
+/// Whether a stream is not known to be longer than the cap.
+pub(super) fn is_within(body: &impl Body, cap: usize) -> bool {
+    body.size_hint().lower() <= cap as u64
 }
 
 impl<F> fmt::Debug for Rewrap<F> {

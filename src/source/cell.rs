@@ -112,6 +112,8 @@ pub(crate) struct Read {
     token: Guard<Option<Arc<Published>>>,
     /// A successor is due, and asking for it may start an exchange.
     pub(crate) due: bool,
+    /// A successor is due, and there is no pause in which none can be had.
+    pub(crate) ageing: bool,
 }
 
 impl Read {
@@ -155,14 +157,14 @@ impl Cell {
         let token = self.token.load();
         let window = &token.as_ref()?.window;
         if !now.has_reached(window.refresh_at) {
-            return Some(Read { token, due: false });
+            return Some(Read { token, due: false, ageing: false });
         }
         if !now.has_reached(window.margin_at) {
             let due = self.quiet_until.has_come(now);
-            return Some(Read { token, due });
+            return Some(Read { token, due, ageing: self.paused_until.has_come(now) });
         }
         let no_successor = !self.paused_until.has_come(now) && !now.has_reached(window.ends_at);
-        no_successor.then_some(Read { token, due: false })
+        no_successor.then_some(Read { token, due: false, ageing: false })
     }
 
     /// Whether it is of interest that a token of this generation was accepted.

@@ -6,7 +6,8 @@
 //! 1. Nothing happens without a request: making a source needs no runtime, and an idle one is silent.
 //! 2. The first request causes an exchange; all that come while it is under way wait for that one.
 //! 3. At a moment between 80 and 90 % of a token's life, drawn once per token, the next request causes
-//!    an exchange in the background; nobody waits for it.
+//!    an exchange in the background; nobody waits for it, a request that [cannot be sent
+//!    again](crate::replay) aside.
 //! 4. In the last tenth of the life, at most 30 s, callers wait for the successor; if it cannot be had,
 //!    the token is used until it ends.
 //! 5. After a failed exchange there is a pause: 1 s, doubling up to 30 s while there is no token and up

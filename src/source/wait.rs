@@ -44,6 +44,27 @@ pub(crate) enum Renewal {
 }
 
 impl<S: Scheme> Core<S> {
+    /// A token for a request that cannot be sent again: if a successor is due, that is waited for, for one
+    /// flight at most; if it cannot be had, the current token will do.
+    pub(crate) async fn acquire_fresh(self: Arc<Self>, chain: Chain) -> Result<AccessToken, Error> {
+        let runtime = runtime()?;
+        drop(self.sleep(LAST_MOMENT)?); // as below
+        if let Asked::Use = self.ask(&runtime, &chain)
+            && let Some(boarding) = self.boarding()
+            && let Some(left) = self.usable().map(|token| token.left(self.now()))
+        {
+            let patience = left - LAST_MOMENT.min(left / 2);
+            match self.wait(boarding, &chain, Some(patience)).await {
+                Err(error) if error.kind() == ErrorKind::Reentrant => return Err(error),
+                _ => {}
+            }
+            if let Some(token) = self.usable() {
+                return Ok(token);
+            }
+        }
+        self.acquire(chain).await
+    }
+
     /// A usable token: the current one, or the next one.
     pub(crate) async fn acquire(self: Arc<Self>, chain: Chain) -> Result<AccessToken, Error> {
         // As on the hot path: a token that nothing is due for takes neither a lock nor a runtime.

@@ -1,8 +1,10 @@
-//! Promise 5: nobody waits while a token is usable, not even the request that triggers the refresh.
+//! Promise 5: nobody waits while a token is usable, not even the request that triggers the refresh; but for
+//! requests that cannot be sent again.
 
 use futures::future::join_all;
-use tower::Layer;
+use tower::{Layer, ServiceExt};
 use tower_outbound_auth::exchange::Reason;
+use tower_outbound_auth::replay::{Off, ReplayBody, ReplayMethods, Wrap};
 
 use crate::support::*;
 
@@ -57,4 +59,62 @@ fn a_fresh_token_needs_no_runtime() {
     use tower_outbound_auth::scheme::HeaderScheme;
     let source = TokenSource::fixed(HeaderScheme::bearer(), "fixed").unwrap();
     assert_eq!(source.token().now_or_never().unwrap().unwrap().expose(), "fixed");
+}
+
+/// A successor is due, and takes five seconds.
+async fn due(fails: bool) -> World {
+    let world = world_with_delay(secs(5));
+    world.source.token().await.unwrap();
+    tokio::time::sleep(secs(3_300)).await;
+    if fails {
+        world.exchange.fail_next(1, unavailable());
+    }
+    world
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_cannot_be_sent_again_waits_for_a_successor_that_is_due() {
+    for fails in [false, true] {
+        let world = due(fails).await;
+        let service = world.layer.clone().with_replay(Off).layer(world.api.clone());
+        let start = now();
+        let calls = (0..10).map(|_| send(&service, post("/", "once")));
+        for response in futures::future::join_all(calls).await {
+            assert_eq!(response.unwrap().status(), 200);
+        }
+        assert_eq!(start.elapsed(), secs(5), "one flight, for all");
+        let token = if fails { "token-1" } else { "token-2" };
+        assert_eq!(world.api.tokens(), [token; 10]);
+        assert_eq!(world.exchange.exchanges(), 2);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_a_pause_nobody_waits_for_a_successor() {
+    let world = due(true).await;
+    let service = world.layer.clone().with_replay(Off).layer(world.api.clone());
+    send(&service, get("/")).await.unwrap();
+    let start = now();
+    send(&service, get("/")).await.unwrap();
+    assert_eq!(start.elapsed(), secs(0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn which_requests_wait_is_a_matter_of_their_bodies_and_methods() {
+    let cap = Wrap::new().with_cap(4);
+    let idempotent = ReplayMethods::Idempotent;
+    for (body, methods, waits) in [
+        ("four", ReplayMethods::All, false),
+        ("fives", ReplayMethods::All, true),
+        ("four", idempotent, true),
+    ] {
+        let world = due(false).await;
+        let layer = world.layer.clone().with_replay(cap).with_replay_methods(methods);
+        let api = tower::service_fn(|_: http::Request<ReplayBody<Body>>| async {
+            Ok::<_, tower_outbound_auth::BoxError>(http::Response::new(Body::default()))
+        });
+        let start = now();
+        layer.layer(api).oneshot(post("/", body)).await.unwrap();
+        assert_eq!(start.elapsed(), secs(if waits { 5 } else { 0 }), "{body} {methods:?}");
+    }
 }
