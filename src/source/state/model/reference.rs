@@ -388,6 +388,8 @@ impl Model {
             (told, why_not) => return assert_eq!(told.err(), why_not, "3: whether it follows"),
         };
         self.in_its_ranges(window, arrival, None);
+        // One that has little left when it comes is due at once.
+        self.excused |= self.has_come(window.refresh_at);
         let (line, by) = self.token().map(|token| (token.line, token.by)).expect("a line");
         self.counted.rotations += 1;
         self.new_token(generation, by, arrival.sent, arrival.claimed, window);
