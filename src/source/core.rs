@@ -275,7 +275,7 @@ impl<S: Scheme> Core<S> {
         drop(abandoned);
         // One at a time: what they are read from may hang.
         if look_up && !self.looking_up.swap(true, Ordering::Relaxed) {
-            runtime.spawn(self.clone().look_up_credentials());
+            runtime.spawn(LookUp(self.clone()).run());
         }
         if let Some(flight) = flight {
             self.wake_riders();
@@ -283,18 +283,6 @@ impl<S: Scheme> Core<S> {
             runtime.spawn(chain.scope(flight.run(chain.clone())));
         }
         boarding
-    }
-
-    /// Somebody may have mended the credentials that the endpoint refuses.
-    async fn look_up_credentials(self: Arc<Self>) {
-        let credentials = self.scheme().credentials();
-        let read = credential::reload(credentials).await;
-        let refused = self.lock().refused_credentials;
-        if read.is_ok() && credential::version(credentials) != refused {
-            tracing::info!(target: TARGET, system = self.system, "the credentials have changed");
-            self.credentials_changed();
-        }
-        self.looking_up.store(false, Ordering::Relaxed);
     }
 
     /// A panic under the lock would be a bug of the machine, whose state is then still of plain data.
@@ -306,6 +294,30 @@ impl<S: Scheme> Core<S> {
 /// A flight ends itself at its deadline. If it has not a while later, its runtime does not run it.
 fn flight_limit(exchange_timeout: Duration) -> Duration {
     exchange_timeout.saturating_add(Duration::from_secs(1))
+}
+
+/// Somebody may have mended the credentials that the endpoint refuses. It is over when this is dropped, be it
+/// with its runtime.
+struct LookUp<S: Scheme>(Arc<Core<S>>);
+
+impl<S: Scheme> LookUp<S> {
+    async fn run(self) {
+        let LookUp(core) = &self;
+        let credentials = core.scheme().credentials();
+        let read = credential::reload(credentials).await;
+        let refused = core.lock().refused_credentials;
+        if read.is_ok() && credential::version(credentials) != refused {
+            tracing::info!(target: TARGET, system = core.system, "the credentials have changed");
+            core.credentials_changed();
+        }
+    }
+}
+
+/// Never panics.
+impl<S: Scheme> Drop for LookUp<S> {
+    fn drop(&mut self) {
+        self.0.looking_up.store(false, Ordering::Relaxed);
+    }
 }
 
 /// Counts one waiter as long as it lives.

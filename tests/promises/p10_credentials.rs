@@ -10,7 +10,7 @@ use http::{Request, Response};
 use tower::service_fn;
 use tower_outbound_auth::exchange::ExchangeErrorKind;
 use tower_outbound_auth::scheme::Atlas;
-use tower_outbound_auth::testkit::TokioClock;
+use tower_outbound_auth::testkit::{ManualClock, TokioClock};
 use tower_outbound_auth::{BoxError, Credential, Error, Secret, TokenSource};
 
 use crate::support::*;
@@ -322,4 +322,26 @@ async fn a_file_that_is_too_long_to_be_a_secret_is_none() {
     let error = Endpoint::that_knows("").source(file.credential()).token().await.unwrap_err();
     let cause = error.exchange().and_then(std::error::Error::source).unwrap().to_string();
     assert_eq!(cause, "longer than 64 KiB");
+}
+
+#[test]
+fn a_look_up_that_vanished_with_its_runtime_is_made_again() {
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (endpoint, ring) = (Endpoint::that_knows("right"), Ring::with("wrong"));
+    let clock = ManualClock::new();
+    let source = endpoint.source(ring.credential()).with_clock(clock.clone());
+    runtime().block_on(source.token()).unwrap_err();
+    clock.advance(secs(1));
+    runtime().block_on(source.token()).unwrap_err(); // has it looked up, on a runtime that ends at once
+    ring.set("right");
+    clock.advance(secs(1));
+    runtime().block_on(async {
+        for _ in 0..1_000 {
+            if source.token().await.is_ok() {
+                return;
+            }
+            tokio::time::sleep(millis(1)).await; // for the thread that reads it
+        }
+        panic!("nobody looks any more");
+    });
 }
