@@ -239,6 +239,7 @@ mod tests {
         let source =
             TokenSource::new(HeaderScheme::bearer(), exchange.clone()).with_clock(clock.clone());
         let read = || source.core().cell.read(clock.now()).map(|read| read.due);
+        let ageing = || source.core().cell.read(clock.now()).is_some_and(|read| read.ageing);
         assert_eq!(read(), None, "no token");
         let first = tokio::spawn({
             let source = source.clone();
@@ -260,8 +261,10 @@ mod tests {
         exchange.fail_next(9, ExchangeError::new(ExchangeErrorKind::Unreachable, "down"));
         source.core().nudge();
         assert_eq!(read(), Some(false), "a flight is under way");
+        assert!(ageing(), "which some may want to wait for");
         next_exchange(2).await;
         assert_eq!(read(), Some(false), "a pause");
+        assert!(!ageing(), "there is nothing to wait for");
         clock.advance(Duration::from_secs(2));
         assert_eq!(read(), Some(true), "the pause is over");
 

@@ -113,9 +113,9 @@ impl<S: Scheme> Core<S> {
 
     /// Whether a successor may be on its way to us, and nothing else is.
     pub(super) fn is_about_to_follow(&self, refused: Generation) -> bool {
-        let riders = self.riders.as_ref();
+        let (now, riders) = (self.now(), self.riders.as_ref());
         riders.is_some_and(|it| it.refused(refused))
-            && self.lock().machine.would_renew(self.now(), refused)
+            && self.lock().machine.would_renew(now, refused)
     }
 
     pub(super) fn wake_riders(&self) {
