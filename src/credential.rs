@@ -181,10 +181,9 @@ impl Credential {
             },
             Place::Function(_, read) => read().map_err(Unreadable::of)?,
         };
-        let trimmed = text.expose();
-        let trimmed = trimmed.strip_suffix('\n').unwrap_or(trimmed);
-        let trimmed = trimmed.strip_suffix('\r').unwrap_or(trimmed);
-        Ok(Secret::from(trimmed))
+        let text = text.expose();
+        let trimmed = text.strip_suffix("\r\n").or_else(|| text.strip_suffix('\n'));
+        Ok(Secret::from(trimmed.unwrap_or(text)))
     }
 
     fn unreadable(&self, why: &str) -> ExchangeError {

@@ -99,7 +99,7 @@ async fn one_line_break_at_the_end_is_taken_off_and_no_other_character_is() {
         endpoint.source(file.credential()).token().await.unwrap();
         assert_eq!(endpoint.shown(), [secret], "{text:?}");
     }
-    for text in ["s3cret\n\n", "s3\tcret", "s3cret\0", "\ns3cret", "s3cret \n"] {
+    for text in ["s3cret\n\n", "s3cret\r", "s3\tcret", "s3cret\0", "\ns3cret", "s3cret \n"] {
         let (endpoint, file) = (Endpoint::that_knows(""), TempFile::new(text));
         let error = endpoint.source(file.credential()).token().await.unwrap_err();
         assert_eq!(error.exchange().unwrap().kind(), ExchangeErrorKind::Configuration);
