@@ -160,7 +160,7 @@ impl<I: Clone, S: Scheme, R: Clone> Layer<I> for AuthLayer<S, R> {
 
     fn layer(&self, inner: I) -> Auth<I, S, R> {
         let shared = Shared { core: self.source.core().clone(), config: (*self.config).clone() };
-        Auth::new(inner, Arc::new(shared), self.replay.clone())
+        Auth::new(inner, shared, self.replay.clone())
     }
 }
 

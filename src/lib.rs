@@ -130,6 +130,7 @@ mod error;
 pub mod exchange;
 mod future;
 mod guard;
+mod header_name;
 mod layer;
 mod origin;
 #[cfg(feature = "client")]
@@ -139,6 +140,7 @@ pub mod replay;
 pub mod scheme;
 mod secret;
 mod service;
+mod shard;
 mod shared;
 pub mod source;
 #[cfg(feature = "test-util")]

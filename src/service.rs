@@ -5,18 +5,16 @@ use std::mem;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use http::{HeaderValue, Request, Response};
+use http::{Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
 use crate::BoxError;
-use crate::clock::Now;
-use crate::future::{Attempt, Cold, Kept, ResponseFuture};
+use crate::future::{Attempt, Cold, ResponseFuture};
 use crate::guard::Admission;
-use crate::replay::{Replay, Same, Slot};
+use crate::replay::{Replay, Same};
 use crate::scheme::Scheme;
-use crate::shared::Shared;
-use crate::source::Generation;
+use crate::shared::{Handles, Shared};
 
 /// Gives every request of the inner service a valid credential; made by [`AuthLayer`](crate::AuthLayer).
 ///
@@ -34,13 +32,13 @@ use crate::source::Generation;
 /// A call may be dropped at any time. An exchange that it has started goes on.
 pub struct Auth<I, S, R = Same> {
     inner: I,
-    shared: Arc<Shared<S>>,
+    handles: Arc<Handles<S>>,
     replay: R,
 }
 
 impl<I, S, R> Auth<I, S, R> {
-    pub(crate) fn new(inner: I, shared: Arc<Shared<S>>, replay: R) -> Auth<I, S, R> {
-        Auth { inner, shared, replay }
+    pub(crate) fn new(inner: I, shared: Shared<S>, replay: R) -> Auth<I, S, R> {
+        Auth { inner, handles: Arc::new(Handles::new(shared)), replay }
     }
 
     /// The inner service.
@@ -76,12 +74,12 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let Shared { core, config } = &*self.shared;
-        match config.guard.admit(&mut request, core.scheme().header_name()) {
+        let Shared { core, config } = &**self.handles.shared();
+        match config.guard.admit(&mut request, &core.header_name) {
             Ok(Admission::WithCredential) => {}
             Ok(Admission::Bare) => {
-                let request = request.map(|body| self.replay.pass(body));
-                return ResponseFuture::bare(self.inner.call(request));
+                let future = self.replay.send(&mut self.inner, request, &config.room, None);
+                return ResponseFuture::bare(future);
             }
             Err(error) => {
                 self.give_readiness_back();
@@ -91,49 +89,25 @@ where
         let now = core.now();
         if let Some(read) = core.cell.read(now)
             && let Some((value, generation)) = read.credential()
-        {
             // What cannot be sent again wants a token that will not be refused for its age.
-            let can_wait = read.ageing && !config.can_replay(&self.replay, &request);
-            if !can_wait {
-                let (value, due) = (value.clone(), read.due);
-                drop(read);
-                return self.send(request, value, generation, due, now);
-            }
+            && (!read.ageing || config.can_replay(&self.replay, &request))
+        {
+            let (value, due) = (value.clone(), read.due);
+            drop(read);
+            let kept = config.keep(&self.inner, &self.replay, &mut request);
+            let mut attempt = Attempt::new(self.handles.handle(), generation, now, due, kept);
+            request.headers_mut().insert(&core.header_name, value);
+            let slot = attempt.kept_body();
+            let future = self.replay.send(&mut self.inner, request, &config.room, slot);
+            return ResponseFuture::calling(future, attempt);
         }
         let service = self.give_readiness_back();
-        let replay = self.replay.clone();
-        ResponseFuture::cold(Cold::first(service, request, self.shared.clone(), replay))
+        let (shared, replay) = (self.handles.shared().clone(), self.replay.clone());
+        ResponseFuture::cold(Cold::first(service, request, shared, replay))
     }
 }
 
 impl<I, S, R> Auth<I, S, R> {
-    /// Sends a request with a credential, keeping a copy where it may have to be sent again.
-    fn send<B, RB>(
-        &mut self,
-        request: Request<B>,
-        value: HeaderValue,
-        generation: Generation,
-        due: bool,
-        now: Now,
-    ) -> ResponseFuture<I, S, R, B, RB>
-    where
-        I: Service<Request<R::Body>, Response = Response<RB>> + Clone,
-        S: Scheme,
-        R: Replay<B>,
-    {
-        let (request, kept) = self.shared.prepare(&self.replay, request, value);
-        let (future, kept) = match kept {
-            None => (self.inner.call(request), None),
-            Some((head, body)) => {
-                // Kept as it is, not ready: a replay asks for readiness first.
-                let service = self.inner.clone();
-                (self.inner.call(request), Some(Kept { service, head, body }))
-            }
-        };
-        let attempt = Attempt::new(self.shared.clone(), generation, now, R::Slot::new(kept));
-        ResponseFuture::calling(future, if due { attempt.due() } else { attempt })
-    }
-
     /// Drops the inner service, which is ready, and keeps a clone, which is not: what was reserved for
     /// this call is free again. Returns another such clone.
     fn give_readiness_back(&mut self) -> I
@@ -148,7 +122,11 @@ impl<I, S, R> Auth<I, S, R> {
 
 impl<I: Clone, S, R: Clone> Clone for Auth<I, S, R> {
     fn clone(&self) -> Auth<I, S, R> {
-        Auth { inner: self.inner.clone(), shared: self.shared.clone(), replay: self.replay.clone() }
+        Auth {
+            inner: self.inner.clone(),
+            handles: self.handles.clone(),
+            replay: self.replay.clone(),
+        }
     }
 }
 
@@ -156,7 +134,7 @@ impl<I: fmt::Debug, S, R: fmt::Debug> fmt::Debug for Auth<I, S, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Auth")
             .field("inner", &self.inner)
-            .field("config", &self.shared.config)
+            .field("config", &self.handles.shared().config)
             .field("replay", &self.replay)
             .finish_non_exhaustive()
     }

@@ -3,11 +3,12 @@
 use std::fmt;
 use std::sync::Arc;
 
-use http::{Extensions, HeaderValue, Request, Response, Uri};
+use http::{Extensions, Request, Response, Uri};
 
+use crate::future::Kept;
 use crate::guard::Guard;
-use crate::replay::{Head, Replay, ReplayMethods, Room};
-use crate::scheme::Scheme;
+use crate::replay::{Head, Replay, ReplayMethods, Room, Slot};
+use crate::shard::{Padded, Sharded};
 use crate::source::Core;
 
 /// One allocation for a service and all its clones and futures.
@@ -49,25 +50,60 @@ impl Config {
     }
 }
 
-impl<S: Scheme> Shared<S> {
-    /// Puts the credential into a request, and keeps what it takes to send it again if that is allowed:
-    /// once in all, however many layers of this kind are stacked.
-    pub(crate) fn prepare<R: Replay<B>, B>(
+impl Config {
+    /// Keeps what it takes to send a request again, its body aside, if that is allowed: once in all, however
+    /// many layers of this kind are stacked.
+    #[inline]
+    pub(crate) fn keep<I: Clone, R: Replay<B>, B>(
         &self,
+        inner: &I,
         replay: &R,
-        request: Request<B>,
-        value: HeaderValue,
-    ) -> (Request<R::Body>, Option<(Head, R::Kept)>) {
-        let replayable = self.config.methods.allow(request.method())
+        request: &mut Request<B>,
+    ) -> R::Slot<Kept<I, R::Kept>> {
+        let replayable = R::KEEPS
+            && self.methods.allow(request.method())
             && request.extensions().get::<Replayed>().is_none();
-        let (mut head, body) = request.into_parts();
-        let (body, kept) = match replayable {
-            true => replay.keep(body, &self.config.room),
-            false => (replay.pass(body), None),
-        };
-        let kept = kept.map(|body| (Head::keep(&head), body));
-        head.headers.insert(self.core.scheme().header_name(), value);
-        (Request::from_parts(head, body), kept)
+        R::Slot::new(replayable.then(|| Kept {
+            service: inner.clone(), // not ready: a replay asks for readiness first
+            head: Head::keep(request),
+            body: replay.keep(request.body_mut(), &self.room),
+        }))
+    }
+}
+
+/// What a service hands to its futures. Each shard of threads has a reference count of its own: the one of
+/// a single [`Shared`] would be the only thing that all threads write, and cost 60 ns at two.
+pub(crate) struct Handles<S> {
+    shared: Arc<Shared<S>>,
+    shards: Sharded<Handle<S>>,
+}
+
+/// A future's own.
+pub(crate) struct Handle<S>(Arc<Padded<Arc<Shared<S>>>>);
+
+impl<S> Handles<S> {
+    pub(crate) fn new(shared: Shared<S>) -> Handles<S> {
+        Handles { shared: Arc::new(shared), shards: Sharded::new() }
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared<S>> {
+        &self.shared
+    }
+
+    #[inline]
+    pub(crate) fn handle(&self) -> Handle<S> {
+        Handle(self.shards.mine(|| Handle::of(self.shared.clone())).0.clone())
+    }
+}
+
+impl<S> Handle<S> {
+    /// One that no other future shares.
+    pub(crate) fn of(shared: Arc<Shared<S>>) -> Handle<S> {
+        Handle(Arc::new(Padded(shared)))
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared<S>> {
+        &self.0.0
     }
 }
 

@@ -11,7 +11,7 @@ use crate::clock::Now;
 use crate::recovery::Recovery;
 use crate::replay::{Head, Replay, Slot};
 use crate::scheme::{ResponseHead, Scheme, Verdict};
-use crate::shared::Shared;
+use crate::shared::{Handle, Shared};
 use crate::source::{Generation, Ticket};
 
 /// What it takes to send a request again.
@@ -19,7 +19,8 @@ pub(crate) struct Kept<I, K> {
     /// Not ready.
     pub(crate) service: I,
     pub(crate) head: Head,
-    pub(crate) body: K,
+    /// None if there is no other body.
+    pub(crate) body: Option<K>,
 }
 
 /// A request that is on its way with a credential.
@@ -38,32 +39,34 @@ pub(crate) struct Attempt<I, S, R: Replay<B>, B> {
 
 /// The token of a request that is under way; counted where that is of interest, until it is dropped.
 struct Ride<S> {
-    shared: Arc<Shared<S>>,
+    handle: Handle<S>,
     ticket: Ticket,
 }
 
 impl<S> Ride<S> {
-    fn begin(shared: Arc<Shared<S>>, generation: Generation) -> Ride<S> {
-        let ticket = match &shared.core.riders {
+    #[inline]
+    fn begin(handle: Handle<S>, generation: Generation) -> Ride<S> {
+        let ticket = match &handle.shared().core.riders {
             None => Ticket::uncounted(generation),
             Some(riders) => riders.board(generation),
         };
-        Ride { shared, ticket }
+        Ride { handle, ticket }
+    }
+
+    fn shared(&self) -> &Arc<Shared<S>> {
+        self.handle.shared()
     }
 
     fn generation(&self) -> Generation {
         self.ticket.generation()
     }
-
-    fn end(self) -> (Arc<Shared<S>>, Generation) {
-        (self.shared.clone(), self.generation())
-    }
 }
 
 /// Never panics: it counts, and may wake.
 impl<S> Drop for Ride<S> {
+    #[inline]
     fn drop(&mut self) {
-        if let Some(riders) = &self.shared.core.riders {
+        if let Some(riders) = &self.shared().core.riders {
             riders.leave(self.ticket);
         }
     }
@@ -81,18 +84,22 @@ where
 }
 
 impl<I, S: Scheme, R: Replay<B>, B> Attempt<I, S, R, B> {
+    #[inline]
     pub(crate) fn new(
-        shared: Arc<Shared<S>>,
+        handle: Handle<S>,
         generation: Generation,
         now: Now,
+        due: bool,
         kept: R::Slot<Kept<I, R::Kept>>,
     ) -> Self {
-        let (ride, sent) = (Ride::begin(shared, generation), now.mono_nanos());
-        Attempt { ride, sent, due: false, replayed: false, waited: false, kept }
+        let (ride, sent) = (Ride::begin(handle, generation), now.mono_nanos());
+        Attempt { ride, sent, due, replayed: false, waited: false, kept }
     }
 
-    pub(crate) fn due(self) -> Self {
-        Attempt { due: true, ..self }
+    /// Where the body is kept, if it is to be.
+    #[inline]
+    pub(crate) fn kept_body(&mut self) -> Option<&mut Option<R::Kept>> {
+        self.kept.get().map(|kept| &mut kept.body)
     }
 
     pub(super) fn replaying(self, waited: bool) -> Self {
@@ -102,18 +109,30 @@ impl<I, S: Scheme, R: Replay<B>, B> Attempt<I, S, R, B> {
     #[inline]
     pub(super) fn nudge_if_due(&mut self) {
         // Where responses hand out successors, this one's may: an exchange is for when it does not.
-        if self.due && self.ride.shared.core.scheme().rotation().is_none() {
+        if self.due && self.ride.shared().core.scheme().rotation().is_none() {
             self.due = false;
-            self.ride.shared.core.nudge();
+            self.ride.shared().core.nudge();
         }
     }
 
+    /// Whether a response means nothing to anybody but its caller, as nearly all do: it was accepted, and
+    /// neither this request nor its token is of interest for anything.
     #[inline]
+    pub(super) fn is_plain<RB>(&self, response: &Response<RB>) -> bool {
+        let Shared { core, config } = &**self.ride.shared();
+        !self.replayed
+            && core.scheme().rotation().is_none()
+            && !config.is_foreign(response)
+            && core.scheme().judge(ResponseHead::of(response)) == Verdict::Accepted
+            && !core.cell.is_suspect(self.ride.generation())
+    }
+
+    /// What follows a response that is not [plain](Attempt::is_plain).
     pub(super) fn answered<RB>(self, response: Response<RB>) -> Answered<I, S, R, B, RB>
     where
         I: Service<Request<R::Body>>,
     {
-        let Shared { core, config } = &*self.ride.shared;
+        let Shared { core, config } = &**self.ride.shared();
         if config.is_foreign(&response) {
             return Answered::Done(response);
         }
@@ -124,14 +143,11 @@ impl<I, S: Scheme, R: Replay<B>, B> Attempt<I, S, R, B> {
         if core.cell.is_suspect(generation) && response.status().is_success() {
             core.suspect_accepted(generation, self.sent(core.now()));
         }
-        if core.scheme().rotation().is_none() && !self.replayed {
-            return Answered::Done(response);
-        }
         Answered::Done(self.accepted(response))
     }
 
     fn accepted<RB>(&self, mut response: Response<RB>) -> Response<RB> {
-        let (core, generation) = (&self.ride.shared.core, self.ride.generation());
+        let (core, generation) = (&self.ride.shared().core, self.ride.generation());
         // An overload or an outage says nothing of the token.
         let judged = !response.status().is_server_error()
             && response.status() != StatusCode::TOO_MANY_REQUESTS;
@@ -156,7 +172,7 @@ impl<I, S: Scheme, R: Replay<B>, B> Attempt<I, S, R, B> {
     where
         I: Service<Request<R::Body>>,
     {
-        if let Some(rotation) = self.ride.shared.core.scheme().rotation() {
+        if let Some(rotation) = self.ride.shared().core.scheme().rotation() {
             response.headers_mut().remove(rotation.header());
         }
         if self.replayed {
@@ -164,9 +180,12 @@ impl<I, S: Scheme, R: Replay<B>, B> Attempt<I, S, R, B> {
             self.mark_replayed(&mut response);
             return Answered::Done(response);
         }
-        let (shared, generation) = self.ride.end();
+        let (shared, generation) = (self.ride.shared().clone(), self.ride.generation());
         let replayed_below = response.extensions().get() == Some(&Recovery::Replayed);
-        match self.kept.take().filter(|kept| !replayed_below && R::pause(&kept.body)) {
+        let kept = self.kept.take().filter(|kept| {
+            !replayed_below && kept.body.as_ref().is_some_and(|body| R::pause(body))
+        });
+        match kept {
             Some(kept) => {
                 let cold = Cold::again(shared, generation, kept, response);
                 Answered::Refused(Box::new(cold))

@@ -19,7 +19,7 @@ use crate::exchange::Chain;
 use crate::recovery::Recovery;
 use crate::replay::{Head, Replay, Slot};
 use crate::scheme::Scheme;
-use crate::shared::{Replayed, Shared};
+use crate::shared::{Handle, Replayed, Shared};
 use crate::source::{AccessToken, Generation, Renewal};
 use crate::{BoxError, Error};
 
@@ -46,7 +46,7 @@ enum Work<R: Replay<B>, B, RB> {
     /// `rejected` is given to the caller if there is no successor.
     Again {
         head: Head,
-        body: R::Kept,
+        body: Option<R::Kept>,
         refused: Generation,
         waited: bool,
         rejected: Option<Response<RB>>,
@@ -101,7 +101,7 @@ impl<I, S: Scheme, R: Replay<B>, B, RB> Cold<I, S, R, B, RB> {
         rejected: Response<RB>,
     ) -> Self {
         let Kept { service, head, body } = kept;
-        let chain = Chain::of(head.extensions());
+        let chain = head.extensions().map(Chain::of).unwrap_or_default();
         let rejected = Some(rejected);
         Cold {
             stage: Stage::Renew(Box::pin(shared.core.clone().renew(refused, chain.clone()))),
@@ -182,20 +182,22 @@ where
         let (value, generation) = (token.header_value().clone(), token.generation());
         let now = self.shared.core.now();
         let (future, attempt) = match self.work.take()? {
-            Work::First { request, replay } => {
-                let (request, kept) = self.shared.prepare(&replay, request, value);
-                let future = self.service.call(request);
-                let service = self.service.clone();
-                let kept = kept.map(|(head, body)| Kept { service, head, body });
-                let kept = R::Slot::new(kept);
-                (future, Attempt::new(self.shared.clone(), generation, now, kept))
+            Work::First { mut request, replay } => {
+                let config = &self.shared.config;
+                let kept = config.keep(&self.service, &replay, &mut request);
+                let handle = Handle::of(self.shared.clone());
+                let mut attempt = Attempt::new(handle, generation, now, false, kept);
+                request.headers_mut().insert(&self.shared.core.header_name, value);
+                let slot = attempt.kept_body();
+                (replay.send(&mut self.service, request, &config.room, slot), attempt)
             }
             Work::Again { head, body, waited, .. } => {
-                let mut request = head.into_request(R::again(body));
-                request.headers_mut().insert(self.shared.core.scheme().header_name(), value);
+                let mut request = head.into_request(R::again(body?));
+                request.headers_mut().insert(&self.shared.core.header_name, value);
                 request.extensions_mut().insert(Replayed);
                 let kept = R::Slot::new(None);
-                let attempt = Attempt::new(self.shared.clone(), generation, now, kept);
+                let handle = Handle::of(self.shared.clone());
+                let attempt = Attempt::new(handle, generation, now, false, kept);
                 (self.service.call(request), attempt.replaying(waited))
             }
         };

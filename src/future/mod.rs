@@ -37,6 +37,8 @@ pin_project! {
     {
         #[pin]
         state: State<I, S, R, B, RB>,
+        // What the response of the inner service means; none if the request went out bare.
+        attempt: Option<Attempt<I, S, R, B>>,
     }
 }
 
@@ -48,8 +50,8 @@ pin_project! {
         S: Scheme,
         R: Replay<B>,
     {
-        /// The request is with the inner service; without an attempt, it went out bare.
-        Calling { #[pin] future: I::Future, attempt: Option<Attempt<I, S, R, B>> },
+        /// The request is with the inner service.
+        Calling { #[pin] future: I::Future },
         Cold { cold: Box<Cold<I, S, R, B, RB>> },
         Failed { error: Option<Error> },
     }
@@ -62,19 +64,20 @@ where
     R: Replay<B>,
 {
     pub(crate) fn bare(future: I::Future) -> Self {
-        ResponseFuture { state: State::Calling { future, attempt: None } }
+        ResponseFuture { state: State::Calling { future }, attempt: None }
     }
 
+    #[inline(always)]
     pub(crate) fn calling(future: I::Future, attempt: Attempt<I, S, R, B>) -> Self {
-        ResponseFuture { state: State::Calling { future, attempt: Some(attempt) } }
+        ResponseFuture { state: State::Calling { future }, attempt: Some(attempt) }
     }
 
     pub(crate) fn cold(cold: Cold<I, S, R, B, RB>) -> Self {
-        ResponseFuture { state: State::Cold { cold: Box::new(cold) } }
+        ResponseFuture { state: State::Cold { cold: Box::new(cold) }, attempt: None }
     }
 
     pub(crate) fn failed(error: Error) -> Self {
-        ResponseFuture { state: State::Failed { error: Some(error) } }
+        ResponseFuture { state: State::Failed { error: Some(error) }, attempt: None }
     }
 }
 
@@ -89,29 +92,43 @@ where
     type Output = Result<Response<RB>, BoxError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut state = self.project().state;
+        let this = self.project();
+        let (mut state, attempt) = (this.state, this.attempt);
         loop {
             let next = match state.as_mut().project() {
-                StateProj::Calling { future, attempt } => {
+                StateProj::Calling { future } => {
                     if let Some(attempt) = attempt {
                         attempt.nudge_if_due();
                     }
-                    // Nearly every response takes the last arm, as it came.
-                    match future.poll(cx) {
-                        Poll::Ready(Ok(response)) => match attempt.take() {
-                            None => return Poll::Ready(Ok(response)),
-                            Some(attempt) => match attempt.answered(response) {
-                                Answered::Done(response) => return Poll::Ready(Ok(response)),
-                                Answered::Refused(cold) => State::Cold { cold },
-                            },
-                        },
-                        other => return other.map_err(Into::into),
+                    let polled = future.poll(cx);
+                    // Looked at where it lies: a response is dear to move.
+                    if let Poll::Ready(Ok(response)) = &polled
+                        && attempt.as_ref().is_some_and(|it| !it.is_plain(response))
+                    {
+                        let (Some(attempt), Poll::Ready(Ok(response))) = (attempt.take(), polled)
+                        else {
+                            return Poll::Pending; // cannot be
+                        };
+                        match attempt.answered(response) {
+                            Answered::Done(response) => return Poll::Ready(Ok(response)),
+                            Answered::Refused(cold) => State::Cold { cold },
+                        }
+                    } else {
+                        if R::KEEPS && polled.is_ready() {
+                            *attempt = None; // what was kept for another sending goes at once
+                        }
+                        return match polled {
+                            Poll::Ready(Ok(response)) => Poll::Ready(Ok(response)),
+                            Poll::Ready(Err(error)) => Poll::Ready(Err(error.into())),
+                            Poll::Pending => Poll::Pending,
+                        };
                     }
                 }
                 StateProj::Cold { cold } => {
                     let ended = match ready!(cold.poll(cx)) {
-                        Ok(Next::Call { future, attempt }) => {
-                            state.set(State::Calling { future, attempt: Some(attempt) });
+                        Ok(Next::Call { future, attempt: again }) => {
+                            *attempt = Some(again);
+                            state.set(State::Calling { future });
                             continue;
                         }
                         Ok(Next::Respond(response)) => Ok(response),

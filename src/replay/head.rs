@@ -1,63 +1,76 @@
 //! The head of a request, kept for a possible replay.
 //!
 //! Keeping it is the dearest thing that this crate does to a request that needs no replay, so it is kept
-//! flat, and in a recycled buffer: a `HeaderMap` of its own would cost two allocations and a hash per
-//! header, and only a replay pays for that. What is left are the clones: free for static names and
-//! values, a reference count for shared ones, one allocation inside `bytes` for the first clone of a name
-//! or value that was made at run time, and two or three for extensions that are not empty.
+//! flat, and in recycled memory: a `HeaderMap` of its own would cost two allocations and a hash per header,
+//! and only a replay pays for that. It is a pointer wide, since a future that carries it moves. What is left
+//! are the clones: free for static names and values, a reference count for shared ones, one allocation inside
+//! `bytes` for the first clone of a name or value that was made at run time, and two or three for extensions
+//! that are not empty.
 
 use std::cell::RefCell;
-use std::mem;
 
-use http::request::Parts;
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version};
 
-type Headers = Vec<(HeaderName, HeaderValue)>;
-
-/// Per thread, this many buffers are kept, …
-const MAX_BUFFERS: usize = 64;
-/// … none of them for more headers than this (one entry takes 72 bytes).
+/// Per thread, this many are recycled, …
+const MAX_RECYCLED: usize = 64;
+/// … none of them with room for more headers than this (one takes 72 bytes).
 const MAX_HEADERS: usize = 64;
 
 thread_local! {
-    static BUFFERS: RefCell<Vec<Headers>> = const { RefCell::new(Vec::new()) };
+    // Boxes go in and out, so that nothing is moved.
+    #[allow(clippy::vec_box)]
+    static RECYCLED: RefCell<Vec<Box<Snapshot>>> = const { RefCell::new(Vec::new()) };
 }
 
-pub(crate) struct Head {
+/// `None` after its end only.
+pub(crate) struct Head(Option<Box<Snapshot>>);
+
+#[derive(Default)]
+struct Snapshot {
+    /// None while it is not in use: what a request said does not outlive it.
+    line: Option<Line>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+struct Line {
     method: Method,
     uri: Uri,
     version: Version,
     extensions: Extensions,
-    headers: Headers,
 }
 
 impl Head {
     /// Keeps the head of `request`.
-    pub(crate) fn keep(request: &Parts) -> Head {
-        let mut headers = recycled();
-        headers.extend(request.headers.iter().map(|(name, value)| (name.clone(), value.clone())));
-        Head {
-            method: request.method.clone(),
-            uri: request.uri.clone(),
-            version: request.version,
-            extensions: request.extensions.clone(),
-            headers,
-        }
+    pub(crate) fn keep<B>(request: &Request<B>) -> Head {
+        let mut snapshot = recycled();
+        snapshot.line = Some(Line {
+            method: request.method().clone(),
+            uri: request.uri().clone(),
+            version: request.version(),
+            extensions: request.extensions().clone(),
+        });
+        let headers = request.headers().iter();
+        snapshot.headers.extend(headers.map(|(name, value)| (name.clone(), value.clone())));
+        Head(Some(snapshot))
     }
 
-    pub(crate) fn extensions(&self) -> &Extensions {
-        &self.extensions
+    /// The request's extensions.
+    pub(crate) fn extensions(&self) -> Option<&Extensions> {
+        self.0.as_ref()?.line.as_ref().map(|line| &line.extensions)
     }
 
     /// The request once more.
     pub(crate) fn into_request<B>(mut self, body: B) -> Request<B> {
         let mut request = Request::new(body);
-        *request.method_mut() = mem::take(&mut self.method);
-        *request.uri_mut() = mem::take(&mut self.uri);
-        *request.version_mut() = self.version;
-        *request.extensions_mut() = mem::take(&mut self.extensions);
-        let mut headers = HeaderMap::with_capacity(self.headers.len() + 1);
-        for (name, value) in self.headers.drain(..) {
+        let Some(snapshot) = &mut self.0 else { return request };
+        if let Some(Line { method, uri, version, extensions }) = snapshot.line.take() {
+            *request.method_mut() = method;
+            *request.uri_mut() = uri;
+            *request.version_mut() = version;
+            *request.extensions_mut() = extensions;
+        }
+        let mut headers = HeaderMap::with_capacity(snapshot.headers.len() + 1);
+        for (name, value) in snapshot.headers.drain(..) {
             headers.append(name, value);
         }
         *request.headers_mut() = headers;
@@ -65,27 +78,28 @@ impl Head {
     }
 }
 
-/// Gives the buffer back, empty. Never panics: where the thread is ending, the buffer ends too.
+/// Gives the memory back, empty. Never panics: where the thread is ending, the memory ends too.
 impl Drop for Head {
     fn drop(&mut self) {
-        let mut headers = mem::take(&mut self.headers);
-        headers.clear();
-        if headers.capacity() == 0 || headers.capacity() > MAX_HEADERS {
+        let Some(mut snapshot) = self.0.take() else { return };
+        snapshot.line = None;
+        snapshot.headers.clear();
+        if snapshot.headers.capacity() > MAX_HEADERS {
             return;
         }
-        let _ = BUFFERS.try_with(|buffers| {
-            if let Ok(mut buffers) = buffers.try_borrow_mut()
-                && buffers.len() < MAX_BUFFERS
+        let _ = RECYCLED.try_with(|recycled| {
+            if let Ok(mut recycled) = recycled.try_borrow_mut()
+                && recycled.len() < MAX_RECYCLED
             {
-                buffers.push(headers);
+                recycled.push(snapshot);
             }
         });
     }
 }
 
-fn recycled() -> Headers {
-    let buffer = BUFFERS.try_with(|buffers| buffers.try_borrow_mut().ok()?.pop());
-    buffer.ok().flatten().unwrap_or_default()
+fn recycled() -> Box<Snapshot> {
+    let snapshot = RECYCLED.try_with(|recycled| recycled.try_borrow_mut().ok()?.pop());
+    snapshot.ok().flatten().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -105,9 +119,8 @@ mod tests {
         let mut secret = HeaderValue::from_static("secret");
         secret.set_sensitive(true);
         request.headers_mut().insert("s", secret);
-        let (parts, ()) = request.clone().into_parts();
         for _ in 0..3 {
-            let again = Head::keep(&parts).into_request("body");
+            let again = Head::keep(&request).into_request("body");
             assert_eq!(again.headers(), request.headers());
             assert!(again.headers()["s"].is_sensitive());
             assert_eq!(again.method(), request.method());
@@ -119,21 +132,22 @@ mod tests {
     }
 
     #[test]
-    fn buffers_are_kept_within_bounds_and_empty() {
+    fn memory_is_recycled_within_bounds_and_empty() {
         let with = |count: usize| {
             let mut request = Request::get("/").body(()).unwrap();
             for n in 0..count {
                 let name = HeaderName::try_from(format!("x-{n}")).unwrap();
                 request.headers_mut().insert(name, HeaderValue::from_static("value"));
             }
-            request.into_parts().0
+            request
         };
         let (small, large) = (with(4), with(500));
         drop((0..200).map(|_| Head::keep(&small)).collect::<Vec<_>>());
         drop(Head::keep(&large));
-        BUFFERS.with_borrow(|buffers| {
-            assert!(!buffers.is_empty() && buffers.len() <= MAX_BUFFERS);
-            assert!(buffers.iter().all(|it| it.is_empty() && it.capacity() <= MAX_HEADERS));
+        RECYCLED.with_borrow(|recycled| {
+            assert!(!recycled.is_empty() && recycled.len() <= MAX_RECYCLED);
+            assert!(recycled.iter().all(|it| it.line.is_none() && it.headers.is_empty()));
+            assert!(recycled.iter().all(|it| it.headers.capacity() <= MAX_HEADERS));
         });
     }
 }

@@ -84,7 +84,8 @@ mod strategies;
 
 use std::fmt;
 
-use http::Method;
+use http::{Method, Request};
+use tower_service::Service;
 
 pub(crate) use self::body::Room;
 pub use self::body::{Kept, ReplayBody, Superseded};
@@ -131,13 +132,31 @@ pub trait Replay<B>: Clone + sealed::Sealed {
     #[doc(hidden)]
     type Slot<T>: Slot<T>;
 
-    /// The body for a request that will not be sent again.
+    /// Whether anything is ever kept.
     #[doc(hidden)]
-    fn pass(&self, body: B) -> Self::Body;
+    const KEEPS: bool = true;
 
-    /// The body, and what it takes to make it once more; `None` where that is impossible.
+    /// What it takes to make the body once more, where it stays of the same type; nothing where that is
+    /// impossible, or where it does not.
     #[doc(hidden)]
-    fn keep(&self, body: B, room: &Room) -> (Self::Body, Option<Self::Kept>);
+    fn keep(&self, body: &mut B, room: &Room) -> Option<Self::Kept> {
+        let _ = (body, room);
+        None
+    }
+
+    /// Calls `inner`. Where the body changes its type, this puts into `kept`, if there is such a place, what
+    /// it takes to make it once more.
+    ///
+    /// It calls, rather than return the request, so that a request whose body stays the same does not move:
+    /// a move costs 30 instructions.
+    #[doc(hidden)]
+    fn send<I: Service<Request<Self::Body>>>(
+        &self,
+        inner: &mut I,
+        request: Request<B>,
+        room: &Room,
+        kept: Option<&mut Option<Self::Kept>>,
+    ) -> I::Future;
 
     /// Whether a request with this body can be sent again as a whole, as far as that is known beforehand.
     #[doc(hidden)]
@@ -161,12 +180,17 @@ pub trait Replay<B>: Clone + sealed::Sealed {
 #[doc(hidden)]
 pub trait Slot<T> {
     fn new(kept: Option<T>) -> Self;
+    fn get(&mut self) -> Option<&mut T>;
     fn take(&mut self) -> Option<T>;
 }
 
 impl<T> Slot<T> for Option<T> {
     fn new(kept: Option<T>) -> Self {
         kept
+    }
+
+    fn get(&mut self) -> Option<&mut T> {
+        self.as_mut()
     }
 
     fn take(&mut self) -> Option<T> {
@@ -181,6 +205,10 @@ pub struct Nothing;
 impl<T> Slot<T> for Nothing {
     fn new(_: Option<T>) -> Self {
         Nothing
+    }
+
+    fn get(&mut self) -> Option<&mut T> {
+        None
     }
 
     fn take(&mut self) -> Option<T> {

@@ -1,5 +1,7 @@
 //! Bodies of which a second one of the same type can be had.
 
+use std::mem;
+
 use bytes::Bytes;
 use http_body_util::combinators::{BoxBody, UnsyncBoxBody};
 
@@ -21,9 +23,9 @@ pub trait Replayable: Sized {
     #[doc(hidden)]
     type Kept;
 
-    /// The body, and what it takes to make it once more.
+    /// What it takes to make it once more; the body stays where it is.
     #[doc(hidden)]
-    fn keep(self, cap: usize, room: &Room) -> (Self, Option<Self::Kept>);
+    fn keep(&mut self, cap: usize, room: &Room) -> Option<Self::Kept>;
 
     /// Whether all of it can be kept, as far as that is known beforehand.
     #[doc(hidden)]
@@ -41,9 +43,9 @@ pub trait Replayable: Sized {
 impl<B: InMemory> Replayable for B {
     type Kept = B;
 
-    fn keep(self, _: usize, _: &Room) -> (B, Option<B>) {
-        let kept = self.share();
-        (self, kept)
+    #[inline]
+    fn keep(&mut self, _: usize, _: &Room) -> Option<B> {
+        self.share()
     }
 
     fn is_within(&self, _: usize) -> bool {
@@ -64,9 +66,10 @@ macro_rules! boxed {
         impl Replayable for $body {
             type Kept = Kept<$body>;
 
-            fn keep(self, cap: usize, room: &Room) -> (Self, Option<Self::Kept>) {
-                let (body, kept) = ReplayBody::new(self, cap, room);
-                (Self::new(body), Some(kept))
+            fn keep(&mut self, cap: usize, room: &Room) -> Option<Self::Kept> {
+                let (body, kept) = ReplayBody::new(mem::take(self), cap, room);
+                *self = Self::new(body);
+                Some(kept)
             }
 
             fn is_within(&self, cap: usize) -> bool {

@@ -3,7 +3,9 @@
 use std::convert::Infallible;
 use std::fmt;
 
+use http::Request;
 use http_body::Body;
+use tower_service::Service;
 
 use super::sealed::Sealed;
 use super::{Kept, Nothing, Replay, ReplayBody, Replayable, Room};
@@ -145,12 +147,20 @@ impl<B: Replayable> Replay<B> for Same {
     type Kept = B::Kept;
     type Slot<T> = Option<T>;
 
-    fn pass(&self, body: B) -> B {
-        body
+    #[inline]
+    fn keep(&self, body: &mut B, room: &Room) -> Option<B::Kept> {
+        body.keep(self.cap, room)
     }
 
-    fn keep(&self, body: B, room: &Room) -> (B, Option<B::Kept>) {
-        body.keep(self.cap, room)
+    #[inline]
+    fn send<I: Service<Request<B>>>(
+        &self,
+        inner: &mut I,
+        request: Request<B>,
+        _: &Room,
+        _: Option<&mut Option<B::Kept>>,
+    ) -> I::Future {
+        inner.call(request)
     }
 
     fn covers(&self, body: &B) -> bool {
@@ -171,13 +181,14 @@ impl<B: Body> Replay<B> for Wrap {
     type Kept = Kept<B>;
     type Slot<T> = Option<T>;
 
-    fn pass(&self, body: B) -> ReplayBody<B> {
-        ReplayBody::once(body)
-    }
-
-    fn keep(&self, body: B, room: &Room) -> (ReplayBody<B>, Option<Kept<B>>) {
-        let (body, kept) = ReplayBody::new(body, self.cap, room);
-        (body, Some(kept))
+    fn send<I: Service<Request<ReplayBody<B>>>>(
+        &self,
+        inner: &mut I,
+        request: Request<B>,
+        room: &Room,
+        kept: Option<&mut Option<Kept<B>>>,
+    ) -> I::Future {
+        inner.call(request.map(|body| wrapped(body, self.cap, room, kept)))
     }
 
     fn covers(&self, body: &B) -> bool {
@@ -201,13 +212,21 @@ where
     type Kept = (Kept<B>, F);
     type Slot<T> = Option<T>;
 
-    fn pass(&self, body: B) -> B2 {
-        (self.rewrap)(ReplayBody::once(body))
-    }
-
-    fn keep(&self, body: B, room: &Room) -> (B2, Option<Self::Kept>) {
-        let (body, kept) = Wrap { cap: self.cap }.keep(body, room);
-        ((self.rewrap)(body), kept.map(|kept| (kept, self.rewrap.clone())))
+    fn send<I: Service<Request<B2>>>(
+        &self,
+        inner: &mut I,
+        request: Request<B>,
+        room: &Room,
+        kept: Option<&mut Option<Self::Kept>>,
+    ) -> I::Future {
+        let Rewrap { cap, rewrap } = self;
+        let mut inside = None;
+        let slot = kept.is_some().then_some(&mut inside);
+        let request = request.map(|body| rewrap(wrapped(body, *cap, room, slot)));
+        if let Some(kept) = kept {
+            *kept = inside.map(|inside| (inside, rewrap.clone()));
+        }
+        inner.call(request)
     }
 
     fn covers(&self, body: &B) -> bool {
@@ -228,12 +247,17 @@ impl<B> Replay<B> for Off {
     type Kept = Infallible;
     type Slot<T> = Nothing;
 
-    fn pass(&self, body: B) -> B {
-        body
-    }
+    const KEEPS: bool = false;
 
-    fn keep(&self, body: B, _: &Room) -> (B, Option<Infallible>) {
-        (body, None)
+    #[inline]
+    fn send<I: Service<Request<B>>>(
+        &self,
+        inner: &mut I,
+        request: Request<B>,
+        _: &Room,
+        _: Option<&mut Option<Infallible>>,
+    ) -> I::Future {
+        inner.call(request)
     }
 
     fn covers(&self, _: &B) -> bool {
@@ -243,6 +267,19 @@ impl<B> Replay<B> for Off {
     fn again(kept: Infallible) -> B {
         match kept {}
     }
+}
+
+/// The body as the inner service sees it.
+fn wrapped<B: Body>(
+    body: B,
+    cap: usize,
+    room: &Room,
+    kept: Option<&mut Option<Kept<B>>>,
+) -> ReplayBody<B> {
+    let Some(slot) = kept else { return ReplayBody::once(body) };
+    let (body, kept) = ReplayBody::new(body, cap, room);
+    *slot = Some(kept);
+    body
 }
 
 /// Whether a stream is not known to be longer than the cap.

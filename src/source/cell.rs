@@ -16,6 +16,7 @@ use http::HeaderValue;
 use super::action::Generation;
 use super::rotation::Line;
 use super::schedule::Window;
+use super::sharded_value::ShardedValue;
 use super::state::Machine;
 use crate::Secret;
 use crate::clock::Now;
@@ -41,8 +42,7 @@ pub struct AccessToken(Arc<Published>);
 
 pub(crate) struct Published {
     pub(crate) secret: Secret,
-    /// Marked sensitive.
-    pub(crate) value: HeaderValue,
+    pub(super) value: ShardedValue,
     pub(crate) generation: Generation,
     pub(crate) window: Window,
     /// What its line began with, where responses hand out successors.
@@ -65,7 +65,7 @@ impl AccessToken {
     /// The value of the credential header, prefix and all, marked sensitive.
     #[must_use]
     pub fn header_value(&self) -> &HeaderValue {
-        &self.0.value
+        self.0.value.shared()
     }
 
     /// When it ends, by the wall clock that it was issued under; none if it has no end.
@@ -125,7 +125,7 @@ impl Read {
     /// The token's header value and generation.
     #[inline]
     pub(crate) fn credential(&self) -> Option<(&HeaderValue, Generation)> {
-        self.token.as_ref().map(|token| (&token.value, token.generation))
+        self.token.as_ref().map(|token| (token.value.mine(), token.generation))
     }
 }
 

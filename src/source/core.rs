@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::Shared;
-use http::HeaderValue;
+use http::{HeaderName, HeaderValue};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
@@ -23,11 +23,13 @@ use super::cell::{AccessToken, Cell, Published};
 use super::flight::Flight;
 use super::parts::{MAX_TOKEN, Parts, present};
 use super::riders::Riders;
+use super::sharded_value::ShardedValue;
 use super::state::Machine;
 use super::status::Status;
 use crate::clock::{Now, Sleep};
 use crate::credential;
 use crate::exchange::{Chain, ExchangeError, SourceId};
+use crate::header_name::interned;
 use crate::scheme::Scheme;
 use crate::{Credential, Error, ErrorKind, Secret, TARGET};
 
@@ -42,6 +44,8 @@ pub(crate) struct Core<S> {
     /// The system's name, for those who read logs.
     pub(super) system: &'static str,
     pub(super) parts: Parts<S>,
+    /// Where the token goes; free to clone.
+    pub(crate) header_name: HeaderName,
     pub(crate) cell: Cell,
     /// Where every newer token that a response hands out is adopted.
     pub(crate) riders: Option<Riders>,
@@ -91,6 +95,7 @@ impl<S: Scheme> Core<S> {
         let value = fixed.as_ref().and_then(|token| present(&*parts.scheme, token, MAX_TOKEN).ok());
         if let (Some(secret), Some(value)) = (fixed, value) {
             let (generation, window) = machine.fix(parts.clock.now());
+            let value = ShardedValue::new(value);
             let token = Published { secret, value, generation, window, line: None, source: id };
             let _ = cell.publish(Arc::new(token));
         }
@@ -102,6 +107,7 @@ impl<S: Scheme> Core<S> {
                 .rotation()
                 .filter(|it| !it.is_when_due())
                 .map(|_| Riders::default()),
+            header_name: interned(parts.scheme.header_name()),
             parts,
             cell,
             waiters: AtomicUsize::new(0),

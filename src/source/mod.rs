@@ -65,6 +65,7 @@ mod rotation;
 #[cfg(feature = "rotating")]
 mod scenarios;
 mod schedule;
+mod sharded_value;
 mod state;
 mod status;
 mod successor;

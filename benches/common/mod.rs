@@ -1,0 +1,69 @@
+//! What all benches compare: the same request, through the same inner service, under different layers.
+//!
+//! | row | what it is |
+//! |---|---|
+//! | `bare` | the inner service alone; every figure is over this one |
+//! | `c1` | tower-http's layer that sends one prebuilt value, and can renew nothing |
+//! | `c2` | the same, with a future that looks at the status: the floor of whoever wants to see a 401 |
+//! | `c3` | `tower::retry` with a policy that clones the request: the usual price of being able to retry |
+#![allow(dead_code, missing_docs, clippy::unwrap_used, clippy::expect_used)]
+
+pub(crate) mod floor;
+pub(crate) mod ours;
+
+use std::convert::Infallible;
+use std::future::{Future, Ready, ready};
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Request, Response, Uri};
+use http_body_util::Full;
+use tower::Service;
+
+pub(crate) type Body = Full<Bytes>;
+
+/// The inner service: takes the request, and answers at once.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Api;
+
+impl Service<Request<Body>> for Api {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Ready<Result<Response<Body>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    #[inline(never)]
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        drop(std::hint::black_box(request));
+        ready(Ok(Response::new(Body::default())))
+    }
+}
+
+/// Four headers, static or already shared, and room for one more.
+pub(crate) fn request() -> Request<Body> {
+    let mut request = Request::new(Body::from(Bytes::from_static(b"body")));
+    *request.uri_mut() = Uri::from_static("https://api.example/v1/things");
+    request.headers_mut().reserve(8);
+    for name in ["accept", "content-type", "user-agent", "x-request-id"] {
+        let name = HeaderName::from_static(name);
+        request.headers_mut().insert(name, HeaderValue::from_static("value"));
+    }
+    request
+}
+
+/// One request through `service`, which answers at once.
+pub(crate) fn once<S: Service<Request<Body>>>(service: &mut S, request: Request<Body>) {
+    let mut cx = Context::from_waker(Waker::noop());
+    assert!(service.poll_ready(&mut cx).is_ready());
+    let answered = pin!(service.call(request)).poll(&mut cx);
+    assert!(matches!(answered, Poll::Ready(Ok(_))));
+}
+
+/// 1 KiB, as JWTs are.
+pub(crate) fn token() -> String {
+    "t".repeat(1024)
+}

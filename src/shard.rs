@@ -1,0 +1,65 @@
+//! One of a thing for each thread, or nearly.
+//!
+//! A reference count that all threads move is the dearest thing on a hot path: at two threads it takes most
+//! of the time of a layer that only clones one header value (23 ns alone, 83 ns with another thread). So what
+//! every request clones, it clones from a shard that few other threads use.
+
+use std::fmt;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Threads beyond this many share. Shards that no thread has used take 16 to 48 bytes.
+const SHARDS: usize = 16;
+
+static NEXT: AtomicUsize = AtomicUsize::new(0);
+
+thread_local! {
+    /// Threads take turns, so that those of one runtime, which start together, do not meet.
+    static SHARD: usize = NEXT.fetch_add(1, Ordering::Relaxed) % SHARDS;
+}
+
+/// A value for each shard, made when a thread first asks for it.
+pub(crate) struct Sharded<T>([OnceLock<T>; SHARDS]);
+
+impl<T> Sharded<T> {
+    pub(crate) const fn new() -> Sharded<T> {
+        Sharded([const { OnceLock::new() }; SHARDS])
+    }
+
+    /// This thread's.
+    #[inline]
+    pub(crate) fn mine(&self, make: impl FnOnce() -> T) -> &T {
+        // A thread that is ending has lost its number, and takes the first.
+        let shard = SHARD.try_with(|shard| *shard).unwrap_or(0);
+        self.0[shard % SHARDS].get_or_init(make)
+    }
+}
+
+impl<T> fmt::Debug for Sharded<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sharded")
+    }
+}
+
+/// In cache lines of its own; two, since processors fetch them in pairs.
+#[derive(Debug)]
+#[repr(align(128))]
+pub(crate) struct Padded<T>(pub(crate) T);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+
+    #[test]
+    fn a_thread_gets_its_own_and_always_the_same() {
+        let sharded = Arc::new(Sharded::new());
+        let mine = Arc::new(7);
+        assert!(Arc::ptr_eq(sharded.mine(|| mine.clone()), sharded.mine(|| Arc::new(8))));
+        let theirs = std::thread::spawn({
+            let sharded = sharded.clone();
+            move || sharded.mine(|| Arc::new(9)).clone()
+        });
+        assert_eq!(*theirs.join().unwrap(), 9);
+    }
+}
