@@ -18,7 +18,7 @@ fn main() {
     divan::main();
 }
 
-fn measure<S: Service<Request<Body>> + Clone + Sync>(bencher: Bencher<'_, '_>, service: S) {
+fn measure<S: Service<Request<Body>> + Clone + Sync>(bencher: Bencher<'_, '_>, service: &S) {
     bencher.with_inputs(|| (service.clone(), request())).bench_values(|(mut service, request)| {
         once(&mut service, request);
         service
@@ -27,35 +27,35 @@ fn measure<S: Service<Request<Body>> + Clone + Sync>(bencher: Bencher<'_, '_>, s
 
 #[divan::bench(threads = [1, 2])]
 fn bare(bencher: Bencher<'_, '_>) {
-    measure(bencher, Api);
+    measure(bencher, &Api);
 }
 
 #[divan::bench(threads = [1, 2])]
 fn c1_fixed_token(bencher: Bencher<'_, '_>) {
-    measure(bencher, floor::c1(Api));
+    measure(bencher, &floor::c1(Api));
 }
 
 #[divan::bench(threads = [1, 2])]
 fn c2_fixed_token_and_a_look(bencher: Bencher<'_, '_>) {
-    measure(bencher, floor::c2(Api));
+    measure(bencher, &floor::c2(Api));
 }
 
 #[divan::bench(threads = [1, 2])]
 fn c3_retry(bencher: Bencher<'_, '_>) {
-    measure(bencher, floor::c3(Api));
+    measure(bencher, &floor::c3(Api));
 }
 
 #[divan::bench(threads = [1, 2])]
 fn full(bencher: Bencher<'_, '_>) {
-    measure(bencher, ours::layer().with_replay(Off).layer(Api));
+    measure(bencher, &ours::layer().with_replay(Off).layer(Api));
 }
 
 #[divan::bench(threads = [1, 2])]
 fn full_custom_header(bencher: Bencher<'_, '_>) {
-    measure(bencher, ours::custom_header().with_replay(Off).layer(Api));
+    measure(bencher, &ours::custom_header().with_replay(Off).layer(Api));
 }
 
 #[divan::bench(threads = [1, 2])]
 fn replay_armed(bencher: Bencher<'_, '_>) {
-    measure(bencher, ours::layer().layer(Api));
+    measure(bencher, &ours::layer().layer(Api));
 }
