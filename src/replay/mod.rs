@@ -80,6 +80,8 @@ mod body;
 mod head;
 mod in_memory;
 mod replayable;
+#[cfg(feature = "reqwest")]
+mod reqwest;
 mod strategies;
 
 use std::fmt;

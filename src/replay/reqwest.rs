@@ -1,0 +1,94 @@
+//! reqwest's request bodies: in memory or a stream, and of one type.
+
+use ::reqwest::Body;
+use bytes::Bytes;
+use futures_util::FutureExt;
+use http_body_util::BodyExt;
+
+use super::strategies::is_within;
+use super::{Kept, ReplayBody, Replayable, Room};
+use crate::BoxError;
+
+/// What is kept of a body.
+#[doc(hidden)]
+#[derive(Debug)]
+pub enum KeptBody {
+    Memory(Bytes),
+    Stream(Kept<Body>),
+}
+
+impl Replayable for Body {
+    type Kept = KeptBody;
+
+    fn keep(self, cap: usize, room: &Room) -> (Body, Option<KeptBody>) {
+        if self.as_bytes().is_some() {
+            let bytes = into_bytes(self);
+            return (Body::from(bytes.clone()), Some(KeptBody::Memory(bytes)));
+        }
+        let (body, kept) = ReplayBody::new(self, cap, room);
+        (Body::wrap(body), Some(KeptBody::Stream(kept)))
+    }
+
+    fn is_within(&self, cap: usize) -> bool {
+        self.as_bytes().is_some() || is_within(self, cap)
+    }
+
+    fn pause(kept: &KeptBody) -> bool {
+        match kept {
+            KeptBody::Memory(_) => true,
+            KeptBody::Stream(kept) => kept.pause(),
+        }
+    }
+
+    fn again(kept: KeptBody) -> Body {
+        match kept {
+            KeptBody::Memory(bytes) => Body::from(bytes),
+            KeptBody::Stream(kept) => Body::wrap(kept.again()),
+        }
+    }
+}
+
+/// So that any stream goes through [`Wrap`](super::Wrap) to reqwest.
+impl<B> From<ReplayBody<B>> for Body
+where
+    B: http_body::Body + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    fn from(body: ReplayBody<B>) -> Body {
+        Body::wrap(body)
+    }
+}
+
+/// The bytes of a body that is in memory. reqwest lends them as a slice, which would have to be copied; as
+/// a stream, it yields them all in its one frame, at once.
+fn into_bytes(mut body: Body) -> Bytes {
+    let frame = body.frame().now_or_never().flatten();
+    frame.and_then(Result::ok).and_then(|frame| frame.into_data().ok()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_in_memory_is_shared_whatever_its_length() {
+        let bytes = Bytes::from(vec![7; 1 << 20]);
+        let (first, kept) = Body::from(bytes.clone()).keep(1, &Room::default());
+        let second = Body::again(kept.unwrap());
+        for body in [first, second] {
+            let slice = body.as_bytes().unwrap();
+            assert_eq!((slice.as_ptr(), slice.len()), (bytes.as_ptr(), bytes.len()), "not copied");
+        }
+        let (empty, kept) = Body::default().keep(1, &Room::default());
+        assert_eq!(empty.as_bytes(), Some(&[][..]));
+        assert_eq!(Body::again(kept.unwrap()).as_bytes(), Some(&[][..]));
+    }
+
+    #[test]
+    fn a_stream_is_within_its_cap_unless_it_says_that_it_is_not() {
+        let long = || Bytes::from_static(b"0123456789");
+        assert!(Body::from(long()).is_within(9), "in memory");
+        assert!(Body::wrap(http_body_util::Full::new(long())).is_within(10));
+        assert!(!Body::wrap(http_body_util::Full::new(long())).is_within(9));
+    }
+}
