@@ -37,7 +37,8 @@ pub type BoxError = Box<dyn StdError + Send + Sync>;
 pub enum ErrorKind {
     /// Something given to a constructor cannot work; the text says what and how to mend it.
     Configuration,
-    /// The request is for an origin that this credential is not bound to. It was not sent.
+    /// The request is for an origin that this credential is not bound to. It was not sent. (Or a client that
+    /// follows redirects by itself, such as reqwest's, led it there: the text says so.)
     ForeignOrigin,
     /// The request would carry the credential over plain HTTP. It was not sent.
     Insecure,
@@ -149,6 +150,12 @@ impl Error {
         while let Some(error) = next {
             if let Some(ours) = error.downcast_ref() {
                 return Some(ours);
+            }
+            // It passes for the error that it holds, and names that one's source as its own.
+            #[cfg(feature = "reqwest-middleware")]
+            if let Some(reqwest_middleware::Error::Middleware(error)) = error.downcast_ref() {
+                next = Some(&**error);
+                continue;
             }
             next = error.source();
         }

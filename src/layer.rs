@@ -10,7 +10,7 @@ use tower_service::Service;
 use crate::clock::Clock;
 use crate::guard::{CallerHeader, Foreign, RequestHead};
 use crate::replay::{ReplayMethods, Same};
-use crate::shared::{Config, Shared};
+use crate::shared::{Config, Handles, Shared};
 use crate::{Auth, Origin, Scheme, TokenSource};
 
 /// Gives every request of the wrapped service a valid credential.
@@ -33,7 +33,7 @@ use crate::{Auth, Origin, Scheme, TokenSource};
 /// | [`with_clock`](AuthLayer::with_clock) | the machine's | |
 pub struct AuthLayer<S, R = Same> {
     source: TokenSource<S>,
-    config: Arc<Config>,
+    pub(crate) config: Arc<Config>,
     replay: R,
 }
 
@@ -160,7 +160,7 @@ impl<I: Clone, S: Scheme, R: Clone> Layer<I> for AuthLayer<S, R> {
 
     fn layer(&self, inner: I) -> Auth<I, S, R> {
         let shared = Shared { core: self.source.core().clone(), config: (*self.config).clone() };
-        Auth::new(inner, shared, self.replay.clone())
+        Auth::new(inner, Arc::new(Handles::new(shared)), self.replay.clone())
     }
 }
 

@@ -123,6 +123,8 @@
 #[macro_use]
 mod label;
 
+#[cfg(any(feature = "axum", feature = "reqwest", feature = "tonic"))]
+pub mod adapter;
 pub mod clock;
 mod credential;
 pub mod defaults;

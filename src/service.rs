@@ -32,13 +32,13 @@ use crate::shared::{Handles, Shared};
 /// A call may be dropped at any time. An exchange that it has started goes on.
 pub struct Auth<I, S, R = Same> {
     inner: I,
-    handles: Arc<Handles<S>>,
-    replay: R,
+    pub(crate) handles: Arc<Handles<S>>,
+    pub(crate) replay: R,
 }
 
 impl<I, S, R> Auth<I, S, R> {
-    pub(crate) fn new(inner: I, shared: Shared<S>, replay: R) -> Auth<I, S, R> {
-        Auth { inner, handles: Arc::new(Handles::new(shared)), replay }
+    pub(crate) fn new(inner: I, handles: Arc<Handles<S>>, replay: R) -> Auth<I, S, R> {
+        Auth { inner, handles, replay }
     }
 
     /// The inner service.

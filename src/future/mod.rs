@@ -79,6 +79,18 @@ where
     pub(crate) fn failed(error: Error) -> Self {
         ResponseFuture { state: State::Failed { error: Some(error) }, attempt: None }
     }
+
+    /// Whether the request went out bare; to be asked before the first poll.
+    #[cfg(feature = "reqwest")]
+    pub(crate) fn is_bare(&self) -> bool {
+        matches!(self.state, State::Calling { .. }) && self.attempt.is_none()
+    }
+
+    /// Whether the request waits, and is not with the inner service.
+    #[cfg(feature = "reqwest")]
+    pub(crate) fn is_waiting(&self) -> bool {
+        matches!(self.state, State::Cold { .. })
+    }
 }
 
 impl<I, S, R, B, RB> Future for ResponseFuture<I, S, R, B, RB>

@@ -1,5 +1,7 @@
 //! reqwest's request bodies: in memory or a stream, and of one type.
 
+use std::mem;
+
 use ::reqwest::Body;
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -20,13 +22,16 @@ pub enum KeptBody {
 impl Replayable for Body {
     type Kept = KeptBody;
 
-    fn keep(self, cap: usize, room: &Room) -> (Body, Option<KeptBody>) {
-        if self.as_bytes().is_some() {
-            let bytes = into_bytes(self);
-            return (Body::from(bytes.clone()), Some(KeptBody::Memory(bytes)));
+    fn keep(&mut self, cap: usize, room: &Room) -> Option<KeptBody> {
+        let body = mem::take(self);
+        if body.as_bytes().is_some() {
+            let bytes = into_bytes(body);
+            *self = Body::from(bytes.clone());
+            return Some(KeptBody::Memory(bytes));
         }
-        let (body, kept) = ReplayBody::new(self, cap, room);
-        (Body::wrap(body), Some(KeptBody::Stream(kept)))
+        let (body, kept) = ReplayBody::new(body, cap, room);
+        *self = Body::wrap(body);
+        Some(KeptBody::Stream(kept))
     }
 
     fn is_within(&self, cap: usize) -> bool {
@@ -73,13 +78,15 @@ mod tests {
     #[test]
     fn a_body_in_memory_is_shared_whatever_its_length() {
         let bytes = Bytes::from(vec![7; 1 << 20]);
-        let (first, kept) = Body::from(bytes.clone()).keep(1, &Room::default());
+        let mut first = Body::from(bytes.clone());
+        let kept = first.keep(1, &Room::default());
         let second = Body::again(kept.unwrap());
         for body in [first, second] {
             let slice = body.as_bytes().unwrap();
             assert_eq!((slice.as_ptr(), slice.len()), (bytes.as_ptr(), bytes.len()), "not copied");
         }
-        let (empty, kept) = Body::default().keep(1, &Room::default());
+        let mut empty = Body::default();
+        let kept = empty.keep(1, &Room::default());
         assert_eq!(empty.as_bytes(), Some(&[][..]));
         assert_eq!(Body::again(kept.unwrap()).as_bytes(), Some(&[][..]));
     }

@@ -1,0 +1,148 @@
+//! The service between [`Auth`](crate::Auth) and the client: knows what `http`'s types cannot say.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use pin_project_lite::pin_project;
+use reqwest::Url;
+use tower_service::Service;
+
+use super::http_service::{HttpFuture, HttpService, ResponseBody, response_uri};
+use crate::clock::Now;
+use crate::shared::Shared;
+use crate::{BoxError, Error, ErrorKind, Origin};
+
+/// The client, for one request: that may be sent twice, and has one URL and one timeout in all.
+///
+/// A response that redirects have led away from the credential's origins ends in [`LeftHome`], so that it
+/// is not looked at: it neither renews a token nor hands one out.
+pub(super) struct Home<C, S> {
+    client: HttpService<C>,
+    shared: Arc<Shared<S>>,
+    url: Url,
+    deadline: Option<Deadline>,
+}
+
+/// The moment at which a request's own timeout ends.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Deadline(Now);
+
+impl Deadline {
+    pub(super) fn left(self, now: Now) -> Duration {
+        self.0.since(now)
+    }
+}
+
+impl<C, S: crate::Scheme> Home<C, S> {
+    pub(super) fn new(client: C, shared: Arc<Shared<S>>, request: &reqwest::Request) -> Home<C, S> {
+        let deadline = request.timeout().map(|timeout| Deadline(shared.core.now() + *timeout));
+        Home { client: HttpService::new(client), shared, url: request.url().clone(), deadline }
+    }
+
+    pub(super) fn deadline(&self) -> Option<Deadline> {
+        self.deadline
+    }
+}
+
+impl<C, S, B> Service<http::Request<B>> for Home<C, S>
+where
+    C: Service<reqwest::Request, Response = reqwest::Response>,
+    C::Error: Into<BoxError>,
+    S: crate::Scheme,
+    B: Into<reqwest::Body>,
+{
+    type Response = http::Response<ResponseBody>;
+    type Error = BoxError;
+    type Future = HomeFuture<C::Future, S>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Service::<http::Request<B>>::poll_ready(&mut self.client, cx)
+    }
+
+    fn call(&mut self, request: http::Request<B>) -> Self::Future {
+        let request = reqwest::Request::try_from(request).map(|mut request| {
+            // With its fragment, which the URI has lost.
+            request.url_mut().clone_from(&self.url);
+            if let Some(deadline) = self.deadline {
+                *request.timeout_mut() = Some(deadline.left(self.shared.core.now()));
+            }
+            request
+        });
+        HomeFuture { future: self.client.send(request), shared: self.shared.clone() }
+    }
+}
+
+impl<C: Clone, S> Clone for Home<C, S> {
+    fn clone(&self) -> Home<C, S> {
+        Home {
+            client: self.client.clone(),
+            shared: self.shared.clone(),
+            url: self.url.clone(),
+            deadline: self.deadline,
+        }
+    }
+}
+
+pin_project! {
+    /// The response of [`Home`].
+    pub(super) struct HomeFuture<F, S> {
+        #[pin]
+        future: HttpFuture<F>,
+        shared: Arc<Shared<S>>,
+    }
+}
+
+impl<F, E, S> Future for HomeFuture<F, S>
+where
+    F: Future<Output = Result<reqwest::Response, E>>,
+    E: Into<BoxError>,
+{
+    type Output = Result<http::Response<ResponseBody>, BoxError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let response = ready!(this.future.poll(cx))?;
+        let is_ours = |uri| this.shared.config.guard.is_ours(&uri);
+        Poll::Ready(match response_uri(response.extensions()).is_none_or(is_ours) {
+            true => Ok(response),
+            false => Err(LeftHome(response).into()),
+        })
+    }
+}
+
+/// A response that is from elsewhere, on its way past [`Auth`](crate::Auth).
+pub(super) struct LeftHome(pub(super) http::Response<ResponseBody>);
+
+impl LeftHome {
+    /// What the caller of a request with a credential gets.
+    pub(super) fn into_error(self) -> Error {
+        let origin = response_uri(self.0.extensions()).as_ref().and_then(Origin::of_uri);
+        let origin = origin.map_or_else(|| "another origin".to_owned(), |it| it.to_string());
+        Error::new(
+            ErrorKind::ForeignOrigin,
+            format!(
+                "the client followed a redirect to {origin} and may have carried the credential there: \
+                 rotate it, and build the client by AuthLayer::reqwest, or with \
+                 AuthLayer::reqwest_redirects, which keep redirects at home"
+            ),
+        )
+    }
+}
+
+impl std::error::Error for LeftHome {}
+
+impl fmt::Display for LeftHome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("redirected to another origin")
+    }
+}
+
+impl fmt::Debug for LeftHome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("LeftHome(…)")
+    }
+}

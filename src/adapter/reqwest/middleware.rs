@@ -1,0 +1,151 @@
+//! The layer in a chain of `reqwest_middleware`.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use http::Extensions;
+use reqwest::{Body, Request, Response};
+use reqwest_middleware::{Error, Middleware, Next, Result};
+use tokio::sync::Mutex;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use crate::replay::{Off, Replay, Same};
+use crate::{Auth, AuthLayer, BoxError, Exempt, Scheme};
+
+type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// An [`AuthLayer`] as a middleware of `reqwest_middleware`: all that the layer promises holds for what is
+/// below it in the chain.
+///
+/// Retries, traces and caches go above it, which in a `ClientBuilder` means before it: what is below sees
+/// the credential, and both requests where a refused one is sent again. Give the `reqwest::Client` the
+/// policy of [`AuthLayer::reqwest_redirects`]; where another one has carried the credential away, that is an
+/// error.
+///
+/// A request is exempt if it is sent `with_extension(Exempt)`. The strategies [`Same`] and [`Off`] can be used.
+///
+/// ```
+/// use tower_outbound_auth::adapter::reqwest::AuthMiddleware;
+/// # use tower_outbound_auth::{AuthLayer, BoxError, Origin, TokenSource, scheme::HeaderScheme};
+/// # let source = TokenSource::fixed(HeaderScheme::bearer(), "abc")?;
+/// # let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+/// # let tls = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
+/// # let tls = tls.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth();
+/// # let builder = reqwest::Client::builder().tls_backend_preconfigured(tls);
+/// let auth = AuthLayer::new(source).with_origin(Origin::parse("https://api.example")?);
+/// let client = builder.redirect(auth.reqwest_redirects()).build()?;
+/// let client = reqwest_middleware::ClientBuilder::new(client)
+///     // .with(retries and whatever else there is)
+///     .with(AuthMiddleware::new(&auth))
+///     .build();
+/// # let _ = client;
+/// # Ok::<_, BoxError>(())
+/// ```
+///
+/// # Errors
+///
+/// Those of the chain below and of reqwest, as they came; those of this crate are an
+/// [`Error`](crate::Error) in `reqwest_middleware::Error::Middleware`, where
+/// [`Error::find`](crate::Error::find) finds them.
+#[derive(Clone, Debug)]
+pub struct AuthMiddleware<S, R = Same> {
+    auth: Auth<(), S, R>,
+}
+
+impl<S: Scheme, R: Clone> AuthMiddleware<S, R> {
+    /// A middleware that shares its source with `layer` and all that is made of it.
+    #[must_use]
+    pub fn new(layer: &AuthLayer<S, R>) -> AuthMiddleware<S, R> {
+        AuthMiddleware { auth: layer.layer(()) }
+    }
+
+    /// Puts the layer over the rest of the chain, for one request.
+    async fn run(
+        &self,
+        request: Request,
+        extensions: &mut Extensions,
+        next: Next<'_>,
+    ) -> Result<Response>
+    where
+        R: Replay<Body>,
+        R::Body: Into<Body>,
+    {
+        if extensions.get::<Exempt>().is_some() {
+            return next.run(request, extensions).await;
+        }
+        let extensions = Mutex::new(extensions);
+        let chain = Chain { next, extensions: &extensions };
+        let (handles, replay) = (self.auth.handles.clone(), self.auth.replay.clone());
+        Auth::new(chain, handles, replay).call(request).await.map_err(into_error)
+    }
+}
+
+/// For each strategy by name: that their futures are `Send` cannot be said of all of them at once.
+macro_rules! middleware {
+    ($replay:ty) => {
+        impl<S: Scheme> Middleware for AuthMiddleware<S, $replay> {
+            fn handle<'life0, 'life1, 'life2, 'async_trait>(
+                &'life0 self,
+                request: Request,
+                extensions: &'life1 mut Extensions,
+                next: Next<'life2>,
+            ) -> BoxFuture<'async_trait, Result<Response>>
+            where
+                Self: 'async_trait,
+                'life0: 'async_trait,
+                'life1: 'async_trait,
+                'life2: 'async_trait,
+            {
+                Box::pin(self.run(request, extensions, next))
+            }
+        }
+    };
+}
+
+middleware!(Same);
+middleware!(Off);
+
+/// The rest of the chain, as a client. It is called twice where a request is sent again, and each time lent
+/// the one set of extensions; never at once, so nobody waits for the lock.
+#[derive(Clone)]
+struct Chain<'a, 'e> {
+    next: Next<'a>,
+    extensions: &'a Mutex<&'e mut Extensions>,
+}
+
+impl<'a, 'e> Service<Request> for Chain<'a, 'e> {
+    type Response = Response;
+    type Error = Error;
+    type Future = BoxFuture<'a, Result<Response>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        let Chain { next, extensions } = self.clone();
+        Box::pin(async move {
+            let mut extensions = extensions.lock().await;
+            next.run(request, &mut extensions).await
+        })
+    }
+}
+
+/// The chain's own errors are handed on as they came.
+fn into_error(error: BoxError) -> Error {
+    let error = match error.downcast::<Error>() {
+        Ok(error) => return *error,
+        Err(error) => error,
+    };
+    let error = match error.downcast::<reqwest::Error>() {
+        Ok(error) => return Error::Reqwest(*error),
+        Err(error) => error,
+    };
+    match error.downcast::<crate::Error>() {
+        Ok(ours) => Error::middleware(*ours),
+        Err(error) => Error::middleware(io::Error::other(error)),
+    }
+}

@@ -1,0 +1,108 @@
+//! reqwest and `reqwest_middleware`: requests and responses stay theirs.
+//!
+//! | | what it is | take it when |
+//! |---|---|---|
+//! | [`AuthLayer::reqwest`] | builds a client from a `ClientBuilder`, and puts the layer over it | you can: redirects cannot carry the credential away |
+//! | `layer.layer(client)` | the layer over a [`reqwest::Client`], a `ClientWithMiddleware`, or layers of tower around them | the client is made elsewhere, or there is more between layer and client; give the builder [`AuthLayer::reqwest_redirects`] |
+//! | `AuthMiddleware` (feature `reqwest-middleware`) | the layer as a middleware | the callers hold a `ClientWithMiddleware` |
+//! | [`HttpService`] | a client as a service of `http`'s types, to put the layer and those of tower-http around | the stack is one of tower and tower-http |
+//!
+//! The first two are a `tower::Service` of [`reqwest::Request`]:
+//!
+#![cfg_attr(all(feature = "client", feature = "test-util"), doc = "```")]
+#![cfg_attr(not(all(feature = "client", feature = "test-util")), doc = "```ignore")]
+//! use tower::{Service, ServiceExt};
+//! use tower_outbound_auth::testkit::AtlasServer;
+//! use tower_outbound_auth::{AuthLayer, Recovery};
+//!
+//! # let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+//! # let tls = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
+//! # let tls = tls.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth();
+//! # let builder = reqwest::Client::builder().tls_backend_preconfigured(tls);
+//! # tokio::runtime::Runtime::new()?.block_on(async {
+//! let server = AtlasServer::start().await?;
+//! let auth = AuthLayer::atlas(server.endpoint(), server.client_id(), server.client_secret())?;
+//! let mut api = auth.reqwest(builder)?; // builder: a `reqwest::ClientBuilder`
+//!
+//! for revoked in [false, true] {
+//!     if revoked {
+//!         server.revoke_tokens();
+//!     }
+//!     let request = api.get_ref().post(server.url("/v1/documents")).body("a document").build()?;
+//!     let response: reqwest::Response = api.ready().await?.call(request).await?;
+//!     assert_eq!(response.status(), 200);
+//!     assert_eq!(response.extensions().get() == Some(&Recovery::Replayed), revoked);
+//! }
+//! assert_eq!(auth.source().status().counters.exchanges(), 2);
+//! # Ok::<_, tower_outbound_auth::BoxError>(()) })?;
+//! # Ok::<_, tower_outbound_auth::BoxError>(())
+//! ```
+//!
+//! # Redirects
+//!
+//! A reqwest client follows redirects by itself, below the layer, to any origin. It takes `Authorization` off
+//! where the origin changes, and no other header: a `Token`, an `X-Api-Key` or a `DPoP` goes along.
+//!
+//! 1. A client with the policy of [`AuthLayer::reqwest_redirects`] follows a redirect only to the origin that it
+//!    came from, and only where that is one of the layer's; else the caller gets the 3xx answer.
+//! 2. With a client that follows others, the final URL shows that an answer is from an origin that is not the
+//!    layer's. The credential may have gone there. The call fails with [`ErrorKind::ForeignOrigin`], and the
+//!    answer neither renews a token nor hands one out. (A way that leads elsewhere and back again, or ends
+//!    there in an error of reqwest's, does not show.)
+//! 3. Requests that are exempt, or pass bare, are not judged.
+//! 4. A middleware or test double that makes a response up has to give it a URL, by
+//!    [`ResponseBuilderExt::url`](reqwest::ResponseBuilderExt::url): one without passes for one from elsewhere.
+//!
+//! With `FollowRedirect` above the layer and no redirects below it, other origins can be visited without the
+//! credential:
+//!
+//! ```
+//! use reqwest::redirect::Policy;
+//! use tower::ServiceBuilder;
+//! use tower_http::follow_redirect::FollowRedirectLayer;
+//! use tower_outbound_auth::adapter::reqwest::HttpService;
+//! use tower_outbound_auth::{Foreign, check};
+//!
+//! # use tower_outbound_auth::{AuthLayer, BoxError, TokenSource, scheme::HeaderScheme};
+//! # let auth = AuthLayer::new(TokenSource::fixed(HeaderScheme::bearer(), "abc")?);
+//! # let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+//! # let tls = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
+//! # let tls = tls.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth();
+//! # let builder = reqwest::Client::builder().tls_backend_preconfigured(tls);
+//! let client = builder.redirect(Policy::none()).build()?;
+//! let service = ServiceBuilder::new()
+//!     .layer(FollowRedirectLayer::new())
+//!     .layer(auth.with_foreign(Foreign::PassBare))
+//!     .service(HttpService::new(client));
+//! check::<reqwest::Body>(&service);
+//! # Ok::<_, BoxError>(())
+//! ```
+//!
+//! # What is carried over
+//!
+//! - **Bodies** in memory are shared, whatever their size. Streams are sent again like boxed ones: up to
+//!   64 KiB of what was sent is kept ([`Same`](crate::replay::Same)).
+//! - **A request's own timeout** counts from the call: the wait for a token is in it, where it ends in
+//!   [`ErrorKind::Timeout`], and a second sending gets what the first one left. A timeout of the client's
+//!   (`ClientBuilder::timeout`) is not known here, and counts each sending.
+//! - **Responses** are the client's own: final URL, remote address, extensions, with a
+//!   [`Recovery`](crate::Recovery) where something was done.
+//! - **Errors** of reqwest and of middlewares pass unwrapped; ours are found by
+//!   [`Error::find`](crate::Error::find).
+//!
+//! [`ErrorKind::ForeignOrigin`]: crate::ErrorKind::ForeignOrigin
+//! [`ErrorKind::Timeout`]: crate::ErrorKind::Timeout
+//! [`AuthLayer::reqwest`]: crate::AuthLayer::reqwest
+//! [`AuthLayer::reqwest_redirects`]: crate::AuthLayer::reqwest_redirects
+
+mod home;
+mod http_service;
+#[cfg(feature = "reqwest-middleware")]
+mod middleware;
+mod redirect;
+mod service;
+
+pub use self::http_service::{HttpFuture, HttpService, ResponseBody, into_reqwest, response_uri};
+#[cfg(feature = "reqwest-middleware")]
+pub use self::middleware::AuthMiddleware;
+pub use self::service::ReqwestFuture;

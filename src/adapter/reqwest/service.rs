@@ -1,0 +1,190 @@
+//! `Service<reqwest::Request>` for [`Auth`].
+
+use std::fmt;
+use std::future::Future;
+use std::mem;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use pin_project_lite::pin_project;
+use tower_service::Service;
+
+use super::home::{Deadline, Home, LeftHome};
+use super::http_service::{ResponseBody, into_reqwest};
+use crate::clock::Sleep;
+use crate::replay::Replay;
+use crate::shared::Shared;
+use crate::{Auth, BoxError, Error, ErrorKind, ResponseFuture, Scheme};
+
+/// For a [`reqwest::Client`], a `ClientWithMiddleware`, and layers of tower around them.
+///
+/// A request is turned into one of `http`'s, goes the way of all requests, and what comes back is the
+/// client's own response with nothing lost: see [`adapter::reqwest`](crate::adapter::reqwest).
+impl<C, S, R> Service<reqwest::Request> for Auth<C, S, R>
+where
+    C: Service<reqwest::Request, Response = reqwest::Response> + Clone,
+    C::Error: Into<BoxError>,
+    S: Scheme,
+    R: Replay<reqwest::Body>,
+    R::Body: Into<reqwest::Body>,
+{
+    type Response = reqwest::Response;
+    type Error = BoxError;
+    type Future = ReqwestFuture<C, S, R>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.get_mut().poll_ready(cx).map_err(Into::into)
+    }
+
+    fn call(&mut self, request: reqwest::Request) -> Self::Future {
+        let clone = self.get_ref().clone();
+        let client = mem::replace(self.get_mut(), clone); // the one that is ready
+        let shared = self.handles.shared();
+        let home = Home::new(client, shared.clone(), &request);
+        let deadline = home.deadline();
+        let request = match http::Request::<reqwest::Body>::try_from(request) {
+            Ok(request) => request,
+            Err(error) => return ReqwestFuture { state: State::failed(error) },
+        };
+        let future = Auth::new(home, self.handles.clone(), self.replay.clone()).call(request);
+        let bare = future.is_bare();
+        let wait = deadline.map(|deadline| Wait::Timed { shared: shared.clone(), deadline });
+        ReqwestFuture { state: State::Sending { future, bare, wait } }
+    }
+}
+
+pin_project! {
+    /// The response of [`Auth`] over a reqwest client.
+    #[must_use = "futures do nothing unless polled"]
+    pub struct ReqwestFuture<C, S, R>
+    where
+        C: Service<reqwest::Request, Response = reqwest::Response>,
+        C::Error: Into<BoxError>,
+        S: Scheme,
+        R: Replay<reqwest::Body>,
+        R::Body: Into<reqwest::Body>,
+    {
+        #[pin]
+        state: State<C, S, R>,
+    }
+}
+
+pin_project! {
+    #[project = StateProj]
+    enum State<C, S, R>
+    where
+        C: Service<reqwest::Request, Response = reqwest::Response>,
+        C::Error: Into<BoxError>,
+        S: Scheme,
+        R: Replay<reqwest::Body>,
+        R::Body: Into<reqwest::Body>,
+    {
+        Sending {
+            #[pin]
+            future: ResponseFuture<Home<C, S>, S, R, reqwest::Body, ResponseBody>,
+            bare: bool,
+            wait: Option<Wait<S>>,
+        },
+        Failed { error: Option<BoxError> },
+    }
+}
+
+/// The request's own timeout, while it is not yet with the client (which has a timer of its own).
+enum Wait<S> {
+    Timed {
+        shared: Arc<Shared<S>>,
+        deadline: Deadline,
+    },
+    Until(Sleep),
+    /// The runtime has no timer, so that reqwest will complain.
+    Untimed,
+}
+
+impl<S: Scheme> Wait<S> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if let Wait::Timed { shared, deadline } = self {
+            let sleep = shared.core.sleep(deadline.left(shared.core.now()));
+            *self = sleep.map_or(Wait::Untimed, Wait::Until);
+        }
+        match self {
+            Wait::Until(sleep) => sleep.as_mut().poll(cx),
+            _ => Poll::Pending,
+        }
+    }
+}
+
+impl<C, S, R> State<C, S, R>
+where
+    C: Service<reqwest::Request, Response = reqwest::Response>,
+    C::Error: Into<BoxError>,
+    S: Scheme,
+    R: Replay<reqwest::Body>,
+    R::Body: Into<reqwest::Body>,
+{
+    fn failed(error: impl Into<BoxError>) -> Self {
+        State::Failed { error: Some(error.into()) }
+    }
+}
+
+impl<C, S, R> Future for ReqwestFuture<C, S, R>
+where
+    C: Service<reqwest::Request, Response = reqwest::Response> + Clone,
+    C::Error: Into<BoxError>,
+    S: Scheme,
+    R: Replay<reqwest::Body>,
+    R::Body: Into<reqwest::Body>,
+{
+    type Output = Result<reqwest::Response, BoxError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.project().state.project() {
+            StateProj::Sending { mut future, bare, wait } => {
+                if let Poll::Ready(ended) = future.as_mut().poll(cx) {
+                    let response = ended.or_else(|error| came_from_elsewhere(error, *bare))?;
+                    return Poll::Ready(Ok(into_reqwest(response)));
+                }
+                match wait {
+                    Some(wait) if future.is_waiting() => ready!(wait.poll(cx)),
+                    _ => return Poll::Pending,
+                }
+                Poll::Ready(Err(timed_out().into()))
+            }
+            // `None`: polled again after its end, which is a mistake but no reason to panic.
+            StateProj::Failed { error } => {
+                error.take().map_or(Poll::Pending, |error| Poll::Ready(Err(error)))
+            }
+        }
+    }
+}
+
+/// A request without credential may go where its caller's client takes it.
+fn came_from_elsewhere(
+    error: BoxError,
+    bare: bool,
+) -> Result<http::Response<ResponseBody>, BoxError> {
+    match *error.downcast::<LeftHome>()? {
+        LeftHome(response) if bare => Ok(response),
+        left => Err(left.into_error().into()),
+    }
+}
+
+fn timed_out() -> Error {
+    Error::new(
+        ErrorKind::Timeout,
+        "the request's own timeout has ended while it waited for a token, or to be sent",
+    )
+}
+
+impl<C, S, R> fmt::Debug for ReqwestFuture<C, S, R>
+where
+    C: Service<reqwest::Request, Response = reqwest::Response>,
+    C::Error: Into<BoxError>,
+    S: Scheme,
+    R: Replay<reqwest::Body>,
+    R::Body: Into<reqwest::Body>,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ReqwestFuture(…)")
+    }
+}
