@@ -1,0 +1,150 @@
+//! The layer's promises, through each adapter.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::future::join_all;
+use http::{Method, Request, Response};
+use http_body_util::Full;
+use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
+use tower_outbound_auth::exchange::{ExchangeError, ExchangeErrorKind};
+use tower_outbound_auth::{BoxError, Error, ErrorKind, Recovery};
+
+use super::adapters::{Adapter, layer, ours};
+use super::server::{Scheme, Server, answer, builder};
+
+const CALLERS: usize = 50;
+
+#[tokio::test]
+async fn fifty_callers_with_one_revoked_token_cost_one_exchange() {
+    for adapter in Adapter::ALL {
+        let revoked = Arc::new(AtomicUsize::new(0));
+        let server = Server::start(Scheme::Http, {
+            let revoked = revoked.clone();
+            move |request| {
+                let token = request.headers()["dpop"].to_str().unwrap().to_owned();
+                let good = token != "token-1" || revoked.load(Ordering::SeqCst) == 0;
+                async move { if good { answer(200, "") } else { answer(401, "") } }
+            }
+        });
+        let server = server.await;
+        let (layer, exchange) = layer("dpop", &server.origin);
+        let caller = adapter.over(layer);
+        caller.get(&server.origin).await.unwrap();
+        revoked.store(1, Ordering::SeqCst);
+
+        let answers = join_all((0..CALLERS).map(|_| caller.get(&server.origin))).await;
+        let answers: Vec<_> = answers.into_iter().map(Result::unwrap).collect();
+        assert!(answers.iter().all(|it| it.status() == 200), "{adapter:?}");
+        assert!(answers.iter().any(|it| it.extensions().get() == Some(&Recovery::Replayed)));
+        assert_eq!((exchange.exchanges(), exchange.most_under_way()), (2, 1), "{adapter:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_copes_with_one_request_at_a_time_is_not_kept_waiting_for_a_token() {
+    let accepted = Arc::new(AtomicUsize::new(0));
+    let server = Server::start(Scheme::Http, {
+        let accepted = accepted.clone();
+        move |request| {
+            let good = request.headers()["dpop"] != "token-1";
+            accepted.fetch_add(1, Ordering::SeqCst);
+            async move { if good { answer(200, "") } else { answer(401, "") } }
+        }
+    });
+    let server = server.await;
+    let (layer, exchange) = layer("dpop", &server.origin);
+    let client = builder().redirect(layer.reqwest_redirects()).build().unwrap();
+    let api = layer.layer(ServiceBuilder::new().concurrency_limit(1).service(client));
+    let answers = join_all((0..CALLERS).map(|_| {
+        let request = reqwest::Request::new(Method::GET, server.origin.parse().unwrap());
+        api.clone().oneshot(request)
+    }));
+    let answers = tokio::time::timeout(Duration::from_secs(10), answers).await.expect("no hang");
+    assert!(answers.into_iter().all(|it| it.unwrap().status() == 200));
+    assert_eq!(exchange.exchanges(), 2);
+    assert!(accepted.load(Ordering::SeqCst) <= 60, "{accepted:?}");
+}
+
+#[tokio::test]
+async fn a_request_to_a_foreign_origin_is_refused() {
+    for adapter in Adapter::ALL.into_iter().filter(|it| *it != Adapter::Http) {
+        let elsewhere = Server::start(Scheme::Http, |_| async { answer(200, "") }).await;
+        let (layer, exchange) = layer("token", "https://api.example");
+        let error = adapter.over(layer).get(&elsewhere.origin).await.unwrap_err();
+        assert_eq!(ours(&error).kind(), ErrorKind::ForeignOrigin);
+        assert!(!error.to_string().contains("redirect"), "{error}");
+        assert_eq!((exchange.exchanges(), elsewhere.read()), (0, Vec::new()), "{adapter:?}");
+    }
+}
+
+#[tokio::test]
+async fn without_a_token_nothing_is_sent_and_the_error_is_found() {
+    for adapter in Adapter::ALL {
+        let server = Server::start(Scheme::Http, |_| async { answer(200, "") }).await;
+        let (layer, exchange) = layer("token", &server.origin);
+        exchange.fail_next(1, ExchangeError::new(ExchangeErrorKind::Unreachable, "cable cut"));
+        let error = adapter.over(layer).get(&server.origin).await.unwrap_err();
+        assert_eq!(ours(&error).kind(), ErrorKind::Exchange, "{adapter:?}");
+        assert!(error.to_string().contains("cable cut"), "{error}");
+        if adapter.is_middleware() {
+            let error = error.downcast_ref::<reqwest_middleware::Error>().unwrap();
+            let reqwest_middleware::Error::Middleware(error) = error else { panic!("{error:?}") };
+            assert_eq!(error.downcast_ref::<Error>().unwrap().kind(), ErrorKind::Exchange);
+        } else {
+            assert!(error.is::<Error>(), "{adapter:?}: {error:?}");
+        }
+        assert_eq!(server.read(), b"", "{adapter:?}");
+    }
+}
+
+#[tokio::test]
+async fn reqwest_s_own_errors_pass_unwrapped() {
+    for adapter in Adapter::ALL {
+        let closed = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let origin = format!("http://{}", closed.local_addr().unwrap());
+        drop(closed);
+        let (layer, _) = layer("token", &origin);
+        let error = adapter.over(layer).get(&origin).await.unwrap_err();
+        let over_middlewares =
+            matches!(adapter, Adapter::OverMiddlewares | Adapter::HandedOverMiddlewares);
+        if adapter.is_middleware() || over_middlewares {
+            assert!(error.downcast::<reqwest_middleware::Error>().unwrap().is_connect());
+        } else {
+            assert!(error.downcast::<reqwest::Error>().unwrap().is_connect(), "{adapter:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_request_s_own_timeout_is_reqwest_s_where_the_api_is_slow() {
+    for adapter in Adapter::ALL {
+        let server = Server::start(Scheme::Http, |_| std::future::pending()).await;
+        let (layer, _) = layer("token", &server.origin);
+        let mut request = reqwest::Request::new(Method::GET, server.origin.parse().unwrap());
+        *request.timeout_mut() = Some(Duration::from_millis(50));
+        let error = adapter.over(layer).send(request).await.unwrap_err();
+        let mut error: &(dyn std::error::Error + 'static) = &*error;
+        while !error.is::<reqwest::Error>() {
+            error = match error.downcast_ref::<reqwest_middleware::Error>() {
+                Some(reqwest_middleware::Error::Reqwest(error)) => error,
+                _ => error.source().unwrap_or_else(|| panic!("{adapter:?}")),
+            };
+        }
+        assert!(error.downcast_ref::<reqwest::Error>().unwrap().is_timeout(), "{adapter:?}");
+    }
+}
+
+#[tokio::test]
+async fn services_of_http_s_types_are_called_as_ever() -> Result<(), BoxError> {
+    let (layer, _) = layer("token", "https://api.example");
+    let mut api = layer.layer(service_fn(|_: Request<Full<Bytes>>| async {
+        Ok::<_, BoxError>(Response::new(Full::<Bytes>::default()))
+    }));
+    // Nothing here says which of the two kinds of request is meant before there is one.
+    let request = Request::get("https://api.example").body(Full::default())?;
+    assert_eq!(api.ready().await?.call(request).await?.status(), 200);
+    Ok(())
+}
