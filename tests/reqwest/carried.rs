@@ -4,8 +4,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http::{Method, Version};
+use http_body::Body;
+use http_body_util::BodyExt;
 use reqwest::{Request, Response, ResponseBuilderExt};
 use tower::{Layer, ServiceExt, service_fn};
+use tower_outbound_auth::adapter::reqwest::{HttpService, into_reqwest};
 use tower_outbound_auth::clock::Clock;
 use tower_outbound_auth::testkit::{ManualClock, TokioClock};
 use tower_outbound_auth::{BoxError, Error, ErrorKind, Recovery};
@@ -86,6 +89,17 @@ async fn a_timeout_ends_the_wait_for_a_token_too() {
     assert_eq!(api.oneshot(timed).await.unwrap().status(), 200);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_request_that_is_with_the_client_is_the_client_s_to_time() {
+    let (layer, _) = layer("token", ORIGIN);
+    let api = layer.layer(service_fn(|request: Request| async move {
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        Ok::<_, BoxError>(response(&request, 200))
+    }));
+    let timed = request(ORIGIN, Some(Duration::from_secs(2)));
+    assert_eq!(api.oneshot(timed).await.unwrap().status(), 200);
+}
+
 #[tokio::test]
 async fn the_request_reaches_the_client_as_it_was_made() {
     let (clock, seen) = (ManualClock::new(), Arc::default());
@@ -123,6 +137,48 @@ async fn the_response_is_the_client_s_own() {
     assert_eq!(answer.extensions().get(), Some(&"an extension"));
     assert_eq!(answer.content_length(), Some(5));
     assert_eq!(answer.text().await.unwrap(), "hello");
+}
+
+#[tokio::test]
+async fn the_http_service_hands_on_what_layers_look_at_and_takes_back_what_they_changed() {
+    let client =
+        service_fn(|request: Request| async move { Ok::<_, BoxError>(response(&request, 202)) });
+    for part_is_read in [false, true] {
+        let request = http::Request::get("https://api.example/x").body("").unwrap();
+        let mut answer = HttpService::new(client).oneshot(request).await.unwrap();
+        assert_eq!((answer.status().as_u16(), answer.version()), (202, Version::HTTP_2));
+        assert_eq!(answer.headers()["x-kept"], "1");
+        assert_eq!(answer.extensions().get(), Some(&"an extension"));
+        assert_eq!(answer.body().size_hint().exact(), Some(5));
+        assert_eq!(answer.body().url().as_str(), "https://api.example/x");
+
+        *answer.status_mut() = http::StatusCode::BAD_GATEWAY;
+        answer.headers_mut().insert("x-more", "2".parse().unwrap());
+        if part_is_read {
+            let frame = answer.body_mut().frame().await.unwrap().unwrap();
+            assert_eq!(frame.into_data().unwrap(), "hello");
+        }
+        let answer = into_reqwest(answer);
+        assert_eq!((answer.status().as_u16(), answer.version()), (502, Version::HTTP_2));
+        assert_eq!(answer.headers()["x-kept"], "1");
+        assert_eq!(answer.headers()["x-more"], "2");
+        assert_eq!(answer.extensions().get(), Some(&"an extension"));
+        assert_eq!(answer.url().as_str(), "https://api.example/x");
+        assert_eq!(answer.text().await.unwrap(), if part_is_read { "" } else { "hello" });
+    }
+}
+
+#[tokio::test]
+async fn another_scheme_on_the_same_host_and_port_is_another_origin() {
+    let (layer, _) = layer("token", "https://api.example:8443");
+    let api = layer.layer(service_fn(|_: Request| async {
+        let elsewhere = "http://api.example:8443/".parse().unwrap();
+        let response = http::Response::builder().url(elsewhere).body("").unwrap();
+        Ok::<_, BoxError>(Response::from(response))
+    }));
+    let error = api.oneshot(request("https://api.example:8443/", None)).await.unwrap_err();
+    assert_eq!(ours(&error).kind(), ErrorKind::ForeignOrigin);
+    assert!(error.to_string().contains("http://api.example:8443"), "{error}");
 }
 
 #[tokio::test]

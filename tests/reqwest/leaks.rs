@@ -1,10 +1,12 @@
 //! What another origin sees when a redirect leads there: never the credential.
 
 use http::StatusCode;
+use tower::{Layer, ServiceExt};
+use tower_outbound_auth::adapter::reqwest::{HttpService, response_uri};
 use tower_outbound_auth::{ErrorKind, Exempt};
 
 use super::adapters::{Adapter, CANARY, layer, ours};
-use super::server::{Scheme, Server, answer, contains, redirect};
+use super::server::{Scheme, Server, answer, builder, contains, redirect};
 
 const HEADERS: [&str; 4] = ["token", "x-api-key", "dpop", "authorization"];
 const STATUSES: [u16; 3] = [302, 307, 308];
@@ -139,6 +141,28 @@ async fn a_refusal_from_elsewhere_renews_nothing() {
         }
         source.settled().await;
         assert_eq!(exchange.exchanges(), 1, "{adapter:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_http_service_tells_the_layer_where_a_redirecting_client_has_been() {
+    let elsewhere = Server::start(Scheme::Http, |_| async { answer(401, "") }).await;
+    let away = elsewhere.url("/");
+    let home = Server::start(Scheme::Http, move |_| {
+        let answer = redirect(307, &away);
+        async move { answer }
+    });
+    let home = home.await;
+    for told in [true, false] {
+        let (layer, exchange) = layer("token", &home.origin);
+        let source = layer.source().clone();
+        let layer = if told { layer.with_response_uri(response_uri) } else { layer };
+        let client = HttpService::new(builder().build().unwrap());
+        let request = http::Request::get(&home.origin).body("").unwrap();
+        let answer = layer.layer(client).oneshot(request).await.unwrap();
+        assert_eq!(answer.status(), 401);
+        source.settled().await;
+        assert_eq!(exchange.exchanges(), if told { 1 } else { 2 });
     }
 }
 

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http::{Extensions, Uri};
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
-use reqwest::Url;
+use reqwest::{ResponseBuilderExt, Url};
 use tower_service::Service;
 
 use crate::BoxError;
@@ -130,7 +130,10 @@ impl<F> fmt::Debug for HttpFuture<F> {
 }
 
 /// The body of a response, and all else of it that `http::Response` has no place for.
-pub struct ResponseBody(Inner);
+pub struct ResponseBody {
+    inner: Inner,
+    url: Url,
+}
 
 enum Inner {
     Unread(reqwest::Response),
@@ -155,23 +158,28 @@ fn from_reqwest(mut response: reqwest::Response, sent_to: &Url) -> http::Respons
         let uri = response.url().as_str().parse().unwrap_or_else(unknown);
         head.extensions.insert(RedirectedTo(uri));
     }
-    http::Response::from_parts(head, ResponseBody(Inner::Unread(response)))
+    let url = response.url().clone();
+    http::Response::from_parts(head, ResponseBody { inner: Inner::Unread(response), url })
 }
 
 /// Makes a response of [`HttpService`] reqwest's own again: final URL, remote address, timeouts and all.
 ///
-/// What a layer did to the headers and extensions stays. Where a layer has read of the body or changed the
-/// status, a new response is made of what is left.
+/// What a layer did to the status, the headers and the extensions stays, and what it has read of the body is
+/// read.
 #[must_use]
 pub fn into_reqwest(response: http::Response<ResponseBody>) -> reqwest::Response {
-    let (head, body) = response.into_parts();
-    match body.0 {
+    let (mut head, body) = response.into_parts();
+    match body.inner {
         Inner::Unread(mut response) if response.status() == head.status => {
             *response.headers_mut() = head.headers;
             *response.extensions_mut() = head.extensions;
             response
         }
-        inner => http::Response::from_parts(head, ResponseBody(inner)).into(),
+        inner => {
+            let mut url = http::response::Builder::new().url(body.url);
+            head.extensions.extend(url.extensions_mut().map(mem::take).unwrap_or_default());
+            http::Response::from_parts(head, reqwest::Body::from(inner)).into()
+        }
     }
 }
 
@@ -198,6 +206,14 @@ pub(super) fn is_same_origin(one: &Url, other: &Url) -> bool {
         && one.port_or_known_default() == other.port_or_known_default()
 }
 
+impl ResponseBody {
+    /// The final URL of the response.
+    #[must_use]
+    pub fn url(&self) -> &Url {
+        &self.url
+    }
+}
+
 impl Body for ResponseBody {
     type Data = Bytes;
     type Error = reqwest::Error;
@@ -206,27 +222,22 @@ impl Body for ResponseBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, reqwest::Error>>> {
-        if let Inner::Unread(_) = self.0
-            && let Inner::Unread(response) =
-                mem::replace(&mut self.0, Inner::Read(reqwest::Body::default()))
-        {
-            self.0 = Inner::Read(response.into());
-        }
-        match &mut self.0 {
-            Inner::Read(body) => Pin::new(body).poll_frame(cx),
-            Inner::Unread(_) => Poll::Ready(None),
-        }
+        let body = mem::replace(&mut self.inner, Inner::Read(reqwest::Body::default()));
+        let mut body = reqwest::Body::from(body);
+        let polled = Pin::new(&mut body).poll_frame(cx);
+        self.inner = Inner::Read(body);
+        polled
     }
 
     fn is_end_stream(&self) -> bool {
-        match &self.0 {
+        match &self.inner {
             Inner::Read(body) => body.is_end_stream(),
             Inner::Unread(_) => false,
         }
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.0 {
+        match &self.inner {
             Inner::Read(body) => body.size_hint(),
             Inner::Unread(response) => {
                 response.content_length().map_or_else(SizeHint::new, SizeHint::with_exact)
@@ -235,18 +246,39 @@ impl Body for ResponseBody {
     }
 }
 
-/// So that it can be the body of another request.
-impl From<ResponseBody> for reqwest::Body {
-    fn from(body: ResponseBody) -> reqwest::Body {
-        match body.0 {
+impl From<Inner> for reqwest::Body {
+    fn from(inner: Inner) -> reqwest::Body {
+        match inner {
             Inner::Unread(response) => response.into(),
             Inner::Read(body) => body,
         }
     }
 }
 
+/// So that it can be the body of another request.
+impl From<ResponseBody> for reqwest::Body {
+    fn from(body: ResponseBody) -> reqwest::Body {
+        body.inner.into()
+    }
+}
+
 impl fmt::Debug for ResponseBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("ResponseBody(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_origin_is_scheme_host_and_port() {
+        let same =
+            |one: &str, other: &str| is_same_origin(&one.parse().unwrap(), &other.parse().unwrap());
+        assert!(same("https://api.example/a?b", "https://API.example:443/c#d"));
+        for other in ["http://api.example:443", "https://api.example:444", "https://api.test"] {
+            assert!(!same("https://api.example", other), "{other}");
+        }
     }
 }
