@@ -31,7 +31,11 @@ use crate::BoxError;
 /// # Errors
 ///
 /// The client's own, unwrapped, and those of a request that reqwest cannot make its own.
-#[derive(Clone, Debug, Default)]
+///
+/// # Cancel safety
+///
+/// A call may be dropped at any time.
+#[derive(Clone, Debug)]
 pub struct HttpService<C> {
     client: C,
 }
@@ -61,13 +65,14 @@ impl<C> HttpService<C> {
     where
         C: Service<reqwest::Request>,
     {
-        match request {
+        let state = match request {
             Ok(request) => {
                 let sent_to = request.url().clone();
-                HttpFuture::Calling { future: self.client.call(request), sent_to }
+                State::Calling { future: self.client.call(request), sent_to }
             }
-            Err(error) => HttpFuture::Failed { error: Some(error) },
-        }
+            Err(error) => State::Failed { error: Some(error) },
+        };
+        HttpFuture { state }
     }
 }
 
@@ -92,12 +97,17 @@ where
 
 pin_project! {
     /// The response of [`HttpService`].
-    #[project = HttpProj]
     #[must_use = "futures do nothing unless polled"]
-    pub enum HttpFuture<F> {
-        #[doc(hidden)]
+    pub struct HttpFuture<F> {
+        #[pin]
+        state: State<F>,
+    }
+}
+
+pin_project! {
+    #[project = StateProj]
+    enum State<F> {
         Calling { #[pin] future: F, sent_to: Url },
-        #[doc(hidden)]
         Failed { error: Option<reqwest::Error> },
     }
 }
@@ -110,13 +120,13 @@ where
     type Output = Result<http::Response<ResponseBody>, BoxError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.project() {
-            HttpProj::Calling { future, sent_to } => {
+        match self.project().state.project() {
+            StateProj::Calling { future, sent_to } => {
                 let response = ready!(future.poll(cx)).map_err(Into::into)?;
                 Poll::Ready(Ok(from_reqwest(response, sent_to)))
             }
             // `None`: polled again after its end, which is a mistake but no reason to panic.
-            HttpProj::Failed { error } => {
+            StateProj::Failed { error } => {
                 error.take().map_or(Poll::Pending, |error| Poll::Ready(Err(error.into())))
             }
         }

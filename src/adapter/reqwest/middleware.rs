@@ -50,6 +50,10 @@ type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// Those of the chain below and of reqwest, as they came; those of this crate are an
 /// [`Error`](crate::Error) in `reqwest_middleware::Error::Middleware`, where
 /// [`Error::find`](crate::Error::find) finds them.
+///
+/// # Cancel safety
+///
+/// A call may be dropped at any time. An exchange that it has started goes on.
 #[derive(Clone, Debug)]
 pub struct AuthMiddleware<S, R = Same> {
     auth: Auth<(), S, R>,

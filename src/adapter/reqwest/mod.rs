@@ -7,7 +7,8 @@
 //! | `AuthMiddleware` (feature `reqwest-middleware`) | the layer as a middleware | the callers hold a `ClientWithMiddleware` |
 //! | [`HttpService`] | a client as a service of `http`'s types, to put the layer and those of tower-http around | the stack is one of tower and tower-http |
 //!
-//! The first two are a `tower::Service` of [`reqwest::Request`]:
+//! The first two are a `tower::Service` of [`reqwest::Request`]. The client makes requests, up to `build()`, and
+//! the service sends them; one that the client itself sends, by `send()`, goes without a credential.
 //!
 #![cfg_attr(all(feature = "client", feature = "test-util"), doc = "```")]
 #![cfg_attr(not(all(feature = "client", feature = "test-util")), doc = "```ignore")]
@@ -50,8 +51,10 @@
 //!    answer neither renews a token nor hands one out. (A way that leads elsewhere and back again, or ends
 //!    there in an error of reqwest's, does not show.)
 //! 3. Requests that are exempt, or pass bare, are not judged.
-//! 4. A middleware or test double that makes a response up has to give it a URL, by
-//!    [`ResponseBuilderExt::url`](reqwest::ResponseBuilderExt::url): one without passes for one from elsewhere.
+//! 4. A middleware that sends a request to another origin than it was made for is judged like a redirect: if
+//!    that is meant, say [`with_origin`](crate::AuthLayer::with_origin). One that makes a response up (a test
+//!    double, say) has to give it a URL, by [`ResponseBuilderExt::url`](reqwest::ResponseBuilderExt::url): a
+//!    response without one passes for one from elsewhere.
 //!
 //! With `FollowRedirect` above the layer and no redirects below it, other origins can be visited without the
 //! credential:
