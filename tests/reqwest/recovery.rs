@@ -56,6 +56,7 @@ async fn a_client_that_copes_with_one_request_at_a_time_is_not_kept_waiting_for_
     });
     let server = server.await;
     let (layer, exchange) = layer("dpop", &server.origin);
+    layer.source().token().await.unwrap(); // so that all begin with the one that is refused
     let client = builder().redirect(layer.reqwest_redirects()).build().unwrap();
     let api = layer.layer(ServiceBuilder::new().concurrency_limit(1).service(client));
     let answers = join_all((0..CALLERS).map(|_| {

@@ -72,7 +72,10 @@ async fn a_redirect_between_two_origins_of_the_layer_is_handed_to_the_caller() {
 
 #[tokio::test]
 async fn a_client_that_was_made_for_one_layer_keeps_other_requests_off_foreign_redirects_too() {
-    let elsewhere = Server::start(Scheme::Http, |_| async { redirect(302, "/again") }).await;
+    let elsewhere = Server::start(Scheme::Http, |request| async move {
+        if request.uri() == "/again" { answer(200, "") } else { redirect(302, "/again") }
+    });
+    let elsewhere = elsewhere.await;
     let (layer, _) = layer("token", "https://api.example");
     let mut api = layer.reqwest(builder()).unwrap();
     let bare = http::Request::get(elsewhere.url("/")).extension(tower_outbound_auth::Exempt);
