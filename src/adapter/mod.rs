@@ -1,4 +1,19 @@
-//! Clients that are no `Service<http::Request<_>>`, each behind a feature of its own name.
+//! What is particular to one stack: a module and a feature each.
+//!
+//! | module | feature | for |
+//! |---|---|---|
+#![cfg_attr(
+    feature = "axum",
+    doc = "| [`axum`] | `axum` | requests that are forwarded with the body they came with |"
+)]
+#![cfg_attr(
+    feature = "reqwest",
+    doc = "| [`reqwest`] | `reqwest`, `reqwest-middleware` | clients that take requests of their own type |"
+)]
+//!
+//! Hyper needs none: its clients are services of `http` requests as they are.
 
+#[cfg(feature = "axum")]
+pub mod axum;
 #[cfg(feature = "reqwest")]
 pub mod reqwest;

@@ -1,12 +1,9 @@
 //! Bodies of which a second one of the same type can be had.
 
-use std::mem;
-
 use bytes::Bytes;
 use http_body_util::combinators::{BoxBody, UnsyncBoxBody};
 
-use super::strategies::is_within;
-use super::{InMemory, Kept, ReplayBody, Room};
+use super::{InMemory, Room};
 use crate::BoxError;
 
 /// A body that [`Same`](super::Same) can send again: one in memory ([`InMemory`], which can be implemented
@@ -14,8 +11,8 @@ use crate::BoxError;
 #[diagnostic::on_unimplemented(
     message = "a body of type `{Self}` cannot be sent a second time as it is",
     label = "neither in memory nor boxed",
-    note = "bodies in memory (`Full`, `Empty`, `String`, ..) can, and `BoxBody<Bytes, BoxError>`; for a \
-            stream, say `.with_replay(Wrap::new())` or `.with_replay(Rewrap::new(..))`, or \
+    note = "bodies in memory (`Full`, `Empty`, `String`, ..) can, `BoxBody<Bytes, BoxError>`, and those of \
+            axum with feature `axum`; for a stream, say `.with_replay(Wrap::new())` or `.with_replay(Rewrap::new(..))`, or \
             `.with_replay(Off)` to replay nothing (all in `tower_outbound_auth::replay`)"
 )]
 pub trait Replayable: Sized {
@@ -61,31 +58,39 @@ impl<B: InMemory> Replayable for B {
     }
 }
 
+/// A body that is a stream in a box, and can box another one: `boxed!(its type, how it boxes)`.
 macro_rules! boxed {
-    ($body:ty) => {
-        impl Replayable for $body {
-            type Kept = Kept<$body>;
+    ($body:ty, $new:path) => {
+        impl $crate::replay::Replayable for $body {
+            type Kept = $crate::replay::Kept<$body>;
 
-            fn keep(&mut self, cap: usize, room: &Room) -> Option<Self::Kept> {
-                let (body, kept) = ReplayBody::new(mem::take(self), cap, room);
-                *self = Self::new(body);
+            fn keep(
+                &mut self,
+                cap: usize,
+                room: &$crate::replay::Room,
+            ) -> Option<$crate::replay::Kept<$body>> {
+                let body = std::mem::take(self);
+                let (body, kept) = $crate::replay::ReplayBody::new(body, cap, room);
+                *self = $new(body);
                 Some(kept)
             }
 
             fn is_within(&self, cap: usize) -> bool {
-                is_within(self, cap)
+                $crate::replay::is_within(self, cap)
             }
 
-            fn pause(kept: &Self::Kept) -> bool {
+            fn pause(kept: &$crate::replay::Kept<$body>) -> bool {
                 kept.pause()
             }
 
-            fn again(kept: Self::Kept) -> Self {
-                Self::new(kept.again())
+            fn again(kept: $crate::replay::Kept<$body>) -> $body {
+                $new(kept.again())
             }
         }
     };
 }
+#[cfg(feature = "axum")]
+pub(crate) use boxed; // for the bodies of adapters
 
-boxed!(BoxBody<Bytes, BoxError>);
-boxed!(UnsyncBoxBody<Bytes, BoxError>);
+boxed!(BoxBody<Bytes, BoxError>, BoxBody::new);
+boxed!(UnsyncBoxBody<Bytes, BoxError>, UnsyncBoxBody::new);

@@ -283,7 +283,7 @@ fn wrapped<B: Body>(
 }
 
 /// Whether a stream is not known to be longer than the cap.
-pub(super) fn is_within(body: &impl Body, cap: usize) -> bool {
+pub(crate) fn is_within(body: &impl Body, cap: usize) -> bool {
     body.size_hint().lower() <= cap as u64
 }
 

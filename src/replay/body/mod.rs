@@ -94,7 +94,7 @@ impl<B: Body> ReplayBody<B> {
         ReplayBody { source: share(body, None), reader: Reader::First }
     }
 
-    pub(super) fn new(body: B, cap: usize, room: &Room) -> (ReplayBody<B>, Kept<B>) {
+    pub(crate) fn new(body: B, cap: usize, room: &Room) -> (ReplayBody<B>, Kept<B>) {
         let source = share(body, Some(Prefix::new(cap, room.clone())));
         (ReplayBody { source: source.clone(), reader: Reader::First }, Kept { source })
     }
@@ -115,14 +115,14 @@ fn share<B: Body>(body: B, kept: Option<Prefix>) -> Shared<B> {
 
 impl<B> Kept<B> {
     /// The request was refused: stops reading, and says whether it can be sent again.
-    pub(super) fn pause(&self) -> bool {
+    pub(crate) fn pause(&self) -> bool {
         let mut source = lock(&self.source);
         source.paused = source.kept.is_some();
         source.paused
     }
 
     /// The body once more.
-    pub(super) fn again(self) -> ReplayBody<B> {
+    pub(crate) fn again(self) -> ReplayBody<B> {
         let mut source = lock(&self.source);
         source.reader = Reader::Second;
         source.paused = false;

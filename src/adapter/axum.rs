@@ -1,0 +1,58 @@
+//! Axum's bodies (feature `axum`), for services that send on what they receive.
+//!
+//! [`axum::body::Body`](axum_core::body::Body) is a stream whose kind is not known: a `String`, an upload
+//! that is still coming in, a file. [`Same`](crate::replay::Same), the default strategy, sends it again after
+//! a refusal as it does with any stream: what was sent is kept, up to 64 KiB, and the rest is read on. It stays
+//! an axum body, so that a handler may hand its request to the client as it came.
+//!
+//! ```
+//! use axum::body::{Body, to_bytes};
+//! use axum::extract::{Request, State};
+//! use axum::response::Response;
+//! use axum::{Router, routing::post};
+//! use http::StatusCode;
+//! use tower::util::BoxCloneSyncService;
+//! use tower::{Layer, ServiceExt, service_fn};
+//! use tower_outbound_auth::exchange::{self, Issued};
+//! use tower_outbound_auth::scheme::HeaderScheme;
+//! use tower_outbound_auth::{AuthLayer, BoxError, Origin, TokenSource};
+//!
+//! /// The client is the state of a server, whose handler sends the body on without reading it.
+//! type Api = BoxCloneSyncService<Request, Response, BoxError>;
+//!
+//! async fn add_note(State(api): State<Api>, body: Body) -> Result<Response, StatusCode> {
+//!     let request = Request::post("https://api.example/notes").body(body);
+//!     let request = request.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
+//!     api.oneshot(request).await.map_err(|_| StatusCode::BAD_GATEWAY)
+//! }
+//!
+//! # tokio::runtime::Runtime::new()?.block_on(async {
+//! // Tokens are numbers, and the API, played by a function, refuses the first one.
+//! let numbers = std::sync::atomic::AtomicU32::new(1);
+//! let next = move || numbers.fetch_add(1, std::sync::atomic::Ordering::Relaxed).to_string();
+//! let tokens = exchange::from_fn(move || std::future::ready(Ok(Issued::new(next()))));
+//! let api = service_fn(|request: Request| async {
+//!     if request.headers()["authorization"] == "Bearer 1" {
+//!         return Ok(http::Response::builder().status(401).body(Body::empty())?);
+//!     }
+//!     Ok::<_, BoxError>(Response::new(request.into_body())) // an echo
+//! });
+//! let api = AuthLayer::new(TokenSource::new(HeaderScheme::bearer(), tokens))
+//!     .with_origin(Origin::parse("https://api.example")?)
+//!     .layer(api);
+//!
+//! let app = Router::new().route("/notes", post(add_note)).with_state(Api::new(api));
+//! let answer = app.oneshot(Request::post("/notes").body(Body::from("buy milk"))?).await?;
+//! assert_eq!(answer.status(), 200);
+//! assert_eq!(to_bytes(answer.into_body(), 1024).await?, "buy milk");
+//! # Ok::<_, BoxError>(()) })?;
+//! # Ok::<_, BoxError>(())
+//! ```
+//!
+//! A whole reverse proxy, with what it has to do about headers and errors, is the example `axum_proxy`.
+
+use axum_core::body::Body;
+
+use crate::replay::boxed;
+
+boxed!(Body, Body::new);
