@@ -60,9 +60,9 @@ async fn proxy_on_a_socket(api: &str, http2: bool, boxed: bool) -> String {
     let layer = bound(&source, api);
     serve(match boxed {
         true => {
-            app(layer.with_replay(Same::new().with_cap(LENGTH)).layer(http::<Body>(http2)), api)
+            app(layer.with_replay(Same::new().with_cap(2 * LENGTH)).layer(http::<Body>(http2)), api)
         }
-        false => app(layer.with_replay(Wrap::new().with_cap(LENGTH)).layer(http(http2)), api),
+        false => app(layer.with_replay(Wrap::new().with_cap(2 * LENGTH)).layer(http(http2)), api),
     })
     .await
 }
