@@ -13,6 +13,8 @@ mod common;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use bytes::Bytes;
+use http_body_util::Full;
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use tower::ServiceBuilder;
 use tower_outbound_auth::testkit::AtlasServer;
@@ -31,5 +33,5 @@ async fn main() -> Result<ExitCode, BoxError> {
 
     // A token of 3 s is renewed after 2.4 to 2.7 s: the first one, one before the revocation, one because
     // of it and two after it make five exchanges. Three more are for a busy machine.
-    Ok(common::ten_seconds_of_traffic(api, &source, &server, 8).await)
+    Ok(common::ten_seconds_of_traffic(&[api], Full::<Bytes>::from, &source, &server, 8).await)
 }

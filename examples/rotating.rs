@@ -13,6 +13,8 @@ mod common;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use bytes::Bytes;
+use http_body_util::Full;
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use tower::ServiceBuilder;
 use tower_outbound_auth::testkit::RotatingServer;
@@ -32,5 +34,5 @@ async fn main() -> Result<ExitCode, BoxError> {
 
     // Every response brings the next token, so that none ever ends: the credentials travel for the first
     // one, and because of the revocation. Two more are for a busy machine.
-    Ok(common::ten_seconds_of_traffic(api, &source, &server, 4).await)
+    Ok(common::ten_seconds_of_traffic(&[api], Full::<Bytes>::from, &source, &server, 4).await)
 }

@@ -1,4 +1,4 @@
-//! What the examples of the three systems share: fifty callers who know nothing of tokens, a revocation
+//! What the examples share: fifty callers who know nothing of tokens, a revocation
 //! in their midst, and a table at the end.
 
 use std::process::ExitCode;
@@ -6,20 +6,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::Request;
-use http_body_util::{BodyExt, Full};
-use hyper_util::client::legacy::{Client, connect::HttpConnector};
+use http::{Request, Response};
+use http_body_util::BodyExt;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tower::{Service, ServiceExt};
 use tower_outbound_auth::exchange::Reason;
 use tower_outbound_auth::source::Status;
 use tower_outbound_auth::testkit::{EmbeddedProtocol, EmbeddedServer, ServerCounts};
-use tower_outbound_auth::{Auth, BoxError, Recovery, Scheme, TokenSource};
-
-/// An API behind the layer.
-pub(crate) type Api<S> = Auth<Client<HttpConnector, Full<Bytes>>, S>;
+use tower_outbound_auth::{BoxError, Recovery, Scheme, TokenSource};
 
 const CALLERS: u64 = 50;
 const REQUESTS_EACH: u64 = 10;
@@ -34,17 +29,24 @@ struct Seen {
 }
 
 /// Ten seconds of traffic. Succeeds if every caller got what it asked for, at the price of no more than
-/// this many exchanges.
-pub(crate) async fn ten_seconds_of_traffic<S: Scheme, P: EmbeddedProtocol>(
-    api: Api<S>,
+/// this many exchanges. The callers share the stacks evenly; `body` makes a request's body.
+pub(crate) async fn ten_seconds_of_traffic<T, B, RB, S: Scheme, P: EmbeddedProtocol>(
+    stacks: &[T],
+    body: fn(String) -> B,
     source: &TokenSource<S>,
     server: &EmbeddedServer<P>,
     most_exchanges: usize,
-) -> ExitCode {
+) -> ExitCode
+where
+    T: Service<Request<B>, Response = Response<RB>, Error = BoxError> + Clone + Send + 'static,
+    T::Future: Send,
+    B: Send + 'static,
+    RB: http_body::Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
+{
     let seen = Arc::new(Seen::default());
     let mut callers = JoinSet::new();
-    for caller in 0..CALLERS {
-        callers.spawn(call(caller, api.clone(), server.url("/v1/documents"), seen.clone()));
+    for (caller, api) in (0..CALLERS).zip(stacks.iter().cycle()) {
+        callers.spawn(call(caller, api.clone(), body, server.url("/v1/documents"), seen.clone()));
     }
     for second in 1..=10 {
         sleep(Duration::from_secs(1)).await;
@@ -68,11 +70,20 @@ pub(crate) async fn ten_seconds_of_traffic<S: Scheme, P: EmbeddedProtocol>(
 
 /// A caller knows nothing of tokens. All begin at once; then each sends about one request a second, at a
 /// pace of its own.
-async fn call<S: Scheme>(caller: u64, mut api: Api<S>, url: String, seen: Arc<Seen>) {
+async fn call<T, B, RB>(
+    caller: u64,
+    mut api: T,
+    body: fn(String) -> B,
+    url: String,
+    seen: Arc<Seen>,
+) where
+    T: Service<Request<B>, Response = Response<RB>, Error = BoxError>,
+    RB: http_body::Body<Error: Into<BoxError>>,
+{
     for number in 0..REQUESTS_EACH {
         let text = format!("document {number} of caller {caller}");
         seen.sent.fetch_add(1, Relaxed);
-        match upload(&mut api, &url, text).await {
+        match upload(&mut api, &url, body(text)).await {
             Ok(healed) => {
                 seen.ok.fetch_add(1, Relaxed);
                 seen.healed.fetch_add(usize::from(healed), Relaxed);
@@ -88,12 +99,16 @@ async fn call<S: Scheme>(caller: u64, mut api: Api<S>, url: String, seen: Arc<Se
 }
 
 /// Returns whether it took a second try, with another token.
-async fn upload<S: Scheme>(api: &mut Api<S>, url: &str, text: String) -> Result<bool, BoxError> {
-    let request = Request::post(url).body(Full::from(text))?;
+async fn upload<T, B, RB>(api: &mut T, url: &str, body: B) -> Result<bool, BoxError>
+where
+    T: Service<Request<B>, Response = Response<RB>, Error = BoxError>,
+    RB: http_body::Body<Error: Into<BoxError>>,
+{
+    let request = Request::post(url).body(body)?;
     let response = api.ready().await?.call(request).await?;
     let healed = response.extensions().get() == Some(&Recovery::Replayed);
     let status = response.status();
-    response.into_body().collect().await?; // so that the connection can be used again
+    response.into_body().collect().await.map_err(Into::into)?; // so that the connection can be used again
     if status.is_success() { Ok(healed) } else { Err(format!("answered {status}").into()) }
 }
 

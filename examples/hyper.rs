@@ -1,0 +1,104 @@
+//! A whole stack over hyper, in the order that the crate's documentation gives, on HTTP/1.1 and on HTTP/2:
+//! ten seconds of streamed uploads through tokens that end (after 3 s) and a revocation.
+//!
+//! ```text
+//! cargo run --example hyper --features test-util
+//! ```
+//!
+//! Nothing leaves this machine: the server is the embedded one of the test kit. The exit code says
+//! whether every caller got what it asked for, at the price of no more exchanges than it had to cost.
+
+mod common;
+
+use std::io;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::stream;
+use http::{Method, Request, Response};
+use http_body::Frame;
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, StreamBody};
+use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+use tower::ServiceBuilder;
+use tower::retry::{Policy, RetryLayer};
+use tower_http::decompression::DecompressionLayer;
+use tower_http::follow_redirect::FollowRedirectLayer;
+use tower_http::trace::TraceLayer;
+use tower_outbound_auth::replay::Wrap;
+use tower_outbound_auth::testkit::OAuthServer;
+use tower_outbound_auth::{AuthLayer, BoxError, Error, Foreign};
+
+/// What callers send: a stream with an error of its own.
+type Upload = UnsyncBoxBody<Bytes, io::Error>;
+
+#[tokio::main]
+async fn main() -> Result<ExitCode, BoxError> {
+    let server = OAuthServer::start().await?.with_lifetime(3);
+    server.delay_exchanges(Duration::from_millis(100)); // so that callers have something to wait for
+
+    let (id, secret, origin) = (server.client_id(), server.client_secret(), server.origin());
+    let auth = AuthLayer::client_credentials(server.endpoint(), id, secret, origin)?
+        .with_replay(Wrap::new()) // any stream: what was sent of it is kept, up to 64 KiB
+        .with_foreign(Foreign::PassBare); // a redirect to elsewhere goes on without the credential
+    let source = auth.source().clone(); // to look at, afterwards
+
+    // From the outside in. One layer makes both stacks, so that they share one token.
+    let stack = ServiceBuilder::new()
+        .layer(TraceLayer::new_for_http())
+        .timeout(Duration::from_secs(30)) // covers the wait for a token and the replay too
+        .layer(FollowRedirectLayer::new()) // above: every hop passes the origin guard
+        .layer(RetryLayer::new(ServerErrors { left: 2 }))
+        .layer(auth)
+        .layer(DecompressionLayer::new())
+        .concurrency_limit(100); // below: a request that waits for a token holds no permit
+    let http = |http2| Client::builder(TokioExecutor::new()).http2_only(http2).build_http();
+    let stacks = [false, true].map(|http2| stack.clone().service(http(http2)));
+
+    // A token of 3 s is renewed after 2.4 to 2.7 s: the first one, one before the revocation, one because
+    // of it and two after it make five exchanges. Three more are for a busy machine.
+    Ok(common::ten_seconds_of_traffic(&stacks, lines, &source, &server, 8).await)
+}
+
+/// Streams a document line by line.
+fn lines(document: String) -> Upload {
+    let lines: Vec<_> = document.split_inclusive('\n').map(str::to_owned).collect();
+    let frames = lines.into_iter().map(|line| Ok(Frame::data(Bytes::from(line))));
+    StreamBody::new(stream::iter(frames)).boxed_unsync()
+}
+
+/// Sends a request without a body again when the server failed, and leaves tokens to the layer below.
+#[derive(Clone)]
+struct ServerErrors {
+    left: usize,
+}
+
+impl<RB> Policy<Request<Upload>, Response<RB>, BoxError> for ServerErrors {
+    type Future = tokio::time::Sleep;
+
+    fn retry(
+        &mut self,
+        _: &mut Request<Upload>,
+        result: &mut Result<Response<RB>, BoxError>,
+    ) -> Option<tokio::time::Sleep> {
+        let failed = match result {
+            Ok(response) => response.status().is_server_error(),
+            Err(error) => Error::find(&**error).is_none(), // ours: there is no token, and no use in asking
+        };
+        self.left = self.left.checked_sub(1).filter(|_| failed)?;
+        Some(tokio::time::sleep(Duration::from_millis(200)))
+    }
+
+    /// A stream cannot be had twice; what was refused is sent again by the layer below all the same.
+    fn clone_request(&mut self, request: &Request<Upload>) -> Option<Request<Upload>> {
+        if !matches!(*request.method(), Method::GET | Method::HEAD) {
+            return None;
+        }
+        let mut again = Request::new(Upload::default());
+        *again.method_mut() = request.method().clone();
+        *again.uri_mut() = request.uri().clone();
+        *again.headers_mut() = request.headers().clone();
+        Some(again)
+    }
+}
