@@ -145,6 +145,12 @@ pub type Sleep = Pin<Box<dyn Future<Output = ()> + Send>>;
 ///
 /// The clock is read once for every request, so [`now`](Clock::now) has to be cheap; a resolution of
 /// 10 ms is enough. Deadlines of exchanges and waits use [`sleep`](Clock::sleep) of the same clock.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no clock",
+    label = "not a `Clock`",
+    note = "the machine's, `SystemClock`, is the default; tests take `ManualClock` or `TokioClock` of \
+            `tower_outbound_auth::testkit`"
+)]
 pub trait Clock: fmt::Debug + Send + Sync + 'static {
     /// Reads both clocks.
     fn now(&self) -> Now;

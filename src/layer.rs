@@ -9,7 +9,7 @@ use tower_service::Service;
 
 use crate::clock::Clock;
 use crate::guard::{CallerHeader, Foreign, RequestHead};
-use crate::replay::{ReplayMethods, Same};
+use crate::replay::{ReplayMethods, Same, Strategy};
 use crate::shared::{Config, Handles, Shared};
 use crate::{Auth, Origin, Scheme, TokenSource};
 
@@ -109,7 +109,7 @@ impl<S: Scheme, R> AuthLayer<S, R> {
 
     /// Another strategy of replay; see [`replay`](crate::replay).
     #[must_use]
-    pub fn with_replay<R2>(self, replay: R2) -> AuthLayer<S, R2> {
+    pub fn with_replay<R2: Strategy>(self, replay: R2) -> AuthLayer<S, R2> {
         AuthLayer { source: self.source, config: self.config, replay }
     }
 
@@ -153,9 +153,23 @@ impl<S: Scheme, R> AuthLayer<S, R> {
     }
 }
 
+/// What a layer can wrap: anything that is `Clone`. A trait of its own, because the compiler says of it what
+/// is said here, and of `Clone` only that it is missing.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`AuthLayer` needs a service that is `Clone`, and `{Self}` is not",
+    label = "not `Clone`",
+    note = "a refused request is sent again by a clone of the service; put a buffer below the layer \
+            (`ServiceBuilder::buffer`), or box with `BoxCloneSyncService` instead of `BoxService`"
+)]
+pub trait Inner: Clone {}
+
+#[diagnostic::do_not_recommend]
+impl<I: Clone> Inner for I {}
+
 /// The bounds of the service stand here too, so that a stack which cannot work says why where it is
 /// built.
-impl<I: Clone, S: Scheme, R: Clone> Layer<I> for AuthLayer<S, R> {
+impl<I: Inner, S: Scheme, R: Clone> Layer<I> for AuthLayer<S, R> {
     type Service = Auth<I, S, R>;
 
     fn layer(&self, inner: I) -> Auth<I, S, R> {

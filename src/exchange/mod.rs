@@ -66,6 +66,13 @@ pub use self::issued::Issued;
 /// The source runs it on a task of its own, so no caller's cancellation reaches it; only the deadline
 /// of the exchange (10 s by default) and the end of the runtime drop the future. A panic counts as a
 /// failed attempt.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not obtain tokens",
+    label = "not an `Exchange`",
+    note = "make one of a function, `exchange::from_fn(|| async { Ok(Issued::new(..)) })`, or implement \
+            `tower_outbound_auth::exchange::Exchange`; a client of a token endpoint goes to \
+            `TokenSource::over_http`"
+)]
 pub trait Exchange: Send + Sync + 'static {
     /// Obtains a token.
     ///

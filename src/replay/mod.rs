@@ -96,6 +96,7 @@ pub use self::in_memory::InMemory;
 pub use self::replayable::Replayable;
 #[cfg(feature = "axum")]
 pub(crate) use self::replayable::boxed;
+pub(crate) use self::sealed::Strategy;
 pub(crate) use self::strategies::is_within;
 pub use self::strategies::{Off, Rewrap, Same, Wrap};
 
@@ -125,7 +126,7 @@ impl ReplayMethods {
             for a stream, say `.with_replay(Wrap::new())` or `.with_replay(Rewrap::new(..))`, or \
             `.with_replay(Off)` to replay nothing (all in `tower_outbound_auth::replay`)"
 )]
-pub trait Replay<B>: Clone + sealed::Sealed {
+pub trait Replay<B>: Strategy {
     /// The body that the inner service sees.
     type Body;
 
@@ -228,7 +229,14 @@ impl fmt::Debug for Nothing {
 }
 
 mod sealed {
-    pub trait Sealed {}
+    /// A strategy, whatever bodies it takes.
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` is no strategy of replay",
+        label = "not a strategy",
+        note = "there are `Same`, `Wrap`, `Rewrap` and `Off` in `tower_outbound_auth::replay`; how much of a \
+                stream is kept is said by their `with_cap`"
+    )]
+    pub trait Strategy: Clone {}
 }
 
 #[cfg(test)]

@@ -11,9 +11,10 @@ use crate::BoxError;
 #[diagnostic::on_unimplemented(
     message = "a body of type `{Self}` cannot be sent a second time as it is",
     label = "neither in memory nor boxed",
-    note = "bodies in memory (`Full`, `Empty`, `String`, ..) can, `BoxBody<Bytes, BoxError>`, and those of \
-            axum with feature `axum`; for a stream, say `.with_replay(Wrap::new())` or `.with_replay(Rewrap::new(..))`, or \
-            `.with_replay(Off)` to replay nothing (all in `tower_outbound_auth::replay`)"
+    note = "bodies in memory (`Full`, `Empty`, `String`, ..) can, `BoxBody<Bytes, BoxError>`, and those of axum, \
+            reqwest and tonic with the feature of that name; for a stream, say `.with_replay(Wrap::new())` or \
+            `.with_replay(Rewrap::new(..))`, or `.with_replay(Off)` to replay nothing (all in \
+            `tower_outbound_auth::replay`)"
 )]
 pub trait Replayable: Sized {
     /// What is kept of it.
@@ -37,6 +38,8 @@ pub trait Replayable: Sized {
     fn again(kept: Self::Kept) -> Self;
 }
 
+/// Of a body that is neither, the compiler shall say what stands above, and not that this is missing.
+#[diagnostic::do_not_recommend]
 impl<B: InMemory> Replayable for B {
     type Kept = B;
 

@@ -7,8 +7,7 @@ use http::Request;
 use http_body::Body;
 use tower_service::Service;
 
-use super::sealed::Sealed;
-use super::{Kept, Nothing, Replay, ReplayBody, Replayable, Room};
+use super::{Kept, Nothing, Replay, ReplayBody, Replayable, Room, Strategy};
 
 /// Of one stream, this much is kept.
 const CAP: usize = 64 * 1024;
@@ -137,10 +136,10 @@ impl<F> Rewrap<F> {
     }
 }
 
-impl Sealed for Same {}
-impl Sealed for Wrap {}
-impl<F> Sealed for Rewrap<F> {}
-impl Sealed for Off {}
+impl Strategy for Same {}
+impl Strategy for Wrap {}
+impl<F: Clone> Strategy for Rewrap<F> {}
+impl Strategy for Off {}
 
 impl<B: Replayable> Replay<B> for Same {
     type Body = B;

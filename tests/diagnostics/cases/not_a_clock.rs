@@ -1,0 +1,9 @@
+//! A time where a clock is asked for.
+
+use tower_outbound_auth::scheme::HeaderScheme;
+use tower_outbound_auth::{AuthLayer, TokenSource};
+
+fn main() {
+    let auth = AuthLayer::new(TokenSource::fixed(HeaderScheme::bearer(), "abc").unwrap());
+    let _ = auth.with_clock(std::time::SystemTime::now());
+}
