@@ -31,6 +31,23 @@ use crate::{Auth, Origin, Scheme, TokenSource};
 /// | [`with_replay`](AuthLayer::with_replay) | [`Same`]: bodies in memory, boxed streams | keeps the body type, copies nothing |
 /// | [`with_replay_methods`](AuthLayer::with_replay_methods) | all | a 401 was not applied |
 /// | [`with_clock`](AuthLayer::with_clock) | the machine's | |
+///
+/// # Switched off
+///
+/// Where a setting says that there is no credential (in a test environment, say), let the layer be and exempt all
+/// requests: it then neither needs a runtime nor reads a secret, and the stack's type stays the same.
+///
+/// ```
+/// # use tower_outbound_auth::{AuthLayer, TokenSource, scheme::HeaderScheme};
+/// # let (layer, off) = (AuthLayer::new(TokenSource::fixed(HeaderScheme::bearer(), "abc")?), true);
+/// let layer = layer.with_exempt_if(move |_| off);
+/// # let _ = layer;
+/// # Ok::<_, tower_outbound_auth::Error>(())
+/// ```
+///
+/// `tower::util::option_layer` puts the layer and the bare client side by side, and asks them for one type of error.
+/// So it fits only over a service whose error is a [`BoxError`](crate::BoxError):
+/// `.option_layer(auth).map_err(BoxError::from).service(client)`.
 pub struct AuthLayer<S, R = Same> {
     source: TokenSource<S>,
     pub(crate) config: Arc<Config>,

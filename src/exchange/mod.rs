@@ -69,7 +69,7 @@ pub use self::issued::Issued;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not obtain tokens",
     label = "not an `Exchange`",
-    note = "make one of a function, `exchange::from_fn(|| async { Ok(Issued::new(..)) })`, or implement \
+    note = "make one of a function, `exchange::from_fn(|| async {{ Ok(Issued::new(..)) }})`, or implement \
             `tower_outbound_auth::exchange::Exchange`; a client of a token endpoint goes to \
             `TokenSource::over_http`"
 )]

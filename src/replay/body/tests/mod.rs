@@ -1,6 +1,7 @@
 //! A source that a test feeds, and bodies that are polled by hand.
 
 mod hints;
+mod linkerd;
 mod memory;
 mod random;
 mod replayed;
