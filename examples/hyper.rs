@@ -63,8 +63,10 @@ async fn main() -> Result<ExitCode, BoxError> {
 
 /// Streams a document line by line.
 fn lines(document: String) -> Upload {
-    let lines: Vec<_> = document.split_inclusive('\n').map(str::to_owned).collect();
-    let frames = lines.into_iter().map(|line| Ok(Frame::data(Bytes::from(line))));
+    let document = Bytes::from(document);
+    let lines =
+        document.split_inclusive(|byte| *byte == b'\n').map(|line| document.slice_ref(line));
+    let frames: Vec<_> = lines.map(|line| Ok(Frame::data(line))).collect();
     StreamBody::new(stream::iter(frames)).boxed_unsync()
 }
 
