@@ -29,7 +29,7 @@ impl Challenge<'_> {
     }
 }
 
-/// Whether a 401 is about the token. `insufficient_scope` and `invalid_request` (RFC 6750 section 3.1)
+/// Whether a refusal is about the token. `insufficient_scope` and `invalid_request` (RFC 6750 section 3.1)
 /// are not, unless another challenge says that it is: a new token would be refused alike.
 pub(crate) fn is_about_the_token(headers: &HeaderMap) -> bool {
     let mut other_reason = false;
