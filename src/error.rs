@@ -46,7 +46,8 @@ pub enum ErrorKind {
     Exchange,
     /// A refused token has no successor now; see [`Error::recovery`]. The refused token stays current.
     NoSuccessor,
-    /// No exchange came to an end in time. The one under way is not cut short by this.
+    /// No exchange came to an end in time, or the caller's own deadline (gRPC's `grpc-timeout`) ended while
+    /// its request waited here, and it was not sent. The exchange under way is not cut short by this.
     Timeout,
     /// The exchange went through the source that it was to supply, and would have waited for itself.
     Reentrant,
@@ -130,6 +131,14 @@ impl Error {
             ErrorKind::Reentrant,
             "this exchange goes through the token source that it is to supply: \
              give the token endpoint's client a service without this layer",
+        )
+    }
+
+    pub(crate) fn out_of_time() -> Error {
+        Error::new(
+            ErrorKind::Timeout,
+            "the caller's deadline (grpc-timeout) ended while the request waited for a token, or for the \
+             inner service to be ready: it was not sent",
         )
     }
 

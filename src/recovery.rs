@@ -28,6 +28,9 @@ pub enum Recovery {
     FixedToken,
     /// This is the refusal: the token endpoint handed out the refused token once more.
     SameToken,
+    /// This is the refusal: the caller's deadline (gRPC's `grpc-timeout`) ended before the request could
+    /// be sent again. The renewal goes on.
+    OutOfTime,
 }
 
 labels!(Recovery {
@@ -37,4 +40,5 @@ labels!(Recovery {
     RenewalFailed => "renewal_failed",
     FixedToken => "fixed_token",
     SameToken => "same_token",
+    OutOfTime => "out_of_time",
 });

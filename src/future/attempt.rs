@@ -180,6 +180,7 @@ impl<I, S: Scheme, R: Replay<B>, B> Attempt<I, S, R, B> {
             self.mark_replayed(&mut response);
             return Answered::Done(response);
         }
+        let sent = self.sent(self.ride.shared().core.now());
         let (shared, generation) = (self.ride.shared().clone(), self.ride.generation());
         let replayed_below = response.extensions().get() == Some(&Recovery::Replayed);
         let kept = self.kept.take().filter(|kept| {
@@ -187,7 +188,7 @@ impl<I, S: Scheme, R: Replay<B>, B> Attempt<I, S, R, B> {
         });
         match kept {
             Some(kept) => {
-                let cold = Cold::again(shared, generation, kept, response);
+                let cold = Cold::again(shared, generation, sent, kept, response);
                 Answered::Refused(Box::new(cold))
             }
             None => {

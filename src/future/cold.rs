@@ -1,7 +1,8 @@
 //! Everything that waits: for a first token, for a successor, for readiness.
 //!
 //! Its order is that of promise and permit: wait for the token while holding nothing, then ask the inner
-//! service for readiness, then read the token once more, because readiness may have taken long.
+//! service for readiness, then read the token once more, because readiness may have taken long. A deadline
+//! that the caller gave ends all of it.
 
 use std::future::Future;
 use std::mem;
@@ -14,7 +15,9 @@ use http_body::Body;
 use tower_service::Service;
 
 use super::attempt::{Attempt, Kept};
+use super::deadline::Deadline;
 use super::drain::Drain;
+use crate::clock::Now;
 use crate::exchange::Chain;
 use crate::recovery::Recovery;
 use crate::replay::{Head, Replay, Slot};
@@ -34,6 +37,7 @@ pub(crate) struct Cold<I, S, R: Replay<B>, B, RB> {
     work: Option<Work<R, B, RB>>,
     /// The token that was waited for.
     token: Option<AccessToken>,
+    deadline: Option<Deadline>,
     stage: Stage<RB>,
 }
 
@@ -80,6 +84,7 @@ impl<I, S: Scheme, R: Replay<B>, B, RB> Cold<I, S, R, B, RB> {
         replay: R,
     ) -> Self {
         let chain = Chain::of(request.extensions());
+        let deadline = Deadline::of(request.headers().get(&Deadline::HEADER), shared.core.now());
         Cold {
             stage: match shared.config.can_replay(&replay, &request) {
                 true => Stage::Acquire(Box::pin(shared.core.clone().acquire(chain.clone()))),
@@ -90,18 +95,21 @@ impl<I, S: Scheme, R: Replay<B>, B, RB> Cold<I, S, R, B, RB> {
             chain,
             work: Some(Work::First { request, replay }),
             token: None,
+            deadline,
         }
     }
 
-    /// The token of generation `refused` was refused.
+    /// The token of generation `refused` was refused, with a request that was sent at `sent`.
     pub(super) fn again(
         shared: Arc<Shared<S>>,
         refused: Generation,
+        sent: Now,
         kept: Kept<I, R::Kept>,
         rejected: Response<RB>,
     ) -> Self {
         let Kept { service, head, body } = kept;
         let chain = head.extensions().map(Chain::of).unwrap_or_default();
+        let deadline = Deadline::of(head.header(&Deadline::HEADER), sent);
         let rejected = Some(rejected);
         Cold {
             stage: Stage::Renew(Box::pin(shared.core.clone().renew(refused, chain.clone()))),
@@ -110,6 +118,7 @@ impl<I, S: Scheme, R: Replay<B>, B, RB> Cold<I, S, R, B, RB> {
             chain,
             work: Some(Work::Again { head, body, refused, waited: false, rejected }),
             token: None,
+            deadline,
         }
     }
 }
@@ -123,6 +132,20 @@ where
     RB: Body,
 {
     pub(super) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Next<I, S, R, B, RB>, BoxError>> {
+        let polled = self.poll_stages(cx);
+        if polled.is_pending()
+            && let Some(deadline) = &mut self.deadline
+            && deadline.poll(&self.shared.core, cx).is_ready()
+        {
+            return self.out_of_time();
+        }
+        polled
+    }
+
+    fn poll_stages(
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Next<I, S, R, B, RB>, BoxError>> {
@@ -148,6 +171,10 @@ where
                 }
                 Stage::Ready => {
                     ready!(self.service.poll_ready(cx)).map_err(Into::into)?;
+                    let now = self.shared.core.now();
+                    if self.deadline.as_ref().is_some_and(|deadline| deadline.is_over(now)) {
+                        return self.out_of_time();
+                    }
                     match self.token_to_send() {
                         Some(token) => match self.call(&token) {
                             Some(next) => return Poll::Ready(Ok(next)),
@@ -183,6 +210,9 @@ where
         let now = self.shared.core.now();
         let (future, attempt) = match self.work.take()? {
             Work::First { mut request, replay } => {
+                if let Some(deadline) = &self.deadline {
+                    deadline.reduce(request.headers_mut(), now);
+                }
                 let config = &self.shared.config;
                 let kept = config.keep(&self.service, &replay, &mut request);
                 let handle = Handle::of(self.shared.clone());
@@ -194,6 +224,9 @@ where
             Work::Again { head, body, waited, .. } => {
                 let mut request = head.into_request(R::again(body?));
                 request.headers_mut().insert(&self.shared.core.header_name, value);
+                if let Some(deadline) = &self.deadline {
+                    deadline.reduce(request.headers_mut(), now);
+                }
                 request.extensions_mut().insert(Replayed);
                 let kept = R::Slot::new(None);
                 let handle = Handle::of(self.shared.clone());
@@ -209,6 +242,10 @@ where
             return Stage::Ready;
         };
         *waited = has_waited;
+        if self.deadline.is_some() {
+            // It is the answer if the time runs out. And this is gRPC: no connection hangs on reading it.
+            return Stage::Ready;
+        }
         // Without a timer there is no draining: the connection is then lost, and the request is not.
         let drain = rejected.take().zip(self.shared.core.sleep(Drain::<RB>::MAX_TIME).ok());
         drain.map_or(Stage::Ready, |(response, deadline)| {
@@ -224,6 +261,16 @@ where
                 Some(response)
             }
             Work::First { .. } => None,
+        }
+    }
+
+    /// The caller's time is over: nothing more is sent.
+    fn out_of_time(&mut self) -> Poll<Result<Next<I, S, R, B, RB>, BoxError>> {
+        let is_first = matches!(self.work, Some(Work::First { .. }));
+        match self.hand_on(Recovery::OutOfTime) {
+            Some(response) => Poll::Ready(Ok(Next::Respond(response))),
+            None if is_first => Poll::Ready(Err(Error::out_of_time().into())),
+            None => Poll::Pending, // polled after its end
         }
     }
 }

@@ -6,6 +6,7 @@
 
 mod attempt;
 mod cold;
+mod deadline;
 mod drain;
 
 use std::fmt;

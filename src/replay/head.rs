@@ -59,6 +59,12 @@ impl Head {
         self.0.as_ref()?.line.as_ref().map(|line| &line.extensions)
     }
 
+    /// The first value of a header.
+    pub(crate) fn header(&self, name: &HeaderName) -> Option<&HeaderValue> {
+        let mut headers = self.0.as_ref()?.headers.iter();
+        headers.find(|(its_name, _)| its_name == name).map(|(_, value)| value)
+    }
+
     /// The request once more.
     pub(crate) fn into_request<B>(mut self, body: B) -> Request<B> {
         let mut request = Request::new(body);
