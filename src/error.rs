@@ -67,6 +67,9 @@ struct Inner {
     age: Option<Duration>,
     retry_after: Option<Duration>,
     recovery: Option<Recovery>,
+    /// Made when somebody asks for it.
+    #[cfg(feature = "tonic")]
+    status: std::sync::OnceLock<tonic::Status>,
 }
 
 impl Error {
@@ -78,6 +81,8 @@ impl Error {
             age: None,
             retry_after: None,
             recovery: None,
+            #[cfg(feature = "tonic")]
+            status: std::sync::OnceLock::new(),
         }))
     }
 
@@ -224,7 +229,7 @@ impl Error {
 /// What is absent is left out: this is what a `main` that returns an error prints.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { kind, message, exchange, age, retry_after, recovery } = &*self.0;
+        let Inner { kind, message, exchange, age, retry_after, recovery, .. } = &*self.0;
         let mut shown = f.debug_struct("Error");
         shown.field("kind", kind).field("message", message);
         if let Some(exchange) = exchange {
@@ -254,10 +259,17 @@ impl fmt::Display for Error {
     }
 }
 
-/// The source is what lies below the failed exchange, which is itself part of the text.
+/// The source is what lies below the failed exchange, which is itself part of the text. With feature `tonic`,
+/// a `tonic::Status` comes in between, so that generated clients show the right code.
 impl StdError for Error {
+    #[cfg(not(feature = "tonic"))]
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.0.exchange.as_ref().and_then(StdError::source)
+    }
+
+    #[cfg(feature = "tonic")]
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        Some(self.0.status.get_or_init(|| crate::adapter::tonic::status_of(self)))
     }
 }
 

@@ -123,7 +123,6 @@
 #[macro_use]
 mod label;
 
-#[cfg(any(feature = "axum", feature = "reqwest", feature = "tonic"))]
 pub mod adapter;
 pub mod clock;
 mod credential;

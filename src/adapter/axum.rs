@@ -50,9 +50,3 @@
 //! ```
 //!
 //! A whole reverse proxy, with what it has to do about headers and errors, is the example `axum_proxy`.
-
-use axum_core::body::Body;
-
-use crate::replay::boxed;
-
-boxed!(Body, Body::new);

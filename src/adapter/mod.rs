@@ -10,10 +10,19 @@
     feature = "reqwest",
     doc = "| [`reqwest`] | `reqwest`, `reqwest-middleware` | clients that take requests of their own type |"
 )]
+#![cfg_attr(
+    feature = "tonic",
+    doc = "| [`tonic`] | `tonic` | generated clients: bodies, refusals, deadlines and statuses of gRPC |"
+)]
 //!
 //! Hyper needs none: its clients are services of `http` requests as they are.
 
 #[cfg(feature = "axum")]
+#[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
 pub mod axum;
 #[cfg(feature = "reqwest")]
+#[cfg_attr(docsrs, doc(cfg(feature = "reqwest")))]
 pub mod reqwest;
+#[cfg(feature = "tonic")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tonic")))]
+pub mod tonic;

@@ -162,6 +162,11 @@ impl ExchangeError {
         self.0.code.as_deref()
     }
 
+    #[cfg(feature = "tonic")]
+    pub(crate) fn shared_source(&self) -> Option<Arc<dyn StdError + Send + Sync>> {
+        self.0.source.clone()
+    }
+
     /// How long the endpoint asked to be left alone.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {

@@ -94,10 +94,7 @@ pub use self::body::{Kept, ReplayBody, Superseded};
 pub(crate) use self::head::Head;
 pub use self::in_memory::InMemory;
 pub use self::replayable::Replayable;
-#[cfg(feature = "axum")]
-pub(crate) use self::replayable::boxed;
 pub(crate) use self::sealed::Strategy;
-pub(crate) use self::strategies::is_within;
 pub use self::strategies::{Off, Rewrap, Same, Wrap};
 
 /// Which methods may be sent again after a refusal.

@@ -1,9 +1,12 @@
 //! Bodies of which a second one of the same type can be had.
 
+use std::mem;
+
 use bytes::Bytes;
 use http_body_util::combinators::{BoxBody, UnsyncBoxBody};
 
-use super::{InMemory, Room};
+use super::strategies::is_within;
+use super::{InMemory, Kept, ReplayBody, Room};
 use crate::BoxError;
 
 /// A body that [`Same`](super::Same) can send again: one in memory ([`InMemory`], which can be implemented
@@ -61,39 +64,36 @@ impl<B: InMemory> Replayable for B {
     }
 }
 
-/// A body that is a stream in a box, and can box another one: `boxed!(its type, how it boxes)`.
+/// Bodies that are a stream in a box, and can box another one by their `new`.
 macro_rules! boxed {
-    ($body:ty, $new:path) => {
-        impl $crate::replay::Replayable for $body {
-            type Kept = $crate::replay::Kept<$body>;
+    ($body:ty) => {
+        impl Replayable for $body {
+            type Kept = Kept<$body>;
 
-            fn keep(
-                &mut self,
-                cap: usize,
-                room: &$crate::replay::Room,
-            ) -> Option<$crate::replay::Kept<$body>> {
-                let body = std::mem::take(self);
-                let (body, kept) = $crate::replay::ReplayBody::new(body, cap, room);
-                *self = $new(body);
+            fn keep(&mut self, cap: usize, room: &Room) -> Option<Self::Kept> {
+                let (body, kept) = ReplayBody::new(mem::take(self), cap, room);
+                *self = Self::new(body);
                 Some(kept)
             }
 
             fn is_within(&self, cap: usize) -> bool {
-                $crate::replay::is_within(self, cap)
+                is_within(self, cap)
             }
 
-            fn pause(kept: &$crate::replay::Kept<$body>) -> bool {
+            fn pause(kept: &Self::Kept) -> bool {
                 kept.pause()
             }
 
-            fn again(kept: $crate::replay::Kept<$body>) -> $body {
-                $new(kept.again())
+            fn again(kept: Self::Kept) -> Self {
+                Self::new(kept.again())
             }
         }
     };
 }
-#[cfg(feature = "axum")]
-pub(crate) use boxed; // for the bodies of adapters
 
-boxed!(BoxBody<Bytes, BoxError>, BoxBody::new);
-boxed!(UnsyncBoxBody<Bytes, BoxError>, UnsyncBoxBody::new);
+boxed!(BoxBody<Bytes, BoxError>);
+boxed!(UnsyncBoxBody<Bytes, BoxError>);
+#[cfg(feature = "axum")]
+boxed!(axum_core::body::Body);
+#[cfg(feature = "tonic")]
+boxed!(tonic::body::Body);

@@ -1,0 +1,148 @@
+//! tonic: clients that it generates, over a channel behind [`AuthLayer`](crate::AuthLayer) (feature `tonic`).
+//!
+//! `FooClient::new(ServiceBuilder::new().layer(auth).service(channel))` is all there is to it. tonic's
+//! requests name no host, so the layer has to be told that the channel has one peer:
+//! [`Origin::relative()`](crate::Origin::relative).
+//!
+//! ```
+//! use tonic::{Code, body::Body};
+//! use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
+//! use tower::{ServiceBuilder, ServiceExt, service_fn};
+//! use tower_outbound_auth::exchange::{self, ExchangeError, ExchangeErrorKind, Issued};
+//! use tower_outbound_auth::scheme::HeaderScheme;
+//! use tower_outbound_auth::{AuthLayer, BoxError, Error, Origin, TokenSource};
+//!
+//! # tokio::runtime::Runtime::new()?.block_on(async {
+//! // A server in memory, in the place of a channel: it refuses the first token.
+//! let (_, health) = tonic_health::server::health_reporter();
+//! let channel = service_fn(move |request: http::Request<Body>| {
+//!     let health = health.clone();
+//!     async move {
+//!         match request.headers()["authorization"] == "Bearer 1" {
+//!             true => Ok(tonic::Status::unauthenticated("expired").into_http()),
+//!             false => health.oneshot(request).await,
+//!         }
+//!     }
+//! });
+//!
+//! // Tokens are numbers, and there are two.
+//! let numbers = std::sync::atomic::AtomicU32::new(1);
+//! let tokens = exchange::from_fn(move || {
+//!     let next = numbers.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+//!     std::future::ready(match next {
+//!         ..=2 => Ok(Issued::new(next.to_string())),
+//!         _ => Err(ExchangeError::new(ExchangeErrorKind::Unreachable, "cable cut")),
+//!     })
+//! });
+//! let source = TokenSource::new(HeaderScheme::bearer(), tokens);
+//! let auth = AuthLayer::new(source.clone()).with_origin(Origin::relative());
+//! let mut client = HealthClient::new(ServiceBuilder::new().layer(auth.clone()).service(channel));
+//!
+//! // The refusal is healed: renewed, and sent again.
+//! client.check(HealthCheckRequest::default()).await?;
+//! assert_eq!(source.status().counters.exchanges(), 2);
+//!
+//! // Without a token, the client shows a code that says so; our error is below it.
+//! let cut = exchange::from_fn(|| async {
+//!     Err(ExchangeError::new(ExchangeErrorKind::Unreachable, "cable cut"))
+//! });
+//! let auth = AuthLayer::new(TokenSource::new(HeaderScheme::bearer(), cut));
+//! # let (_, health) = tonic_health::server::health_reporter();
+//! let mut client = HealthClient::new(auth.with_origin(Origin::relative()).layer(health));
+//! let status = client.check(HealthCheckRequest::default()).await.unwrap_err();
+//! assert_eq!(status.code(), Code::Unavailable);
+//! assert!(Error::find(&status).is_some_and(Error::is_transient));
+//! # Ok::<_, BoxError>(()) })?;
+//! # use tower::Layer;
+//! # Ok::<_, BoxError>(())
+//! ```
+//!
+//! # What is a refusal
+//!
+//! `UNAUTHENTICATED` in the place of a response (`grpc-status: 16` among the *headers*), or HTTP's 401, from a
+//! proxy in front, say. The token is renewed and the call is sent again, whichever of the four kinds it is:
+//! of a stream of requests, the messages that were sent are kept, up to 64 KiB
+//! ([`Same::with_cap`](crate::replay::Same::with_cap)), and the rest follows. `PERMISSION_DENIED` never is
+//! one: another token of the same party would be denied too.
+//!
+//! `UNAUTHENTICATED` *after* the response began, in real trailers, is handed on as it came and renews nothing:
+//! the server may have done some of the work by then. If a service answers so where it means an expired token,
+//! report it, and call again:
+//!
+//! ```
+//! # use tower_outbound_auth::{Scheme, TokenSource, scheme::HeaderScheme};
+//! async fn report<S: Scheme>(status: &tonic::Status, source: &TokenSource<S>) {
+//!     if status.code() == tonic::Code::Unauthenticated
+//!         && let Ok(token) = source.token().await
+//!     {
+//!         // Waits for the successor. One exchange, however many report the same token.
+//!         let _ = source.reject(&token).await;
+//!     }
+//! }
+//! # let source = TokenSource::fixed(HeaderScheme::bearer(), "abc")?;
+//! # let _ = report(&tonic::Status::unauthenticated("late"), &source);
+//! # Ok::<_, tower_outbound_auth::Error>(())
+//! ```
+//!
+//! # Codes
+//!
+//! The [`source`](std::error::Error::source) of this crate's [`Error`] is a [`Status`] with our text and the
+//! code below; its own source is what the error's would be without this feature. A generated client finds
+//! that status, so its caller gets the code, and [`Error::find`] finds our error in what the caller got.
+//!
+//! | code | [`Error::kind`] | |
+//! |---|---|---|
+//! | `UNAVAILABLE` | [`Exchange`](ErrorKind::Exchange) | the token endpoint failed; a later call may succeed |
+//! | `UNAUTHENTICATED` | [`Exchange`](ErrorKind::Exchange), [`Refused`](ExchangeErrorKind::Refused) | it refuses the credentials |
+//! | `UNAUTHENTICATED` | [`NoSuccessor`](ErrorKind::NoSuccessor) | a refused token has no successor now |
+//! | `DEADLINE_EXCEEDED` | [`Timeout`](ErrorKind::Timeout) | the caller's `grpc-timeout`, or an exchange that vanished |
+//! | `FAILED_PRECONDITION` | [`Configuration`](ErrorKind::Configuration), [`ForeignOrigin`](ErrorKind::ForeignOrigin), [`Insecure`](ErrorKind::Insecure) | somebody has to change the set-up before it can succeed |
+//! | `FAILED_PRECONDITION` | [`Exchange`](ErrorKind::Exchange), [`Configuration`](ExchangeErrorKind::Configuration) | the same of the exchange's |
+//! | `INTERNAL` | [`Reentrant`](ErrorKind::Reentrant), [`Runtime`](ErrorKind::Runtime) | the program is put together wrongly |
+//!
+//! Errors of the channel keep their own: an overload below is still `RESOURCE_EXHAUSTED`. A service that passes
+//! a status on to callers of its own should change `UNAUTHENTICATED` first: it is not their credential that was
+//! refused.
+//!
+//! # Deadlines
+//!
+//! A call's timeout ([`Request::set_timeout`](::tonic::Request::set_timeout), the header `grpc-timeout`) covers what
+//! this layer does. A call that waited for a token is sent with what is left, and so is one that is sent again. If
+//! nothing is left while it waits here, it ends in `DEADLINE_EXCEEDED`; where it had been refused before, in that
+//! refusal, with [`Recovery::OutOfTime`](crate::Recovery::OutOfTime) among its extensions. (This
+//! much holds for any client that sets that header, with or without the feature.)
+//!
+//! [`Channel`]'s own timeouts are below this layer: they begin anew with each sending.
+//!
+//! [`Channel`]: https://docs.rs/tonic/latest/tonic/transport/struct.Channel.html
+
+use ::tonic::{Code, Status};
+
+use crate::exchange::{ExchangeError, ExchangeErrorKind};
+use crate::{Error, ErrorKind};
+
+/// The status of an error, to be its source.
+pub(crate) fn status_of(error: &Error) -> Status {
+    let mut status = Status::new(code_of(error), error.to_string());
+    if let Some(source) = error.exchange().and_then(ExchangeError::shared_source) {
+        status.set_source(source);
+    }
+    status
+}
+
+fn code_of(error: &Error) -> Code {
+    match error.kind() {
+        ErrorKind::Exchange => match error.exchange().map(ExchangeError::kind) {
+            Some(ExchangeErrorKind::Refused) => Code::Unauthenticated,
+            Some(ExchangeErrorKind::Configuration) => Code::FailedPrecondition,
+            Some(ExchangeErrorKind::Reentrant) => Code::Internal,
+            _ => Code::Unavailable,
+        },
+        ErrorKind::NoSuccessor => Code::Unauthenticated,
+        ErrorKind::Timeout => Code::DeadlineExceeded,
+        ErrorKind::Configuration | ErrorKind::ForeignOrigin | ErrorKind::Insecure => {
+            Code::FailedPrecondition
+        }
+        ErrorKind::Reentrant | ErrorKind::Runtime => Code::Internal,
+    }
+}
