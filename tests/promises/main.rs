@@ -3,6 +3,7 @@
 
 mod support;
 
+mod grpc;
 mod http_exchange;
 mod interface;
 mod p01_one_flight;

@@ -388,6 +388,19 @@ async fn only_a_success_hands_out_tokens_and_the_header_is_always_taken_out() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_refusal_by_grpc_hands_out_nothing_though_http_calls_it_a_success() {
+    let world = rotating(Adopt::EveryNewer);
+    world.next().await;
+    tokio::time::sleep(secs(10)).await;
+    let handed_out = signed(&claims(20));
+    let mut refusal = handing_out(&handed_out);
+    refusal.headers_mut().insert("grpc-status", "16".parse().unwrap());
+    let (carried, _) = world.request(0, refusal).await;
+    assert_ne!(carried, handed_out, "the second sending has an exchanged token");
+    assert_eq!((world.counts(), *world.exchanges.lock().unwrap()), ((0, 0), 2));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_slow_or_fast_clock_of_ours_hinders_no_rotation() {
     for skew in [-7_200_i64, -300, 300, 7_200] {
         let theirs = |after: u64| {
