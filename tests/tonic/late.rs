@@ -1,0 +1,31 @@
+//! `UNAUTHENTICATED` in real trailers: after the response began, nobody acts on it.
+
+use tonic::Code;
+
+use crate::world;
+
+#[tokio::test]
+async fn a_refusal_after_the_head_is_handed_on_and_renews_nothing() {
+    let world = world().await;
+    let status = world.echo().call("LateAfterHead", "one").await.unwrap_err();
+    assert_eq!((status.code(), status.message()), (Code::Unauthenticated, "late"));
+    assert_eq!((world.server.ledger.calls().len(), world.exchange.exchanges()), (1, 1));
+}
+
+#[tokio::test]
+async fn a_refusal_in_the_middle_of_a_stream_is_handed_on_and_renews_nothing() {
+    let world = world().await;
+    let status = world.echo().server_stream("LateInTheMiddle", "one").await.unwrap_err();
+    assert_eq!((status.code(), status.message()), (Code::Unauthenticated, "late"));
+    assert_eq!((world.server.ledger.calls().len(), world.exchange.exchanges()), (1, 1));
+}
+
+#[tokio::test]
+async fn who_knows_that_it_is_about_the_token_reports_it() {
+    let world = world().await;
+    world.echo().call("LateAfterHead", "one").await.unwrap_err();
+    let token = world.source.token().await.unwrap();
+    world.source.reject(&token).await.unwrap();
+    world.echo().call("Unary", "one").await.unwrap();
+    assert_eq!(world.server.ledger.tokens(), ["token-1", "token-2"]);
+}

@@ -1,0 +1,66 @@
+//! The layer under clients as tonic generates them, over loopback sockets, against tonic's own server.
+//!
+//! What counts is what the server saw (each call's token, timeout and messages) and the status that callers
+//! got.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod client;
+mod codec;
+mod codes;
+mod deadlines;
+mod late;
+mod recovery;
+mod server;
+mod stacks;
+mod streams;
+
+use std::time::Duration;
+
+use tonic::transport::Channel;
+use tower::Layer;
+use tower_outbound_auth::clock::SystemClock;
+use tower_outbound_auth::scheme::HeaderScheme;
+use tower_outbound_auth::testkit::ScriptedExchange;
+use tower_outbound_auth::{Auth, AuthLayer, Origin, TokenSource};
+
+use self::client::EchoClient;
+use self::server::GrpcServer;
+
+pub(crate) type Authenticated = Auth<Channel, HeaderScheme>;
+
+/// A server, a channel to it, and scripted tokens: `token-1`, `token-2` and so on.
+pub(crate) struct World {
+    pub(crate) server: GrpcServer,
+    pub(crate) channel: Channel,
+    pub(crate) exchange: ScriptedExchange,
+    pub(crate) source: TokenSource<HeaderScheme>,
+    pub(crate) layer: AuthLayer<HeaderScheme>,
+}
+
+pub(crate) async fn world() -> World {
+    world_with_delay(Duration::ZERO).await
+}
+
+/// An exchange takes `delay`.
+pub(crate) async fn world_with_delay(delay: Duration) -> World {
+    let server = GrpcServer::start().await;
+    let channel = server.channel().await;
+    let exchange = ScriptedExchange::new().with_delay(delay, SystemClock::new());
+    let source = TokenSource::new(HeaderScheme::bearer(), exchange.clone());
+    let layer = AuthLayer::new(source.clone()).with_origin(Origin::relative());
+    World { server, channel, exchange, source, layer }
+}
+
+impl World {
+    pub(crate) fn service(&self) -> Authenticated {
+        self.layer.layer(self.channel.clone())
+    }
+
+    pub(crate) fn echo(&self) -> EchoClient<Authenticated> {
+        EchoClient::new(self.service())
+    }
+}
+
+pub(crate) const fn millis(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}

@@ -1,0 +1,104 @@
+//! What a refusal is, and that all four kinds of calls get over it.
+
+use tokio::task::JoinSet;
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_client::HealthClient;
+
+use crate::world;
+
+#[tokio::test]
+async fn all_four_kinds_of_calls_recover_from_a_token_that_was_revoked() {
+    let world = world().await;
+    let words: Vec<_> = ["one", "two", "three"].map(str::to_owned).into();
+    for (round, method) in ["Unary", "ServerStream", "ClientStream", "Bidi"].iter().enumerate() {
+        let mut client = world.echo();
+        world.server.ledger.revoke(world.source.token().await.unwrap().expose());
+        match *method {
+            "Unary" => assert_eq!(client.call("Unary", "one").await.unwrap(), "one"),
+            "ServerStream" => {
+                assert_eq!(client.server_stream(method, "one").await.unwrap(), ["one"; 3]);
+            }
+            "ClientStream" => {
+                assert_eq!(client.client_stream(&words).await.unwrap(), "one two three");
+            }
+            _ => {
+                let messages = words.clone().into_iter().map(bytes::Bytes::from);
+                let mut answers = client.bidi(futures::stream::iter(messages)).await.unwrap();
+                for word in &words {
+                    assert_eq!(answers.message().await.unwrap().unwrap(), word.as_bytes());
+                }
+                assert!(answers.message().await.unwrap().is_none());
+            }
+        }
+        let calls = world.server.ledger.calls();
+        let [.., refused, accepted] = &*calls else { panic!("two calls") };
+        assert_eq!((&*refused.method, &*accepted.method), (*method, *method));
+        assert_eq!(refused.messages, <[&str; 0]>::default());
+        let sent = if method.starts_with(['U', 'S']) { &words[..1] } else { &words };
+        assert_eq!(accepted.messages, sent, "each message once, in order");
+        assert_eq!((calls.len(), world.exchange.exchanges()), (2 * (round + 1), round + 2));
+    }
+}
+
+#[tokio::test]
+async fn generated_clients_take_the_layer_as_it_is_and_recover() {
+    let world = world().await;
+    let mut client = HealthClient::new(world.service());
+    world.server.ledger.revoke("token-1");
+    client.check(HealthCheckRequest::default()).await.unwrap();
+    world.server.ledger.revoke("token-2");
+    let mut watch = client.watch(HealthCheckRequest::default()).await.unwrap().into_inner();
+    assert!(watch.message().await.unwrap().is_some());
+    assert_eq!(world.server.ledger.tokens(), ["token-1", "token-2", "token-2", "token-3"]);
+}
+
+#[tokio::test]
+async fn many_callers_cost_one_exchange_when_they_begin_and_one_when_their_token_is_revoked() {
+    let world = world().await;
+    for exchanges in 1..=2 {
+        let mut callers = JoinSet::new();
+        for caller in 0..50 {
+            let mut client = world.echo();
+            callers.spawn(async move {
+                let message = format!("message of {caller}");
+                assert_eq!(client.call("Unary", &message).await.unwrap(), message);
+            });
+        }
+        callers.join_all().await;
+        assert_eq!(world.exchange.exchanges(), exchanges);
+        world.server.ledger.revoke("token-1");
+    }
+    assert_eq!(world.server.ledger.count("token-1"), 100, "50 accepted, 50 refused");
+    assert_eq!(world.server.ledger.count("token-2"), 50);
+}
+
+#[tokio::test]
+async fn a_401_of_a_proxy_in_front_is_healed_too() {
+    let world = world().await;
+    world.server.ledger.refuse_by_http();
+    world.server.ledger.revoke("token-1");
+    assert_eq!(world.echo().call("Unary", "one").await.unwrap(), "one");
+    assert_eq!(world.server.ledger.tokens(), ["token-1", "token-2"]);
+}
+
+#[tokio::test]
+async fn a_server_that_refuses_every_token_is_asked_twice_and_its_status_is_handed_on() {
+    let world = world().await;
+    for token in ["token-1", "token-2"] {
+        world.server.ledger.revoke(token);
+    }
+    let status = world.echo().call("Unary", "one").await.unwrap_err();
+    assert_eq!(
+        (status.code(), status.message()),
+        (tonic::Code::Unauthenticated, "the token has expired")
+    );
+    assert_eq!(world.server.ledger.tokens(), ["token-1", "token-2"]);
+}
+
+#[tokio::test]
+async fn a_call_that_is_denied_renews_nothing() {
+    let world = world().await;
+    let status = world.echo().call("Denied", "one").await.unwrap_err();
+    assert_eq!((status.code(), status.message()), (tonic::Code::PermissionDenied, "not yours"));
+    assert_eq!((world.server.ledger.calls().len(), world.exchange.exchanges()), (1, 1));
+}

@@ -1,0 +1,61 @@
+//! Streams of requests that are refused when a part of them was sent.
+
+use bytes::Bytes;
+use futures::channel::mpsc;
+use tonic::Code;
+
+use crate::client::text;
+use crate::world;
+
+/// Five bytes before each message.
+const PREFIX: usize = 5;
+
+#[tokio::test]
+async fn a_conversation_that_is_refused_early_goes_on_message_by_message() {
+    let world = world().await;
+    let ledger = &world.server.ledger;
+    ledger.revoke("token-1");
+    ledger.read_before_refusing(2 * (PREFIX + 1)); // of messages of one letter
+    let (messages, receiver) = mpsc::unbounded::<Bytes>();
+    let say = |letter: char| messages.unbounded_send(Bytes::from(letter.to_string())).unwrap();
+    say('a');
+    say('b');
+    let mut answers = world.echo().bidi(receiver).await.unwrap();
+    let mut answered = String::new();
+    for letter in 'c'..='g' {
+        answered += &text(&answers.message().await.unwrap().unwrap());
+        say(letter);
+    }
+    drop(messages);
+    while let Some(answer) = answers.message().await.unwrap() {
+        answered += &text(&answer);
+    }
+    assert_eq!(answered, "abcdefg");
+    let calls = ledger.calls();
+    assert_eq!(ledger.tokens(), ["token-1", "token-2"]);
+    assert_eq!(calls[1].messages.concat(), "abcdefg", "each message once, in order");
+}
+
+#[tokio::test]
+async fn an_upload_of_many_messages_that_is_refused_is_sent_again_as_a_whole() {
+    let world = world().await;
+    world.server.ledger.revoke("token-1");
+    world.source.token().await.unwrap();
+    let messages: Vec<_> = (0..2_000).map(|n| format!("message {n} {}", "x".repeat(10))).collect();
+    let joined = world.echo().client_stream(&messages).await.unwrap();
+    assert_eq!(joined, messages.join(" "));
+    assert_eq!(world.server.ledger.calls()[1].messages, messages);
+}
+
+#[tokio::test]
+async fn an_upload_that_is_refused_over_the_cap_gets_the_refusal_and_renews_for_the_next_call() {
+    let world = world().await;
+    world.server.ledger.revoke("token-1");
+    world.server.ledger.read_before_refusing(80 * 1024);
+    let messages = vec!["x".repeat(10_000); 20];
+    let status = world.echo().client_stream(&messages).await.unwrap_err();
+    assert_eq!((status.code(), status.message()), (Code::Unauthenticated, "the token has expired"));
+    world.echo().call("Unary", "one").await.unwrap();
+    let uploads = world.server.ledger.calls().into_iter().filter(|it| it.method == "ClientStream");
+    assert_eq!((uploads.count(), world.exchange.exchanges()), (1, 2));
+}
