@@ -1,12 +1,15 @@
 //! The layer between servers that others wrote: oidc-provider issues tokens of three seconds, and an
-//! express API accepts them to the second; oauth2-mock-server does wrong in `faults`. `interop/README.md`
-//! says how to run it.
+//! express API accepts them to the second; oauth2-mock-server does wrong in `faults`; grpcio serves in `grpc`.
+//! `interop/README.md` says how to run it.
 //!
 //! What counts is what the servers counted, and what callers got.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod callers;
+#[path = "../support/echo.rs"]
+mod echo;
 mod faults;
+mod grpc;
 mod rotation;
 mod servers;
 

@@ -101,6 +101,39 @@ impl Servers {
     }
 }
 
+/// An echo service on grpcio; see `interop/grpc-server.py`.
+pub(crate) struct GrpcServer {
+    server: Server,
+    pub(crate) url: String,
+}
+
+/// What it saw.
+#[derive(Debug, Deserialize)]
+struct GrpcStats {
+    grpc: String,
+    /// By method and by the name of their token.
+    calls: BTreeMap<String, BTreeMap<String, u32>>,
+}
+
+impl GrpcServer {
+    pub(crate) async fn start() -> GrpcServer {
+        let server = Server::start_with(&python(), "grpc-server.py", &[]).await;
+        let url = server.stats::<GrpcStats>().await.grpc;
+        GrpcServer { server, url }
+    }
+
+    /// How often a method was called, by the name of the token.
+    pub(crate) async fn calls(&self, method: &str) -> BTreeMap<String, u32> {
+        let mut stats: GrpcStats = self.server.stats().await;
+        stats.calls.remove(method).unwrap_or_default()
+    }
+}
+
+/// Installed by `interop/run`.
+fn python() -> String {
+    concat!(env!("CARGO_MANIFEST_DIR"), "/target/interop/bin/python").to_owned()
+}
+
 struct Server {
     url: String,
     /// Killed when it is dropped.
@@ -108,20 +141,26 @@ struct Server {
 }
 
 impl Server {
-    /// Runs `interop/<name>.mjs` until it says where it listens.
+    /// Runs `interop/<name>.mjs`.
     async fn start(name: &str, env: &[(&str, &str)]) -> Server {
+        Server::start_with("node", &format!("{name}.mjs"), env).await
+    }
+
+    /// Runs a file in `interop` until it says where it listens.
+    async fn start_with(program: &str, name: &str, env: &[(&str, &str)]) -> Server {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/interop");
         let test = std::thread::current().name().unwrap_or("test").replace("::", ".");
-        let log = format!("{}/{test}.{name}.log", env!("CARGO_TARGET_TMPDIR"));
-        let mut process = Command::new("node")
-            .arg(format!("{folder}/{name}.mjs"))
+        let stem = name.split('.').next().unwrap();
+        let log = format!("{}/{test}.{stem}.log", env!("CARGO_TARGET_TMPDIR"));
+        let mut process = Command::new(program)
+            .arg(format!("{folder}/{name}"))
             .envs(env.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(File::create(&log).unwrap())
             .kill_on_drop(true)
             .spawn()
-            .expect("node is installed");
+            .unwrap_or_else(|error| panic!("{program}: {error}"));
         let mut lines = BufReader::new(process.stdout.as_mut().unwrap()).lines();
         let line = timeout(secs(60), lines.next_line()).await;
         let line = line.ok().and_then(|line| line.unwrap());

@@ -4,10 +4,10 @@
 //! got.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
-mod client;
-mod codec;
 mod codes;
 mod deadlines;
+#[path = "../support/echo.rs"]
+mod echo;
 mod late;
 mod recovery;
 mod server;
@@ -23,7 +23,7 @@ use tower_outbound_auth::scheme::HeaderScheme;
 use tower_outbound_auth::testkit::ScriptedExchange;
 use tower_outbound_auth::{Auth, AuthLayer, Origin, TokenSource};
 
-use self::client::EchoClient;
+use self::echo::EchoClient;
 use self::server::GrpcServer;
 
 pub(crate) type Authenticated = Auth<Channel, HeaderScheme>;

@@ -21,7 +21,7 @@ use tonic::transport::{Channel, Endpoint, Server};
 use tonic::{Code, Status, Streaming};
 use tower::{Layer, Service, ServiceExt, service_fn};
 
-use crate::codec::BytesCodec;
+use crate::echo::BytesCodec;
 
 type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
 

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use futures::channel::mpsc;
 use tonic::Code;
 
-use crate::client::text;
+use crate::echo::text;
 use crate::world;
 
 /// Five bytes before each message.

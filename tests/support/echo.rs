@@ -1,14 +1,13 @@
-//! A client of the echo service, in the shape of generated ones.
+//! A client of an echo service, in the shape of generated ones. Its messages are bytes, and need no compiler.
 
-use bytes::Bytes;
+use bytes::{Buf, BufMut, Bytes};
 use futures::{Stream, TryStreamExt, stream};
 use http::uri::PathAndQuery;
 use tonic::body::Body;
 use tonic::client::{Grpc, GrpcService};
+use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::{Request, Status, Streaming};
 use tower_outbound_auth::BoxError;
-
-use crate::codec::BytesCodec;
 
 pub(crate) struct EchoClient<T>(Grpc<T>);
 
@@ -75,4 +74,41 @@ fn path(method: &str) -> PathAndQuery {
 
 pub(crate) fn text(message: &Bytes) -> String {
     String::from_utf8(message.to_vec()).unwrap()
+}
+
+#[derive(Clone, Copy, Default)]
+pub(crate) struct BytesCodec;
+
+impl Codec for BytesCodec {
+    type Encode = Bytes;
+    type Decode = Bytes;
+    type Encoder = BytesCodec;
+    type Decoder = BytesCodec;
+
+    fn encoder(&mut self) -> BytesCodec {
+        BytesCodec
+    }
+
+    fn decoder(&mut self) -> BytesCodec {
+        BytesCodec
+    }
+}
+
+impl Encoder for BytesCodec {
+    type Item = Bytes;
+    type Error = Status;
+
+    fn encode(&mut self, item: Bytes, dst: &mut EncodeBuf<'_>) -> Result<(), Status> {
+        dst.put(item);
+        Ok(())
+    }
+}
+
+impl Decoder for BytesCodec {
+    type Item = Bytes;
+    type Error = Status;
+
+    fn decode(&mut self, src: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
+        Ok(Some(src.copy_to_bytes(src.remaining())))
+    }
 }
