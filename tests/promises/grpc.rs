@@ -1,11 +1,14 @@
 //! gRPC: what is a refusal there (promises 7 and 8), and the caller's deadline.
 
 use std::convert::Infallible;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::header::WWW_AUTHENTICATE;
 use http::{HeaderValue, Request, Response};
+use tokio::time::{Sleep, sleep};
 use tower::limit::GlobalConcurrencyLimitLayer;
 use tower::{Layer, Service, service_fn};
 use tower_outbound_auth::scheme::{Atlas, ClientCredentials, HeaderScheme, ResponseHead, Verdict};
@@ -49,7 +52,7 @@ where
         seen.0.lock().unwrap().push((token.clone(), text("grpc-timeout")));
         let answer = answer(&token);
         async move {
-            tokio::time::sleep(latency).await;
+            sleep(latency).await;
             Ok(answer)
         }
     })
@@ -230,6 +233,39 @@ async fn nobody_waits_for_readiness_beyond_the_caller_s_deadline() {
     assert_eq!(seen.timeouts(), ["none"]);
 }
 
+/// Each clone takes three seconds to be ready.
+struct Slow<T>(T, Option<Pin<Box<Sleep>>>);
+
+impl<T: Clone> Clone for Slow<T> {
+    fn clone(&self) -> Slow<T> {
+        Slow(self.0.clone(), None)
+    }
+}
+
+impl<T: Service<Request<Body>>> Service<Request<Body>> for Slow<T> {
+    type Response = T::Response;
+    type Error = T::Error;
+    type Future = T::Future;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), T::Error>> {
+        let Slow(_, ready) = self;
+        ready.get_or_insert_with(|| Box::pin(sleep(secs(3)))).as_mut().poll(cx).map(Ok)
+    }
+
+    fn call(&mut self, request: Request<Body>) -> T::Future {
+        self.0.call(request)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_may_be_sent_in_the_moment_in_which_its_time_ends_is_not_sent() {
+    let (world, seen) = (world(), Seen::default());
+    let service = world.layer.layer(Slow(server(&seen, secs(0), |_| ok()), None));
+    let error = send(&service, with_timeout("3S")).await.unwrap_err();
+    assert_eq!(ours(&error).kind(), ErrorKind::Timeout);
+    assert_eq!(seen.calls(), []);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_refused_call_that_runs_out_of_time_gets_the_refusal_and_the_renewal_goes_on() {
     let (world, seen) = (world_with_delay(secs(5)), Seen::default());
@@ -247,7 +283,7 @@ async fn a_refused_call_that_runs_out_of_time_gets_the_refusal_and_the_renewal_g
     assert_eq!((response.status().as_u16(), recovery(&response)), (401, Some(Recovery::OutOfTime)));
     assert_eq!(response.headers()["x-server"], "proxy");
     assert_eq!(text(response).await, "why not");
-    tokio::time::sleep(secs(4)).await;
+    sleep(secs(4)).await;
     send(&service, with_timeout("3S")).await.unwrap();
     assert_eq!(world.exchange.exchanges(), 2);
     assert_eq!(seen.timeouts(), ["3S", "3S"], "nothing was sent after the end");
@@ -264,7 +300,7 @@ async fn a_refused_call_whose_successor_came_waits_for_readiness_no_longer_than_
     let start = now();
     let call = tokio::spawn(async move { (send(&service, with_timeout("3S")).await, now()) });
     // Refused after 1 s. While it waits for the successor, others take the permit, again and again.
-    tokio::time::sleep(millis(500)).await;
+    sleep(millis(500)).await;
     let others: Vec<_> = (0..10).map(|_| tokio::spawn(send(&limited, get("/direct")))).collect();
     let (outcome, ended) = call.await.unwrap();
     let response = outcome.unwrap();
