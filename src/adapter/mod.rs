@@ -15,7 +15,8 @@
     doc = "| [`tonic`] | `tonic` | generated clients: bodies, refusals, deadlines and statuses of gRPC |"
 )]
 //!
-//! Hyper needs none: its clients are services of `http` requests as they are.
+//! Hyper needs none: its clients are services of `http` requests as they are; see [the order of
+//! layers](crate#where-in-a-stack).
 
 #[cfg(feature = "axum")]
 #[cfg_attr(docsrs, doc(cfg(feature = "axum")))]

@@ -25,15 +25,10 @@
 //!     }
 //! });
 //!
-//! // Tokens are numbers, and there are two.
+//! // Tokens are numbers.
 //! let numbers = std::sync::atomic::AtomicU32::new(1);
-//! let tokens = exchange::from_fn(move || {
-//!     let next = numbers.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-//!     std::future::ready(match next {
-//!         ..=2 => Ok(Issued::new(next.to_string())),
-//!         _ => Err(ExchangeError::new(ExchangeErrorKind::Unreachable, "cable cut")),
-//!     })
-//! });
+//! let next = move || numbers.fetch_add(1, std::sync::atomic::Ordering::Relaxed).to_string();
+//! let tokens = exchange::from_fn(move || std::future::ready(Ok(Issued::new(next()))));
 //! let source = TokenSource::new(HeaderScheme::bearer(), tokens);
 //! let auth = AuthLayer::new(source.clone()).with_origin(Origin::relative());
 //! let mut client = HealthClient::new(ServiceBuilder::new().layer(auth.clone()).service(channel));
@@ -109,8 +104,8 @@
 //! A call's timeout ([`Request::set_timeout`](::tonic::Request::set_timeout), the header `grpc-timeout`) covers what
 //! this layer does. A call that waited for a token is sent with what is left, and so is one that is sent again. If
 //! nothing is left while it waits here, it ends in `DEADLINE_EXCEEDED`; where it had been refused before, in that
-//! refusal, with [`Recovery::OutOfTime`](crate::Recovery::OutOfTime) among its extensions. (This
-//! much holds for any client that sets that header, with or without the feature.)
+//! refusal, with [`Recovery::OutOfTime`](crate::Recovery::OutOfTime) among the extensions of the HTTP response, for
+//! layers to see. All this holds for any client that sets that header, with or without the feature.
 //!
 //! [`Channel`]'s own timeouts are below this layer: they begin anew with each sending.
 //!

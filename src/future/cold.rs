@@ -176,7 +176,7 @@ where
                         return self.out_of_time();
                     }
                     match self.token_to_send() {
-                        Some(token) => match self.call(&token) {
+                        Some(token) => match self.call(&token, now) {
                             Some(next) => return Poll::Ready(Ok(next)),
                             None => return Poll::Pending, // polled after its end
                         },
@@ -205,9 +205,8 @@ where
             .or_else(|| self.token.clone().filter(|token| token.is_usable(self.shared.core.now())))
     }
 
-    fn call(&mut self, token: &AccessToken) -> Option<Next<I, S, R, B, RB>> {
+    fn call(&mut self, token: &AccessToken, now: Now) -> Option<Next<I, S, R, B, RB>> {
         let (value, generation) = (token.header_value().clone(), token.generation());
-        let now = self.shared.core.now();
         let (future, attempt) = match self.work.take()? {
             Work::First { mut request, replay } => {
                 if let Some(deadline) = &self.deadline {

@@ -1,11 +1,17 @@
-//! Streams of requests that are refused when a part of them was sent.
+//! Bodies of requests: all are streams to tonic, of unknown size.
+
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::channel::mpsc;
 use tonic::Code;
+use tower::Layer;
+use tower_outbound_auth::scheme::HeaderScheme;
+use tower_outbound_auth::testkit::{ManualClock, ScriptedExchange};
+use tower_outbound_auth::{AuthLayer, Origin, TokenSource};
 
-use crate::echo::text;
-use crate::world;
+use crate::echo::{EchoClient, text};
+use crate::{millis, world};
 
 /// Five bytes before each message.
 const PREFIX: usize = 5;
@@ -58,4 +64,27 @@ async fn an_upload_that_is_refused_over_the_cap_gets_the_refusal_and_renews_for_
     world.echo().call("Unary", "one").await.unwrap();
     let uploads = world.server.ledger.calls().into_iter().filter(|it| it.method == "ClientStream");
     assert_eq!((uploads.count(), world.exchange.exchanges()), (1, 2));
+}
+
+/// Promise 5. Its body is one frame of a size that it does not tell, and is not taken for one that cannot be
+/// sent again.
+#[tokio::test]
+async fn a_unary_call_does_not_wait_for_a_successor_while_its_token_is_usable() {
+    let (world, clock) = (world().await, ManualClock::new());
+    let exchange = ScriptedExchange::new().with_delay(Duration::from_secs(1), clock.clone());
+    let source = TokenSource::new(HeaderScheme::bearer(), exchange.clone());
+    let layer = AuthLayer::new(source.with_clock(clock.clone())).with_origin(Origin::relative());
+    let mut client = EchoClient::new(layer.layer(world.channel.clone()));
+    let first = async {
+        while exchange.under_way() == 0 {
+            tokio::time::sleep(millis(5)).await;
+        }
+        clock.advance(Duration::from_secs(1));
+    };
+    assert_eq!(futures::join!(client.call("Unary", "one"), first).0.unwrap(), "one");
+    clock.advance(Duration::from_secs(3_300)); // of an hour: its successor is due, and does not come
+    let second = client.call("Unary", "two");
+    let second = tokio::time::timeout(Duration::from_secs(5), second).await.expect("no wait");
+    assert_eq!((second.unwrap(), exchange.under_way()), ("two".to_owned(), 1));
+    assert_eq!(world.server.ledger.tokens(), ["token-1", "token-1"]);
 }
