@@ -3,6 +3,7 @@
 
 mod support;
 
+mod deadlines;
 mod grpc;
 mod http_exchange;
 mod interface;
