@@ -87,7 +87,7 @@ impl Deadline {
 fn parse(text: &[u8]) -> Option<Duration> {
     let (unit, digits) = text.split_last()?;
     let (_, nanos) = UNITS.iter().find(|(letter, _)| letter == unit)?;
-    if digits.is_empty() || digits.len() > MAX_DIGITS || !digits.iter().all(u8::is_ascii_digit) {
+    if digits.len() > MAX_DIGITS || !digits.iter().all(u8::is_ascii_digit) {
         return None;
     }
     let value: u128 = std::str::from_utf8(digits).ok()?.parse().ok()?;

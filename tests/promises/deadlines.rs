@@ -29,6 +29,14 @@ async fn a_call_that_waited_for_its_token_is_sent_with_what_is_left() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_call_that_spent_nothing_here_is_sent_as_it_came() {
+    let (world, seen) = (world(), Calls::default());
+    let service = world.layer.layer(server(&seen, secs(0), refuse_first));
+    send(&service, with_timeout("10S")).await.unwrap();
+    assert_eq!(seen.timeouts(), ["10S"; 2]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_call_that_waited_for_readiness_is_sent_with_what_is_left() {
     let (world, seen) = (world_with_delay(secs(1)), Calls::default());
     let limited = GlobalConcurrencyLimitLayer::new(1).layer(server(&seen, secs(4), |_| ok()));
