@@ -1,7 +1,7 @@
 //! Tower middleware that gives every outgoing request a valid credential.
 //!
 //! [`AuthLayer`] wraps a client (any [`tower::Service`] from [`http::Request`] to [`http::Response`]:
-//! hyper, tonic, the outbound side of an axum server) and takes care of its tokens: it exchanges
+//! hyper, tonic, the outbound side of an axum server; see [`adapter`] for stacks that want more) and takes care of its tokens: it exchanges
 //! credentials for a token when the first request needs one, renews it before it ends, lets any number
 //! of concurrent callers cause exactly one exchange, and answers a 401 by renewing once and sending the
 //! request again, body included; of a stream it keeps what was sent (see [`replay`]).
@@ -110,6 +110,7 @@
 //! | `rotating` | yes | [`Rotating`](scheme::Rotating): an API that hands out a new JWT with every response |
 //! | `webpki-roots` | | [`TlsRoots::webpki`](exchange::TlsRoots) |
 //! | `aws-lc` | | [`TlsProvider::aws_lc`](exchange::TlsProvider) |
+//! | `axum`, `reqwest`, `reqwest-middleware`, `tonic` | | a stack each: see [`adapter`] |
 //! | `test-util` | | `testkit` |
 //!
 //! [`tower::Service`]: https://docs.rs/tower/latest/tower/trait.Service.html
