@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{Request, Response, StatusCode};
+use http::{Request, Response};
 use tower_service::Service;
 
 use super::Cold;
@@ -140,7 +140,7 @@ impl<I, S: Scheme, R: Replay<B>, B> Attempt<I, S, R, B> {
             return self.refused(response);
         }
         let generation = self.ride.generation();
-        if core.cell.is_suspect(generation) && response.status().is_success() {
+        if core.cell.is_suspect(generation) && ResponseHead::of(&response).is_success() {
             core.suspect_accepted(generation, self.sent(core.now()));
         }
         Answered::Done(self.accepted(response))
@@ -148,16 +148,13 @@ impl<I, S: Scheme, R: Replay<B>, B> Attempt<I, S, R, B> {
 
     fn accepted<RB>(&self, mut response: Response<RB>) -> Response<RB> {
         let (core, generation) = (&self.ride.shared().core, self.ride.generation());
-        // An overload or an outage says nothing of the token.
-        let judged = !response.status().is_server_error()
-            && response.status() != StatusCode::TOO_MANY_REQUESTS;
-        if self.waited && judged {
+        if self.waited && !ResponseHead::of(&response).is_outage() {
             core.replay_accepted(generation);
         }
         self.mark_replayed(&mut response);
         if let Some(rotation) = core.scheme().rotation() {
             let head = ResponseHead::of(&response);
-            let followed = head.status.is_success()
+            let followed = head.is_success()
                 && core.handed_out(rotation, generation, self.sent(core.now()), head);
             response.headers_mut().remove(rotation.header());
             if self.due && !followed {

@@ -61,6 +61,7 @@ mod identity;
 pub(crate) mod jwt;
 mod message;
 mod refresh;
+mod response;
 #[cfg(feature = "rotating")]
 mod rotating;
 mod rotation;
@@ -69,7 +70,7 @@ mod token_answer;
 use std::fmt;
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderName, HeaderValue};
 use zeroize::Zeroizing;
 
 pub use self::atlas::Atlas;
@@ -80,13 +81,12 @@ pub use self::header::HeaderScheme;
 pub use self::identity::Identity;
 pub use self::message::{ExchangeAnswer, ExchangeRequest};
 pub use self::refresh::RefreshTokenIn;
+pub use self::response::ResponseHead;
 #[cfg(feature = "rotating")]
 pub use self::rotating::Rotating;
 pub use self::rotation::{Adopt, Rotation};
 use crate::exchange::{ExchangeContext, ExchangeError, Issued};
 use crate::{Credential, Secret};
-
-static GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 
 /// How one system authenticates. See the [module](self).
 ///
@@ -176,68 +176,6 @@ pub enum Verdict {
     Accepted,
     /// It was refused: renew it, and send the request again.
     Refused,
-}
-
-/// A response without its body.
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-pub struct ResponseHead<'a> {
-    /// The status.
-    pub status: StatusCode,
-    /// The headers.
-    pub headers: &'a HeaderMap,
-}
-
-impl<'a> ResponseHead<'a> {
-    /// The head of `response`.
-    pub fn of<B>(response: &'a http::Response<B>) -> ResponseHead<'a> {
-        ResponseHead { status: response.status(), headers: response.headers() }
-    }
-
-    /// Whether a server refused the credential, in the words of HTTP or of gRPC; what
-    /// [`Scheme::judge`] says by default.
-    ///
-    /// It does so by a 401 (RFC 9110 section 15.5.2), with or without a challenge, or by
-    /// [`is_grpc_unauthenticated`](ResponseHead::is_grpc_unauthenticated); unless its `WWW-Authenticate`
-    /// gives another reason: `insufficient_scope` or `invalid_request` (RFC 6750 section 3.1). A 403, or
-    /// gRPC's `PERMISSION_DENIED`, means that the token was understood: another one would not help.
-    ///
-    /// A scheme of your own that knows one more word for it:
-    ///
-    /// ```
-    /// use tower_outbound_auth::scheme::{ResponseHead, Verdict};
-    ///
-    /// fn judge(response: ResponseHead<'_>) -> Verdict {
-    ///     match response.status == 419 || response.is_refusal() {
-    ///         true => Verdict::Refused,
-    ///         false => Verdict::Accepted,
-    ///     }
-    /// }
-    /// # let response = http::Response::builder().status(401).body(())?;
-    /// # assert_eq!(judge(ResponseHead::of(&response)), Verdict::Refused);
-    /// # Ok::<_, http::Error>(())
-    /// ```
-    #[must_use]
-    #[inline]
-    pub fn is_refusal(self) -> bool {
-        (self.status == StatusCode::UNAUTHORIZED || self.is_grpc_unauthenticated())
-            && challenge::is_about_the_token(self.headers)
-    }
-
-    /// Whether a gRPC server refused the call before it answered anything: `grpc-status: 16` among the
-    /// *headers* of a 200, which is how tonic, grpcio and Envoy say `UNAUTHENTICATED` at once (a response
-    /// that is [Trailers-Only]).
-    ///
-    /// The same status in real trailers comes after the response began, when the server may have done some
-    /// of the work. It is not seen here, and nobody acts on it.
-    ///
-    /// [Trailers-Only]: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#responses
-    #[must_use]
-    #[inline]
-    pub fn is_grpc_unauthenticated(self) -> bool {
-        self.status == StatusCode::OK
-            && self.headers.get(&GRPC_STATUS).is_some_and(|status| status == "16")
-    }
 }
 
 /// The token cannot stand in a header. Says nothing of the token.

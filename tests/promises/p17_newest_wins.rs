@@ -401,6 +401,19 @@ async fn a_refusal_by_grpc_hands_out_nothing_though_http_calls_it_a_success() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn nor_does_a_call_that_grpc_says_has_failed() {
+    for (status, adopts) in [("0", 1), ("5", 0), ("14", 0)] {
+        let world = rotating(Adopt::EveryNewer);
+        world.next().await;
+        tokio::time::sleep(secs(10)).await;
+        let mut failed = handing_out(&signed(&claims(10)));
+        failed.headers_mut().insert("grpc-status", status.parse().unwrap());
+        world.request(0, failed).await;
+        assert_eq!(world.counts().0, adopts, "grpc-status {status}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_slow_or_fast_clock_of_ours_hinders_no_rotation() {
     for skew in [-7_200_i64, -300, 300, 7_200] {
         let theirs = |after: u64| {

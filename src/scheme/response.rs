@@ -1,0 +1,125 @@
+//! What a response says of the credential that its request carried.
+
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+
+use super::challenge;
+
+static GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
+
+/// A response without its body.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct ResponseHead<'a> {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: &'a HeaderMap,
+}
+
+impl<'a> ResponseHead<'a> {
+    /// The head of `response`.
+    pub fn of<B>(response: &'a http::Response<B>) -> ResponseHead<'a> {
+        ResponseHead { status: response.status(), headers: response.headers() }
+    }
+
+    /// Whether a server refused the credential, in the words of HTTP or of gRPC; what
+    /// [`Scheme::judge`] says by default.
+    ///
+    /// It does so by a 401 (RFC 9110 section 15.5.2), with or without a challenge, or by
+    /// [`is_grpc_unauthenticated`](ResponseHead::is_grpc_unauthenticated); unless its `WWW-Authenticate`
+    /// gives another reason: `insufficient_scope` or `invalid_request` (RFC 6750 section 3.1). A 403, or
+    /// gRPC's `PERMISSION_DENIED`, means that the token was understood: another one would not help.
+    ///
+    /// A scheme of your own that knows one more word for it:
+    ///
+    /// ```
+    /// use tower_outbound_auth::scheme::{ResponseHead, Verdict};
+    ///
+    /// fn judge(response: ResponseHead<'_>) -> Verdict {
+    ///     match response.status == 419 || response.is_refusal() {
+    ///         true => Verdict::Refused,
+    ///         false => Verdict::Accepted,
+    ///     }
+    /// }
+    /// # let response = http::Response::builder().status(401).body(())?;
+    /// # assert_eq!(judge(ResponseHead::of(&response)), Verdict::Refused);
+    /// # Ok::<_, http::Error>(())
+    /// ```
+    #[must_use]
+    #[inline]
+    pub fn is_refusal(self) -> bool {
+        (self.status == StatusCode::UNAUTHORIZED || self.is_grpc_unauthenticated())
+            && challenge::is_about_the_token(self.headers)
+    }
+
+    /// Whether a gRPC server refused the call before it answered anything: `grpc-status: 16` among the
+    /// *headers* of a 200, which is how tonic, grpcio and Envoy say `UNAUTHENTICATED` at once (a response
+    /// that is [Trailers-Only]).
+    ///
+    /// The same status in real trailers comes after the response began, when the server may have done some
+    /// of the work. It is not seen here, and nobody acts on it.
+    ///
+    /// [Trailers-Only]: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#responses
+    #[must_use]
+    #[inline]
+    pub fn is_grpc_unauthenticated(self) -> bool {
+        self.status == StatusCode::OK && self.grpc_status().is_some_and(|status| status == "16")
+    }
+
+    /// Whether the request was answered as asked for: by a 2xx, and by no `grpc-status` in place of an answer
+    /// that says otherwise.
+    pub(crate) fn is_success(self) -> bool {
+        self.status.is_success() && self.grpc_status().is_none_or(|status| status == "0")
+    }
+
+    /// Whether this is an overload or an outage, which says nothing of the credential: it may not have been
+    /// looked at.
+    pub(crate) fn is_outage(self) -> bool {
+        // UNKNOWN, DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, INTERNAL, UNAVAILABLE, DATA_LOSS
+        let grpc = |status: &HeaderValue| {
+            ["2", "4", "8", "13", "14", "15"].iter().any(|outage| status == outage)
+        };
+        self.status.is_server_error()
+            || self.status == StatusCode::TOO_MANY_REQUESTS
+            || self.grpc_status().is_some_and(grpc)
+    }
+
+    /// The status of a gRPC call that was answered by nothing else.
+    #[inline]
+    fn grpc_status(self) -> Option<&'a HeaderValue> {
+        self.headers.get(&GRPC_STATUS)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_of_the_credential_is_read_from_both_kinds_of_status() {
+        // HTTP's status, gRPC's, whether it is a success, an outage, a refusal.
+        for (status, grpc, says) in [
+            (200, None, (true, false, false)),
+            (204, None, (true, false, false)),
+            (404, None, (false, false, false)),
+            (401, None, (false, false, true)),
+            (429, None, (false, true, false)),
+            (503, None, (false, true, false)),
+            (200, Some("0"), (true, false, false)),
+            (200, Some("5"), (false, false, false)),
+            (200, Some("7"), (false, false, false)),
+            (200, Some("8"), (false, true, false)),
+            (200, Some("14"), (false, true, false)),
+            (200, Some("16"), (false, false, true)),
+        ] {
+            let mut response = http::Response::builder().status(status);
+            if let Some(grpc) = grpc {
+                response = response.header("grpc-status", grpc);
+            }
+            let response = response.body(()).unwrap();
+            let head = ResponseHead::of(&response);
+            let said = (head.is_success(), head.is_outage(), head.is_refusal());
+            assert_eq!(said, says, "{status} {grpc:?}");
+        }
+    }
+}
