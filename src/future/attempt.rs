@@ -115,57 +115,50 @@ impl<I, S: Scheme, R: Replay<B>, B> Attempt<I, S, R, B> {
         }
     }
 
-    /// Whether a response means nothing to anybody but its caller, as nearly all do: it was accepted, and
-    /// neither this request nor its token is of interest for anything.
+    /// Looks at a response where it lies: a response is dear to move. Returns whether it refuses the
+    /// credential; all others are then ready for the caller.
     #[inline]
-    pub(super) fn is_plain<RB>(&self, response: &Response<RB>) -> bool {
+    pub(super) fn look<RB>(&self, response: &mut Response<RB>) -> bool {
         let Shared { core, config } = &**self.ride.shared();
-        !self.replayed
-            && core.scheme().rotation().is_none()
-            && !config.is_foreign(response)
-            && core.scheme().judge(ResponseHead::of(response)) == Verdict::Accepted
-            && !core.cell.is_suspect(self.ride.generation())
+        if config.is_foreign(response) {
+            return false;
+        }
+        if core.scheme().judge(ResponseHead::of(response)) == Verdict::Refused {
+            return true;
+        }
+        // Nearly all mean nothing to anybody but their caller.
+        let of_interest = self.replayed
+            || core.scheme().rotation().is_some()
+            || core.cell.is_suspect(self.ride.generation());
+        if of_interest {
+            self.accepted(response);
+        }
+        false
     }
 
-    /// What follows a response that is not [plain](Attempt::is_plain).
-    pub(super) fn answered<RB>(self, response: Response<RB>) -> Answered<I, S, R, B, RB>
-    where
-        I: Service<Request<R::Body>>,
-    {
-        let Shared { core, config } = &**self.ride.shared();
-        if config.is_foreign(&response) {
-            return Answered::Done(response);
-        }
-        if core.scheme().judge(ResponseHead::of(&response)) == Verdict::Refused {
-            return self.refused(response);
-        }
-        let generation = self.ride.generation();
-        if core.cell.is_suspect(generation) && ResponseHead::of(&response).is_success() {
+    fn accepted<RB>(&self, response: &mut Response<RB>) {
+        let (core, generation) = (&self.ride.shared().core, self.ride.generation());
+        let head = ResponseHead::of(response);
+        if core.cell.is_suspect(generation) && head.is_success() {
             core.suspect_accepted(generation, self.sent(core.now()));
         }
-        Answered::Done(self.accepted(response))
-    }
-
-    fn accepted<RB>(&self, mut response: Response<RB>) -> Response<RB> {
-        let (core, generation) = (&self.ride.shared().core, self.ride.generation());
-        if self.waited && !ResponseHead::of(&response).is_outage() {
+        if self.waited && !head.is_outage() {
             core.replay_accepted(generation);
         }
-        self.mark_replayed(&mut response);
-        if let Some(rotation) = core.scheme().rotation() {
-            let head = ResponseHead::of(&response);
-            let followed = head.is_success()
-                && core.handed_out(rotation, generation, self.sent(core.now()), head);
-            response.headers_mut().remove(rotation.header());
-            if self.due && !followed {
-                core.nudge();
-            }
+        self.mark_replayed(response);
+        let Some(rotation) = core.scheme().rotation() else { return };
+        let head = ResponseHead::of(response);
+        let followed =
+            head.is_success() && core.handed_out(rotation, generation, self.sent(core.now()), head);
+        response.headers_mut().remove(rotation.header());
+        if self.due && !followed {
+            core.nudge();
         }
-        response
     }
 
+    /// What follows a response that refuses the credential.
     #[cold]
-    fn refused<RB>(mut self, mut response: Response<RB>) -> Answered<I, S, R, B, RB>
+    pub(super) fn refused<RB>(mut self, mut response: Response<RB>) -> Answered<I, S, R, B, RB>
     where
         I: Service<Request<R::Body>>,
     {
@@ -179,8 +172,10 @@ impl<I, S: Scheme, R: Replay<B>, B> Attempt<I, S, R, B> {
         }
         let sent = self.sent(self.ride.shared().core.now());
         let (shared, generation) = (self.ride.shared().clone(), self.ride.generation());
+        let kept = self.kept.take();
+        drop(self); // its ride ends here: a renewal may wait for all that are under way
         let replayed_below = response.extensions().get() == Some(&Recovery::Replayed);
-        let kept = self.kept.take().filter(|kept| {
+        let kept = kept.filter(|kept| {
             !replayed_below && kept.body.as_ref().is_some_and(|body| R::pause(body))
         });
         match kept {

@@ -113,28 +113,24 @@ where
                     if let Some(attempt) = attempt {
                         attempt.nudge_if_due();
                     }
-                    let polled = future.poll(cx);
-                    // Looked at where it lies: a response is dear to move.
-                    if let Poll::Ready(Ok(response)) = &polled
-                        && attempt.as_ref().is_some_and(|it| !it.is_plain(response))
-                    {
-                        let (Some(attempt), Poll::Ready(Ok(response))) = (attempt.take(), polled)
-                        else {
-                            return Poll::Pending; // cannot be
-                        };
-                        match attempt.answered(response) {
-                            Answered::Done(response) => return Poll::Ready(Ok(response)),
-                            Answered::Refused(cold) => State::Cold { cold },
-                        }
-                    } else {
-                        if R::KEEPS && polled.is_ready() {
-                            *attempt = None; // what was kept for another sending goes at once
-                        }
+                    let mut polled = future.poll(cx);
+                    let refused = match (&mut polled, &*attempt) {
+                        (Poll::Ready(Ok(response)), Some(attempt)) => attempt.look(response),
+                        (Poll::Pending, _) => return Poll::Pending,
+                        _ => false,
+                    };
+                    let Some(attempt) = attempt.take_if(|_| refused) else {
+                        *attempt = None; // what was kept for another sending goes at once
                         return match polled {
                             Poll::Ready(Ok(response)) => Poll::Ready(Ok(response)),
                             Poll::Ready(Err(error)) => Poll::Ready(Err(error.into())),
                             Poll::Pending => Poll::Pending,
                         };
+                    };
+                    let Poll::Ready(Ok(response)) = polled else { return Poll::Pending }; // it was refused
+                    match attempt.refused(response) {
+                        Answered::Done(response) => return Poll::Ready(Ok(response)),
+                        Answered::Refused(cold) => State::Cold { cold },
                     }
                 }
                 StateProj::Cold { cold } => {
