@@ -1,26 +1,25 @@
-//! Instructions per request, counted by callgrind: exact, and the same however busy the machine is.
+//! Instructions per request over `bare`, beside the floors.
 //!
-//! `cargo bench --features test-util --bench instructions` prints the table; it needs `valgrind`. Each row
-//! is run with two lengths of its loop, and the difference divided, so that neither the start of the process
-//! nor the making of the service is in the figure. `bare` is taken off every row.
+//! `cargo bench --features test-util --bench instructions` prints the table; it needs `valgrind`. With
+//! `-- --check` it fails if a ratio to the floors has grown over the one in `instructions.txt`.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
 mod common;
 
 use std::env;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
 use http::Request;
 use tower::{Layer, Service};
 use tower_outbound_auth::replay::Off;
 
+use common::callgrind::{Counts, Row, runs_a_row};
 use common::{Api, Body, floor, once, ours, request};
 
-const SHORT: usize = 1_000;
-const LONG: usize = 3_000;
-
-/// A row, and what runs it.
-type Row = (&'static str, fn(usize));
+/// What is written down is the ratio, never a count: that one changes with the compiler and with `http`,
+/// and the floors then change with it.
+const WRITTEN_DOWN: &str = include_str!("instructions.txt");
+const TOLERANCE: f64 = 1.03;
 
 const ROWS: &[Row] = &[
     ("bare", |n| run(n, Api)),
@@ -45,25 +44,34 @@ const ROWS: &[Row] = &[
 ];
 
 fn main() -> ExitCode {
-    if let Ok(row) = env::var("OUTBOUND_AUTH_ROW") {
-        let loops = env::var("OUTBOUND_AUTH_LOOPS").unwrap().parse().unwrap();
-        ROWS.iter().find(|(name, _)| *name == row).expect("a row").1(loops);
+    if runs_a_row(ROWS) {
         return ExitCode::SUCCESS;
     }
-    let counts: Option<Vec<_>> =
-        ROWS.iter().map(|(row, _)| Some((*row, per_request(row)?))).collect();
-    let Some(counts) = counts else {
-        eprintln!("skipped: there is no valgrind here");
-        return ExitCode::SUCCESS;
-    };
-    let of = |row| counts.iter().find(|(name, _)| *name == row).unwrap().1;
-    let over = |row| of(row) - of("bare");
+    let Some(counts) = Counts::of(ROWS) else { return ExitCode::SUCCESS };
+    let over = |row| counts.over(row, "bare");
     println!("{:<40} {:>8} {:>8} {:>8}", "row", "instr", "x C1", "x C2");
-    for (row, _) in &counts {
+    for (row, _) in ROWS {
         let (count, c1, c2) = (over(row), over("c1"), over("c2"));
         println!("{row:<40} {count:>8.0} {:>8.2} {:>8.2}", count / c1, count / c2);
     }
-    ExitCode::SUCCESS
+    let ratios = [
+        ("full, clocks stopped / c2", over("full, clocks stopped") / over("c2")),
+        ("replay armed / (c1 + c3)", over("replay armed") / (over("c1") + over("c3"))),
+    ];
+    let held = ratios.map(|(name, ratio)| is_held(name, ratio));
+    let check = env::args().any(|argument| argument == "--check");
+    ExitCode::from(u8::from(check && held.contains(&false)))
+}
+
+/// Whether a ratio is not above what is written down.
+fn is_held(name: &str, ratio: f64) -> bool {
+    let mut lines = WRITTEN_DOWN.lines().filter_map(|line| line.split_once(" = "));
+    let (_, written) = lines.find(|(row, _)| *row == name).expect("it is written down");
+    let allowed = written.parse::<f64>().unwrap() * TOLERANCE;
+    let held = ratio <= allowed;
+    let verdict = if held { "held" } else { "GROWN" };
+    println!("{name:<40} {ratio:>8.3}, at most {allowed:.3}: {verdict}");
+    held
 }
 
 fn run(loops: usize, mut service: impl Service<Request<Body>>) {
@@ -76,24 +84,4 @@ fn run_clones(loops: usize, service: &(impl Service<Request<Body>> + Clone)) {
     for _ in 0..loops {
         once(&mut service.clone(), request());
     }
-}
-
-/// What one more turn of the row's loop costs; none without valgrind.
-fn per_request(row: &str) -> Option<f64> {
-    let (short, long) = (count(row, SHORT)?, count(row, LONG)?);
-    Some((long - short) as f64 / (LONG - SHORT) as f64)
-}
-
-fn count(row: &str, loops: usize) -> Option<u64> {
-    let output = Command::new("valgrind")
-        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
-        .arg(env::current_exe().ok()?)
-        .env("OUTBOUND_AUTH_ROW", row)
-        .env("OUTBOUND_AUTH_LOOPS", loops.to_string())
-        .output()
-        .ok()?;
-    let text = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{text}");
-    let line = text.lines().find(|line| line.contains("Collected"))?;
-    line.rsplit(' ').next()?.trim().parse().ok()
 }

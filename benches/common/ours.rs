@@ -4,24 +4,34 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use http::HeaderName;
 use tower_outbound_auth::clock::{Clock, Now, Sleep};
+use tower_outbound_auth::exchange::Exchange;
 use tower_outbound_auth::scheme::HeaderScheme;
-use tower_outbound_auth::{AuthLayer, Origin, TokenSource};
+use tower_outbound_auth::{AuthLayer, Origin, Scheme, TokenSource};
 
 use super::token;
 
 /// With `Authorization: Bearer`, by the machine's clocks.
 pub(crate) fn layer() -> AuthLayer<HeaderScheme> {
-    of(HeaderScheme::bearer())
+    fixed(HeaderScheme::bearer())
 }
 
 /// With a header of its own.
 pub(crate) fn custom_header() -> AuthLayer<HeaderScheme> {
-    of(HeaderScheme::new(HeaderName::from_static("x-api-token"), ""))
+    fixed(HeaderScheme::new(HeaderName::from_static("x-api-token"), ""))
 }
 
-fn of(scheme: HeaderScheme) -> AuthLayer<HeaderScheme> {
-    let source = TokenSource::fixed(scheme, token()).unwrap();
+/// With tokens that have to be obtained.
+pub(crate) fn exchanging(exchange: impl Exchange) -> AuthLayer<HeaderScheme> {
+    over(TokenSource::new(HeaderScheme::bearer(), exchange))
+}
+
+/// For the API of all benches.
+pub(crate) fn over<S: Scheme>(source: TokenSource<S>) -> AuthLayer<S> {
     AuthLayer::new(source).with_origin(Origin::parse("https://api.example").unwrap())
+}
+
+fn fixed(scheme: HeaderScheme) -> AuthLayer<HeaderScheme> {
+    over(TokenSource::fixed(scheme, token()).unwrap())
 }
 
 /// A clock that costs nothing, to tell what the clocks cost.

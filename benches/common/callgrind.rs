@@ -1,0 +1,66 @@
+//! Instructions per request, counted by callgrind: exact, and the same however busy the machine is.
+//!
+//! A bench starts itself again under `valgrind`, once for each row and length of the loop. The difference of
+//! two lengths is divided by that of their counts, so that neither the start of the process nor the making of
+//! the service is in a figure.
+
+use std::env;
+use std::process::Command;
+
+const SHORT: usize = 1_000;
+const LONG: usize = 3_000;
+
+/// Says in the environment which row a process is to run, and how often.
+const ROW: &str = "OUTBOUND_AUTH_ROW";
+const LOOPS: &str = "OUTBOUND_AUTH_LOOPS";
+
+/// A row, and what runs it so many times.
+pub(crate) type Row = (&'static str, fn(usize));
+
+/// What one turn of each row's loop costs.
+pub(crate) struct Counts(Vec<(&'static str, f64)>);
+
+/// Runs the row that this process was started for, if it was started for one.
+pub(crate) fn runs_a_row(rows: &[Row]) -> bool {
+    let Ok(row) = env::var(ROW) else { return false };
+    let loops = env::var(LOOPS).unwrap().parse().unwrap();
+    rows.iter().find(|(name, _)| *name == row).expect("a row").1(loops);
+    true
+}
+
+impl Counts {
+    /// Of all rows; none where there is no valgrind.
+    pub(crate) fn of(rows: &[Row]) -> Option<Counts> {
+        let counts =
+            rows.iter().map(|(row, _)| Some((*row, per_turn(row)?))).collect::<Option<_>>();
+        if counts.is_none() {
+            eprintln!("skipped: there is no valgrind here");
+        }
+        counts.map(Counts)
+    }
+
+    /// What `row` costs over `bare`.
+    pub(crate) fn over(&self, row: &str, bare: &str) -> f64 {
+        let of = |row| self.0.iter().find(|(name, _)| *name == row).expect("a row").1;
+        of(row) - of(bare)
+    }
+}
+
+fn per_turn(row: &str) -> Option<f64> {
+    let (short, long) = (count(row, SHORT)?, count(row, LONG)?);
+    Some((long - short) as f64 / (LONG - SHORT) as f64)
+}
+
+fn count(row: &str, loops: usize) -> Option<u64> {
+    let output = Command::new("valgrind")
+        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
+        .arg(env::current_exe().ok()?)
+        .env(ROW, row)
+        .env(LOOPS, loops.to_string())
+        .output()
+        .ok()?;
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{text}");
+    let line = text.lines().find(|line| line.contains("Collected"))?;
+    line.rsplit(' ').next()?.trim().parse().ok()
+}

@@ -1,0 +1,93 @@
+//! Nanoseconds per request, in rounds in which all rows take turns.
+//!
+//! What else the machine does then hits all of them; a row's figure is the median over the rounds of its
+//! processor time less that of a floor in the same round. With two threads each has a service value of its own, as a
+//! server's tasks have; a figure is then the mean of both threads.
+
+use std::hint::{black_box, spin_loop};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use http::Request;
+use tower::Service;
+
+use super::{Body, cpu_time, once, request};
+
+/// Made before the round, so that only the sending is timed.
+pub(crate) const REQUESTS: usize = 4096;
+
+/// A row, and what gives the time of a round of it on so many threads.
+pub(crate) type Row = (&'static str, Box<dyn Fn(usize) -> f64>);
+
+pub(crate) fn row<S>(name: &'static str, service: S) -> Row
+where
+    S: Service<Request<Body>> + Clone + Send + 'static,
+{
+    (name, Box::new(move |threads| round(threads, &service, once)))
+}
+
+/// Each request goes through a clone of the service.
+pub(crate) fn cloning<S>(name: &'static str, service: S) -> Row
+where
+    S: Service<Request<Body>> + Clone + Send + Sync + 'static,
+{
+    let shared: &'static S = Box::leak(Box::new(service));
+    (name, Box::new(move |threads| round(threads, &shared, |it, rq| once(&mut (*it).clone(), rq))))
+}
+
+/// For each row, the median over the rounds of what it costs over the row that `floor` names by its place.
+pub(crate) fn measure(
+    rounds: usize,
+    rows: &[Row],
+    threads: usize,
+    floor: impl Fn(usize) -> usize,
+) -> Vec<f64> {
+    let mut over = vec![Vec::new(); rows.len()];
+    for _ in 0..rounds {
+        let times: Vec<f64> = rows.iter().map(|(_, run)| run(threads)).collect();
+        for (index, over) in over.iter_mut().enumerate() {
+            over.push(times[index] - times[floor(index)]);
+        }
+    }
+    over.into_iter().map(median).collect()
+}
+
+/// Nanoseconds per request.
+fn round<S: Clone + Send>(
+    threads: usize,
+    service: &S,
+    send: impl Fn(&mut S, Request<Body>) + Sync,
+) -> f64 {
+    let (waiting, send) = (&AtomicUsize::new(threads), &send);
+    let run = |mut service: S| {
+        let requests: Vec<_> = (0..REQUESTS).map(|_| request()).collect();
+        // All at once: who sleeps is late by more than the round takes.
+        waiting.fetch_sub(1, Ordering::SeqCst);
+        while waiting.load(Ordering::SeqCst) > 0 {
+            spin_loop();
+        }
+        let start = cpu_time::nanos();
+        for request in requests {
+            send(black_box(&mut service), request);
+        }
+        (cpu_time::nanos() - start) / REQUESTS as f64
+    };
+    if threads == 1 {
+        return run(service.clone());
+    }
+    let times: Vec<f64> = thread::scope(|scope| {
+        let run = &run;
+        let start = |_| {
+            let service = service.clone();
+            scope.spawn(move || run(service))
+        };
+        let threads: Vec<_> = (0..threads).map(start).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    times.iter().sum::<f64>() / times.len() as f64
+}
+
+pub(crate) fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
