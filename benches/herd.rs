@@ -1,0 +1,179 @@
+//! Many callers at once: without a token, in the window in which one is renewed, and with an endpoint that
+//! refuses.
+//!
+//! `cargo bench --features test-util --bench herd`. The token endpoint takes 50 ms. The floor of every time is
+//! taken in the same run, by as many tasks: a plain sleep of 50 ms, or a request with a fresh token. Times are
+//! medians over the rounds; the number of exchanges is held in each of them.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
+
+mod common;
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use futures::future::join_all;
+use tokio::runtime::Runtime;
+use tower::{Layer, ServiceExt};
+use tower_outbound_auth::Auth;
+use tower_outbound_auth::clock::SystemClock;
+use tower_outbound_auth::exchange::{ExchangeError, ExchangeErrorKind};
+use tower_outbound_auth::scheme::HeaderScheme;
+use tower_outbound_auth::testkit::{ManualClock, ScriptedExchange};
+
+use common::goals::{Goals, short};
+use common::rounds::median;
+use common::{Api, ours, request};
+
+const LATENCY: Duration = Duration::from_millis(50);
+/// A token's life; its refresh-ahead window begins after 80 to 90 % of it.
+const LIFE: Duration = Duration::from_secs(3_600);
+
+fn main() -> ExitCode {
+    let runtime = Runtime::new().unwrap();
+    let (rounds, mut goals) = (if short() { 3 } else { 15 }, Goals::new());
+    without_a_token(&runtime, &mut goals, rounds);
+    a_hundred_thousand(&runtime, &mut goals, rounds.min(5));
+    in_the_window(&runtime, &mut goals, rounds);
+    refusing(&runtime, &mut goals, rounds);
+    goals.exit()
+}
+
+/// P5.
+fn without_a_token(runtime: &Runtime, goals: &mut Goals, rounds: usize) {
+    let herds = Herds::of(rounds, || {
+        let (exchange, service) = cold();
+        let floor = herd(runtime, 10_000, sleep);
+        let ours = herd(runtime, 10_000, || succeed(service.clone()));
+        (floor, ours, exchange.exchanges())
+    });
+    goals.exactly("P5 10,000 callers without a token: exchanges", herds.exchanges(), 1);
+    let (floor, ours) = herds.median(|herd| herd.wait(0.99));
+    goals.figure("P5 10,000 callers without a token: p99, ms", floor, ours, floor + 5.0);
+}
+
+/// P5.
+fn a_hundred_thousand(runtime: &Runtime, goals: &mut Goals, rounds: usize) {
+    let herds = Herds::of(rounds, || {
+        let (exchange, service) = cold();
+        let floor = herd(runtime, 100_000, sleep);
+        let ours = herd(runtime, 100_000, || succeed(service.clone()));
+        (floor, ours, exchange.exchanges())
+    });
+    goals.exactly("P5 100,000 callers without a token: exchanges", herds.exchanges(), 1);
+    let (floor, ours) = herds.median(|herd| herd.span);
+    goals.figure("P5 100,000 callers: first call to last answer, ms", floor, ours, floor + 30.0);
+}
+
+/// P6: the wait is what the layer adds, since the API answers at once; the floor has a fresh token.
+fn in_the_window(runtime: &Runtime, goals: &mut Goals, rounds: usize) {
+    let herds = Herds::of(rounds, || {
+        let (clock, exchange) = (ManualClock::new(), slow());
+        let layer = ours::exchanging(exchange.clone()).with_clock(clock.clone());
+        runtime.block_on(layer.source().token()).unwrap();
+        let service = layer.layer(Api);
+        let floor = herd(runtime, 10_000, || succeed(service.clone()));
+        clock.advance(LIFE.mul_f64(0.95));
+        let ours = herd(runtime, 10_000, || succeed(service.clone()));
+        runtime.block_on(layer.source().settled());
+        (floor, ours, exchange.exchanges() - 1)
+    });
+    goals.exactly("P6 10,000 callers in the window: exchanges", herds.exchanges(), 1);
+    let (floor, ours) = herds.median(|herd| herd.wait(0.99));
+    goals.figure("P6 10,000 callers in the window: p99, ms", floor, ours, floor + 1.0);
+}
+
+/// P7.
+fn refusing(runtime: &Runtime, goals: &mut Goals, rounds: usize) {
+    let herds = Herds::of(rounds, || {
+        let (exchange, service) = cold();
+        let refused = ExchangeError::new(ExchangeErrorKind::Refused, "an unknown client");
+        exchange.fail_next(1_000, refused);
+        let floor = herd(runtime, 100, sleep);
+        let ours = herd(runtime, 100, || fail(service.clone()));
+        (floor, ours, exchange.exchanges())
+    });
+    goals.exactly("P7 100 callers, an endpoint that refuses: exchanges", herds.exchanges(), 1);
+    let (floor, ours) = herds.median(|herd| herd.span);
+    goals.figure("P7 first call to last answer, ms", floor, ours, floor + 5.0);
+}
+
+type Client = Auth<Api, HeaderScheme>;
+
+fn slow() -> ScriptedExchange {
+    ScriptedExchange::new().with_lifetime(LIFE).with_delay(LATENCY, SystemClock::new())
+}
+
+/// A service that has yet to obtain its first token.
+fn cold() -> (ScriptedExchange, Client) {
+    let exchange = slow();
+    (exchange.clone(), ours::exchanging(exchange).layer(Api))
+}
+
+async fn sleep() {
+    tokio::time::sleep(LATENCY).await;
+}
+
+async fn succeed(client: Client) {
+    assert_eq!(client.oneshot(request()).await.unwrap().status(), 200);
+}
+
+async fn fail(client: Client) {
+    assert!(client.oneshot(request()).await.is_err());
+}
+
+/// What many tasks went through that began together.
+struct Herd {
+    /// How long each waited, in order; milliseconds.
+    waits: Vec<f64>,
+    /// From the first call to the last answer; milliseconds.
+    span: f64,
+}
+
+impl Herd {
+    fn wait(&self, part: f64) -> f64 {
+        self.waits[(self.waits.len() as f64 * part) as usize]
+    }
+}
+
+fn herd<F>(runtime: &Runtime, callers: usize, call: impl Fn() -> F) -> Herd
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let calls: Vec<_> = (0..callers).map(|_| call()).collect();
+    let timed = |call: F| async move {
+        let start = Instant::now();
+        call.await;
+        (start, Instant::now())
+    };
+    let times = runtime.block_on(async {
+        join_all(calls.into_iter().map(|call| tokio::spawn(timed(call)))).await
+    });
+    let times: Vec<_> = times.into_iter().map(Result::unwrap).collect();
+    let millis = |from: Instant, to: Instant| (to - from).as_secs_f64() * 1e3;
+    let mut waits: Vec<_> = times.iter().map(|(start, end)| millis(*start, *end)).collect();
+    waits.sort_by(f64::total_cmp);
+    let first = times.iter().map(|(start, _)| *start).min().unwrap();
+    let last = times.iter().map(|(_, end)| *end).max().unwrap();
+    Herd { waits, span: millis(first, last) }
+}
+
+/// Round by round: the floor, ours, and our exchanges.
+struct Herds(Vec<(Herd, Herd, usize)>);
+
+impl Herds {
+    fn of(rounds: usize, round: impl Fn() -> (Herd, Herd, usize)) -> Herds {
+        Herds((0..rounds).map(|_| round()).collect())
+    }
+
+    /// Of the worst round: one that is not 1, if there is any.
+    fn exchanges(&self) -> usize {
+        self.0.iter().map(|(.., exchanges)| *exchanges).find(|it| *it != 1).unwrap_or(1)
+    }
+
+    /// Of the floor and of ours, the median over the rounds.
+    fn median(&self, figure: impl Fn(&Herd) -> f64) -> (f64, f64) {
+        let floor = self.0.iter().map(|(floor, ..)| figure(floor)).collect();
+        let ours = self.0.iter().map(|(_, ours, _)| figure(ours)).collect();
+        (median(floor), median(ours))
+    }
+}
