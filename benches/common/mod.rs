@@ -13,6 +13,7 @@ pub(crate) mod callgrind;
 pub(crate) mod cpu_time;
 pub(crate) mod floor;
 pub(crate) mod goals;
+pub(crate) mod loopback;
 pub(crate) mod ours;
 pub(crate) mod rotating;
 pub(crate) mod rounds;
