@@ -19,7 +19,7 @@ use tower_outbound_auth::exchange::{ExchangeError, ExchangeErrorKind};
 use tower_outbound_auth::replay::{Off, ReplayBody, Wrap};
 use tower_outbound_auth::scheme::HeaderScheme;
 use tower_outbound_auth::testkit::{ManualClock, ScriptedExchange};
-use tower_outbound_auth::{Auth, AuthLayer, Origin, TokenSource};
+use tower_outbound_auth::{AuthLayer, Origin, TokenSource};
 
 type Body = Full<Bytes>;
 
@@ -71,11 +71,17 @@ fn request(body: &Bytes) -> Request<Body> {
 }
 
 /// What a hundred calls allocate in steady state, making the requests aside.
-fn a_hundred_calls<R>(service: &mut Auth<Api, HeaderScheme, R>) -> AllocationInfo
-where
-    Auth<Api, HeaderScheme, R>: Service<Request<Body>, Response = Response<Body>>,
-{
+fn a_hundred_calls(
+    service: &mut impl Service<Request<Body>, Response = Response<Body>>,
+) -> AllocationInfo {
     let body = Bytes::from_static(b"one body");
+    a_hundred_calls_of(service, || request(&body))
+}
+
+fn a_hundred_calls_of(
+    service: &mut impl Service<Request<Body>, Response = Response<Body>>,
+    request: impl Fn() -> Request<Body>,
+) -> AllocationInfo {
     let mut run = |requests: Vec<Request<Body>>| {
         measure(|| {
             for request in requests {
@@ -84,17 +90,21 @@ where
             }
         })
     };
-    run((0..10).map(|_| request(&body)).collect());
-    run((0..100).map(|_| request(&body)).collect())
+    run((0..10).map(|_| request()).collect());
+    run((0..100).map(|_| request()).collect())
 }
 
 #[test]
 fn a_request_with_a_usable_token_allocates_nothing() {
     let name = HeaderName::from_static("token");
-    for name in [http::header::AUTHORIZATION, name] {
+    let made_at_run_time = HeaderName::from_bytes(b"x-made-at-run-time").unwrap();
+    for name in [http::header::AUTHORIZATION, name, made_at_run_time] {
         let world = world(name);
-        let off = a_hundred_calls(&mut world.layer.clone().with_replay(Off).layer(Api));
+        let service = world.layer.clone().with_replay(Off).layer(Api);
+        let off = a_hundred_calls(&mut service.clone());
         assert_eq!(off.count_total, 0, "no replay possible");
+        let mut cloning = service_fn(|request| service.clone().call(request));
+        assert_eq!(a_hundred_calls(&mut cloning).count_total, 0, "a clone for each request");
         let armed = a_hundred_calls(&mut world.layer.layer(Api));
         assert_eq!(armed.count_total, 0, "with the replay armed");
     }
@@ -115,6 +125,50 @@ fn nor_does_one_in_the_refresh_ahead_window_while_the_endpoint_is_down() {
     assert_eq!(world.exchange.exchanges(), 2);
     assert_eq!(a_hundred_calls(&mut service).count_total, 0);
     assert_eq!(world.exchange.exchanges(), 2);
+}
+
+/// P2: `bytes` makes a value shared when it is first cloned, and that is all.
+#[test]
+fn keeping_a_request_costs_an_allocation_for_each_value_that_was_not_shared_yet() {
+    let world = world(http::header::AUTHORIZATION);
+    let unshared = || {
+        let mut request = request(&Bytes::new());
+        for value in request.headers_mut().values_mut() {
+            *value = HeaderValue::from_bytes(b"made at run time").unwrap();
+        }
+        request
+    };
+    let mut off = world.layer.clone().with_replay(Off).layer(Api);
+    assert_eq!(a_hundred_calls_of(&mut off, unshared).count_total, 0, "nothing is kept");
+    let armed = a_hundred_calls_of(&mut world.layer.layer(Api), unshared);
+    assert_eq!(armed.count_total, 100 * 4, "four values a request");
+}
+
+/// P8: `Adopt::WhenDue` reads no token before a successor is due.
+#[cfg(feature = "rotating")]
+#[test]
+fn a_token_that_a_response_hands_out_before_it_is_due_costs_no_allocation() {
+    use tower_outbound_auth::scheme::{Adopt, Rotating};
+
+    let endpoint = service_fn(async |_: Request<Body>| {
+        Ok::<_, Infallible>(Response::new(Body::from("the-first")))
+    });
+    let scheme = Rotating::new("https://api.example", "key", "secret").unwrap();
+    let scheme = scheme.danger_without_verification().adopt(Adopt::WhenDue);
+    let layer = AuthLayer::new(TokenSource::over_http(scheme, endpoint))
+        .with_origin(Origin::parse("https://api.example").unwrap());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(layer.source().token()).unwrap();
+    let mut api = service_fn(|_: Request<Body>| {
+        let mut response = Response::new(Body::default());
+        let successor = HeaderValue::from_static("Bearer the-second");
+        response.headers_mut().insert(http::header::AUTHORIZATION, successor);
+        ready(Ok::<_, Infallible>(response))
+    });
+    let bare = a_hundred_calls(&mut api);
+    let off = a_hundred_calls(&mut layer.clone().with_replay(Off).layer(api));
+    assert_eq!(off.count_total, bare.count_total);
+    assert_eq!(layer.source().status().counters.rotations_adopted, 0);
 }
 
 #[test]
