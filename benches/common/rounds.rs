@@ -3,6 +3,7 @@
 //! What else the machine does then hits all of them; a row's figure is the median over the rounds of its
 //! processor time less that of a floor in the same round. With two threads each has a service value of its own, as a
 //! server's tasks have; a figure is then the mean of both threads.
+//! On a machine that has other work they seldom run at once, and what they contend for does not show.
 
 use std::hint::{black_box, spin_loop};
 use std::sync::atomic::{AtomicUsize, Ordering};
