@@ -92,10 +92,10 @@ where
             // What cannot be sent again wants a token that will not be refused for its age.
             && (!read.ageing || config.can_replay(&self.replay, &request))
         {
-            let (value, due) = (value.clone(), read.due);
+            let (value, age) = (value.clone(), read.age);
             drop(read);
             let kept = config.keep(&self.inner, &self.replay, &mut request);
-            let mut attempt = Attempt::new(self.handles.handle(), generation, now, due, kept);
+            let mut attempt = Attempt::new(self.handles.handle(), generation, now, age, kept);
             request.headers_mut().insert(&core.header_name, value);
             let slot = attempt.kept_body();
             let future = self.replay.send(&mut self.inner, request, &config.room, slot);

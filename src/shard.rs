@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Threads beyond this many share. Shards that no thread has used take 16 to 48 bytes.
+/// Threads beyond this many share. A shard that no thread has used takes the room of its value.
 const SHARDS: usize = 16;
 
 static NEXT: AtomicUsize = AtomicUsize::new(0);
@@ -41,9 +41,9 @@ impl<T> fmt::Debug for Sharded<T> {
     }
 }
 
-/// In cache lines of its own; two, since processors fetch them in pairs.
+/// In a cache line of its own; a reference count before it is in another.
 #[derive(Debug)]
-#[repr(align(128))]
+#[repr(align(64))]
 pub(crate) struct Padded<T>(pub(crate) T);
 
 #[cfg(test)]

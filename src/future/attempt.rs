@@ -12,7 +12,7 @@ use crate::recovery::Recovery;
 use crate::replay::{Head, Replay, Slot};
 use crate::scheme::{ResponseHead, Scheme, Verdict};
 use crate::shared::{Handle, Shared};
-use crate::source::{Generation, Ticket};
+use crate::source::{Age, Generation, Ticket};
 
 /// What it takes to send a request again.
 pub(crate) struct Kept<I, K> {
@@ -28,8 +28,8 @@ pub(crate) struct Attempt<I, S, R: Replay<B>, B> {
     ride: Ride<S>,
     /// Monotonic time of sending.
     sent: u64,
-    /// A successor of the token is due; the first poll says so to the source.
-    due: bool,
+    /// That of the token when it was sent; if a successor is due, the first poll says so to the source.
+    age: Age,
     /// This is the replay.
     replayed: bool,
     /// The replay waited for its token, so that its acceptance shows that the renewal was worth it.
@@ -89,11 +89,11 @@ impl<I, S: Scheme, R: Replay<B>, B> Attempt<I, S, R, B> {
         handle: Handle<S>,
         generation: Generation,
         now: Now,
-        due: bool,
+        age: Age,
         kept: R::Slot<Kept<I, R::Kept>>,
     ) -> Self {
         let (ride, sent) = (Ride::begin(handle, generation), now.mono_nanos());
-        Attempt { ride, sent, due, replayed: false, waited: false, kept }
+        Attempt { ride, sent, age, replayed: false, waited: false, kept }
     }
 
     /// Where the body is kept, if it is to be.
@@ -109,8 +109,8 @@ impl<I, S: Scheme, R: Replay<B>, B> Attempt<I, S, R, B> {
     #[inline]
     pub(super) fn nudge_if_due(&mut self) {
         // Where responses hand out successors, this one's may: an exchange is for when it does not.
-        if self.due && self.ride.shared().core.scheme().rotation().is_none() {
-            self.due = false;
+        if self.age == Age::Due && self.ride.shared().core.scheme().rotation().is_none() {
+            self.age = Age::Stale;
             self.ride.shared().core.nudge();
         }
     }
@@ -148,10 +148,12 @@ impl<I, S: Scheme, R: Replay<B>, B> Attempt<I, S, R, B> {
         self.mark_replayed(response);
         let Some(rotation) = core.scheme().rotation() else { return };
         let head = ResponseHead::of(response);
-        let followed =
-            head.is_success() && core.handed_out(rotation, generation, self.sent(core.now()), head);
+        // With `WhenDue`, nearly all responses bring nothing that is wanted.
+        let followed = (self.age != Age::Fresh || !rotation.is_when_due())
+            && head.is_success()
+            && core.handed_out(rotation, generation, self.sent, head);
         response.headers_mut().remove(rotation.header());
-        if self.due && !followed {
+        if self.age == Age::Due && !followed {
             core.nudge();
         }
     }

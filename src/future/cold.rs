@@ -215,7 +215,7 @@ where
                 let config = &self.shared.config;
                 let kept = config.keep(&self.service, &replay, &mut request);
                 let handle = Handle::of(self.shared.clone());
-                let mut attempt = Attempt::new(handle, generation, now, false, kept);
+                let mut attempt = Attempt::new(handle, generation, now, token.age(now), kept);
                 request.headers_mut().insert(&self.shared.core.header_name, value);
                 let slot = attempt.kept_body();
                 (replay.send(&mut self.service, request, &config.room, slot), attempt)
@@ -229,7 +229,7 @@ where
                 request.extensions_mut().insert(Replayed);
                 let kept = R::Slot::new(None);
                 let handle = Handle::of(self.shared.clone());
-                let attempt = Attempt::new(handle, generation, now, false, kept);
+                let attempt = Attempt::new(handle, generation, now, token.age(now), kept);
                 (self.service.call(request), attempt.replaying(waited))
             }
         };

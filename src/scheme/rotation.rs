@@ -3,7 +3,6 @@
 use http::header::AGE;
 use http::{HeaderMap, HeaderName};
 
-use crate::Secret;
 use crate::source::NotAdopted;
 
 /// Where an API's responses carry the successor of the token that the request carried, and when it is
@@ -64,7 +63,10 @@ impl Rotation {
     }
 
     /// The text that a response's head hands out, if it does.
-    pub(crate) fn handed_out(&self, headers: &HeaderMap) -> Result<Option<Secret>, NotAdopted> {
+    pub(crate) fn handed_out<'a>(
+        &self,
+        headers: &'a HeaderMap,
+    ) -> Result<Option<&'a str>, NotAdopted> {
         let mut values = headers.get_all(&self.header).iter();
         let Some(value) = values.next() else { return Ok(None) };
         if values.any(|other| other != value) {
@@ -75,7 +77,7 @@ impl Rotation {
             return Err(NotAdopted::FromCache);
         }
         let text = value.to_str().map_err(|_| NotAdopted::Malformed)?;
-        Ok(Some(Secret::from(without_scheme(text))))
+        Ok(Some(without_scheme(text)))
     }
 }
 

@@ -90,6 +90,11 @@ impl AccessToken {
         now.until(self.0.window.ends_at)
     }
 
+    /// Whether its refresh-ahead moment has come.
+    pub(crate) fn age(&self, now: Now) -> Age {
+        if now.has_reached(self.0.window.refresh_at) { Age::Stale } else { Age::Fresh }
+    }
+
     pub(super) fn line(&self) -> Option<&Arc<Line>> {
         self.0.line.as_ref()
     }
@@ -107,11 +112,20 @@ impl fmt::Debug for AccessToken {
     }
 }
 
+/// How far a token is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Age {
+    Fresh,
+    /// Its refresh-ahead moment has come; asking for a successor changes nothing now.
+    Stale,
+    /// The same, and asking may start an exchange.
+    Due,
+}
+
 /// What the hot path found.
 pub(crate) struct Read {
     token: Guard<Option<Arc<Published>>>,
-    /// A successor is due, and asking for it may start an exchange.
-    pub(crate) due: bool,
+    pub(crate) age: Age,
     /// A successor is due, and there is no pause in which none can be had.
     pub(crate) ageing: bool,
 }
@@ -157,25 +171,20 @@ impl Cell {
         let token = self.token.load();
         let window = &token.as_ref()?.window;
         if !now.has_reached(window.refresh_at) {
-            return Some(Read { token, due: false, ageing: false });
+            return Some(Read { token, age: Age::Fresh, ageing: false });
         }
         if !now.has_reached(window.margin_at) {
-            let due = self.quiet_until.has_come(now);
-            return Some(Read { token, due, ageing: self.paused_until.has_come(now) });
+            let age = if self.quiet_until.has_come(now) { Age::Due } else { Age::Stale };
+            return Some(Read { token, age, ageing: self.paused_until.has_come(now) });
         }
         let no_successor = !self.paused_until.has_come(now) && !now.has_reached(window.ends_at);
-        no_successor.then_some(Read { token, due: false, ageing: false })
+        no_successor.then_some(Read { token, age: Age::Stale, ageing: false })
     }
 
     /// Whether it is of interest that a token of this generation was accepted.
     #[inline]
     pub(crate) fn is_suspect(&self, generation: Generation) -> bool {
         self.suspect.load(Ordering::Relaxed) == generation.number()
-    }
-
-    /// Whether the current token's refresh-ahead moment has come.
-    pub(super) fn is_due(&self, now: Now) -> bool {
-        self.token.load().as_ref().is_some_and(|token| now.has_reached(token.window.refresh_at))
     }
 
     /// The current token, usable or not.
@@ -226,6 +235,7 @@ impl Moment {
 mod tests {
     use std::time::Duration;
 
+    use super::Age;
     use crate::TokenSource;
     use crate::clock::Clock;
     use crate::exchange::{ExchangeError, ExchangeErrorKind};
@@ -238,7 +248,7 @@ mod tests {
         let exchange = ScriptedExchange::new().with_delay(Duration::from_secs(1), clock.clone());
         let source =
             TokenSource::new(HeaderScheme::bearer(), exchange.clone()).with_clock(clock.clone());
-        let read = || source.core().cell.read(clock.now()).map(|read| read.due);
+        let read = || source.core().cell.read(clock.now()).map(|read| read.age == Age::Due);
         let ageing = || source.core().cell.read(clock.now()).is_some_and(|read| read.ageing);
         assert_eq!(read(), None, "no token");
         let first = tokio::spawn({

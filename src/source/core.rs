@@ -52,7 +52,7 @@ pub(crate) struct Core<S> {
     waiters: AtomicUsize,
     /// Credentials that were refused are being read again.
     looking_up: AtomicBool,
-    locked: Mutex<Locked>,
+    pub(super) locked: Mutex<Locked>,
 }
 
 pub(super) struct Locked {
@@ -61,6 +61,8 @@ pub(super) struct Locked {
     pub(super) landing: Option<Boarding>,
     /// What the next flight may spend, while the machine has one to spend.
     pub(super) refresh_token: Option<Secret>,
+    /// Tokens that responses brought, whose signatures are being checked: never more than there are threads.
+    pub(super) verifying: Vec<Secret>,
     /// Why the last exchange failed, while the machine has a failure.
     pub(super) last_error: Option<ExchangeError>,
     /// The version of the credentials that the last failed exchange showed.
@@ -116,6 +118,7 @@ impl<S: Scheme> Core<S> {
                 machine,
                 landing: None,
                 refresh_token: None,
+                verifying: Vec::new(),
                 last_error: None,
                 refused_credentials: 0,
                 granted_scope: None,

@@ -84,6 +84,7 @@ use tower_service::Service;
 
 pub use self::action::Generation;
 pub use self::cell::AccessToken;
+pub(crate) use self::cell::Age;
 pub(crate) use self::core::Core;
 use self::parts::{MAX_TOKEN, Parts};
 pub(crate) use self::riders::Ticket;

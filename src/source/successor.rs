@@ -2,12 +2,13 @@
 //! those that pass, and wait for them where one is about to come.
 
 use std::pin::pin;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
 
 use super::action::{Arrival, Generation};
-use super::core::Core;
+use super::core::{Core, Locked};
 use super::parts::{MAX_ROTATED_TOKEN, present};
 use super::rotation::NotAdopted;
 use crate::clock::Now;
@@ -16,47 +17,59 @@ use crate::scheme::jwt::Claims;
 use crate::scheme::{ResponseHead, Rotation, Scheme};
 use crate::{Secret, TARGET};
 
+/// A signature that is being checked; it ends when this is dropped, also by a scheme's panic.
+struct Verification<'a> {
+    locked: &'a Mutex<Locked>,
+    token: Secret,
+}
+
+impl Drop for Verification<'_> {
+    fn drop(&mut self) {
+        let mut locked = self.locked.lock().unwrap_or_else(PoisonError::into_inner);
+        locked.verifying.retain(|it| it.expose() != self.token.expose());
+    }
+}
+
 /// How long a refusal waits for the responses to others that carried the same token.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 impl<S: Scheme> Core<S> {
-    /// A 2xx response to a request that was sent at `sent` with the token of generation `used`. Returns
-    /// whether it brought a successor.
+    /// A response to a request that was sent at `sent`, by the monotonic clock, with the token of generation
+    /// `used`, and succeeded. Returns whether it brought a successor.
     pub(crate) fn handed_out(
         &self,
         rotation: &Rotation,
         used: Generation,
-        sent: Now,
+        sent: u64,
         response: ResponseHead<'_>,
     ) -> bool {
-        let now = self.now();
-        // With `WhenDue`, nearly every response ends here.
-        if rotation.is_when_due() && !self.cell.is_due(now) {
-            return false;
-        }
         let Some(current) = self.cell.latest() else { return false };
         let token = match rotation.handed_out(response.headers) {
-            Ok(Some(token)) if token.expose() != current.expose() => token,
+            Ok(Some(token)) if token != current.expose() => Secret::from(token),
             Ok(_) => return false,
             Err(why) => return self.turned_down(why),
         };
+        let now = self.now();
+        let sent = now - Duration::from_nanos(now.mono_nanos().saturating_sub(sent));
         match self.follow(used, sent, now, token) {
-            Ok(generation) => {
+            Ok(Some(generation)) => {
                 let system = self.system;
                 tracing::trace!(target: TARGET, system, %generation, "adopted a rotated token");
                 true
             }
+            Ok(None) => true,
             Err(why) => self.turned_down(why),
         }
     }
 
+    /// Adopts a token, if nothing speaks against it. None if it is being verified already.
     fn follow(
         &self,
         used: Generation,
         sent: Now,
         now: Now,
         token: Secret,
-    ) -> Result<Generation, NotAdopted> {
+    ) -> Result<Option<Generation>, NotAdopted> {
         if token.expose().len() > MAX_ROTATED_TOKEN {
             return Err(NotAdopted::TooLong);
         }
@@ -70,7 +83,10 @@ impl<S: Scheme> Core<S> {
         let dated = claims.times.exp.is_some();
         let arrival = Arrival { sent, life, dated, same: false, refresh: false, claimed };
         // A signature costs more than all the rest: only a newer token's is checked, and not under the lock.
-        self.lock().machine.may_follow(now, used, arrival)?;
+        let Some(_until_it_is_published) = self.begin_verification(now, used, arrival, &token)?
+        else {
+            return Ok(None);
+        };
         if !self.scheme().is_authentic(&token) {
             return Err(NotAdopted::BadSignature);
         }
@@ -84,7 +100,24 @@ impl<S: Scheme> Core<S> {
         drop(locked);
         drop(old);
         self.wake_riders();
-        Ok(token.generation())
+        Ok(Some(token.generation()))
+    }
+
+    /// None if another response has brought the same token, which is being verified.
+    fn begin_verification<'a>(
+        &'a self,
+        now: Now,
+        used: Generation,
+        arrival: Arrival,
+        token: &Secret,
+    ) -> Result<Option<Verification<'a>>, NotAdopted> {
+        let mut locked = self.lock();
+        locked.machine.may_follow(now, used, arrival)?;
+        if locked.verifying.iter().any(|it| it.expose() == token.expose()) {
+            return Ok(None);
+        }
+        locked.verifying.push(token.clone());
+        Ok(Some(Verification { locked: &self.locked, token: token.clone() }))
     }
 
     #[cold]

@@ -11,7 +11,7 @@ use futures_util::future::{Either, select};
 use tokio::runtime::Handle;
 
 use super::action::{Generation, Refused};
-use super::cell::AccessToken;
+use super::cell::{AccessToken, Age};
 use super::core::{Asked, Boarding, Core, Outcome};
 use crate::exchange::Chain;
 use crate::recovery::Recovery;
@@ -68,7 +68,7 @@ impl<S: Scheme> Core<S> {
     /// A usable token: the current one, or the next one.
     pub(crate) async fn acquire(self: Arc<Self>, chain: Chain) -> Result<AccessToken, Error> {
         // As on the hot path: a token that nothing is due for takes neither a lock nor a runtime.
-        let read = self.cell.read(self.now()).filter(|read| !read.due);
+        let read = self.cell.read(self.now()).filter(|read| read.age != Age::Due);
         if let Some(token) = read.and_then(|read| read.to_token()) {
             return Ok(token);
         }

@@ -490,6 +490,22 @@ async fn a_token_that_is_overtaken_while_its_signature_is_checked_is_not_adopted
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_successor_that_is_handed_out_again_while_its_signature_is_checked_is_verified_once() {
+    let world = rotating(Adopt::EveryNewer);
+    world.next().await;
+    let successor = signed(&claims(1));
+    let answer = handing_out(&successor);
+    let api = service_fn(move |_| std::future::ready(Ok::<_, BoxError>(answer.clone())));
+    let meanwhile = world.layer.layer(api).oneshot(get("/"));
+    *world.meanwhile.lock().unwrap() = Some(Box::new(|| {
+        meanwhile.now_or_never().unwrap().unwrap();
+    }));
+    world.request(0, handing_out(&successor)).await;
+    assert_eq!(world.next().await, successor);
+    assert_eq!(*world.verifications.lock().unwrap(), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_late_response_from_before_a_revocation_never_brings_its_token_back() {
     let world = rotating(Adopt::EveryNewer);
     let revoked = world.next().await;

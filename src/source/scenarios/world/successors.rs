@@ -21,15 +21,17 @@ impl World {
         response: ResponseHead<'_>,
     ) -> bool {
         let scheme = self.scheme.clone();
-        let now = self.now();
         let (Some(rotation), Some(current)) = (scheme.rotation(), &self.current) else {
             return false;
         };
-        if rotation.is_when_due() && !now.has_reached(current.window.refresh_at) {
+        if rotation.is_when_due() && !sent.has_reached(current.window.refresh_at) {
             return false;
         }
         let followed = match rotation.handed_out(response.headers) {
-            Ok(Some(token)) if token.expose() != current.text => self.follow(used, sent, &token),
+            Ok(Some(token)) if token != current.text => {
+                let token = Secret::from(token);
+                self.follow(used, sent, &token)
+            }
             Ok(_) => return false,
             Err(why) => Err(why),
         };
