@@ -28,6 +28,8 @@ mod answers;
 mod api;
 mod exchange;
 mod life;
+#[path = "../support/log.rs"]
+mod log;
 mod pauses;
 mod refresh;
 mod scope;

@@ -3,7 +3,7 @@
 use tower_outbound_auth::TokenSource;
 use tower_outbound_auth::scheme::ClientCredentials;
 
-use crate::secrets::logs_of;
+use crate::log::log_in_paused_time;
 use crate::*;
 
 /// A source that asks for `asked`, of an endpoint that says `member` of the scope.
@@ -57,7 +57,7 @@ async fn rfc6749_10_the_report_is_of_the_last_exchange() {
 fn rfc6749_10_one_event_per_exchange_says_so_and_none_per_request() {
     let message = "another scope was granted than was asked for";
     for (member, events) in [(r#","scope":"a c""#, 2), (r#","scope":"a b""#, 0)] {
-        let logs = logs_of(async || {
+        let logs = log_in_paused_time(async {
             let source = source("a b", member);
             for _ in 0..2 {
                 for _ in 0..10 {

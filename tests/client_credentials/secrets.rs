@@ -1,52 +1,15 @@
 //! Nothing confidential is shown, and nothing travels in the clear (RFC 6749 sections 10.3 and 10.4).
 
 use std::fmt::Debug;
-use std::io::Write;
 
 use tower_outbound_auth::ErrorKind;
 use tower_outbound_auth::exchange::ExchangeErrorKind::Refused;
 use tower_outbound_auth::scheme::Endpoint;
 
+use crate::log::log_in_paused_time;
 use crate::*;
 
 const SECRET: &str = "canary secret/1";
-
-/// What a scheme writes into the log, at every level.
-pub(crate) fn logs_of(scenario: impl AsyncFnOnce()) -> String {
-    #[derive(Clone, Default)]
-    struct Captured(Arc<Mutex<Vec<u8>>>);
-
-    impl Write for Captured {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0.lock().unwrap().extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-
-    let captured = Captured::default();
-    // With one dispatcher in the process, an event that another thread's test meets first would be off for
-    // good: tracing asks that thread's subscriber alone, which is none. With two, it asks them all.
-    let _second = tracing::Dispatch::new(tracing_subscriber::registry());
-    let writer = captured.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_ansi(false)
-        .with_writer(move || writer.clone())
-        .finish();
-    tracing::subscriber::with_default(subscriber, || {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .start_paused(true)
-            .build()
-            .unwrap();
-        runtime.block_on(scenario());
-    });
-    let captured = captured.0.lock().unwrap().clone();
-    String::from_utf8(captured).unwrap()
-}
 
 fn clean(text: &str) {
     for part in ["canary", "secret/1", "secret%2F1", "Basic "] {
@@ -106,7 +69,7 @@ async fn rfc6749_13_a_verdict_is_one_though_a_poor_secret_is_a_part_of_its_word(
 
 #[test]
 fn rfc6749_13_no_log_and_no_debug_shows_a_secret() {
-    let logs = logs_of(async || {
+    let logs = log_in_paused_time(async {
         for (status, body) in worst_answers() {
             Server::with(status, body).source(confidential()).token().await.unwrap_err();
         }

@@ -1,6 +1,8 @@
 //! One module per promise; its number stands in its name and in its documentation.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+#[path = "../support/log.rs"]
+mod log;
 mod support;
 
 mod deadlines;

@@ -1,8 +1,6 @@
 //! Promise 18: no secret in Debug, Display, errors, logs or panics; caps on what a server may send.
 
 use std::fmt::Debug;
-use std::io::Write;
-use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -14,6 +12,7 @@ use tower_outbound_auth::scheme::{
 use tower_outbound_auth::testkit::TokioClock;
 use tower_outbound_auth::{AccessToken, AuthLayer, BoxError, Origin, Secret, TokenSource};
 
+use crate::log::log_in_paused_time;
 use crate::support::*;
 
 const SECRET: &str = "canary-client-secret";
@@ -191,61 +190,28 @@ fn error_code_is_short(error: &ExchangeError) -> bool {
     error.code().is_none_or(|code| code.len() <= 64 && code.bytes().all(|c| c.is_ascii_graphic()))
 }
 
-#[derive(Clone, Default)]
-struct Captured(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Captured {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
 #[test]
 fn no_trace_shows_a_secret_and_each_failed_attempt_is_one_warning() {
-    let captured = Captured::default();
-    // With one dispatcher in the process, an event that another thread's test meets first would be off for
-    // good: tracing asks that thread's subscriber alone, which is none. With two, it asks them all.
-    let _second = tracing::Dispatch::new(tracing_subscriber::registry());
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_ansi(false)
-        .with_writer({
-            let captured = captured.clone();
-            move || captured.clone()
-        })
-        .finish();
-    tracing::subscriber::with_default(subscriber, || {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .start_paused(true)
-            .build()
-            .unwrap();
-        runtime.block_on(async {
-            for (status, body, _) in failures() {
-                let source = TokenSource::over_http(scheme(), host(status, body))
-                    .with_clock(TokioClock::new());
-                source.token().await.unwrap_err();
-                source.token().await.unwrap_err();
-            }
-            let clock = TokioClock::new();
-            let source = TokenSource::over_http(scheme(), host(200, success())).with_clock(clock);
-            let token: AccessToken = source.token().await.unwrap();
-            source.reject(&token).await.unwrap_err();
+    let logs = log_in_paused_time(async {
+        for (status, body, _) in failures() {
+            let source =
+                TokenSource::over_http(scheme(), host(status, body)).with_clock(TokioClock::new());
+            source.token().await.unwrap_err();
+            source.token().await.unwrap_err();
+        }
+        let clock = TokioClock::new();
+        let source = TokenSource::over_http(scheme(), host(200, success())).with_clock(clock);
+        let token: AccessToken = source.token().await.unwrap();
+        source.reject(&token).await.unwrap_err();
 
-            let world = world();
-            world.exchange.fail_next(1, unavailable());
-            world.exchange.panic_next(1);
-            for _ in 0..5 {
-                let _ = world.source.token().await;
-                tokio::time::sleep(secs(2)).await;
-            }
-        });
+        let world = world();
+        world.exchange.fail_next(1, unavailable());
+        world.exchange.panic_next(1);
+        for _ in 0..5 {
+            let _ = world.source.token().await;
+            tokio::time::sleep(secs(2)).await;
+        }
     });
-    let logs = String::from_utf8(captured.0.lock().unwrap().clone()).unwrap();
     clean(&logs, "the log");
     let count = |level: &str| logs.lines().filter(|line| line.contains(level)).count();
     assert_eq!(count(" WARN "), failures().len() + 2, "{logs}");

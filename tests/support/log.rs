@@ -1,10 +1,31 @@
 //! All that is logged, at TRACE level, by this crate and by what it is built on.
+#![allow(dead_code)] // each suite uses its part
 
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
+use tokio::runtime::Builder;
+use tracing::{Dispatch, Level};
+
 #[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    /// All that is logged wherever it is set.
+    pub(crate) fn dispatch(&self) -> Dispatch {
+        let writer = self.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_max_level(Level::TRACE)
+            .with_ansi(false)
+            .with_writer(move || writer.clone())
+            .finish();
+        Dispatch::new(subscriber)
+    }
+
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
 
 impl Write for Log {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
@@ -19,19 +40,19 @@ impl Write for Log {
 
 /// All that `story` logs, on whatever task: the runtime has this one thread.
 pub(crate) fn log_of(story: impl Future<Output = ()>) -> String {
+    log_on(Builder::new_current_thread().enable_all(), story)
+}
+
+/// The same, with a clock that moves by timers alone.
+pub(crate) fn log_in_paused_time(story: impl Future<Output = ()>) -> String {
+    log_on(Builder::new_current_thread().enable_all().start_paused(true), story)
+}
+
+fn log_on(runtime: &mut Builder, story: impl Future<Output = ()>) -> String {
     let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_writer(move || writer.clone())
-        .finish();
     // With one dispatcher in the process, an event that another thread's test meets first would be off for
     // good: tracing asks that thread's subscriber alone, which is none. With two, it asks them all.
-    let _second = tracing::Dispatch::new(tracing_subscriber::registry());
-    tracing::subscriber::with_default(subscriber, || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(story);
-    });
-    let bytes = log.0.lock().unwrap().clone();
-    String::from_utf8(bytes).unwrap()
+    let _second = Dispatch::new(tracing_subscriber::registry());
+    tracing::dispatcher::with_default(&log.dispatch(), || runtime.build().unwrap().block_on(story));
+    log.text()
 }
