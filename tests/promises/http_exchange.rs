@@ -102,6 +102,35 @@ async fn an_answer_without_end_is_left_at_256_kib() {
     assert!(taken.load(Ordering::Relaxed) <= 300 * 1024);
 }
 
+/// A body that says nothing for six seconds.
+struct SixSeconds(Pin<Box<tokio::time::Sleep>>);
+
+impl http_body::Body for SixSeconds {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        self.0.as_mut().poll(cx).map(|()| None)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_deadline_is_for_the_head_and_the_body_of_an_answer_together() {
+    let client = service_fn(|_: Request<Body>| async {
+        tokio::time::sleep(secs(6)).await;
+        let body = SixSeconds(Box::pin(tokio::time::sleep(secs(6))));
+        Ok::<_, BoxError>(Response::new(body))
+    });
+    let source = TokenSource::over_http(scheme(), client).with_clock(TokioClock::new());
+    let start = now();
+    let error = source.token().await.unwrap_err();
+    assert_eq!(error.exchange().unwrap().kind(), ExchangeErrorKind::Timeout);
+    assert_eq!(start.elapsed().as_secs(), 10);
+}
+
 /// A client whose readiness takes five seconds.
 #[derive(Clone)]
 struct SlowlyReady(bool);

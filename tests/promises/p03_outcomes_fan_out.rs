@@ -44,3 +44,18 @@ async fn a_success_reaches_all_who_waited_with_one_and_the_same_token() {
     }
     assert_eq!(start.elapsed(), millis(50));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_is_refused_before_its_waiters_look_is_still_theirs() {
+    let world = world_with_delay(millis(50));
+    let first = world.source.token();
+    let mut others = Box::pin(join_all((0..100).map(|_| world.source.token())));
+    assert!(futures::poll!(&mut others).is_pending());
+    let token = first.await.unwrap();
+    // Another request learns that it is refused, and the next exchange does not succeed.
+    world.exchange.fail_next(1, unavailable());
+    world.source.reject(&token).await.unwrap_err();
+    for other in others.await {
+        assert_eq!(other.unwrap().expose(), "token-1", "what they were given, not what is there");
+    }
+}

@@ -47,6 +47,17 @@ async fn a_refused_request_is_sent_again_byte_for_byte_with_the_new_token() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_refused_request_is_sent_again_as_soon_as_there_is_a_successor() {
+    let world = world_with_delay(millis(50));
+    let service = world.layer.layer(world.api.clone());
+    send(&service, get("/")).await.unwrap();
+    world.api.revoke("token-1");
+    let start = now();
+    assert_eq!(send(&service, get("/")).await.unwrap().status(), 200);
+    assert_eq!(start.elapsed(), millis(50), "the exchange, and no pause");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_second_refusal_goes_to_the_caller() {
     let world = world();
     let service = world.layer.layer(world.api.clone());
