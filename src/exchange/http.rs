@@ -36,7 +36,8 @@ const MAX_STEPS: usize = 4;
 ///   exchange timeout).
 /// - A redirect is never followed: the request carries the credentials.
 /// - A compressed answer is refused, because nothing asked for one.
-/// - The texts of the client's errors are logged: they must hold no secret, nor a URL that does.
+/// - The texts of the client's errors are logged: they must hold no secret, nor a URL that does. (reqwest's do
+///   say their URL; with feature `reqwest` it is taken off.)
 /// - The client must not send its requests through the layer that this exchange supplies; that is
 ///   found out and reported as [`ExchangeErrorKind::Reentrant`].
 ///
@@ -167,6 +168,9 @@ where
 
 /// A failure of the client, unless the client is our own layer saying that it would wait for itself.
 fn unreachable(origin: Option<&Origin>, error: BoxError) -> ExchangeError {
+    // reqwest's says the whole URL, and a token endpoint's may have a key in its query.
+    #[cfg(feature = "reqwest")]
+    let error = crate::adapter::reqwest::without_url(error);
     let ours = crate::Error::find(&*error);
     if ours.is_some_and(|ours| ours.kind() == crate::ErrorKind::Reentrant) {
         let message = "the token endpoint's client sends through the layer that the token is for";

@@ -98,6 +98,8 @@
 //! [`AuthLayer::reqwest`]: crate::AuthLayer::reqwest
 //! [`AuthLayer::reqwest_redirects`]: crate::AuthLayer::reqwest_redirects
 
+use crate::BoxError;
+
 mod home;
 mod http_service;
 #[cfg(feature = "reqwest-middleware")]
@@ -109,3 +111,16 @@ pub use self::http_service::{HttpFuture, HttpService, ResponseBody, into_reqwest
 #[cfg(feature = "reqwest-middleware")]
 pub use self::middleware::AuthMiddleware;
 pub use self::service::ReqwestFuture;
+
+/// The same error, if it is one of reqwest's, with all that it says but for its URL.
+pub(crate) fn without_url(error: BoxError) -> BoxError {
+    #[cfg(feature = "reqwest-middleware")]
+    let error = match error.downcast::<reqwest_middleware::Error>() {
+        Ok(error) => return error.without_url().into(),
+        Err(error) => error,
+    };
+    match error.downcast::<reqwest::Error>() {
+        Ok(error) => error.without_url().into(),
+        Err(error) => error,
+    }
+}
