@@ -47,7 +47,9 @@ pub enum CallerHeader {
 pub struct Exempt;
 
 /// A request without its body.
-#[derive(Clone, Copy, Debug)]
+///
+/// Its `Debug` shows the method, the path and the names of the headers: the rest may be a caller's secret.
+#[derive(Clone, Copy)]
 #[non_exhaustive]
 pub struct RequestHead<'a> {
     /// The method.
@@ -69,6 +71,16 @@ impl<'a> RequestHead<'a> {
             headers: request.headers(),
             extensions: request.extensions(),
         }
+    }
+}
+
+impl fmt::Debug for RequestHead<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RequestHead")
+            .field("method", &self.method)
+            .field("path", &self.uri.path())
+            .field("headers", &self.headers.keys().collect::<Vec<_>>())
+            .finish_non_exhaustive()
     }
 }
 

@@ -1,5 +1,6 @@
 //! reqwest's request bodies: in memory or a stream, and of one type.
 
+use std::fmt;
 use std::mem;
 
 use ::reqwest::Body;
@@ -13,10 +14,15 @@ use crate::BoxError;
 
 /// What is kept of a body.
 #[doc(hidden)]
-#[derive(Debug)]
 pub enum KeptBody {
     Memory(Bytes),
     Stream(Kept<Body>),
+}
+
+impl fmt::Debug for KeptBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KeptBody(…)")
+    }
 }
 
 impl Replayable for Body {

@@ -1,5 +1,7 @@
 //! What a response says of the credential that its request carried.
 
+use std::fmt;
+
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use super::challenge;
@@ -7,7 +9,9 @@ use super::challenge;
 static GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 
 /// A response without its body.
-#[derive(Clone, Copy, Debug)]
+///
+/// Its `Debug` shows the status and the names of the headers: one of them may hand out a token.
+#[derive(Clone, Copy)]
 #[non_exhaustive]
 pub struct ResponseHead<'a> {
     /// The status.
@@ -88,6 +92,15 @@ impl<'a> ResponseHead<'a> {
     #[inline]
     fn grpc_status(self) -> Option<&'a HeaderValue> {
         self.headers.get(&GRPC_STATUS)
+    }
+}
+
+impl fmt::Debug for ResponseHead<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseHead")
+            .field("status", &self.status)
+            .field("headers", &self.headers.keys().collect::<Vec<_>>())
+            .finish()
     }
 }
 

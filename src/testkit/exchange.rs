@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::Secret;
 use crate::clock::{Clock, SystemClock};
 use crate::exchange::{Chain, Exchange, ExchangeContext, ExchangeError, Issued, Reason};
 
@@ -37,7 +38,7 @@ struct Script {
     life: Option<Duration>,
     delay: Duration,
     clock: Option<Arc<dyn Clock>>,
-    sticky: Option<String>,
+    sticky: Option<Secret>,
     panics: usize,
     failures: VecDeque<ExchangeError>,
     began: usize,
@@ -95,7 +96,7 @@ impl ScriptedExchange {
 
     /// From now on the same token is handed out each time, or a new one again.
     pub fn set_sticky(&self, token: Option<&str>) {
-        self.lock().sticky = token.map(str::to_owned);
+        self.lock().sticky = token.map(Secret::from);
     }
 
     /// The next `count` exchanges fail with `error`.
@@ -170,7 +171,8 @@ impl Exchange for ScriptedExchange {
         if let Some(error) = script.failures.pop_front() {
             return Err(error);
         }
-        let token = script.sticky.clone().unwrap_or_else(|| format!("token-{}", script.began));
+        let token = script.sticky.clone();
+        let token = token.unwrap_or_else(|| format!("token-{}", script.began).into());
         let issued = Issued::new(token);
         Ok(match script.life {
             Some(life) => issued.with_expires_in(life),
