@@ -1,0 +1,246 @@
+//! `Debug` and `Display` of every public type, each with as many secrets in it as it can hold.
+
+use std::collections::BTreeSet;
+use std::convert::Infallible;
+use std::fmt::{Debug, Display};
+use std::path::Path;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use futures::future::{Ready, ready};
+use http::{Request, Response, StatusCode};
+use http_body_util::Full;
+use tower::{Layer, Service};
+use tower_outbound_auth::adapter::reqwest::{
+    AuthMiddleware, HttpFuture, HttpService, ReqwestFuture, ResponseBody,
+};
+use tower_outbound_auth::clock::{Clock, Now, SystemClock};
+use tower_outbound_auth::exchange::*;
+use tower_outbound_auth::replay::*;
+use tower_outbound_auth::scheme::*;
+use tower_outbound_auth::source::*;
+use tower_outbound_auth::testkit::*;
+use tower_outbound_auth::{
+    Auth, AuthLayer, CallerHeader, Credential, Error, ErrorKind, Exempt, Foreign, Origin, Recovery,
+    RequestHead, ResponseFuture, Secret,
+};
+
+use crate::canary::{Canaries, shown};
+use crate::stacks::builder;
+
+const SECRET: &str = "canary-of-debug-4f81";
+const TOKEN: &str = "canary-token-of-debug";
+const QUERY: &str = "canary-query-of-debug";
+
+type Body = Full<Bytes>;
+
+fn url() -> String {
+    format!("https://api.example/token?code={QUERY}")
+}
+
+/// It asserts, when it is compiled, that a type has `Debug`.
+fn has_debug<T: Debug>() {}
+
+fn has_both<T: Debug + Display>(values: &[T]) -> String {
+    values.iter().map(|value| format!("{value}") + &shown(value)).collect()
+}
+
+/// A service that answers at once.
+#[derive(Clone, Debug)]
+struct Api;
+
+impl<B> Service<Request<B>> for Api {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Ready<Result<Response<Body>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Request<B>) -> Self::Future {
+        ready(Ok(Response::new(Body::default())))
+    }
+}
+
+fn head() -> Request<Body> {
+    let request = Request::post(url()).header("x-secret", SECRET).header("authorization", TOKEN);
+    request.extension(SECRET).body(Full::from(SECRET)).unwrap()
+}
+
+fn issued() -> Issued {
+    Issued::new(TOKEN).with_refresh_token(SECRET)
+}
+
+fn credentials() -> String {
+    shown(&Secret::from(SECRET))
+        + &has_both(&[Credential::from(SECRET), Credential::from_fn(|| Ok(SECRET.into()))])
+        + &has_both(&[Credential::file("/run/secret"), Credential::env("SECRET")])
+}
+
+fn schemes() -> String {
+    let atlas = Atlas::new(url(), SECRET, SECRET).unwrap();
+    let refresh = Endpoint::parse(&url()).unwrap();
+    let atlas = atlas.with_refresh(refresh, RefreshTokenIn::default());
+    let oauth = ClientCredentials::new(url(), SECRET, SECRET).unwrap();
+    let oauth = oauth.with_scope("read").with_auth(ClientAuth::Basic(BasicEncoding::Raw));
+    let rotating = Rotating::new("https://api.example/v1", SECRET, SECRET).unwrap();
+    let bearer = HeaderScheme::bearer();
+    let context = exchange_context(Reason::First);
+    let request = oauth.exchange_request(&context).unwrap();
+    let again = atlas.exchange_request(&context).unwrap();
+    let answer = Response::builder().header("authorization", TOKEN).header("x-secret", SECRET);
+    let answer = answer.body(Bytes::from(SECRET)).unwrap();
+    [
+        shown(&ResponseHead::of(&answer)),
+        has_both(&[atlas.endpoint().clone()]),
+        shown(&atlas.identity()) + &shown::<Identity>(&oauth.identity()),
+        shown(&rotating.identity()) + &shown(&bearer.identity()),
+        shown(&rotating.rotation()) + &shown(&Rotation::in_header(http::header::AUTHORIZATION)),
+        shown(&atlas) + &shown(&oauth) + &shown(&rotating) + &shown(&bearer),
+        shown::<ExchangeRequest>(&request)
+            + &shown(&ExchangeRequest::new(head().map(|_| Bytes::from(SECRET)))),
+        shown(&Step::Again(again)) + &shown(&Step::Issued(issued())),
+        shown(&ExchangeAnswer::new(answer)),
+        shown(&Adopt::EveryNewer)
+            + &shown(&Verdict::Refused)
+            + &shown(&InvalidToken)
+            + &InvalidToken.to_string(),
+    ]
+    .concat()
+}
+
+fn exchanges() -> String {
+    let atlas = || Atlas::new(url(), SECRET, SECRET).unwrap();
+    let from_fn: FromFn<_> = from_fn(|| async { Ok(issued()) });
+    let error = ExchangeError::new(ExchangeErrorKind::Refused, "no").with_code("invalid_client");
+    [
+        shown(&issued()) + &shown(&from_fn),
+        shown(&HttpExchange::new(atlas(), HttpClient::plain().unwrap())),
+        shown(&HttpClient::plain().unwrap())
+            + &shown(&TlsRoots::native())
+            + &shown(&TlsProvider::ring()),
+        shown::<ExchangeContext>(&exchange_context(Reason::Refused)),
+        has_both(&[error]) + &has_both(&[ExchangeErrorKind::Refused]) + &has_both(&[Reason::First]),
+    ]
+    .concat()
+}
+
+async fn layers() -> String {
+    let scripted = ScriptedExchange::new();
+    scripted.set_sticky(Some(TOKEN));
+    let source = TokenSource::new(HeaderScheme::bearer(), scripted.clone());
+    let layer = AuthLayer::new(source.clone())
+        .with_origin(Origin::parse("https://api.example").unwrap())
+        .with_exempt_if(|_| false);
+    let mut texts = shown(&layer) + &shown(&source);
+    let mut service: Auth<Api, HeaderScheme> = layer.layer(Api);
+    for _ in 0..2 {
+        let call: ResponseFuture<_, _, _, _, _> = service.call(head()); // waiting, then calling
+        texts += &shown(&call);
+        texts += &shown(&call.await.unwrap());
+    }
+    let token = source.token().await.unwrap();
+    assert_eq!(token.expose(), TOKEN);
+    let status: Status = source.status();
+    texts += &(shown::<AccessToken>(&token) + &shown(token.header_value()));
+    texts += &(shown::<Generation>(&token.generation()) + &shown(&status));
+    texts += &(shown::<Counters>(&status.counters) + &shown::<State>(&status.state));
+    texts += &has_both(&[NotAdopted::BadSignature]);
+    texts += &(shown(&service) + &shown(&scripted) + &shown(&AuthMiddleware::new(&layer)));
+
+    let error: Error = source.reject(&AccessToken::clone(&token)).await.unwrap_err();
+    texts += &(has_both(&[error]) + &has_both(&[ErrorKind::Insecure]));
+    let client = builder().build().unwrap();
+    let mut reqwest: Auth<reqwest::Client, HeaderScheme> = layer.layer(client.clone());
+    let request: reqwest::Request = head().map(|_| SECRET).try_into().unwrap();
+    let call: ReqwestFuture<_, _, _> = reqwest.call(request);
+    texts += &shown(&call);
+    drop(call);
+    let mut http = HttpService::new(client);
+    texts += &shown(&http);
+    let call: HttpFuture<_> = Service::<Request<&str>>::call(&mut http, head().map(|_| SECRET));
+    texts + &shown(&call)
+}
+
+fn others() -> String {
+    let origin = Origin::parse("https://api.example").unwrap();
+    let settings = [
+        shown(&CallerHeader::Keep) + &shown(&Exempt) + &shown(&Foreign::PassBare),
+        shown(&RequestHead::of(&head())) + &shown(&Recovery::Replayed) + &has_both(&[origin]),
+        shown(&Same::new())
+            + &shown(&Wrap::new())
+            + &shown(&Off)
+            + &shown(&Rewrap::new(|body: ReplayBody<Body>| body)),
+        shown(&ReplayMethods::All) + &has_both(&[Superseded]),
+        shown(&SystemClock::new()) + &shown::<Now>(&SystemClock::new().now()),
+    ];
+    has_debug::<ReplayBody<Body>>();
+    has_debug::<Kept<Body>>();
+    has_debug::<<reqwest::Body as Replayable>::Kept>(); // `KeptBody`
+    has_debug::<ResponseBody>();
+    settings.concat()
+}
+
+async fn kit() -> String {
+    let server = OAuthServer::start().await.unwrap().with_client(SECRET, SECRET);
+    let custom = MalformedAnswer::Custom(StatusCode::OK, Bytes::from(SECRET));
+    server.set_malformed(Some(custom.clone()));
+    let source = ClientCredentials::new(server.endpoint(), SECRET, SECRET).unwrap();
+    let source = TokenSource::over_http(source, HttpClient::plain().unwrap());
+    source.token().await.unwrap_err();
+    let received: ReceivedRequest = server.exchange_requests().remove(0);
+    [
+        shown::<EmbeddedServer<OAuthProtocol>>(&server) + &shown::<ServerCounts>(&server.counts()),
+        shown(&received) + &shown(&custom) + &shown(&TokenPlace::Member("token".to_owned())),
+        shown(&AtlasProtocol::default()) + &shown(&OAuthProtocol::default()),
+        shown(&RotatingProtocol::default()),
+        shown(&ManualClock::new()) + &shown(&TokioClock::new()),
+    ]
+    .concat()
+}
+
+#[tokio::test]
+async fn no_public_type_shows_a_secret() {
+    let canaries = Canaries::of([SECRET, TOKEN, QUERY]);
+    canaries.assert_absent("credentials", &credentials());
+    canaries.assert_absent("schemes", &schemes());
+    canaries.assert_absent("exchanges", &exchanges());
+    canaries.assert_absent("layers", &layers().await);
+    canaries.assert_absent("other types", &others());
+    canaries.assert_absent("the test kit", &kit().await);
+    assert!(shown(head().headers()).contains(SECRET), "this is what they would look like");
+}
+
+/// These cannot be named from outside.
+const HIDDEN: [&str; 3] = ["Issuer", "Nothing", "Room"];
+
+/// The names of all `pub struct`s and `pub enum`s.
+fn public_types(folder: &Path, names: &mut BTreeSet<String>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            public_types(&path, names);
+        } else {
+            let source = std::fs::read_to_string(&path).unwrap();
+            for line in source.lines().map(str::trim_start) {
+                let name =
+                    ["pub struct ", "pub enum "].iter().find_map(|kind| line.strip_prefix(kind));
+                let end = |c: char| !c.is_alphanumeric();
+                names.extend(name.and_then(|name| name.split(end).next()).map(str::to_owned));
+            }
+        }
+    }
+}
+
+#[test]
+fn no_public_type_is_missing_here() {
+    let mut names = BTreeSet::new();
+    public_types(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut names);
+    assert!(names.len() > 60, "{names:?}");
+    let here: BTreeSet<_> =
+        include_str!("debug.rs").split(|c: char| !c.is_alphanumeric()).collect();
+    let missing = names.iter().filter(|name| !here.contains(&***name));
+    let missing: Vec<_> = missing.filter(|name| !HIDDEN.contains(&&***name)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}

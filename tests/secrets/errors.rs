@@ -1,0 +1,218 @@
+//! Every kind of error there is, with secrets wherever they can be.
+
+use std::collections::BTreeSet;
+use std::net::TcpListener;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::FutureExt;
+use http::{Request, Response, StatusCode};
+use http_body_util::Full;
+use tonic::Status;
+use tower::{Layer, ServiceExt, service_fn};
+use tower_outbound_auth::adapter::reqwest::HttpService;
+use tower_outbound_auth::exchange::{self, ExchangeErrorKind, HttpClient, Issued};
+use tower_outbound_auth::scheme::{Atlas, ClientCredentials, HeaderScheme, Rotating};
+use tower_outbound_auth::testkit::{AtlasServer, MalformedAnswer};
+use tower_outbound_auth::{
+    AuthLayer, BoxError, Credential, Error, ErrorKind, Origin, Scheme, TokenSource,
+};
+
+use crate::canary::{Canaries, shown, texts_of};
+use crate::log_of_all;
+use crate::stacks::builder;
+
+const SECRET: &str = "canary-secret-of-errors";
+const QUERY: &str = "canary-query-of-errors";
+const USER: &str = "canary-user:canary-password";
+
+fn assert_clean(texts: &str) {
+    let canaries = Canaries::of([SECRET, QUERY, "canary-user", "canary-password"]);
+    canaries.assert_absent("an error", texts);
+    canaries.assert_absent("the log", &log_of_all().text());
+}
+
+/// As a caller, as tonic, and as a log would show it.
+fn said(error: Error) -> String {
+    let texts = texts_of(&error) + &error.exchange().map_or(String::new(), |it| texts_of(it));
+    let status = Status::from_error(Box::new(error));
+    texts + &texts_of(&status) + status.message() + &shown(status.metadata())
+}
+
+/// All variants that the source names.
+fn variants(source: &str, name: &str) -> BTreeSet<String> {
+    let (_, list) = source.split_once(&format!("labels!({name} {{")).unwrap();
+    let (list, _) = list.split_once('}').unwrap();
+    let variants = list.split(',').filter_map(|line| line.split_once("=>"));
+    variants.map(|(variant, _)| variant.trim().to_owned()).collect()
+}
+
+fn closed_port() -> String {
+    let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+    format!("http://{}/token?code={QUERY}", socket.local_addr().unwrap())
+}
+
+/// An endpoint that answers so, asked twice.
+async fn failed(answer: Option<(u16, String)>) -> Vec<Error> {
+    let server = AtlasServer::start().await.unwrap();
+    match answer {
+        Some((status, body)) => {
+            let status = StatusCode::from_u16(status).unwrap();
+            server.set_malformed(Some(MalformedAnswer::Custom(status, body.into())));
+        }
+        None => server.delay_exchanges(Duration::from_secs(60)),
+    }
+    let url = format!("{}?code={QUERY}", server.endpoint());
+    let scheme = Atlas::new(url, "the-client", SECRET).unwrap();
+    asked(TokenSource::over_http(scheme, HttpClient::plain().unwrap())).await
+}
+
+async fn asked<S: Scheme>(source: TokenSource<S>) -> Vec<Error> {
+    let source = source.with_exchange_timeout(Duration::from_millis(300));
+    let errors = vec![source.token().await.unwrap_err(), source.token().await.unwrap_err()];
+    assert_clean(&(shown(&source) + &shown(&source.status())));
+    errors
+}
+
+#[tokio::test]
+async fn no_kind_of_failed_exchange_shows_a_secret() {
+    log_of_all();
+    let mut errors = vec![];
+    errors.extend(failed(None).await);
+    for (status, body) in [
+        (502, format!("<p>{SECRET} {QUERY}")),
+        (401, format!(r#"{{"error":"Invalid credentials","client_secret":"{SECRET}"}}"#)),
+        (401, format!(r#"{{"error":"{SECRET}"}}"#)),
+        (200, format!(r#"{{"access_token":{{"{SECRET}":"{SECRET}"}}}}"#)),
+        (200, format!(r#"{{"access_token":"{SECRET}","expires_in":-1}}"#)),
+    ] {
+        errors.extend(failed(Some((status, body))).await);
+    }
+    // Nobody there, for each client that a token endpoint can be asked through.
+    let nobody = || Atlas::new(closed_port(), "the-client", SECRET).unwrap();
+    errors.extend(asked(TokenSource::over_http(nobody(), HttpClient::plain().unwrap())).await);
+    let body = |request: Request<Full<Bytes>>| request.map(reqwest::Body::wrap);
+    let client = HttpService::new(builder().build().unwrap()).map_request(body);
+    errors.extend(asked(TokenSource::over_http(nobody(), client)).await);
+    let middlewares = reqwest_middleware::ClientBuilder::new(builder().build().unwrap()).build();
+    errors.extend(
+        asked(TokenSource::over_http(nobody(), HttpService::new(middlewares).map_request(body)))
+            .await,
+    );
+    // A credential that cannot be one, and a function of which only its error may be seen.
+    let odd = Credential::from_fn(|| Ok(format!("{SECRET}\u{7}").into()));
+    let odd = Atlas::new("http://127.0.0.1:1/", "the-client", odd).unwrap();
+    errors.extend(asked(TokenSource::over_http(odd, HttpClient::plain().unwrap())).await);
+    // A panic, and an exchange through its own source.
+    let source = |exchange| TokenSource::new(HeaderScheme::bearer(), exchange);
+    let panicking = exchange::from_fn(|| async { panic!("on purpose") });
+    errors.extend(asked(source(panicking)).await);
+    let own: Arc<OnceLock<TokenSource<HeaderScheme>>> = Arc::default();
+    let reentrant = exchange::from_fn({
+        let own = own.clone();
+        move || {
+            let own = own.get().unwrap().clone();
+            async move {
+                let error = own.token().await.unwrap_err();
+                let kind = ExchangeErrorKind::Reentrant;
+                Err::<Issued, _>(exchange::ExchangeError::new(kind, "its own").with_source(error))
+            }
+        }
+    });
+    let reentrant = TokenSource::new(HeaderScheme::bearer(), reentrant);
+    own.set(reentrant.clone()).unwrap();
+    errors.extend(asked(reentrant).await);
+
+    let seen = errors.iter().map(|error| format!("{:?}", error.exchange().unwrap().kind()));
+    let seen: BTreeSet<_> = seen.collect();
+    let all = variants(include_str!("../../src/exchange/error.rs"), "ExchangeErrorKind");
+    assert_eq!(seen, all, "each kind occurs");
+    assert_clean(&errors.into_iter().map(said).collect::<String>());
+}
+
+fn ours(error: BoxError) -> Error {
+    *error.downcast().unwrap()
+}
+
+fn misconfigured() -> Vec<Error> {
+    let mut errors = vec![];
+    for url in [
+        format!("https://{USER}@api.example/token"),
+        format!("http://api.example/token?code={QUERY}"),
+        format!("https://api.example/token?code={QUERY}#x"),
+        format!("{QUERY}/token"),
+        format!("ftp://api.example/{QUERY}"),
+        format!("https://api.example:{QUERY}/"),
+    ] {
+        errors.push(Atlas::new(&*url, "id", SECRET).unwrap_err());
+        errors.push(ClientCredentials::new(&*url, "id", SECRET).unwrap_err());
+        errors.push(Rotating::new(&url, "id", SECRET).unwrap_err());
+        errors.extend(Origin::parse(&url).err());
+    }
+    let bad = format!("{SECRET}\n");
+    let url = "https://api.example/token";
+    errors.push(Atlas::new(url, "id", &*bad).unwrap_err());
+    errors.push(ClientCredentials::new(url, "id", &*bad).unwrap_err());
+    errors.push(Rotating::new(url, &*bad, "secret").unwrap_err());
+    errors.push(TokenSource::fixed(HeaderScheme::bearer(), &*bad).unwrap_err());
+    errors
+}
+
+#[tokio::test]
+async fn no_kind_of_error_shows_a_secret() {
+    log_of_all();
+    let mut errors = misconfigured();
+    let api = service_fn(|_: Request<Full<Bytes>>| async {
+        Ok::<_, BoxError>(Response::new(Full::new(Bytes::new())))
+    });
+    let layer =
+        |source| AuthLayer::new(source).with_origin(Origin::parse("https://api.example").unwrap());
+    let fixed = TokenSource::fixed(HeaderScheme::bearer(), SECRET).unwrap();
+    // Requests that must not be sent, with secrets of their caller's.
+    for url in [
+        format!("https://evil.example/?code={QUERY}"),
+        format!("https://{USER}@evil.example/{QUERY}"),
+        format!("https://{USER}@api.example/"),
+        format!("http://api.example/?code={QUERY}"),
+    ] {
+        let request = Request::get(url).header("x-secret", SECRET).body(Full::default()).unwrap();
+        let error = layer(fixed.clone()).layer(api).oneshot(request).await.unwrap_err();
+        errors.push(ours(error));
+    }
+    let token = fixed.token().await.unwrap();
+    errors.push(fixed.reject(&token).await.unwrap_err());
+    // No time, and no runtime.
+    let never = exchange::from_fn(futures::future::pending);
+    let never = TokenSource::new(HeaderScheme::bearer(), never);
+    let request = Request::get(format!("https://api.example/?code={QUERY}"));
+    let request = request.header("grpc-timeout", "1m").body(Full::default()).unwrap();
+    errors.push(ours(layer(never.clone()).layer(api).oneshot(request).await.unwrap_err()));
+    let outside = move || never.token().now_or_never().unwrap().unwrap_err();
+    errors.push(std::thread::spawn(outside).join().unwrap());
+    // A failed exchange, and one that waits for itself.
+    errors.extend(failed(Some((502, SECRET.to_owned()))).await);
+    let own: Arc<OnceLock<TokenSource<HeaderScheme>>> = Arc::default();
+    let found = Arc::new(std::sync::Mutex::new(vec![]));
+    let reentrant = exchange::from_fn({
+        let (own, found) = (own.clone(), found.clone());
+        move || {
+            let (own, found) = (own.get().unwrap().clone(), found.clone());
+            async move {
+                let error = own.token().await.unwrap_err();
+                found.lock().unwrap().push(error);
+                Ok(Issued::new(SECRET))
+            }
+        }
+    });
+    let reentrant = TokenSource::new(HeaderScheme::bearer(), reentrant);
+    own.set(reentrant.clone()).unwrap();
+    reentrant.token().await.unwrap();
+    errors.append(&mut found.lock().unwrap());
+
+    let seen: BTreeSet<_> = errors.iter().map(|error| format!("{:?}", error.kind())).collect();
+    let all = variants(include_str!("../../src/error.rs"), "ErrorKind");
+    assert_eq!(seen, all, "each kind occurs");
+    assert!(errors.iter().any(|error| error.kind() == ErrorKind::Insecure));
+    assert_clean(&errors.into_iter().map(said).collect::<String>());
+}

@@ -1,0 +1,55 @@
+//! Promise 18 by canaries: secrets that go every way, over real sockets, and turn up in nothing that is written
+//! down: no log at TRACE level of anybody's, no `Debug`, no error or source of one, no status of gRPC, no output
+//! of a panic.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod canary;
+mod debug;
+#[path = "../support/echo.rs"]
+#[allow(dead_code)]
+mod echo;
+mod errors;
+#[path = "../tonic/server.rs"]
+#[allow(dead_code)]
+mod grpc_server;
+mod hpack;
+#[path = "../support/log.rs"]
+mod log;
+mod panics;
+mod paths;
+mod stacks;
+mod tonic;
+mod trace;
+mod wire;
+
+use std::sync::OnceLock;
+
+use self::log::Log;
+
+/// All that is logged in this process from the first call on: by every crate, through `tracing` or `log`, on
+/// every thread (credentials are read on threads of their own).
+pub(crate) fn log_of_all() -> &'static Log {
+    static LOG: OnceLock<Log> = OnceLock::new();
+    LOG.get_or_init(|| {
+        let log = Log::default();
+        tracing::dispatcher::set_global_default(log.dispatch()).unwrap();
+        ::log::set_logger(&Bridge).unwrap();
+        ::log::set_max_level(::log::LevelFilter::Trace);
+        log
+    })
+}
+
+/// reqwest says what it says through the crate `log`.
+struct Bridge;
+
+impl ::log::Log for Bridge {
+    fn enabled(&self, _: &::log::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &::log::Record<'_>) {
+        tracing::trace!("by log: {} {} {:?}", record.target(), record.args(), record);
+    }
+
+    fn flush(&self) {}
+}

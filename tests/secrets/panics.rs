@@ -1,0 +1,154 @@
+//! What is written down when code of a user's panics in the middle of an exchange.
+
+use std::panic;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue};
+use http_body_util::Full;
+use tower::{Layer, ServiceExt, service_fn};
+use tower_outbound_auth::exchange::{self, ExchangeContext, ExchangeError, ExchangeErrorKind};
+use tower_outbound_auth::scheme::{
+    Atlas, ExchangeAnswer, ExchangeRequest, Identity, InvalidToken, ResponseHead, Step, Verdict,
+};
+use tower_outbound_auth::testkit::AtlasServer;
+use tower_outbound_auth::{AuthLayer, BoxError, Origin, Scheme, Secret, TokenSource};
+
+use crate::canary::{Canaries, shown, texts_of};
+use crate::log::Log;
+use crate::log_of_all;
+
+const SECRET: &str = "canary-of-the-panics";
+const SAID: &str = "canary-said-by-a-panic";
+
+/// What the hook writes for all panics of this process: message, place, and the backtrace's frames.
+fn output() -> &'static Log {
+    static OUTPUT: OnceLock<Log> = OnceLock::new();
+    OUTPUT.get_or_init(|| {
+        let output = Log::default();
+        let (writer, before) = (output.clone(), panic::take_hook());
+        panic::set_hook(Box::new(move |info| {
+            use std::io::Write;
+            let trace = std::backtrace::Backtrace::force_capture();
+            writeln!(writer.clone(), "{info}\n{info:?}\n{trace}").unwrap();
+            before(info);
+        }));
+        output
+    })
+}
+
+/// Where a scheme panics.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Place {
+    Request,
+    Answer,
+    HeaderValue,
+    Judge,
+}
+
+/// Atlas's, but for a bug.
+struct Buggy(Atlas, Place, &'static str);
+
+impl Buggy {
+    fn trip(&self, place: Place) {
+        assert!(self.1 != place, "a bug: {}", self.2);
+    }
+}
+
+impl Scheme for Buggy {
+    fn identity(&self) -> Identity {
+        self.0.identity()
+    }
+
+    fn exchange_request(&self, cx: &ExchangeContext) -> Result<ExchangeRequest, ExchangeError> {
+        let request = self.0.exchange_request(cx)?;
+        self.trip(Place::Request);
+        Ok(request)
+    }
+
+    fn read_answer(&self, answer: ExchangeAnswer) -> Result<Step, ExchangeError> {
+        self.trip(Place::Answer);
+        self.0.read_answer(answer)
+    }
+
+    fn header_name(&self) -> &HeaderName {
+        self.0.header_name()
+    }
+
+    fn header_value(&self, token: &Secret) -> Result<HeaderValue, InvalidToken> {
+        self.trip(Place::HeaderValue);
+        self.0.header_value(token)
+    }
+
+    fn judge(&self, response: ResponseHead<'_>) -> Verdict {
+        self.trip(Place::Judge);
+        self.0.judge(response)
+    }
+}
+
+/// A source whose scheme says `said` when it panics, and the tokens of its server.
+async fn source(place: Place, said: &'static str) -> (AtlasServer, TokenSource<Buggy>) {
+    log_of_all();
+    output();
+    let server = AtlasServer::start().await.unwrap().with_client("the-client", SECRET);
+    let atlas = Atlas::new(server.endpoint(), "the-client", SECRET).unwrap();
+    let client = exchange::HttpClient::plain().unwrap();
+    (server, TokenSource::over_http(Buggy(atlas, place, said), client))
+}
+
+#[tokio::test]
+async fn a_panic_of_a_scheme_shows_nothing_of_what_it_had_at_hand() {
+    let mut texts = String::new();
+    for place in [Place::Request, Place::Answer, Place::HeaderValue] {
+        let (_server, source) = source(place, "no secret").await;
+        for _ in 0..2 {
+            let error = source.token().await.unwrap_err();
+            assert_eq!(error.exchange().unwrap().kind(), ExchangeErrorKind::Panicked, "{place:?}");
+            texts += &texts_of(&error);
+        }
+        texts += &shown(&source.status());
+    }
+    let canaries = Canaries::of([SECRET]);
+    canaries.assert_absent("what was shown", &texts);
+    canaries.assert_absent("the log", &log_of_all().text());
+    canaries.assert_absent("the output of panics", &output().text());
+    assert!(output().text().contains("a bug: no secret"), "there were panics");
+}
+
+#[tokio::test]
+async fn a_panic_under_a_request_shows_nothing_of_its_token() {
+    let (server, source) = source(Place::Judge, "no secret").await;
+    let layer = AuthLayer::new(source).with_origin(server.origin());
+    let token = layer.source().token().await.unwrap();
+    let api =
+        service_fn(|_| async { Ok::<_, BoxError>(http::Response::new(Full::new(Bytes::new()))) });
+    let request = http::Request::get(server.url("/")).body(Full::new(Bytes::new())).unwrap();
+    let call = tokio::spawn(layer.layer(api).oneshot(request));
+    let panicked = call.await.unwrap_err();
+    assert!(panicked.is_panic());
+    let canaries = Canaries::of([SECRET, token.expose()]);
+    canaries.assert_absent("what was shown", &texts_of(&panicked));
+    canaries.assert_absent("the log", &log_of_all().text());
+    canaries.assert_absent("the output of panics", &output().text());
+}
+
+/// The hook prints what a panic says, and that is its author's to answer for. This crate does not repeat it.
+#[tokio::test]
+async fn what_a_panic_says_is_repeated_in_no_error_and_no_log() {
+    let mut texts = String::new();
+    for place in [Place::Request, Place::Answer, Place::HeaderValue] {
+        let (_server, source) = source(place, SAID).await;
+        texts += &texts_of(&source.token().await.unwrap_err());
+        texts += &shown(&source.status());
+    }
+    let exchange = exchange::from_fn(|| async { panic!("{SAID}") });
+    let scheme = tower_outbound_auth::scheme::HeaderScheme::bearer();
+    let source = TokenSource::new(scheme, exchange).with_exchange_timeout(Duration::from_secs(5));
+    texts += &texts_of(&source.token().await.unwrap_err());
+    let layer = AuthLayer::new(source).with_origin(Origin::parse("https://api.example").unwrap());
+    texts += &shown(&layer);
+    let canaries = Canaries::of([SAID]);
+    canaries.assert_absent("what was shown", &texts);
+    canaries.assert_absent("the log", &log_of_all().text());
+}

@@ -1,0 +1,183 @@
+//! Over HTTP/2, credentials are written as "never indexed" (RFC 7541 section 7.1.3): neither this connection's
+//! compression nor that of a proxy behind it has them in a table that an attacker can probe (CRIME).
+
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use http::{HeaderName, Request};
+use http_body_util::Full;
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tower::{Layer, ServiceExt};
+use tower_outbound_auth::scheme::{Atlas, ClientCredentials, HeaderScheme};
+use tower_outbound_auth::testkit::ScriptedExchange;
+use tower_outbound_auth::{AuthLayer, Origin, Scheme, TokenSource};
+
+use crate::hpack::{Decoder, Field, Written};
+
+const HEADERS: u8 = 1;
+const SETTINGS: u8 = 4;
+const ACK: u8 = 1;
+const END_STREAM: u8 = 1;
+const END_HEADERS: u8 = 4;
+
+/// Speaks as much HTTP/2 as is needed to read what a client writes, byte by byte.
+#[derive(Clone)]
+struct RawServer {
+    url: String,
+    /// Each request's fields, and what the connection's table held after it.
+    seen: Arc<Mutex<Vec<(Vec<Field>, String)>>>,
+}
+
+impl RawServer {
+    /// Refuses the first `refusals` requests; answers the others with `body`.
+    async fn start(refusals: usize, body: &'static str) -> RawServer {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let server = RawServer { url, seen: Arc::default() };
+        let seen = server.seen.clone();
+        tokio::spawn(async move {
+            while let Ok((socket, _)) = listener.accept().await {
+                let seen = seen.clone();
+                tokio::spawn(async move { serve(socket, &seen, refusals, body).await });
+            }
+        });
+        server
+    }
+
+    /// The field of each request, and that no table has its value.
+    fn fields(&self, name: &str) -> Vec<Field> {
+        let seen = self.seen.lock().unwrap();
+        let one = |(fields, table): &(Vec<Field>, String)| {
+            let mut named = fields.iter().filter(|field| field.name == name);
+            let field = named.next().expect("it carries the credential").clone();
+            assert!(named.next().is_none(), "once");
+            assert!(!table.contains(&field.value), "{table}");
+            field
+        };
+        seen.iter().map(one).collect()
+    }
+}
+
+async fn serve(
+    mut socket: TcpStream,
+    seen: &Mutex<Vec<(Vec<Field>, String)>>,
+    refusals: usize,
+    body: &str,
+) -> Option<()> {
+    let mut preface = [0; 24];
+    socket.read_exact(&mut preface).await.ok()?;
+    assert_eq!(&preface, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+    write(&mut socket, (SETTINGS, 0, 0), b"").await?;
+    let mut decoder = Decoder::default();
+    loop {
+        let (kind, flags, stream, payload) = read(&mut socket).await?;
+        match (kind, flags) {
+            (SETTINGS, flags) if flags & ACK == 0 => {
+                write(&mut socket, (SETTINGS, ACK, 0), b"").await?;
+            }
+            (HEADERS, flags) => {
+                assert_eq!(flags & !END_STREAM, END_HEADERS, "in one piece, unpadded");
+                let fields = decoder.decode(&payload);
+                let count = {
+                    let mut seen = seen.lock().unwrap();
+                    seen.push((fields, format!("{:?}", decoder.table)));
+                    seen.len()
+                };
+                if count <= refusals {
+                    // `:status` is entry 8 of the static table; its value in full.
+                    let head = [0x08, 3, b'4', b'0', b'1'];
+                    write(&mut socket, (HEADERS, END_HEADERS | END_STREAM, stream), &head).await?;
+                } else {
+                    write(&mut socket, (HEADERS, END_HEADERS, stream), &[0x88]).await?; // 200
+                    write(&mut socket, (0, END_STREAM, stream), body.as_bytes()).await?;
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Type, flags, stream and payload of a frame (RFC 9113 section 4.1).
+async fn read(socket: &mut TcpStream) -> Option<(u8, u8, u32, Vec<u8>)> {
+    let mut head = [0; 9];
+    socket.read_exact(&mut head).await.ok()?;
+    let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+    let mut payload = vec![0; length as usize];
+    socket.read_exact(&mut payload).await.ok()?;
+    Some((head[3], head[4], u32::from_be_bytes(head[5..].try_into().unwrap()), payload))
+}
+
+async fn write(socket: &mut TcpStream, frame: (u8, u8, u32), payload: &[u8]) -> Option<()> {
+    let (kind, flags, stream) = frame;
+    let mut bytes = u32::try_from(payload.len()).unwrap().to_be_bytes()[1..].to_vec();
+    bytes.extend([kind, flags]);
+    bytes.extend(stream.to_be_bytes());
+    bytes.extend(payload);
+    socket.write_all(&bytes).await.ok()
+}
+
+type Http2 = Client<hyper_util::client::legacy::connect::HttpConnector, Full<Bytes>>;
+
+fn http2() -> Http2 {
+    Client::builder(TokioExecutor::new()).http2_only(true).build_http()
+}
+
+/// Three requests on one connection, of which the first is refused and sent again.
+async fn never_indexed(scheme: HeaderScheme, prefix: &str) {
+    let name = scheme.header_name().clone();
+    let server = RawServer::start(1, "").await;
+    let source = TokenSource::new(scheme, ScriptedExchange::new());
+    let layer = AuthLayer::new(source).with_origin(Origin::parse(&server.url).unwrap());
+    let api = layer.layer(http2());
+    for _ in 0..3 {
+        let request = Request::get(&server.url).body(Full::default()).unwrap();
+        assert_eq!(api.clone().oneshot(request).await.unwrap().status(), 200);
+    }
+    let tokens = ["token-1", "token-2", "token-2", "token-2"];
+    let expected = tokens.map(|token| Field {
+        name: name.to_string(),
+        value: format!("{prefix}{token}"),
+        written: Written::NeverIndexed,
+    });
+    assert_eq!(server.fields(name.as_str()), expected);
+    let seen = server.seen.lock().unwrap();
+    let indexed =
+        seen.iter().flat_map(|(fields, _)| fields).filter(|it| it.written == Written::Indexed);
+    assert!(indexed.count() > 4, "the client does compress what is no secret");
+}
+
+#[tokio::test]
+async fn a_bearer_token_is_never_indexed_first_or_replayed() {
+    never_indexed(HeaderScheme::bearer(), "Bearer ").await;
+}
+
+#[tokio::test]
+async fn a_token_in_a_header_of_its_own_is_never_indexed_first_or_replayed() {
+    never_indexed(HeaderScheme::new(HeaderName::from_static("token"), ""), "").await;
+    never_indexed(HeaderScheme::new(HeaderName::from_static("x-api-key"), "key "), "key ").await;
+}
+
+#[tokio::test]
+async fn what_an_exchange_shows_is_never_indexed() {
+    const ISSUED: &str = r#"{"access_token":"abc","expires_in":3600}"#;
+    let server = RawServer::start(0, ISSUED).await;
+    let (url, secret) = (format!("{}/token", server.url), "a-secret");
+    let atlas = Atlas::new(&*url, "the-client", secret).unwrap();
+    TokenSource::over_http(atlas, http2()).token().await.unwrap();
+    for (name, value) in [("client-id", "the-client"), ("client-secret", secret)] {
+        let written = Written::NeverIndexed;
+        let field = Field { name: name.to_owned(), value: value.to_owned(), written };
+        assert_eq!(server.fields(name), [field]);
+    }
+
+    let server = RawServer::start(0, ISSUED).await;
+    let basic = ClientCredentials::new(&*format!("{}/token", server.url), "the-client", secret);
+    TokenSource::over_http(basic.unwrap(), http2()).token().await.unwrap();
+    let fields = server.fields("authorization");
+    assert_eq!(fields.len(), 1);
+    assert_eq!(fields[0].written, Written::NeverIndexed);
+    assert!(fields[0].value.starts_with("Basic "));
+}
