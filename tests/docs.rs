@@ -1,0 +1,134 @@
+//! The tables that lead from a danger to the test that would catch it are true: each test exists.
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The Rust files below a folder, as paths without `.rs`, in parts.
+fn files(folder: &Path, parts: &[String], found: &mut Vec<(Vec<String>, String)>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        let mut parts = parts.to_vec();
+        if path.is_dir() {
+            parts.push(name);
+            files(&path, &parts, found);
+        } else if path.extension().is_some_and(|it| it == "rs") {
+            if !matches!(&*name, "main" | "mod" | "lib") {
+                parts.push(name);
+            }
+            found.push((parts, fs::read_to_string(&path).unwrap()));
+        }
+    }
+}
+
+/// The tests of a file: functions whose attributes say `test`, with the modules that they are in.
+fn tests_of(modules: &[String], source: &str, found: &mut BTreeSet<String>) {
+    let (mut inner, mut is_test) = (None, false);
+    for line in source.lines() {
+        let text = line.trim_start();
+        if !line.starts_with([' ', '}']) {
+            let name = line.strip_prefix("mod ").and_then(|rest| rest.strip_suffix(" {"));
+            inner = name.map(str::to_owned).or(inner.filter(|_| line.is_empty()));
+        }
+        if text.starts_with("#[test]") || text.starts_with("#[tokio::test") {
+            is_test = true;
+        }
+        let function = text.strip_prefix("async ").unwrap_or(text).strip_prefix("fn ");
+        if let Some(function) = function {
+            let name: String =
+                function.chars().take_while(|c| *c == '_' || c.is_alphanumeric()).collect();
+            if is_test {
+                let parts = modules.iter().chain(&inner).chain([&name]);
+                found.insert(parts.map(String::as_str).collect::<Vec<_>>().join("::"));
+            }
+            is_test = false;
+        }
+    }
+}
+
+/// As `cargo test` prints them; those of `tests` with the name of their binary in front.
+fn tests() -> BTreeSet<String> {
+    let mut sources = vec![];
+    files(&root().join("src"), &[], &mut sources);
+    files(&root().join("tests"), &[], &mut sources);
+    let mut found = BTreeSet::new();
+    sources.iter().for_each(|(modules, source)| tests_of(modules, source, &mut found));
+    found
+}
+
+fn page(path: &str) -> String {
+    fs::read_to_string(root().join(path)).unwrap()
+}
+
+/// The tests that a text names: what stands in backticks and is a path in lower case.
+fn named(text: &str) -> impl Iterator<Item = &str> {
+    let is_path = |code: &&str| {
+        let part = |c: char| c == '_' || c == ':' || c.is_ascii_digit() || c.is_ascii_lowercase();
+        code.contains("::") && code.chars().all(part)
+    };
+    text.split('`').skip(1).step_by(2).filter(is_path)
+}
+
+/// The rows of a page's tables, as cells, without heads.
+fn rows(text: &str) -> Vec<Vec<&str>> {
+    let lines = text.lines().filter(|line| line.starts_with('|') && !line.starts_with("|---"));
+    lines.map(|line| line.trim_matches('|').split('|').map(str::trim).collect()).collect()
+}
+
+fn assert_named_tests_exist(path: &str) {
+    let (text, tests) = (page(path), tests());
+    let missing: Vec<_> = named(&text).filter(|name| !tests.contains(*name)).collect();
+    assert!(missing.is_empty(), "{path} names tests that there are not: {missing:#?}");
+}
+
+#[test]
+fn tests_are_found_where_they_are() {
+    let tests = tests();
+    for name in [
+        "docs::tests_are_found_where_they_are",
+        "source::schedule::tests::putting_a_refresh_off_never_moves_the_end",
+        "replay::body::tests::random::whatever_happens_a_server_gets_the_whole_body_or_an_error",
+        "source::state::tests::the_first_asks_and_the_others_join",
+        "promises::p01_one_flight::layers_that_share_a_source_share_its_exchange",
+    ] {
+        assert!(tests.contains(name), "{name}");
+    }
+    assert!(tests.len() > 500, "{}", tests.len());
+    assert!(!tests.contains("docs::page"));
+}
+
+#[test]
+fn every_pitfall_has_a_test_or_says_what_is_missing() {
+    let text = page("docs/pitfalls.md");
+    let rows = rows(&text);
+    let numbers: Vec<usize> = rows.iter().filter_map(|row| row[0].parse().ok()).collect();
+    assert_eq!(numbers, (1..=70).collect::<Vec<_>>());
+    for row in rows.iter().filter(|row| row[0].parse::<usize>().is_ok()) {
+        let [_, promise, caught] = row[..] else { panic!("three cells: {row:?}") };
+        assert!(!promise.is_empty(), "{row:?}");
+        assert!(named(caught).count() > 0 || caught.starts_with("not yet:"), "{row:?}");
+    }
+    assert_named_tests_exist("docs/pitfalls.md");
+}
+
+#[test]
+fn every_threat_has_a_defence_and_a_test() {
+    let text = page("SECURITY.md");
+    let rows = rows(&text);
+    for threat in ["leak", "downgrade", "injection", "replay", "confusion", "exhaustion"] {
+        let mut lines = rows.iter().filter(|row| row[0] == threat).peekable();
+        assert!(lines.peek().is_some(), "{threat}");
+        for line in lines {
+            let [_, what, defence, caught] = line[..] else { panic!("four cells: {line:?}") };
+            assert!(!what.is_empty() && !defence.is_empty(), "{line:?}");
+            assert!(named(caught).count() > 0, "{line:?}");
+        }
+    }
+    assert_named_tests_exist("SECURITY.md");
+}
