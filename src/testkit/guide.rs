@@ -123,7 +123,53 @@
 //! # Ok::<_, tower_outbound_auth::BoxError>(())
 //! ```
 //!
-//! # 3. What else there is
+//! # 3. Break the network
+//!
+//! A server that answers 503 is a server that works. A [`FaultProxy`](super::FaultProxy) in front of it, or
+//! of any other, loses what it says: the endpoint of the layer, or the URL of the API, is then the proxy's.
+//!
+#![cfg_attr(feature = "client", doc = "```")]
+#![cfg_attr(not(feature = "client"), doc = "```ignore")]
+//! use std::time::Duration;
+//! use tower_outbound_auth::testkit::{After, Fault, FaultProxy, ManualClock, OAuthServer};
+//! use tower_outbound_auth::{AuthLayer, BoxError};
+//!
+//! async fn a_broken_network_is_not_noticed_while_there_is_a_token() -> Result<(), BoxError> {
+//!     let clock = ManualClock::new();
+//!     let server = OAuthServer::start().await?.with_clock(clock.clone());
+//!     let proxy = FaultProxy::start(server.address()).await?;
+//!     let endpoint = proxy.url("/protocol/openid-connect/token");
+//!     let (id, secret) = (server.client_id(), server.client_secret());
+//!     let auth = AuthLayer::client_credentials(endpoint, id, secret, server.origin())?;
+//!     let auth = auth.with_clock(clock.clone());
+//!     let source = auth.source();
+//!     let token = source.token().await?;
+//!
+//!     // 55 minutes later the token is due. The first two attempts fail, each in its own way.
+//!     proxy.script([Fault::Reset, Fault::Cut(After::Head)]);
+//!     clock.advance(Duration::from_secs(55 * 60));
+//!     for attempts in 2..=4 {
+//!         assert_eq!(source.token().await?.expose(), token.expose());
+//!         source.settled().await;
+//!         assert_eq!(proxy.connections(), attempts);
+//!         clock.advance(Duration::from_secs(2)); // the pause after a failure
+//!     }
+//!     assert_ne!(source.token().await?.expose(), token.expose());
+//!     Ok(())
+//! }
+//! # tokio::runtime::Runtime::new()?.block_on(a_broken_network_is_not_noticed_while_there_is_a_token())?;
+//! # Ok::<_, tower_outbound_auth::BoxError>(())
+//! ```
+//!
+//! | in place of | say |
+//! |---|---|
+//! | an answer that never comes | `Stall(After::Nothing)`: the server has acted; `BlackHole`: it has not |
+//! | one that breaks off | `Cut(After::Head)`, `Cut(After::Bytes(100))`, or `Stall` of the same for silence |
+//! | one that takes its time | `Delay`, `Drip` |
+//! | a connection | `Reset`; nobody listens once the proxy is dropped |
+//! | a connection in a client's pool | [`cut_connections`](super::FaultProxy::cut_connections) |
+//!
+//! # 4. What else there is
 //!
 //! | to see what happens when | say |
 //! |---|---|

@@ -9,6 +9,7 @@
 //! | [`AtlasServer`] | an Atlas server on a real socket: expiry, revocation, refusals, outages, redirects |
 //! | [`OAuthServer`] | the same for OAuth 2.0: client credentials by Basic or in the form, bearer tokens, challenges |
 //! | [`RotatingServer`] | the same for an API that hands out a new token in every answer: grace periods, bad successors |
+//! | [`FaultProxy`] | a network that goes wrong in front of any server: resets, silence, lost answers |
 //!
 //! The servers are one [`EmbeddedServer`] that speaks several protocols, with the same switches and
 //! [`ServerCounts`]. Atlas and OAuth have [refresh tokens](EmbeddedServer::with_refresh_tokens) if told to.
@@ -37,6 +38,7 @@
 mod clock;
 mod embedded;
 mod exchange;
+mod fault_proxy;
 pub mod guide;
 mod jwt;
 mod malformed;
@@ -50,5 +52,6 @@ pub use self::embedded::{
     RefreshProtocol, RotatingProtocol, RotatingServer, ServerCounts, TokenPlace,
 };
 pub use self::exchange::{ScriptedExchange, exchange_context};
+pub use self::fault_proxy::{After, Fault, FaultProxy};
 pub use self::malformed::MalformedAnswer;
 pub use self::received::ReceivedRequest;

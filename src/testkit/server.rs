@@ -46,6 +46,10 @@ impl Server {
         Ok(Server { address, accepting })
     }
 
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// `http://127.0.0.1:<port>`, which any path can follow.
     pub(super) fn base_url(&self) -> String {
         format!("http://{}", self.address)

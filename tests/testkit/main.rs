@@ -1,7 +1,8 @@
-//! The embedded servers themselves: a test that relies on one should not be misled by it. They are looked
-//! at from outside, with a plain client over their sockets.
+//! The embedded servers themselves, and the proxy: a test that relies on one should not be misled by it. They
+//! are looked at from outside, with a plain client over their sockets.
 #![allow(clippy::unwrap_used, clippy::panic)] // the helpers are tests as well
 
+mod fault_proxy;
 mod oauth;
 mod refresh;
 mod rotating;

@@ -17,6 +17,7 @@ mod switches;
 
 use std::fmt;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use self::issuer::Client;
@@ -103,6 +104,12 @@ impl<P: EmbeddedProtocol> EmbeddedServer<P> {
     }
 
     // ===== where it is =====
+
+    /// Where it listens; for a [`FaultProxy`](crate::testkit::FaultProxy) in front of it, say.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.server.address()
+    }
 
     /// The URL of the token endpoint.
     #[must_use]

@@ -1,0 +1,165 @@
+//! A network that goes wrong when told to: a TCP proxy on loopback.
+
+mod relay;
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::task::AbortHandle;
+
+use self::relay::Shared;
+
+/// What goes wrong with a connection.
+///
+/// An answer is all that the server sends on the connection, so a fault in the middle of it happens once
+/// per connection. Times are tokio's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Fault {
+    /// Nothing.
+    #[default]
+    None,
+    /// It is reset as soon as it is there. (Drop the proxy where nobody should listen at all.)
+    Reset,
+    /// What the client sends is taken and thrown away; it gets no answer.
+    BlackHole,
+    /// Of the answer, nothing arrives before the connection is this old. The request arrives at once.
+    Delay(Duration),
+    /// The answer comes in pieces of this many bytes, with a time after each.
+    Drip {
+        /// The length of a piece.
+        bytes: usize,
+        /// The time after it.
+        every: Duration,
+    },
+    /// The server gets the request, and so much of its answer arrives; then silence, on an open connection.
+    Stall(After),
+    /// The same, but then the connection is reset.
+    Cut(After),
+}
+
+/// How much of an answer arrives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum After {
+    /// Nothing, once the server has begun to answer: it has acted, and its client cannot know.
+    Nothing,
+    /// The head of an HTTP/1 response, to the end of the empty line behind it.
+    Head,
+    /// This many bytes; all, if it has fewer.
+    Bytes(usize),
+}
+
+/// A TCP proxy on a port of 127.0.0.1, in front of any server, with [faults](Fault) that are chosen
+/// while it runs.
+///
+/// It knows nothing of what goes through it: HTTP/1, HTTP/2, TLS. A client that closes its side of a
+/// connection has left. The proxy lives on the runtime that started it; when it is dropped it stops
+/// listening, and its connections end.
+///
+#[cfg_attr(feature = "client", doc = "```")]
+#[cfg_attr(not(feature = "client"), doc = "```ignore")]
+/// use tower_outbound_auth::AuthLayer;
+/// use tower_outbound_auth::testkit::{After, Fault, FaultProxy, OAuthServer};
+///
+/// # tokio::runtime::Runtime::new()?.block_on(async {
+/// let server = OAuthServer::start().await?;
+/// let proxy = FaultProxy::start(server.address()).await?;
+/// let endpoint = proxy.url("/protocol/openid-connect/token");
+/// let (id, secret) = (server.client_id(), server.client_secret());
+/// let auth = AuthLayer::client_credentials(endpoint, id, secret, server.origin())?;
+///
+/// // The server issues a token, and its answer is lost on the way.
+/// proxy.script([Fault::Cut(After::Head)]);
+/// assert!(auth.source().token().await.is_err());
+/// assert_eq!(server.counts().exchanges_succeeded, 1);
+///
+/// // The next connection is a good one.
+/// auth.source().retry_now();
+/// auth.source().token().await?;
+/// assert_eq!(proxy.connections(), 2);
+/// # Ok::<_, tower_outbound_auth::BoxError>(()) })?;
+/// # Ok::<_, tower_outbound_auth::BoxError>(())
+/// ```
+#[derive(Debug)]
+pub struct FaultProxy {
+    shared: Arc<Shared>,
+    address: SocketAddr,
+    accepting: AbortHandle,
+}
+
+impl FaultProxy {
+    /// Starts a proxy in front of `upstream` on this tokio runtime. At first nothing goes wrong.
+    ///
+    /// # Errors
+    ///
+    /// If there is no port to be had.
+    ///
+    /// # Panics
+    ///
+    /// If it is polled outside a tokio runtime.
+    pub async fn start(upstream: SocketAddr) -> io::Result<FaultProxy> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let address = listener.local_addr()?;
+        let shared = Arc::new(Shared::default());
+        let accepting =
+            tokio::spawn(relay::accept(listener, upstream, shared.clone())).abort_handle();
+        Ok(FaultProxy { shared, address, accepting })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The URL, with `http`, of a path, which begins with a slash.
+    #[must_use]
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// From now on this happens to every new connection, once the [script](FaultProxy::script) is through.
+    pub fn set_fault(&self, fault: Fault) {
+        self.shared.faults().then = fault;
+    }
+
+    /// The next connections have these faults, one each, in place of what is left of an earlier script.
+    pub fn script(&self, faults: impl IntoIterator<Item = Fault>) {
+        self.shared.faults().script = faults.into_iter().collect();
+    }
+
+    /// Resets all connections that are open, those in a client's pool too.
+    pub fn cut_connections(&self) {
+        self.shared.cut.notify_waiters();
+    }
+
+    /// How many connections there have been.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.shared.connections.load(Relaxed)
+    }
+
+    /// How many of them are open: neither has the client gone, nor the answer come to its end.
+    #[must_use]
+    pub fn open_connections(&self) -> usize {
+        Arc::strong_count(&self.shared.open) - 1
+    }
+
+    /// How many bytes clients have sent.
+    #[must_use]
+    pub fn request_bytes(&self) -> u64 {
+        self.shared.request_bytes.load(Relaxed)
+    }
+}
+
+/// Never panics: an abort is a message to the runtime, and none if that is gone.
+impl Drop for FaultProxy {
+    fn drop(&mut self) {
+        self.accepting.abort();
+    }
+}

@@ -1,0 +1,110 @@
+//! A proxy does to the bytes of a connection what it was told to, and counts.
+
+use std::io::ErrorKind::ConnectionReset;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
+use tower_outbound_auth::testkit::{After, Fault, FaultProxy};
+
+use crate::until;
+
+const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello";
+const HEAD: usize = ANSWER.len() - 5;
+/// Longer than anything takes that is to happen; what is not to happen is waited for as long.
+const SILENCE: Duration = Duration::from_millis(150);
+
+/// Answers what it gets once, and leaves the connection open.
+async fn server() -> SocketAddr {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut socket, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let mut request = [0; 64];
+                while let Ok(1..) = socket.read(&mut request).await {
+                    let _ = socket.write_all(ANSWER).await;
+                }
+            });
+        }
+    });
+    address
+}
+
+/// What a client reads, and whether it is then reset; if neither that nor the end comes, it leaves.
+async fn ask(proxy: &FaultProxy) -> (Vec<u8>, bool) {
+    let mut client = TcpStream::connect(proxy.address()).await.unwrap();
+    let _ = client.write_all(b"request").await;
+    let mut read = Vec::new();
+    loop {
+        match timeout(SILENCE, client.read_buf(&mut read)).await {
+            Ok(Ok(1..)) => {}
+            Ok(Ok(0)) => panic!("the end of {read:?}"),
+            Ok(Err(error)) => return (read, error.kind() == ConnectionReset),
+            Err(_) => return (read, false),
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_fault_lets_through_what_it_says() {
+    let proxy = FaultProxy::start(server().await).await.unwrap();
+    let drip = Fault::Drip { bytes: 9, every: Duration::from_millis(1) };
+    for (fault, arrives, is_reset) in [
+        (Fault::None, ANSWER.len(), false),
+        (Fault::Reset, 0, true),
+        (Fault::BlackHole, 0, false),
+        (Fault::Delay(SILENCE / 3), ANSWER.len(), false),
+        (Fault::Delay(3 * SILENCE), 0, false),
+        (drip, ANSWER.len(), false),
+        (Fault::Drip { bytes: 3, every: 3 * SILENCE }, 3, false),
+        (Fault::Stall(After::Nothing), 0, false),
+        (Fault::Stall(After::Head), HEAD, false),
+        (Fault::Stall(After::Bytes(7)), 7, false),
+        (Fault::Cut(After::Nothing), 0, true),
+        (Fault::Cut(After::Head), HEAD, true),
+        (Fault::Cut(After::Bytes(7)), 7, true),
+        (Fault::Cut(After::Bytes(1_000)), ANSWER.len(), false),
+    ] {
+        proxy.set_fault(fault);
+        assert_eq!(ask(&proxy).await, (ANSWER[..arrives].to_vec(), is_reset), "{fault:?}");
+        until(|| proxy.open_connections() == 0).await;
+    }
+    assert_eq!(proxy.connections(), 14);
+    assert_eq!(proxy.request_bytes(), 13 * 7, "all but those of the one that was reset at once");
+}
+
+#[tokio::test]
+async fn a_script_is_for_one_connection_each_and_then_it_is_as_it_was() {
+    let proxy = FaultProxy::start(server().await).await.unwrap();
+    proxy.script([Fault::Cut(After::Bytes(1)), Fault::None]);
+    proxy.set_fault(Fault::Cut(After::Bytes(2)));
+    for arrives in [1, ANSWER.len(), 2, 2] {
+        assert_eq!(ask(&proxy).await.0.len(), arrives);
+    }
+}
+
+#[tokio::test]
+async fn open_connections_are_cut_when_told_to_and_when_the_proxy_is_dropped() {
+    let proxy = FaultProxy::start(server().await).await.unwrap();
+    let mut clients = Vec::new();
+    for nth in 1..=3 {
+        clients.push(TcpStream::connect(proxy.address()).await.unwrap());
+        until(|| proxy.open_connections() == nth).await;
+    }
+    let mut last = clients.pop().unwrap();
+    proxy.cut_connections();
+    let error = last.read_u8().await.unwrap_err();
+    assert_eq!(error.kind(), ConnectionReset);
+    until(|| proxy.open_connections() == 0).await;
+
+    let mut client = TcpStream::connect(proxy.address()).await.unwrap();
+    let address = proxy.address();
+    drop(proxy);
+    client.read_u8().await.unwrap_err();
+    while TcpStream::connect(address).await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+}
