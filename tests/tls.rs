@@ -4,14 +4,14 @@
 use std::process::Command;
 use std::sync::Arc;
 
-use rcgen::{CertifiedKey, generate_simple_self_signed};
+use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tower_outbound_auth::exchange::{ExchangeErrorKind, HttpClient, TlsProvider, TlsRoots};
 use tower_outbound_auth::scheme::Atlas;
-use tower_outbound_auth::testkit::AtlasServer;
+use tower_outbound_auth::testkit::{AtlasServer, FaultProxy};
 use tower_outbound_auth::{AuthLayer, ErrorKind, TokenSource};
 
 /// An Atlas server behind TLS, with a certificate for `localhost` that signed itself.
@@ -23,9 +23,15 @@ struct Setup {
 
 impl Setup {
     async fn new() -> Setup {
+        Setup::with(|_| {}).await
+    }
+
+    async fn with(change: impl FnOnce(&mut CertificateParams)) -> Setup {
         let server = AtlasServer::start().await.unwrap();
-        let CertifiedKey { cert, signing_key } =
-            generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
+        change(&mut params);
+        let signing_key = KeyPair::generate().unwrap();
+        let cert = params.self_signed(&signing_key).unwrap();
         let key = PrivateKeyDer::try_from(signing_key.serialize_der()).unwrap();
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let config = ServerConfig::builder_with_provider(provider)
@@ -102,6 +108,39 @@ async fn a_stranger_s_certificate_and_a_wrong_name_are_refused_before_anything_i
         assert!(texts.contains("certificate"), "{texts}");
     }
     assert_eq!(setup.server.counts().exchanges, 0);
+}
+
+#[tokio::test]
+async fn a_certificate_that_has_ended_or_not_begun_is_refused_before_anything_is_sent() {
+    for (from, to) in [((2020, 1, 1), (2021, 1, 1)), ((3020, 1, 1), (3021, 1, 1))] {
+        let date = |(year, month, day)| date_time_ymd(year, month, day);
+        let setup = Setup::with(|params| {
+            (params.not_before, params.not_after) = (date(from), date(to));
+        })
+        .await;
+        let roots = TlsRoots::pem(setup.certificate.as_bytes()).unwrap();
+        let source = setup.source("localhost", HttpClient::new(roots).unwrap());
+        let error = source.token().await.unwrap_err();
+        assert_eq!(error.exchange().unwrap().kind(), ExchangeErrorKind::Unreachable);
+        assert!(error.to_string().contains("certificate"), "{error}");
+        assert_eq!(setup.server.counts().exchanges, 0);
+    }
+}
+
+/// The server answers plain requests on the very port.
+#[tokio::test]
+async fn where_nobody_speaks_tls_nothing_is_sent_in_plain() {
+    let server = AtlasServer::start().await.unwrap();
+    let proxy = FaultProxy::start(server.address()).await.unwrap();
+    let endpoint = proxy.url("/v1/docstream/authtoken").replace("http://", "https://");
+    let (id, secret) = (server.client_id(), server.client_secret());
+    let client = HttpClient::plain().unwrap();
+    let source = TokenSource::over_http(Atlas::new(endpoint, id, secret).unwrap(), client);
+    let error = source.token().await.unwrap_err();
+    assert_eq!(error.exchange().unwrap().kind(), ExchangeErrorKind::Unreachable);
+    assert_eq!(proxy.connections(), 1, "and there is no second try");
+    assert!(proxy.request_bytes() > 0, "a greeting");
+    assert_eq!(server.counts().exchanges, 0);
 }
 
 #[test]
