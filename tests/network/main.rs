@@ -1,0 +1,171 @@
+//! What the network does to an exchange, and to a request: over real sockets, with a proxy that breaks
+//! connections as it is told. What is tested elsewhere is not tested here again:
+//!
+//! | what happens | what must hold | where |
+//! |---|---|---|
+//! | **token endpoint** | | |
+//! | E1 unreachable | a usable token is used to its end; one attempt per slot | `endpoint::while_a_token_..`; without a token `atlas::failure` |
+//! | E2 slow | nobody waits while a token is usable | `promises::p05_..`, `atlas::wire::nobody_waits_..` |
+//! | E3 silent, E4 silent after the head, E5 a byte at a time | one deadline for the whole answer; all get the one error | `endpoint::an_answer_that_does_not_come_to_its_end_..` |
+//! | E6, E7 429, 5xx, `Retry-After` | the pause is kept, and capped | `client_credentials::pauses`, `scenarios/retry_after.json`, `atlas::failure` |
+//! | E8 refused credentials, bare 401 and 403 | asked rarely; an outage | `client_credentials::answers::rfc6749_11_..`, `atlas::failure` |
+//! | E9, E10, E11, E12, E13, E14 no JSON, HTML, nothing, 204, other media types, other encodings | malformed, or read | `garbage::what_is_no_answer_..` |
+//! | E15 endless, with and without a length | 256 KiB are read | `garbage::of_an_endless_answer_..`, `promises::http_exchange` |
+//! | E16 gzip | refused | `promises::http_exchange::answers_are_read_by_..` |
+//! | E17 odd tokens | not used, not shown | `client_credentials::answers::rfc6750_2_..`, `atlas::failure` |
+//! | E18, E19 odd lives, `exp` beside `expires_in` | a table of decisions | `promises::p11_two_clocks`, `client_credentials::life`, `scenarios/malformed_answers.json` |
+//! | E20 `token_type` | without case; another is not used | `client_credentials::answers::rfc6749_7_..` |
+//! | E21 redirects | not followed | `atlas::failure::a_redirect_..` |
+//! | E22 wrong name, stranger, ended certificate, no TLS | typed; nothing in plain | `tests/tls.rs` |
+//! | E23 duplicate keys, deep nesting | no crash | `client_credentials::answers::rfc6749_9_..` |
+//! | E24 reset in the middle | all of an answer or nothing | `endpoint::an_answer_that_breaks_off_..`; HTTP/2 `endpoint::a_client_with_a_pool_..` |
+//! | E25 the address changes | a connection for each exchange | `endpoint::each_exchange_..` |
+//! | **clock** | | |
+//! | C1 wall clock set | either clock ends a token | `promises::p11_two_clocks`, `scenarios/clocks.json` |
+//! | C2 suspend | the ended token is not sent | `suspend`, also by libfaketime |
+//! | C3, C4, C5, C6 | lives from the sending; saturation | `promises::p11_two_clocks`, `clock`'s own tests |
+//! | **cancellation and panic** | | |
+//! | K1 the first caller gives up | no schedule hangs, loses or repeats | `promises::sweep`, `promises::p20_..`, `tests/refresh.rs` |
+//! | K2, K3, K9 nobody waits; ready and no call; leaked | kept; nothing; nobody harmed | `promises::p02_a_refresh_belongs_to_nobody` |
+//! | K4 buffers, timeouts, retries around | no deadlock | `tests/layers`, `promises::p15_no_permit_held` |
+//! | K5 panics | a failure like others | `promises::p02_..`, `p10_credentials` |
+//! | K6, K7 a runtime ends, one thread | begun again on the next | `process::an_exchange_whose_runtime_..`, `promises::p02_runtimes` |
+//! | K8 the process ends | it ends, at once and without a panic | `process::a_process_that_ends_..` |
+//! | K10 an exchange through its own layer | an error | `promises::p15_no_permit_held` |
+//! | a caller of a silent API gives up | its connection ends | `api::a_caller_that_gives_up_..` |
+//! | **401** | | |
+//! | R1 to R14 | | `promises::p07_..`, `p08_..`, `p09_..`, `tests/replay_matrix.rs`, `tests/layers/limits.rs` |
+//! | the refusal's body does not come | healed all the same | `api::a_refusal_whose_body_..` |
+//! | an answer is lost, the first or the second | the client's error; never sent a third time | `api::a_lost_answer_..`, `api::a_second_sending_..` |
+//! | **refresh token** | | |
+//! | F1, F3, F4, F5 | the credentials, once | `client_credentials::refresh`, `atlas::refresh`, `promises::p20_..` |
+//! | F2 the reply is lost after the rotation | not spent again | `lost_answers`; in memory `promises::p20_..` |
+//! | **leaks** | | |
+//! | L1, L2, L7 logs, URLs, sensitive values | no secret | `promises::p18_..`, `leaks` of `atlas` and `rotating`, `client_credentials::secrets` |
+//! | L3 redirects to elsewhere | no credential | `layers::redirects`, `reqwest::leaks`, `atlas::wire` |
+//! | L4, L5 plain http, names of this machine, odd spellings | not even a connection | `leaks`, `promises::p13_..`, `client_credentials::secrets` |
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs)] // the helpers are tests as well
+#![allow(clippy::disallowed_methods)] // what takes how long is measured in real time
+
+mod api;
+mod endpoint;
+mod garbage;
+mod leaks;
+mod lost_answers;
+mod process;
+mod suspend;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use tokio::time::{sleep, timeout};
+use tower::{Layer, ServiceExt};
+use tower_outbound_auth::clock::{Clock, SystemClock};
+use tower_outbound_auth::exchange::ExchangeErrorKind;
+use tower_outbound_auth::scheme::{ClientCredentials, Endpoint};
+use tower_outbound_auth::testkit::{FaultProxy, ManualClock, OAuthServer};
+use tower_outbound_auth::{Auth, AuthLayer, BoxError, Error, TokenSource};
+
+type Http = Client<HttpConnector, Full<Bytes>>;
+
+const TOKEN_PATH: &str = "/protocol/openid-connect/token";
+
+/// A server with refresh tokens, its token endpoint behind a proxy, and a client of its API.
+struct Setup {
+    clock: ManualClock,
+    server: OAuthServer,
+    proxy: FaultProxy,
+    source: TokenSource<ClientCredentials>,
+    api: Auth<Http, ClientCredentials>,
+}
+
+impl Setup {
+    /// Time stands still, unless a test moves it.
+    async fn new() -> Setup {
+        let clock = ManualClock::new();
+        Setup::with(clock.clone(), clock, |source| source).await
+    }
+
+    /// In real time, of which an exchange may take so much.
+    async fn in_real_time(exchange_timeout: Duration) -> Setup {
+        let limit = |source: TokenSource<_>| source.with_exchange_timeout(exchange_timeout);
+        Setup::with(ManualClock::new(), SystemClock::new(), limit).await
+    }
+
+    async fn with(
+        clock: ManualClock,
+        of_all: impl Clock + Clone,
+        set: impl FnOnce(TokenSource<ClientCredentials>) -> TokenSource<ClientCredentials>,
+    ) -> Setup {
+        let server = OAuthServer::start().await.unwrap().with_refresh_tokens();
+        let server = server.with_clock(of_all.clone());
+        let proxy = FaultProxy::start(server.address()).await.unwrap();
+        let endpoint = Endpoint::parse(&proxy.url(TOKEN_PATH)).unwrap();
+        let (id, secret) = (server.client_id(), server.client_secret());
+        let scheme = ClientCredentials::new(endpoint.clone(), id, secret).unwrap();
+        let layer = AuthLayer::for_endpoint(scheme.with_refresh_tokens(), &endpoint).unwrap();
+        let layer = layer.with_origin(server.origin()).map_source(set).with_clock(of_all);
+        let (source, api) = (layer.source().clone(), layer.layer(http()));
+        Setup { clock, server, proxy, source, api }
+    }
+
+    async fn get(&self) -> Result<StatusCode, BoxError> {
+        get(&self.api, &self.server.url("/documents")).await.map(|response| response.status())
+    }
+
+    /// Why a request got no token.
+    async fn no_token(&self) -> ExchangeErrorKind {
+        let error = self.get().await.unwrap_err();
+        kind(Error::find(&*error).unwrap())
+    }
+
+    fn exchanges(&self) -> usize {
+        self.server.counts().exchanges
+    }
+
+    /// Time passes, but no connection of an exchange is left.
+    async fn hours_later(&self, hours: u64) {
+        until(|| self.proxy.open_connections() == 0).await;
+        self.clock.advance(secs(hours * 3_600));
+    }
+}
+
+async fn get(api: &Auth<Http, ClientCredentials>, url: &str) -> Result<Response<Bytes>, BoxError> {
+    let request = Request::get(url).body(Full::default())?;
+    // In real time: a clock that stands still would let a bug wait for ever.
+    let response = timeout(secs(20), api.clone().oneshot(request)).await??;
+    let (head, body) = response.into_parts();
+    Ok(Response::from_parts(head, body.collect().await?.to_bytes()))
+}
+
+fn kind(error: &Error) -> ExchangeErrorKind {
+    error.exchange().unwrap().kind()
+}
+
+fn http() -> Http {
+    Client::builder(TokioExecutor::new()).build_http()
+}
+
+fn secs(secs: u64) -> Duration {
+    Duration::from_secs(secs)
+}
+
+fn millis(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+/// Waits for what other tasks are about to bring about over their sockets.
+async fn until(condition: impl Fn() -> bool) {
+    for _ in 0..5_000 {
+        if condition() {
+            return;
+        }
+        sleep(millis(1)).await;
+    }
+    panic!("it did not happen");
+}
