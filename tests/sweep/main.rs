@@ -1,0 +1,166 @@
+//! The cancel sweep, widened: the first caller is dropped after some polls, at some instant of a renewal after a
+//! refusal, of a rotation, of a flight that spends a refresh token; with some others that came before or after.
+//!
+//! None may hang or fail, no token may be lost, no further exchange may be made, no refresh token be spent
+//! twice, and nothing may stay behind. Time is virtual, so a schedule is its own seed.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod world;
+
+use std::time::Duration;
+
+use futures::FutureExt;
+use futures::future::join_all;
+
+use self::world::{HOUR, World};
+
+/// What the first caller comes for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Flight {
+    /// Its token is refused.
+    Refused,
+    /// The same, and a refresh token is spent for the successor.
+    RefusedWithRefresh,
+    /// Its token is over.
+    ExpiredWithRefresh,
+    /// A successor is due, and nobody waits for it; but the old token is refused before it is there.
+    DueWithRefresh,
+    /// Every response brings a successor, and the old token is refused from then on.
+    Rotation,
+    /// The same, and the token is refused.
+    RotationRefused,
+}
+
+const FLIGHTS: [Flight; 6] = [
+    Flight::Refused,
+    Flight::RefusedWithRefresh,
+    Flight::ExpiredWithRefresh,
+    Flight::DueWithRefresh,
+    Flight::Rotation,
+    Flight::RotationRefused,
+];
+
+impl Flight {
+    fn refreshes(self) -> bool {
+        !matches!(self, Flight::Refused | Flight::Rotation)
+    }
+
+    fn rotates(self) -> bool {
+        matches!(self, Flight::Rotation | Flight::RotationRefused)
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Schedule {
+    flight: Flight,
+    /// Of the first caller, the last of them at the `instant` at which it is dropped.
+    polls: u64,
+    /// In milliseconds: an exchange takes 50, a request 10.
+    instant: u64,
+    others: usize,
+    /// The others come when the first caller does, or when it is gone.
+    others_before: bool,
+}
+
+/// Every so-many-th schedule.
+async fn sweep(step: usize) -> usize {
+    let mut schedules = Vec::new();
+    for flight in FLIGHTS {
+        for polls in [0, 1, 2, 3, 5, 9] {
+            for instant in (0..=84).step_by(3) {
+                for (others, others_before) in
+                    [(0, false), (1, false), (1, true), (3, false), (3, true)]
+                {
+                    schedules.push(Schedule { flight, polls, instant, others, others_before });
+                }
+            }
+        }
+    }
+    let mut run = 0;
+    for schedule in schedules.into_iter().step_by(step) {
+        schedule.run().await;
+        run += 1;
+    }
+    run
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_schedule_hangs_fails_loses_or_repeats_anything() {
+    assert!(sweep(7).await >= 700); // 7 divides none of the lists' lengths
+}
+
+#[tokio::test(start_paused = true)]
+#[ignore = "five thousand schedules: run by .ci/deep"]
+async fn no_schedule_of_all_hangs_fails_loses_or_repeats_anything() {
+    assert!(sweep(1).await >= 5_000);
+}
+
+impl Schedule {
+    async fn run(self) {
+        let world = World::new(self.flight.refreshes(), self.flight.rotates());
+        assert!(world.send().await, "the first exchange: {self:?}");
+        let exchanges = self.prepare(&world).await;
+
+        let mut others = Vec::new();
+        let mut send_others =
+            || (0..self.others).for_each(|_| others.push(tokio::spawn(world.send())));
+        if self.others_before {
+            send_others();
+        }
+        self.drop_one(&world).await;
+        if !self.others_before {
+            send_others();
+        }
+        let ended = tokio::time::timeout(Duration::from_secs(5), join_all(others)).await;
+        let ended = ended.unwrap_or_else(|_| panic!("hangs: {self:?}"));
+        assert!(ended.into_iter().all(Result::unwrap), "fails: {self:?}");
+
+        assert!(world.send().await, "fails afterwards: {self:?}");
+        world.source.settled().await;
+        assert!(world.send().await, "fails in the end: {self:?}");
+        let counts = world.server.counts();
+        assert!(counts.successors_lost <= 1, "somebody else's was dropped: {self:?}");
+        let exchanges = exchanges + counts.successors_lost;
+        assert_eq!(counts.exchanges, exchanges, "lost or repeated: {self:?}");
+        assert_eq!(counts.most_under_way, 1, "{self:?}");
+        assert_eq!(counts.refresh_tokens_reused, 0, "{self:?}");
+        if self.flight.refreshes() {
+            assert_eq!(counts.credentials_shown, 1, "a refresh token was lost: {self:?}");
+        }
+        assert_eq!(world.source.status().waiters, 0, "{self:?}");
+        assert_eq!(world.left_behind().await, 0, "{self:?}");
+    }
+
+    /// Returns how many exchanges there are to be in all, if no token gets lost on its way to the one who
+    /// goes.
+    async fn prepare(self, world: &World) -> usize {
+        match self.flight {
+            Flight::Rotation => return 1,
+            Flight::Refused | Flight::RefusedWithRefresh | Flight::RotationRefused => {
+                world.server.revoke();
+            }
+            Flight::ExpiredWithRefresh => tokio::time::sleep(HOUR).await,
+            Flight::DueWithRefresh => tokio::time::sleep(HOUR.mul_f64(0.95)).await,
+        }
+        2
+    }
+
+    async fn drop_one(self, world: &World) {
+        let mut first = Box::pin(world.send());
+        for poll in 0..self.polls {
+            if poll > 0 {
+                tokio::time::sleep(self.millis() / (self.polls - 1) as u32).await;
+            }
+            if (&mut first).now_or_never().is_some() {
+                return;
+            }
+        }
+        if self.polls < 2 {
+            tokio::time::sleep(self.millis()).await;
+        }
+    }
+
+    fn millis(self) -> Duration {
+        Duration::from_millis(self.instant)
+    }
+}

@@ -1,0 +1,206 @@
+//! An authorization server and an API in memory, which act half-way through a request: what is dropped after that
+//! has taken effect.
+
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::FutureExt;
+use http::header::AUTHORIZATION;
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
+use http_body_util::Full;
+use tower::limit::ConcurrencyLimit;
+use tower::util::BoxCloneSyncService;
+use tower::{Layer, ServiceExt, service_fn};
+use tower_outbound_auth::exchange::{Exchange, ExchangeContext, ExchangeError, Issued};
+use tower_outbound_auth::scheme::{
+    ExchangeAnswer, ExchangeRequest, HeaderScheme, Identity, InvalidToken, Rotation, Step,
+};
+use tower_outbound_auth::testkit::TokioClock;
+use tower_outbound_auth::{Auth, AuthLayer, Origin, Scheme, Secret, TokenSource};
+
+pub(crate) const HOUR: Duration = Duration::from_secs(3_600);
+const API: &str = "https://api.example";
+/// An exchange takes this twice, …
+const HALF_AN_EXCHANGE: Duration = Duration::from_millis(25);
+/// … and a request that.
+const HALF_A_REQUEST: Duration = Duration::from_millis(5);
+
+/// Opaque tokens, which responses may hand out as well.
+pub(crate) struct Opaque(HeaderScheme, Option<Rotation>);
+
+impl Scheme for Opaque {
+    fn identity(&self) -> Identity {
+        self.0.identity()
+    }
+    fn exchange_request(&self, cx: &ExchangeContext) -> Result<ExchangeRequest, ExchangeError> {
+        self.0.exchange_request(cx)
+    }
+    fn read_answer(&self, answer: ExchangeAnswer) -> Result<Step, ExchangeError> {
+        self.0.read_answer(answer)
+    }
+    fn header_name(&self) -> &HeaderName {
+        self.0.header_name()
+    }
+    fn header_value(&self, token: &Secret) -> Result<HeaderValue, InvalidToken> {
+        self.0.header_value(token)
+    }
+    fn rotation(&self) -> Option<&Rotation> {
+        self.1.as_ref()
+    }
+}
+
+/// Both servers: they share the token that is good.
+#[derive(Clone, Default)]
+pub(crate) struct Server(Arc<Mutex<State>>);
+
+#[derive(Default)]
+struct State {
+    refreshes: bool,
+    rotates: bool,
+    issued: usize,
+    /// One at a time: what was issued before is refused.
+    good: String,
+    refresh_token: Option<String>,
+    under_way: usize,
+    counts: Counts,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Counts {
+    pub(crate) exchanges: usize,
+    pub(crate) most_under_way: usize,
+    pub(crate) credentials_shown: usize,
+    pub(crate) refresh_tokens_reused: usize,
+    /// Successors on their way to somebody who has gone.
+    pub(crate) successors_lost: usize,
+}
+
+impl Server {
+    pub(crate) fn revoke(&self) {
+        self.lock().good.clear();
+    }
+
+    pub(crate) fn counts(&self) -> Counts {
+        self.lock().counts
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap()
+    }
+
+    async fn serve(self, request: Request<Full<Bytes>>) -> Response<Full<Bytes>> {
+        tokio::time::sleep(HALF_A_REQUEST).await;
+        let carried = request.headers()[AUTHORIZATION].to_str().unwrap();
+        let mut response = Response::new(Full::default());
+        let on_the_way = {
+            let mut state = self.lock();
+            if carried != format!("Bearer {}", state.good) {
+                *response.status_mut() = StatusCode::UNAUTHORIZED;
+            } else if state.rotates {
+                response.headers_mut().insert(AUTHORIZATION, state.issue().parse().unwrap());
+            }
+            response
+                .headers()
+                .contains_key(AUTHORIZATION)
+                .then(|| OnTheWay { server: self.clone(), arrived: false })
+        };
+        tokio::time::sleep(HALF_A_REQUEST).await;
+        if let Some(mut successor) = on_the_way {
+            successor.arrived = true;
+        }
+        response
+    }
+}
+
+/// A successor, in a response that may be dropped.
+struct OnTheWay {
+    server: Server,
+    arrived: bool,
+}
+
+impl Drop for OnTheWay {
+    fn drop(&mut self) {
+        self.server.lock().counts.successors_lost += usize::from(!self.arrived);
+    }
+}
+
+impl State {
+    fn issue(&mut self) -> String {
+        self.issued += 1;
+        self.good = format!("token-{}", self.issued);
+        self.good.clone()
+    }
+}
+
+impl Exchange for Server {
+    async fn exchange(&self, cx: &ExchangeContext) -> Result<Issued, ExchangeError> {
+        {
+            let mut state = self.lock();
+            state.counts.exchanges += 1;
+            state.under_way += 1;
+            state.counts.most_under_way = state.counts.most_under_way.max(state.under_way);
+        }
+        tokio::time::sleep(HALF_AN_EXCHANGE).await;
+        let issued = {
+            let mut state = self.lock();
+            match cx.refresh_token() {
+                None => state.counts.credentials_shown += 1,
+                Some(spent) if state.refresh_token.as_deref() == Some(spent.expose()) => {}
+                Some(_) => state.counts.refresh_tokens_reused += 1,
+            }
+            let issued = Issued::new(state.issue()).with_expires_in(HOUR);
+            if state.refreshes {
+                let refresh_token = format!("refresh-{}", state.issued);
+                state.refresh_token = Some(refresh_token.clone());
+                issued.with_refresh_token(refresh_token)
+            } else {
+                issued
+            }
+        };
+        tokio::time::sleep(HALF_AN_EXCHANGE).await;
+        self.lock().under_way -= 1;
+        Ok(issued)
+    }
+}
+
+pub(crate) struct World {
+    pub(crate) server: Server,
+    pub(crate) source: TokenSource<Opaque>,
+    service:
+        Auth<BoxCloneSyncService<Request<Full<Bytes>>, Response<Full<Bytes>>, Infallible>, Opaque>,
+}
+
+impl World {
+    pub(crate) fn new(refreshes: bool, rotates: bool) -> World {
+        let server = Server::default();
+        (server.lock().refreshes, server.lock().rotates) = (refreshes, rotates);
+        let rotation = rotates.then(|| Rotation::in_header(AUTHORIZATION));
+        let source = TokenSource::new(Opaque(HeaderScheme::bearer(), rotation), server.clone())
+            .with_clock(TokioClock::new());
+        let api = service_fn({
+            let server = server.clone();
+            move |request| server.clone().serve(request).map(Ok)
+        });
+        // An API that refuses a token as soon as it has made the next serves one request at a time.
+        let api = ConcurrencyLimit::new(api, if rotates { 1 } else { 100 });
+        let layer = AuthLayer::new(source.clone()).with_origin(Origin::parse(API).unwrap());
+        let service = layer.layer(BoxCloneSyncService::new(api));
+        World { server, source, service }
+    }
+
+    /// Sends a request; whether it was accepted.
+    pub(crate) fn send(&self) -> impl Future<Output = bool> + Send + use<> {
+        let request = Request::get(API).body(Full::default()).unwrap();
+        self.service.clone().oneshot(request).map(|it| it.is_ok_and(|it| it.status() == 200))
+    }
+
+    /// What is still alive of it when nobody uses it any more: tasks, above all.
+    pub(crate) async fn left_behind(self) -> usize {
+        let server = Arc::downgrade(&self.server.0);
+        drop(self);
+        tokio::task::yield_now().await;
+        server.strong_count()
+    }
+}
