@@ -190,12 +190,16 @@ pub(crate) fn host_agrees(host: &[u8], uri: &Uri) -> bool {
     }
 }
 
-/// `Some(true)` for https and wss, `Some(false)` for http and ws.
+/// `Some(true)` for https and wss, `Some(false)` for http and ws, in capitals or not (RFC 3986 section 3.1).
 fn scheme(uri: &Uri) -> Option<bool> {
-    match uri.scheme_str()? {
-        "https" | "wss" => Some(true),
-        "http" | "ws" => Some(false),
-        _ => None,
+    let scheme = uri.scheme_str()?;
+    let is_one_of = |names: [&str; 2]| names.iter().any(|it| scheme.eq_ignore_ascii_case(it));
+    if is_one_of(["https", "wss"]) {
+        Some(true)
+    } else if is_one_of(["http", "ws"]) {
+        Some(false)
+    } else {
+        None
     }
 }
 
@@ -237,6 +241,8 @@ mod tests {
             ("HTTPS://API.EXAMPLE/x", true),
             ("https://api.example:443/x", true),
             ("wss://api.example/x", true),
+            ("Wss://api.example/x", true),
+            ("Ws://api.example:443/x", false),
             ("https://api.example:0443/x", true),
             ("https://api.example:444/x", false),
             ("http://api.example:443/x", false),
