@@ -1,0 +1,87 @@
+//! What is fuzzed, apart from the fuzzer: a module for each target, whose `run` takes the input and panics
+//! where a promise is broken. Each goes through the public API, as a server's bytes would.
+//!
+//! Since they are plain functions, `cargo test` runs the seeds through them with no fuzzer at all.
+
+pub mod jwt_claims;
+pub mod origins;
+pub mod replay_body;
+pub mod retry_after;
+pub mod rotation;
+pub mod token_response;
+pub mod www_authenticate;
+
+use std::error::Error;
+use std::fmt::Write;
+use std::time::Duration;
+
+use serde_json::Value;
+
+/// Runs a future to its end on a runtime without a timer: all clocks here are moved by hand.
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    thread_local! {
+        static RUNTIME: tokio::runtime::Runtime =
+            tokio::runtime::Builder::new_current_thread().build().unwrap();
+    }
+    RUNTIME.with(|runtime| runtime.block_on(future))
+}
+
+/// All that an operator may see of an error.
+fn shown(error: &(dyn Error + 'static)) -> String {
+    let mut text = format!("{error:?}");
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let _ = write!(text, "\n{error}");
+        next = error.source();
+    }
+    text
+}
+
+/// Seconds in a JSON member as they are promised to be understood: a number, or a text that holds one.
+fn lenient(value: Option<&Value>) -> Option<f64> {
+    let number = match value? {
+        Value::Number(number) => number.as_f64(),
+        Value::String(text) => text.trim().parse().ok(),
+        _ => None,
+    };
+    number.filter(|number| !number.is_nan())
+}
+
+/// Between zero and a hundred years.
+fn duration(seconds: f64) -> Duration {
+    Duration::from_secs_f64(seconds.max(0.0).min(100.0 * 365.25 * 86_400.0))
+}
+
+/// Whether a JSON text has a member once at most, as far as can be told without a parser.
+fn once(json: &str, member: &str) -> bool {
+    !json.contains('\\') && json.matches(&format!("\"{member}\"")).count() <= 1
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    /// The seeds are read from the disk, so that a new one needs no line here.
+    #[test]
+    fn every_seed_keeps_what_is_promised() {
+        let targets: [(&str, fn(&[u8])); 7] = [
+            ("jwt_claims", super::jwt_claims::run),
+            ("origins", super::origins::run),
+            ("replay_body", super::replay_body::run),
+            ("retry_after", super::retry_after::run),
+            ("rotation", super::rotation::run),
+            ("token_response", super::token_response::run),
+            ("www_authenticate", super::www_authenticate::run),
+        ];
+        for (name, run) in targets {
+            let seeds = format!("{}/seeds/{name}", env!("CARGO_MANIFEST_DIR"));
+            let seeds: Vec<_> =
+                fs::read_dir(seeds).unwrap().map(|seed| seed.unwrap().path()).collect();
+            assert!(!seeds.is_empty(), "{name} has no seeds");
+            for seed in seeds {
+                println!("{}", seed.display()); // shown if it fails
+                run(&fs::read(seed).unwrap());
+            }
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! A token endpoint's answers, read by each scheme. The first byte chooses the scheme, the status and which
+//! request is answered; the rest is the body. In it, `$S` stands for the client's secret and `$B` for its
+//! encoded credentials: a server may quote what it was sent.
+//!
+//! 1. Whatever comes, an answer ends in a token, an error or at most four requests.
+//! 2. No error shows the secret; a code is short and visible.
+//! 3. What is taken for a token is the text of the body's `access_token`, and can stand in the header or
+//!    is refused; its life is the stated one.
+//! 4. A plain good answer is taken.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http::Response;
+use serde_json::{Map, Value};
+use tower_outbound_auth::Scheme;
+use tower_outbound_auth::exchange::{ExchangeError, ExchangeErrorKind, Issued};
+use tower_outbound_auth::scheme::{Atlas, ClientCredentials, ExchangeAnswer, Rotating, Step};
+
+use crate::{duration, lenient, once, shown};
+
+const URL: &str = "https://auth.example/token";
+const ID: &str = "client";
+/// With characters in it that are encoded in two ways.
+const SECRET: &str = "s3cr3t+/canary:0123456789%";
+const STATUS: [u16; 8] = [200, 201, 400, 401, 403, 404, 429, 503];
+
+pub fn run(data: &[u8]) {
+    let Some((choice, body)) = data.split_first() else { return };
+    let body = quoting(body);
+    let status = STATUS[usize::from(choice >> 2 & 7)];
+    let name = if choice & 32 == 0 { "percent" } else { "refresh" };
+    match choice & 3 {
+        0 => read(&Atlas::new(URL, ID, SECRET).unwrap(), "access_token", status, name, &body),
+        1 => {
+            let scheme = ClientCredentials::new(URL, ID, SECRET).unwrap().with_scope("a b");
+            read(&scheme, "access_token", status, name, &body);
+        }
+        2 => {
+            let scheme = ClientCredentials::new(URL, ID, SECRET).unwrap().with_refresh_tokens();
+            read(&scheme, "access_token", status, name, &body);
+        }
+        _ => {
+            let scheme = Rotating::new(URL, ID, SECRET).unwrap().danger_without_verification();
+            read(&scheme, "token", status, name, &body);
+            read(&Rotating::new(URL, ID, SECRET).unwrap(), "", status, name, &body);
+        }
+    }
+}
+
+fn quoting(body: &[u8]) -> Bytes {
+    match std::str::from_utf8(body) {
+        Ok(text) => {
+            let encoded = STANDARD.encode(format!("{ID}:{SECRET}"));
+            text.replace("$S", SECRET).replace("$B", &encoded).into()
+        }
+        Err(_) => Bytes::copy_from_slice(body),
+    }
+}
+
+/// `member` has the token, in a plain good answer; none if there is no such answer.
+fn read(scheme: &impl Scheme, member: &str, status: u16, name: &'static str, body: &Bytes) {
+    let mut name = name;
+    for _ in 0..4 {
+        let answer = Response::builder().status(status).body(body.clone()).unwrap();
+        match scheme.read_answer(ExchangeAnswer::new(answer).to_request(name)) {
+            Ok(Step::Again(request)) => {
+                assert_eq!(
+                    format!("{request:?}"),
+                    "ExchangeRequest(POST https://auth.example/token)"
+                );
+                name = request.name();
+            }
+            Ok(Step::Issued(issued)) => return check_issued(scheme, member, body, &issued),
+            Ok(_) => unreachable!("a step of another kind"),
+            Err(error) => return check_error(&error, member, status, body),
+        }
+    }
+    panic!("an answer that is asked for without end");
+}
+
+fn check_issued(scheme: &impl Scheme, member: &str, body: &Bytes, issued: &Issued) {
+    let token = issued.access_token();
+    // A shorter one may be the name of a member. A scope is shown, whatever it is.
+    let in_scope = issued.scope().is_some_and(|scope| scope.contains(token.expose()));
+    if token.expose().len() >= 24 && !in_scope {
+        assert!(!format!("{issued:?}").contains(token.expose()), "a token is shown");
+    }
+    if let Ok(value) = scheme.header_value(token) {
+        let value = value.as_bytes();
+        assert!(value.ends_with(token.expose().as_bytes()));
+        assert!(value.iter().all(|byte| byte.is_ascii_graphic() || *byte == b' '));
+    }
+    assert!(issued.scope().is_none_or(|scope| scope.len() <= 200));
+    let Some(object) = object(body).filter(|_| member == "access_token") else { return };
+    let text = std::str::from_utf8(body).unwrap();
+    if once(text, member) && once(text, "expires_in") {
+        assert_eq!(object.get(member).and_then(Value::as_str), Some(token.expose()));
+        assert_eq!(issued.expires_in(), lenient(object.get("expires_in")).map(duration));
+    }
+}
+
+fn check_error(error: &ExchangeError, member: &str, status: u16, body: &Bytes) {
+    let text = shown(error);
+    let encoded = STANDARD.encode(format!("{ID}:{SECRET}"));
+    assert!(!text.contains(SECRET) && !text.contains(&encoded), "{text}");
+    assert!(error.code().is_none_or(|code| {
+        (1..=64).contains(&code.len()) && code.bytes().all(|byte| byte.is_ascii_graphic())
+    }));
+    if status >= 404 {
+        assert_eq!(error.kind(), ExchangeErrorKind::Unavailable, "says nothing of the credentials");
+    }
+    let good = |object: &Map<String, Value>| {
+        let bearer = |kind: &Value| match kind {
+            Value::Null => true,
+            Value::String(kind) => kind.eq_ignore_ascii_case("bearer"),
+            _ => false,
+        };
+        object.get(member).is_some_and(Value::is_string)
+            && object.get("token_type").is_none_or(bearer)
+    };
+    if status <= 201 && member == "access_token" && object(body).is_some_and(|it| good(&it)) {
+        let text = std::str::from_utf8(body).unwrap();
+        let members = ["access_token", "token_type", "expires_in", "refresh_token", "scope"];
+        assert!(!members.iter().all(|it| once(text, it)), "a good answer was refused: {error:?}");
+    }
+}
+
+fn object(body: &Bytes) -> Option<Map<String, Value>> {
+    match serde_json::from_slice(body).ok()? {
+        Value::Object(object) => Some(object),
+        _ => None,
+    }
+}
