@@ -1,0 +1,47 @@
+//! What the checked files use of `std` and of `tokio`, in loom's words.
+
+pub mod sync {
+    pub mod atomic {
+        pub use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+    }
+
+    pub mod futures {
+        pub use super::Notified;
+    }
+
+    use loom::sync::{Condvar, Mutex};
+
+    /// `tokio::sync::Notify`, as far as it promises: who had enabled a wait before a call of `notify_waiters` is
+    /// woken by it.
+    #[derive(Debug, Default)]
+    pub struct Notify {
+        calls: Mutex<usize>,
+        called: Condvar,
+    }
+
+    impl Notify {
+        pub fn notify_waiters(&self) {
+            *self.calls.lock().unwrap() += 1;
+            self.called.notify_all();
+        }
+
+        /// Enabled at once.
+        pub fn notified(&self) -> Notified<'_> {
+            Notified { notify: self, seen: *self.calls.lock().unwrap() }
+        }
+    }
+
+    pub struct Notified<'a> {
+        notify: &'a Notify,
+        seen: usize,
+    }
+
+    impl Notified<'_> {
+        pub fn wait(self) {
+            let mut calls = self.notify.calls.lock().unwrap();
+            while *calls == self.seen {
+                calls = self.notify.called.wait(calls).unwrap();
+            }
+        }
+    }
+}
