@@ -58,7 +58,8 @@ pub(crate) struct Server(Arc<Mutex<State>>);
 #[derive(Default)]
 struct State {
     refreshes: bool,
-    rotates: bool,
+    /// So many responses bring a successor, at most.
+    successors: usize,
     issued: usize,
     /// One at a time: what was issued before is refused.
     good: String,
@@ -82,6 +83,11 @@ impl Server {
         self.lock().good.clear();
     }
 
+    /// From now on so many responses bring a successor.
+    pub(crate) fn hand_out(&self, successors: usize) {
+        self.lock().successors = successors;
+    }
+
     pub(crate) fn counts(&self) -> Counts {
         self.lock().counts
     }
@@ -97,8 +103,12 @@ impl Server {
         let on_the_way = {
             let mut state = self.lock();
             if carried != format!("Bearer {}", state.good) {
+                // At once, so that it overtakes what others are sent.
                 *response.status_mut() = StatusCode::UNAUTHORIZED;
-            } else if state.rotates {
+                return response;
+            }
+            if let Some(left) = state.successors.checked_sub(1) {
+                state.successors = left;
                 response.headers_mut().insert(AUTHORIZATION, state.issue().parse().unwrap());
             }
             response
@@ -173,9 +183,10 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) fn new(refreshes: bool, rotates: bool) -> World {
+    /// `at_once`: so many requests are under way together.
+    pub(crate) fn new(refreshes: bool, rotates: bool, at_once: usize) -> World {
         let server = Server::default();
-        (server.lock().refreshes, server.lock().rotates) = (refreshes, rotates);
+        server.lock().refreshes = refreshes;
         let rotation = rotates.then(|| Rotation::in_header(AUTHORIZATION));
         let source = TokenSource::new(Opaque(HeaderScheme::bearer(), rotation), server.clone())
             .with_clock(TokioClock::new());
@@ -183,8 +194,7 @@ impl World {
             let server = server.clone();
             move |request| server.clone().serve(request).map(Ok)
         });
-        // An API that refuses a token as soon as it has made the next serves one request at a time.
-        let api = ConcurrencyLimit::new(api, if rotates { 1 } else { 100 });
+        let api = ConcurrencyLimit::new(api, at_once);
         let layer = AuthLayer::new(source.clone()).with_origin(Origin::parse(API).unwrap());
         let service = layer.layer(BoxCloneSyncService::new(api));
         World { server, source, service }
