@@ -196,6 +196,8 @@ async fn kit() -> String {
         shown(&AtlasProtocol::default()) + &shown(&OAuthProtocol::default()),
         shown(&RotatingProtocol::default()),
         shown(&ManualClock::new()) + &shown(&TokioClock::new()),
+        shown(&FaultProxy::start(server.address()).await.unwrap()),
+        shown(&Fault::Cut(After::Nothing)),
     ]
     .concat()
 }
