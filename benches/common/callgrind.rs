@@ -22,17 +22,21 @@ pub(crate) struct Counts(Vec<(&'static str, f64)>);
 
 /// Runs the row that this process was started for, if it was started for one.
 pub(crate) fn runs_a_row(rows: &[Row]) -> bool {
-    let Ok(row) = env::var(ROW) else { return false };
-    let loops = env::var(LOOPS).unwrap().parse().unwrap();
+    let Some((row, loops)) = asked_for() else { return false };
     rows.iter().find(|(name, _)| *name == row).expect("a row").1(loops);
     true
+}
+
+/// The row that this process was started for, and how often it is to run.
+pub(crate) fn asked_for() -> Option<(String, usize)> {
+    Some((env::var(ROW).ok()?, env::var(LOOPS).unwrap().parse().unwrap()))
 }
 
 impl Counts {
     /// Of all rows; none where there is no valgrind.
     pub(crate) fn of(rows: &[Row]) -> Option<Counts> {
         let counts =
-            rows.iter().map(|(row, _)| Some((*row, per_turn(row)?))).collect::<Option<_>>();
+            rows.iter().map(|(row, _)| Some((*row, per_turn(row, &[])?))).collect::<Option<_>>();
         if counts.is_none() {
             eprintln!("skipped: there is no valgrind here");
         }
@@ -46,14 +50,16 @@ impl Counts {
     }
 }
 
-fn per_turn(row: &str) -> Option<f64> {
-    let (short, long) = (count(row, SHORT)?, count(row, LONG)?);
+/// What one more turn of a row's loop costs; `looks_at` says more to callgrind.
+pub(crate) fn per_turn(row: &str, looks_at: &[&str]) -> Option<f64> {
+    let (short, long) = (count(row, SHORT, looks_at)?, count(row, LONG, looks_at)?);
     Some((long - short) as f64 / (LONG - SHORT) as f64)
 }
 
-fn count(row: &str, loops: usize) -> Option<u64> {
+fn count(row: &str, loops: usize, looks_at: &[&str]) -> Option<u64> {
     let output = Command::new("valgrind")
         .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
+        .args(looks_at)
         .arg(env::current_exe().ok()?)
         .env(ROW, row)
         .env(LOOPS, loops.to_string())

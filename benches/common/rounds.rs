@@ -22,18 +22,19 @@ pub(crate) type Row = (&'static str, Box<dyn Fn(usize) -> f64>);
 
 pub(crate) fn row<S>(name: &'static str, service: S) -> Row
 where
-    S: Service<Request<Body>> + Clone + Send + 'static,
+    S: Service<Request<Body>> + Clone + Sync + 'static,
 {
-    (name, Box::new(move |threads| round(threads, &service, once)))
+    let time = move |threads| round(threads, || service.clone(), request, &once);
+    (name, Box::new(time))
 }
 
 /// Each request goes through a clone of the service.
 pub(crate) fn cloning<S>(name: &'static str, service: S) -> Row
 where
-    S: Service<Request<Body>> + Clone + Send + Sync + 'static,
+    S: Service<Request<Body>> + Clone + Sync + 'static,
 {
-    let shared: &'static S = Box::leak(Box::new(service));
-    (name, Box::new(move |threads| round(threads, &shared, |it, rq| once(&mut (*it).clone(), rq))))
+    let send = |service: &mut &S, request| once(&mut service.clone(), request);
+    (name, Box::new(move |threads| round(threads, || &service, request, &send)))
 }
 
 /// For each row, the median over the rounds of what it costs over the row that `floor` names by its place.
@@ -53,14 +54,16 @@ pub(crate) fn measure(
     over.into_iter().map(median).collect()
 }
 
-/// Nanoseconds per request.
-fn round<S: Clone + Send>(
+/// Nanoseconds per request; with several threads, their mean. Each makes what it sends with by `own`.
+pub(crate) fn round<S, R>(
     threads: usize,
-    service: &S,
-    send: impl Fn(&mut S, Request<Body>) + Sync,
+    own: impl Fn() -> S + Sync,
+    request: fn() -> R,
+    send: &(impl Fn(&mut S, R) + Sync),
 ) -> f64 {
-    let (waiting, send) = (&AtomicUsize::new(threads), &send);
-    let run = |mut service: S| {
+    let waiting = &AtomicUsize::new(threads);
+    let run = &|| {
+        let mut own = own();
         let requests: Vec<_> = (0..REQUESTS).map(|_| request()).collect();
         // All at once: who sleeps is late by more than the round takes.
         waiting.fetch_sub(1, Ordering::SeqCst);
@@ -69,20 +72,15 @@ fn round<S: Clone + Send>(
         }
         let start = cpu_time::nanos();
         for request in requests {
-            send(black_box(&mut service), request);
+            send(black_box(&mut own), request);
         }
         (cpu_time::nanos() - start) / REQUESTS as f64
     };
     if threads == 1 {
-        return run(service.clone());
+        return run();
     }
     let times: Vec<f64> = thread::scope(|scope| {
-        let run = &run;
-        let start = |_| {
-            let service = service.clone();
-            scope.spawn(move || run(service))
-        };
-        let threads: Vec<_> = (0..threads).map(start).collect();
+        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(run)).collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
     times.iter().sum::<f64>() / times.len() as f64

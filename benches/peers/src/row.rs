@@ -6,8 +6,8 @@ use std::sync::{Arc, LazyLock};
 use http::Request;
 use tower::Service;
 
+use crate::common::rounds::round;
 use crate::common::{Body, once, request};
-use crate::rounds;
 
 /// What a row sends through is made when it is first asked for: a process that counts one row makes no other.
 pub(crate) struct Row {
@@ -58,7 +58,7 @@ impl Row {
         let shared = Arc::new(LazyLock::new(make));
         let time = {
             let (shared, own, send) = (shared.clone(), own.clone(), send.clone());
-            move |threads| rounds::round(threads, || own(&shared), request, &send)
+            move |threads| round(threads, || own(&shared), request, &send)
         };
         let run = move |loops| {
             let mut own = own(&shared);
