@@ -38,7 +38,8 @@ const MEMBERS: [&str; 4] = ["token", "jwt", "access_token", "accessToken"];
 ///   at most: the API may have refused a token only because its successor is on the way.
 ///
 /// An API that refuses a token as soon as it has handed out the next serves one request at a time: of many
-/// at once, one is accepted, and those that are refused twice come back as 401. Put a
+/// at once, one is accepted, and those that are refused twice come back as 401 (with
+/// [`Recovery::Replayed`](crate::Recovery::Replayed)). Put a
 /// `tower::limit::ConcurrencyLimitLayer` of 1 *below* the layer; the token is read after its permit was
 /// obtained, and a successor is adopted before the permit is given back.
 ///
