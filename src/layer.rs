@@ -28,7 +28,7 @@ use crate::{Auth, Origin, Scheme, TokenSource};
 /// | [`with_caller_header`](AuthLayer::with_caller_header) | [`CallerHeader::Replace`] | one party is responsible for a header |
 /// | [`with_exempt_if`](AuthLayer::with_exempt_if) | nothing is exempt | |
 /// | [`with_response_uri`](AuthLayer::with_response_uri) | the request's | redirects belong above this layer |
-/// | [`with_replay`](AuthLayer::with_replay) | [`Same`]: bodies in memory, boxed streams | keeps the body type, copies nothing |
+/// | [`with_replay`](AuthLayer::with_replay) | [`Same`]: bodies in memory, boxed streams, those of the [stacks](crate::adapter) | keeps the body type, copies nothing |
 /// | [`with_replay_methods`](AuthLayer::with_replay_methods) | all | a 401 was not applied |
 /// | [`with_clock`](AuthLayer::with_clock) | the machine's | |
 ///

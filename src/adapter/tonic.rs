@@ -66,17 +66,27 @@
 //!
 //! ```
 //! # use tower_outbound_auth::{Scheme, TokenSource, scheme::HeaderScheme};
-//! async fn report<S: Scheme>(status: &tonic::Status, source: &TokenSource<S>) {
-//!     if status.code() == tonic::Code::Unauthenticated
-//!         && let Ok(token) = source.token().await
-//!     {
+//! use tower_outbound_auth::{AccessToken, Error};
+//!
+//! /// `before` is `source.token().await?` from before the call: of what came since, nobody has complained.
+//! async fn report<S: Scheme>(
+//!     source: &TokenSource<S>,
+//!     before: &AccessToken,
+//!     status: &tonic::Status,
+//! ) -> Result<(), Error> {
+//!     if status.code() == tonic::Code::Unauthenticated {
 //!         // Waits for the successor. One exchange, however many report the same token.
-//!         let _ = source.reject(&token).await;
+//!         source.reject(before).await?;
 //!     }
+//!     Ok(())
 //! }
+//! # tokio::runtime::Runtime::new()?.block_on(async {
 //! # let source = TokenSource::fixed(HeaderScheme::bearer(), "abc")?;
-//! # let _ = report(&tonic::Status::unauthenticated("late"), &source);
-//! # Ok::<_, tower_outbound_auth::Error>(())
+//! # let before = source.token().await?;
+//! # assert!(report(&source, &before, &tonic::Status::unauthenticated("late")).await.is_err());
+//! # assert!(report(&source, &before, &tonic::Status::not_found("no")).await.is_ok());
+//! # Ok::<_, Error>(()) })?;
+//! # Ok::<_, tower_outbound_auth::BoxError>(())
 //! ```
 //!
 //! # Codes

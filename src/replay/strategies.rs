@@ -17,6 +17,7 @@ const CAP: usize = 64 * 1024;
 /// - Bodies in memory ([`InMemory`](super::InMemory)) are shared, whatever their size.
 /// - `BoxBody` and `UnsyncBoxBody` of `Bytes` with a [`BoxError`](crate::BoxError) are streams, and are kept
 ///   up to the cap, as [`Wrap`] does it; boxed once more, they stay what they are.
+/// - So are the bodies of axum, reqwest and tonic, with the feature of that name; reqwest's in memory are shared.
 ///
 /// For any other body, take [`Wrap`], [`Rewrap`] or [`Off`]. [`check`](crate::check) says so at compile
 /// time, in so many words.
