@@ -174,8 +174,9 @@ impl Cell {
             return Some(Read { token, age: Age::Fresh, ageing: false });
         }
         if !now.has_reached(window.margin_at) {
-            let age = if self.quiet_until.has_come(now) { Age::Due } else { Age::Stale };
-            return Some(Read { token, age, ageing: self.paused_until.has_come(now) });
+            let ageing = self.paused_until.has_come(now);
+            let due = ageing && self.quiet_until.has_come(now);
+            return Some(Read { token, age: if due { Age::Due } else { Age::Stale }, ageing });
         }
         let no_successor = !self.paused_until.has_come(now) && !now.has_reached(window.ends_at);
         no_successor.then_some(Read { token, age: Age::Stale, ageing: false })

@@ -188,7 +188,26 @@ fn the_quiet_time_ends_with_the_pause_or_the_limit_of_the_flight() {
     let Finished::Failed { retry_in, .. } = machine.finished(at(1.0), id, Err(DOWN)) else {
         panic!("failed")
     };
-    assert_eq!(machine.quiet_until(), Some(at(1.0) + retry_in));
+    assert_eq!((machine.quiet_until(), machine.paused_until()), (None, Some(at(1.0) + retry_in)));
+}
+
+/// Two pauses, one over by the one clock and the other by the other: no single moment says so.
+#[test]
+fn after_a_clock_was_set_back_and_a_suspend_no_hint_keeps_a_refresh_away() {
+    let (mut machine, token) = with_token(at(0.0));
+    let (_, started) = machine.refused(at(10.0), token);
+    machine.finished(at(10.0), started.unwrap().id, Err(DOWN));
+    let behind = |secs: f64, ahead: f64| {
+        let wall = Duration::from_secs_f64(1_000_000.0 - 86_400.0 + secs + ahead);
+        Now::new(Duration::from_secs_f64(secs), UNIX_EPOCH + wall)
+    };
+    let lost = start(&mut machine, behind(3_300.0, 0.0));
+    machine.lost(behind(3_312.0, 0.0), lost);
+    let after = behind(3_312.0, 1.0); // a second asleep, which only the wall clock shows
+    for hint in [machine.quiet_until(), machine.paused_until()] {
+        assert!(hint.is_none_or(|hint| after.has_reached(hint)), "{hint:?} is ahead");
+    }
+    assert!(machine.ask(after).1.is_some());
 }
 
 #[test]
@@ -355,7 +374,7 @@ fn after_a_pause_a_lost_flight_still_keeps_the_background_quiet() {
     let id = start(&mut machine, at(3_302.0));
     machine.lost(at(3_302.0), id);
     let quiet = machine.quiet_until().expect("quiet");
-    assert!(!at(3_302.5).has_reached(quiet), "the later of the two pauses counts: {quiet:?}");
+    assert!(!at(3_302.5).has_reached(quiet), "{quiet:?}");
     assert_eq!(machine.ask(at(3_302.5)), (Ask::Use, None));
 }
 

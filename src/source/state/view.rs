@@ -6,15 +6,12 @@ use super::Machine;
 use crate::clock::Now;
 
 impl Machine {
-    /// Until when asking on behalf of a usable token changes nothing, so that the shell need not ask.
+    /// Until when asking on behalf of a usable token changes nothing, so that the shell need not ask: a
+    /// flight is under way, or one was lost. A pause is told apart: of two moments on two clocks, no third
+    /// says when both have come.
     pub(crate) fn quiet_until(&self) -> Option<Now> {
-        match &self.flight {
-            Some(flight) => Some(flight.started + self.flight_limit),
-            None => match (self.paused_until(), self.background_from) {
-                (Some(one), Some(other)) => Some(one.latest(other)),
-                (one, other) => one.or(other),
-            },
-        }
+        let flight = self.flight.as_ref();
+        flight.map(|flight| flight.started + self.flight_limit).or(self.background_from)
     }
 
     /// Until when there is nothing to wait for either, nor to look up: no flight is under way, and none
