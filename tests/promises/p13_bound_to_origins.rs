@@ -57,8 +57,15 @@ async fn a_host_header_that_contradicts_the_uri_is_refused() {
     for host in ["evil.test", "api.example:8443", "api.example@evil.test", ""] {
         let mut request = get("/");
         request.headers_mut().insert(HOST, HeaderValue::from_str(host).unwrap());
-        let error = send(&service, request).await.unwrap_err();
-        assert_eq!(ours(&error).kind(), ErrorKind::ForeignOrigin, "{host:?}");
+        let mut among_many = request.clone();
+        for number in 0..20 {
+            let name = HeaderName::try_from(format!("x-{number}")).unwrap();
+            among_many.headers_mut().insert(name, HeaderValue::from_static("value"));
+        }
+        for request in [request, among_many] {
+            let error = send(&service, request).await.unwrap_err();
+            assert_eq!(ours(&error).kind(), ErrorKind::ForeignOrigin, "{host:?}");
+        }
     }
     let mut two = get("/");
     two.headers_mut().append(HOST, HeaderValue::from_static("api.example"));
