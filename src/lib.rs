@@ -132,6 +132,7 @@ mod error;
 pub mod exchange;
 mod future;
 mod guard;
+mod handle;
 mod header_name;
 mod layer;
 mod origin;

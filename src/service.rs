@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::mem;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::{Request, Response};
@@ -12,9 +11,11 @@ use tower_service::Service;
 use crate::BoxError;
 use crate::future::{Attempt, Cold, ResponseFuture};
 use crate::guard::Admission;
+use crate::handle::Handle;
 use crate::replay::{Replay, Same};
 use crate::scheme::Scheme;
-use crate::shared::{Handles, Shared};
+use crate::shard::Shard;
+use crate::shared::Shared;
 
 /// Gives every request of the inner service a valid credential; made by [`AuthLayer`](crate::AuthLayer).
 ///
@@ -32,13 +33,13 @@ use crate::shared::{Handles, Shared};
 /// A call may be dropped at any time. An exchange that it has started goes on.
 pub struct Auth<I, S, R = Same> {
     inner: I,
-    pub(crate) handles: Arc<Handles<S>>,
+    pub(crate) handle: Handle<S>,
     pub(crate) replay: R,
 }
 
 impl<I, S, R> Auth<I, S, R> {
-    pub(crate) fn new(inner: I, handles: Arc<Handles<S>>, replay: R) -> Auth<I, S, R> {
-        Auth { inner, handles, replay }
+    pub(crate) fn new(inner: I, handle: Handle<S>, replay: R) -> Auth<I, S, R> {
+        Auth { inner, handle, replay }
     }
 
     /// The inner service.
@@ -74,7 +75,7 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let Shared { core, config } = &**self.handles.shared();
+        let Shared { core, config } = &**self.handle.shared();
         match config.guard.admit(&mut request, &core.header_name) {
             Ok(Admission::WithCredential) => {}
             Ok(Admission::Bare) => {
@@ -86,23 +87,23 @@ where
                 return ResponseFuture::failed(error);
             }
         }
-        let now = core.now();
+        let (now, shard) = (core.now(), Shard::mine());
         if let Some(read) = core.cell.read(now)
-            && let Some((value, generation)) = read.credential()
+            && let Some((value, generation)) = read.credential(shard)
             // What cannot be sent again wants a token that will not be refused for its age.
             && (!read.ageing || config.can_replay(&self.replay, &request))
         {
             let (value, age) = (value.clone(), read.age);
             drop(read);
             let kept = config.keep(&self.inner, &self.replay, &mut request);
-            let mut attempt = Attempt::new(self.handles.handle(), generation, now, age, kept);
+            let mut attempt = Attempt::new(self.handle.at(shard), generation, now, age, kept);
             request.headers_mut().insert(&core.header_name, value);
             let slot = attempt.kept_body();
             let future = self.replay.send(&mut self.inner, request, &config.room, slot);
             return ResponseFuture::calling(future, attempt);
         }
         let service = self.give_readiness_back();
-        let (shared, replay) = (self.handles.shared().clone(), self.replay.clone());
+        let (shared, replay) = (self.handle.shared().clone(), self.replay.clone());
         ResponseFuture::cold(Cold::first(service, request, shared, replay))
     }
 }
@@ -122,11 +123,7 @@ impl<I, S, R> Auth<I, S, R> {
 
 impl<I: Clone, S, R: Clone> Clone for Auth<I, S, R> {
     fn clone(&self) -> Auth<I, S, R> {
-        Auth {
-            inner: self.inner.clone(),
-            handles: self.handles.clone(),
-            replay: self.replay.clone(),
-        }
+        Auth { inner: self.inner.clone(), handle: self.handle.clone(), replay: self.replay.clone() }
     }
 }
 
@@ -134,7 +131,7 @@ impl<I: fmt::Debug, S, R: fmt::Debug> fmt::Debug for Auth<I, S, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Auth")
             .field("inner", &self.inner)
-            .field("config", &self.handles.shared().config)
+            .field("config", &self.handle.shared().config)
             .field("replay", &self.replay)
             .finish_non_exhaustive()
     }

@@ -15,7 +15,20 @@ static NEXT: AtomicUsize = AtomicUsize::new(0);
 
 thread_local! {
     /// Threads take turns, so that those of one runtime, which start together, do not meet.
-    static SHARD: usize = NEXT.fetch_add(1, Ordering::Relaxed) % SHARDS;
+    static MINE: Shard = Shard(NEXT.fetch_add(1, Ordering::Relaxed) % SHARDS);
+}
+
+/// The number of a shard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Shard(usize);
+
+impl Shard {
+    /// This thread's.
+    #[inline]
+    pub(crate) fn mine() -> Shard {
+        // A thread that is ending has lost its number, and takes the first.
+        MINE.try_with(|shard| *shard).unwrap_or(Shard(0))
+    }
 }
 
 /// A value for each shard, made when a thread first asks for it.
@@ -26,12 +39,9 @@ impl<T> Sharded<T> {
         Sharded([const { OnceLock::new() }; SHARDS])
     }
 
-    /// This thread's.
     #[inline]
-    pub(crate) fn mine(&self, make: impl FnOnce() -> T) -> &T {
-        // A thread that is ending has lost its number, and takes the first.
-        let shard = SHARD.try_with(|shard| *shard).unwrap_or(0);
-        self.0[shard % SHARDS].get_or_init(make)
+    pub(crate) fn at(&self, shard: Shard, make: impl FnOnce() -> T) -> &T {
+        self.0[shard.0 % SHARDS].get_or_init(make)
     }
 }
 
@@ -55,10 +65,11 @@ mod tests {
     fn a_thread_gets_its_own_and_always_the_same() {
         let sharded = Arc::new(Sharded::new());
         let mine = Arc::new(7);
-        assert!(Arc::ptr_eq(sharded.mine(|| mine.clone()), sharded.mine(|| Arc::new(8))));
+        let first = sharded.at(Shard::mine(), || mine.clone());
+        assert!(Arc::ptr_eq(first, sharded.at(Shard::mine(), || Arc::new(8))));
         let theirs = std::thread::spawn({
             let sharded = sharded.clone();
-            move || sharded.mine(|| Arc::new(9)).clone()
+            move || sharded.at(Shard::mine(), || Arc::new(9)).clone()
         });
         assert_eq!(*theirs.join().unwrap(), 9);
     }

@@ -8,7 +8,6 @@ use http::{Extensions, Request, Response, Uri};
 use crate::future::Kept;
 use crate::guard::Guard;
 use crate::replay::{Head, Replay, ReplayMethods, Room, Slot};
-use crate::shard::{Padded, Sharded};
 use crate::source::Core;
 
 /// One allocation for a service and all its clones and futures.
@@ -68,42 +67,6 @@ impl Config {
             head: Head::keep(request),
             body: replay.keep(request.body_mut(), &self.room),
         }))
-    }
-}
-
-/// What a service hands to its futures. Each shard of threads has a reference count of its own: the one of
-/// a single [`Shared`] would be the only thing that all threads write, and cost 60 ns at two.
-pub(crate) struct Handles<S> {
-    shared: Arc<Shared<S>>,
-    shards: Sharded<Handle<S>>,
-}
-
-/// A future's own.
-pub(crate) struct Handle<S>(Arc<Padded<Arc<Shared<S>>>>);
-
-impl<S> Handles<S> {
-    pub(crate) fn new(shared: Shared<S>) -> Handles<S> {
-        Handles { shared: Arc::new(shared), shards: Sharded::new() }
-    }
-
-    pub(crate) fn shared(&self) -> &Arc<Shared<S>> {
-        &self.shared
-    }
-
-    #[inline]
-    pub(crate) fn handle(&self) -> Handle<S> {
-        Handle(self.shards.mine(|| Handle::of(self.shared.clone())).0.clone())
-    }
-}
-
-impl<S> Handle<S> {
-    /// One that no other future shares.
-    pub(crate) fn of(shared: Arc<Shared<S>>) -> Handle<S> {
-        Handle(Arc::new(Padded(shared)))
-    }
-
-    pub(crate) fn shared(&self) -> &Arc<Shared<S>> {
-        &self.0.0
     }
 }
 

@@ -8,10 +8,11 @@ use tower_service::Service;
 
 use super::Cold;
 use crate::clock::Now;
+use crate::handle::Handle;
 use crate::recovery::Recovery;
 use crate::replay::{Head, Replay, Slot};
 use crate::scheme::{ResponseHead, Scheme, Verdict};
-use crate::shared::{Handle, Shared};
+use crate::shared::Shared;
 use crate::source::{Age, Generation, Ticket};
 
 /// What it takes to send a request again.

@@ -19,10 +19,11 @@ use super::deadline::Deadline;
 use super::drain::Drain;
 use crate::clock::Now;
 use crate::exchange::Chain;
+use crate::handle::Handle;
 use crate::recovery::Recovery;
 use crate::replay::{Head, Replay, Slot};
 use crate::scheme::Scheme;
-use crate::shared::{Handle, Replayed, Shared};
+use crate::shared::{Replayed, Shared};
 use crate::source::{AccessToken, Generation, Renewal};
 use crate::{BoxError, Error};
 
@@ -214,7 +215,7 @@ where
                 }
                 let config = &self.shared.config;
                 let kept = config.keep(&self.service, &replay, &mut request);
-                let handle = Handle::of(self.shared.clone());
+                let handle = Handle::new(self.shared.clone());
                 let mut attempt = Attempt::new(handle, generation, now, token.age(now), kept);
                 request.headers_mut().insert(&self.shared.core.header_name, value);
                 let slot = attempt.kept_body();
@@ -228,7 +229,7 @@ where
                 }
                 request.extensions_mut().insert(Replayed);
                 let kept = R::Slot::new(None);
-                let handle = Handle::of(self.shared.clone());
+                let handle = Handle::new(self.shared.clone());
                 let attempt = Attempt::new(handle, generation, now, token.age(now), kept);
                 (self.service.call(request), attempt.replaying(waited))
             }

@@ -21,6 +21,7 @@ use super::state::Machine;
 use crate::Secret;
 use crate::clock::Now;
 use crate::exchange::SourceId;
+use crate::shard::Shard;
 
 /// An access token: cheap to clone, and `Debug` shows nothing of its text.
 ///
@@ -136,20 +137,19 @@ impl Read {
         self.token.as_ref().map(|token| AccessToken(token.clone()))
     }
 
-    /// The token's header value and generation.
+    /// The token's header value, as those of a shard clone it, and generation.
     #[inline]
-    pub(crate) fn credential(&self) -> Option<(&HeaderValue, Generation)> {
-        self.token.as_ref().map(|token| (token.value.mine(), token.generation))
+    pub(crate) fn credential(&self, shard: Shard) -> Option<(&HeaderValue, Generation)> {
+        self.token.as_ref().map(|token| (token.value.at(shard), token.generation))
     }
 }
 
 pub(crate) struct Cell {
     token: ArcSwapOption<Published>,
-    /// Until this moment, asking for a successor of a usable token changes nothing: a flight
-    /// is under way, or a pause. It keeps an outage from sending every request to the lock.
+    /// Until this moment, asking for a successor of a usable token changes nothing: a flight is under way.
     quiet_until: Moment,
-    /// Until this moment there is a pause, so that nothing is to be waited for even in the
-    /// hard margin.
+    /// Until this moment there is a pause: nor does it then, and nothing is to be waited for even in the
+    /// hard margin. It keeps an outage from sending every request to the lock.
     paused_until: Moment,
     /// The number of a token that was refused, while it is of interest whether others accept it.
     suspect: AtomicU64,

@@ -7,7 +7,7 @@
 use bytes::Bytes;
 use http::HeaderValue;
 
-use crate::shard::{Padded, Sharded};
+use crate::shard::{Padded, Shard, Sharded};
 
 #[derive(Debug)]
 pub(super) struct ShardedValue {
@@ -27,14 +27,14 @@ impl ShardedValue {
         &self.value
     }
 
-    /// This thread's, for those who clone it.
+    /// A shard's, for those who clone it.
     #[inline]
-    pub(super) fn mine(&self) -> &HeaderValue {
-        &self.shards.mine(|| Box::new(Padded(self.shard()))).0
+    pub(super) fn at(&self, shard: Shard) -> &HeaderValue {
+        &self.shards.at(shard, || Box::new(Padded(self.one_more()))).0
     }
 
     #[cold]
-    fn shard(&self) -> HeaderValue {
+    fn one_more(&self) -> HeaderValue {
         let bytes = Bytes::from_owner(Padded(self.value.clone()));
         let Ok(mut shard) = HeaderValue::from_maybe_shared(bytes) else {
             return self.value.clone(); // cannot be: the same bytes are one already
@@ -59,8 +59,9 @@ mod tests {
         let mut value = HeaderValue::from_static("Bearer abc");
         value.set_sensitive(true);
         let sharded = ShardedValue::new(value.clone());
-        assert_eq!(sharded.mine(), value);
-        assert!(sharded.mine().is_sensitive());
-        assert_eq!(sharded.mine().as_bytes().as_ptr(), value.as_bytes().as_ptr(), "not copied");
+        let mine = sharded.at(Shard::mine());
+        assert_eq!(mine, value);
+        assert!(mine.is_sensitive());
+        assert_eq!(mine.as_bytes().as_ptr(), value.as_bytes().as_ptr(), "not copied");
     }
 }
