@@ -33,12 +33,12 @@ use crate::shared::Shared;
 /// A call may be dropped at any time. An exchange that it has started goes on.
 pub struct Auth<I, S, R = Same> {
     inner: I,
-    pub(crate) handle: Handle<S>,
+    pub(crate) handle: Handle<Shared<S>>,
     pub(crate) replay: R,
 }
 
 impl<I, S, R> Auth<I, S, R> {
-    pub(crate) fn new(inner: I, handle: Handle<S>, replay: R) -> Auth<I, S, R> {
+    pub(crate) fn new(inner: I, handle: Handle<Shared<S>>, replay: R) -> Auth<I, S, R> {
         Auth { inner, handle, replay }
     }
 

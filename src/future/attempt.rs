@@ -40,13 +40,13 @@ pub(crate) struct Attempt<I, S, R: Replay<B>, B> {
 
 /// The token of a request that is under way; counted where that is of interest, until it is dropped.
 struct Ride<S> {
-    handle: Handle<S>,
+    handle: Handle<Shared<S>>,
     ticket: Ticket,
 }
 
 impl<S> Ride<S> {
     #[inline]
-    fn begin(handle: Handle<S>, generation: Generation) -> Ride<S> {
+    fn begin(handle: Handle<Shared<S>>, generation: Generation) -> Ride<S> {
         let ticket = match &handle.shared().core.riders {
             None => Ticket::uncounted(generation),
             Some(riders) => riders.board(generation),
@@ -87,7 +87,7 @@ where
 impl<I, S: Scheme, R: Replay<B>, B> Attempt<I, S, R, B> {
     #[inline]
     pub(crate) fn new(
-        handle: Handle<S>,
+        handle: Handle<Shared<S>>,
         generation: Generation,
         now: Now,
         age: Age,
