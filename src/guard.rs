@@ -6,6 +6,7 @@ use std::sync::Arc;
 use http::header::HOST;
 use http::{Extensions, HeaderMap, HeaderName, Method, Request, Uri};
 
+use crate::header_name::find;
 use crate::origin::{Origin, host_agrees};
 use crate::{Error, ErrorKind};
 
@@ -115,7 +116,7 @@ impl Guard {
             && self.exempt_if.is_none()
             && self.caller_header == CallerHeader::Replace
             && self.origins.first().is_some_and(|origin| origin.is_written_so(request.uri()))
-            && !has_host(request.headers());
+            && find(request.headers(), &HOST).is_none();
         if plain {
             return Ok(Admission::WithCredential);
         }
@@ -190,16 +191,6 @@ impl Guard {
                  requests pass without the credential by Foreign::PassBare"
             ),
         )
-    }
-}
-
-/// Of few headers, comparing all names costs half of a look-up.
-#[inline]
-fn has_host(headers: &HeaderMap) -> bool {
-    if headers.len() <= 8 {
-        headers.keys().any(|name| *name == HOST)
-    } else {
-        headers.contains_key(HOST)
     }
 }
 

@@ -1,11 +1,13 @@
-//! Header names that are free to clone.
+//! Header names that are free to clone, and cheap to look for.
 
 use std::sync::{Mutex, PoisonError};
 
-use http::HeaderName;
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 /// More names than this are not kept.
 const MAX_NAMES: usize = 256;
+
+const FEW: usize = 8;
 
 static NAMES: Mutex<Vec<&'static str>> = Mutex::new(Vec::new());
 
@@ -26,6 +28,14 @@ pub(crate) fn interned(name: &HeaderName) -> HeaderName {
     HeaderName::from_static(text)
 }
 
+/// The first value of a header. Among few, to compare all names is twice as fast as to hash the one; and the
+/// one that is looked for in every request or response is nearly always absent.
+#[inline(always)]
+pub(crate) fn find<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a HeaderValue> {
+    let absent = headers.len() <= FEW && !headers.keys().any(|it| it == name);
+    if absent { None } else { headers.get(name) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -37,6 +47,21 @@ mod tests {
             assert_eq!(interned(&name), name);
             let (first, second) = (interned(&name), interned(&name));
             assert_eq!(first.as_str().as_ptr(), second.as_str().as_ptr());
+        }
+    }
+
+    #[test]
+    fn a_header_is_found_among_few_and_among_many() {
+        const WANTED: HeaderName = HeaderName::from_static("x-wanted");
+        let mut headers = HeaderMap::new();
+        for number in 0..2 * FEW {
+            assert_eq!(find(&headers, &WANTED), None);
+            let mut with = headers.clone();
+            with.append(WANTED, HeaderValue::from_static("first"));
+            with.append(WANTED, HeaderValue::from_static("second"));
+            assert_eq!(find(&with, &WANTED).unwrap(), "first");
+            let name = HeaderName::try_from(format!("x-{number}")).unwrap();
+            headers.insert(name, HeaderValue::from_static("value"));
         }
     }
 }

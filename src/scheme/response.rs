@@ -5,6 +5,7 @@ use std::fmt;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use super::challenge;
+use crate::header_name::find;
 
 static GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 
@@ -91,7 +92,7 @@ impl<'a> ResponseHead<'a> {
     /// The status of a gRPC call that was answered by nothing else.
     #[inline]
     fn grpc_status(self) -> Option<&'a HeaderValue> {
-        self.headers.get(&GRPC_STATUS)
+        find(self.headers, &GRPC_STATUS)
     }
 }
 
