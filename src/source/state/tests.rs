@@ -234,6 +234,32 @@ fn the_same_token_again_is_neither_believed_longer_than_it_says_nor_asked_after_
 }
 
 #[test]
+fn the_same_token_again_and_again_is_left_alone_until_it_ends() {
+    let mut machine = machine();
+    let brief = |now, same| Arrival { life: Duration::from_secs(3), same, ..arrival(now) };
+    let id = start(&mut machine, at(0.0));
+    machine.finished(at(0.0), id, Ok(brief(at(0.0), false)));
+    for round in 1..=5 {
+        let now = at(f64::from(round) * 3.0);
+        let id = start(&mut machine, now);
+        let finished = machine.finished(now, id, Ok(brief(now, true)));
+        let Finished::Adopt { window, .. } = finished else { panic!("{finished:?}") };
+        assert_eq!(window.refresh_at == window.ends_at, round >= 3, "round {round}");
+    }
+}
+
+#[test]
+fn a_failure_near_the_end_of_a_token_pauses_to_that_end_and_one_after_it_for_a_second() {
+    let (mut machine, _) = with_token(at(0.0));
+    for (time, least, most) in [(3_599.5, 500, 500), (3_600.0, 800, 2_000)] {
+        let id = start(&mut machine, at(time));
+        let finished = machine.finished(at(time), id, Err(DOWN));
+        let Finished::Failed { retry_in, .. } = finished else { panic!("{finished:?}") };
+        assert!((least..=most).contains(&retry_in.as_millis()), "{retry_in:?} at {time}");
+    }
+}
+
+#[test]
 fn a_token_of_less_than_a_second_is_a_failure_and_no_storm() {
     let mut machine = machine();
     let id = start(&mut machine, at(0.0));
@@ -357,6 +383,48 @@ fn the_answer_to_the_current_token_itself_is_newer_however_coarse_the_clock() {
     for _ in 0..100 {
         (token, _) = machine.rotated(at(1.0), token, arrival(at(0.0))).expect("adopted");
     }
+}
+
+#[test]
+fn the_answer_to_the_current_token_is_not_newer_if_it_is_from_the_past() {
+    let issued = |secs: f64, iat: u64| Arrival {
+        claimed: (Some(Duration::from_secs(iat)), None),
+        ..arrival(at(secs))
+    };
+    let mut machine = machine();
+    let id = start(&mut machine, at(0.0));
+    machine.finished(at(0.0), id, Ok(issued(0.0, 1_000)));
+    let token = machine.current.as_ref().unwrap().generation;
+    assert_eq!(machine.rotated(at(1.0), token, issued(1.0, 939)), Err(NotAdopted::NotNewer));
+    assert!(machine.rotated(at(1.0), token, issued(1.0, 940)).is_ok(), "clocks differ by so much");
+}
+
+#[test]
+fn refused_credentials_are_looked_up_once_a_second_and_a_change_ends_the_pause() {
+    let mut machine = machine().with_changing_credentials(true);
+    let refuse = |machine: &mut Machine, now: Now| {
+        let id = start(machine, now);
+        let refused = Fault { transient: false, retry_after: None };
+        let finished = machine.finished(now, id, Err(refused));
+        let Finished::Failed { retry_in, .. } = finished else { panic!("{finished:?}") };
+        retry_in
+    };
+    assert!(!machine.look_up(at(0.0)), "nobody has refused them");
+    refuse(&mut machine, at(0.0));
+    for (time, looks) in [(0.9, false), (1.0, true), (1.9, false), (2.0, true), (2.1, false)] {
+        assert_eq!(machine.look_up(at(time)), looks, "{time}");
+    }
+    machine.credentials_changed(at(2.2));
+    let retry_in = refuse(&mut machine, at(2.2));
+    assert!(retry_in <= Duration::from_secs(10), "the first refusal of these: {retry_in:?}");
+}
+
+#[test]
+fn credentials_that_cannot_change_are_not_looked_up() {
+    let mut machine = machine();
+    let id = start(&mut machine, at(0.0));
+    machine.finished(at(0.0), id, Err(Fault { transient: false, retry_after: None }));
+    assert!(!machine.look_up(at(5.0)));
 }
 
 #[test]
