@@ -116,3 +116,90 @@ impl Line {
         Ok(if issuers.is_some() { life.min(left) } else { life })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use super::*;
+    use crate::scheme::jwt::Times;
+
+    /// When the first token landed, by our clock and by the issuer's: ours is an hour behind.
+    const LANDED: u64 = 100_000;
+    const ISSUED: f64 = 103_600.0;
+    const LIFE: f64 = 600.0;
+
+    /// So many seconds after the first token landed.
+    fn after(secs: u64) -> Now {
+        Now::new(Duration::from_secs(secs), UNIX_EPOCH + Duration::from_secs(LANDED + secs))
+    }
+
+    fn claims(iat: Option<f64>, exp: Option<f64>) -> Claims {
+        let alg = Some("HS256".to_owned());
+        let (iss, sub) = (Some("issuer".into()), Some("client".into()));
+        let aud = vec!["api".to_owned()];
+        Claims { is_jwt: true, alg, iss, sub, aud, times: Times { exp, iat } }
+    }
+
+    fn line(claims: Claims) -> Line {
+        Line { claims, landed: after(0), life: Duration::from_secs_f64(LIFE) }
+    }
+
+    /// What becomes, ten seconds after the first token, of one with these claims about time; in seconds
+    /// after the first one's.
+    fn judged(iat: Option<f64>, exp: Option<f64>) -> Result<u64, NotAdopted> {
+        let line = line(claims(Some(ISSUED), Some(ISSUED + LIFE)));
+        let by_issuer = |time: f64| ISSUED + time;
+        let token = claims(iat.map(by_issuer), exp.map(by_issuer));
+        line.admits(&token, after(10)).map(|life| life.as_secs())
+    }
+
+    #[test]
+    fn a_successor_lives_as_it_says_if_that_is_as_long_as_the_first_one() {
+        for (iat, exp, life) in [
+            (10.0, 610.0, Ok(600)),
+            (10.0, 670.0, Ok(660)),
+            (10.0, 671.0, Err(NotAdopted::LivesTooLong)),
+            (0.0, 600.0, Ok(590)), // made a while ago
+            (70.0, 130.0, Ok(60)),
+            (71.0, 130.0, Err(NotAdopted::NotYetIssued)),
+            (10.0, 11.0, Ok(1)),
+            (-50.0, 10.0, Err(NotAdopted::Ended)),
+            (-50.0, 11.0, Ok(1)),
+        ] {
+            assert_eq!(judged(Some(iat), Some(exp)), life, "iat {iat}, exp {exp}");
+        }
+        assert_eq!(judged(None, Some(300.0)), Ok(290));
+        assert_eq!(judged(Some(10.0), None), Err(NotAdopted::LivesTooLong), "it never ends");
+    }
+
+    #[test]
+    fn where_no_issuers_clock_is_known_ours_counts() {
+        let silent = line(claims(None, None));
+        let at = |secs: u64| Some((LANDED + secs) as f64);
+        let admits = |iat, exp| silent.admits(&claims(iat, exp), after(10));
+        assert_eq!(admits(None, None), Ok(silent.life), "as silent as the first one");
+        assert_eq!(admits(None, at(310)), Ok(Duration::from_secs(300)));
+        assert_eq!(admits(at(0), at(300)), Ok(Duration::from_secs(300)), "a life is a life");
+        assert_eq!(admits(None, at(10)), Err(NotAdopted::Ended));
+        assert_eq!(admits(at(71), at(300)), Err(NotAdopted::NotYetIssued));
+    }
+
+    #[test]
+    fn a_successor_is_of_the_same_kind_party_and_algorithm() {
+        let first = || claims(Some(ISSUED), Some(ISSUED + LIFE));
+        let opaque = || Claims { is_jwt: false, ..first() };
+        for (line_of, token, why) in [
+            (first(), opaque(), NotAdopted::Malformed),
+            (first(), Claims { iss: None, ..first() }, NotAdopted::OtherParty),
+            (first(), Claims { sub: Some("other".into()), ..first() }, NotAdopted::OtherParty),
+            (first(), Claims { aud: Vec::new(), ..first() }, NotAdopted::OtherParty),
+            (first(), Claims { alg: Some("none".into()), ..first() }, NotAdopted::BadSignature),
+        ] {
+            assert_eq!(line(line_of).admits(&token, after(10)), Err(why), "{token:?}");
+        }
+        for (line_of, token) in [(first(), first()), (opaque(), first()), (opaque(), opaque())] {
+            assert!(line(line_of).admits(&token, after(10)).is_ok(), "{token:?}");
+        }
+    }
+}
