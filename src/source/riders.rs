@@ -96,3 +96,64 @@ impl Riders {
         &self.slots[generation.number() as usize % SLOTS]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+
+    use super::*;
+
+    fn generation(number: u64) -> Generation {
+        Generation::of(number)
+    }
+
+    #[test]
+    fn a_ticket_is_of_its_generation_whether_it_is_counted_or_not() {
+        let riders = Riders::default();
+        for number in [0, 1, 2, 15, 16, 1_000] {
+            let counted = riders.board(generation(number));
+            let uncounted = Ticket::uncounted(generation(number));
+            assert_eq!(counted.generation(), generation(number));
+            assert_eq!(uncounted.generation(), generation(number));
+            assert!(counted.is_counted() && !uncounted.is_counted());
+        }
+    }
+
+    #[test]
+    fn only_those_are_waited_for_that_set_out_before_the_first_refusal() {
+        let riders = Riders::default();
+        let (token, next) = (generation(20), generation(21));
+        let early = [riders.board(token), riders.board(token)];
+        assert!(!riders.refused(next), "these carry another token");
+        assert!(riders.refused(token));
+        let late = riders.board(token);
+        riders.leave(late);
+        riders.leave(Ticket::uncounted(token));
+        riders.leave(early[0]);
+        assert!(riders.refused(token), "one is still to come");
+        riders.leave(early[1]);
+        assert!(!riders.refused(token));
+        // The next token in the same place is counted anew.
+        riders.issued(generation(36));
+        riders.board(generation(36));
+        assert!(riders.refused(generation(36)));
+    }
+
+    #[test]
+    fn who_waits_is_woken_by_the_last_of_them_by_a_new_token_and_when_told() {
+        let riders = Riders::default();
+        let token = generation(1);
+        let [first, last] = [riders.board(token), riders.board(token)];
+        let is_woken_by = |what: &dyn Fn()| {
+            let mut changed = pin!(riders.changed());
+            assert!(!changed.as_mut().enable());
+            what();
+            changed.as_mut().enable()
+        };
+        assert!(!is_woken_by(&|| riders.leave(first)));
+        assert!(!is_woken_by(&|| riders.leave(Ticket::uncounted(token))));
+        assert!(is_woken_by(&|| riders.leave(last)));
+        assert!(is_woken_by(&|| riders.issued(token)));
+        assert!(is_woken_by(&|| riders.notify()));
+    }
+}
