@@ -234,14 +234,49 @@ impl Moment {
 
 #[cfg(all(test, feature = "test-util"))]
 mod tests {
-    use std::time::Duration;
+    use std::time::{Duration, UNIX_EPOCH};
 
-    use super::Age;
+    use super::{Age, Moment};
     use crate::TokenSource;
-    use crate::clock::Clock;
+    use crate::clock::{Clock, Now};
     use crate::exchange::{ExchangeError, ExchangeErrorKind};
     use crate::scheme::HeaderScheme;
     use crate::testkit::{ManualClock, ScriptedExchange};
+
+    #[tokio::test]
+    async fn a_token_says_what_it_is_and_when_it_ends() {
+        let clock = ManualClock::new();
+        let source = TokenSource::new(HeaderScheme::bearer(), ScriptedExchange::new());
+        let token = source.with_clock(clock.clone()).token().await.unwrap();
+        assert_eq!(token.expose(), "token-1");
+        assert_eq!(token.header_value(), "Bearer token-1");
+        let end = clock.now().since_epoch() + Duration::from_secs(3_600);
+        assert_eq!(token.expires_at(), Some(UNIX_EPOCH + end));
+        assert_eq!(token.generation().number(), 1);
+        let fixed = TokenSource::fixed(HeaderScheme::bearer(), "abc").unwrap();
+        assert_eq!(fixed.token().await.unwrap().expires_at(), None);
+    }
+
+    #[test]
+    fn a_moment_has_come_when_one_of_the_clocks_says_so() {
+        let at = |mono, wall| {
+            Now::new(Duration::from_secs(mono), UNIX_EPOCH + Duration::from_secs(wall))
+        };
+        let moment = Moment::default();
+        assert!(moment.has_come(at(0, 0)), "none is one that has come");
+        moment.set(Some(at(10, 1_010)));
+        for (mono, wall, has_come) in [
+            (9, 1_009, false),
+            (10, 1_009, true),
+            (9, 1_010, true), // a suspend
+            (10, 900, true),  // the wall clock was set back
+            (11, 1_011, true),
+        ] {
+            assert_eq!(moment.has_come(at(mono, wall)), has_come, "{mono} {wall}");
+        }
+        moment.set(None);
+        assert!(moment.has_come(at(0, 0)));
+    }
 
     #[tokio::test]
     async fn the_lock_is_asked_for_only_where_that_may_change_something() {
