@@ -94,6 +94,7 @@ mod tests {
         let secs = Duration::from_secs;
         assert_eq!(before_the_end(secs(10), secs(60)), secs(10));
         assert_eq!(before_the_end(secs(120), secs(60)), secs(30));
+        assert_eq!(before_the_end(secs(60), secs(60)), secs(30), "within it, not at its end");
         assert_eq!(
             before_the_end(secs(120), secs(1)),
             secs(1),
