@@ -212,3 +212,93 @@ impl fmt::Debug for Guard {
             .finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use http::header::{AUTHORIZATION, HeaderValue};
+
+    use super::*;
+
+    fn guard() -> Guard {
+        let origins = vec![Origin::parse("https://api.example").unwrap()];
+        Guard { origins, ..Guard::default() }
+    }
+
+    /// A request with the credential header of its caller.
+    fn request(uri: &str, host: Option<&'static str>) -> Request<()> {
+        let mut request = Request::get(uri).header(AUTHORIZATION, "theirs").body(()).unwrap();
+        if let Some(host) = host {
+            request.headers_mut().insert(HOST, HeaderValue::from_static(host));
+        }
+        request
+    }
+
+    fn judged(guard: &Guard, mut request: Request<()>) -> Result<Admission, ErrorKind> {
+        guard.admit(&mut request, &AUTHORIZATION).map_err(|error| error.kind())
+    }
+
+    #[test]
+    fn a_credential_goes_to_its_origins_however_they_are_written() {
+        let (ours, foreign) = (Ok(Admission::WithCredential), Err(ErrorKind::ForeignOrigin));
+        for (uri, host, verdict) in [
+            ("https://api.example/x", None, ours),
+            ("https://api.example/x", Some("api.example"), ours),
+            ("https://API.example:443/x", Some("api.example"), ours),
+            ("https://api.example/x", Some("evil.test"), foreign),
+            ("https://evil.test/x", None, foreign),
+            ("https://evil.test/x", Some("api.example"), foreign),
+            ("http://evil.test/x", None, foreign),
+            ("http://api.example/x", None, Err(ErrorKind::Insecure)),
+            ("/x", None, foreign),
+        ] {
+            assert_eq!(judged(&guard(), request(uri, host)), verdict, "{uri} {host:?}");
+            let mut extended = request(uri, host);
+            extended.extensions_mut().insert("an extension of somebody's");
+            assert_eq!(judged(&guard(), extended), verdict, "{uri} {host:?}, with extension");
+        }
+    }
+
+    #[test]
+    fn what_is_exempt_is_sent_bare_wherever_it_goes() {
+        for uri in ["https://api.example/x", "https://evil.test/x"] {
+            let mut exempt = request(uri, None);
+            exempt.extensions_mut().insert(Exempt);
+            assert_eq!(judged(&guard(), exempt), Ok(Admission::Bare));
+
+            let exempt_if = |is: bool| Guard { exempt_if: Some(Arc::new(move |_| is)), ..guard() };
+            assert_eq!(judged(&exempt_if(true), request(uri, None)), Ok(Admission::Bare));
+            let verdict = judged(&guard(), request(uri, None));
+            assert_eq!(judged(&exempt_if(false), request(uri, None)), verdict);
+
+            let keep = Guard { caller_header: CallerHeader::Keep, ..guard() };
+            assert_eq!(judged(&keep, request(uri, None)), Ok(Admission::Bare));
+            let without = Request::get(uri).body(()).unwrap();
+            assert_eq!(judged(&keep, without), verdict, "there is none to keep");
+        }
+    }
+
+    #[test]
+    fn a_foreign_request_that_passes_bare_loses_its_credential_header() {
+        let guard = Guard { foreign: Foreign::PassBare, ..guard() };
+        let mut request = request("https://evil.test/x", None);
+        assert!(matches!(guard.admit(&mut request, &AUTHORIZATION), Ok(Admission::Bare)));
+        assert!(request.headers().is_empty());
+    }
+
+    #[test]
+    fn what_is_shown_of_a_request_is_its_method_its_path_and_the_names_of_its_headers() {
+        let request = Request::put("https://api.example/x?key=hunter2")
+            .header("cookie", "hunter2")
+            .body(())
+            .unwrap();
+        let shown = r#"RequestHead { method: PUT, path: "/x", headers: ["cookie"], .. }"#;
+        assert_eq!(format!("{:?}", RequestHead::of(&request)), shown);
+    }
+
+    #[test]
+    fn what_a_layer_is_bound_to_is_shown() {
+        let guard = Guard { exempt_if: Some(Arc::new(|_| true)), ..Guard::default() };
+        let shown = r#"Guard { origins: [], foreign: Refuse, caller_header: Replace, exempt_if: Some("…") }"#;
+        assert_eq!(format!("{guard:?}"), shown);
+    }
+}

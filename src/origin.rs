@@ -245,9 +245,11 @@ mod tests {
             ("Ws://api.example:443/x", false),
             ("https://api.example:0443/x", true),
             ("https://api.example:444/x", false),
+            ("http://api.example/x", false),
             ("http://api.example:443/x", false),
             ("https://api.example./x", false),
             ("https://user@api.example/x", false),
+            ("https://api.example@api.example/x", false),
             ("https://api.example@evil.test/x", false),
             ("https://evil.test/api.example", false),
             ("https://api.example.evil.test/x", false),
@@ -257,6 +259,33 @@ mod tests {
             let Ok(uri) = uri.parse::<Uri>() else { panic!("{uri} is no URI") };
             assert_eq!(api.contains(&uri), same, "{uri}");
         }
+    }
+
+    #[test]
+    fn an_origin_over_plain_http_is_another_one_than_over_https() {
+        let local = Origin::parse("http://127.0.0.1").unwrap();
+        for (uri, same) in [
+            ("http://127.0.0.1/x", true),
+            ("ws://127.0.0.1:80/x", true),
+            ("https://127.0.0.1/x", false),
+            ("https://127.0.0.1:80/x", false),
+            ("wss://127.0.0.1/x", false),
+        ] {
+            assert_eq!(local.contains(&Uri::from_static(uri)), same, "{uri}");
+        }
+    }
+
+    #[test]
+    fn an_origin_is_shown_as_it_is_mostly_written() {
+        for (origin, shown) in [
+            ("HTTPS://Api.Example:443/", "https://api.example"),
+            ("https://api.example:80", "https://api.example:80"),
+            ("http://127.0.0.1:80", "http://127.0.0.1"),
+            ("http://[::1]:443", "http://[::1]:443"),
+        ] {
+            assert_eq!(Origin::parse(origin).unwrap().to_string(), shown);
+        }
+        assert_eq!(Origin::relative().to_string(), "(relative)");
     }
 
     #[test]
