@@ -7,6 +7,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 /// More names than this are not kept.
 const MAX_NAMES: usize = 256;
 
+/// Up to this many headers, comparing their names is faster than one hash.
 const FEW: usize = 8;
 
 static NAMES: Mutex<Vec<&'static str>> = Mutex::new(Vec::new());
@@ -16,6 +17,10 @@ static NAMES: Mutex<Vec<&'static str>> = Mutex::new(Vec::new());
 /// come from configurations, and there are few.
 pub(crate) fn interned(name: &HeaderName) -> HeaderName {
     let mut names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
+    interned_in(&mut names, name)
+}
+
+fn interned_in(names: &mut Vec<&'static str>, name: &HeaderName) -> HeaderName {
     let known = names.iter().copied().find(|known| *known == name.as_str());
     if known.is_none() && names.len() >= MAX_NAMES {
         return name.clone();
@@ -43,9 +48,9 @@ mod tests {
     #[test]
     fn an_interned_name_is_the_same_name_kept_once() {
         for name in ["x-made-at-run-time", "authorization"] {
-            let name = HeaderName::try_from(name.to_owned()).unwrap();
-            assert_eq!(interned(&name), name);
-            let (first, second) = (interned(&name), interned(&name));
+            let made = || HeaderName::try_from(name.to_owned()).unwrap();
+            let (first, second) = (interned(&made()), interned(&made()));
+            assert_eq!((&first, &second), (&made(), &made()));
             assert_eq!(first.as_str().as_ptr(), second.as_str().as_ptr());
         }
     }
@@ -63,5 +68,16 @@ mod tests {
             let name = HeaderName::try_from(format!("x-{number}")).unwrap();
             headers.insert(name, HeaderValue::from_static("value"));
         }
+    }
+
+    #[test]
+    fn no_more_than_a_fixed_number_of_names_is_kept_and_all_others_are_the_same_names_too() {
+        let mut names = Vec::new();
+        let made = |number: usize| HeaderName::try_from(format!("x-{number}")).unwrap();
+        for number in 0..2 * MAX_NAMES {
+            assert_eq!(interned_in(&mut names, &made(number)), made(number));
+        }
+        assert_eq!(names.len(), MAX_NAMES);
+        assert_eq!(interned_in(&mut names, &made(0)).as_str().as_ptr(), names[0].as_ptr());
     }
 }
