@@ -271,3 +271,6 @@ impl From<http::Error> for ExchangeError {
         )
     }
 }
+
+#[cfg(test)]
+mod tests;
