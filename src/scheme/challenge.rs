@@ -201,6 +201,7 @@ mod tests {
                 &["Bearer error=invalid_token error_description=a, b=c"],
             ),
             (&[", ,Bearer a=1,, b=2 ,"], &["Bearer a=1 b=2"]),
+            (&["Bearer , a=1"], &["Bearer a=1"]),
             (&[r#"Bearer a="unclosed"#], &["Bearer"]),
             (&["Bearer a=;;"], &["Bearer"]),
             (&["", "@", "\"x\""], &[]),

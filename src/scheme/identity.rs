@@ -49,3 +49,16 @@ impl fmt::Debug for Identity {
         f.debug_struct("Identity").field("system", &self.system).field("parts", &names).finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_identity_shows_the_names_of_its_parts_and_no_value() {
+        let identity = Identity::new("oauth2").with("endpoint", "https://a?key=hunter2");
+        assert_eq!(identity.system(), "oauth2");
+        let shown = r#"Identity { system: "oauth2", parts: ["endpoint"] }"#;
+        assert_eq!(format!("{identity:?}"), shown);
+    }
+}

@@ -135,6 +135,11 @@ mod tests {
         assert_eq!(times.end(), Some(Duration::from_secs(4_600)));
         let fractional = Claims::of(&jwt(r#"{"iat":1000.9,"exp":4600.9}"#)).times;
         assert_eq!(fractional.end(), Some(Duration::from_secs(4_600)));
+        let secs = |secs| Some(Duration::from_secs(secs));
+        assert_eq!(fractional.claimed(), (secs(1_000), secs(4_600)));
+        for senseless in [r#"{"iat":1000,"exp":1000}"#, r#"{"iat":1000,"exp":999}"#] {
+            assert_eq!(Claims::of(&jwt(senseless)).times.life(), None, "{senseless}");
+        }
     }
 
     #[test]
@@ -152,6 +157,8 @@ mod tests {
             assert_eq!(times.end(), end, "exp: {exp}");
             assert_eq!(times.life(), None);
         }
+        let hundred_years = Duration::from_secs(36_525 * 86_400);
+        assert_eq!(seconds(f64::MAX), hundred_years, "and no sum overflows");
         assert_eq!(seconds(f64::NAN), Duration::ZERO);
         assert_eq!(seconds(f64::NEG_INFINITY), Duration::ZERO);
     }

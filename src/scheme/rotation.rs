@@ -89,3 +89,43 @@ pub(super) fn without_scheme(value: &str) -> &str {
         _ => value,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn rotation() -> Rotation {
+        Rotation::in_header(HeaderName::from_static("x-next"))
+    }
+
+    #[test]
+    fn a_token_is_handed_out_with_or_without_bearer_and_by_one_value_only() {
+        for (headers, expected) in [
+            (&[][..], Ok(None)),
+            (&[("x-next", "abc")], Ok(Some("abc"))),
+            (&[("x-next", " Bearer  abc ")], Ok(Some("abc"))),
+            (&[("x-next", "bearer abc")], Ok(Some("abc"))),
+            (&[("x-next", "Basic abc")], Ok(Some("Basic abc"))),
+            (&[("x-next", "abc"), ("x-next", "abc")], Ok(Some("abc"))),
+            (&[("x-next", "abc"), ("x-next", "abd")], Err(NotAdopted::Ambiguous)),
+            (&[("x-next", "abc"), ("age", "0")], Err(NotAdopted::FromCache)),
+            (&[("age", "0")], Ok(None)),
+            (&[("x-next", "größer")], Err(NotAdopted::Malformed)),
+        ] {
+            let mut map = HeaderMap::new();
+            for (name, value) in headers {
+                map.append(*name, HeaderValue::from_bytes(value.as_bytes()).unwrap());
+            }
+            assert_eq!(rotation().handed_out(&map), expected, "{headers:?}");
+        }
+    }
+
+    #[test]
+    fn every_newer_token_is_adopted_unless_it_is_said_otherwise() {
+        assert_eq!(rotation().header(), "x-next");
+        assert!(!rotation().is_when_due());
+        assert!(rotation().adopt(Adopt::WhenDue).is_when_due());
+    }
+}
