@@ -109,7 +109,30 @@ fn duration(nanos: u128) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use std::time::UNIX_EPOCH;
+
     use super::*;
+
+    #[test]
+    fn what_was_spent_here_is_taken_off_and_nothing_is_written_if_nothing_was() {
+        let at = |millis| Now::new(Duration::from_millis(millis), UNIX_EPOCH);
+        let timeout = HeaderValue::from_static("2000m");
+        let deadline = Deadline::of(Some(&timeout), at(100)).unwrap();
+        for (now, written, is_over) in [
+            (100, "2000m", false),
+            (600, "1500000u", false),
+            (2_099, "1000000n", false),
+            (2_100, "0n", true),
+            (9_000, "0n", true),
+        ] {
+            let mut headers = HeaderMap::from_iter([(Deadline::HEADER, timeout.clone())]);
+            deadline.reduce(&mut headers, at(now));
+            assert_eq!(headers[Deadline::HEADER], written, "{now}");
+            assert_eq!(deadline.is_over(at(now)), is_over, "{now}");
+        }
+        assert!(Deadline::of(None, at(0)).is_none());
+        assert!(Deadline::of(Some(&HeaderValue::from_static("soon")), at(0)).is_none());
+    }
 
     #[test]
     fn what_the_grpc_specification_calls_a_timeout_is_read() {
