@@ -138,6 +138,17 @@ mod tests {
     }
 
     #[test]
+    fn a_kept_head_is_asked_for_its_extensions_and_the_first_value_of_a_header() {
+        let request = Request::get("/").header("a", "1").header("b", "2").header("b", "3");
+        let head = Head::keep(&request.extension(7_u8).body(()).unwrap());
+        let header = |name| head.header(&HeaderName::from_static(name));
+        assert_eq!(header("a"), Some(&HeaderValue::from_static("1")));
+        assert_eq!(header("b"), Some(&HeaderValue::from_static("2")));
+        assert_eq!(header("c"), None);
+        assert_eq!(head.extensions().and_then(Extensions::get), Some(&7_u8));
+    }
+
+    #[test]
     fn memory_is_recycled_within_bounds_and_empty() {
         let with = |count: usize| {
             let mut request = Request::get("/").body(()).unwrap();
@@ -155,5 +166,18 @@ mod tests {
             assert!(recycled.iter().all(|it| it.line.is_none() && it.headers.is_empty()));
             assert!(recycled.iter().all(|it| it.headers.capacity() <= MAX_HEADERS));
         });
+        RECYCLED.with_borrow_mut(Vec::clear);
+        let place = |head: &Head| std::ptr::from_ref(&**head.0.as_ref().unwrap());
+        for (room, again) in [(1, true), (MAX_HEADERS, true), (MAX_HEADERS + 1, false)] {
+            let headers = Vec::with_capacity(room);
+            let head = Head(Some(Box::new(Snapshot { line: None, headers })));
+            let first = place(&head);
+            drop(head);
+            assert_eq!(RECYCLED.with_borrow(Vec::len), usize::from(again), "{room}");
+            if again {
+                assert_eq!(place(&Head::keep(&with(0))), first, "the same memory");
+            }
+            RECYCLED.with_borrow_mut(Vec::clear);
+        }
     }
 }

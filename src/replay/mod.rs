@@ -259,6 +259,24 @@ mod tests {
     }
 
     #[test]
+    fn what_keeps_nothing_has_no_place_for_it() {
+        let mut nothing = <Nothing as Slot<u8>>::new(Some(7));
+        assert_eq!(Slot::<u8>::get(&mut nothing), None);
+        assert_eq!(Slot::<u8>::take(&mut nothing), None);
+        assert_eq!(format!("{nothing:?}"), "Nothing");
+        let mut something = <Option<u8> as Slot<u8>>::new(Some(7));
+        assert_eq!(Slot::get(&mut something), Some(&mut 7));
+        assert_eq!((Slot::take(&mut something), something), (Some(7), None));
+    }
+
+    #[test]
+    fn either_of_two_bodies_in_memory_is_shared_as_it_is() {
+        type Either = http_body_util::Either<&'static str, Option<()>>;
+        assert!(matches!(Either::Left("x").share(), Some(Either::Left("x"))));
+        assert!(matches!(Either::Right(None).share(), Some(Either::Right(None))));
+    }
+
+    #[test]
     fn bodies_in_memory_are_shared_and_what_is_not_there_is_nothing_twice() {
         assert_eq!(Some(String::from("x")).share(), Some(Some(String::from("x"))));
         assert_eq!(None::<String>.share(), Some(None));

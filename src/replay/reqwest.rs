@@ -97,6 +97,22 @@ mod tests {
         assert_eq!(Body::again(kept.unwrap()).as_bytes(), Some(&[][..]));
     }
 
+    #[tokio::test]
+    async fn a_stream_is_sent_again_unless_too_much_of_it_was_sent() {
+        let stream = || Body::wrap(http_body_util::Full::new(Bytes::from_static(b"0123456789")));
+        for (cap, again) in [(9, false), (10, true)] {
+            let mut body = stream();
+            let kept = body.keep(cap, &Room::default()).unwrap();
+            assert!(body.frame().await.is_some());
+            assert_eq!(Body::pause(&kept), again);
+            assert_eq!(format!("{kept:?}"), "KeptBody(…)");
+        }
+        let kept = Body::from("x").keep(0, &Room::default()).unwrap();
+        assert!(Body::pause(&kept), "in memory");
+        let wrapped = Body::from(ReplayBody::once(stream()));
+        assert_eq!(wrapped.collect().await.unwrap().to_bytes(), "0123456789");
+    }
+
     #[test]
     fn a_stream_is_within_its_cap_unless_it_says_that_it_is_not() {
         let long = || Bytes::from_static(b"0123456789");

@@ -292,3 +292,87 @@ impl<F> fmt::Debug for Rewrap<F> {
         f.debug_struct("Rewrap").field("cap", &self.cap).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use http_body_util::combinators::BoxBody;
+    use http_body_util::{BodyExt, Full};
+
+    use super::*;
+    use crate::BoxError;
+
+    type Boxed = BoxBody<Bytes, BoxError>;
+
+    type Boxing = fn(ReplayBody<Boxed>) -> Boxed;
+
+    fn full() -> Full<Bytes> {
+        Full::from("0123456789")
+    }
+
+    fn boxed() -> Boxed {
+        full().map_err(|never| match never {}).boxed()
+    }
+
+    fn rewrap() -> Rewrap<Boxing> {
+        Rewrap::new(BodyExt::boxed)
+    }
+
+    #[test]
+    fn of_a_stream_64_kib_are_kept_unless_it_is_said_otherwise() {
+        assert_eq!(format!("{:?}", Same::new()), "Same { cap: 65536 }");
+        assert_eq!(format!("{:?}", Wrap::default()), "Wrap { cap: 65536 }");
+        assert_eq!(format!("{:?}", rewrap()), "Rewrap { cap: 65536, .. }");
+        assert_eq!(format!("{:?}", Same::default().with_cap(7)), "Same { cap: 7 }");
+        assert_eq!(format!("{:?}", Wrap::new().with_cap(7)), "Wrap { cap: 7 }");
+        assert_eq!(format!("{:?}", rewrap().with_cap(7)), "Rewrap { cap: 7, .. }");
+    }
+
+    #[test]
+    fn a_stream_is_covered_unless_it_says_that_it_is_too_long_and_a_body_in_memory_always() {
+        for (cap, covered) in [(9, false), (10, true)] {
+            assert_eq!(Same::new().with_cap(cap).covers(&boxed()), covered);
+            assert_eq!(Wrap::new().with_cap(cap).covers(&boxed()), covered);
+            assert_eq!(rewrap().with_cap(cap).covers(&boxed()), covered);
+            assert!(Same::new().with_cap(cap).covers(&full()));
+            assert!(!Off.covers(&full()));
+        }
+    }
+
+    /// What stands in the place for what is kept, after a request with `body` was sent by `strategy`.
+    fn kept<B: Body, R: Replay<B>>(strategy: &R, body: B) -> Option<R::Kept> {
+        let (room, mut slot) = (Room::default(), None);
+        let mut inner = tower::service_fn(|request: Request<R::Body>| {
+            drop(request);
+            std::future::ready(Ok::<_, std::convert::Infallible>(http::Response::new(())))
+        });
+        drop(strategy.send(&mut inner, Request::new(body), &room, Some(&mut slot)));
+        slot
+    }
+
+    #[test]
+    fn what_can_be_sent_again_is_paused_for_that() {
+        let kept_of_full = Same::new().keep(&mut full(), &Room::default()).unwrap();
+        assert!(<Same as Replay<Full<Bytes>>>::pause(&kept_of_full));
+        let mut body = boxed();
+        let kept_of_boxed = Same::new().keep(&mut body, &Room::default()).unwrap();
+        assert!(<Same as Replay<Boxed>>::pause(&kept_of_boxed));
+        assert!(<Wrap as Replay<Boxed>>::pause(&kept(&Wrap::new(), boxed()).unwrap()));
+        assert!(Replay::<Boxed>::keep(&Wrap::new(), &mut boxed(), &Room::default()).is_none());
+        let kept = kept(&rewrap(), boxed()).unwrap();
+        assert!(<Rewrap<Boxing> as Replay<Boxed>>::pause(&kept));
+    }
+
+    #[tokio::test]
+    async fn what_is_too_long_cannot_be_sent_again() {
+        let mut body = boxed();
+        let kept = Same::new().with_cap(9).keep(&mut body, &Room::default()).unwrap();
+        assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "0123456789");
+        assert!(!<Same as Replay<Boxed>>::pause(&kept));
+        let (mut body, kept) = ReplayBody::new(boxed(), 9, &Room::default());
+        assert!(body.frame().await.is_some());
+        assert!(!<Wrap as Replay<Boxed>>::pause(&kept));
+        let kept: (_, Boxing) = (kept, BodyExt::boxed);
+        assert!(!<Rewrap<Boxing> as Replay<Boxed>>::pause(&kept));
+    }
+}
