@@ -90,6 +90,15 @@ mod tests {
     }
 
     #[test]
+    fn what_is_in_vain_pauses_for_longer_each_time_and_a_stale_repeat_for_a_moment_first() {
+        let slots = |pause: fn(u32, f64) -> Duration| {
+            [1, 2, 3, 99].map(|count| pause(count, 1.0).as_millis())
+        };
+        assert_eq!(slots(pause_in_vain), [1_000, 2_000, 4_000, 120_000]);
+        assert_eq!(slots(pause_after_stale_repeat), [250, 500, 1_000, 30_000]);
+    }
+
+    #[test]
     fn a_pause_leaves_another_try_before_the_end() {
         let secs = Duration::from_secs;
         assert_eq!(before_the_end(secs(10), secs(60)), secs(10));
