@@ -249,6 +249,20 @@ fn the_same_token_again_and_again_is_left_alone_until_it_ends() {
 }
 
 #[test]
+fn the_same_token_once_more_is_a_failure_when_it_has_ended_and_none_in_its_last_second() {
+    let (mut machine, token) = with_token(at(0.0));
+    let again = |now| Arrival { life: Duration::ZERO, same: true, ..arrival(now) };
+    let id = start(&mut machine, at(3_599.5));
+    match machine.finished(at(3_599.5), id, Ok(again(at(3_599.5)))) {
+        Finished::Adopt { generation, .. } => assert_eq!(generation, token),
+        other => panic!("{other:?}"),
+    }
+    let id = start(&mut machine, at(3_600.0));
+    let finished = machine.finished(at(3_600.0), id, Ok(again(at(3_600.0))));
+    assert!(matches!(finished, Finished::Failed { dead: true, .. }), "{finished:?}");
+}
+
+#[test]
 fn a_failure_near_the_end_of_a_token_pauses_to_that_end_and_one_after_it_for_a_second() {
     let (mut machine, _) = with_token(at(0.0));
     for (time, least, most) in [(3_599.5, 500, 500), (3_600.0, 800, 2_000)] {
