@@ -110,6 +110,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_is_shown_of_a_response_is_its_status_and_the_names_of_its_headers() {
+        let response = http::Response::builder().status(404).header("set-cookie", "hunter2");
+        let response = response.body(()).unwrap();
+        let shown = r#"ResponseHead { status: 404, headers: ["set-cookie"] }"#;
+        assert_eq!(format!("{:?}", ResponseHead::of(&response)), shown);
+    }
+
+    #[test]
     fn what_is_said_of_the_credential_is_read_from_both_kinds_of_status() {
         // HTTP's status, gRPC's, whether it is a success, an outage, a refusal.
         for (status, grpc, says) in [
@@ -125,6 +133,8 @@ mod tests {
             (200, Some("8"), (false, true, false)),
             (200, Some("14"), (false, true, false)),
             (200, Some("16"), (false, false, true)),
+            (401, Some("16"), (false, false, true)),
+            (404, Some("16"), (false, false, false)),
         ] {
             let mut response = http::Response::builder().status(status);
             if let Some(grpc) = grpc {

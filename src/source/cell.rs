@@ -253,6 +253,7 @@ mod tests {
         let end = clock.now().since_epoch() + Duration::from_secs(3_600);
         assert_eq!(token.expires_at(), Some(UNIX_EPOCH + end));
         assert_eq!(token.generation().number(), 1);
+        assert_eq!(format!("{token:?}"), "AccessToken { generation: Generation(1), .. }");
         let fixed = TokenSource::fixed(HeaderScheme::bearer(), "abc").unwrap();
         assert_eq!(fixed.token().await.unwrap().expires_at(), None);
     }
