@@ -10,7 +10,7 @@ use http::HeaderMap;
 use http_body::Frame;
 
 /// All bodies of a layer together keep this much.
-pub(super) const ALL: usize = 64 * 1024 * 1024;
+const ALL: usize = 64 * 1024 * 1024;
 
 /// How much all bodies of a layer keep; a clone counts for the same layer.
 #[doc(hidden)]

@@ -1,7 +1,21 @@
 //! What is kept goes in the moment in which it is of no use any more.
 
-use super::super::prefix::ALL;
 use super::*;
+
+/// 64 MiB, as it is promised.
+const ALL: usize = 67_108_864;
+
+#[test]
+fn a_body_shows_nothing_of_what_it_sends() {
+    let feed = Feed::default();
+    feed.data("hunter2");
+    let (mut first, kept) = keeping(feed.source(), CAP);
+    assert_eq!(first.poll(), data("hunter2"));
+    assert_eq!(format!("{:?}", first.body), "ReplayBody { reader: First, .. }");
+    assert_eq!(format!("{kept:?}"), "Kept(…)");
+    let shown = Superseded.to_string();
+    assert_eq!(shown, "the request was refused and is sent again: this body has lost its source");
+}
 
 /// Data that says when its last copy is gone.
 fn tracked(feed: &Feed, len: usize) -> Tracked {

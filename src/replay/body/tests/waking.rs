@@ -51,6 +51,20 @@ fn a_body_that_waits_for_its_source_is_woken_by_the_takeover() {
 }
 
 #[test]
+fn only_a_body_that_may_lose_its_source_keeps_a_waker_of_its_own() {
+    let (feed, other) = (Feed::default(), Feed::default());
+    let wakers = |body: &Reading| Arc::strong_count(&body.wakes);
+    let mut once = Reading::of(ReplayBody::once(feed.source()));
+    assert_eq!(once.poll(), Got::Pending);
+    let (mut first, kept) = keeping(other.source(), CAP);
+    assert_eq!(first.poll(), Got::Pending);
+    assert_eq!(wakers(&first), wakers(&once) + 1);
+    let mut second = again(kept);
+    assert_eq!(second.poll(), Got::Pending);
+    assert_eq!(wakers(&second), wakers(&once));
+}
+
+#[test]
 fn a_source_that_wakes_from_outside_wakes_the_body_that_reads_it() {
     let feed = Feed::default();
     let (mut body, kept) = keeping(feed.source(), CAP);
