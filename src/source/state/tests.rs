@@ -260,6 +260,23 @@ fn the_same_token_once_more_is_a_failure_when_it_has_ended_and_none_in_its_last_
     let id = start(&mut machine, at(3_600.0));
     let finished = machine.finished(at(3_600.0), id, Ok(again(at(3_600.0))));
     assert!(matches!(finished, Finished::Failed { dead: true, .. }), "{finished:?}");
+    let counters = machine.status(at(3_600.0)).counters;
+    assert_eq!((counters.exchanges_succeeded, counters.same_token), (2, 1));
+}
+
+#[test]
+fn refusals_of_credentials_are_counted_apart_from_outages() {
+    let mut machine = machine();
+    let refused = Fault { transient: false, retry_after: None };
+    let mut time = 0.0;
+    for (fault, most) in [(DOWN, 1), (DOWN, 2), (refused, 10), (DOWN, 8), (refused, 20)] {
+        let id = start(&mut machine, at(time));
+        let finished = machine.finished(at(time), id, Err(fault));
+        let Finished::Failed { retry_in, .. } = finished else { panic!("{finished:?}") };
+        let most = Duration::from_secs(most);
+        assert!(retry_in <= most && retry_in >= most.mul_f64(0.8), "{retry_in:?} of {most:?}");
+        time += 100.0;
+    }
 }
 
 #[test]
