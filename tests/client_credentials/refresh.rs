@@ -77,6 +77,23 @@ async fn rfc6749_11_a_refresh_token_that_is_not_taken_is_dropped_for_the_credent
     }
 }
 
+/// What keeps a refresh token is an answer to it, and no other.
+#[tokio::test(start_paused = true)]
+async fn rfc6749_11_a_refresh_token_that_was_not_taken_stays_dropped_though_no_other_comes() {
+    let first = AtomicBool::new(true);
+    let server = Server::new(move |asked| {
+        if asked.body.starts_with("grant_type=refresh_token") {
+            answer(400, r#"{"error":"invalid_grant"}"#)
+        } else if first.swap(false, Ordering::Relaxed) {
+            answer(200, r#"{"access_token":"abc","expires_in":60,"refresh_token":"r 1"}"#)
+        } else {
+            answer(200, r#"{"access_token":"def","expires_in":60}"#)
+        }
+    });
+    let bodies = bodies_of_three(server, scheme_with_refresh()).await;
+    assert_eq!(bodies, [CREDENTIALS, FIRST_REFRESH, CREDENTIALS, CREDENTIALS]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn rfc6749_11_an_endpoint_that_knows_no_refresh_tokens_is_asked_once() {
     for (status, body) in [
