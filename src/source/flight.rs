@@ -91,7 +91,8 @@ impl<S: Scheme> Flight<S> {
         let value = self.core.present(issued.access_token(), MAX_TOKEN);
         let value =
             value.map_err(|message| ExchangeError::new(ExchangeErrorKind::Malformed, message))?;
-        Ok(Landed { issued, value, sent: cx.sent() })
+        let begins_a_line = self.core.scheme().rotation().is_some();
+        Ok(Landed { issued, value, begins_a_line, sent: cx.sent() })
     }
 
     fn report(&self, finished: Finished, outcome: Option<&Outcome>) {

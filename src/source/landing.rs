@@ -17,10 +17,13 @@ use crate::exchange::{ExchangeError, ExchangeErrorKind, Issued};
 use crate::scheme::Scheme;
 use crate::scheme::jwt::{Claims, Times};
 
-/// What a successful exchange brought: known to be presentable.
+/// What a successful exchange brought: known to be presentable. What its scheme has to say is in here,
+/// since after the exchange a panic of the scheme's would lose the token.
 pub(super) struct Landed {
     pub(super) issued: Issued,
     pub(super) value: HeaderValue,
+    /// Responses may hand out successors of this token.
+    pub(super) begins_a_line: bool,
     /// When it was asked for.
     pub(super) sent: Now,
 }
@@ -39,8 +42,9 @@ impl<S: Scheme> Core<S> {
         let landed = landed.map(|landed| {
             let claims = Claims::of(landed.issued.access_token().expose());
             let arrival = self.arrival(&landed, claims.times);
-            let line = self.scheme().rotation().is_some();
-            let line = line.then(|| Arc::new(Line { claims, landed: now, life: arrival.life }));
+            let line = landed
+                .begins_a_line
+                .then(|| Arc::new(Line { claims, landed: now, life: arrival.life }));
             (landed, arrival, line)
         });
         let mut locked = self.lock();

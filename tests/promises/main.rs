@@ -12,6 +12,7 @@ mod interface;
 mod p01_one_flight;
 mod p02_a_refresh_belongs_to_nobody;
 mod p02_runtimes;
+mod p02_schemes_that_panic;
 mod p03_outcomes_fan_out;
 mod p04_a_usable_token_stays;
 mod p05_nobody_waits_while_a_token_is_usable;

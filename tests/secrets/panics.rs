@@ -1,7 +1,8 @@
 //! What is written down when code of a user's panics in the middle of an exchange.
 
 use std::panic;
-use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,10 +11,11 @@ use http_body_util::Full;
 use tower::{Layer, ServiceExt, service_fn};
 use tower_outbound_auth::exchange::{self, ExchangeContext, ExchangeError, ExchangeErrorKind};
 use tower_outbound_auth::scheme::{
-    Atlas, ExchangeAnswer, ExchangeRequest, Identity, InvalidToken, ResponseHead, Step, Verdict,
+    Atlas, ExchangeAnswer, ExchangeRequest, Identity, InvalidToken, ResponseHead, Rotation, Step,
+    Verdict,
 };
 use tower_outbound_auth::testkit::AtlasServer;
-use tower_outbound_auth::{AuthLayer, BoxError, Origin, Scheme, Secret, TokenSource};
+use tower_outbound_auth::{AuthLayer, Credential, Origin, Scheme, Secret, TokenSource};
 
 use crate::canary::{Canaries, shown, texts_of};
 use crate::log::Log;
@@ -41,67 +43,102 @@ fn output() -> &'static Log {
 /// Where a scheme panics.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Place {
+    Credentials,
     Request,
     Answer,
     HeaderValue,
     Judge,
+    Rotation,
+    Signature,
 }
 
-/// Atlas's, but for a bug.
-struct Buggy(Atlas, Place, &'static str);
+const OF_AN_EXCHANGE: [Place; 5] =
+    [Place::Credentials, Place::Request, Place::Answer, Place::HeaderValue, Place::Rotation];
+const OF_A_RESPONSE: [Place; 3] = [Place::Judge, Place::Rotation, Place::Signature];
+
+/// Atlas's, but for a bug that is there once it is armed; and responses hand out successors.
+struct Buggy {
+    atlas: Atlas,
+    rotation: Rotation,
+    place: Place,
+    said: &'static str,
+    armed: Arc<AtomicBool>,
+}
 
 impl Buggy {
     fn trip(&self, place: Place) {
-        assert!(self.1 != place, "a bug: {}", self.2);
+        assert!(self.place != place || !self.armed.load(Relaxed), "a bug: {}", self.said);
     }
 }
 
 impl Scheme for Buggy {
     fn identity(&self) -> Identity {
-        self.0.identity()
+        self.atlas.identity()
+    }
+
+    fn credentials(&self) -> &[Credential] {
+        self.trip(Place::Credentials);
+        self.atlas.credentials()
     }
 
     fn exchange_request(&self, cx: &ExchangeContext) -> Result<ExchangeRequest, ExchangeError> {
-        let request = self.0.exchange_request(cx)?;
+        let request = self.atlas.exchange_request(cx)?;
         self.trip(Place::Request);
         Ok(request)
     }
 
     fn read_answer(&self, answer: ExchangeAnswer) -> Result<Step, ExchangeError> {
         self.trip(Place::Answer);
-        self.0.read_answer(answer)
+        self.atlas.read_answer(answer)
     }
 
     fn header_name(&self) -> &HeaderName {
-        self.0.header_name()
+        self.atlas.header_name()
     }
 
     fn header_value(&self, token: &Secret) -> Result<HeaderValue, InvalidToken> {
         self.trip(Place::HeaderValue);
-        self.0.header_value(token)
+        self.atlas.header_value(token)
     }
 
     fn judge(&self, response: ResponseHead<'_>) -> Verdict {
         self.trip(Place::Judge);
-        self.0.judge(response)
+        self.atlas.judge(response)
+    }
+
+    fn rotation(&self) -> Option<&Rotation> {
+        self.trip(Place::Rotation);
+        Some(&self.rotation)
+    }
+
+    fn is_authentic(&self, _: &Secret) -> bool {
+        self.trip(Place::Signature);
+        true
     }
 }
 
-/// A source whose scheme says `said` when it panics, and the tokens of its server.
-async fn source(place: Place, said: &'static str) -> (AtlasServer, TokenSource<Buggy>) {
+/// A source whose scheme says `said` when it panics, once it is armed, and the tokens of its server.
+async fn source(
+    place: Place,
+    said: &'static str,
+) -> (AtlasServer, TokenSource<Buggy>, Arc<AtomicBool>) {
     log_of_all();
     output();
     let server = AtlasServer::start().await.unwrap().with_client("the-client", SECRET);
     let atlas = Atlas::new(server.endpoint(), "the-client", SECRET).unwrap();
     let client = exchange::HttpClient::plain().unwrap();
-    (server, TokenSource::over_http(Buggy(atlas, place, said), client))
+    let rotation = Rotation::in_header(atlas.header_name().clone());
+    let armed = Arc::<AtomicBool>::default();
+    let scheme = Buggy { atlas, rotation, place, said, armed: armed.clone() };
+    (server, TokenSource::over_http(scheme, client), armed)
 }
 
 #[tokio::test]
 async fn a_panic_of_a_scheme_shows_nothing_of_what_it_had_at_hand() {
     let mut texts = String::new();
-    for place in [Place::Request, Place::Answer, Place::HeaderValue] {
-        let (_server, source) = source(place, "no secret").await;
+    for place in OF_AN_EXCHANGE {
+        let (_server, source, armed) = source(place, "no secret").await;
+        armed.store(true, Relaxed);
         for _ in 0..2 {
             let error = source.token().await.unwrap_err();
             assert_eq!(error.exchange().unwrap().kind(), ExchangeErrorKind::Panicked, "{place:?}");
@@ -118,27 +155,39 @@ async fn a_panic_of_a_scheme_shows_nothing_of_what_it_had_at_hand() {
 
 #[tokio::test]
 async fn a_panic_under_a_request_shows_nothing_of_its_token() {
-    let (server, source) = source(Place::Judge, "no secret").await;
-    let layer = AuthLayer::new(source).with_origin(server.origin());
-    let token = layer.source().token().await.unwrap();
-    let api =
-        service_fn(|_| async { Ok::<_, BoxError>(http::Response::new(Full::new(Bytes::new()))) });
-    let request = http::Request::get(server.url("/")).body(Full::new(Bytes::new())).unwrap();
-    let call = tokio::spawn(layer.layer(api).oneshot(request));
-    let panicked = call.await.unwrap_err();
-    assert!(panicked.is_panic());
-    let canaries = Canaries::of([SECRET, token.expose()]);
-    canaries.assert_absent("what was shown", &texts_of(&panicked));
-    canaries.assert_absent("the log", &log_of_all().text());
-    canaries.assert_absent("the output of panics", &output().text());
+    for place in OF_A_RESPONSE {
+        let (server, source, armed) = source(place, "no secret").await;
+        let layer = AuthLayer::new(source).with_origin(server.origin());
+        let token = layer.source().token().await.unwrap();
+        // A newer one, of the same party.
+        tokio::time::sleep(Duration::from_millis(1_100)).await;
+        let successor = layer.clone().map_source(|it| it.with_default_lifetime(Duration::MAX));
+        let successor = successor.source().token().await.unwrap();
+        armed.store(true, Relaxed);
+        let value = successor.expose().to_owned();
+        let api = service_fn(move |_| {
+            let response = http::Response::builder().header("token", &value);
+            let response = response.body(Full::new(Bytes::new()));
+            async move { response }
+        });
+        let request = http::Request::get(server.url("/")).body(Full::new(Bytes::new())).unwrap();
+        let call = tokio::spawn(layer.layer(api).oneshot(request));
+        let panicked = call.await.unwrap_err();
+        assert!(panicked.is_panic(), "{place:?}");
+        let canaries = Canaries::of([SECRET, token.expose(), successor.expose()]);
+        canaries.assert_absent("what was shown", &texts_of(&panicked));
+        canaries.assert_absent("the log", &log_of_all().text());
+        canaries.assert_absent("the output of panics", &output().text());
+    }
 }
 
 /// The hook prints what a panic says, and that is its author's to answer for. This crate does not repeat it.
 #[tokio::test]
 async fn what_a_panic_says_is_repeated_in_no_error_and_no_log() {
     let mut texts = String::new();
-    for place in [Place::Request, Place::Answer, Place::HeaderValue] {
-        let (_server, source) = source(place, SAID).await;
+    for place in OF_AN_EXCHANGE {
+        let (_server, source, armed) = source(place, SAID).await;
+        armed.store(true, Relaxed);
         texts += &texts_of(&source.token().await.unwrap_err());
         texts += &shown(&source.status());
     }

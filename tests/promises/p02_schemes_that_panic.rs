@@ -1,0 +1,255 @@
+//! Promise 2, K5: a scheme that panics. In an exchange, that is a failed exchange like any other; on a
+//! response, it is the panic of the one whose response it is. Nothing hangs, nothing is lost.
+
+use std::sync::{Arc, Mutex};
+
+use futures::future::join_all;
+use http::header::AUTHORIZATION;
+use http::{HeaderName, HeaderValue, Request, Response};
+use tokio::task::JoinError;
+use tower::{Layer, service_fn};
+use tower_outbound_auth::exchange::{ExchangeContext, ExchangeError, ExchangeErrorKind};
+use tower_outbound_auth::scheme::{
+    Adopt, Atlas, ExchangeAnswer, ExchangeRequest, Identity, InvalidToken, ResponseHead, Rotation,
+    Step, Verdict,
+};
+use tower_outbound_auth::testkit::TokioClock;
+use tower_outbound_auth::{AuthLayer, BoxError, Credential, Origin, Scheme, Secret, TokenSource};
+
+use crate::support::*;
+
+/// What a scheme is asked.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Question {
+    Credentials,
+    Request,
+    Answer,
+    HeaderValue,
+    Judge,
+    Rotation,
+    IsAuthentic,
+}
+
+/// Atlas's, but that it panics when it is next asked this; responses may hand out successors.
+struct Buggy {
+    atlas: Atlas,
+    rotation: Option<Rotation>,
+    bug: Bug,
+}
+
+type Bug = Arc<Mutex<Option<Question>>>;
+
+impl Buggy {
+    fn asked(&self, question: Question) {
+        let bug = self.bug.lock().unwrap().take_if(|bug| *bug == question);
+        assert!(bug.is_none(), "a bug, on purpose");
+    }
+}
+
+impl Scheme for Buggy {
+    fn identity(&self) -> Identity {
+        self.atlas.identity()
+    }
+    fn credentials(&self) -> &[Credential] {
+        self.asked(Question::Credentials);
+        self.atlas.credentials()
+    }
+    fn exchange_request(&self, cx: &ExchangeContext) -> Result<ExchangeRequest, ExchangeError> {
+        self.asked(Question::Request);
+        self.atlas.exchange_request(cx)
+    }
+    fn read_answer(&self, answer: ExchangeAnswer) -> Result<Step, ExchangeError> {
+        self.asked(Question::Answer);
+        self.atlas.read_answer(answer)
+    }
+    fn header_name(&self) -> &HeaderName {
+        self.atlas.header_name()
+    }
+    fn header_value(&self, token: &Secret) -> Result<HeaderValue, InvalidToken> {
+        self.asked(Question::HeaderValue);
+        self.atlas.header_value(token)
+    }
+    fn judge(&self, response: ResponseHead<'_>) -> Verdict {
+        self.asked(Question::Judge);
+        self.atlas.judge(response)
+    }
+    fn rotation(&self) -> Option<&Rotation> {
+        self.asked(Question::Rotation);
+        self.rotation.as_ref()
+    }
+    fn is_authentic(&self, _: &Secret) -> bool {
+        self.asked(Question::IsAuthentic);
+        true
+    }
+}
+
+/// A source over a token endpoint in memory, and an API that hands out successors if `rotates`.
+struct Setup {
+    bug: Bug,
+    layer: AuthLayer<Buggy>,
+    api: Api,
+    rotates: bool,
+}
+
+impl Setup {
+    fn new(rotates: bool) -> Setup {
+        let issued = Arc::new(Mutex::new(0));
+        let endpoint = service_fn(move |_: Request<Body>| {
+            let number = {
+                let mut issued = issued.lock().unwrap();
+                *issued += 1;
+                *issued
+            };
+            async move {
+                tokio::time::sleep(millis(50)).await;
+                let token = format!(r#"{{"access_token":"exchanged-{number}","expires_in":3600}}"#);
+                Ok::<_, BoxError>(Response::new(Body::from(token)))
+            }
+        });
+        let bug = Bug::default();
+        let atlas = Atlas::new("https://atlas.example/authtoken", "id", "secret").unwrap();
+        let rotation = Rotation::in_header(AUTHORIZATION).adopt(Adopt::EveryNewer);
+        let scheme = Buggy { atlas, rotation: rotates.then_some(rotation), bug: bug.clone() };
+        let source = TokenSource::over_http(scheme, endpoint).with_clock(TokioClock::new());
+        let layer = AuthLayer::new(source).with_origin(Origin::parse(API).unwrap());
+        Setup { bug, layer, api: Api::default(), rotates }
+    }
+
+    fn panics_at(&self, question: Question) {
+        *self.bug.lock().unwrap() = Some(question);
+    }
+
+    /// A call on a task of its own.
+    async fn call(&self, path: &str) -> Result<Result<u16, BoxError>, JoinError> {
+        let (api, rotates) = (self.api.clone(), self.rotates);
+        let inner = service_fn(move |mut request: Request<Body>| {
+            let api = api.clone();
+            async move {
+                let token = request.headers_mut().remove("token").unwrap();
+                let bearer = format!("Bearer {}", token.to_str().unwrap());
+                request.headers_mut().insert(AUTHORIZATION, bearer.parse().unwrap());
+                let mut response = send(&api, request).await?;
+                if rotates && response.status() == 200 {
+                    let successor = format!("successor-{}", api.requests());
+                    response.headers_mut().insert(AUTHORIZATION, successor.parse().unwrap());
+                }
+                Ok::<_, std::convert::Infallible>(response)
+            }
+        });
+        let call = send(&self.layer.layer(inner), get(path));
+        tokio::spawn(async move { call.await.map(|response| response.status().as_u16()) }).await
+    }
+
+    async fn is_served(&self) {
+        assert_eq!(self.call("/").await.unwrap().unwrap(), 200);
+    }
+
+    /// How many exchanges there were, and how many of them failed.
+    fn exchanges(&self) -> (u64, u64) {
+        let counters = self.layer.source().status().counters;
+        (counters.exchanges(), counters.exchanges_failed)
+    }
+
+    async fn is_told_of_a_panic(&self) {
+        let error = self.call("/").await.unwrap().unwrap_err();
+        assert_eq!(ours(&error).exchange().unwrap().kind(), ExchangeErrorKind::Panicked);
+    }
+}
+
+async fn fails_like_any_other_exchange(question: Question) {
+    let setup = is_one_failed_exchange(question).await;
+
+    // While a token is usable, nobody notices.
+    tokio::time::sleep(HOUR * 95 / 100).await;
+    setup.panics_at(question);
+    setup.is_served().await;
+    setup.layer.source().settled().await;
+    assert_eq!(setup.exchanges(), (3, 2));
+    tokio::time::sleep(secs(1)).await;
+    setup.is_served().await;
+    setup.layer.source().settled().await;
+    assert_eq!(setup.exchanges(), (4, 2));
+    assert_eq!(setup.layer.source().status().waiters, 0);
+}
+
+async fn is_one_failed_exchange(question: Question) -> Setup {
+    let setup = Setup::new(false);
+    setup.panics_at(question);
+    let start = now();
+    join_all((0..20).map(|_| setup.is_told_of_a_panic())).await;
+    assert!(start.elapsed() <= millis(60), "{:?}", start.elapsed());
+    setup.is_told_of_a_panic().await; // the pause is kept
+    assert_eq!(setup.exchanges(), (1, 1));
+    assert_eq!(setup.api.requests(), 0);
+    tokio::time::sleep(secs(1)).await;
+    setup.is_served().await;
+    assert_eq!(setup.exchanges(), (2, 1));
+    setup
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_scheme_that_panics_over_its_credentials_fails_like_any_other_exchange() {
+    fails_like_any_other_exchange(Question::Credentials).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_scheme_that_panics_over_its_request_fails_like_any_other_exchange() {
+    fails_like_any_other_exchange(Question::Request).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_scheme_that_panics_over_an_answer_fails_like_any_other_exchange() {
+    fails_like_any_other_exchange(Question::Answer).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_scheme_that_panics_over_a_header_value_fails_like_any_other_exchange() {
+    fails_like_any_other_exchange(Question::HeaderValue).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_scheme_that_panics_over_the_rotation_of_a_new_token_fails_like_any_other_exchange() {
+    is_one_failed_exchange(Question::Rotation).await;
+}
+
+async fn is_the_panic_of_one_caller(question: Question) {
+    let setup = Setup::new(question != Question::Judge);
+    setup.is_served().await;
+    setup.api.delay(millis(50));
+    setup.panics_at(question);
+    let calls = join_all((0..20).map(|_| setup.call("/"))).await;
+    let panics = calls.iter().filter(|call| call.as_ref().is_err_and(JoinError::is_panic));
+    assert_eq!(panics.count(), 1);
+    for call in calls.into_iter().flatten() {
+        assert_eq!(call.unwrap(), 200);
+    }
+    assert_eq!(setup.exchanges(), (1, 0));
+
+    // What is refused is renewed, at once.
+    let current = setup.layer.source().token().await.unwrap();
+    setup.api.revoke(current.expose());
+    let start = now();
+    setup.is_served().await;
+    assert!(start.elapsed() <= millis(200), "{:?}", start.elapsed());
+    assert_eq!(setup.exchanges(), (2, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_scheme_that_panics_over_a_response_takes_nobody_else_along() {
+    is_the_panic_of_one_caller(Question::Judge).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_scheme_that_panics_over_the_rotation_of_a_response_takes_nobody_else_along() {
+    is_the_panic_of_one_caller(Question::Rotation).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_scheme_that_panics_over_a_successor_takes_nobody_else_along() {
+    is_the_panic_of_one_caller(Question::HeaderValue).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_scheme_that_panics_over_a_signature_takes_nobody_else_along() {
+    is_the_panic_of_one_caller(Question::IsAuthentic).await;
+}
