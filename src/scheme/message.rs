@@ -194,10 +194,13 @@ impl ExchangeAnswer {
         self.json_object().ok().map(|Refusal { error }| error)
     }
 
-    /// The same, to be shown; withheld if it quotes the secret.
+    /// The same, to be shown; withheld if it quotes the secret, in whatever form that was sent.
     pub(super) fn error_text(&self, secret: &Secret) -> Option<String> {
-        let error = self.error_code()?;
-        let quotes = error.contains(secret.expose()) || has_a_credential(&error);
+        let (error, secret) = (self.error_code()?, secret.expose());
+        let quotes = error.contains(secret)
+            || error.replace('+', " ").contains(secret) // as in a form
+            || error.contains(ENCODED)
+            || has_a_credential(&error);
         Some(if quotes { "withheld".to_owned() } else { error })
     }
 
@@ -234,10 +237,13 @@ impl fmt::Debug for ExchangeAnswer {
     }
 }
 
+/// What stands in a text that was encoded for a URL, for JSON or for HTML, and in no error code.
+const ENCODED: [char; 3] = ['%', '\\', '&'];
+
 /// Whether a text has something in it that is as long as an encoded credential or a token is, and as dense:
 /// a server may quote what it was sent.
 fn has_a_credential(text: &str) -> bool {
-    let dense = |c: char| c.is_ascii_alphanumeric() || "+/=%".contains(c);
+    let dense = |c: char| c.is_ascii_alphanumeric() || "+/=".contains(c);
     text.split(|c| !dense(c)).any(|run| run.len() >= 24)
 }
 

@@ -19,7 +19,7 @@ use tower_outbound_auth::{
     AuthLayer, BoxError, Credential, Error, ErrorKind, Origin, Scheme, TokenSource,
 };
 
-use crate::canary::{Canaries, shown, texts_of};
+use crate::canary::{Canaries, percent_encoded, shown, texts_of};
 use crate::log_of_all;
 use crate::stacks::builder;
 
@@ -129,6 +129,55 @@ async fn no_kind_of_failed_exchange_shows_a_secret() {
     let all = variants(include_str!("../../src/exchange/error.rs"), "ExchangeErrorKind");
     assert_eq!(seen, all, "each kind occurs");
     assert_clean(&errors.into_iter().map(said).collect::<String>());
+}
+
+/// The forms in which a server got the secret, or may write it: for a URL, a form, JSON or HTML.
+fn forms_of(secret: &str) -> Vec<String> {
+    let percent = percent_encoded(secret);
+    let form = percent.replace("%20", "+");
+    let all = secret.bytes().map(|byte| format!("%{byte:02x}")).collect();
+    let json = serde_json::to_string(secret).unwrap().trim_matches('"').to_owned();
+    let html = secret.replace('&', "&amp;").replace('"', "&quot;");
+    vec![secret.to_owned(), percent.to_lowercase(), percent, form, all, json, html]
+}
+
+/// What each scheme says of a server that refuses with this `error`.
+async fn refused_with(error: &str, secret: &str) -> Vec<Error> {
+    let body = serde_json::json!({ "error": error }).to_string();
+    let endpoint = service_fn(move |_: Request<Full<Bytes>>| {
+        let answer = Response::builder().status(400).body(Full::<Bytes>::from(body.clone()));
+        async move { answer }
+    });
+    let url = "http://127.0.0.1:1/token";
+    let oauth = ClientCredentials::new(url, "id", secret).unwrap();
+    let rotating = Rotating::new("http://127.0.0.1:1", "key", secret).unwrap();
+    let mut errors = asked(TokenSource::over_http(oauth, endpoint.clone())).await;
+    errors.extend(asked(TokenSource::over_http(rotating, endpoint.clone())).await);
+    // In a header, there are no blanks.
+    if let Ok(atlas) = Atlas::new(url, "id", secret) {
+        errors.extend(asked(TokenSource::over_http(atlas, endpoint)).await);
+    }
+    errors
+}
+
+/// Short runs of letters, with a blank here and a dash there: nothing that looks like a credential.
+#[tokio::test]
+async fn a_code_that_quotes_the_secret_in_whatever_form_is_withheld() {
+    log_of_all();
+    for secret in ["canary-of/codes-a+b", "canary-of codes-too", r#"canary-"of\\codes&so"#] {
+        for form in forms_of(secret) {
+            for error in refused_with(&format!("bad: {form}."), secret).await {
+                assert_eq!(error.exchange().unwrap().code(), Some("withheld"), "{form}");
+                Canaries::of([secret, &*form]).assert_absent("an error", &said(error));
+            }
+        }
+    }
+    for code in ["invalid_clients", "Invalid credentials", "AADSTS7000215: no, not so."] {
+        for error in refused_with(code, SECRET).await {
+            let shown = code.replace(' ', "_");
+            assert_eq!(error.exchange().unwrap().code(), Some(&*shown), "it quotes nothing");
+        }
+    }
 }
 
 fn ours(error: BoxError) -> Error {
