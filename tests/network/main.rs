@@ -18,7 +18,7 @@
 //! | E21 redirects | not followed | `atlas::failure::a_redirect_..` |
 //! | E22 wrong name, stranger, ended certificate, no TLS | typed; nothing in plain | `tests/tls.rs` |
 //! | E23 duplicate keys, deep nesting | no crash | `client_credentials::answers::rfc6749_9_..` |
-//! | E24 reset in the middle | all of an answer or nothing | `endpoint::an_answer_that_breaks_off_..`; HTTP/2 `endpoint::a_client_with_a_pool_..` |
+//! | E24 reset in the middle | all of an answer or nothing | `endpoint::an_answer_that_breaks_off_..`; HTTP/2 `endpoint::a_client_with_a_pool_..`, `http2::an_exchange_..` |
 //! | E25 the address changes | a connection for each exchange | `endpoint::each_exchange_..` |
 //! | **clock** | | |
 //! | C1 wall clock set | either clock ends a token | `promises::p11_two_clocks`, `scenarios/clocks.json` |
@@ -37,9 +37,17 @@
 //! | R1 to R14 | | `promises::p07_..`, `p08_..`, `p09_..`, `tests/replay_matrix.rs`, `tests/layers/limits.rs` |
 //! | the refusal's body does not come | healed all the same | `api::a_refusal_whose_body_..` |
 //! | an answer is lost, the first or the second | the client's error; never sent a third time | `api::a_lost_answer_..`, `api::a_second_sending_..` |
+//! | HTTP/2: `GOAWAY`, `RST_STREAM`, before and in the middle of an answer | what the client alone would have got | `http2::a_stream_that_is_reset_..`, `http2::a_connection_that_is_going_away_..` |
+//! | the same behind a refusal, or of the second sending | healed; never sent a third time | `http2::a_refusal_..`, `http2::a_second_sending_..` |
 //! | **refresh token** | | |
 //! | F1, F3, F4, F5 | the credentials, once | `client_credentials::refresh`, `atlas::refresh`, `promises::p20_..` |
-//! | F2 the reply is lost after the rotation | not spent again | `lost_answers`; in memory `promises::p20_..` |
+//! | F2 the reply is lost after the rotation | not spent again | `lost_answers`; in memory `promises::p20_..`; simulated `races/turmoil` |
+//! | **scale** | | |
+//! | S1 100,000 waiters | one exchange; woken in 200 ms; latecomers do not wait | `tests/scale.rs`; `benches/herd.rs` |
+//! | S2 many tenants | | not yet: a source has one key; what one takes is held by `benches/memory.rs` |
+//! | S3 a day | nothing grows | `tests/soak.rs`; `promises::p19_..` |
+//! | S4 one endpoint is slow | no other source waits | `promises::p01_..` |
+//! | S5 the hot path | no allocation | `tests/allocations.rs` |
 //! | **leaks** | | |
 //! | L1, L2, L7 logs, URLs, sensitive values | no secret | `promises::p18_..`, `leaks` of `atlas` and `rotating`, `client_credentials::secrets` |
 //! | L3 redirects to elsewhere | no credential | `layers::redirects`, `reqwest::leaks`, `atlas::wire` |
@@ -49,7 +57,13 @@
 
 mod api;
 mod endpoint;
+#[path = "../support/frames.rs"]
+mod frames;
 mod garbage;
+#[path = "../secrets/hpack.rs"]
+#[allow(dead_code)]
+mod hpack;
+mod http2;
 mod leaks;
 mod lost_answers;
 mod process;

@@ -9,6 +9,8 @@ mod debug;
 #[allow(dead_code)]
 mod echo;
 mod errors;
+#[path = "../support/frames.rs"]
+mod frames;
 #[path = "../tonic/server.rs"]
 #[allow(dead_code)]
 mod grpc_server;

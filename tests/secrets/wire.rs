@@ -8,20 +8,17 @@ use http::{HeaderName, Request};
 use http_body_util::Full;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tower::{Layer, ServiceExt};
 use tower_outbound_auth::scheme::{Atlas, ClientCredentials, HeaderScheme};
 use tower_outbound_auth::testkit::ScriptedExchange;
 use tower_outbound_auth::{AuthLayer, Origin, Scheme, TokenSource};
 
+use crate::frames::{
+    ACK, DATA, END_HEADERS, END_STREAM, HEADERS, SETTINGS, STATUS_200, STATUS_401, open, read,
+    write,
+};
 use crate::hpack::{Decoder, Field, Written};
-
-const HEADERS: u8 = 1;
-const SETTINGS: u8 = 4;
-const ACK: u8 = 1;
-const END_STREAM: u8 = 1;
-const END_HEADERS: u8 = 4;
 
 /// Speaks as much HTTP/2 as is needed to read what a client writes, byte by byte.
 #[derive(Clone)]
@@ -67,10 +64,7 @@ async fn serve(
     refusals: usize,
     body: &str,
 ) -> Option<()> {
-    let mut preface = [0; 24];
-    socket.read_exact(&mut preface).await.ok()?;
-    assert_eq!(&preface, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
-    write(&mut socket, (SETTINGS, 0, 0), b"").await?;
+    open(&mut socket).await?;
     let mut decoder = Decoder::default();
     loop {
         let (kind, flags, stream, payload) = read(&mut socket).await?;
@@ -87,36 +81,16 @@ async fn serve(
                     seen.len()
                 };
                 if count <= refusals {
-                    // `:status` is entry 8 of the static table; its value in full.
-                    let head = [0x08, 3, b'4', b'0', b'1'];
-                    write(&mut socket, (HEADERS, END_HEADERS | END_STREAM, stream), &head).await?;
+                    let frame = (HEADERS, END_HEADERS | END_STREAM, stream);
+                    write(&mut socket, frame, STATUS_401).await?;
                 } else {
-                    write(&mut socket, (HEADERS, END_HEADERS, stream), &[0x88]).await?; // 200
-                    write(&mut socket, (0, END_STREAM, stream), body.as_bytes()).await?;
+                    write(&mut socket, (HEADERS, END_HEADERS, stream), STATUS_200).await?;
+                    write(&mut socket, (DATA, END_STREAM, stream), body.as_bytes()).await?;
                 }
             }
             _ => {}
         }
     }
-}
-
-/// Type, flags, stream and payload of a frame (RFC 9113 section 4.1).
-async fn read(socket: &mut TcpStream) -> Option<(u8, u8, u32, Vec<u8>)> {
-    let mut head = [0; 9];
-    socket.read_exact(&mut head).await.ok()?;
-    let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
-    let mut payload = vec![0; length as usize];
-    socket.read_exact(&mut payload).await.ok()?;
-    Some((head[3], head[4], u32::from_be_bytes(head[5..].try_into().unwrap()), payload))
-}
-
-async fn write(socket: &mut TcpStream, frame: (u8, u8, u32), payload: &[u8]) -> Option<()> {
-    let (kind, flags, stream) = frame;
-    let mut bytes = u32::try_from(payload.len()).unwrap().to_be_bytes()[1..].to_vec();
-    bytes.extend([kind, flags]);
-    bytes.extend(stream.to_be_bytes());
-    bytes.extend(payload);
-    socket.write_all(&bytes).await.ok()
 }
 
 type Http2 = Client<hyper_util::client::legacy::connect::HttpConnector, Full<Bytes>>;
