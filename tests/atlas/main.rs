@@ -9,6 +9,8 @@ mod log;
 mod recovery;
 mod refresh;
 mod server;
+#[path = "../support/until.rs"]
+mod until;
 mod wire;
 
 use std::time::Duration;
@@ -19,12 +21,14 @@ use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 use tower::{Layer, ServiceExt};
 use tower_outbound_auth::exchange::ExchangeError;
 use tower_outbound_auth::scheme::Atlas;
 use tower_outbound_auth::testkit::{AtlasServer, ManualClock};
 use tower_outbound_auth::{Auth, AuthLayer, BoxError, Error, TokenSource};
+
+use self::until::until;
 
 type Http = Client<HttpConnector, Full<Bytes>>;
 
@@ -84,15 +88,4 @@ fn http() -> Http {
 
 fn secs(secs: u64) -> Duration {
     Duration::from_secs(secs)
-}
-
-/// Waits for what other tasks are about to bring about over their sockets.
-async fn until(condition: impl Fn() -> bool) {
-    for _ in 0..5_000 {
-        if condition() {
-            return;
-        }
-        sleep(Duration::from_millis(1)).await;
-    }
-    panic!("it did not happen");
 }

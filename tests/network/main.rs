@@ -68,6 +68,8 @@ mod leaks;
 mod lost_answers;
 mod process;
 mod suspend;
+#[path = "../support/until.rs"]
+mod until;
 
 use std::time::Duration;
 
@@ -77,13 +79,15 @@ use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 use tower::{Layer, ServiceExt};
 use tower_outbound_auth::clock::{Clock, SystemClock};
 use tower_outbound_auth::exchange::ExchangeErrorKind;
 use tower_outbound_auth::scheme::{ClientCredentials, Endpoint};
 use tower_outbound_auth::testkit::{FaultProxy, ManualClock, OAuthServer};
 use tower_outbound_auth::{Auth, AuthLayer, BoxError, Error, TokenSource};
+
+use self::until::until;
 
 type Http = Client<HttpConnector, Full<Bytes>>;
 
@@ -171,15 +175,4 @@ fn secs(secs: u64) -> Duration {
 
 fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
-}
-
-/// Waits for what other tasks are about to bring about over their sockets.
-async fn until(condition: impl Fn() -> bool) {
-    for _ in 0..5_000 {
-        if condition() {
-            return;
-        }
-        sleep(millis(1)).await;
-    }
-    panic!("it did not happen");
 }

@@ -97,6 +97,6 @@ impl Clock for StandardClock {
     }
 
     fn sleep(&self, duration: Duration) -> Sleep {
-        Box::pin(sleep(duration))
+        Box::pin(tokio::time::sleep(duration))
     }
 }

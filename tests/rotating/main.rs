@@ -9,6 +9,8 @@ mod log;
 mod recovery;
 mod rotation;
 mod successors;
+#[path = "../support/until.rs"]
+mod until;
 mod verification;
 mod wire;
 
@@ -24,7 +26,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 use tower::{Layer, ServiceExt};
 use tower_outbound_auth::clock::Clock;
 use tower_outbound_auth::exchange::ExchangeError;
@@ -32,6 +34,8 @@ use tower_outbound_auth::scheme::Rotating;
 use tower_outbound_auth::source::Counters;
 use tower_outbound_auth::testkit::{MalformedAnswer, ManualClock, ReceivedRequest, RotatingServer};
 use tower_outbound_auth::{Auth, AuthLayer, BoxError, Error, TokenSource};
+
+use self::until::until;
 
 type Http = Client<HttpConnector, Full<Bytes>>;
 
@@ -171,15 +175,4 @@ fn secs(secs: u64) -> Duration {
 
 fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
-}
-
-/// Waits for what other tasks are about to bring about over their sockets.
-async fn until(condition: impl Fn() -> bool) {
-    for _ in 0..5_000 {
-        if condition() {
-            return;
-        }
-        sleep(millis(1)).await;
-    }
-    panic!("it did not happen");
 }

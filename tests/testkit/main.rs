@@ -7,6 +7,8 @@ mod oauth;
 mod refresh;
 mod rotating;
 mod switches;
+#[path = "../support/until.rs"]
+mod until;
 
 use std::time::Duration;
 
@@ -20,10 +22,12 @@ use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 use tower_outbound_auth::testkit::{
     AtlasProtocol, EmbeddedProtocol, EmbeddedServer, OAuthProtocol, OAuthServer, RotatingProtocol,
 };
+
+use self::until::until;
 
 /// What a client has to know of a protocol.
 trait Speak: EmbeddedProtocol {
@@ -141,15 +145,4 @@ fn claims(jwt: &str) -> Value {
 
 fn secs(secs: u64) -> Duration {
     Duration::from_secs(secs)
-}
-
-/// Waits for what other tasks are about to bring about over their sockets.
-async fn until(condition: impl Fn() -> bool) {
-    for _ in 0..5_000 {
-        if condition() {
-            return;
-        }
-        sleep(Duration::from_millis(1)).await;
-    }
-    panic!("it did not happen");
 }
