@@ -44,6 +44,8 @@ pub(crate) fn find<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::TokenSource;
+    use crate::scheme::HeaderScheme;
 
     #[test]
     fn an_interned_name_is_the_same_name_kept_once() {
@@ -79,5 +81,16 @@ mod tests {
         }
         assert_eq!(names.len(), MAX_NAMES);
         assert_eq!(interned_in(&mut names, &made(0)).as_str().as_ptr(), names[0].as_ptr());
+    }
+
+    #[test]
+    fn sources_of_equal_names_share_the_name_s_text() {
+        let source = || {
+            let name = HeaderName::try_from("x-of-two-sources".to_owned()).unwrap();
+            TokenSource::fixed(HeaderScheme::new(name, ""), "abc").unwrap()
+        };
+        let sources = [source(), source()];
+        let [first, second] = sources.each_ref().map(|it| it.core().header_name.as_str().as_ptr());
+        assert_eq!(first, second);
     }
 }
