@@ -323,4 +323,25 @@ mod tests {
         clock.advance(Duration::from_secs(60));
         assert_eq!(read(), None, "over");
     }
+    /// What a request clones is of its own thread; the bytes are those that all share.
+    #[test]
+    fn a_credential_is_of_the_thread_that_reads_it() {
+        let source = TokenSource::fixed(HeaderScheme::bearer(), "abc").unwrap();
+        let core = source.core();
+        let read = || {
+            let read = core.cell.read(core.now()).unwrap();
+            let (value, _) = read.credential().unwrap();
+            assert_eq!(value, "Bearer abc");
+            std::ptr::from_ref(value).addr()
+        };
+        let mine = read();
+        assert_eq!(read(), mine);
+        let shared = core.cell.latest().unwrap();
+        assert_ne!(std::ptr::from_ref(shared.header_value()).addr(), mine);
+        std::thread::scope(|scope| {
+            // Two, because threads of other tests take turns with these.
+            let others = [scope.spawn(read), scope.spawn(read)];
+            assert!(others.map(|other| other.join().unwrap()).iter().any(|&theirs| theirs != mine));
+        });
+    }
 }
