@@ -669,3 +669,22 @@ async fn a_response_that_never_comes_keeps_no_refused_token_alive() {
     assert_eq!(*world.exchanges.lock().unwrap(), 2);
     hanging.abort();
 }
+
+/// The refused request is itself one of those that a renewal would wait for, until its response has been read.
+#[tokio::test(start_paused = true)]
+async fn a_request_that_cannot_be_sent_again_does_not_keep_its_own_renewal_waiting() {
+    let world = rotating(Adopt::EveryNewer);
+    world.source.token().await.unwrap();
+    let api = service_fn(async |_: Request<Body>| {
+        let refusal = Response::builder().status(StatusCode::UNAUTHORIZED);
+        Ok::<_, BoxError>(refusal.body(Body::default()).unwrap())
+    });
+    let service = world.layer.clone().with_replay(Off).layer(api);
+    assert_eq!(send(&service, get("/")).await.unwrap().status(), 401);
+    world.source.settled().await;
+    assert_eq!(
+        *world.exchanges.lock().unwrap(),
+        2,
+        "it is under way when the refusal is handed on"
+    );
+}
