@@ -1,16 +1,21 @@
 //! Promise 18: no secret in Debug, Display, errors, logs or panics; caps on what a server may send.
 
 use std::fmt::Debug;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, mpsc};
+use std::thread;
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{HeaderName, HeaderValue, Request, Response};
 use tower::{Layer, Service, service_fn};
-use tower_outbound_auth::exchange::{self, ExchangeError, ExchangeErrorKind, HttpExchange, Issued};
-use tower_outbound_auth::scheme::{
-    Atlas, Endpoint, ExchangeAnswer, ExchangeRequest, HeaderScheme, Step,
+use tower_outbound_auth::exchange::{
+    self, ExchangeContext, ExchangeError, ExchangeErrorKind, HttpExchange, Issued,
 };
-use tower_outbound_auth::testkit::TokioClock;
-use tower_outbound_auth::{AccessToken, AuthLayer, BoxError, Origin, Secret, TokenSource};
+use tower_outbound_auth::scheme::{
+    Atlas, Endpoint, ExchangeAnswer, ExchangeRequest, HeaderScheme, Identity, InvalidToken, Step,
+};
+use tower_outbound_auth::testkit::{ScriptedExchange, TokioClock};
+use tower_outbound_auth::{AccessToken, AuthLayer, BoxError, Origin, Scheme, Secret, TokenSource};
 
 use crate::log::log_in_paused_time;
 use crate::support::*;
@@ -244,4 +249,76 @@ fn an_endpoint_never_shows_its_query_and_a_bad_secret_is_not_quoted() {
     ] {
         chain(&Atlas::new(url, "id", "secret").unwrap_err());
     }
+}
+
+/// A scheme whose header values tell when they are wiped.
+struct Tracked(HeaderScheme, Arc<AtomicUsize>);
+
+/// The bytes of a value.
+struct Wiped(Vec<u8>, Arc<AtomicUsize>);
+
+impl AsRef<[u8]> for Wiped {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Drop for Wiped {
+    fn drop(&mut self) {
+        self.1.fetch_add(1, SeqCst);
+    }
+}
+
+impl Scheme for Tracked {
+    fn identity(&self) -> Identity {
+        self.0.identity()
+    }
+    fn exchange_request(&self, cx: &ExchangeContext) -> Result<ExchangeRequest, ExchangeError> {
+        self.0.exchange_request(cx)
+    }
+    fn read_answer(&self, answer: ExchangeAnswer) -> Result<Step, ExchangeError> {
+        self.0.read_answer(answer)
+    }
+    fn header_name(&self) -> &HeaderName {
+        self.0.header_name()
+    }
+    fn header_value(&self, token: &Secret) -> Result<HeaderValue, InvalidToken> {
+        let bytes = Wiped(format!("Bearer {}", token.expose()).into(), self.1.clone());
+        HeaderValue::from_maybe_shared(Bytes::from_owner(bytes)).map_err(|_| InvalidToken)
+    }
+}
+
+/// Whatever a service keeps for its threads' speed must not keep a token that has been replaced.
+#[test]
+fn no_secret_is_kept_alive_by_idle_clones_of_a_service_nor_by_idle_threads() {
+    let wiped = Arc::new(AtomicUsize::new(0));
+    let exchange = ScriptedExchange::new();
+    let source = TokenSource::new(Tracked(HeaderScheme::bearer(), wiped.clone()), exchange.clone());
+    let layer = AuthLayer::new(source.clone()).with_origin(Origin::parse(API).unwrap());
+    let api =
+        service_fn(async |_: Request<Body>| Ok::<_, BoxError>(Response::new(Body::default())));
+    let service = layer.layer(api);
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let used = || {
+        let clone = service.clone();
+        runtime().block_on(async { send(&clone, get("/")).await.unwrap() });
+        clone
+    };
+    thread::scope(|scope| {
+        let (idle, idling) = mpsc::channel();
+        let (end, ended) = mpsc::channel::<()>();
+        let used = &used;
+        scope.spawn(move || {
+            idle.send(used()).unwrap();
+            ended.recv().unwrap_err(); // the thread goes on, and sends nothing more
+        });
+        let clones = [used(), idling.recv().unwrap()];
+        assert_eq!((exchange.exchanges(), wiped.load(SeqCst)), (1, 0), "the token is in use");
+        runtime().block_on(async {
+            let token = source.token().await.unwrap();
+            source.reject(&token).await.unwrap();
+        });
+        assert_eq!((exchange.exchanges(), wiped.load(SeqCst)), (2, 1), "its successor is");
+        drop((clones, end));
+    });
 }
