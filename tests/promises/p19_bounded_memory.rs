@@ -1,14 +1,17 @@
 //! Promise 19: nothing is left behind, whatever the number of waiters and failures. (Live bytes are
 //! counted in `tests/allocations.rs`.)
 
+use std::pin::pin;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use futures::FutureExt;
-use tower::Layer;
-use tower_outbound_auth::TokenSource;
+use http::{Request, Response};
+use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_outbound_auth::exchange::{self, Issued};
 use tower_outbound_auth::scheme::HeaderScheme;
 use tower_outbound_auth::testkit::TokioClock;
+use tower_outbound_auth::{BoxError, TokenSource};
 
 use crate::support::*;
 
@@ -78,5 +81,21 @@ fn a_runtime_that_ends_takes_its_exchange_with_it_and_leaves_nothing() {
         tokio::task::yield_now().await;
     });
     drop(runtime);
+    assert_eq!(Arc::strong_count(&alive), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_kept_for_a_second_sending_goes_with_the_answer_though_the_future_stays() {
+    let world = world();
+    world.source.token().await.unwrap();
+    let alive: Arc<[u8]> = Arc::from(*b"a body");
+    let api =
+        service_fn(async |_: Request<Body>| Ok::<_, BoxError>(Response::new(Body::default())));
+    let mut service = world.layer.layer(api);
+    let body = Body::from(Bytes::from_owner(alive.clone()));
+    let request = Request::post(API).body(body).unwrap();
+    let mut call = pin!(service.ready().await.unwrap().call(request));
+    assert_eq!(Arc::strong_count(&alive), 2);
+    (&mut call).await.unwrap();
     assert_eq!(Arc::strong_count(&alive), 1);
 }
