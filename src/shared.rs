@@ -79,26 +79,3 @@ impl fmt::Debug for Config {
             .finish()
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::TokenSource;
-    use crate::scheme::HeaderScheme;
-
-    #[test]
-    fn the_futures_of_a_thread_share_a_handle_and_those_of_others_have_theirs() {
-        let source = TokenSource::fixed(HeaderScheme::bearer(), "abc").unwrap();
-        let shared = Shared { core: source.core().clone(), config: Config::default() };
-        let handles = Handles::new(shared);
-        let mine = handles.handle();
-        assert!(Arc::ptr_eq(&handles.handle().0, &mine.0));
-        std::thread::scope(|scope| {
-            // Two, because threads of other tests take turns with these.
-            let others = [(); 2].map(|()| scope.spawn(|| handles.handle()));
-            let others = others.map(|other| other.join().unwrap());
-            assert!(others.iter().any(|theirs| !Arc::ptr_eq(&theirs.0, &mine.0)));
-            assert!(others.iter().all(|theirs| Arc::ptr_eq(theirs.shared(), mine.shared())));
-        });
-    }
-}

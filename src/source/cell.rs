@@ -241,6 +241,7 @@ mod tests {
     use crate::clock::{Clock, Now};
     use crate::exchange::{ExchangeError, ExchangeErrorKind};
     use crate::scheme::HeaderScheme;
+    use crate::shard::Shard;
     use crate::testkit::{ManualClock, ScriptedExchange};
 
     #[tokio::test]
@@ -323,6 +324,7 @@ mod tests {
         clock.advance(Duration::from_secs(60));
         assert_eq!(read(), None, "over");
     }
+
     /// What a request clones is of its own thread; the bytes are those that all share.
     #[test]
     fn a_credential_is_of_the_thread_that_reads_it() {
@@ -330,7 +332,7 @@ mod tests {
         let core = source.core();
         let read = || {
             let read = core.cell.read(core.now()).unwrap();
-            let (value, _) = read.credential().unwrap();
+            let (value, _) = read.credential(Shard::mine()).unwrap();
             assert_eq!(value, "Bearer abc");
             std::ptr::from_ref(value).addr()
         };
