@@ -5,7 +5,7 @@
 //! a refused token is exchanged for, the responses that were on their way when it was first refused are
 //! waited for, a moment at most. Those of later requests are not: under load there would always be some.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
@@ -22,12 +22,13 @@ pub(crate) struct Riders {
     changed: Notify,
 }
 
+/// Whether the token was refused, and how many requests set out before: one word, so that the last of these
+/// and the first refusal see each other.
 #[derive(Debug, Default)]
-struct Slot {
-    /// Requests that set out before the token was first refused.
-    early: AtomicUsize,
-    refused: AtomicBool,
-}
+struct Slot(AtomicUsize);
+
+const REFUSED: usize = 1;
+const RIDER: usize = 2;
 
 /// The token of a request that is under way, and whether it is counted: the lowest bit, so that it takes no
 /// more room than the generation alone.
@@ -53,9 +54,9 @@ impl Riders {
     /// A request sets out.
     pub(crate) fn board(&self, generation: Generation) -> Ticket {
         let slot = self.slot(generation);
-        let early = !slot.refused.load(Ordering::Relaxed);
+        let early = slot.0.load(Ordering::Relaxed) & REFUSED == 0;
         if early {
-            slot.early.fetch_add(1, Ordering::Relaxed);
+            slot.0.fetch_add(RIDER, Ordering::Relaxed);
         }
         Ticket(generation.number() << 1 | u64::from(early))
     }
@@ -63,22 +64,24 @@ impl Riders {
     /// Its response has been read, or it was dropped. What the response brought has been published: who
     /// sees the count go down sees that too.
     pub(crate) fn leave(&self, ticket: Ticket) {
-        let last = || self.slot(ticket.generation()).early.fetch_sub(1, Ordering::Release) == 1;
-        if ticket.is_counted() && last() {
+        if !ticket.is_counted() {
+            return;
+        }
+        // Nobody waits for those whose token was not refused.
+        let before = self.slot(ticket.generation()).0.fetch_sub(RIDER, Ordering::Release);
+        if before == RIDER | REFUSED {
             self.changed.notify_waiters();
         }
     }
 
     /// The token was refused. Returns whether any are under way with it that set out before.
     pub(super) fn refused(&self, generation: Generation) -> bool {
-        let slot = self.slot(generation);
-        slot.refused.store(true, Ordering::Relaxed);
-        slot.early.load(Ordering::Acquire) > 0
+        self.slot(generation).0.fetch_or(REFUSED, Ordering::Acquire) >= RIDER
     }
 
     /// A new token is current; nobody has refused it yet.
     pub(super) fn issued(&self, generation: Generation) {
-        self.slot(generation).refused.store(false, Ordering::Relaxed);
+        self.slot(generation).0.fetch_and(!REFUSED, Ordering::Relaxed);
         self.changed.notify_waiters();
     }
 
@@ -97,7 +100,7 @@ impl Riders {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "test-util"))] // not where loom runs it
 mod tests {
     use std::pin::pin;
 
@@ -150,6 +153,8 @@ mod tests {
             what();
             changed.as_mut().enable()
         };
+        assert!(!is_woken_by(&|| riders.leave(riders.board(generation(2)))), "nobody refused it");
+        assert!(riders.refused(token));
         assert!(!is_woken_by(&|| riders.leave(first)));
         assert!(!is_woken_by(&|| riders.leave(Ticket::uncounted(token))));
         assert!(is_woken_by(&|| riders.leave(last)));
