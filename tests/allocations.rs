@@ -265,3 +265,20 @@ fn an_instance_takes_less_than_8_kilobytes_and_its_token() {
     assert!(taken.bytes_current <= allowed, "{} bytes", taken.bytes_current);
     drop(kept);
 }
+
+#[test]
+fn waiters_that_give_up_during_one_exchange_leave_no_memory_behind() {
+    let world = world(http::header::AUTHORIZATION);
+    let slow = world.exchange.clone().with_delay(Duration::from_secs(9), world.clock.clone());
+    drop(slow);
+    world.clock.advance(Duration::from_secs(3_600));
+    let give_up = || {
+        world.runtime.block_on(async {
+            assert!(world.layer.source().token().now_or_never().is_none());
+        });
+    };
+    (0..100).for_each(|_| give_up());
+    let grown = measure(|| (0..10_000).for_each(|_| give_up()));
+    assert!(grown.bytes_current < 4 * 1024, "{} bytes are left", grown.bytes_current);
+    assert_eq!(world.layer.source().status().counters.exchanges(), 2, "all waited for one");
+}

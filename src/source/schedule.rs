@@ -118,6 +118,7 @@ mod tests {
         assert_eq!(later.margin_at, start() + Duration::from_secs(299));
         let capped = window.quiet_until(start() + HOUR);
         assert_eq!((capped.refresh_at, capped.margin_at), (window.ends_at, window.ends_at));
+        assert_eq!((later.ends_at, capped.ends_at), (window.ends_at, window.ends_at));
         assert_eq!(window.quiet_until(start()), window);
     }
 

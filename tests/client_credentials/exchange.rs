@@ -121,6 +121,10 @@ fn rfc7617_and_6749_13_what_cannot_be_a_credential_is_said_without_being_shown()
 #[test]
 fn rfc9700_3_a_token_is_for_one_client_scope_and_resource_server_and_stands_for_no_other() {
     let base = || scheme("a", "secret").with_scope("read").with_resource("urn:x");
+    let elsewhere = |endpoint: &str| {
+        let scheme = ClientCredentials::new(endpoint, "a", "secret").unwrap();
+        scheme.with_scope("read").with_resource("urn:x")
+    };
     let identity = base().identity();
     assert_eq!(identity, base().identity());
     for other in [
@@ -129,6 +133,10 @@ fn rfc9700_3_a_token_is_for_one_client_scope_and_resource_server_and_stands_for_
         base().with_scope(""),
         base().with_resource("urn:y"),
         base().with_audience("urn:x"),
+        scheme("a", "secret").with_scope("read").with_audience("urn:x"), // the same text, elsewhere
+        scheme("a", "secret").with_scope("read urn:x"),                  // both texts, joined
+        elsewhere("https://auth.example/realms/other/token?tenant=7"),
+        elsewhere("https://auth.example/realms/main/token?tenant=8"),
     ] {
         assert_ne!(other.identity(), identity, "{other:?}");
     }

@@ -181,6 +181,26 @@ async fn rfc9111_1_an_age_shortens_the_life() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn rfc9110_5_a_date_far_off_does_not_move_the_end_of_a_token_that_has_only_an_exp() {
+    for date in [
+        "Thu, 01 Jan 1970 00:00:00 GMT",
+        "Tue, 31 Dec 2024 23:59:52 GMT",
+        "Wed, 01 Jan 2025 00:00:08 GMT",
+        "Fri, 31 Dec 9999 23:59:59 GMT",
+    ] {
+        let body = issued(&jwt(&format!(r#"{{"exp":{}}}"#, NEW_YEAR + 120)), "");
+        let server = Server::new(move |_| {
+            let mut response = answer(200, body.clone());
+            response.headers_mut().insert(DATE, date.parse().unwrap());
+            response
+        });
+        let source = server.source(scheme("id", "secret"));
+        source.token().await.unwrap();
+        assert_eq!(source.status().expires_in, Some(secs(120)), "{date}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn rfc9110_5_a_date_far_off_changes_nothing() {
     for date in [
         "Thu, 01 Jan 1970 00:00:00 GMT",

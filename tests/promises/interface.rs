@@ -217,3 +217,20 @@ async fn errors_of_the_inner_service_pass_unwrapped_and_ours_are_found_through_w
     assert!(Error::find(&wrapped).is_some());
     assert!(Error::find(&Inner(7)).is_none());
 }
+
+#[test]
+fn the_identity_of_a_preset_tells_endpoints_and_clients_apart() {
+    let (here, there) = ("https://a.example/token", "https://b.example/token");
+    let atlas = |url: &str, id: &str| Atlas::new(url, id, "secret").unwrap().identity();
+    for other in [atlas(there, "a"), atlas(here, "b")] {
+        assert_ne!(other, atlas(here, "a"));
+    }
+    #[cfg(feature = "rotating")]
+    {
+        use tower_outbound_auth::scheme::Rotating;
+        let rotating = |url: &str, id: &str| Rotating::new(url, id, "secret").unwrap().identity();
+        for other in [rotating(there, "a"), rotating(here, "b"), atlas(here, "a")] {
+            assert_ne!(other, rotating(here, "a"));
+        }
+    }
+}

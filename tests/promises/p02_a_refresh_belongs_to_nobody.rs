@@ -98,13 +98,20 @@ async fn a_leaked_call_harms_nobody() {
 
 #[tokio::test(start_paused = true)]
 async fn readiness_without_a_call_changes_nothing() {
-    let world = world();
+    let world = world_with_delay(secs(5));
     let mut service = world.layer.layer(world.api.clone());
-    futures::future::poll_fn(|cx| Service::<http::Request<Body>>::poll_ready(&mut service, cx))
-        .await
-        .unwrap();
-    drop(service);
-    assert_eq!(world.exchange.exchanges(), 0);
+    let mut ready = || {
+        let ready = futures::future::poll_fn(|cx| {
+            Service::<http::Request<Body>>::poll_ready(&mut service, cx)
+        });
+        ready.now_or_never().expect("the inner service is ready").unwrap();
+    };
+    ready();
+    tokio::time::sleep(secs(1)).await; // for what it might have begun
+    assert_eq!((world.exchange.exchanges(), world.source.status().counters.exchanges()), (0, 0));
+    assert!(world.source.token().now_or_never().is_none(), "now one is under way");
+    ready();
+    assert_eq!(world.source.status().waiters, 0);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,8 +1,12 @@
 //! Promise 3: an attempt's outcome reaches everybody who waited for it.
 
+use std::sync::Arc;
+
 use futures::future::join_all;
 use tower::Layer;
-use tower_outbound_auth::ErrorKind;
+use tower_outbound_auth::scheme::HeaderScheme;
+use tower_outbound_auth::testkit::{ManualClock, ScriptedExchange};
+use tower_outbound_auth::{ErrorKind, TokenSource};
 
 use crate::support::*;
 
@@ -58,4 +62,30 @@ async fn a_token_that_is_refused_before_its_waiters_look_is_still_theirs() {
     for other in others.await {
         assert_eq!(other.unwrap().expose(), "token-1", "what they were given, not what is there");
     }
+}
+
+/// With real threads: who begins to wait while the exchange ends has its token or its waking.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn nobody_who_begins_to_wait_while_the_exchange_ends_is_left_waiting() {
+    let (clock, exchange) = (ManualClock::new(), ScriptedExchange::new());
+    let source =
+        TokenSource::new(HeaderScheme::bearer(), exchange.clone()).with_clock(clock.clone());
+    for round in 1..=500 {
+        let start = Arc::new(tokio::sync::Barrier::new(16));
+        let callers = (0..16).map(|nth| {
+            let (source, start) = (source.clone(), start.clone());
+            tokio::spawn(async move {
+                start.wait().await;
+                (0..nth * 30).for_each(|_| std::hint::spin_loop());
+                source.token().await.unwrap().expose().to_owned()
+            })
+        });
+        // In real time: the clock stands still, so who is not woken waits for ever.
+        let all = tokio::time::timeout(secs(20), join_all(callers)).await.expect("nobody hangs");
+        for token in all {
+            assert_eq!(token.unwrap(), format!("token-{round}"));
+        }
+        clock.advance(HOUR);
+    }
+    assert_eq!(exchange.exchanges(), 500);
 }

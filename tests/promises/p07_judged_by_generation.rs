@@ -128,3 +128,29 @@ async fn a_token_of_another_source_cannot_be_rejected() {
     assert_eq!(error.kind(), ErrorKind::Configuration);
     assert_eq!(other.exchange.exchanges(), 1);
 }
+
+/// It was under way before the token was refused, so it may bring that very token again.
+#[tokio::test(start_paused = true)]
+async fn a_refusal_that_joins_an_exchange_from_before_it_is_never_answered_with_the_refused_token()
+{
+    for sticky in [false, true] {
+        let world = world_with_delay(secs(5));
+        if sticky {
+            world.exchange.set_sticky(Some("token-1"));
+        }
+        let service = world.layer.layer(world.api.clone());
+        send(&service, get("/")).await.unwrap();
+        tokio::time::sleep(HOUR.mul_f64(0.91)).await;
+        send(&service, get("/")).await.unwrap(); // begins the refresh
+        tokio::time::sleep(secs(1)).await;
+        world.api.revoke("token-1");
+        let start = now();
+        let answer = send(&service, get("/")).await.unwrap();
+        assert_eq!(start.elapsed(), secs(4), "it waits for that exchange, and for no other");
+        assert_eq!(world.exchange.exchanges(), 2);
+        let recovery = if sticky { Recovery::SameToken } else { Recovery::Replayed };
+        assert_eq!(answer.extensions().get(), Some(&recovery));
+        let sent = &["token-1", "token-2"][..if sticky { 1 } else { 2 }];
+        assert_eq!(&world.api.tokens()[2..], sent);
+    }
+}

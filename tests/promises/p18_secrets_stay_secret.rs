@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 
 use bytes::Bytes;
@@ -12,7 +12,8 @@ use tower_outbound_auth::exchange::{
     self, ExchangeContext, ExchangeError, ExchangeErrorKind, HttpExchange, Issued,
 };
 use tower_outbound_auth::scheme::{
-    Atlas, Endpoint, ExchangeAnswer, ExchangeRequest, HeaderScheme, Identity, InvalidToken, Step,
+    Atlas, Endpoint, ExchangeAnswer, ExchangeRequest, HeaderScheme, Identity, InvalidToken,
+    RefreshTokenIn, Step,
 };
 use tower_outbound_auth::testkit::{ScriptedExchange, TokioClock};
 use tower_outbound_auth::{AccessToken, AuthLayer, BoxError, Origin, Scheme, Secret, TokenSource};
@@ -321,4 +322,30 @@ fn no_secret_is_kept_alive_by_idle_clones_of_a_service_nor_by_idle_threads() {
         assert_eq!((exchange.exchanges(), wiped.load(SeqCst)), (2, 1), "its successor is");
         drop((clones, end));
     });
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refresh_token_with_a_line_break_is_put_into_no_header_and_the_credentials_are_shown() {
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let endpoint = service_fn({
+        let asked = asked.clone();
+        move |request: Request<Body>| {
+            let mut asked = asked.lock().unwrap();
+            asked.push(request.uri().path().to_owned());
+            let nth = asked.len();
+            let body = format!(
+                r#"{{"access_token":"t-{nth}","expires_in":60,"refresh_token":"canary\r\nx: y"}}"#
+            );
+            async move { Ok::<_, BoxError>(Response::new(Body::from(body))) }
+        }
+    });
+    let refresh = Endpoint::parse("https://api.example/refresh").unwrap();
+    let scheme = scheme().with_refresh(refresh, RefreshTokenIn::default());
+    let source = TokenSource::over_http(scheme, endpoint).with_clock(TokioClock::new());
+    for nth in 1..=3 {
+        assert_eq!(source.token().await.unwrap().expose(), format!("t-{nth}"));
+        tokio::time::sleep(secs(60)).await;
+    }
+    assert_eq!(*asked.lock().unwrap(), ["/authtoken"; 3]);
+    shown(&source);
 }

@@ -10,7 +10,9 @@ use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use tokio::net::{TcpListener, TcpStream};
 use tower::{Layer, ServiceExt};
-use tower_outbound_auth::scheme::{Atlas, ClientCredentials, HeaderScheme};
+use tower_outbound_auth::scheme::{
+    Atlas, ClientCredentials, Endpoint, HeaderScheme, RefreshTokenIn,
+};
 use tower_outbound_auth::testkit::ScriptedExchange;
 use tower_outbound_auth::{AuthLayer, Origin, Scheme, TokenSource};
 
@@ -154,4 +156,22 @@ async fn what_an_exchange_shows_is_never_indexed() {
     assert_eq!(fields.len(), 1);
     assert_eq!(fields[0].written, Written::NeverIndexed);
     assert!(fields[0].value.starts_with("Basic "));
+}
+
+#[tokio::test]
+async fn a_refresh_token_in_a_header_is_never_indexed() {
+    const ISSUED: &str =
+        r#"{"access_token":"abc","refresh_token":"a-refresh-token","expires_in":3600}"#;
+    let server = RawServer::start(0, ISSUED).await;
+    let endpoint = |path: &str| Endpoint::parse(&format!("{}{path}", server.url)).unwrap();
+    let atlas = Atlas::new(endpoint("/token"), "the-client", "a-secret").unwrap();
+    let atlas = atlas.with_refresh(endpoint("/refresh"), RefreshTokenIn::default());
+    let source = TokenSource::over_http(atlas, http2());
+    let token = source.token().await.unwrap();
+    source.reject(&token).await.unwrap_err(); // it gets the same one again
+    let seen = server.seen.lock().unwrap();
+    let (fields, table) = &seen[1];
+    let field = fields.iter().find(|it| it.name == "refresh-token").expect("it was spent");
+    assert_eq!((&*field.value, field.written), ("a-refresh-token", Written::NeverIndexed));
+    assert!(!table.contains("a-refresh-token"), "{table}");
 }
