@@ -1,0 +1,92 @@
+//! S1: a hundred thousand who wait for one exchange, in real time and on two threads. The token is there before
+//! anybody is woken, so those who come while they are being woken do not wait, and the last is woken soon: in a
+//! fifth of a second, or on a machine that is too slow or too busy for that, in twice the time that it takes to
+//! wake as many tasks that wait for nothing else.
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+#![allow(clippy::disallowed_methods)] // what takes how long is measured in real time
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::time::{Duration, Instant};
+
+use futures::FutureExt;
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tower_outbound_auth::TokenSource;
+use tower_outbound_auth::exchange::{self, Issued};
+use tower_outbound_auth::scheme::HeaderScheme;
+
+const WAITERS: usize = 100_000;
+/// From the token's arrival to the last of them.
+const MOST: Duration = Duration::from_millis(200);
+const ROUNDS: usize = 10;
+
+#[test]
+#[ignore = "wants optimised code: .ci/deep"]
+fn a_hundred_thousand_waiters_are_woken_at_once_and_latecomers_do_not_wait() {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let runtime = builder.worker_threads(2).enable_all().build().unwrap();
+    let rounds: Vec<_> =
+        (0..ROUNDS).map(|_| runtime.block_on(async { (floor().await, ours().await) })).collect();
+    println!("{WAITERS} waiters, without the source and with it: {rounds:?}");
+    let is_soon = |(floor, ours): &(Duration, Duration)| *ours < MOST.max(2 * *floor);
+    assert!(rounds.iter().any(is_soon), "{rounds:?}");
+}
+
+/// How long it takes to wake tasks that do nothing but wait.
+async fn floor() -> Duration {
+    let (arrives, waiting) = (Arc::new(Notify::new()), Arc::<AtomicUsize>::default());
+    let wait = |arrives: Arc<Notify>, waiting: Arc<AtomicUsize>| async move {
+        let mut notified = pin!(arrives.notified());
+        notified.as_mut().enable();
+        waiting.fetch_add(1, SeqCst);
+        notified.await;
+        Instant::now()
+    };
+    let waiters = (0..WAITERS).map(|_| wait(arrives.clone(), waiting.clone())).collect();
+    until_all(|| waiting.load(SeqCst)).await;
+    last_of(waiters, || arrives.notify_waiters()).await
+}
+
+/// The same of those who wait for a token.
+async fn ours() -> Duration {
+    let (arrives, exchanges) = (Arc::new(Notify::new()), Arc::<AtomicUsize>::default());
+    let exchange = exchange::from_fn({
+        let (arrives, exchanges) = (arrives.clone(), exchanges.clone());
+        move || {
+            exchanges.fetch_add(1, SeqCst);
+            let arrives = arrives.clone();
+            async move {
+                arrives.notified().await;
+                Ok(Issued::new("a-token").with_expires_in(Duration::from_secs(3_600)))
+            }
+        }
+    });
+    let source = TokenSource::new(HeaderScheme::bearer(), exchange)
+        .with_exchange_timeout(Duration::from_secs(300));
+    let wait = |source: TokenSource<_>| async move {
+        let waited = source.token().await.is_ok();
+        let at_once = source.token().now_or_never();
+        assert!(waited && at_once.is_some_and(|token| token.is_ok()), "a latecomer waits");
+        Instant::now()
+    };
+    let waiters = (0..WAITERS).map(|_| wait(source.clone())).collect();
+    until_all(|| source.status().waiters).await;
+    let took = last_of(waiters, || arrives.notify_one()).await;
+    assert_eq!((exchanges.load(SeqCst), source.status().waiters), (1, 0));
+    took
+}
+
+async fn until_all(waiting: impl Fn() -> usize) {
+    while waiting() < WAITERS {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// From waking to the last who was woken.
+async fn last_of(waiters: JoinSet<Instant>, wake: impl FnOnce()) -> Duration {
+    let arrived = Instant::now();
+    wake();
+    waiters.join_all().await.into_iter().max().unwrap() - arrived
+}
