@@ -49,7 +49,8 @@ impl Oracle {
     pub(crate) fn there_is_no_token(&self) {
         let newest = lock(&self.seen).newest;
         let is_over = newest.is_none_or(|(_, ends)| ends <= Instant::now());
-        self.history.require(is_over, format_args!("I4: an error in spite of token {newest:?}"));
+        let token = newest.map(|(token, _)| token);
+        self.history.require(is_over, format_args!("I4: an error in spite of token {token:?}"));
     }
 
     fn exchange_begins(&self) -> UnderWay {
