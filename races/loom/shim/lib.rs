@@ -1,15 +1,35 @@
-//! What the checked files use of `std` and of `tokio`, in loom's words.
+//! What the checked files use of `std`, of `tokio` and of `arc-swap`, in loom's words.
+
+#[path = "../../arc_swap.rs"]
+mod arc_swap;
+
+pub use std::*;
+
+pub use self::arc_swap::{ArcSwapOption, Guard};
+
+pub mod time {
+    pub use std::time::*;
+
+    /// No model waits for time.
+    pub fn sleep(_: Duration) -> std::future::Pending<()> {
+        std::future::pending()
+    }
+}
 
 pub mod sync {
     pub mod atomic {
-        pub use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+        pub use loom::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
     }
 
     pub mod futures {
         pub use super::Notified;
     }
 
-    use loom::sync::{Condvar, Mutex};
+    pub use std::sync::Arc;
+
+    pub use loom::sync::Mutex;
+
+    use loom::sync::Condvar;
 
     /// `tokio::sync::Notify`, as far as it promises: who had enabled a wait before a call of `notify_waiters` is
     /// woken by it.

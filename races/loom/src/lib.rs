@@ -1,29 +1,15 @@
-//! The counts of requests that are under way, in every order that the memory model allows: the file itself is
-//! checked, with loom's atomics under the names of the standard ones. See `races/README.md`.
+//! What threads read and write without a lock, in every order that the memory model allows: the files themselves
+//! are checked, with loom's atomics under the names of the standard ones. See `races/README.md`.
 #![cfg(test)]
-#![allow(dead_code)] // the file's callers are elsewhere
+#![allow(dead_code)] // the files' callers are elsewhere
 
+extern crate shim as arc_swap;
 extern crate shim as std;
 extern crate shim as tokio;
 
-mod source {
-    mod action {
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub struct Generation(u64);
+#[path = "../../../src/clock.rs"]
+mod clock;
+mod source;
+mod stand_ins;
 
-        impl Generation {
-            pub(super) fn of(number: u64) -> Generation {
-                Generation(number)
-            }
-
-            pub(super) fn number(self) -> u64 {
-                self.0
-            }
-        }
-    }
-
-    #[path = "../../../../src/source/riders.rs"]
-    mod riders;
-
-    mod tests;
-}
+use self::stand_ins::{Secret, exchange};

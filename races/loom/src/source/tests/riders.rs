@@ -2,8 +2,8 @@ use loom::sync::Arc;
 use loom::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use loom::thread;
 
-use super::action::Generation;
-use super::riders::Riders;
+use crate::source::action::Generation;
+use crate::source::riders::Riders;
 
 /// As `Core::await_successor` waits.
 fn await_last(riders: &Riders, refused: Generation) {

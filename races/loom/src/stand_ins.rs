@@ -1,0 +1,87 @@
+//! What the checked files name, and no model looks into.
+
+#[derive(Clone)]
+pub(crate) struct Secret;
+
+impl Secret {
+    pub(crate) fn expose(&self) -> &str {
+        ""
+    }
+}
+
+pub(crate) mod exchange {
+    #[derive(Clone, Copy, PartialEq, Eq)]
+    pub(crate) struct SourceId;
+}
+
+pub(crate) mod action {
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+    pub struct Generation(u64);
+
+    impl Generation {
+        pub(crate) fn of(number: u64) -> Generation {
+            Generation(number)
+        }
+
+        pub(crate) fn number(self) -> u64 {
+            self.0
+        }
+    }
+}
+
+pub(crate) mod rotation {
+    pub(crate) struct Line;
+}
+
+pub(crate) mod schedule {
+    use crate::clock::Now;
+
+    pub(crate) struct Window {
+        pub(crate) refresh_at: Now,
+        pub(crate) margin_at: Now,
+        pub(crate) ends_at: Now,
+    }
+}
+
+pub(crate) mod sharded_value {
+    use http::HeaderValue;
+
+    pub(crate) struct ShardedValue(pub(crate) HeaderValue);
+
+    impl ShardedValue {
+        pub(crate) fn shared(&self) -> &HeaderValue {
+            &self.0
+        }
+
+        pub(crate) fn mine(&self) -> &HeaderValue {
+            &self.0
+        }
+    }
+}
+
+pub(crate) mod state {
+    use super::action::Generation;
+    use crate::clock::Now;
+
+    /// What the machine says, instead of why.
+    #[derive(Default)]
+    pub(crate) struct Machine {
+        pub(crate) generation: u64,
+        pub(crate) quiet_until: Option<Now>,
+        pub(crate) paused_until: Option<Now>,
+    }
+
+    impl Machine {
+        pub(crate) fn quiet_until(&self) -> Option<Now> {
+            self.quiet_until
+        }
+
+        pub(crate) fn paused_until(&self) -> Option<Now> {
+            self.paused_until
+        }
+
+        pub(crate) fn suspect(&self) -> Option<Generation> {
+            None
+        }
+    }
+}
