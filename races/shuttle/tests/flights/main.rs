@@ -1,0 +1,154 @@
+//! Flights, in schedules that are drawn at random: who asks, gives up, is refused or answered when. A schedule in
+//! which somebody is left waiting is found as a deadlock.
+#![allow(clippy::unwrap_used)] // tests
+
+mod callers;
+mod riders;
+
+use std::convert::Infallible;
+use std::future::{Future, pending, poll_fn};
+use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
+use std::time::{Duration, SystemTime};
+
+use http::header::AUTHORIZATION;
+use http::{HeaderName, HeaderValue};
+use shuttle::future::{block_on, yield_now};
+use shuttle::rand::{Rng, thread_rng};
+use shuttle::scheduler::{PctScheduler, RandomScheduler};
+use shuttle::{Config, Runner};
+use tower_outbound_auth::clock::{Clock, Now, Sleep};
+use tower_outbound_auth::exchange::{
+    Exchange, ExchangeContext, ExchangeError, ExchangeErrorKind, Issued,
+};
+use tower_outbound_auth::scheme::{
+    ExchangeAnswer, ExchangeRequest, Identity, InvalidToken, Rotation, Step,
+};
+use tower_outbound_auth::{Scheme, Secret, TokenSource};
+
+/// Schedules for each story and way of drawing them.
+const SCHEDULES: usize = 5_000;
+
+/// Runs a story in so many schedules, or in the one that is to be seen again.
+fn in_every_order(story: impl AsyncFn() + Send + Sync + 'static) {
+    // The crate's statics are the tool's as well, and of one run at a time.
+    static ALONE: Mutex<()> = Mutex::new(());
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let _how_to_replay = HowToReplay;
+    let story = move || block_on(story());
+    if let Ok(schedule) = std::env::var("SCHEDULE") {
+        return shuttle::replay(story, schedule.trim());
+    }
+    let story = Arc::new(story);
+    let again = story.clone();
+    Runner::new(RandomScheduler::new(SCHEDULES), Config::new()).run(move || story());
+    // Few changes of thread, each at an unlikely moment: what chance alone would take long to meet.
+    Runner::new(PctScheduler::new(3, SCHEDULES), Config::new()).run(move || again());
+}
+
+/// Says so when a story fails: the tool has printed the schedule.
+struct HowToReplay;
+
+impl Drop for HowToReplay {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let thread = std::thread::current();
+            let name = thread.name().unwrap_or_default();
+            eprintln!("to see it again, in races/shuttle, with the schedule above:");
+            eprintln!("SCHEDULE=.. cargo test --release --test flights {name}");
+        }
+    }
+}
+
+/// A clock that stands still, for the tool's time is not virtual: no deadline ever comes, and what would only
+/// end by one hangs.
+#[derive(Debug)]
+struct Still;
+
+impl Clock for Still {
+    fn now(&self) -> Now {
+        let day = Duration::from_secs(86_400);
+        Now::new(day, SystemTime::UNIX_EPOCH + 20_000 * day)
+    }
+
+    fn sleep(&self, _: Duration) -> Sleep {
+        Box::pin(pending())
+    }
+}
+
+/// Yields the tokens 1, 2 and so on, and counts.
+#[derive(Clone, Default)]
+struct Login {
+    begun: Arc<AtomicUsize>,
+    under_way: Arc<AtomicUsize>,
+    fails: bool,
+}
+
+impl Login {
+    fn exchanges(&self) -> usize {
+        self.begun.load(SeqCst)
+    }
+}
+
+impl Exchange for Login {
+    async fn exchange(&self, _: &ExchangeContext) -> Result<Issued, ExchangeError> {
+        let nth = self.begun.fetch_add(1, SeqCst) + 1;
+        assert_eq!(self.under_way.fetch_add(1, SeqCst), 0, "two exchanges at once");
+        yield_now().await;
+        self.under_way.fetch_sub(1, SeqCst);
+        if self.fails {
+            return Err(ExchangeError::new(ExchangeErrorKind::Unavailable, "down"));
+        }
+        Ok(Issued::new(nth.to_string()))
+    }
+}
+
+/// Tokens as they are, in requests and in responses.
+struct Plain(Rotation);
+
+impl Scheme for Plain {
+    fn identity(&self) -> Identity {
+        Identity::new("plain")
+    }
+    fn exchange_request(&self, _: &ExchangeContext) -> Result<ExchangeRequest, ExchangeError> {
+        Err(ExchangeError::new(ExchangeErrorKind::Configuration, "there is `Login`"))
+    }
+    fn read_answer(&self, _: ExchangeAnswer) -> Result<Step, ExchangeError> {
+        Err(ExchangeError::new(ExchangeErrorKind::Configuration, "there is `Login`"))
+    }
+    fn header_name(&self) -> &HeaderName {
+        &AUTHORIZATION
+    }
+    fn header_value(&self, token: &Secret) -> Result<HeaderValue, InvalidToken> {
+        token.expose().parse().map_err(|_| InvalidToken)
+    }
+    fn rotation(&self) -> Option<&Rotation> {
+        Some(&self.0)
+    }
+    fn is_authentic(&self, _: &Secret) -> bool {
+        true
+    }
+}
+
+fn source_of(login: &Login) -> TokenSource<Plain> {
+    let scheme = Plain(Rotation::in_header(AUTHORIZATION));
+    TokenSource::new(scheme, login.clone()).with_clock(Still)
+}
+
+/// Gives up at some moment, if it has not ended by then.
+async fn impatient<T>(future: impl Future<Output = T>) -> Option<T> {
+    let mut patience = thread_rng().gen_range(0..6);
+    let mut future = pin!(future);
+    poll_fn(|cx| match future.as_mut().poll(cx) {
+        Poll::Ready(output) => Poll::Ready(Some(output)),
+        Poll::Pending if patience == 0 => Poll::Ready(None),
+        Poll::Pending => {
+            patience -= 1;
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        }
+    })
+    .await
+}
