@@ -30,6 +30,7 @@ async fn a_lost_answer_of_the_api_is_the_client_s_error_and_neither_renews_nor_s
             proxy.script([fault]);
             let error = get(&api, &url).await.unwrap_err();
             assert!(Error::find(&*error).is_none(), "{fault:?} {error}");
+            setup.source.settled().await;
             let counts = setup.server.counts();
             assert_eq!((counts.requests, counts.exchanges), (1, 1), "{fault:?}");
             assert_eq!(get(&api, &url).await.unwrap().status(), StatusCode::OK);
