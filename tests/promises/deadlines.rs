@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 
 use http::header::WWW_AUTHENTICATE;
 use http::{Request, Response};
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Sleep, sleep, timeout};
 use tower::limit::GlobalConcurrencyLimitLayer;
 use tower::{Layer, Service};
 use tower_outbound_auth::{ErrorKind, Recovery};
@@ -183,7 +183,7 @@ async fn a_refused_call_whose_successor_came_waits_for_readiness_no_longer_than_
     // Refused after 1 s. While it waits for the successor, others take the permit, again and again.
     sleep(millis(500)).await;
     let others: Vec<_> = (0..10).map(|_| tokio::spawn(send(&limited, get("/direct")))).collect();
-    let (outcome, ended) = call.await.unwrap();
+    let (outcome, ended) = timeout(secs(60), call).await.expect("it has no end").unwrap();
     let response = outcome.unwrap();
     assert_eq!(recovery(&response), Some(Recovery::OutOfTime));
     assert_eq!(response.headers()["grpc-status"], "16");
