@@ -23,14 +23,23 @@ async fn without_a_token_nothing_is_sent() {
 async fn a_credential_header_of_the_callers_is_replaced_with_all_its_values() {
     let world = world();
     let service = world.layer.layer(world.api.clone());
-    let mut request = get("/");
-    request.headers_mut().append(AUTHORIZATION, "Bearer mine".parse().unwrap());
-    request.headers_mut().append(AUTHORIZATION, "Basic too".parse().unwrap());
-    send(&service, request).await.unwrap();
+    let request = || {
+        let mut request = get("/");
+        request.headers_mut().append(AUTHORIZATION, "Bearer mine".parse().unwrap());
+        request.headers_mut().append(AUTHORIZATION, "Basic too".parse().unwrap());
+        request
+    };
+    send(&service, request()).await.unwrap();
+    send(&service, request()).await.unwrap(); // the second one has not to wait
+    world.api.revoke("token-1");
+    send(&service, request()).await.unwrap();
     let seen = world.api.seen();
-    let values: Vec<_> = seen[0].headers.get_all(AUTHORIZATION).iter().collect();
-    assert_eq!(values, ["Bearer token-1"]);
-    assert!(values[0].is_sensitive());
+    for (seen, token) in seen.iter().zip(["token-1", "token-1", "token-1", "token-2"]) {
+        let values: Vec<_> = seen.headers.get_all(AUTHORIZATION).iter().collect();
+        assert_eq!(values, [&format!("Bearer {token}")]);
+        assert!(values[0].is_sensitive());
+    }
+    assert_eq!(seen.len(), 4);
 }
 
 #[tokio::test(start_paused = true)]
