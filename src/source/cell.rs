@@ -301,8 +301,10 @@ mod tests {
             source.settled().await;
         };
         next_exchange(1).await;
-        first.await.unwrap().unwrap();
+        let token = first.await.unwrap().unwrap();
         assert_eq!(read(), Some(false), "fresh");
+        let suspect = source.core().cell.is_suspect(token.generation());
+        assert!(!suspect, "that it is accepted is of no interest");
 
         clock.advance(Duration::from_secs(3_300));
         assert_eq!(read(), Some(true), "due");
