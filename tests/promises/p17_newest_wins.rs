@@ -12,7 +12,9 @@ use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use serde_json::{Value, json};
 use tower::{Layer, ServiceExt, service_fn};
 use tower_outbound_auth::clock::Clock;
-use tower_outbound_auth::exchange::{Exchange, ExchangeContext, ExchangeError, Issued};
+use tower_outbound_auth::exchange::{
+    self, Exchange, ExchangeContext, ExchangeError, ExchangeErrorKind, Issued,
+};
 use tower_outbound_auth::replay::Off;
 use tower_outbound_auth::scheme::{
     Adopt, ExchangeAnswer, ExchangeRequest, HeaderScheme, Identity, InvalidToken, Rotation, Step,
@@ -241,6 +243,12 @@ async fn a_token_of_more_than_16_kib_is_not_adopted() {
     let mut long = claims(10);
     long["padding"] = "x".repeat(16 * 1024).into();
     not_adopted(handing_out(&signed(&long)), NotAdopted::TooLong).await;
+    let of_length = |padding: usize| {
+        long["padding"] = "x".repeat(padding).into();
+        token_of(r#"{"alg":"HS256" }"#, &long, "right") // a blank, for a length that base64 can have
+    };
+    let at_most = (11_900..12_300).map(of_length).find(|token| token.len() == 16 * 1024).unwrap();
+    adopted(handing_out(&at_most), &at_most).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -295,6 +303,20 @@ async fn a_token_for_another_audience_is_not_adopted() {
 async fn a_token_with_a_wrong_signature_is_not_adopted() {
     let token = token_of(r#"{"alg":"HS256"}"#, &claims(10), "wrong");
     not_adopted(handing_out(&token), NotAdopted::BadSignature).await;
+}
+
+/// While a signature is checked, other responses with that token do not have it checked too; that ends.
+#[tokio::test(start_paused = true)]
+async fn a_token_with_a_wrong_signature_is_turned_down_each_time_that_it_comes() {
+    let world = rotating(Adopt::EveryNewer);
+    world.next().await;
+    tokio::time::sleep(secs(10)).await;
+    let token = token_of(r#"{"alg":"HS256"}"#, &claims(10), "wrong");
+    for times in 1..=3 {
+        world.request(0, handing_out(&token)).await;
+        let counters = world.source.status().counters;
+        assert_eq!(counters.rotations_not_adopted_for(NotAdopted::BadSignature), times);
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -613,6 +635,40 @@ async fn a_revocation_waits_for_responses_that_may_bring_the_successor_and_no_lo
             slow.abort();
         }
     }
+}
+
+/// There is nothing to wait for any more: within its pause, the refusal would cause no exchange.
+#[tokio::test(start_paused = true)]
+async fn nobody_goes_on_waiting_for_a_successor_when_an_exchange_has_failed_meanwhile() {
+    let mut first = Some(Issued::new(signed(&claims(0))));
+    let login = Mutex::new(move || {
+        let down = || ExchangeError::new(ExchangeErrorKind::Unreachable, "down");
+        first.take().ok_or_else(down)
+    });
+    let login = exchange::from_fn(move || std::future::ready(login.lock().unwrap()()));
+    let rotation = Rotation::in_header(AUTHORIZATION);
+    let scheme = Jwts(HeaderScheme::bearer(), rotation, Arc::default(), Arc::default());
+    let source = TokenSource::new(scheme, login).with_clock(TokioClock::new());
+    let layer = AuthLayer::new(source.clone()).with_origin(Origin::parse(API).unwrap());
+    let service = layer.layer(service_fn(|request: Request<Body>| async move {
+        let slow = request.uri().path() == "/slow";
+        tokio::time::sleep(secs(if slow { 60 } else { 0 })).await;
+        Ok::<_, BoxError>(Response::builder().status(401).body(Body::default()).unwrap())
+    }));
+    source.token().await.unwrap();
+    let due = source.status().next_attempt_in.unwrap();
+    tokio::time::sleep(due - millis(2_400)).await;
+    let slow = tokio::spawn(send(&service, get("/slow")));
+    tokio::time::sleep(secs(2)).await;
+    let other = tokio::spawn(async move {
+        tokio::time::sleep(millis(401)).await;
+        source.token().await // which is due for its successor
+    });
+    let start = now();
+    assert_eq!(send(&service, get("/")).await.unwrap().status(), 401);
+    assert_eq!(start.elapsed(), millis(401));
+    other.await.unwrap().unwrap();
+    slow.abort();
 }
 
 #[tokio::test(start_paused = true)]
