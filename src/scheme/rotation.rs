@@ -109,7 +109,7 @@ mod tests {
             (&[("x-next", "bearer abc")], Ok(Some("abc"))),
             (&[("x-next", "Basic abc")], Ok(Some("Basic abc"))),
             (&[("x-next", "abc"), ("x-next", "abc")], Ok(Some("abc"))),
-            (&[("x-next", "abc"), ("x-next", "abd")], Err(NotAdopted::Ambiguous)),
+            (&[("x-next", "abc"), ("x-next", "def")], Err(NotAdopted::Ambiguous)),
             (&[("x-next", "abc"), ("age", "0")], Err(NotAdopted::FromCache)),
             (&[("age", "0")], Ok(None)),
             (&[("x-next", "größer")], Err(NotAdopted::Malformed)),
