@@ -43,8 +43,15 @@ pub(crate) mod schedule {
     }
 }
 
+pub(crate) mod shard {
+    #[derive(Clone, Copy)]
+    pub(crate) struct Shard;
+}
+
 pub(crate) mod sharded_value {
     use http::HeaderValue;
+
+    use super::shard::Shard;
 
     pub(crate) struct ShardedValue(pub(crate) HeaderValue);
 
@@ -53,7 +60,7 @@ pub(crate) mod sharded_value {
             &self.0
         }
 
-        pub(crate) fn mine(&self) -> &HeaderValue {
+        pub(crate) fn at(&self, _: Shard) -> &HeaderValue {
             &self.0
         }
     }

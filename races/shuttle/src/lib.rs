@@ -22,6 +22,8 @@ pub mod exchange;
 mod future;
 #[path = "../../../src/guard.rs"]
 mod guard;
+#[path = "../../../src/handle.rs"]
+mod handle;
 #[path = "../../../src/header_name.rs"]
 mod header_name;
 #[path = "../../../src/layer.rs"]

@@ -8,6 +8,7 @@ use loom::thread;
 use crate::Secret;
 use crate::clock::Now;
 use crate::exchange::SourceId;
+use crate::shard::Shard;
 use crate::source::action::Generation;
 use crate::source::cell::{Age, Cell, Published};
 use crate::source::schedule::Window;
@@ -72,7 +73,7 @@ impl Source {
     /// What a request gets now, and how old it takes it to be.
     fn read(&self) -> (u64, Age) {
         let read = self.cell.read(at(50)).unwrap();
-        (read.credential().unwrap().1.number(), read.age)
+        (read.credential(Shard).unwrap().1.number(), read.age)
     }
 }
 
