@@ -4,8 +4,8 @@ use std::sync::{Arc, OnceLock};
 
 use crate::shard::{Padded, Shard, Sharded};
 
-/// Handles are taken from handles, this often one after the other: a service's for the clone that a task gets,
-/// and that one's for a thread that the task is moved to. What is taken from the last is the same once more.
+/// A handle makes others for other shards, and these make others in turn: a service's clone is given to a task, and
+/// the task moves to another thread. So often; the last hands out itself, or there would be no end of them.
 const DEPTH: u8 = 2;
 
 /// Keeps what is shared alive. Threads of different shards move different reference counts: a single one would be
