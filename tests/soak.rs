@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use allocation_counter::measure;
 use bytes::Bytes;
+use futures::future::join_all;
 use http::header::AUTHORIZATION;
 use http::{HeaderName, HeaderValue, Request, Response};
 use http_body_util::Full;
@@ -202,6 +203,15 @@ fn a_day<S: Scheme>(scheme: S) -> (World, TokenSource<S>) {
         let world = world.clone();
         move |request| world.clone().answer(request)
     }));
+    // As many at once as a thread keeps memory for, or the day's first crowd would look like a leak.
+    runtime.block_on(async {
+        while source.token().await.is_err() {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        let request = || Request::get("https://api.example/").body(Full::default()).unwrap();
+        let crowd = (0..100).map(|_| api.clone().oneshot(request()));
+        assert!(join_all(crowd).await.iter().all(Result::is_ok));
+    });
     let mut live = Vec::new();
     let mut tasks = Vec::new();
     let hours = measure_hours(&mut live, &mut tasks, |hour| {
