@@ -163,6 +163,22 @@ impl TryFrom<&str> for Origin {
     }
 }
 
+impl TryFrom<&String> for Origin {
+    type Error = Error;
+
+    fn try_from(origin: &String) -> Result<Origin, Error> {
+        Origin::parse(origin)
+    }
+}
+
+impl TryFrom<String> for Origin {
+    type Error = Error;
+
+    fn try_from(origin: String) -> Result<Origin, Error> {
+        Origin::parse(&origin)
+    }
+}
+
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {

@@ -126,6 +126,14 @@ impl TryFrom<&str> for Endpoint {
     }
 }
 
+impl TryFrom<&String> for Endpoint {
+    type Error = Error;
+
+    fn try_from(url: &String) -> Result<Endpoint, Error> {
+        Endpoint::parse(url)
+    }
+}
+
 impl TryFrom<String> for Endpoint {
     type Error = Error;
 

@@ -11,8 +11,8 @@ use tower_outbound_auth::exchange::{
     ExchangeContext, ExchangeError, ExchangeErrorKind, HttpExchange, Issued,
 };
 use tower_outbound_auth::scheme::{
-    Atlas, ExchangeAnswer, ExchangeRequest, HeaderScheme, Identity, InvalidToken, ResponseHead,
-    Step, Verdict,
+    Atlas, Endpoint, ExchangeAnswer, ExchangeRequest, HeaderScheme, Identity, InvalidToken,
+    ResponseHead, Step, Verdict,
 };
 use tower_outbound_auth::testkit::TokioClock;
 use tower_outbound_auth::{
@@ -233,4 +233,14 @@ fn the_identity_of_a_preset_tells_endpoints_and_clients_apart() {
             assert_ne!(other, rotating(here, "a"));
         }
     }
+}
+
+/// Texts from a configuration or the environment are a `String`, given or kept.
+#[test]
+fn endpoints_and_origins_are_made_of_texts_that_are_given_or_kept() {
+    let text = "https://api.example:8443".to_owned();
+    let (endpoint, origin) = (Endpoint::try_from(&text).unwrap(), Origin::try_from(&text).unwrap());
+    assert_eq!(endpoint.origin(), &origin);
+    assert_eq!(Endpoint::try_from(text.clone()).unwrap().origin(), &origin);
+    assert_eq!(Origin::try_from(text).unwrap(), origin);
 }
