@@ -103,7 +103,7 @@ impl<S: Scheme> Core<S> {
         Ok(Some(token.generation()))
     }
 
-    /// None if another response has brought the same token, which is being verified.
+    /// None if another response has brought the same token, which is being verified, or has been adopted since.
     fn begin_verification<'a>(
         &'a self,
         now: Now,
@@ -112,10 +112,11 @@ impl<S: Scheme> Core<S> {
         token: &Secret,
     ) -> Result<Option<Verification<'a>>, NotAdopted> {
         let mut locked = self.lock();
-        locked.machine.may_follow(now, used, arrival)?;
-        if locked.verifying.iter().any(|it| it.expose() == token.expose()) {
+        let is_current = self.cell.latest().is_some_and(|it| it.expose() == token.expose());
+        if is_current || locked.verifying.iter().any(|it| it.expose() == token.expose()) {
             return Ok(None);
         }
+        locked.machine.may_follow(now, used, arrival)?;
         locked.verifying.push(token.clone());
         Ok(Some(Verification { locked: &self.locked, token: token.clone() }))
     }

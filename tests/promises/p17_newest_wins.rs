@@ -29,10 +29,23 @@ use crate::support::*;
 const T0: u64 = 1_735_689_600;
 
 /// Tokens in `Authorization`, of requests and of responses. A signature is right if it says so.
-struct Jwts(HeaderScheme, Rotation, Arc<Mutex<usize>>, Arc<Mutex<Option<Meanwhile>>>);
+struct Jwts(HeaderScheme, Rotation, Arc<Mutex<usize>>, Arc<[Mutex<Option<Meanwhile>>; 2]>);
 
-/// What happens while the first signature is checked.
+/// What happens once while a token is made a value, and while a signature is checked.
 type Meanwhile = Box<dyn FnOnce() + Send>;
+
+/// The places of both.
+const PRESENTED: usize = 0;
+const CHECKED: usize = 1;
+
+impl Jwts {
+    fn happens(&self, what: usize) {
+        let meanwhile = self.3[what].lock().unwrap().take();
+        if let Some(meanwhile) = meanwhile {
+            meanwhile();
+        }
+    }
+}
 
 impl Scheme for Jwts {
     fn identity(&self) -> Identity {
@@ -48,6 +61,7 @@ impl Scheme for Jwts {
         self.0.header_name()
     }
     fn header_value(&self, token: &Secret) -> Result<HeaderValue, InvalidToken> {
+        self.happens(PRESENTED);
         self.0.header_value(token)
     }
     fn rotation(&self) -> Option<&Rotation> {
@@ -55,10 +69,7 @@ impl Scheme for Jwts {
     }
     fn is_authentic(&self, token: &Secret) -> bool {
         *self.2.lock().unwrap() += 1;
-        let meanwhile = self.3.lock().unwrap().take();
-        if let Some(meanwhile) = meanwhile {
-            meanwhile();
-        }
+        self.happens(CHECKED);
         token.expose().ends_with(".right")
     }
 }
@@ -105,7 +116,7 @@ struct Rotating {
     source: TokenSource<Jwts>,
     exchanges: Arc<Mutex<usize>>,
     verifications: Arc<Mutex<usize>>,
-    meanwhile: Arc<Mutex<Option<Meanwhile>>>,
+    meanwhile: Arc<[Mutex<Option<Meanwhile>>; 2]>,
     layer: AuthLayer<Jwts>,
 }
 
@@ -503,7 +514,7 @@ async fn a_token_that_is_overtaken_while_its_signature_is_checked_is_not_adopted
     let answer = handing_out(&newer);
     let api = service_fn(move |_| std::future::ready(Ok::<_, BoxError>(answer.clone())));
     let overtaking = world.layer.layer(api).oneshot(get("/"));
-    *world.meanwhile.lock().unwrap() = Some(Box::new(|| {
+    *world.meanwhile[CHECKED].lock().unwrap() = Some(Box::new(|| {
         overtaking.now_or_never().unwrap().unwrap();
     }));
     world.request(0, handing_out(&older)).await;
@@ -511,20 +522,31 @@ async fn a_token_that_is_overtaken_while_its_signature_is_checked_is_not_adopted
     assert_eq!(world.counts(), (1, 1));
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_successor_that_is_handed_out_again_while_its_signature_is_checked_is_verified_once() {
+/// The same answer to two requests, of which the second comes while something happens to the first one's.
+async fn is_verified_once_if_it_comes_again(while_it_is: usize) {
     let world = rotating(Adopt::EveryNewer);
     world.next().await;
     let successor = signed(&claims(1));
     let answer = handing_out(&successor);
     let api = service_fn(move |_| std::future::ready(Ok::<_, BoxError>(answer.clone())));
     let meanwhile = world.layer.layer(api).oneshot(get("/"));
-    *world.meanwhile.lock().unwrap() = Some(Box::new(|| {
+    *world.meanwhile[while_it_is].lock().unwrap() = Some(Box::new(|| {
         meanwhile.now_or_never().unwrap().unwrap();
     }));
     world.request(0, handing_out(&successor)).await;
     assert_eq!(world.next().await, successor);
     assert_eq!(*world.verifications.lock().unwrap(), 1);
+    assert_eq!(world.counts(), (1, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_successor_that_is_handed_out_again_while_its_signature_is_checked_is_verified_once() {
+    is_verified_once_if_it_comes_again(CHECKED).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_successor_that_was_adopted_while_it_was_read_is_not_verified_again() {
+    is_verified_once_if_it_comes_again(PRESENTED).await;
 }
 
 #[tokio::test(start_paused = true)]
