@@ -47,7 +47,8 @@ pub enum ErrorKind {
     /// A refused token has no successor now; see [`Error::recovery`]. The refused token stays current.
     NoSuccessor,
     /// No exchange came to an end in time, or the caller's own deadline (gRPC's `grpc-timeout`, the timeout of
-    /// a request of reqwest's) ended while its request waited here, and it was not sent. The exchange under way is not cut short by this.
+    /// a request of reqwest's) ended while its request waited here, and it was not sent. The exchange under way is
+    /// not cut short by this.
     Timeout,
     /// The exchange went through the source that it was to supply, and would have waited for itself.
     Reentrant,

@@ -62,7 +62,7 @@ impl<S: Scheme> Core<S> {
         }
     }
 
-    /// Adopts a token, if nothing speaks against it. None if it is being verified already.
+    /// Adopts a token, if nothing speaks against it. None if it is being verified already, or was adopted since.
     fn follow(
         &self,
         used: Generation,
@@ -103,7 +103,7 @@ impl<S: Scheme> Core<S> {
         Ok(Some(token.generation()))
     }
 
-    /// None if another response has brought the same token, which is being verified, or has been adopted since.
+    /// None if another response has brought the same token, which is being verified or was adopted since.
     fn begin_verification<'a>(
         &'a self,
         now: Now,
