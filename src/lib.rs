@@ -125,6 +125,7 @@
 mod label;
 
 pub mod adapter;
+mod bounds;
 pub mod clock;
 mod credential;
 pub mod defaults;

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use http::StatusCode;
 
+use crate::bounds::LONGEST_PAUSE;
+
 /// Of a server's error code, this much is kept.
 const MAX_CODE: usize = 64;
 
@@ -19,8 +21,9 @@ pub enum ExchangeErrorKind {
     Unreachable,
     /// No complete answer within the deadline of the exchange. Transient.
     Timeout,
-    /// An answer without a token that is no verdict on the credentials: 5xx, 429, a redirect, an
-    /// unreadable 4xx from something in between. Transient.
+    /// An answer without a token that is no verdict on the credentials: 5xx, 429, a redirect, a 4xx that
+    /// cannot be read. Transient; but from the third such 4xx in a row on, the next attempt waits as long as
+    /// after a refusal, since it may be one.
     Unavailable,
     /// The endpoint understood the request and refuses these credentials. Not transient: it takes a
     /// person to mend it, so it is asked again only rarely.
@@ -86,6 +89,7 @@ struct Inner {
     status: Option<StatusCode>,
     code: Option<Box<str>>,
     retry_after: Option<Duration>,
+    in_doubt: bool,
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
@@ -98,6 +102,7 @@ impl ExchangeError {
             status: None,
             code: None,
             retry_after: None,
+            in_doubt: false,
             source: None,
         }))
     }
@@ -121,11 +126,23 @@ impl ExchangeError {
         self
     }
 
-    /// How long the endpoint asks to be left alone (RFC 9110 section 10.2.3).
+    /// How long the endpoint asks to be left alone (RFC 9110 section 10.2.3): five minutes at most, and a
+    /// longer time counts as that. After a longer pause, an outage that is over would go on for this
+    /// client alone.
     #[must_use]
     pub fn with_retry_after(mut self, retry_after: Duration) -> ExchangeError {
-        Arc::make_mut(&mut self.0).retry_after = Some(retry_after);
+        Arc::make_mut(&mut self.0).retry_after = Some(retry_after.min(LONGEST_PAUSE));
         self
+    }
+
+    /// It may be a refusal that nobody understands: several in a row are paced as one.
+    pub(crate) fn in_doubt(mut self) -> ExchangeError {
+        Arc::make_mut(&mut self.0).in_doubt = true;
+        self
+    }
+
+    pub(crate) fn is_in_doubt(&self) -> bool {
+        self.0.in_doubt
     }
 
     /// The error below this one. Its texts must hold no secret.

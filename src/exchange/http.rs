@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
-use http::{HeaderValue, Method, Request, Response};
+use http::{HeaderMap, HeaderValue, Method, Request, Response};
 use http_body::Body;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use tower_service::Service;
@@ -35,7 +35,8 @@ const MAX_STEPS: usize = 4;
 /// - An answer may have 256 KiB; the body is read under the same deadline as its head (the source's
 ///   exchange timeout).
 /// - A redirect is never followed: the request carries the credentials.
-/// - A compressed answer is refused, because nothing asked for one.
+/// - A compressed answer is refused, because nothing asked for one. (`Content-Encoding: utf-8` or `none` is
+///   no compression.)
 /// - The texts of the client's errors are logged: they must hold no secret, nor a URL that does. (reqwest's do
 ///   say their URL; with feature `reqwest` it is taken off.)
 /// - The client must not send its requests through the layer that this exchange supplies; that is
@@ -98,23 +99,23 @@ where
         cx.mark_sent();
         let response = client.call(request).await.map_err(|error| unreachable(error.into()))?;
         let (head, body) = response.into_parts();
-        let compressed = head.headers.get(CONTENT_ENCODING).is_some_and(|it| it != "identity");
-        let body = if compressed {
-            Err("the token endpoint compressed its answer, unasked")
-        } else {
-            read(body).await.map_err(unreachable)?
+        let body = match compression(&head.headers) {
+            Some(name) => {
+                Err(format!("the token endpoint compressed its answer ({name}), unasked"))
+            }
+            None => read(body).await.map_err(unreachable)?.map_err(str::to_owned),
         };
-        match body {
-            Ok(body) => Ok(ExchangeAnswer::new(Response::from_parts(head, body))),
+        let body = match body {
+            Ok(body) => body,
             // An error page that is too long is still an error, with its status and Retry-After.
-            Err(_) if !head.status.is_success() => {
-                Ok(ExchangeAnswer::new(Response::from_parts(head, Bytes::new())))
-            }
+            Err(_) if !head.status.is_success() => Bytes::new(),
             Err(message) => {
-                Err(ExchangeError::new(ExchangeErrorKind::Malformed, message)
-                    .with_status(head.status))
+                return Err(ExchangeError::new(ExchangeErrorKind::Malformed, message)
+                    .with_status(head.status));
             }
-        }
+        };
+        let answer = ExchangeAnswer::new(Response::from_parts(head, body));
+        Ok(answer.received_at(cx.now()))
     }
 }
 
@@ -137,8 +138,9 @@ where
         for _ in 0..MAX_STEPS {
             let name = request.name();
             let answer = self.send(request, cx).await?.to_request(name);
+            let (issuers_clock, age) = (answer.issuers_clock(), answer.age());
             match self.scheme.read_answer(answer)? {
-                Step::Issued(issued) => return Ok(issued),
+                Step::Issued(issued) => return Ok(issued.answered(issuers_clock, age)),
                 Step::Again(next) => request = next,
             }
         }
@@ -147,6 +149,28 @@ where
             "the token endpoint asked for one further request after the other",
         ))
     }
+}
+
+/// The compression that a body has, by the registry of HTTP content codings. Servers also write `none`, `utf-8`
+/// or nothing at all there, and mean that there is none.
+fn compression(headers: &HeaderMap) -> Option<&'static str> {
+    const REGISTERED: [&str; 12] = [
+        "aes128gcm",
+        "br",
+        "compress",
+        "dcb",
+        "dcz",
+        "deflate",
+        "exi",
+        "gzip",
+        "pack200-gzip",
+        "x-compress",
+        "x-gzip",
+        "zstd",
+    ];
+    let values = headers.get_all(CONTENT_ENCODING).iter().filter_map(|value| value.to_str().ok());
+    let mut codings = values.flat_map(|value| value.split(',')).map(str::trim);
+    codings.find_map(|coding| REGISTERED.into_iter().find(|it| it.eq_ignore_ascii_case(coding)))
 }
 
 /// The body as a whole, or why it will not be read.

@@ -1,7 +1,7 @@
 //! What an exchange yields.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::Secret;
 
@@ -14,9 +14,23 @@ const MAX_SCOPE: usize = 200;
 #[derive(Clone, Debug)]
 pub struct Issued {
     access_token: Secret,
-    expires_in: Option<Duration>,
+    stated: Stated,
     refresh: Refresh,
     scope: Option<Arc<str>>,
+}
+
+/// What an answer says of the token's life.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Stated {
+    pub(crate) expires_in: Option<Duration>,
+    /// Since the epoch.
+    pub(crate) expires_at: Option<Duration>,
+    /// A life of zero or less, which says nothing.
+    pub(crate) no_life: bool,
+    /// The server's clock when it made the answer, since the epoch.
+    pub(crate) issuers_clock: Option<Duration>,
+    /// How long the answer has been in a cache.
+    pub(crate) age: Duration,
 }
 
 /// What the next exchange may spend.
@@ -36,14 +50,37 @@ impl Issued {
     /// 64 KiB is refused by the source as [`Malformed`](super::ExchangeErrorKind::Malformed).
     pub fn new(access_token: impl Into<Secret>) -> Issued {
         let (access_token, refresh) = (access_token.into(), Refresh::Nothing);
-        Issued { access_token, expires_in: None, refresh, scope: None }
+        Issued { access_token, stated: Stated::default(), refresh, scope: None }
     }
 
     /// The life that the issuer stated, counted from the sending of the request (RFC 6749 section 5.1).
-    /// Zero makes the attempt a failure.
+    /// Zero makes the attempt a failure. Where several lives are known, the shortest counts.
     #[must_use]
     pub fn with_expires_in(mut self, expires_in: Duration) -> Issued {
-        self.expires_in = Some(expires_in);
+        self.stated.expires_in = Some(expires_in);
+        self
+    }
+
+    /// The moment at which the token ends, by the issuer's clock.
+    ///
+    /// It is held against our clock; or against the `Date` of the answer, where the two clocks are more than
+    /// ten seconds apart. A moment that has passed makes the attempt a failure.
+    #[must_use]
+    pub fn with_expires_at(mut self, expires_at: SystemTime) -> Issued {
+        self.stated.expires_at = Some(expires_at.duration_since(UNIX_EPOCH).unwrap_or_default());
+        self
+    }
+
+    /// The issuer stated a life of zero or less. That says nothing: taken as the end it would make an
+    /// outage, taken as "for ever" a dead token.
+    pub(crate) fn with_no_life(mut self) -> Issued {
+        self.stated.no_life = true;
+        self
+    }
+
+    /// With the server's clock when it made the answer, and the time that the answer has spent in a cache.
+    pub(crate) fn answered(mut self, issuers_clock: Option<Duration>, age: Duration) -> Issued {
+        (self.stated.issuers_clock, self.stated.age) = (issuers_clock, age);
         self
     }
 
@@ -88,7 +125,17 @@ impl Issued {
     /// The life that the issuer stated.
     #[must_use]
     pub fn expires_in(&self) -> Option<Duration> {
-        self.expires_in
+        self.stated.expires_in
+    }
+
+    /// The moment at which it ends, as the issuer stated it.
+    #[must_use]
+    pub fn expires_at(&self) -> Option<SystemTime> {
+        UNIX_EPOCH.checked_add(self.stated.expires_at?)
+    }
+
+    pub(crate) fn stated(&self) -> &Stated {
+        &self.stated
     }
 
     /// The refresh token that came with it.

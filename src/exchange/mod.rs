@@ -45,6 +45,7 @@ pub use self::context::{ExchangeContext, Reason};
 pub use self::error::{ExchangeError, ExchangeErrorKind};
 pub use self::http::HttpExchange;
 pub use self::issued::Issued;
+pub(crate) use self::issued::Stated;
 
 /// Obtains a token; one attempt per call.
 ///

@@ -1,19 +1,19 @@
 //! Atlas: `Client-Id` and `Client-Secret` headers for a JWT, which then travels as `Token:`.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, StatusCode};
-use serde::Deserialize;
 
 use super::client_auth::{flaw, identity_of};
-use super::jwt::{lenient_seconds, lenient_text, seconds};
+use super::failure::Failure;
+use super::hint::Hint;
 use super::refresh::{REFRESH, RefreshTokenIn, is_absent, is_verdict};
+use super::token_answer::{Meaning, read_2xx};
 use super::{
     Endpoint, ExchangeAnswer, ExchangeRequest, Identity, InvalidToken, Scheme, Step, plain_value,
 };
-use crate::exchange::{ExchangeContext, ExchangeError, ExchangeErrorKind, Issued};
+use crate::exchange::{ExchangeContext, ExchangeError, ExchangeErrorKind};
 use crate::{Credential, Error, Secret, TARGET};
 
 static TOKEN: HeaderName = HeaderName::from_static("token");
@@ -26,8 +26,8 @@ static CLIENT_SECRET: HeaderName = HeaderName::from_static("client-secret");
 ///   `Client-Secret`, no body. A success is JSON with `access_token` and `expires_in`.
 /// - API: `Token: <token>`, no prefix. Not `Authorization`: nothing in a client stack takes `Token` off
 ///   a request that is redirected to another host, so the layer's origin guard has to.
-/// - A 400 or 401 with Atlas's JSON `error` is its verdict on the credentials. Without one it may come
-///   from something in between, and is taken for an outage.
+/// - A 400 or 401 with Atlas's JSON `error`, or a 2xx with one and without a token, is its verdict on the
+///   credentials. A 400 or 401 without one may come from something in between, and is taken for an outage.
 ///
 /// Use it through [`AuthLayer::atlas`](crate::AuthLayer::atlas), or, with a client of your own:
 ///
@@ -50,7 +50,7 @@ pub struct Atlas {
     credentials: [Credential; 2],
     refresh: Option<(Endpoint, RefreshTokenIn)>,
     /// The refresh endpoint is not there.
-    without_refresh: AtomicBool,
+    without_refresh: Hint,
 }
 
 impl Atlas {
@@ -74,16 +74,15 @@ impl Atlas {
             credential.check(what, header_flaw)?;
         }
         let endpoint = endpoint.try_into()?;
-        let without_refresh = AtomicBool::new(false);
-        Ok(Atlas { endpoint, credentials, refresh: None, without_refresh })
+        Ok(Atlas { endpoint, credentials, refresh: None, without_refresh: Hint::default() })
     }
 
     /// Spends the refresh tokens that Atlas hands out at this endpoint, so that the credentials travel
     /// once and not with every exchange. A request to it carries the refresh token alone.
     ///
-    /// A refresh token that is not taken is followed by the credentials, in the same exchange; an
-    /// endpoint that is not there (404) is not asked again. Default: refresh tokens are left alone, since
-    /// the endpoint is not documented.
+    /// A refresh token that is not taken is followed by the credentials, in the same exchange. An endpoint
+    /// that is not there (404) is not asked for a day, or until the credentials are refused. Default:
+    /// refresh tokens are left alone, since the endpoint is not documented.
     ///
     /// ```
     /// use tower_outbound_auth::scheme::{Atlas, Endpoint, RefreshTokenIn};
@@ -115,16 +114,20 @@ impl Atlas {
         Ok(ExchangeRequest::new(request))
     }
 
-    fn read_success(&self, answer: &ExchangeAnswer) -> Result<Issued, ExchangeError> {
-        let Success { access_token, expires_in, refresh_token } = answer.json_object()?;
-        let mut issued = Issued::new(access_token);
-        if let Some(expires_in) = expires_in {
-            issued = issued.with_expires_in(seconds(expires_in));
+    /// Atlas says no.
+    fn read_failure(
+        &self,
+        answer: &ExchangeAnswer,
+        failure: &Failure,
+    ) -> Result<Step, ExchangeError> {
+        if answer.request_name() == REFRESH {
+            return self.request().map(Step::Again);
         }
-        Ok(match refresh_token.filter(|_| self.refresh.is_some()) {
-            Some(refresh_token) => issued.with_refresh_token(refresh_token),
-            None if answer.request_name() == REFRESH => issued.keeping_refresh_token(),
-            None => issued,
+        // Atlas may be another release by now: nothing that was learned of it counts.
+        self.without_refresh.forget();
+        Err(match failure.shown(&self.credentials[1].current()?) {
+            Some(code) => answer.refused(code),
+            None => answer.unavailable().in_doubt(),
         })
     }
 }
@@ -147,15 +150,6 @@ fn header_value(credential: &Credential, what: &str) -> Result<HeaderValue, Exch
     Ok(value)
 }
 
-#[derive(Deserialize)]
-struct Success {
-    access_token: Secret,
-    #[serde(default, deserialize_with = "lenient_seconds")]
-    expires_in: Option<f64>,
-    #[serde(default, deserialize_with = "lenient_text")]
-    refresh_token: Option<Secret>,
-}
-
 impl Scheme for Atlas {
     fn identity(&self) -> Identity {
         Identity::new("atlas")
@@ -168,7 +162,7 @@ impl Scheme for Atlas {
     }
 
     fn exchange_request(&self, cx: &ExchangeContext) -> Result<ExchangeRequest, ExchangeError> {
-        let known = self.refresh.as_ref().filter(|_| !self.without_refresh.load(Ordering::Relaxed));
+        let known = self.refresh.as_ref().filter(|_| !self.without_refresh.holds(Some(cx.now())));
         match known.zip(cx.refresh_token()) {
             Some(((endpoint, travels), token)) => {
                 travels.request(endpoint, token).or_else(|_| self.request())
@@ -178,24 +172,23 @@ impl Scheme for Atlas {
     }
 
     fn read_answer(&self, answer: ExchangeAnswer) -> Result<Step, ExchangeError> {
-        match answer.status() {
-            StatusCode::OK | StatusCode::CREATED => self.read_success(&answer).map(Step::Issued),
-            status
-                if answer.request_name() == REFRESH
-                    && (is_verdict(status) || is_absent(status)) =>
-            {
-                if is_absent(status) {
-                    self.without_refresh.store(true, Ordering::Relaxed);
-                    let system = self.identity().system();
-                    tracing::info!(target: TARGET, system, %status, "the refresh endpoint is not there, and left alone from now on");
+        let (status, refreshed) = (answer.status(), answer.request_name() == REFRESH);
+        match status {
+            _ if status.is_success() => match read_2xx(&answer, None)? {
+                Meaning::Token(token) => {
+                    Ok(Step::Issued(token.issued(refreshed, self.refresh.is_some())))
                 }
+                Meaning::Failure(failure) => self.read_failure(&answer, &failure),
+            },
+            _ if refreshed && is_absent(status) => {
+                self.without_refresh.learn(answer.received());
+                let system = self.identity().system();
+                tracing::info!(target: TARGET, system, %status, "the refresh endpoint is not there, and left alone for a day");
                 self.request().map(Step::Again)
             }
+            _ if refreshed && is_verdict(status) => self.request().map(Step::Again),
             StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED => {
-                Err(match answer.error_text(&self.credentials[1].current()?) {
-                    Some(code) => answer.refused(&code),
-                    None => answer.unavailable(),
-                })
+                self.read_failure(&answer, &Failure::in_body(&answer).unwrap_or_default())
             }
             _ => Err(answer.unavailable()),
         }

@@ -2,21 +2,24 @@
 
 use std::fmt;
 use std::iter;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, Request, StatusCode};
 
 use super::client_auth::{basic, flaw, form_body, identity_of, is_ambiguous};
+use super::failure::Failure;
+use super::hint::Hint;
 use super::refresh::REFRESH;
 use super::token_answer::{
-    is_about_the_request, knows_no_refresh_tokens, read_failure, read_success,
+    Meaning, check_type, failed, is_about_the_request, is_another_scope, knows_no_refresh_tokens,
+    read_2xx,
 };
 use super::{
     BasicEncoding, ClientAuth, Endpoint, ExchangeAnswer, ExchangeRequest, Identity, InvalidToken,
     Scheme, Step, bearer_value,
 };
+use crate::clock::Now;
 use crate::exchange::{ExchangeContext, ExchangeError};
 use crate::{Credential, Error, Secret, TARGET};
 
@@ -32,8 +35,12 @@ const PERCENT_AFTER_RAW: &str = "percent after raw";
 /// - Exchange: `POST` of `grant_type=client_credentials` as a form, with `scope`, `audience` and
 ///   `resource` (RFC 8707) where they are given, the client authenticated by [`ClientAuth`].
 /// - API: `Authorization: Bearer <token>` (RFC 6750 section 2.1).
-/// - A 4xx with an OAuth `error` that only a change of configuration can mend is the server's verdict on
-///   the credentials; everything else, a gateway's page above all, is taken for an outage.
+/// - A success may be any 2xx. The token stands under `access_token`, else `token`, or
+///   [where you say](ClientCredentials::with_token_member). Every type of token is sent as `Bearer` but
+///   those that need a proof (`DPoP`, `mac`, `pop`).
+/// - An OAuth code that only a change of configuration can mend is the server's verdict on the credentials:
+///   with a 400, 401 or 403, or with a 2xx; under `error`, `error.code`, `errors[0].code` or `errorCode`.
+///   Everything else, a gateway's page above all, is taken for an outage.
 ///
 /// Use it through [`AuthLayer::client_credentials`](crate::AuthLayer::client_credentials), or with
 /// options:
@@ -59,11 +66,13 @@ pub struct ClientCredentials {
     credentials: [Credential; 2],
     auth: ClientAuth,
     params: Vec<(&'static str, String)>,
+    token_member: Option<String>,
+    strict_type: bool,
     /// With `Auto`: the raw encoding is the one that worked last.
-    raw: AtomicBool,
+    raw: Hint,
     refresh: bool,
     /// The endpoint does not know what a refresh token is.
-    without_refresh: AtomicBool,
+    without_refresh: Hint,
 }
 
 impl ClientCredentials {
@@ -92,9 +101,11 @@ impl ClientCredentials {
             credentials,
             auth: ClientAuth::default(),
             params: Vec::new(),
-            raw: AtomicBool::new(false),
+            token_member: None,
+            strict_type: false,
+            raw: Hint::default(),
             refresh: false,
-            without_refresh: AtomicBool::new(false),
+            without_refresh: Hint::default(),
         })
     }
 
@@ -126,7 +137,7 @@ impl ClientCredentials {
 
     /// Spends the refresh tokens that the endpoint hands out (RFC 6749 section 6); if one is not taken,
     /// the credentials are shown instead, in the same exchange. An endpoint that knows no refresh tokens
-    /// is found out, and asked in the other way from then on.
+    /// is found out. It is asked in the other way for a day, or until it refuses the credentials.
     ///
     /// Default: they are left alone. With this grant a server should not hand out any (section 4.4.3),
     /// the client shows its credentials all the same when it spends one, and some servers' refresh tokens
@@ -134,6 +145,26 @@ impl ClientCredentials {
     #[must_use]
     pub fn with_refresh_tokens(self) -> ClientCredentials {
         ClientCredentials { refresh: true, ..self }
+    }
+
+    /// The member of the answer's JSON object that has the token; for one deeper down, a JSON pointer such
+    /// as `/data/token` (RFC 6901). Default: `access_token`, else `token`.
+    ///
+    /// `expires_in` and the others are looked for beside the token, then at the top.
+    #[must_use]
+    pub fn with_token_member(self, member: impl Into<String>) -> ClientCredentials {
+        ClientCredentials { token_member: Some(member.into()), ..self }
+    }
+
+    /// Takes tokens of the type `Bearer` alone, in any case, and those without a type (RFC 6749 section
+    /// 7.1). Another type makes the exchange a
+    /// [`Malformed`](crate::exchange::ExchangeErrorKind::Malformed) failure.
+    ///
+    /// Default: a type such as `BearerToken`, `Application Access Token` or an empty text is sent as
+    /// `Bearer` too, since that is what servers which write it mean. `DPoP`, `mac` and `pop` never are.
+    #[must_use]
+    pub fn with_strict_token_type(self) -> ClientCredentials {
+        ClientCredentials { strict_type: true, ..self }
     }
 
     /// The token endpoint.
@@ -157,8 +188,8 @@ impl ClientCredentials {
     }
 
     /// The request that shows the credentials, in the encoding that worked last.
-    fn first_request(&self) -> Result<ExchangeRequest, ExchangeError> {
-        self.request(if self.raw.load(Ordering::Relaxed) { RAW } else { PERCENT })
+    fn first_request(&self, now: Option<Now>) -> Result<ExchangeRequest, ExchangeError> {
+        self.request(if self.raw.holds(now) { RAW } else { PERCENT })
     }
 
     fn request(&self, name: &'static str) -> Result<ExchangeRequest, ExchangeError> {
@@ -170,11 +201,15 @@ impl ClientCredentials {
 
     /// The request that spends a refresh token (RFC 6749 section 6). The scope is left out, and so stays
     /// what it was.
-    fn refresh_request(&self, refresh_token: &Secret) -> Result<ExchangeRequest, ExchangeError> {
+    fn refresh_request(
+        &self,
+        refresh_token: &Secret,
+        now: Option<Now>,
+    ) -> Result<ExchangeRequest, ExchangeError> {
         let mut params =
             vec![("grant_type", "refresh_token"), ("refresh_token", refresh_token.expose())];
         params.extend(self.param("resource").map(|resource| ("resource", resource)));
-        Ok(self.post(params, self.raw.load(Ordering::Relaxed))?.named(REFRESH))
+        Ok(self.post(params, self.raw.holds(now))?.named(REFRESH))
     }
 
     /// A form, with the client authenticated.
@@ -219,13 +254,32 @@ impl ClientCredentials {
     }
 
     /// The endpoint does not take the refresh token: the credentials are shown instead, once.
-    fn fall_back(&self, answer: &ExchangeAnswer) -> Result<Step, ExchangeError> {
-        if knows_no_refresh_tokens(answer) {
-            self.without_refresh.store(true, Ordering::Relaxed);
+    fn fall_back(&self, answer: &ExchangeAnswer, failure: &Failure) -> Result<Step, ExchangeError> {
+        if knows_no_refresh_tokens(answer.status(), failure) {
+            self.without_refresh.learn(answer.received());
             let system = self.identity().system();
-            tracing::info!(target: TARGET, system, "refresh tokens are not taken, and left alone from now on");
+            tracing::info!(target: TARGET, system, "refresh tokens are not taken, and left alone for a day");
         }
-        Ok(Step::Again(self.first_request()?))
+        Ok(Step::Again(self.first_request(answer.received())?))
+    }
+
+    /// The endpoint says no.
+    fn read_failure(
+        &self,
+        answer: &ExchangeAnswer,
+        failure: &Failure,
+    ) -> Result<Step, ExchangeError> {
+        let name = answer.request_name();
+        if name == REFRESH {
+            return self.fall_back(answer, failure);
+        }
+        if let Some(other) = self.other_encoding(name).filter(|_| !is_about_the_request(failure)) {
+            return Ok(Step::Again(self.request(other)?));
+        }
+        // The server may be another one by now: nothing that was learned of it counts.
+        self.raw.forget();
+        self.without_refresh.forget();
+        Err(failed(answer, failure, &self.credentials[1].current()?))
     }
 }
 
@@ -242,36 +296,41 @@ impl Scheme for ClientCredentials {
     }
 
     fn exchange_request(&self, cx: &ExchangeContext) -> Result<ExchangeRequest, ExchangeError> {
-        let refresh = self.refresh && !self.without_refresh.load(Ordering::Relaxed);
-        match cx.refresh_token().filter(|_| refresh) {
-            Some(refresh_token) => self.refresh_request(refresh_token),
-            None => self.first_request(),
+        let now = Some(cx.now());
+        match cx.refresh_token().filter(|_| self.refresh && !self.without_refresh.holds(now)) {
+            Some(refresh_token) => self.refresh_request(refresh_token, now),
+            None => self.first_request(now),
         }
     }
 
     fn read_answer(&self, answer: ExchangeAnswer) -> Result<Step, ExchangeError> {
-        let (status, name) = (answer.status(), answer.request_name());
-        if status.is_success() {
-            if let RAW_AFTER_PERCENT | PERCENT_AFTER_RAW = name {
-                self.raw.store(name == RAW_AFTER_PERCENT, Ordering::Relaxed);
-            }
-            let scope = self.param("scope");
-            return read_success(&answer, name == REFRESH, self.refresh, scope).map(Step::Issued);
-        }
-        match status {
-            StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN
-                if name == REFRESH =>
-            {
-                self.fall_back(&answer)
-            }
+        match answer.status() {
+            status if status.is_success() => {}
             StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-                match self.other_encoding(name).filter(|_| !is_about_the_request(&answer)) {
-                    Some(other) => Ok(Step::Again(self.request(other)?)),
-                    None => Err(read_failure(&answer, &self.credentials[1].current()?)),
-                }
+                return self.read_failure(&answer, &Failure::in_body(&answer).unwrap_or_default());
             }
-            _ => Err(answer.unavailable()),
+            _ => return Err(answer.unavailable()),
         }
+        let token = match read_2xx(&answer, self.token_member.as_deref())? {
+            Meaning::Token(token) => token,
+            Meaning::Failure(failure) => return self.read_failure(&answer, &failure),
+        };
+        let name = answer.request_name();
+        match name {
+            RAW_AFTER_PERCENT => self.raw.learn(answer.received()),
+            PERCENT_AFTER_RAW => self.raw.forget(),
+            _ => {}
+        }
+        check_type(token.token_type.as_deref(), self.strict_type)?;
+        let granted = token.scope.clone();
+        let issued = token.issued(name == REFRESH, self.refresh);
+        let another = granted.zip(self.param("scope"));
+        Ok(Step::Issued(match another {
+            Some((granted, asked)) if is_another_scope(&granted, asked) => {
+                issued.with_scope(granted)
+            }
+            _ => issued,
+        }))
     }
 
     fn header_name(&self) -> &HeaderName {

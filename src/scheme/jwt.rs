@@ -11,6 +11,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::members::number;
+use crate::bounds::{self, EARLIEST};
+
 /// What a JWT says of itself; all absent of a token that is none.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Claims {
@@ -24,13 +27,11 @@ pub(crate) struct Claims {
     pub(crate) times: Times,
 }
 
-/// The claims about time, in seconds since the epoch (RFC 7519 sections 4.1.4 and 4.1.6).
-#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq)]
+/// The claims about time, since the epoch (RFC 7519 sections 4.1.4 and 4.1.6), in whole seconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Times {
-    #[serde(default, deserialize_with = "lenient_seconds")]
-    pub(crate) exp: Option<f64>,
-    #[serde(default, deserialize_with = "lenient_seconds")]
-    pub(crate) iat: Option<f64>,
+    pub(crate) iat: Option<Duration>,
+    pub(crate) exp: Option<Duration>,
 }
 
 #[derive(Deserialize)]
@@ -38,8 +39,10 @@ struct Body {
     iss: Option<Value>,
     sub: Option<Value>,
     aud: Option<Value>,
-    #[serde(flatten)]
-    times: Times,
+    #[serde(default)]
+    iat: Value,
+    #[serde(default)]
+    exp: Value,
 }
 
 #[derive(Deserialize)]
@@ -52,7 +55,8 @@ impl Claims {
         let Ok(body) = jsonwebtoken::dangerous::insecure_decode_claims(token) else {
             return Claims::default();
         };
-        let Body { iss, sub, aud, times } = body;
+        let Body { iss, sub, aud, iat, exp } = body;
+        let times = Times::new(number(&iat), number(&exp));
         let aud = match aud {
             None => Vec::new(),
             Some(Value::Array(list)) => list,
@@ -72,51 +76,18 @@ pub(crate) fn algorithm(token: &str) -> Option<String> {
 }
 
 impl Times {
+    /// An `iat` from before 2000 beside an `exp` from after it was not set, and counts as absent.
+    pub(crate) fn new(iat: Option<f64>, exp: Option<f64>) -> Times {
+        let (iat, exp) = (iat.map(bounds::epoch), exp.map(bounds::epoch));
+        let unset = |iat: &Duration| *iat < EARLIEST && exp.is_some_and(|exp| exp >= EARLIEST);
+        Times { iat: iat.filter(|iat| !unset(iat)), exp }
+    }
+
     /// `exp − iat`: the life that the issuer meant, whatever our clock says. A token that ends before
     /// it begins has a claim in the wrong unit, and says nothing.
     pub(crate) fn life(self) -> Option<Duration> {
-        let life = self.exp?.floor() - self.iat?.floor();
-        (life > 0.0).then(|| seconds(life))
+        self.exp?.checked_sub(self.iat?).filter(|life| !life.is_zero())
     }
-
-    /// `iat` and `exp`, as times since the epoch.
-    pub(crate) fn claimed(self) -> (Option<Duration>, Option<Duration>) {
-        (self.iat.map(|iat| seconds(iat.floor())), self.end())
-    }
-
-    /// `exp`, as a time since the epoch.
-    pub(crate) fn end(self) -> Option<Duration> {
-        Some(seconds(self.exp?.floor()))
-    }
-}
-
-/// Seconds as servers write them, made a duration: negative is zero, the absurd is cut at a hundred
-/// years (`NaN` is zero), so that no later sum can overflow.
-pub(crate) fn seconds(seconds: f64) -> Duration {
-    const HUNDRED_YEARS: f64 = 100.0 * 365.25 * 86_400.0;
-    Duration::from_secs_f64(seconds.clamp(0.0, HUNDRED_YEARS).max(0.0))
-}
-
-/// A number, or a text that holds one; anything else counts as absent.
-pub(crate) fn lenient_seconds<'de, D: serde::Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<f64>, D::Error> {
-    let number = match Value::deserialize(deserializer)? {
-        Value::Number(number) => number.as_f64(),
-        Value::String(text) => text.trim().parse().ok(),
-        _ => None,
-    };
-    Ok(number.filter(|number| !number.is_nan()))
-}
-
-/// A text that is not empty; anything else counts as absent.
-pub(crate) fn lenient_text<'de, D: serde::Deserializer<'de>, T: From<String>>(
-    deserializer: D,
-) -> Result<Option<T>, D::Error> {
-    Ok(match Value::deserialize(deserializer)? {
-        Value::String(text) => Some(T::from(text)),
-        _ => None,
-    })
 }
 
 #[cfg(test)]
@@ -128,39 +99,55 @@ mod tests {
         format!("{}.{}.{}", part(r#"{"alg":"HS256"}"#), part(claims), part("signature"))
     }
 
+    fn times(claims: &str) -> Times {
+        Claims::of(&jwt(claims)).times
+    }
+
+    fn secs(secs: u64) -> Option<Duration> {
+        Some(Duration::from_secs(secs))
+    }
+
     #[test]
     fn the_life_of_a_jwt_is_exp_minus_iat() {
-        let times = Claims::of(&jwt(r#"{"iat":1000,"exp":4600,"sub":"x"}"#)).times;
-        assert_eq!(times.life(), Some(Duration::from_secs(3_600)));
-        assert_eq!(times.end(), Some(Duration::from_secs(4_600)));
-        let fractional = Claims::of(&jwt(r#"{"iat":1000.9,"exp":4600.9}"#)).times;
-        assert_eq!(fractional.end(), Some(Duration::from_secs(4_600)));
-        let secs = |secs| Some(Duration::from_secs(secs));
-        assert_eq!(fractional.claimed(), (secs(1_000), secs(4_600)));
+        let whole = times(r#"{"iat":1000,"exp":4600,"sub":"x"}"#);
+        assert_eq!((whole.iat, whole.exp, whole.life()), (secs(1_000), secs(4_600), secs(3_600)));
+        let fractional = times(r#"{"iat":1000.9,"exp":4600.9}"#);
+        assert_eq!(fractional, whole);
         for senseless in [r#"{"iat":1000,"exp":1000}"#, r#"{"iat":1000,"exp":999}"#] {
-            assert_eq!(Claims::of(&jwt(senseless)).times.life(), None, "{senseless}");
+            assert_eq!(times(senseless).life(), None, "{senseless}");
+        }
+    }
+
+    #[test]
+    fn an_iat_that_was_never_set_counts_as_absent() {
+        for (iat, exp, believed) in [
+            (0, 946_684_799, true),
+            (0, 946_684_800, false),
+            (946_684_799, 1_735_689_600, false),
+            (946_684_800, 1_735_689_600, true),
+        ] {
+            let times = times(&format!(r#"{{"iat":{iat},"exp":{exp}}}"#));
+            assert_eq!(times.iat.is_some(), believed, "{iat} {exp}");
+            assert_eq!(times.exp, secs(exp));
         }
     }
 
     #[test]
     fn odd_claims_never_panic_and_never_overflow() {
         for (exp, end) in [
-            ("-1", Some(Duration::ZERO)),
-            ("\"123\"", Some(Duration::from_secs(123))),
+            ("-1", secs(0)),
+            ("\"123\"", secs(123)),
             ("null", None),
             ("true", None),
             ("[]", None),
-            ("1e308", Some(seconds(f64::MAX))),
-            ("18446744073709551616", Some(seconds(f64::MAX))),
+            ("1735689600000", secs(1_735_689_600)),
+            ("1e308", secs(253_402_300_799)),
+            ("18446744073709551616", secs(18_446_744_073_709_551)),
         ] {
-            let times = Claims::of(&jwt(&format!(r#"{{"exp":{exp}}}"#))).times;
-            assert_eq!(times.end(), end, "exp: {exp}");
-            assert_eq!(times.life(), None);
+            let times = times(&format!(r#"{{"exp":{exp}}}"#));
+            let end = end.map(|end| end.min(Duration::from_secs(253_402_300_799)));
+            assert_eq!((times.exp, times.life()), (end, None), "exp: {exp}");
         }
-        let hundred_years = Duration::from_secs(36_525 * 86_400);
-        assert_eq!(seconds(f64::MAX), hundred_years, "and no sum overflows");
-        assert_eq!(seconds(f64::NAN), Duration::ZERO);
-        assert_eq!(seconds(f64::NEG_INFINITY), Duration::ZERO);
     }
 
     #[test]

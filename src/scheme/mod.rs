@@ -49,18 +49,24 @@
 //! }
 //! ```
 
+mod answer;
 mod atlas;
 mod challenge;
 mod client_auth;
 mod client_credentials;
 mod endpoint;
+mod failure;
 mod header;
+mod hint;
 #[cfg(feature = "rotating")]
 mod hmac;
 mod identity;
 pub(crate) mod jwt;
-mod message;
+mod members;
+mod moment;
+mod pacing;
 mod refresh;
+mod request;
 mod response;
 #[cfg(feature = "rotating")]
 mod rotating;
@@ -73,14 +79,15 @@ use std::sync::Arc;
 use http::{HeaderName, HeaderValue};
 use zeroize::Zeroizing;
 
+pub use self::answer::ExchangeAnswer;
 pub use self::atlas::Atlas;
 pub use self::client_auth::{BasicEncoding, ClientAuth};
 pub use self::client_credentials::ClientCredentials;
 pub use self::endpoint::Endpoint;
 pub use self::header::HeaderScheme;
 pub use self::identity::Identity;
-pub use self::message::{ExchangeAnswer, ExchangeRequest};
 pub use self::refresh::RefreshTokenIn;
+pub use self::request::ExchangeRequest;
 pub use self::response::ResponseHead;
 #[cfg(feature = "rotating")]
 pub use self::rotating::Rotating;
@@ -178,13 +185,62 @@ pub enum Verdict {
     Refused,
 }
 
-/// The token cannot stand in a header. Says nothing of the token.
+/// Why a token cannot stand in a header. Says nothing else of the token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct InvalidToken;
+#[non_exhaustive]
+pub enum InvalidToken {
+    /// It is empty.
+    Empty,
+    /// It has a blank.
+    Blank,
+    /// It has a line break, such as the one at the end of a file.
+    LineBreak,
+    /// It has a control character other than a line break.
+    ControlCharacter,
+    /// It has a character beyond ASCII.
+    BeyondAscii,
+    /// For another reason, such as the prefix that stands before it.
+    Other,
+}
+
+impl InvalidToken {
+    /// The first thing that is wrong with a token that has characters other than visible ASCII.
+    #[cold]
+    fn of(token: &str) -> InvalidToken {
+        let wrong = token.chars().find(|c| !c.is_ascii_graphic());
+        match wrong {
+            None => InvalidToken::Empty,
+            Some(' ') => InvalidToken::Blank,
+            Some('\r' | '\n') => InvalidToken::LineBreak,
+            Some(c) if c.is_ascii() => InvalidToken::ControlCharacter,
+            Some(_) => InvalidToken::BeyondAscii,
+        }
+    }
+
+    pub(crate) fn why(self) -> &'static str {
+        match self {
+            InvalidToken::Empty => "the token is empty",
+            InvalidToken::Blank => {
+                "the token has a blank, which cannot stand in a header: trim it, and leave a prefix to \
+                 the scheme"
+            }
+            InvalidToken::LineBreak => {
+                "the token has a line break, which cannot stand in a header: trim it"
+            }
+            InvalidToken::ControlCharacter => {
+                "the token has a control character, which cannot stand in a header"
+            }
+            InvalidToken::BeyondAscii => {
+                "the token has a character beyond ASCII, which cannot stand in a header"
+            }
+            InvalidToken::Other => "the token has characters that cannot stand in its header",
+        }
+    }
+}
 
 impl fmt::Display for InvalidToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the token has characters that cannot stand in a header")
+        f.write_str(self.why())
     }
 }
 
@@ -208,30 +264,25 @@ pub fn plain_value(token: &Secret) -> Result<HeaderValue, InvalidToken> {
 pub fn prefixed_value(prefix: &str, token: &Secret) -> Result<HeaderValue, InvalidToken> {
     let token = token.expose();
     if token.is_empty() || !all_bytes(token, |byte| byte.is_ascii_graphic()) {
-        return Err(InvalidToken);
+        return Err(InvalidToken::of(token));
     }
     // Sized at once: a buffer that grew would leave parts of the token behind.
     let mut text = Zeroizing::new(Vec::with_capacity(prefix.len() + token.len()));
     text.extend_from_slice(prefix.as_bytes());
     text.extend_from_slice(token.as_bytes());
     let value = HeaderValue::from_maybe_shared(bytes::Bytes::from_owner(text));
-    value.map_err(|_| InvalidToken)
+    value.map_err(|_| InvalidToken::Other)
 }
 
 /// A header value that is `Bearer` and the token, in memory that is wiped after use.
 ///
+/// RFC 6750 section 2.1 allows letters, digits, `-._~+/` and, at the end, `=`. Servers issue tokens with
+/// `|`, `:`, `!`, `%`, `#` or `^` and expect them back as they are, so every visible character is taken.
+///
 /// # Errors
 ///
-/// If the token has not the syntax of a bearer token: `1*(ALPHA DIGIT -._~+/) *"="` (RFC 6750 section
-/// 2.1).
+/// If the token has characters other than visible ASCII.
 pub fn bearer_value(token: &Secret) -> Result<HeaderValue, InvalidToken> {
-    let text = token.expose().trim_end_matches('=');
-    let allowed = |byte: u8| {
-        byte.is_ascii_alphanumeric() | matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/')
-    };
-    if text.is_empty() || !all_bytes(text, allowed) {
-        return Err(InvalidToken);
-    }
     prefixed_value("Bearer ", token)
 }
 

@@ -7,7 +7,7 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderName, Request, StatusCode};
 
 use super::client_auth::form_body;
-use super::message::json_body;
+use super::request::json_body;
 use super::{Endpoint, ExchangeRequest, plain_value};
 use crate::Secret;
 use crate::exchange::{ExchangeError, ExchangeErrorKind};

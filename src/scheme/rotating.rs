@@ -10,9 +10,10 @@ use http::{HeaderName, HeaderValue, Request, StatusCode};
 use serde_json::Value;
 
 use super::client_auth::{flaw, identity_of};
+use super::failure::Failure;
 use super::hmac::is_signed_with;
 use super::jwt::algorithm;
-use super::message::json_body;
+use super::request::json_body;
 use super::rotation::without_scheme;
 use super::{
     Adopt, Endpoint, ExchangeAnswer, ExchangeRequest, Identity, InvalidToken, Rotation, Scheme,
@@ -151,17 +152,18 @@ impl Rotating {
     /// The token, wherever a successful answer has it: the first text that can be one, or, where signatures
     /// are checked, the first that is signed.
     fn find_token(&self, answer: &ExchangeAnswer) -> Result<Secret, ExchangeError> {
-        let in_body = match serde_json::from_slice(answer.body()) {
+        let in_body = match serde_json::from_slice(answer.text_bytes()) {
             Ok(Value::String(text)) => Some(Secret::from(text)),
             Ok(mut object @ Value::Object(_)) => self.member_of(&mut object),
             Ok(_) => None,
             Err(_) => answer.text().ok().map(Secret::from),
         };
         let in_header = answer.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-        // What cannot be a token, a page of HTML above all, is none.
+        // What cannot be a token, such as a page of HTML or broken JSON, is none.
         let usable = |text: Secret| {
             let token = Secret::from(without_scheme(text.expose()));
-            bearer_value(&token).is_ok().then_some(token)
+            let is_markup = token.expose().starts_with(['<', '{', '[']);
+            (!is_markup && bearer_value(&token).is_ok()).then_some(token)
         };
         let found: Vec<_> =
             in_body.into_iter().chain(in_header.map(Secret::from)).filter_map(usable).collect();
@@ -173,12 +175,10 @@ impl Rotating {
         }
         Err(match found.first() {
             Some(token) => not_verified(token),
-            None => {
-                let message = "the answer has no token: neither as text, nor as a JSON string, nor in a member \
-                               that was looked for (see Rotating::with_token_member), nor in Authorization";
-                ExchangeError::new(ExchangeErrorKind::Malformed, message)
-                    .with_status(answer.status())
-            }
+            None => answer.malformed(
+                "has no token: neither as text, nor as a JSON string, nor in a member that was \
+                     looked for (see Rotating::with_token_member), nor in Authorization",
+            ),
         })
     }
 
@@ -247,18 +247,24 @@ impl Scheme for Rotating {
     }
 
     fn read_answer(&self, answer: ExchangeAnswer) -> Result<Step, ExchangeError> {
+        let failure = Failure::in_body(&answer);
         match answer.status() {
-            status if status.is_success() => {
-                Ok(Step::Issued(Issued::new(self.find_token(&answer)?)))
-            }
-            StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-                Err(match answer.error_text(&self.credentials[1].current()?) {
-                    Some(code) => answer.refused(&code),
-                    None => answer.unavailable(),
-                })
-            }
-            _ => Err(answer.unavailable()),
+            status if status.is_success() => match (self.find_token(&answer), &failure) {
+                (Ok(token), Some(Failure { explicit: false, .. }) | None) => {
+                    return Ok(Step::Issued(Issued::new(token)));
+                }
+                (Err(error), None) => return Err(error),
+                // It says why it has no token.
+                (_, Some(_)) => {}
+            },
+            StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {}
+            _ => return Err(answer.unavailable()),
         }
+        let secret = self.credentials[1].current()?;
+        Err(match failure.as_ref().and_then(|failure| failure.shown(&secret)) {
+            Some(code) => answer.refused(code),
+            None => answer.unavailable().in_doubt(),
+        })
     }
 
     fn header_name(&self) -> &HeaderName {

@@ -1,104 +1,228 @@
-//! What an OAuth 2.0 token endpoint's answer means (RFC 6749 section 5).
+//! What a token endpoint's answer means (RFC 6749 section 5), as servers really write it.
 
 use std::collections::BTreeSet;
+use std::time::UNIX_EPOCH;
 
 use http::StatusCode;
-use http::header::AGE;
-use serde::Deserialize;
+use serde_json::Value;
 
 use super::ExchangeAnswer;
-use super::jwt::{lenient_seconds, lenient_text, seconds};
+use super::failure::Failure;
+use super::members::Members;
+use super::moment::moment;
 use crate::Secret;
+use crate::bounds;
 use crate::exchange::{ExchangeError, ExchangeErrorKind, Issued};
 
-#[derive(Deserialize)]
-struct Success {
-    access_token: Secret,
-    token_type: Option<String>,
-    #[serde(default, deserialize_with = "lenient_seconds")]
-    expires_in: Option<f64>,
-    #[serde(default, deserialize_with = "lenient_text")]
-    refresh_token: Option<Secret>,
-    #[serde(default, deserialize_with = "lenient_text")]
-    scope: Option<String>,
+/// What an answer means.
+pub(super) enum Meaning {
+    Token(TokenAnswer),
+    /// The endpoint says no.
+    Failure(Failure),
 }
 
-/// A token; `refreshed` if a refresh token was spent for it, `refresh` if its own is wanted, `asked` the
-/// scope that was asked for.
-pub(super) fn read_success(
+/// A successful answer.
+pub(super) struct TokenAnswer {
+    /// In lower case.
+    pub(super) token_type: Option<String>,
+    pub(super) refresh_token: Option<Secret>,
+    pub(super) scope: Option<String>,
+    issued: Issued,
+}
+
+/// Reads an answer with a 2xx. `token_member` is where its token is, if that was said: a name, or a JSON
+/// pointer.
+///
+/// # Errors
+///
+/// [`Malformed`](ExchangeErrorKind::Malformed) if it neither has a token nor says that it is a failure.
+pub(super) fn read_2xx(
     answer: &ExchangeAnswer,
-    refreshed: bool,
-    refresh: bool,
-    asked: Option<&str>,
-) -> Result<Issued, ExchangeError> {
-    let Success { access_token, token_type, expires_in, refresh_token, scope } =
-        answer.json_object()?;
-    // A type that is not understood must not be used (RFC 6749 section 7.1). One that is missing is no
-    // other type.
-    if token_type.is_some_and(|it| !it.eq_ignore_ascii_case("bearer")) {
-        let message = "the token endpoint issued a token of another type than Bearer";
-        return Err(ExchangeError::new(ExchangeErrorKind::Malformed, message));
+    token_member: Option<&str>,
+) -> Result<Meaning, ExchangeError> {
+    let top = Members::of(answer)?;
+    let failure = Failure::of(&top);
+    if let Some(failure) = failure.as_ref().filter(|it| it.explicit || is_refusal(it)) {
+        return Ok(Meaning::Failure(failure.clone()));
     }
-    let mut issued = Issued::new(access_token);
-    if let Some(expires_in) = expires_in {
-        // An answer from a cache has spent a part of its life there (RFC 9111 section 4.2.3).
-        let age = answer.headers().get(AGE).and_then(|age| age.to_str().ok()?.trim().parse().ok());
-        let life = seconds(expires_in).saturating_sub(seconds(age.unwrap_or(0.0)));
-        issued = issued.with_expires_in(life);
+    let mut members = Beside { token: None, top };
+    let token = match token_member {
+        Some(pointer) if pointer.starts_with('/') => match members.top.parent_of(pointer) {
+            Some((parent, name)) => members.token.insert(parent).text(&name)?,
+            None => None,
+        },
+        Some(member) => members.top.text(member)?,
+        None => match members.top.text("access_token")? {
+            Some(token) => Some(token),
+            None => members.top.text("token")?,
+        },
+    };
+    match (token, failure) {
+        (Some(token), _) => {
+            let token = Secret::from(without_bearer(token.expose()));
+            TokenAnswer::new(token, &members).map(Meaning::Token)
+        }
+        (None, Some(failure)) => Ok(Meaning::Failure(failure)),
+        (None, None) => Err(answer.malformed("has no token")),
     }
-    if let (Some(granted), Some(asked)) = (scope, asked)
-        && is_another_scope(&granted, asked)
-    {
-        issued = issued.with_scope(granted);
-    }
-    Ok(match refresh_token.filter(|_| refresh) {
-        Some(refresh_token) => issued.with_refresh_token(refresh_token),
-        None if refreshed => issued.keeping_refresh_token(),
-        None => issued,
-    })
 }
 
-/// Whether another scope was granted than was asked for; a scope is a set of words (RFC 6749 section
-/// 3.3), and an empty one says nothing.
-fn is_another_scope(granted: &str, asked: &str) -> bool {
-    let words = |text| str::split_ascii_whitespace(text).collect::<BTreeSet<_>>();
-    let granted = words(granted);
-    !granted.is_empty() && granted != words(asked)
+/// Where the members are that belong to a token: beside it, or at the top.
+struct Beside<'a> {
+    /// The object that holds the token, if it is not the one at the top.
+    token: Option<Members<'a>>,
+    top: Members<'a>,
 }
 
-/// RFC 6749 section 5.2: these are mended by a person, or not at all. Of the others, a second try may
-/// succeed. A code that is none of these is not shown if it quotes the secret.
-pub(super) fn read_failure(answer: &ExchangeAnswer, secret: &Secret) -> ExchangeError {
-    let Some(error) = answer.error_code() else { return answer.unavailable() };
-    match &*error {
-        "invalid_client"
-        | "unauthorized_client"
-        | "unsupported_grant_type"
-        | "invalid_scope"
-        | "invalid_target"
-        | "invalid_request"
-        | "invalid_grant"
-        | "access_denied" => answer.refused(&error),
-        _ => {
-            let shown = answer.error_text(secret).unwrap_or_default();
-            answer.unavailable().with_code(&shown)
+impl<'a> Beside<'a> {
+    fn find<T>(
+        &self,
+        read: impl Fn(&Members<'a>) -> Result<Option<T>, ExchangeError>,
+    ) -> Result<Option<T>, ExchangeError> {
+        let beside = self.token.as_ref().map_or(Ok(None), &read)?;
+        beside.map_or_else(|| read(&self.top), |found| Ok(Some(found)))
+    }
+}
+
+impl TokenAnswer {
+    fn new(token: Secret, members: &Beside<'_>) -> Result<TokenAnswer, ExchangeError> {
+        let mut issued = Issued::new(token);
+        match members.find(|it| it.number("expires_in"))? {
+            Some(seconds) if seconds > 0.0 => {
+                issued = issued.with_expires_in(bounds::span(seconds));
+            }
+            Some(_) => issued = issued.with_no_life(),
+            None => {}
+        }
+        let end = |name| members.find(|it| Ok(it.value(name)?.as_ref().and_then(moment)));
+        // Of two ends, the earlier one counts.
+        let ends = [end("expires_on")?, end("expires_at")?];
+        let end = ends.into_iter().flatten().min().and_then(|end| UNIX_EPOCH.checked_add(end));
+        if let Some(end) = end {
+            issued = issued.with_expires_at(end);
+        }
+        let scope = members.find(|it| Ok(it.value("scope")?.as_ref().and_then(words)))?;
+        let token_type = members.find(|it| it.word("token_type"))?;
+        let refresh_token = members.find(|it| it.text("refresh_token"))?;
+        Ok(TokenAnswer { token_type, refresh_token, scope, issued })
+    }
+
+    /// The token and its life, with the refresh token if that is `wanted`; `refreshed` if a refresh token was
+    /// spent for it, which stays good where no new one came (RFC 6749 section 6).
+    pub(super) fn issued(self, refreshed: bool, wanted: bool) -> Issued {
+        match self.refresh_token.filter(|_| wanted) {
+            Some(refresh_token) => self.issued.with_refresh_token(refresh_token),
+            None if refreshed => self.issued.keeping_refresh_token(),
+            None => self.issued,
         }
     }
 }
 
+/// Some servers put the value of the whole header there. Nothing else is changed of what they issued.
+fn without_bearer(token: &str) -> &str {
+    match token.split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim_start(),
+        _ => token,
+    }
+}
+
+/// Words that are separated by blanks (RFC 6749 section 3.3), or a list of words.
+fn words(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Array(list) => {
+            let words: Vec<_> = list.iter().filter_map(Value::as_str).collect();
+            Some(words.join(" "))
+        }
+        _ => None,
+    }
+}
+
+/// Whether another scope was granted than was asked for: a scope is a set of words (RFC 6749 section
+/// 3.3), and an empty one says nothing. Some servers separate the words by commas.
+pub(super) fn is_another_scope(granted: &str, asked: &str) -> bool {
+    let words = |text: &str| {
+        let words = text.split([' ', '\t', '\r', '\n', ',']).filter(|word| !word.is_empty());
+        words.map(str::to_owned).collect::<BTreeSet<_>>()
+    };
+    let granted = words(granted);
+    !granted.is_empty() && granted != words(asked)
+}
+
+/// Whether a token of this type is sent as `Authorization: Bearer`.
+///
+/// RFC 6749 section 7.1 forbids to use a type that is not understood. Servers write `BearerToken`,
+/// `Application Access Token`, or nothing, and mean Bearer; so only the types that need a proof or a
+/// signature are turned down, and `N_A`, which is no access token (RFC 8693 section 2.2.1). `strict` takes
+/// the RFC by its word; a type that is missing is no other type.
+pub(super) fn check_type(token_type: Option<&str>, strict: bool) -> Result<(), ExchangeError> {
+    const NEED_MORE: [&str; 4] = ["dpop", "mac", "pop", "n_a"];
+    let Some(token_type) = token_type else { return Ok(()) };
+    let names = |name: &str| {
+        let mut words = token_type.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+        words.any(|word| word == name)
+    };
+    let usable = match strict {
+        true => token_type == "bearer",
+        false => !NEED_MORE.into_iter().any(names),
+    };
+    if usable {
+        return Ok(());
+    }
+    let message = "the token endpoint issued a token of another type than Bearer";
+    Err(ExchangeError::new(ExchangeErrorKind::Malformed, message))
+}
+
+/// RFC 6749 section 5.2, and what others have added: these are mended by a person, or not at all. Of other
+/// failures, a second try may succeed.
+pub(super) fn is_refusal(failure: &Failure) -> bool {
+    matches!(
+        failure.code.as_deref(),
+        Some(
+            "invalid_client"
+                | "unauthorized_client"
+                | "unsupported_grant_type"
+                | "invalid_scope"
+                | "invalid_target"
+                | "invalid_grant"
+                | "invalid_request"
+                | "access_denied"
+                | "consent_required"
+                | "interaction_required"
+                | "invalid_authorization_details"
+                | "unmet_authentication_requirements"
+                | "incorrect_client_credentials"
+                | "bad_refresh_token"
+        )
+    )
+}
+
+/// An OAuth endpoint's failure as an error. A code that is none of OAuth's is not shown if it quotes the secret.
+pub(super) fn failed(answer: &ExchangeAnswer, failure: &Failure, secret: &Secret) -> ExchangeError {
+    match (&failure.code, failure.shown(secret)) {
+        (Some(code), _) if is_refusal(failure) => answer.refused(code),
+        (_, Some(code)) => answer.failed(code),
+        // It is in doubt whose answer this is, also where the failure came with a 200.
+        (_, None) => answer.unavailable().in_doubt(),
+    }
+}
+
 /// Whether a refusal is about what was asked for, however the client showed who it is.
-pub(super) fn is_about_the_request(answer: &ExchangeAnswer) -> bool {
-    let code = answer.error_code();
-    let codes = ["invalid_scope", "invalid_target", "unsupported_grant_type"];
-    code.is_some_and(|code| codes.contains(&&*code))
+pub(super) fn is_about_the_request(failure: &Failure) -> bool {
+    matches!(
+        failure.code.as_deref(),
+        Some("invalid_scope" | "invalid_target" | "unsupported_grant_type")
+    )
 }
 
 /// Whether a refusal says that the client may not spend refresh tokens at all. As a 401, the code means
 /// wrong credentials (Keycloak).
-pub(super) fn knows_no_refresh_tokens(answer: &ExchangeAnswer) -> bool {
-    match answer.error_code().as_deref() {
+pub(super) fn knows_no_refresh_tokens(status: StatusCode, failure: &Failure) -> bool {
+    match failure.code.as_deref() {
         Some("unsupported_grant_type") => true,
-        Some("unauthorized_client") => answer.status() == StatusCode::BAD_REQUEST,
+        Some("unauthorized_client") => {
+            status != StatusCode::UNAUTHORIZED && status != StatusCode::FORBIDDEN
+        }
         _ => false,
     }
 }

@@ -97,14 +97,24 @@ pub(crate) struct Arrival {
     pub(crate) sent: Now,
     /// How long it lives from then on.
     pub(crate) life: Duration,
-    /// Its own claims say when it ends, so that handing it out again does not prolong its life.
-    pub(crate) dated: bool,
+    pub(crate) basis: Basis,
     /// It is, byte for byte, the current token.
     pub(crate) same: bool,
     /// It came with a refresh token.
     pub(crate) refresh: bool,
     /// When it was issued and when it ends, by its own claims, since the epoch.
     pub(crate) claimed: (Option<Duration>, Option<Duration>),
+}
+
+/// Who says how long a token lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Basis {
+    /// Nobody: it is the default.
+    Assumed,
+    /// The answer that brought it.
+    Stated,
+    /// The token itself, or the moment at which it ends: handing it out again does not prolong its life.
+    Dated,
 }
 
 /// What became of a flight.

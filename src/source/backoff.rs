@@ -2,13 +2,41 @@
 
 use std::time::Duration;
 
+use crate::bounds::LONGEST_PAUSE;
+use crate::exchange::ExchangeError;
+
 /// What of a failure decides about the next attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Fault {
-    /// Trying again with nothing changed may succeed.
-    pub(crate) transient: bool,
+    pub(crate) nature: Nature,
     /// How long the endpoint asked to be left alone.
     pub(crate) retry_after: Option<Duration>,
+}
+
+/// Whether trying again with nothing changed may succeed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Nature {
+    /// An outage passes.
+    Passing,
+    /// A 4xx that cannot be read: an outage, or a refusal. Several in a row are taken for one.
+    InDoubt,
+    /// A refusal: somebody has to mend it.
+    Lasting,
+}
+
+/// This many failures in doubt, in a row, are paced as refusals from the last of them on: two may be a gateway's
+/// while it is restarted.
+pub(crate) const DOUBTS_THAT_ARE_A_REFUSAL: u32 = 3;
+
+impl Fault {
+    pub(crate) fn of(error: &ExchangeError) -> Fault {
+        let nature = match (error.is_transient(), error.is_in_doubt()) {
+            (true, false) => Nature::Passing,
+            (true, true) => Nature::InDoubt,
+            (false, _) => Nature::Lasting,
+        };
+        Fault { nature, retry_after: error.retry_after() }
+    }
 }
 
 const FIRST: Duration = Duration::from_secs(1);
@@ -22,19 +50,27 @@ const CAP_REFUSED: Duration = Duration::from_secs(300);
 /// A token endpoint with a cache hands out the old token until that ends; its clock is not ours, and
 /// whole seconds are its unit.
 const STALE_REPEAT: Duration = Duration::from_millis(250);
-/// `Retry-After` is honoured up to here.
-const CAP_RETRY_AFTER: Duration = Duration::from_secs(300);
 
-/// The pause after the `failures`-th failure in a row (counted from 1). `draw` is uniform in 0..1: the
-/// pause is 80 to 100 % of its slot, so that clients which failed together do not return together.
-pub(crate) fn pause(failures: u32, fault: Fault, has_token: bool, draw: f64) -> Duration {
-    let (first, cap) = match (fault.transient, has_token) {
-        (false, _) => (FIRST_REFUSED, CAP_REFUSED),
-        (true, true) => (FIRST, CAP_WITH_TOKEN),
-        (true, false) => (FIRST, CAP_WITHOUT_TOKEN),
-    };
-    let asked = fault.retry_after.unwrap_or_default().min(CAP_RETRY_AFTER);
-    slot(first, failures, cap, draw).max(asked)
+/// The pause after the `failures`-th failure in a row (counted from 1), if the endpoint asked for one of
+/// `asked`. `draw` is uniform in 0..1: the pause is 80 to 100 % of its slot, so that clients which failed
+/// together do not return together.
+pub(crate) fn pause(
+    failures: u32,
+    asked: Option<Duration>,
+    has_token: bool,
+    draw: f64,
+) -> Duration {
+    let cap = if has_token { CAP_WITH_TOKEN } else { CAP_WITHOUT_TOKEN };
+    at_least(asked, slot(FIRST, failures, cap, draw))
+}
+
+/// The pause after the `refusals`-th refusal of the same credentials.
+pub(crate) fn pause_after_refusal(refusals: u32, asked: Option<Duration>, draw: f64) -> Duration {
+    at_least(asked, slot(FIRST_REFUSED, refusals, CAP_REFUSED, draw))
+}
+
+fn at_least(asked: Option<Duration>, pause: Duration) -> Duration {
+    pause.max(asked.unwrap_or_default().min(LONGEST_PAUSE))
 }
 
 /// The pause after the `count`-th attempt in a row that was no failure and brought nothing: the same
@@ -63,30 +99,28 @@ fn slot(first: Duration, count: u32, cap: Duration, draw: f64) -> Duration {
 mod tests {
     use super::*;
 
-    const DOWN: Fault = Fault { transient: true, retry_after: None };
-    const REFUSED: Fault = Fault { transient: false, retry_after: None };
-
     #[test]
     fn the_pause_doubles_from_one_second_to_its_cap() {
-        let slots = |has_token| (1..=9).map(move |n| pause(n, DOWN, has_token, 1.0).as_secs());
+        let slots = |has_token| (1..=9).map(move |n| pause(n, None, has_token, 1.0).as_secs());
         assert_eq!(slots(false).collect::<Vec<_>>(), [1, 2, 4, 8, 16, 30, 30, 30, 30]);
         assert_eq!(slots(true).collect::<Vec<_>>(), [1, 2, 4, 8, 16, 32, 64, 120, 120]);
-        assert_eq!(pause(1, DOWN, false, 0.0), Duration::from_millis(800));
-        assert_eq!(pause(u32::MAX, DOWN, false, 1.0), CAP_WITHOUT_TOKEN);
+        assert_eq!(pause(1, None, false, 0.0), Duration::from_millis(800));
+        assert_eq!(pause(u32::MAX, None, false, 1.0), CAP_WITHOUT_TOKEN);
     }
 
     #[test]
     fn refused_credentials_are_tried_rarely_but_not_never() {
-        assert_eq!(pause(1, REFUSED, true, 1.0), Duration::from_secs(10));
-        assert_eq!(pause(99, REFUSED, true, 1.0), Duration::from_secs(300));
+        assert_eq!(pause_after_refusal(1, None, 1.0), Duration::from_secs(10));
+        assert_eq!(pause_after_refusal(99, None, 1.0), Duration::from_secs(300));
     }
 
     #[test]
     fn retry_after_is_honoured_within_bounds() {
-        let busy = |secs| Fault { retry_after: Some(Duration::from_secs(secs)), ..DOWN };
+        let busy = |secs| Some(Duration::from_secs(secs));
         assert_eq!(pause(1, busy(44), false, 0.0), Duration::from_secs(44));
         assert_eq!(pause(1, busy(0), false, 1.0), Duration::from_secs(1));
         assert_eq!(pause(1, busy(u64::MAX), false, 1.0), Duration::from_secs(300));
+        assert_eq!(pause_after_refusal(1, busy(44), 1.0), Duration::from_secs(44));
     }
 
     #[test]

@@ -52,6 +52,8 @@ pub(crate) struct Core<S> {
     waiters: AtomicUsize,
     /// Credentials that were refused are being read again.
     looking_up: AtomicBool,
+    /// An event has said that the endpoint states no life.
+    pub(super) told_no_life: AtomicBool,
     pub(super) locked: Mutex<Locked>,
 }
 
@@ -114,6 +116,7 @@ impl<S: Scheme> Core<S> {
             cell,
             waiters: AtomicUsize::new(0),
             looking_up: AtomicBool::new(false),
+            told_no_life: AtomicBool::new(false),
             locked: Mutex::new(Locked {
                 machine,
                 landing: None,

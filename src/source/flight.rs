@@ -7,6 +7,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use futures_util::FutureExt;
 use futures_util::future::{Either, select};
@@ -17,7 +18,7 @@ use super::core::{Core, Outcome};
 use super::landing::Landed;
 use super::parts::MAX_TOKEN;
 use crate::clock::Now;
-use crate::exchange::{Chain, ExchangeContext, ExchangeError, ExchangeErrorKind, Reason};
+use crate::exchange::{Chain, ExchangeContext, ExchangeError, ExchangeErrorKind, Issued, Reason};
 use crate::scheme::Scheme;
 use crate::{Secret, TARGET};
 
@@ -55,13 +56,22 @@ impl<S: Scheme> Flight<S> {
             // The payload may hold anything, a secret too, so it is not shown.
             Err(_) => Err(ExchangeError::new(ExchangeErrorKind::Panicked, "the exchange panicked")),
         };
-        let scope = outcome.as_ref().ok().and_then(|landed| landed.issued.shared_scope());
+        let issued = outcome.as_ref().ok().map(|landed| &landed.issued);
+        let scope = issued.and_then(Issued::shared_scope);
+        let no_life = issued.is_some_and(|issued| issued.stated().no_life);
         let (finished, outcome) = self.core.finished(self.id, outcome, cx.credentials());
         self.report(finished, outcome.as_ref());
         if let (Finished::Adopt { .. }, Some(scope)) = (finished, scope) {
             let system = self.core.system;
             tracing::info!(
                 target: TARGET, system, %scope, "another scope was granted than was asked for",
+            );
+        }
+        if no_life && !self.core.told_no_life.swap(true, Ordering::Relaxed) {
+            let system = self.core.system;
+            tracing::warn!(
+                target: TARGET, system,
+                "the token endpoint stated no life (`expires_in` is zero or less): it counts as unstated",
             );
         }
         // The token is published by now. Waking is the last thing: it may take a while.

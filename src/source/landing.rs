@@ -41,7 +41,7 @@ impl<S: Scheme> Core<S> {
         // What takes long goes before the lock.
         let landed = landed.map(|landed| {
             let claims = Claims::of(landed.issued.access_token().expose());
-            let arrival = self.arrival(&landed, claims.times);
+            let arrival = self.arrival(&landed, claims.times, now);
             let line = landed
                 .begins_a_line
                 .then(|| Arc::new(Line { claims, landed: now, life: arrival.life }));
@@ -50,9 +50,7 @@ impl<S: Scheme> Core<S> {
         let mut locked = self.lock();
         let arrival = match &landed {
             Ok((landed, arrival, _)) => Ok(self.compared(*arrival, &landed.issued)),
-            Err(error) => {
-                Err(Fault { transient: error.is_transient(), retry_after: error.retry_after() })
-            }
+            Err(error) => Err(Fault::of(error)),
         };
         let finished = locked.machine.finished(now, flight, arrival);
         let mut old_token = None;
@@ -107,16 +105,17 @@ impl<S: Scheme> Core<S> {
         (AccessToken::new(token.clone()), self.cell.publish(token))
     }
 
-    fn arrival(&self, landed: &Landed, claims: Times) -> Arrival {
+    fn arrival(&self, landed: &Landed, claims: Times, now: Now) -> Arrival {
         let Landed { issued, sent, .. } = landed;
-        let life = schedule::life(issued.expires_in(), claims, *sent, self.parts.default_lifetime);
+        let default = self.parts.default_lifetime;
+        let life = schedule::life(issued.stated(), claims, (*sent, now), default);
         Arrival {
             sent: *sent,
             life,
-            dated: claims.exp.is_some(),
+            basis: schedule::basis(issued.stated(), claims),
             same: false,
             refresh: issued.refresh_token().is_some(),
-            claimed: claims.claimed(),
+            claimed: (claims.iat, claims.exp),
         }
     }
 

@@ -51,10 +51,7 @@ pub(super) fn present(
     if token.expose().len() > max {
         return Err("the token is too long (64 KiB, or 16 KiB in a response of the API)");
     }
-    let mut value = scheme.header_value(token).map_err(|InvalidToken| {
-        "the token has a blank, a line break or another character that cannot stand in a header: \
-         trim it, and leave a prefix to the scheme"
-    })?;
+    let mut value = scheme.header_value(token).map_err(InvalidToken::why)?;
     value.set_sensitive(true);
     Ok(value)
 }

@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use crate::clock::Now;
-use crate::scheme::jwt::{Claims, seconds};
+use crate::scheme::jwt::Claims;
 
 /// What clocks, and lives stated in whole seconds, may differ by.
 pub(super) const LEEWAY: Duration = Duration::from_secs(60);
@@ -93,13 +93,13 @@ impl Line {
             return Err(NotAdopted::BadSignature);
         }
         // The issuer's clock, told by its own first token: ours may be wrong.
-        let issuers = first.times.iat.map(|iat| seconds(iat) + now.since(self.landed));
+        let issuers = first.times.iat.map(|iat| iat.saturating_add(now.since(self.landed)));
         let ours = now.since_epoch();
         let latest = issuers.map_or(ours, |issuers| issuers.max(ours));
-        if token.times.iat.is_some_and(|iat| seconds(iat) > latest + LEEWAY) {
+        if token.times.iat.is_some_and(|iat| iat > latest + LEEWAY) {
             return Err(NotAdopted::NotYetIssued);
         }
-        let Some(end) = token.times.end() else {
+        let Some(end) = token.times.exp else {
             // It says nothing of its life, as the first one did not.
             let silent = first.times.exp.is_none();
             return if silent { Ok(self.life) } else { Err(NotAdopted::LivesTooLong) };
@@ -138,7 +138,7 @@ mod tests {
         let alg = Some("HS256".to_owned());
         let (iss, sub) = (Some("issuer".into()), Some("client".into()));
         let aud = vec!["api".to_owned()];
-        Claims { is_jwt: true, alg, iss, sub, aud, times: Times { exp, iat } }
+        Claims { is_jwt: true, alg, iss, sub, aud, times: Times::new(iat, exp) }
     }
 
     fn line(claims: Claims) -> Line {

@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use super::action::Basis;
+use crate::bounds::{self, LONGEST_LIFE};
 use crate::clock::Now;
-use crate::scheme::jwt::{Times, seconds};
+use crate::exchange::Stated;
+use crate::scheme::jwt::Times;
 
 /// Refresh-ahead begins somewhere in this part of a token's life, drawn once per token, so that a fleet
 /// that started together does not renew together.
@@ -59,24 +62,75 @@ impl Window {
         Window { refresh_at: Now::NEVER, margin_at: Now::NEVER, ends_at: Now::NEVER };
 }
 
-/// How long a token lives, counted from the sending of its request: the earlier of what the endpoint
-/// stated and what its claims mean (`exp − iat`); else its `exp` by our wall clock; else `default`.
+/// Two clocks that differ by more than this are not the same one. A `Date` has whole seconds, and one was
+/// seen to be 8 s late.
+const SAME_CLOCK: Duration = Duration::from_secs(10);
+
+/// A token that ended this long before its answer's `Date` has ended: no rounding and no late `Date` explains
+/// that.
+const ENDED: Duration = Duration::from_secs(60);
+
+/// How long a token lives, counted from the sending of its request: the shortest of the lives that were
+/// stated (`expires_in`, `exp − iat`, a moment at which it ends); else its `exp`, by a clock; else `default`.
 ///
-/// `exp` alone is judged by our clock last, because that clock may be wrong: a life is not.
+/// `exp` alone is judged by a clock last, because a clock may be wrong: a life is not.
 pub(crate) fn life(
-    stated: Option<Duration>,
+    stated: &Stated,
     claims: Times,
-    sent: Now,
+    (sent, received): (Now, Now),
     default: Duration,
 ) -> Duration {
-    let meant = claims.life();
-    let by_our_clock = || claims.end().map(|end| end.saturating_sub(sent.since_epoch()));
-    let life = match (stated, meant) {
-        (Some(stated), Some(meant)) => stated.min(meant),
+    let clock = IssuersClock::new(stated.issuers_clock, sent, received);
+    // In a cache, a life goes on.
+    let lives = [stated.expires_in, claims.life()].into_iter().flatten().min();
+    let life = lives.map(|life| life.saturating_sub(stated.age));
+    let end = stated.expires_at.map(|end| clock.left(end));
+    let life = match (life, end) {
+        // Nobody knows whose clock is wrong.
+        (Some(life), Some(Duration::ZERO)) if !clock.is_known => life,
+        (Some(life), Some(left)) => life.min(left),
         (Some(life), None) | (None, Some(life)) => life,
-        (None, None) => by_our_clock().unwrap_or(default),
+        (None, None) => claims.exp.map_or(default, |end| clock.left(end)),
     };
-    life.min(seconds(f64::MAX))
+    life.min(LONGEST_LIFE)
+}
+
+/// Who says how long it lives.
+pub(crate) fn basis(stated: &Stated, claims: Times) -> Basis {
+    match (stated.expires_at.or(claims.exp), stated.expires_in) {
+        (Some(_), _) => Basis::Dated,
+        (None, Some(_)) => Basis::Stated,
+        (None, None) => Basis::Assumed,
+    }
+}
+
+/// What moments that an issuer states are held against.
+struct IssuersClock {
+    /// The answer had a date.
+    is_known: bool,
+    /// That date, where it is not the time of our clock.
+    other: Option<Duration>,
+    ours: Duration,
+}
+
+impl IssuersClock {
+    fn new(date: Option<Duration>, sent: Now, received: Now) -> IssuersClock {
+        let date = date.filter(|date| bounds::is_clock(*date));
+        let (first, last) = (sent.since_epoch(), received.since_epoch());
+        let is_other =
+            |date: &Duration| *date + SAME_CLOCK < first || *date > last.saturating_add(SAME_CLOCK);
+        IssuersClock { is_known: date.is_some(), other: date.filter(is_other), ours: first }
+    }
+
+    /// How long it is until `end`; zero if that has passed.
+    fn left(&self, end: Duration) -> Duration {
+        let by_ours = end.saturating_sub(self.ours);
+        match self.other {
+            Some(date) if end > date => end - date,
+            Some(date) if date - end > ENDED => Duration::ZERO,
+            _ => by_ours,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -124,12 +178,15 @@ mod tests {
 
     #[test]
     fn a_life_is_the_earlier_of_what_was_stated_and_what_the_claims_mean() {
-        let claims = |exp: f64, iat: Option<f64>| Times { exp: Some(exp), iat };
+        let claims = |exp: f64, iat: Option<f64>| Times::new(iat, Some(exp));
         let default = Duration::from_secs(300);
-        let of = |stated, claims| life(stated, claims, start(), default);
+        let of = |expires_in, claims| {
+            let stated = Stated { expires_in, ..Stated::default() };
+            life(&stated, claims, (start(), start()), default)
+        };
         assert_eq!(of(Some(HOUR), Times::default()), HOUR);
         assert_eq!(of(Some(HOUR), claims(600.0, Some(0.0))), Duration::from_secs(600));
-        assert_eq!(of(Some(HOUR), claims(9e9, Some(0.0))), HOUR);
+        assert_eq!(of(Some(HOUR), claims(9e8, Some(0.0))), HOUR);
         // Claims that make no sense (`iat` in milliseconds) count as absent.
         assert_eq!(of(Some(HOUR), claims(1_000_600.0, Some(1e12))), HOUR);
         // `exp` is in the far past by our clock, and does not matter: the stated life does.

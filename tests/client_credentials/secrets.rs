@@ -35,9 +35,10 @@ fn worst_answers() -> Vec<(u16, String)> {
         (403, body("<html>SECRET</html>")),
         (503, body("SECRET")),
         (200, body(r#"{"access_token":"SECRET"}"#)),
-        (200, body(r#"{"access_token":"canary","token_type":"canary"}"#)),
+        (200, body(r#"{"access_token":"canary","token_type":"canary pop"}"#)),
         (200, body(r#"{"access_token":{"canary":1}}"#)),
-        (200, body(r#"{"access_token":"canary","access_token":"canary"}"#)),
+        (200, body(r#"{"access_token":"canary","access_token":"canary.2"}"#)),
+        (200, body(r#"{"error":"SECRET"}"#)),
         (200, body(r#"{"canary":"canary"}"#)),
         (200, body("canary")),
     ]

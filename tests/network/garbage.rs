@@ -71,7 +71,7 @@ async fn what_is_no_answer_is_one_failed_exchange_and_what_is_one_is_read_whatev
         (http("200", GOOD.as_bytes()), None),
         (http(hints, GOOD.as_bytes()), None),
         (http("200 OK", &utf_16), Some(Malformed)),
-        (http("200 OK", &with_mark), Some(Malformed)),
+        (http("200 OK", &with_mark), None),
         (http("200 OK", b"<!doctype html>"), Some(Malformed)),
         (http("200 OK", b""), Some(Malformed)),
         (b"HTTP/1.1 204 No Content\r\n\r\n".to_vec(), Some(Malformed)),

@@ -91,6 +91,7 @@ async fn every_spelling_of_a_lifetime_has_its_decision() {
         ("\"3600\"", Some(HOUR)),
         ("3600.0", Some(HOUR)),
         ("1.5", Some(millis(1_500))),
+        ("1e400", default), // no number of JSON's
         ("null", default),
         ("true", default),
         ("{}", default),
@@ -98,10 +99,11 @@ async fn every_spelling_of_a_lifetime_has_its_decision() {
         ("1e308", hundred_years),
         ("18446744073709551615", hundred_years),
         ("18446744073709551616", hundred_years),
-        ("0", None),
-        ("-1", None),
-        ("-1e308", None),
-        ("\"-5\"", None),
+        ("0", default),
+        ("-1", default),
+        ("-1e308", default),
+        ("\"-5\"", default),
+        ("0.5", None),
     ] {
         let source = atlas(format!(r#"{{"access_token":"t","expires_in":{expires_in}}}"#));
         let token = source.token().await;
@@ -124,10 +126,6 @@ async fn every_spelling_of_a_lifetime_has_its_decision() {
     let absent = atlas(r#"{"access_token":"t"}"#.to_owned());
     absent.token().await.unwrap();
     assert_eq!(absent.status().expires_in, default);
-    // What is no JSON number at all is a malformed answer.
-    let error =
-        atlas(r#"{"access_token":"t","expires_in":1e400}"#.to_owned()).token().await.unwrap_err();
-    assert_eq!(error.exchange().unwrap().kind(), ExchangeErrorKind::Malformed);
 }
 
 #[tokio::test(start_paused = true)]

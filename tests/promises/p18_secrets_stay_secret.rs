@@ -158,18 +158,22 @@ fn failures() -> Vec<(u16, Bytes, ExchangeErrorKind)> {
         (302, Bytes::new(), Unavailable),
         (404, text(SECRET.into()), Unavailable),
         (502, text(format!(r#"{{"error":"invalid_client {SECRET}"}}"#)), Unavailable),
-        (204, Bytes::new(), Unavailable),
+        (204, Bytes::new(), Malformed),
         (200, Bytes::new(), Malformed),
         (200, text(format!("<html>{TOKEN}</html>")), Malformed),
         (200, text(format!(r#"{{"access_token":{{"{TOKEN}":1}}}}"#)), Malformed),
-        (200, text(format!(r#"{{"access_token":"{TOKEN}","access_token":"{TOKEN}"}}"#)), Malformed),
-        (200, text(format!(r#"{{"token":"{TOKEN}"}}"#)), Malformed),
+        (
+            200,
+            text(format!(r#"{{"access_token":"{TOKEN}","access_token":"{TOKEN}2"}}"#)),
+            Malformed,
+        ),
+        (200, text(format!(r#"{{"id_token":"{TOKEN}"}}"#)), Malformed),
         (200, text(r#"{"access_token":null}"#.into()), Malformed),
         (200, text(r#"{"access_token":""}"#.into()), Malformed),
         (200, text(format!(r#"{{"access_token":"{TOKEN} "}}"#)), Malformed),
         (200, text(format!(r#"{{"access_token":"{TOKEN}\r\nx: y"}}"#)), Malformed),
         (200, text(format!(r#"{{"access_token":"{TOKEN}é"}}"#)), Malformed),
-        (200, text(format!(r#"{{"access_token":"{TOKEN}","expires_in":-1}}"#)), Expired),
+        (200, text(format!(r#"{{"access_token":"{TOKEN}","expires_in":0.5}}"#)), Expired),
         (200, text("[".repeat(10_000)), Malformed),
         (200, text(long), Malformed),
         (200, huge, Malformed),
@@ -285,7 +289,7 @@ impl Scheme for Tracked {
     }
     fn header_value(&self, token: &Secret) -> Result<HeaderValue, InvalidToken> {
         let bytes = Wiped(format!("Bearer {}", token.expose()).into(), self.1.clone());
-        HeaderValue::from_maybe_shared(Bytes::from_owner(bytes)).map_err(|_| InvalidToken)
+        HeaderValue::from_maybe_shared(Bytes::from_owner(bytes)).map_err(|_| InvalidToken::Other)
     }
 }
 

@@ -104,8 +104,8 @@ fn schemes() -> String {
         shown(&ExchangeAnswer::new(answer)),
         shown(&Adopt::EveryNewer)
             + &shown(&Verdict::Refused)
-            + &shown(&InvalidToken)
-            + &InvalidToken.to_string(),
+            + &shown(&InvalidToken::Other)
+            + &InvalidToken::Other.to_string(),
     ]
     .concat()
 }

@@ -85,7 +85,7 @@ async fn no_kind_of_failed_exchange_shows_a_secret() {
         (401, format!(r#"{{"error":"Invalid credentials","client_secret":"{SECRET}"}}"#)),
         (401, format!(r#"{{"error":"{SECRET}"}}"#)),
         (200, format!(r#"{{"access_token":{{"{SECRET}":"{SECRET}"}}}}"#)),
-        (200, format!(r#"{{"access_token":"{SECRET}","expires_in":-1}}"#)),
+        (200, format!(r#"{{"access_token":"{SECRET}","expires_in":0.5}}"#)),
     ] {
         errors.extend(failed(Some((status, body))).await);
     }

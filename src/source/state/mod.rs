@@ -22,8 +22,8 @@ mod view;
 use std::cmp::Ordering;
 use std::time::Duration;
 
-use super::action::{Arrival, Ask, Finished, FlightId, Generation, Refused, Start, Tick};
-use super::backoff::{self, Fault};
+use super::action::{Arrival, Ask, Basis, Finished, FlightId, Generation, Refused, Start, Tick};
+use super::backoff::{self, Fault, Nature};
 use super::budget::Payments;
 use super::rotation::{LEEWAY, NotAdopted};
 use super::schedule::Window;
@@ -41,6 +41,7 @@ struct Current {
     /// The flight that issued the line.
     flight: Tick,
     sent: Now,
+    basis: Basis,
     /// By its own claims, as in [`Arrival`].
     claimed: (Option<Duration>, Option<Duration>),
     window: Window,
@@ -62,9 +63,11 @@ struct Failure {
     count: u32,
     /// How many of them were verdicts on the same credentials.
     refusals: u32,
+    /// How many of the last ones, in a row, were in doubt.
+    doubts: u32,
     retry_at: Now,
     /// It takes somebody to mend it: the credentials were refused, say.
-    permanent: bool,
+    lasting: bool,
 }
 
 /// While credentials are refused, they are looked up this often.
@@ -201,7 +204,7 @@ impl Machine {
                 self.wait_for_the_end(now, id, refresh)
             }
             Ok(Arrival { same, .. }) if ours => {
-                let dead = Fault { transient: true, retry_after: None };
+                let dead = Fault { nature: Nature::Passing, retry_after: None };
                 self.fail(now, id, dead, Some(same))
             }
             Err(fault) if ours => self.fail(now, id, fault, None),
@@ -240,6 +243,7 @@ impl Machine {
         current.generation = self.generation;
         current.issued = self.tick;
         current.sent = arrival.sent;
+        current.basis = arrival.basis;
         current.claimed = arrival.claimed;
         current.window = Window::new(arrival.sent, arrival.life, draw);
         current.repeats = 0;
@@ -291,7 +295,15 @@ impl Machine {
     /// A token that needs no exchange, and is never renewed, was given.
     pub(crate) fn fix(&mut self, now: Now) -> (Generation, Window) {
         self.fixed = true;
-        (self.adopt(0, now, (None, None), Window::ENDLESS), Window::ENDLESS)
+        let token = Arrival {
+            sent: now,
+            life: Duration::MAX,
+            basis: Basis::Stated,
+            same: false,
+            refresh: false,
+            claimed: (None, None),
+        };
+        (self.adopt(0, token, Window::ENDLESS), Window::ENDLESS)
     }
 
     /// Whether the credentials are to be looked up: while a failure that takes somebody to mend it keeps
@@ -308,7 +320,7 @@ impl Machine {
     pub(crate) fn credentials_changed(&mut self, now: Now) {
         self.lift_pause(now);
         if let Some(failure) = &mut self.failure {
-            failure.refusals = 0;
+            (failure.refusals, failure.doubts) = (0, 0);
         }
     }
 

@@ -16,10 +16,17 @@ fn machine() -> Machine {
 }
 
 fn arrival(sent: Now) -> Arrival {
-    Arrival { sent, life: HOUR, dated: false, same: false, refresh: false, claimed: (None, None) }
+    Arrival {
+        sent,
+        life: HOUR,
+        basis: Basis::Stated,
+        same: false,
+        refresh: false,
+        claimed: (None, None),
+    }
 }
 
-const DOWN: Fault = Fault { transient: true, retry_after: None };
+const DOWN: Fault = Fault { nature: Nature::Passing, retry_after: None };
 
 /// Asks, and expects a flight to start.
 fn start(machine: &mut Machine, now: Now) -> FlightId {
@@ -218,7 +225,7 @@ fn the_same_token_again_is_neither_believed_longer_than_it_says_nor_asked_after_
     while time < 3_600.0 {
         if let (_, Some(start)) = machine.ask(at(time)) {
             asked += 1;
-            let again = Arrival { dated: true, same: true, ..arrival(at(time)) };
+            let again = Arrival { basis: Basis::Dated, same: true, ..arrival(at(time)) };
             let Finished::Adopt { generation, window, .. } =
                 machine.finished(at(time), start.id, Ok(again))
             else {
@@ -231,6 +238,27 @@ fn the_same_token_again_is_neither_believed_longer_than_it_says_nor_asked_after_
     }
     assert!(asked <= 20, "{asked}");
     assert!(matches!(machine.ask(at(3_600.0)).0, Ask::Wait));
+}
+
+#[test]
+fn the_same_token_again_with_no_life_ends_when_it_ended_if_that_was_known() {
+    for (first, ends) in [(Basis::Stated, 100.0), (Basis::Dated, 100.0), (Basis::Assumed, 390.0)] {
+        let mut machine = machine();
+        let brief = |now, life, basis, same| Arrival {
+            life: Duration::from_secs(life),
+            basis,
+            same,
+            ..arrival(now)
+        };
+        let id = start(&mut machine, at(0.0));
+        machine.finished(at(0.0), id, Ok(brief(at(0.0), 100, first, false)));
+        let id = start(&mut machine, at(90.0));
+        let again = brief(at(90.0), 300, Basis::Assumed, true);
+        let Finished::Adopt { window, .. } = machine.finished(at(90.0), id, Ok(again)) else {
+            panic!("adopted")
+        };
+        assert_eq!(window.ends_at, at(ends), "{first:?}");
+    }
 }
 
 #[test]
@@ -267,7 +295,7 @@ fn the_same_token_once_more_is_a_failure_when_it_has_ended_and_none_in_its_last_
 #[test]
 fn refusals_of_credentials_are_counted_apart_from_outages() {
     let mut machine = machine();
-    let refused = Fault { transient: false, retry_after: None };
+    let refused = Fault { nature: Nature::Lasting, retry_after: None };
     let mut time = 0.0;
     for (fault, most) in [(DOWN, 1), (DOWN, 2), (refused, 10), (DOWN, 8), (refused, 20)] {
         let id = start(&mut machine, at(time));
@@ -435,7 +463,7 @@ fn refused_credentials_are_looked_up_once_a_second_and_a_change_ends_the_pause()
     let mut machine = machine().with_changing_credentials(true);
     let refuse = |machine: &mut Machine, now: Now| {
         let id = start(machine, now);
-        let refused = Fault { transient: false, retry_after: None };
+        let refused = Fault { nature: Nature::Lasting, retry_after: None };
         let finished = machine.finished(now, id, Err(refused));
         let Finished::Failed { retry_in, .. } = finished else { panic!("{finished:?}") };
         retry_in
@@ -451,10 +479,54 @@ fn refused_credentials_are_looked_up_once_a_second_and_a_change_ends_the_pause()
 }
 
 #[test]
+fn the_third_failure_in_doubt_in_a_row_is_paced_as_a_refusal() {
+    let doubt = Fault { nature: Nature::InDoubt, retry_after: None };
+    let refused = Fault { nature: Nature::Lasting, retry_after: None };
+    // The seconds of the slot that each failure of a row got.
+    for (faults, slots) in [
+        (&[doubt; 8][..], &[1, 2, 10, 20, 40, 80, 160, 300][..]),
+        (&[doubt, doubt, DOWN, doubt, doubt, doubt], &[1, 2, 4, 8, 16, 10]),
+        (&[refused, doubt, doubt, doubt], &[10, 2, 4, 20]),
+        (&[doubt, doubt, refused, doubt, doubt, doubt], &[1, 2, 10, 8, 16, 20]),
+    ] {
+        let mut machine = machine();
+        let mut now = 0.0;
+        for (fault, slot) in faults.iter().zip(slots) {
+            let id = start(&mut machine, at(now));
+            let finished = machine.finished(at(now), id, Err(*fault));
+            let Finished::Failed { retry_in, .. } = finished else { panic!("{finished:?}") };
+            let slot = f64::from(*slot);
+            let within = (0.8 * slot - 1e-6)..=(slot + 1e-6);
+            assert!(
+                within.contains(&retry_in.as_secs_f64()),
+                "{retry_in:?}, not {slot} s: {faults:?}"
+            );
+            now += 400.0;
+        }
+    }
+}
+
+#[test]
+fn credentials_that_may_have_been_refused_are_looked_up_from_the_third_failure_in_doubt() {
+    let mut machine = machine().with_changing_credentials(true);
+    let doubt = Fault { nature: Nature::InDoubt, retry_after: None };
+    for (time, looks) in [(0.0, false), (100.0, false), (200.0, true)] {
+        let id = start(&mut machine, at(time));
+        machine.finished(at(time), id, Err(doubt));
+        assert_eq!(machine.look_up(at(time + 1.0)), looks, "{time}");
+    }
+    machine.credentials_changed(at(202.0));
+    let id = start(&mut machine, at(202.0));
+    let finished = machine.finished(at(202.0), id, Err(doubt));
+    let Finished::Failed { retry_in, .. } = finished else { panic!("{finished:?}") };
+    assert!(retry_in <= Duration::from_secs(8), "in doubt anew: {retry_in:?}");
+}
+
+#[test]
 fn credentials_that_cannot_change_are_not_looked_up() {
     let mut machine = machine();
     let id = start(&mut machine, at(0.0));
-    machine.finished(at(0.0), id, Err(Fault { transient: false, retry_after: None }));
+    machine.finished(at(0.0), id, Err(Fault { nature: Nature::Lasting, retry_after: None }));
     assert!(!machine.look_up(at(5.0)));
 }
 

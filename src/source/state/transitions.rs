@@ -3,8 +3,8 @@
 use std::mem;
 use std::time::Duration;
 
-use super::super::action::{Arrival, Finished, FlightId, Generation, Refused, Start, Tick};
-use super::super::backoff::{self, Fault};
+use super::super::action::{Arrival, Basis, Finished, FlightId, Generation, Refused, Start, Tick};
+use super::super::backoff::{self, DOUBTS_THAT_ARE_A_REFUSAL, Fault, Nature};
 use super::super::schedule::Window;
 use super::{Current, Failure, Flight, LOOK_UP_EVERY, Machine};
 use crate::clock::Now;
@@ -68,14 +68,19 @@ impl Machine {
         }
     }
 
-    /// The same token once more lives no longer than it did, if it says itself when it ends; and no
-    /// shorter, for a life that is stated in whole seconds.
+    /// The same token once more lives no longer than it did, if it says itself when it ends, or if this answer
+    /// says nothing and an earlier one did; and no shorter, for a life that is stated in whole seconds.
     pub(super) fn restated(&self, arrival: Arrival) -> Arrival {
         let Some(current) = self.current.as_ref().filter(|_| arrival.same) else { return arrival };
         let left = arrival.sent.until(current.window.ends_at);
         let rounding = left.saturating_sub(arrival.life) <= Duration::from_secs(1);
         let life = if rounding { arrival.life.max(left) } else { arrival.life };
-        Arrival { life: if arrival.dated { life.min(left) } else { life }, ..arrival }
+        let ends_as_before = match arrival.basis {
+            Basis::Dated => true,
+            Basis::Stated => false,
+            Basis::Assumed => current.basis != Basis::Assumed,
+        };
+        Arrival { life: if ends_as_before { life.min(left) } else { life }, ..arrival }
     }
 
     pub(super) fn adopt_exchanged(&mut self, now: Now, id: FlightId, arrival: Arrival) -> Finished {
@@ -84,7 +89,7 @@ impl Machine {
         let recovered = self.failure.take().map(|failure| now.since(failure.since));
         let window = Window::new(arrival.sent, arrival.life, self.rng.f64());
         let Some(current) = self.current.as_mut().filter(|_| arrival.same) else {
-            let generation = self.adopt(id.tick(), arrival.sent, arrival.claimed, window);
+            let generation = self.adopt(id.tick(), arrival, window);
             self.payments.settle(id, generation);
             return Finished::Adopt { generation, window, recovered };
         };
@@ -96,6 +101,9 @@ impl Machine {
         let pause = backoff::pause_in_vain(current.repeats, self.rng.f64());
         current.window = window.quiet_until(now + pause);
         current.flight = id.tick();
+        if arrival.basis != Basis::Assumed {
+            current.basis = arrival.basis;
+        }
         Finished::Adopt { generation: current.generation, window: current.window, recovered }
     }
 
@@ -116,13 +124,7 @@ impl Machine {
     }
 
     /// Begins a line.
-    pub(super) fn adopt(
-        &mut self,
-        flight: Tick,
-        sent: Now,
-        claimed: (Option<Duration>, Option<Duration>),
-        window: Window,
-    ) -> Generation {
+    pub(super) fn adopt(&mut self, flight: Tick, arrival: Arrival, window: Window) -> Generation {
         self.tick += 1;
         self.generation = self.generation.next();
         self.current = Some(Current {
@@ -130,8 +132,9 @@ impl Machine {
             line: self.generation,
             issued: self.tick,
             flight,
-            sent,
-            claimed,
+            sent: arrival.sent,
+            basis: arrival.basis,
+            claimed: arrival.claimed,
             window,
             repeats: 0,
         });
@@ -150,16 +153,18 @@ impl Machine {
         self.payments.refund(id);
         let left = self.current.as_ref().map(|current| now.until(current.window.ends_at));
         let left = left.filter(|left| !left.is_zero());
-        let last = self.failure.map(|failure| (failure.count, failure.refusals));
-        let (failures, refusals) = last.unwrap_or_default();
+        let last = self.failure.map(|failure| (failure.count, failure.refusals, failure.doubts));
+        let (failures, refusals, doubts) = last.unwrap_or_default();
         let failures = failures.saturating_add(1);
-        let refusals = refusals.saturating_add(u32::from(!fault.transient));
+        let doubts = if fault.nature == Nature::InDoubt { doubts.saturating_add(1) } else { 0 };
+        let lasting = fault.nature == Nature::Lasting || doubts >= DOUBTS_THAT_ARE_A_REFUSAL;
+        let refusals = refusals.saturating_add(u32::from(lasting));
         let draw = self.rng.f64();
         let mut retry_in = match dead {
             Some(true) => backoff::pause_after_stale_repeat(failures, draw),
             // A verdict after an outage is the first of its kind.
-            _ if !fault.transient => backoff::pause(refusals, fault, left.is_some(), draw),
-            _ => backoff::pause(failures, fault, left.is_some(), draw),
+            _ if lasting => backoff::pause_after_refusal(refusals, fault.retry_after, draw),
+            _ => backoff::pause(failures, fault.retry_after, left.is_some(), draw),
         };
         if let Some(left) = left
             && fault.retry_after.is_none()
@@ -167,9 +172,9 @@ impl Machine {
             retry_in = backoff::before_the_end(retry_in, left);
         }
         let since = self.failure.map_or(now, |failure| failure.since);
-        let (retry_at, permanent) = (now + retry_in, !fault.transient);
+        let retry_at = now + retry_in;
         self.failure =
-            Some(Failure { since, at: now, count: failures, refusals, retry_at, permanent });
+            Some(Failure { since, at: now, count: failures, refusals, doubts, retry_at, lasting });
         self.look_from = Some(now + LOOK_UP_EVERY);
         Finished::Failed { dead: dead.is_some(), failures, retry_in }
     }

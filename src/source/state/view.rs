@@ -24,7 +24,7 @@ impl Machine {
     /// When the credentials may be looked up next, while that is of use.
     pub(super) fn next_look(&self) -> Option<Now> {
         let failure = self.failure.filter(|_| self.flight.is_none() && self.credentials_may_change);
-        failure.filter(|failure| failure.permanent).and(self.look_from)
+        failure.filter(|failure| failure.lasting).and(self.look_from)
     }
 
     /// Whether a refusal of this token would be answered by an exchange that is not under way yet.

@@ -59,9 +59,13 @@ impl World {
         let status = answer.status.unwrap_or(200);
         let number = index + 1;
         let response = self.response(status, &answer.headers, body.into(), number)?;
-        let answer = ExchangeAnswer::new(response).to_request(self.flights[index].request_name);
+        let answer = ExchangeAnswer::new(response)
+            .to_request(self.flights[index].request_name)
+            .received_at(self.now());
+        let (date, age) = (answer.issuers_clock(), answer.age());
         match self.scheme.read_answer(answer) {
             Ok(Step::Issued(issued)) => {
+                let issued = issued.answered(date, age);
                 let issued = issued.settle_refresh_token(self.flights[index].spent.as_ref());
                 let fits = present(&self.scheme, issued.access_token(), MAX_TOKEN);
                 let malformed = |it| ExchangeError::new(ExchangeErrorKind::Malformed, it);
@@ -85,9 +89,7 @@ impl World {
         let (id, sent) = (flight.id, flight.sent);
         let arrival = match &landed {
             Ok(issued) => Ok(self.arrival(issued, sent)),
-            Err(error) => {
-                Err(Fault { transient: error.is_transient(), retry_after: error.retry_after() })
-            }
+            Err(error) => Err(Fault::of(error)),
         };
         let finished = self.machine.finished(now, id, arrival);
         let outcome = match (finished, landed) {
@@ -123,16 +125,17 @@ impl World {
     pub(super) fn arrival(&self, issued: &Issued, sent: Now) -> Arrival {
         let text = issued.access_token().expose();
         let claims = Claims::of(text).times;
-        let life = schedule::life(issued.expires_in(), claims, sent, self.default_lifetime);
+        let (stated, times) = (issued.stated(), (sent, self.now()));
+        let life = schedule::life(stated, claims, times, self.default_lifetime);
         let same = self.current.as_ref().is_some_and(|current| current.text == text);
         let refresh = issued.refresh_token().is_some();
         Arrival {
             sent,
             life,
-            dated: claims.exp.is_some(),
+            basis: schedule::basis(stated, claims),
             same,
             refresh,
-            claimed: claims.claimed(),
+            claimed: (claims.iat, claims.exp),
         }
     }
 }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use super::{Held, World};
 use crate::Secret;
 use crate::clock::Now;
-use crate::scheme::jwt::Claims;
+use crate::scheme::jwt::{Claims, Times};
 use crate::scheme::{ResponseHead, Scheme};
-use crate::source::action::{Arrival, Generation};
+use crate::source::action::{Arrival, Basis, Generation};
 use crate::source::parts::{MAX_ROTATED_TOKEN, present};
 use crate::source::rotation::{Line, NotAdopted};
 use crate::source::schedule::Window;
@@ -59,8 +59,10 @@ impl World {
         let line = self.current.as_ref().and_then(|it| it.line.clone());
         let line = line.ok_or(NotAdopted::OtherLine)?;
         let life = line.admits(&claims, now)?;
-        let (claimed, dated) = (claims.times.claimed(), claims.times.exp.is_some());
-        let arrival = Arrival { sent, life, dated, same: false, refresh: false, claimed };
+        let Times { iat, exp } = claims.times;
+        let claimed = (iat, exp);
+        let basis = if exp.is_some() { Basis::Dated } else { Basis::Stated };
+        let arrival = Arrival { sent, life, basis, same: false, refresh: false, claimed };
         self.machine.may_follow(now, used, arrival)?;
         if !self.scheme.is_authentic(token) {
             return Err(NotAdopted::BadSignature);

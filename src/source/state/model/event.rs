@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::super::super::backoff::Fault;
+use super::super::super::action::Basis;
+use super::super::super::backoff::{Fault, Nature};
 
 /// One step. Tokens and flights are named by how many have come after them, so that a step means
 /// something wherever it stands.
@@ -63,7 +64,7 @@ pub(super) enum Answer {
 #[derive(Clone, Copy)]
 pub(super) struct Token {
     pub(super) life: Duration,
-    pub(super) dated: bool,
+    pub(super) basis: Basis,
     pub(super) same: bool,
     pub(super) refresh: bool,
     pub(super) claimed: (Option<Duration>, Option<Duration>),
@@ -114,21 +115,27 @@ fn any_token() -> impl Strategy<Value = Token> {
     ];
     let same = prop_oneof![4 => Just(false), 1 => Just(true)];
     let claim = || proptest::option::of((0..4_u64).prop_map(Duration::from_secs));
-    (life, any::<bool>(), same, any::<bool>(), (claim(), claim())).prop_map(
-        |(life, dated, same, refresh, claimed)| Token { life, dated, same, refresh, claimed },
+    let basis =
+        prop_oneof![1 => Just(Basis::Assumed), 2 => Just(Basis::Stated), 2 => Just(Basis::Dated)];
+    (life, basis, same, any::<bool>(), (claim(), claim())).prop_map(
+        |(life, basis, same, refresh, claimed)| Token { life, basis, same, refresh, claimed },
     )
 }
 
 fn any_answer() -> impl Strategy<Value = Answer> {
     let token =
         (any::<bool>(), any_token()).prop_map(|(at_once, token)| Answer::Token { at_once, token });
-    let transient = prop_oneof![3 => Just(true), 1 => Just(false)];
+    let nature = prop_oneof![
+        3 => Just(Nature::Passing),
+        2 => Just(Nature::InDoubt),
+        1 => Just(Nature::Lasting),
+    ];
     let retry_after = prop_oneof![
         4 => Just(None),
         1 => one_of(&[0, 500, 7_000, 60_000, 299_000, 300_000, 301_000, 30 * DAY]).prop_map(Some),
     ];
-    let error = (transient, retry_after)
-        .prop_map(|(transient, retry_after)| Answer::Error(Fault { transient, retry_after }));
+    let error = (nature, retry_after)
+        .prop_map(|(nature, retry_after)| Answer::Error(Fault { nature, retry_after }));
     prop_oneof![3 => token, 2 => error]
 }
 
@@ -223,8 +230,12 @@ impl fmt::Debug for Answer {
         match self {
             Answer::Token { at_once: true, token } => write!(f, "{token:?}, sent at its start"),
             Answer::Token { at_once: false, token } => write!(f, "{token:?}, sent now"),
-            Answer::Error(Fault { transient, retry_after }) => {
-                f.write_str(if *transient { "an outage" } else { "the credentials are refused" })?;
+            Answer::Error(Fault { nature, retry_after }) => {
+                f.write_str(match nature {
+                    Nature::Passing => "an outage",
+                    Nature::InDoubt => "a 4xx that cannot be read",
+                    Nature::Lasting => "the credentials are refused",
+                })?;
                 retry_after.map_or(Ok(()), |time| write!(f, ", Retry-After {time:?}"))
             }
         }
@@ -235,7 +246,11 @@ impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(if self.same { "the same token" } else { "a token" })?;
         write!(f, " for {:?}", self.life)?;
-        f.write_str(if self.dated { ", dated" } else { "" })?;
+        f.write_str(match self.basis {
+            Basis::Assumed => ", by default",
+            Basis::Stated => "",
+            Basis::Dated => ", dated",
+        })?;
         f.write_str(if self.refresh { ", with a refresh token" } else { "" })?;
         self.claimed.0.map_or(Ok(()), |iat| write!(f, ", iat {iat:?}"))?;
         self.claimed.1.map_or(Ok(()), |exp| write!(f, ", exp {exp:?}"))

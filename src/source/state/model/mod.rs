@@ -205,8 +205,8 @@ impl Run {
     }
 
     fn arrival(&self, sent: Now, token: Token) -> Arrival {
-        let Token { life, dated, same, refresh, claimed } = token;
+        let Token { life, basis, same, refresh, claimed } = token;
         let same = same && !self.generations.is_empty();
-        Arrival { sent, life, dated, same, refresh, claimed }
+        Arrival { sent, life, basis, same, refresh, claimed }
     }
 }

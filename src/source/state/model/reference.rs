@@ -20,8 +20,10 @@
 
 use std::time::Duration;
 
-use super::super::super::action::{Arrival, Ask, Finished, FlightId, Generation, Refused, Start};
-use super::super::super::backoff::Fault;
+use super::super::super::action::{
+    Arrival, Ask, Basis, Finished, FlightId, Generation, Refused, Start,
+};
+use super::super::super::backoff::{Fault, Nature};
 use super::super::super::rotation::NotAdopted;
 use super::super::super::schedule::Window;
 use super::super::super::status::{State, Status};
@@ -43,9 +45,18 @@ struct Token {
     /// When it became current, in the order of events.
     order: usize,
     sent: Now,
+    /// Some answer has said when it ends.
+    has_known_end: bool,
     claimed: (Option<Duration>, Option<Duration>),
     window: Window,
     repeats: u32,
+}
+
+/// When a token was asked for, whether its end is known, and its claims.
+type Parts = (Now, bool, (Option<Duration>, Option<Duration>));
+
+fn parts_of(arrival: Arrival) -> Parts {
+    (arrival.sent, arrival.basis != Basis::Assumed, arrival.claimed)
 }
 
 #[derive(Debug)]
@@ -62,6 +73,7 @@ struct Flight {
 struct Failure {
     at: Now,
     retry_at: Now,
+    in_doubt: bool,
     permanent: bool,
     /// A verdict on credentials that have changed since.
     forgiven: bool,
@@ -144,7 +156,7 @@ impl Model {
 
     pub(super) fn fixed(&mut self, generation: Generation, window: Window) {
         assert_eq!(window, Window::ENDLESS);
-        self.new_token(generation, None, self.now, (None, None), window);
+        self.new_token(generation, None, (self.now, true, (None, None)), window);
     }
 
     pub(super) fn asked(&mut self, ask: Ask, start: Option<Start>) {
@@ -252,7 +264,7 @@ impl Model {
             Err(_) => return assert_eq!(told, Finished::Outdated, "nobody's failure"),
         };
         let alive = arrival.life >= SECOND && !self.has_come(arrival.sent + arrival.life);
-        let dead = Fault { transient: true, retry_after: None };
+        let dead = Fault { nature: Nature::Passing, retry_after: None };
         match told {
             Finished::Adopt { generation, window, recovered } if alive || self.is_usable() => {
                 let first = self.failures.first().map(|first| self.ago(first.at));
@@ -268,13 +280,7 @@ impl Model {
                         if let Some(payment) = self.open_payment().filter(brought) {
                             payment.brought = Some(generation);
                         }
-                        self.new_token(
-                            generation,
-                            Some(nth),
-                            arrival.sent,
-                            arrival.claimed,
-                            window,
-                        );
+                        self.new_token(generation, Some(nth), parts_of(arrival), window);
                     }
                     (true, _) => self.same_again(nth, alive.then_some(arrival), generation, window),
                     (false, false) => panic!("4: a token that is over was adopted"),
@@ -319,8 +325,9 @@ impl Model {
         assert_eq!(generation, token.generation, "3: no successor");
         token.window = window;
         token.repeats = repeats;
-        if alive.is_some() {
+        if let Some(arrival) = alive {
             token.by = Some(nth);
+            token.has_known_end |= arrival.basis != Basis::Assumed;
         }
     }
 
@@ -335,11 +342,14 @@ impl Model {
         let verdicts = u32::try_from(verdicts).unwrap() + 1;
         let left = self.token().map(|token| self.until(token.window.ends_at));
         let left = left.filter(|left| !left.is_zero());
-        let slot = match (dead, fault.transient, left) {
+        let in_doubt = fault.nature == Nature::InDoubt;
+        let doubts = self.failures.iter().rev().take_while(|it| it.in_doubt && !it.forgiven);
+        let permanent = fault.nature == Nature::Lasting || (in_doubt && doubts.count() >= 2);
+        let slot = match (dead, permanent, left) {
             (Some(true), ..) => doubling(Duration::from_millis(250), count, 30 * SECOND),
-            (_, false, _) => doubling(10 * SECOND, verdicts, 300 * SECOND),
-            (_, true, Some(_)) => doubling(SECOND, count, 120 * SECOND),
-            (_, true, None) => doubling(SECOND, count, 30 * SECOND),
+            (_, true, _) => doubling(10 * SECOND, verdicts, 300 * SECOND),
+            (_, false, Some(_)) => doubling(SECOND, count, 120 * SECOND),
+            (_, false, None) => doubling(SECOND, count, 30 * SECOND),
         };
         let asked = fault.retry_after.unwrap_or_default().min(300 * SECOND);
         let (least, most) = ((slot / 5 * 4).max(asked), slot.max(asked));
@@ -355,8 +365,8 @@ impl Model {
             _ => assert!(in_slot, "10: {retry_in:?} is not within {least:?}..{most:?}"),
         }
         let retry_at = self.now + retry_in;
-        let permanent = !fault.transient;
-        self.failures.push(Failure { at: self.now, retry_at, permanent, forgiven: false });
+        let failure = Failure { at: self.now, retry_at, in_doubt, permanent, forgiven: false };
+        self.failures.push(failure);
         self.looked = Some(self.now);
         self.counted.failed += 1;
         self.refunded(id);
@@ -392,7 +402,7 @@ impl Model {
         self.excused |= self.has_come(window.refresh_at);
         let (line, by) = self.token().map(|token| (token.line, token.by)).expect("a line");
         self.counted.rotations += 1;
-        self.new_token(generation, by, arrival.sent, arrival.claimed, window);
+        self.new_token(generation, by, parts_of(arrival), window);
         self.tokens.last_mut().expect("just now").line = line;
     }
 
@@ -495,23 +505,37 @@ impl Model {
         &mut self,
         generation: Generation,
         by: Option<usize>,
-        sent: Now,
-        claimed: (Option<Duration>, Option<Duration>),
+        (sent, has_known_end, claimed): Parts,
         window: Window,
     ) {
         let count = u64::try_from(self.tokens.len()).unwrap() + 1;
         assert_eq!(generation.number(), count, "3: generations count up by one");
         self.order += 1;
         let (line, order) = (generation, self.order);
-        self.tokens.push(Token { generation, line, by, order, sent, claimed, window, repeats: 0 });
+        self.tokens.push(Token {
+            generation,
+            line,
+            by,
+            order,
+            sent,
+            has_known_end,
+            claimed,
+            window,
+            repeats: 0,
+        });
     }
 
     /// The same token lives no longer than it says, and no shorter for a life in whole seconds.
     fn with_its_life(&self, arrival: Arrival) -> Arrival {
         let Some(token) = self.token().filter(|_| arrival.same) else { return arrival };
         let left = between(arrival.sent, token.window.ends_at);
+        let is_dated = match arrival.basis {
+            Basis::Dated => true,
+            Basis::Stated => false,
+            Basis::Assumed => token.has_known_end,
+        };
         let life = match arrival.life {
-            longer if longer >= left && arrival.dated => left,
+            longer if longer >= left && is_dated => left,
             rounded if rounded < left && rounded + SECOND >= left => left,
             stated => stated,
         };

@@ -1,0 +1,251 @@
+//! How long a token lives: what was stated, by which clock.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use tower_outbound_auth::clock::Clock;
+use tower_outbound_auth::exchange::ExchangeErrorKind::Expired;
+
+use crate::log::log_in_paused_time;
+use crate::*;
+
+const DEFAULT: u64 = 300;
+const HUNDRED_YEARS: u64 = 3_155_760_000;
+
+fn jwt(claims: &str) -> String {
+    let part = |text: &str| URL_SAFE_NO_PAD.encode(text);
+    format!("{}.{}.c2ln", part(r#"{"alg":"RS256"}"#), part(claims))
+}
+
+fn issued(token: &str, rest: &str) -> Answer {
+    ok(format!(r#"{{"access_token":"{token}"{rest}}}"#))
+}
+
+/// The date of an answer, so many seconds after the wall clock of these tests.
+fn date(after: i64) -> String {
+    let secs = NEW_YEAR.checked_add_signed(after).unwrap();
+    httpdate::fmt_http_date(std::time::UNIX_EPOCH + Duration::from_secs(secs))
+}
+
+/// The seconds that the token of this answer lives; none if it was over when it came.
+async fn life(scheme: impl Scheme, answer: &Answer) -> Option<u64> {
+    let source = Endpoint::always(answer.clone()).source(scheme);
+    match source.token().await {
+        Ok(_) => source.status().expires_in.map(|left| left.as_secs()),
+        Err(error) => {
+            assert_eq!(kind(&failure(&error)), Expired, "{answer:?}");
+            None
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_life_is_the_earliest_of_all_that_were_stated() {
+    let meant = jwt(r#"{"iat":1000,"exp":1090}"#);
+    for (token, rest, expected) in [
+        // A cache hands out an old `expires_in`, and the right end.
+        ("abc", format!(r#","expires_in":3599,"expires_on":"{}""#, NEW_YEAR + 120), 120),
+        ("abc", format!(r#","expires_in":"3599","expires_on":{}"#, NEW_YEAR + 120), 120),
+        ("abc", format!(r#","expires_in":60,"expires_on":{}"#, NEW_YEAR + 120), 60),
+        ("abc", format!(r#","expires_at":{}"#, NEW_YEAR + 120), 120),
+        ("abc", format!(r#","expires_at":{}"#, (NEW_YEAR + 120) * 1_000), 120),
+        ("abc", format!(r#","expires_at":"{}""#, (NEW_YEAR + 120) * 1_000), 120),
+        ("abc", format!(r#","expires_at":{}.5"#, NEW_YEAR + 120), 120),
+        ("abc", r#","expires_at":"2025-01-01T00:02:00Z""#.into(), 120),
+        ("abc", r#","expires_at":"2025-01-01T00:02:00.123456789Z""#.into(), 120),
+        ("abc", r#","expires_at":"2025-01-01 00:02:00z""#.into(), 120),
+        ("abc", r#","expires_at":"2025-01-01T02:02:00+02:00""#.into(), 120),
+        ("abc", r#","expires_at":"2024-12-31T19:02:00-05:00""#.into(), 120),
+        (
+            "abc",
+            r#","expires_on":"2025-01-01T00:02:00Z","expires_at":"2025-01-01T00:01:00Z""#.into(),
+            60,
+        ),
+        (&meant, r#","expires_in":3600"#.into(), 90),
+        (&meant, format!(r#","expires_at":{}"#, NEW_YEAR + 60), 60),
+        // What cannot be read, or is no time of day, says nothing.
+        ("abc", r#","expires_at":"tomorrow""#.into(), DEFAULT),
+        ("abc", r#","expires_at":3600"#.into(), DEFAULT),
+        ("abc", r#","expires_at":0"#.into(), DEFAULT),
+        ("abc", r#","expires_at":-1"#.into(), DEFAULT),
+        ("abc", r#","expires_at":null,"expires_on":{}"#.into(), DEFAULT),
+        ("abc", r#","expires_at":"2025-13-01T00:02:00Z""#.into(), DEFAULT),
+        // It never counts (Entra: how long a client may go on in an outage).
+        ("abc", r#","ext_expires_in":7200"#.into(), DEFAULT),
+        ("abc", r#","expires_in":60,"ext_expires_in":30"#.into(), 60),
+    ] {
+        let answer = issued(token, &rest);
+        assert_eq!(life(scheme(), &answer).await, Some(expected), "{token} {rest}");
+        assert_eq!(life(atlas(), &answer).await, Some(expected), "Atlas, {token} {rest}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_end_is_held_against_the_date_of_the_answer_where_our_clock_is_wrong() {
+    for (our_clock_is_ahead_by, expected) in
+        [(0, 120), (8, 112), (-8, 128), (120, 120), (3_600, 120), (-3_600, 120)]
+    {
+        // By the issuer's clock, the token lives for two minutes.
+        let end = NEW_YEAR.checked_add_signed(120 - our_clock_is_ahead_by).unwrap();
+        for answer in [
+            issued("abc", &format!(r#","expires_on":{end}"#)),
+            issued("abc", &format!(r#","expires_in":3600,"expires_at":{end}"#)),
+            issued(&jwt(&format!(r#"{{"exp":{end}}}"#)), ""),
+        ] {
+            let answer = answer.with("date", date(-our_clock_is_ahead_by));
+            let life = life(scheme(), &answer).await;
+            assert_eq!(life, Some(expected), "{our_clock_is_ahead_by} {answer:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_date_that_cannot_be_is_not_believed() {
+    for date in ["Thu, 01 Jan 1970 00:00:00 GMT", "Fri, 31 Dec 9999 23:59:59 GMT", "yesterday", ""]
+    {
+        let end = NEW_YEAR + 120;
+        for answer in [
+            issued("abc", &format!(r#","expires_on":{end}"#)),
+            issued(&jwt(&format!(r#"{{"exp":{end}}}"#)), ""),
+        ] {
+            assert_eq!(life(scheme(), &answer.with("date", date)).await, Some(120), "{date}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_ended_more_than_a_minute_before_the_date_of_its_answer_is_expired() {
+    for (ended_before, by_our_clock, usable) in
+        [(61, 120, false), (59, 120, true), (61, -1, false), (59, -1, false)]
+    {
+        let end = NEW_YEAR.checked_add_signed(by_our_clock).unwrap();
+        let answer = issued(&jwt(&format!(r#"{{"exp":{end}}}"#)), "")
+            .with("date", date(by_our_clock + ended_before));
+        assert_eq!(
+            life(scheme(), &answer).await.is_some(),
+            usable,
+            "{ended_before} {by_our_clock}"
+        );
+    }
+}
+
+/// Without a `Date`, nobody knows whose clock is wrong: a stated life is believed, an end is not.
+#[tokio::test(start_paused = true)]
+async fn an_end_that_is_over_by_our_clock_alone_counts_only_where_nothing_else_was_stated() {
+    let over = format!(r#","expires_on":{}"#, NEW_YEAR - 100);
+    assert_eq!(life(scheme(), &issued("abc", &over)).await, None);
+    let stated = format!(r#"{over},"expires_in":3600"#);
+    assert_eq!(life(scheme(), &issued("abc", &stated)).await, Some(3_600));
+    let dated = issued("abc", &stated).with("date", date(0));
+    assert_eq!(life(scheme(), &dated).await, None, "the answer's own date says so too");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stated_life_of_zero_or_less_counts_as_unstated() {
+    for json in ["0", "-1", "\"0\"", "\"-3600\"", "0.0", "-1e308"] {
+        let rest = format!(r#","expires_in":{json}"#);
+        assert_eq!(life(scheme(), &issued("abc", &rest)).await, Some(DEFAULT), "{json}");
+        assert_eq!(life(atlas(), &issued("abc", &rest)).await, Some(DEFAULT), "Atlas, {json}");
+        let meant = jwt(r#"{"iat":1000,"exp":1090}"#);
+        assert_eq!(life(scheme(), &issued(&meant, &rest)).await, Some(90), "{json}");
+    }
+}
+
+#[test]
+fn one_event_says_that_a_life_of_zero_was_stated() {
+    let logs = log_in_paused_time(async {
+        let endpoint = Endpoint::new(|n, _| issued(&format!("t-{n}"), r#","expires_in":0"#));
+        let source = endpoint.source(scheme());
+        for _ in 0..5 {
+            source.token().await.unwrap();
+            tokio::time::sleep(secs(DEFAULT)).await;
+        }
+    });
+    assert_eq!(logs.matches("stated no life").count(), 1, "{logs}");
+}
+
+/// Some servers hand out one token for ever, and say zero. Some caches hand out a token in its last second.
+#[tokio::test(start_paused = true)]
+async fn the_same_token_with_no_life_goes_on_unless_its_end_was_stated_before() {
+    let never_stated = Endpoint::always(issued("abc", r#","expires_in":0"#));
+    let source = never_stated.source(scheme());
+    for _ in 0..100 {
+        source.token().await.expect("it works for ever");
+        tokio::time::sleep(secs(100)).await;
+    }
+    let stated_first = Endpoint::new(|n, _| match n {
+        1 => issued("abc", r#","expires_in":100"#),
+        _ => issued("abc", r#","expires_in":0"#),
+    });
+    let source = stated_first.source(scheme());
+    source.token().await.unwrap();
+    tokio::time::sleep(secs(99)).await;
+    source.token().await.expect("its last second");
+    tokio::time::sleep(secs(1)).await;
+    assert_eq!(kind(&failure(&source.token().await.unwrap_err())), Expired);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_time_of_issue_that_cannot_be_is_not_believed() {
+    let end = NEW_YEAR + 120;
+    for iat in ["0", "1", "-5", "946684799"] {
+        let token = jwt(&format!(r#"{{"iat":{iat},"exp":{end}}}"#));
+        assert_eq!(life(scheme(), &issued(&token, "")).await, Some(120), "iat {iat}");
+        let stated = issued(&token, r#","expires_in":60"#);
+        assert_eq!(life(scheme(), &stated).await, Some(60), "iat {iat}");
+    }
+    // An issuer whose clock began at 1970 says how long, all the same.
+    let token = jwt(r#"{"iat":0,"exp":90}"#);
+    assert_eq!(life(scheme(), &issued(&token, "")).await, Some(90));
+}
+
+#[tokio::test(start_paused = true)]
+async fn claims_in_milliseconds_are_read_as_that() {
+    let (iat, exp) = (NEW_YEAR * 1_000, (NEW_YEAR + 120) * 1_000);
+    for token in
+        [jwt(&format!(r#"{{"iat":{iat},"exp":{exp}}}"#)), jwt(&format!(r#"{{"exp":{exp}}}"#))]
+    {
+        assert_eq!(life(scheme(), &issued(&token, "")).await, Some(120));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_year_beyond_2069_is_read_as_it_stands() {
+    // 2100-01-01 and 2101-01-01.
+    let (iat, exp) = (4_102_444_800_u64, 4_133_980_800_u64);
+    let token = jwt(&format!(r#"{{"iat":{iat},"exp":{exp}}}"#));
+    assert_eq!(life(scheme(), &issued(&token, "")).await, Some(exp - iat));
+    let token = jwt(&format!(r#"{{"exp":{iat}}}"#));
+    assert_eq!(life(scheme(), &issued(&token, "")).await, Some(iat - NEW_YEAR));
+    // The longest life that is believed.
+    let token = jwt(r#"{"exp":253402300799}"#);
+    assert_eq!(life(scheme(), &issued(&token, "")).await, Some(HUNDRED_YEARS));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_age_shortens_what_was_stated() {
+    for (age, expected) in
+        [("600", Some(3_000)), ("3600", None), ("0", Some(3_600)), ("soon", Some(3_600))]
+    {
+        let answer = ok(TOKEN).with("age", age);
+        assert_eq!(life(scheme(), &answer).await, expected, "{age}");
+        assert_eq!(life(atlas(), &answer).await, expected, "Atlas, {age}");
+    }
+    // Of an answer from a cache, the JWT has spent the same time there.
+    let token = jwt(r#"{"iat":1000,"exp":4600}"#);
+    assert_eq!(life(scheme(), &issued(&token, "").with("age", "600")).await, Some(3_000));
+}
+
+/// An issuer with a slow node hands out tokens that are over by our fast clock: they work all the same.
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_is_two_minutes_fast_costs_one_exchange_per_life() {
+    let clock = TokioClock::new();
+    let started = clock.now();
+    let endpoint = Endpoint::new(move |n, _| {
+        // By the issuer's clock, which is two minutes behind ours, every token lives for 60 s.
+        let now = NEW_YEAR - 120 + clock.now().since(started).as_secs();
+        let token = jwt(&format!(r#"{{"jti":{n},"exp":{}}}"#, now + 60));
+        issued(&token, "").with("date", date(i64::try_from(now).unwrap() - NEW_YEAR as i64))
+    });
+    let asked = asked_in_an_hour(&endpoint, scheme()).await;
+    assert!((60..=75).contains(&asked), "{asked} exchanges in an hour");
+}
