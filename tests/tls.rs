@@ -1,6 +1,11 @@
 //! The built-in client over TLS: the server's certificate is checked, and nothing falls back to plain.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+#[path = "support/log.rs"]
+mod log;
+
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
@@ -95,10 +100,14 @@ async fn a_stranger_s_certificate_and_a_wrong_name_are_refused_before_anything_i
     let (setup, other) = (Setup::new().await, Setup::new().await);
     let strange = TlsRoots::pem(other.certificate.as_bytes()).unwrap();
     let own = TlsRoots::pem(setup.certificate.as_bytes()).unwrap();
-    for (host, roots) in [("localhost", strange), ("127.0.0.1", own)] {
+    let in_between = "something in between (a proxy, a captive portal)";
+    for (host, roots, says) in
+        [("localhost", strange, "certificate"), ("127.0.0.1", own, in_between)]
+    {
         let source = setup.source(host, HttpClient::new(roots).unwrap());
         let error = source.token().await.unwrap_err();
         assert_eq!(error.exchange().unwrap().kind(), ExchangeErrorKind::Unreachable);
+        assert!(error.to_string().contains(says), "{error}");
         let mut cause = std::error::Error::source(&error);
         let mut texts = String::new();
         while let Some(error) = cause {
@@ -158,22 +167,92 @@ fn mozilla_s_roots_are_some() {
     HttpClient::new(TlsRoots::webpki()).unwrap();
 }
 
-/// Where the platform's roots come from is a matter of the process's environment, so this test runs
-/// itself once more in one without any.
+/// Where the platform's roots come from is a matter of the process's environment: this runs a test once more,
+/// in a process with this one. Returns whether this is that process.
+fn is_run_with(name: &str, env: &[(&str, &Path)]) -> bool {
+    if std::env::var_os("TEST_OF_ROOTS").is_some() {
+        return true;
+    }
+    let mut run = Command::new(std::env::current_exe().unwrap());
+    run.args(["--exact", name]).env("TEST_OF_ROOTS", "1");
+    run.env_remove("SSL_CERT_FILE").env_remove("SSL_CERT_DIR").envs(env.iter().copied());
+    let run = run.output().unwrap();
+    assert!(run.status.success(), "{env:?}: {}", String::from_utf8_lossy(&run.stdout));
+    false
+}
+
+fn file(name: &str, content: &str) -> PathBuf {
+    let path = std::env::temp_dir().join(format!("roots-{}-{name}", std::process::id()));
+    fs::write(&path, content).unwrap();
+    path
+}
+
+#[test]
+fn a_broken_ssl_cert_file_is_named_with_its_reason_in_the_error_and_in_an_event() {
+    let name = "a_broken_ssl_cert_file_is_named_with_its_reason_in_the_error_and_in_an_event";
+    if std::env::var_os("TEST_OF_ROOTS").is_none() {
+        let broken = "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n";
+        let not_der = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        for (path, reason) in [
+            (PathBuf::from("/nonexistent/company-roots.pem"), "No such file"),
+            (std::env::temp_dir(), "directory"),
+            (file("empty.pem", ""), "no usable certificate"),
+            (file("text.pem", "hello"), "no usable certificate"),
+            (file("broken.pem", broken), "base64"),
+            (file("not-der.pem", not_der), "no usable certificate"),
+        ] {
+            let env = [("SSL_CERT_FILE", &*path), ("EXPECTED_REASON", Path::new(reason))];
+            assert!(!is_run_with(name, &env));
+            if path.is_file() {
+                fs::remove_file(path).unwrap();
+            }
+        }
+        return;
+    }
+    let path = std::env::var("SSL_CERT_FILE").unwrap();
+    let reason = std::env::var("EXPECTED_REASON").unwrap();
+    let mut error = None;
+    let log = log::log_of(async {
+        error = AuthLayer::atlas("https://api.example/authtoken", "id", "secret").err();
+    });
+    let error = error.unwrap();
+    assert_eq!(error.kind(), ErrorKind::Configuration);
+    for text in [&*path, "SSL_CERT_FILE", &*reason, "TlsRoots::pem"] {
+        assert!(error.to_string().contains(text), "{text}: {error}");
+    }
+    let event = log.lines().find(|line| line.contains(&path)).unwrap_or_else(|| panic!("{log}"));
+    assert!(event.contains(" tower_outbound_auth: "), "{event}");
+    assert!(event.contains("WARN") && event.contains(&reason), "{event}");
+    AuthLayer::atlas("http://127.0.0.1:1/authtoken", "id", "secret").unwrap();
+}
+
+#[test]
+fn a_broken_ssl_cert_file_beside_a_good_directory_is_an_event_and_no_error() {
+    let name = "a_broken_ssl_cert_file_beside_a_good_directory_is_an_event_and_no_error";
+    if std::env::var_os("TEST_OF_ROOTS").is_none() {
+        let directory = std::env::temp_dir().join(format!("roots-{}", std::process::id()));
+        fs::create_dir_all(&directory).unwrap();
+        let key = KeyPair::generate().unwrap();
+        let root = CertificateParams::new(["a".to_owned()]).unwrap().self_signed(&key).unwrap();
+        fs::write(directory.join("root.pem"), root.pem()).unwrap();
+        let missing = Path::new("/nonexistent/company-roots.pem");
+        let env = [("SSL_CERT_FILE", missing), ("SSL_CERT_DIR", &*directory)];
+        assert!(!is_run_with(name, &env));
+        fs::remove_dir_all(directory).unwrap();
+        return;
+    }
+    let log = log::log_of(async {
+        AuthLayer::atlas("https://api.example/authtoken", "id", "secret").unwrap();
+    });
+    assert!(log.contains("/nonexistent/company-roots.pem"), "{log}");
+}
+
 #[test]
 fn without_any_root_an_https_endpoint_is_an_error_when_built_and_a_loopback_one_is_not() {
     let name =
         "without_any_root_an_https_endpoint_is_an_error_when_built_and_a_loopback_one_is_not";
-    if std::env::var_os("TEST_WITHOUT_ROOTS").is_none() {
-        let nothing = std::env::temp_dir().join("no-such-directory-of-certificates");
-        let run = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", name])
-            .env("TEST_WITHOUT_ROOTS", "1")
-            .env("SSL_CERT_DIR", nothing)
-            .env_remove("SSL_CERT_FILE")
-            .output()
-            .unwrap();
-        assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stdout));
+    let nothing = std::env::temp_dir().join("no-such-directory-of-certificates");
+    if !is_run_with(name, &[("SSL_CERT_DIR", &nothing)]) {
         return;
     }
     let error = AuthLayer::atlas("https://api.example/authtoken", "id", "secret").unwrap_err();

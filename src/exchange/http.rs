@@ -209,7 +209,13 @@ fn unreachable(origin: Option<&Origin>, error: BoxError) -> ExchangeError {
     // It may be another layer's, or quote a peer: it forges no line of a log, and fills none.
     let visible = |c: char| if c.is_control() { ' ' } else { c };
     let root: String = root.to_string().chars().take(MAX_CAUSE).map(visible).collect();
-    let message = format!("{origin} could not be reached: {root}");
+    // By rustls, whose type a client of the user's need not have.
+    let is_another_hosts = root.contains("not valid for name");
+    let hint = match is_another_hosts {
+        true => ". Did something in between (a proxy, a captive portal) answer in its place?",
+        false => "",
+    };
+    let message = format!("{origin} could not be reached: {root}{hint}");
     ExchangeError::new(ExchangeErrorKind::Unreachable, message).with_source(error)
 }
 

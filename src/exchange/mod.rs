@@ -32,6 +32,8 @@ mod context;
 mod error;
 mod http;
 mod issued;
+#[cfg(feature = "client")]
+mod tls;
 
 use std::fmt;
 use std::future::Future;
@@ -40,12 +42,14 @@ use std::sync::Arc;
 
 pub(crate) use self::chain::{Chain, SourceId};
 #[cfg(feature = "client")]
-pub use self::client::{HttpClient, TlsProvider, TlsRoots};
+pub use self::client::HttpClient;
 pub use self::context::{ExchangeContext, Reason};
 pub use self::error::{ExchangeError, ExchangeErrorKind};
 pub use self::http::HttpExchange;
 pub use self::issued::Issued;
 pub(crate) use self::issued::Stated;
+#[cfg(feature = "client")]
+pub use self::tls::{TlsProvider, TlsRoots};
 
 /// Obtains a token; one attempt per call.
 ///
