@@ -72,8 +72,10 @@ impl Rotation {
         if values.any(|other| other != value) {
             return Err(NotAdopted::Ambiguous);
         }
-        // It was made for another request than ours (RFC 9111 section 5.1).
-        if headers.contains_key(AGE) {
+        // It was made for another request than ours (RFC 9111 section 5.1). A server that is asked itself may
+        // send an age of zero.
+        let is_positive = |age: &str| age.trim().parse::<u64>().is_ok_and(|age| age > 0);
+        if headers.get_all(AGE).iter().any(|age| age.to_str().is_ok_and(is_positive)) {
             return Err(NotAdopted::FromCache);
         }
         let text = value.to_str().map_err(|_| NotAdopted::Malformed)?;
@@ -110,8 +112,14 @@ mod tests {
             (&[("x-next", "Basic abc")], Ok(Some("Basic abc"))),
             (&[("x-next", "abc"), ("x-next", "abc")], Ok(Some("abc"))),
             (&[("x-next", "abc"), ("x-next", "def")], Err(NotAdopted::Ambiguous)),
-            (&[("x-next", "abc"), ("age", "0")], Err(NotAdopted::FromCache)),
-            (&[("age", "0")], Ok(None)),
+            (&[("x-next", "abc"), ("age", "1")], Err(NotAdopted::FromCache)),
+            (&[("x-next", "abc"), ("age", "0"), ("age", "7")], Err(NotAdopted::FromCache)),
+            // A server that sends it with every response, and a value that says nothing.
+            (&[("x-next", "abc"), ("age", "0")], Ok(Some("abc"))),
+            (&[("x-next", "abc"), ("age", "")], Ok(Some("abc"))),
+            (&[("x-next", "abc"), ("age", "-1")], Ok(Some("abc"))),
+            (&[("x-next", "abc"), ("age", "soon")], Ok(Some("abc"))),
+            (&[("age", "1")], Ok(None)),
             (&[("x-next", "größer")], Err(NotAdopted::Malformed)),
         ] {
             let mut map = HeaderMap::new();

@@ -19,7 +19,7 @@ pub(super) const LEEWAY: Duration = Duration::from_secs(60);
 pub enum NotAdopted {
     /// The response carried several different ones.
     Ambiguous,
-    /// The response came from a shared cache (it has an `Age`).
+    /// The response came from a shared cache: it has an `Age` of a second or more.
     FromCache,
     /// It cannot stand in the header, or it is no JWT and the exchanged token was.
     Malformed,
