@@ -11,6 +11,10 @@
 //! | hard margin, in which callers wait for a successor | the last 10 % of the life, at most 30 s | a token that ends on its way is refused; one of three seconds must still work | |
 //! | life counts from | the sending of the exchange request | an answer that took long brings a token that is as old | |
 //! | life of a token that says nothing of it | 5 min | too long a guess costs a refusal, which is healed; too short a one, an exchange | [`with_default_lifetime`](crate::TokenSource::with_default_lifetime) |
+//! | of several stated lives | the shortest counts: `expires_in`, a JWT's `exp` − `iat`, `expires_on` or `expires_at` | some caches hand out a stale `expires_in` beside the right end | |
+//! | a stated life of zero or less | counts as unstated | servers mean "no end" or "unknown" by it; taken as the end, it would be an outage | |
+//! | a moment at which a token ends | by our clock; by the answer's `Date` where the two differ by more than 10 s | a `Date` of 8 s ago was seen; more is a wrong clock, and the issuer's is the one that counts | |
+//! | longest life | 100 years | a longer one is "for ever", and no sum of times overflows | |
 //! | shortest life worth having | 1 s | anything less is over before it can be used, and would be renewed without end | |
 //! | a request that cannot be sent again | waits for a successor that is due, for one exchange at most | its refusal could not be healed | [`with_replay`](crate::AuthLayer::with_replay) |
 //! | with no traffic | nothing happens | credentials travel as rarely as possible | |
@@ -33,7 +37,8 @@
 //! | pause with one | 1 s, doubling up to 2 min, and never past the token's end | nobody notices yet; another try must fall within its life | |
 //! | pause after refused credentials | 10 s, doubling up to 5 min | repetition locks accounts; never for ever, because somebody will mend it | a changed [`Credential`](crate::Credential) ends it |
 //! | jitter | a pause is 80–100 % of its slot | clients that failed together do not return together | |
-//! | `Retry-After` | honoured up to 5 min | a typing error must not stop a service for a day | |
+//! | a 4xx that cannot be read | paced as an outage twice, then as a refusal | a gateway's page passes; a refusal in unknown words must not lock the account | a changed [`Credential`](crate::Credential) ends it |
+//! | `Retry-After`, and the headers of rate limits | honoured up to 5 min | a typing error must not stop a service for a day | |
 //! | credentials are looked up while refused | once a second at most, when somebody asks | a corrected secret helps at once; a disk is not polled | |
 //!
 //! # After a refusal (401)
@@ -47,6 +52,22 @@
 //! | of all streams of a layer | 64 MiB | a thousand uploads at once; more should not be kept by accident | |
 //! | renewals that refusals may cause | 5, one more every 30 s; one that helped is given back | honest revocations in a row are all healed; a route that refuses everything costs 6 exchanges in its first minute | |
 //! | what counts as a refusal | a 401, or gRPC's `UNAUTHENTICATED` in place of a response, unless its challenge names another reason (`insufficient_scope`, `invalid_request`) | another token would not help there | [`Scheme::judge`](crate::Scheme::judge) |
+//!
+//! # What a token endpoint's answer means
+//!
+//! | answer | kind of the failure | next attempt |
+//! |---|---|---|
+//! | a 2xx with a token | none: a success | |
+//! | a 2xx, 400, 401 or 403 with a code that somebody has to mend (`invalid_client`, `invalid_scope`, …) | [`Refused`](crate::exchange::ExchangeErrorKind::Refused) | as after refused credentials |
+//! | the same with another code (`temporarily_unavailable`, …) | [`Unavailable`](crate::exchange::ExchangeErrorKind::Unavailable) | as in an outage |
+//! | another 4xx, or one that cannot be read: an empty 401, a firewall's page, a 404 | `Unavailable` | as in an outage, from the third in a row on as after a refusal |
+//! | 408, 425, 429, any 5xx, whatever the body says | `Unavailable` | as in an outage, or when the answer says |
+//! | a redirect, 407, 511: something in between | `Unavailable` | as in an outage |
+//! | a 2xx with neither a token nor a code | [`Malformed`](crate::exchange::ExchangeErrorKind::Malformed) | as in an outage |
+//! | a 2xx with a token that has ended | [`Expired`](crate::exchange::ExchangeErrorKind::Expired) | as in an outage |
+//!
+//! A code stands under `error`, `error.code`, `errors[0].code` or `errorCode`. For Atlas and the rotating
+//! preset, every code with a 2xx, 400 or 401 is a refusal.
 //!
 //! # Where a credential goes
 //!
@@ -63,6 +84,9 @@
 //! | what | default | reason | to change it |
 //! |---|---|---|---|
 //! | client authentication | Basic, percent-encoded, raw once if that is refused and differs | understood by every server that decodes, and by those that do not | [`with_auth`](crate::scheme::ClientCredentials::with_auth) |
+//! | what was learned of a server (its encoding, that it takes no refresh tokens) | holds for a day, or until it refuses the credentials | an upgraded server is found out by itself | |
+//! | where the token stands | `access_token`, else `token` | | [`with_token_member`](crate::scheme::ClientCredentials::with_token_member) |
+//! | the type of a token | any is sent as `Bearer` but `DPoP`, `mac`, `pop` and `N_A` | servers write many words and mean Bearer; these need a proof, or are no access token | [`with_strict_token_type`](crate::scheme::ClientCredentials::with_strict_token_type) |
 //! | scope, audience, resource | none | the server decides; ask for no more than is needed | `with_scope`, `with_audience`, `with_resource` |
 //! | refresh tokens | left alone | with client credentials they gain nothing; Atlas's endpoint is not documented | [`ClientCredentials::with_refresh_tokens`](crate::scheme::ClientCredentials::with_refresh_tokens), [`Atlas::with_refresh`](crate::scheme::Atlas::with_refresh) |
 //! | tokens in responses | every newer one is adopted | works with APIs that refuse the old one at once | [`Rotation::adopt`](crate::scheme::Rotation::adopt) |

@@ -10,7 +10,7 @@ use rustls::pki_types::pem::PemObject;
 
 use crate::{Error, TARGET};
 
-/// The certificate authorities that an [`HttpClient`] trusts.
+/// The certificate authorities that an [`HttpClient`](super::HttpClient) trusts.
 #[derive(Clone)]
 pub struct TlsRoots {
     pub(super) store: RootCertStore,

@@ -47,7 +47,7 @@ impl ExchangeAnswer {
         ExchangeAnswer { request_name, ..self }
     }
 
-    /// The [name](ExchangeRequest::named) of the request that this answers.
+    /// The [name](super::ExchangeRequest::named) of the request that this answers.
     #[must_use]
     pub fn request_name(&self) -> &'static str {
         self.request_name

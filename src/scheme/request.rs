@@ -37,7 +37,7 @@ impl ExchangeRequest {
     }
 
     /// Gives it a name, which its answer will have too: a scheme that sends several kinds of requests
-    /// tells their answers apart by [`ExchangeAnswer::request_name`]. Default: the empty text.
+    /// tells their answers apart by [`ExchangeAnswer::request_name`](super::ExchangeAnswer::request_name). Default: the empty text.
     #[must_use]
     pub fn named(self, name: &'static str) -> ExchangeRequest {
         ExchangeRequest { name, ..self }

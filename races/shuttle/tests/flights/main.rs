@@ -122,7 +122,7 @@ impl Scheme for Plain {
         &AUTHORIZATION
     }
     fn header_value(&self, token: &Secret) -> Result<HeaderValue, InvalidToken> {
-        token.expose().parse().map_err(|_| InvalidToken)
+        token.expose().parse().map_err(|_| InvalidToken::Other)
     }
     fn rotation(&self) -> Option<&Rotation> {
         Some(&self.0)
