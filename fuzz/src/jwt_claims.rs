@@ -15,7 +15,7 @@ use tower_outbound_auth::exchange::ExchangeErrorKind;
 use tower_outbound_auth::scheme::HeaderScheme;
 use tower_outbound_auth::testkit::{ManualClock, ScriptedExchange};
 
-use crate::{block_on, duration, lenient, once};
+use crate::{block_on, duration, lenient, once, times};
 
 const STATED: Duration = Duration::from_secs(3_600);
 const ASSUMED: Duration = Duration::from_secs(300);
@@ -74,15 +74,13 @@ fn life(claims: &str, stated: Option<Duration>, now: Duration) -> Option<Duratio
         return None;
     }
     let Value::Object(claims) = serde_json::from_str(claims).ok()? else { return None };
-    let (iat, exp) = (lenient(claims.get("iat")), lenient(claims.get("exp")));
-    let meant = iat.zip(exp).map(|(iat, exp)| exp.floor() - iat.floor());
-    let meant = meant.filter(|life| *life > 0.0).map(duration);
-    Some(match (stated, meant) {
+    let (iat, exp) = times(lenient(claims.get("iat")), lenient(claims.get("exp")));
+    let meant = iat.zip(exp).and_then(|(iat, exp)| exp.checked_sub(iat));
+    let meant = meant.filter(|life| !life.is_zero());
+    let life = match (stated, meant) {
         (Some(stated), meant) => stated.min(meant.unwrap_or(Duration::MAX)),
         (None, Some(meant)) => meant,
-        (None, None) => match exp {
-            Some(exp) => duration(exp.floor()).saturating_sub(now),
-            None => ASSUMED,
-        },
-    })
+        (None, None) => exp.map_or(ASSUMED, |exp| exp.saturating_sub(now)),
+    };
+    Some(life.min(duration(f64::MAX)))
 }

@@ -52,6 +52,20 @@ fn duration(seconds: f64) -> Duration {
     Duration::from_secs_f64(seconds.max(0.0).min(100.0 * 365.25 * 86_400.0))
 }
 
+/// A time since the epoch: in seconds, or in milliseconds beyond the year 9999; cut to whole seconds.
+fn epoch(number: f64) -> Duration {
+    const YEAR_9999: f64 = 253_402_300_799.0;
+    let seconds = if number > YEAR_9999 { number / 1e3 } else { number };
+    Duration::from_secs_f64(seconds.max(0.0).min(YEAR_9999).floor())
+}
+
+/// When a token was issued and when it ends. What is from before 2000 was not set, if the end is later.
+fn times(iat: Option<f64>, exp: Option<f64>) -> (Option<Duration>, Option<Duration>) {
+    const YEAR_2000: Duration = Duration::from_secs(946_684_800);
+    let (iat, exp) = (iat.map(epoch), exp.map(epoch));
+    (iat.filter(|iat| *iat >= YEAR_2000 || exp.is_none_or(|exp| exp < YEAR_2000)), exp)
+}
+
 /// Whether a JSON text has a member once at most, as far as can be told without a parser.
 fn once(json: &str, member: &str) -> bool {
     !json.contains('\\') && json.matches(&format!("\"{member}\"")).count() <= 1

@@ -27,7 +27,7 @@ use tower_outbound_auth::scheme::Rotating;
 use tower_outbound_auth::testkit::{ManualClock, ScriptedExchange};
 use tower_outbound_auth::{AuthLayer, Origin, TokenSource};
 
-use crate::{block_on, lenient, once};
+use crate::{block_on, lenient, once, times};
 
 const API: &str = "https://api.example";
 const KEY: &str = "the client's secret";
@@ -179,10 +179,11 @@ impl Claims {
             |member: &str, text: &str| claims.get(member).and_then(Value::as_str) == Some(text);
         let audience = claims.get("aud")?;
         let audience = audience == "a" || audience.as_array().is_some_and(|it| *it == ["a"]);
+        let (iat, exp) = times(lenient(claims.get("iat")), lenient(claims.get("exp")));
         Some(Claims {
             same_party: is("iss", "i") && is("sub", "s") && audience,
-            iat: lenient(claims.get("iat")).map(|iat| iat.clamp(0.0, 1e11).floor()),
-            exp: lenient(claims.get("exp"))?.clamp(0.0, 1e11).floor(),
+            iat: iat.map(|iat| iat.as_secs_f64()),
+            exp: exp?.as_secs_f64(),
         })
     }
 }
