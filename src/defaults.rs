@@ -38,7 +38,7 @@
 //! | pause after refused credentials | 10 s, doubling up to 5 min | repetition locks accounts; never for ever, because somebody will mend it | a changed [`Credential`](crate::Credential) ends it |
 //! | jitter | a pause is 80–100 % of its slot | clients that failed together do not return together | |
 //! | a 4xx that cannot be read | paced as an outage twice, then as a refusal | a gateway's page passes; a refusal in unknown words must not lock the account | a changed [`Credential`](crate::Credential) ends it |
-//! | `Retry-After`, and the headers of rate limits | honoured up to 5 min | a typing error must not stop a service for a day | |
+//! | `Retry-After`, and the headers of rate limits | honoured up to 5 min; while a token is usable, one attempt in its hard margin comes first | a typing error must not stop a service for a day | |
 //! | credentials are looked up while refused | once a second at most, when somebody asks | a corrected secret helps at once; a disk is not polled | |
 //!
 //! # After a refusal (401)
@@ -51,7 +51,7 @@
 //! | of a stream is kept | 64 KiB | most requests that are streamed at all; of many uploads, what was sent before an early refusal | [`with_cap`](crate::replay::Wrap::with_cap) |
 //! | of all streams of a layer | 64 MiB | a thousand uploads at once; more should not be kept by accident | |
 //! | renewals that refusals may cause | 5, one more every 30 s; one that helped is given back | honest revocations in a row are all healed; a route that refuses everything costs 6 exchanges in its first minute | |
-//! | what counts as a refusal | a 401, or gRPC's `UNAUTHENTICATED` in place of a response, unless its challenge names another reason (`insufficient_scope`, `invalid_request`) | another token would not help there | [`Scheme::judge`](crate::Scheme::judge) |
+//! | what counts as a refusal | a 401, or gRPC's `UNAUTHENTICATED` in place of a response, unless its challenge names another reason (`insufficient_scope`, `invalid_request`); a 403 whose challenge says `invalid_token` | another token would not help elsewhere | [`Scheme::judge`](crate::Scheme::judge) |
 //!
 //! # What a token endpoint's answer means
 //!
@@ -76,6 +76,7 @@
 //! | origins | the token endpoint's (Atlas, rotating), the given one (client credentials), none ([`AuthLayer::new`](crate::AuthLayer::new)) | a credential goes nowhere by accident | [`with_origin`](crate::AuthLayer::with_origin) |
 //! | plain http | to literal loopback addresses only | everybody on the way could read it | [`Origin::danger_plain_http`](crate::Origin::danger_plain_http), [`Endpoint::danger_plain_http`](crate::scheme::Endpoint::danger_plain_http) |
 //! | a request to another origin | an error | a request without its credential is not what was asked for | [`with_foreign`](crate::AuthLayer::with_foreign) |
+//! | a request of method TRACE or CONNECT, or whose `Connection` names the credential's header | an error | the credential would be shown, or lost on the way | the extension [`Exempt`](crate::Exempt) |
 //! | a credential header that the caller set | replaced | one party is responsible for a header | [`with_caller_header`](crate::AuthLayer::with_caller_header) |
 //! | redirects of the token endpoint | not followed | the request carries the credentials | |
 //!

@@ -550,6 +550,58 @@ fn after_a_pause_a_lost_flight_still_keeps_the_background_quiet() {
 }
 
 #[test]
+fn the_next_attempt_of_an_empty_source_is_due_now() {
+    let mut empty = machine();
+    assert_eq!(empty.status(at(0.0)).next_attempt_in, Some(Duration::ZERO));
+    let id = start(&mut empty, at(0.0));
+    assert_eq!(empty.status(at(0.0)).next_attempt_in, None, "it is under way");
+    empty.lost(at(1.0), id);
+    assert_eq!(empty.status(at(1.0)).next_attempt_in, Some(Duration::ZERO), "a waiter starts one");
+    let (mut ended, _) = with_token(at(0.0));
+    assert_eq!(ended.status(at(3_600.0)).next_attempt_in, Some(Duration::ZERO));
+    let mut fixed = machine();
+    fixed.fix(at(0.0));
+    assert_eq!(fixed.status(at(0.0)).next_attempt_in, None, "there will be none");
+}
+
+#[test]
+fn a_retry_after_that_outlasts_the_token_leaves_one_attempt_in_its_hard_margin() {
+    let busy = Fault { nature: Nature::Passing, retry_after: Some(Duration::from_secs(300)) };
+    let (mut machine, _) = with_token(at(0.0));
+    let fail = |machine: &mut Machine, now: f64| {
+        let id = start(machine, at(now));
+        let Finished::Failed { retry_in, .. } = machine.finished(at(now), id, Err(busy)) else {
+            panic!("a failure")
+        };
+        now + retry_in.as_secs_f64()
+    };
+    // It ends at 3,600, and its hard margin begins at 3,570.
+    assert_eq!(fail(&mut machine, 3_260.0), 3_560.0, "no shorter than it was asked for");
+    let retry = fail(&mut machine, 3_560.0);
+    assert!(
+        (3_570.0..=3_585.0).contains(&retry),
+        "one attempt in the first half of the margin: {retry}"
+    );
+    assert_eq!(machine.ask(at(3_569.9)), (Ask::Use, None));
+    assert_eq!(fail(&mut machine, 3_585.0), 3_885.0, "then the endpoint is left alone");
+    assert_eq!(machine.ask(at(3_599.9)), (Ask::Use, None));
+    assert!(matches!(machine.ask(at(3_600.0)), (Ask::Fail { .. }, None)));
+}
+
+#[test]
+fn a_retry_after_within_the_hard_margin_is_kept() {
+    let busy =
+        |secs| Fault { nature: Nature::Passing, retry_after: Some(Duration::from_secs(secs)) };
+    let (mut machine, _) = with_token(at(0.0));
+    let id = start(&mut machine, at(3_580.0));
+    let Finished::Failed { retry_in, .. } = machine.finished(at(3_580.0), id, Err(busy(300)))
+    else {
+        panic!("a failure")
+    };
+    assert_eq!(retry_in, Duration::from_secs(300), "the one attempt was this");
+}
+
+#[test]
 fn the_next_attempt_is_told_truly_while_the_token_is_fresh() {
     let (mut machine, token) = with_token(at(0.0));
     let (_, started) = machine.refused(at(10.0), token);

@@ -166,10 +166,19 @@ impl Machine {
             _ if lasting => backoff::pause_after_refusal(refusals, fault.retry_after, draw),
             _ => backoff::pause(failures, fault.retry_after, left.is_some(), draw),
         };
-        if let Some(left) = left
-            && fault.retry_after.is_none()
-        {
-            retry_in = backoff::before_the_end(retry_in, left);
+        let window = self.current.as_ref().map(|current| current.window);
+        match (left, window) {
+            (Some(left), _) if fault.retry_after.is_none() => {
+                retry_in = backoff::before_the_end(retry_in, left);
+            }
+            // The endpoint asked for more time than the token has: one attempt in its hard margin.
+            (Some(left), Some(window))
+                if retry_in >= left && !now.has_reached(window.margin_at) =>
+            {
+                let margin = left.saturating_sub(now.until(window.margin_at));
+                retry_in = now.until(window.margin_at) + margin.mul_f64(0.5 * draw);
+            }
+            _ => {}
         }
         let since = self.failure.map_or(now, |failure| failure.since);
         let retry_at = now + retry_in;

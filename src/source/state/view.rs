@@ -1,5 +1,7 @@
 //! What is asked of the machine.
 
+use std::time::Duration;
+
 use super::super::action::Generation;
 use super::super::status::{State, Status};
 use super::Machine;
@@ -55,12 +57,15 @@ impl Machine {
         // Each by the clock that gets there first: that need not be the same one.
         let retry_in = self.failure.map(|failure| now.until(failure.retry_at));
         let refresh_in = ending.map(|window| now.until(window.refresh_at));
+        // Where there is nothing to wait for, the next request causes one.
+        let is_idle = current.is_none() && self.flight.is_none();
+        let due = is_idle.then_some(Duration::ZERO);
         Status {
             state,
             generation: current.map(|current| current.generation),
             expires_in: ending.map(|window| now.until(window.ends_at)),
             exchange_under_way: self.flight.is_some(),
-            next_attempt_in: retry_in.max(refresh_in),
+            next_attempt_in: retry_in.max(refresh_in).or(due),
             consecutive_failures: self.failure.map_or(0, |failure| failure.count),
             failing_for: self.failure.map(|failure| now.since(failure.since)),
             last_error: None,

@@ -354,7 +354,18 @@ impl Model {
         let asked = fault.retry_after.unwrap_or_default().min(300 * SECOND);
         let (least, most) = ((slot / 5 * 4).max(asked), slot.max(asked));
         let in_slot = least <= retry_in + NANO && retry_in <= most + NANO;
+        let margin = self.token().map(|token| token.window.margin_at);
         match left.filter(|_| fault.retry_after.is_none()) {
+            // The endpoint asked for more than the token has: one more attempt in its hard margin.
+            None if left.is_some_and(|left| most + NANO >= left)
+                && margin.is_some_and(|margin| !self.has_come(margin))
+                && !in_slot =>
+            {
+                let (left, margin) = (left.unwrap(), self.until(margin.unwrap()));
+                let half = margin + (left - margin) / 2;
+                let in_margin = margin <= retry_in + NANO && retry_in <= half + NANO;
+                assert!(in_margin, "10: {retry_in:?} is not within {margin:?}..{half:?}");
+            }
             // It would outlast the token: one more attempt before the end.
             Some(left) if retry_in >= left || !in_slot => {
                 assert!(most + NANO >= left, "10: shortened for nothing: {retry_in:?} of {slot:?}");
@@ -714,7 +725,9 @@ impl Model {
         assert_eq!(status.exchange_under_way, self.under_way().is_some());
         let retry = self.failures.last().map(|last| self.until(last.retry_at));
         let refresh = ending.map(|window| self.until(window.refresh_at));
-        assert_eq!(status.next_attempt_in, retry.max(refresh), "7: the next attempt");
+        let is_idle = self.tokens.is_empty() && self.under_way().is_none();
+        let next = retry.max(refresh).or(is_idle.then_some(Duration::ZERO));
+        assert_eq!(status.next_attempt_in, next, "7: the next attempt");
         assert_eq!(usize::try_from(status.consecutive_failures), Ok(self.failures.len()));
         let first = self.failures.first().map(|first| self.ago(first.at));
         assert_eq!(status.failing_for, first);
