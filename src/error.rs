@@ -40,7 +40,8 @@ pub enum ErrorKind {
     /// The request is for an origin that this credential is not bound to. It was not sent. (Or a client that
     /// follows redirects by itself, such as reqwest's, led it there: the text says so.)
     ForeignOrigin,
-    /// The request would carry the credential over plain HTTP. It was not sent.
+    /// The request would show the credential: it goes over plain HTTP, its method is TRACE or CONNECT, or its
+    /// `Connection` header names the credential's header. It was not sent.
     Insecure,
     /// There is no usable token because the exchange failed; see [`Error::exchange`].
     Exchange,

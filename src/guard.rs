@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use http::header::HOST;
+use http::header::{CONNECTION, HOST};
 use http::{Extensions, HeaderMap, HeaderName, Method, Request, Uri};
 
 use crate::header_name::find;
@@ -111,12 +111,15 @@ impl Guard {
         request: &mut Request<B>,
         credential: &HeaderName,
     ) -> Result<Admission, Error> {
-        // Nearly all: nothing makes it exempt, the origin is written in the usual way, and no `Host`.
-        let plain = request.extensions().is_empty()
+        // Nearly all: nothing makes it exempt, the origin is written in the usual way, and neither its method nor
+        // one of these headers needs a look.
+        let plain = !has_dangerous_method(request.method())
+            && request.extensions().is_empty()
             && self.exempt_if.is_none()
             && self.caller_header == CallerHeader::Replace
             && self.origins.first().is_some_and(|origin| origin.is_written_so(request.uri()))
-            && find(request.headers(), &HOST).is_none();
+            && find(request.headers(), &HOST).is_none()
+            && find(request.headers(), &CONNECTION).is_none();
         if plain {
             return Ok(Admission::WithCredential);
         }
@@ -137,10 +140,26 @@ impl Guard {
         }
         if self.is_ours(request.uri()) {
             let mut hosts = request.headers().get_all(HOST).iter();
-            return if hosts.all(|host| host_agrees(host.as_bytes(), request.uri())) {
-                Ok(Admission::WithCredential)
-            } else {
-                Err(host_differs())
+            if !hosts.all(|host| host_agrees(host.as_bytes(), request.uri())) {
+                return Err(host_differs());
+            }
+            if has_dangerous_method(request.method()) {
+                return Err(Error::new(
+                    ErrorKind::Insecure,
+                    "TRACE and CONNECT get no credential: the answer to a TRACE shows it (RFC 9110 section \
+                     9.3.8), and a CONNECT is for a proxy. Send such a request without this layer, or with \
+                     the extension Exempt",
+                ));
+            }
+            return match names(request.headers(), credential) {
+                true => Err(Error::new(
+                    ErrorKind::Insecure,
+                    format!(
+                        "the request's Connection header names {credential}: the next proxy would take the \
+                         credential off (RFC 9110 section 7.6.1). Take that name out"
+                    ),
+                )),
+                false => Ok(Admission::WithCredential),
             };
         }
         match self.foreign {
@@ -194,6 +213,18 @@ impl Guard {
     }
 }
 
+/// Whether a request of this method must not carry a credential.
+fn has_dangerous_method(method: &Method) -> bool {
+    matches!(*method, Method::TRACE | Method::CONNECT)
+}
+
+/// Whether `Connection` names this header: it is then for the next hop alone.
+fn names(headers: &HeaderMap, name: &HeaderName) -> bool {
+    let options = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
+    let mut options = options.flat_map(|value| value.split(',')).map(str::trim);
+    options.any(|option| option.eq_ignore_ascii_case(name.as_str()))
+}
+
 #[cold]
 fn host_differs() -> Error {
     Error::new(
@@ -215,7 +246,7 @@ impl fmt::Debug for Guard {
 
 #[cfg(test)]
 mod tests {
-    use http::header::{AUTHORIZATION, HeaderValue};
+    use http::header::{AUTHORIZATION, CONNECTION, HeaderValue};
 
     use super::*;
 
@@ -255,6 +286,45 @@ mod tests {
             let mut extended = request(uri, host);
             extended.extensions_mut().insert("an extension of somebody's");
             assert_eq!(judged(&guard(), extended), verdict, "{uri} {host:?}, with extension");
+        }
+    }
+
+    #[test]
+    fn a_method_that_echoes_or_tunnels_gets_no_credential() {
+        for method in [Method::TRACE, Method::CONNECT] {
+            let mut trace = request("https://api.example/x", None);
+            *trace.method_mut() = method.clone();
+            assert_eq!(judged(&guard(), trace), Err(ErrorKind::Insecure), "{method}");
+            let mut exempt = request("https://api.example/x", None);
+            *exempt.method_mut() = method.clone();
+            exempt.extensions_mut().insert(Exempt);
+            assert_eq!(judged(&guard(), exempt), Ok(Admission::Bare), "{method}");
+        }
+        let mut lower = request("https://api.example/x", None);
+        *lower.method_mut() = Method::from_bytes(b"trace").unwrap();
+        assert_eq!(judged(&guard(), lower), Ok(Admission::WithCredential), "another method");
+    }
+
+    #[test]
+    fn a_connection_header_that_names_the_credentials_header_is_an_error() {
+        for (values, refused) in [
+            (&["authorization"][..], true),
+            (&["close, Authorization"], true),
+            (&["close", "keep-alive ,AUTHORIZATION , te"], true),
+            (&["close"], false),
+            (&["x-authorization"], false),
+            (&[""], false),
+        ] {
+            for host in [None, Some("api.example")] {
+                let mut request = request("https://api.example/x", host);
+                for value in values {
+                    request.headers_mut().append(CONNECTION, HeaderValue::from_static(value));
+                }
+                let verdict = judged(&guard(), request);
+                let expected =
+                    if refused { Err(ErrorKind::Insecure) } else { Ok(Admission::WithCredential) };
+                assert_eq!(verdict, expected, "{values:?} {host:?}");
+            }
         }
     }
 
