@@ -48,6 +48,11 @@ pub(crate) fn is_about_the_token(headers: &HeaderMap) -> bool {
     !other_reason
 }
 
+/// Whether a challenge says that the token is at fault (RFC 6750 section 3.1).
+pub(crate) fn names_an_invalid_token(headers: &HeaderMap) -> bool {
+    challenges(headers).iter().any(|challenge| challenge.param("error") == Some("invalid_token"))
+}
+
 /// The challenges of a response.
 pub(crate) fn challenges(headers: &HeaderMap) -> Vec<Challenge<'_>> {
     let mut all = Vec::new();

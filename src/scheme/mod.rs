@@ -143,7 +143,8 @@ pub trait Scheme: Send + Sync + 'static {
     /// Whether the API refused the credential. Asked for every response to a request that carried one,
     /// so it has to be cheap.
     ///
-    /// The default is [`ResponseHead::is_refusal`]: a 401, or gRPC's `UNAUTHENTICATED`.
+    /// The default is [`ResponseHead::is_refusal`]: a 401, a 403 that names an invalid token, or gRPC's
+    /// `UNAUTHENTICATED`.
     fn judge(&self, response: ResponseHead<'_>) -> Verdict {
         if response.is_refusal() { Verdict::Refused } else { Verdict::Accepted }
     }

@@ -32,8 +32,11 @@ impl<'a> ResponseHead<'a> {
     ///
     /// It does so by a 401 (RFC 9110 section 15.5.2), with or without a challenge, or by
     /// [`is_grpc_unauthenticated`](ResponseHead::is_grpc_unauthenticated); unless its `WWW-Authenticate`
-    /// gives another reason: `insufficient_scope` or `invalid_request` (RFC 6750 section 3.1). A 403, or
-    /// gRPC's `PERMISSION_DENIED`, means that the token was understood: another one would not help.
+    /// gives another reason: `insufficient_scope` or `invalid_request` (RFC 6750 section 3.1).
+    ///
+    /// A 403, or gRPC's `PERMISSION_DENIED`, means that the token was understood: another one would not help.
+    /// A 403 whose challenge says `error="invalid_token"` is a refusal all the same: some gateways answer so
+    /// when a token has ended.
     ///
     /// A scheme of your own that knows one more word for it:
     ///
@@ -53,8 +56,11 @@ impl<'a> ResponseHead<'a> {
     #[must_use]
     #[inline]
     pub fn is_refusal(self) -> bool {
-        (self.status == StatusCode::UNAUTHORIZED || self.is_grpc_unauthenticated())
-            && challenge::is_about_the_token(self.headers)
+        match self.status {
+            StatusCode::UNAUTHORIZED => challenge::is_about_the_token(self.headers),
+            StatusCode::FORBIDDEN => challenge::names_an_invalid_token(self.headers),
+            _ => self.is_grpc_unauthenticated() && challenge::is_about_the_token(self.headers),
+        }
     }
 
     /// Whether a gRPC server refused the call before it answered anything: `grpc-status: 16` among the
