@@ -8,7 +8,7 @@
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -50,8 +50,9 @@ pub(crate) struct Core<S> {
     /// Where every newer token that a response hands out is adopted.
     pub(crate) riders: Option<Riders>,
     waiters: AtomicUsize,
-    /// Credentials that were refused are being read again.
-    looking_up: AtomicBool,
+    /// Credentials that were refused are being read again, until this moment by the monotonic clock at the
+    /// latest; zero if they are not.
+    looking_up: AtomicU64,
     /// An event has said that the endpoint states no life.
     pub(super) told_no_life: AtomicBool,
     pub(super) locked: Mutex<Locked>,
@@ -115,7 +116,7 @@ impl<S: Scheme> Core<S> {
             parts,
             cell,
             waiters: AtomicUsize::new(0),
-            looking_up: AtomicBool::new(false),
+            looking_up: AtomicU64::new(0),
             told_no_life: AtomicBool::new(false),
             locked: Mutex::new(Locked {
                 machine,
@@ -286,8 +287,8 @@ impl<S: Scheme> Core<S> {
         drop(locked);
         drop(abandoned);
         // One at a time: what they are read from may hang.
-        if look_up && !self.looking_up.swap(true, Ordering::Relaxed) {
-            runtime.spawn(LookUp(self.clone()).run());
+        if look_up && let Some(look_up) = LookUp::begin(self, now) {
+            runtime.spawn(look_up.run());
         }
         if let Some(flight) = flight {
             self.wake_riders();
@@ -310,11 +311,25 @@ fn flight_limit(exchange_timeout: Duration) -> Duration {
 
 /// Somebody may have mended the credentials that the endpoint refuses. It is over when this is dropped, be it
 /// with its runtime.
-struct LookUp<S: Scheme>(Arc<Core<S>>);
+struct LookUp<S: Scheme> {
+    core: Arc<Core<S>>,
+    ends: u64,
+}
 
 impl<S: Scheme> LookUp<S> {
+    /// How long one may take. After that its runtime stands still, or what it reads hangs: another one begins.
+    const LIMIT: Duration = Duration::from_secs(10);
+
+    /// None while another one is under way.
+    fn begin(core: &Arc<Core<S>>, now: Now) -> Option<LookUp<S>> {
+        let ends = (now + LookUp::<S>::LIMIT).mono_nanos();
+        let begin = |until: u64| (until <= now.mono_nanos()).then_some(ends);
+        core.looking_up.fetch_update(Ordering::Relaxed, Ordering::Relaxed, begin).ok()?;
+        Some(LookUp { core: core.clone(), ends })
+    }
+
     async fn run(self) {
-        let LookUp(core) = &self;
+        let core = &self.core;
         let credentials = core.scheme().credentials();
         let read = credential::reload(credentials).await;
         let refused = core.lock().refused_credentials;
@@ -328,7 +343,9 @@ impl<S: Scheme> LookUp<S> {
 /// Never panics.
 impl<S: Scheme> Drop for LookUp<S> {
     fn drop(&mut self) {
-        self.0.looking_up.store(false, Ordering::Relaxed);
+        // Not if it was given up, and another one is under way.
+        let (set, relaxed) = (&self.core.looking_up, Ordering::Relaxed);
+        let _ = set.compare_exchange(self.ends, 0, relaxed, relaxed);
     }
 }
 

@@ -345,3 +345,31 @@ fn a_look_up_that_vanished_with_its_runtime_is_made_again() {
         panic!("nobody looks any more");
     });
 }
+
+#[test]
+fn a_look_up_on_a_runtime_that_stands_still_is_made_again_after_its_deadline() {
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (endpoint, ring) = (Endpoint::that_knows("right"), Ring::with("wrong"));
+    let clock = ManualClock::new();
+    let source = endpoint.source(ring.credential()).with_clock(clock.clone());
+    for _ in 0..6 {
+        runtime().block_on(source.token()).unwrap_err();
+        clock.advance(secs(300));
+    }
+    runtime().block_on(source.token()).unwrap_err(); // the next exchange is due in four minutes at least
+    clock.advance(secs(1));
+    let still = runtime();
+    still.block_on(source.token()).unwrap_err(); // has it looked up, on a runtime that nobody drives any more
+    ring.set("right");
+    clock.advance(secs(12));
+    runtime().block_on(async {
+        for _ in 0..10_000 {
+            if source.token().await.is_ok() {
+                return;
+            }
+            tokio::time::sleep(millis(1)).await; // for the thread that reads it
+        }
+        panic!("nobody looks any more");
+    });
+    drop(still);
+}
