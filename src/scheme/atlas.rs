@@ -8,6 +8,7 @@ use http::{HeaderName, HeaderValue, Request, StatusCode};
 use super::client_auth::{flaw, identity_of};
 use super::failure::Failure;
 use super::hint::Hint;
+use super::quotes::Credentials;
 use super::refresh::{REFRESH, RefreshTokenIn, is_absent, is_verdict};
 use super::token_answer::{Meaning, read_2xx};
 use super::{
@@ -125,7 +126,9 @@ impl Atlas {
         }
         // Atlas may be another release by now: nothing that was learned of it counts.
         self.without_refresh.forget();
-        Err(match failure.shown(&self.credentials[1].current()?) {
+        let [id, secret] = &self.credentials;
+        let (id, secret) = (id.current()?, secret.current()?);
+        Err(match failure.shown(&Credentials { id, secret, id_is_secret: false }) {
             Some(code) => answer.refused(code),
             None => answer.unavailable().in_doubt(),
         })

@@ -10,6 +10,7 @@ use http::{HeaderName, HeaderValue, Request, StatusCode};
 use super::client_auth::{basic, flaw, form_body, identity_of, is_ambiguous};
 use super::failure::Failure;
 use super::hint::Hint;
+use super::quotes::Credentials;
 use super::refresh::REFRESH;
 use super::token_answer::{
     Meaning, check_type, failed, is_about_the_request, is_another_scope, knows_no_refresh_tokens,
@@ -279,7 +280,8 @@ impl ClientCredentials {
         // The server may be another one by now: nothing that was learned of it counts.
         self.raw.forget();
         self.without_refresh.forget();
-        Err(failed(answer, failure, &self.credentials[1].current()?))
+        let [id, secret] = self.current()?;
+        Err(failed(answer, failure, &Credentials { id, secret, id_is_secret: false }))
     }
 }
 

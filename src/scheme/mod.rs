@@ -65,6 +65,7 @@ pub(crate) mod jwt;
 mod members;
 mod moment;
 mod pacing;
+mod quotes;
 mod refresh;
 mod request;
 mod response;

@@ -13,6 +13,7 @@ use super::client_auth::{flaw, identity_of};
 use super::failure::Failure;
 use super::hmac::is_signed_with;
 use super::jwt::algorithm;
+use super::quotes::Credentials;
 use super::request::json_body;
 use super::rotation::without_scheme;
 use super::{
@@ -260,8 +261,10 @@ impl Scheme for Rotating {
             StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {}
             _ => return Err(answer.unavailable()),
         }
-        let secret = self.credentials[1].current()?;
-        Err(match failure.as_ref().and_then(|failure| failure.shown(&secret)) {
+        let [key, secret] = &self.credentials;
+        let (id, secret) = (key.current()?, secret.current()?);
+        let credentials = Credentials { id, secret, id_is_secret: true };
+        Err(match failure.as_ref().and_then(|failure| failure.shown(&credentials)) {
             Some(code) => answer.refused(code),
             None => answer.unavailable().in_doubt(),
         })

@@ -10,6 +10,7 @@ use super::ExchangeAnswer;
 use super::failure::Failure;
 use super::members::Members;
 use super::moment::moment;
+use super::quotes::Credentials;
 use crate::Secret;
 use crate::bounds;
 use crate::exchange::{ExchangeError, ExchangeErrorKind, Issued};
@@ -197,9 +198,13 @@ pub(super) fn is_refusal(failure: &Failure) -> bool {
     )
 }
 
-/// An OAuth endpoint's failure as an error. A code that is none of OAuth's is not shown if it quotes the secret.
-pub(super) fn failed(answer: &ExchangeAnswer, failure: &Failure, secret: &Secret) -> ExchangeError {
-    match (&failure.code, failure.shown(secret)) {
+/// An OAuth endpoint's failure as an error. A code that is none of OAuth's is not shown if it quotes a credential.
+pub(super) fn failed(
+    answer: &ExchangeAnswer,
+    failure: &Failure,
+    credentials: &Credentials,
+) -> ExchangeError {
+    match (&failure.code, failure.shown(credentials)) {
         (Some(code), _) if is_refusal(failure) => answer.refused(code),
         (_, Some(code)) => answer.failed(code),
         // It is in doubt whose answer this is, also where the failure came with a 200.

@@ -54,11 +54,15 @@ async fn an_ended_token_is_not_sent_in_a_pause_either() {
     let service = world.layer.layer(world.api.clone());
     send(&service, get("/")).await.unwrap();
     // The endpoint asks to be left alone for longer than the token lives.
-    world.exchange.fail_next(1, unavailable().with_retry_after(secs(300)));
+    world.exchange.fail_next(2, unavailable().with_retry_after(secs(300)));
     tokio::time::sleep(HOUR - secs(100)).await;
     send(&service, get("/")).await.unwrap();
     world.source.settled().await;
-    tokio::time::sleep(secs(100)).await; // its very end
+    tokio::time::sleep(secs(90)).await;
+    send(&service, get("/")).await.unwrap(); // the one attempt in the hard margin
+    world.source.settled().await;
+    assert_eq!(world.exchange.exchanges(), 3);
+    tokio::time::sleep(secs(10)).await; // its very end
     let before = world.api.requests();
     assert!(send(&service, get("/")).await.is_err());
     assert_eq!(world.api.requests(), before);

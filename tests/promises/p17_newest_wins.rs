@@ -341,7 +341,7 @@ async fn a_token_of_another_algorithm_than_the_exchanged_one_is_not_adopted() {
 #[tokio::test(start_paused = true)]
 async fn a_token_from_a_shared_cache_is_not_adopted() {
     let mut answer = handing_out(&signed(&claims(10)));
-    answer.headers_mut().insert(AGE, "0".parse().unwrap());
+    answer.headers_mut().insert(AGE, "1".parse().unwrap());
     not_adopted(answer, NotAdopted::FromCache).await;
 }
 

@@ -220,3 +220,56 @@ async fn a_success_without_token_or_code_is_malformed_and_the_error_says_what_ca
         }
     }
 }
+
+/// What servers quote: the header as it came, the secret in some encoding, the first characters of a key.
+#[tokio::test(start_paused = true)]
+async fn a_code_that_quotes_a_part_of_a_credential_in_any_encoding_is_withheld() {
+    use base64::Engine;
+    use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+
+    let secret = "hun/ter+2";
+    let quotes = |id: &str| {
+        let pair = format!("{id}:{secret}");
+        vec![
+            secret.to_owned(),
+            "bad hun/te...".to_owned(),
+            "bad /ter+2".to_owned(),
+            "HUN/TER+2".to_owned(),
+            "hun%2Fter%2B2".to_owned(),
+            r"hun\/ter+2".to_owned(),
+            STANDARD.encode(secret),
+            STANDARD.encode(&pair),
+            URL_SAFE_NO_PAD.encode(&pair),
+            STANDARD.encode(&pair)[..7].to_owned(),
+            STANDARD.encode(format!("{id}:hun%2Fter%2B2")),
+            format!("got {}", &STANDARD.encode(&pair)[4..12]),
+        ]
+    };
+    for quote in quotes("ab") {
+        let code = serde_json::to_string(&format!("no such client: {quote}")).unwrap();
+        let answer = answer(401, format!(r#"{{"error":{code}}}"#));
+        let client_credentials = ClientCredentials::new(ENDPOINT, "ab", secret).unwrap();
+        let error = value_of(client_credentials, &answer).await.unwrap_err();
+        assert_eq!(error.code(), Some("withheld"), "{quote}");
+        let error =
+            value_of(Atlas::new(ENDPOINT, "ab", secret).unwrap(), &answer).await.unwrap_err();
+        assert_eq!(error.code(), Some("withheld"), "Atlas, {quote}");
+    }
+    // The key of this system is no name: it is as secret as the secret.
+    #[cfg(feature = "rotating")]
+    for quote in ["key-4711", "unknown key: ey-471", "S0VZ", "a2V5LTQ3MTE="] {
+        let answer = answer(401, format!(r#"{{"error":"unknown {quote}"}}"#));
+        let rotating = tower_outbound_auth::scheme::Rotating::new(
+            "https://auth.example",
+            "key-4711",
+            "s3cret",
+        );
+        let error = value_of(rotating.unwrap(), &answer).await.unwrap_err();
+        let shown = if quote == "S0VZ" { "unknown_S0VZ" } else { "withheld" };
+        assert_eq!(error.code(), Some(shown), "{quote}");
+    }
+    // What has nothing of it is shown.
+    let answer = answer(400, r#"{"error":"Missing Client-Id or Client-Secret"}"#);
+    let error = value_of(Atlas::new(ENDPOINT, "ab", secret).unwrap(), &answer).await.unwrap_err();
+    assert_eq!(error.code(), Some("Missing_Client-Id_or_Client-Secret"));
+}
