@@ -147,7 +147,9 @@ impl<S: Scheme> Core<S> {
 
     /// Whether a successor may be on its way to us, and nothing else is.
     pub(super) fn is_about_to_follow(&self, refused: Generation) -> bool {
-        let (now, riders) = (self.now(), self.riders.as_ref());
+        // Generations share their counts with those of long ago: only the current one is marked as refused.
+        let is_current = self.cell.latest().is_some_and(|token| token.generation() == refused);
+        let (now, riders) = (self.now(), self.riders.as_ref().filter(|_| is_current));
         riders.is_some_and(|it| it.refused(refused))
             && self.lock().machine.would_renew(now, refused)
     }

@@ -659,6 +659,33 @@ async fn a_revocation_waits_for_responses_that_may_bring_the_successor_and_no_lo
     }
 }
 
+/// Requests are counted by generation, in sixteen places: what is said of a token from long ago is not said of
+/// the current one.
+#[tokio::test(start_paused = true)]
+async fn a_late_refusal_of_a_token_from_sixteen_generations_ago_costs_no_second_exchange() {
+    let world = rotating(Adopt::EveryNewer);
+    let refusal = || Response::builder().status(401).body(Body::default()).unwrap();
+    world.next().await;
+    let late = world.request(100, refusal());
+    let others = async {
+        for n in 1..=16 {
+            tokio::time::sleep(secs(1)).await;
+            world.request(0, handing_out(&signed(&claims(n)))).await;
+        }
+        assert_eq!(world.source.status().generation.unwrap().number(), 17);
+        tokio::time::sleep(secs(90)).await; // the late refusal has come
+        let brings_the_successor = world.request(2, handing_out(&signed(&claims(106))));
+        let refused = async {
+            tokio::time::sleep(millis(1_500)).await;
+            world.request(0, refusal()).await
+        };
+        let (_, (token, response)) = tokio::join!(brings_the_successor, refused);
+        assert_eq!((&*token, response.status().as_u16()), (&*signed(&claims(106)), 200));
+    };
+    tokio::join!(late, others);
+    assert_eq!(*world.exchanges.lock().unwrap(), 1, "the successor was on its way");
+}
+
 /// There is nothing to wait for any more: within its pause, the refusal would cause no exchange.
 #[tokio::test(start_paused = true)]
 async fn nobody_goes_on_waiting_for_a_successor_when_an_exchange_has_failed_meanwhile() {
