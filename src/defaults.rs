@@ -16,7 +16,7 @@
 //! | a moment at which a token ends | by our clock; by the answer's `Date` where the two differ by more than 10 s | a `Date` of 8 s ago was seen; more is a wrong clock, and the issuer's is the one that counts | |
 //! | longest life | 100 years | a longer one is "for ever", and no sum of times overflows | |
 //! | shortest life worth having | 1 s | anything less is over before it can be used, and would be renewed without end | |
-//! | a request that cannot be sent again | waits for a successor that is due, for one exchange at most | its refusal could not be healed | [`with_replay`](crate::AuthLayer::with_replay) |
+//! | a request that cannot be sent again | waits for a successor that is due, or for the renewal of a refused token, 1 s at most; never with [`Off`](crate::replay::Off) | its refusal could not be healed; a token endpoint that hangs must not hold it up | [`with_replay`](crate::AuthLayer::with_replay) |
 //! | with no traffic | nothing happens | credentials travel as rarely as possible | |
 //!
 //! # How long things may take

@@ -91,7 +91,7 @@ where
         if let Some(read) = core.cell.read(now)
             && let Some((value, generation)) = read.credential(shard)
             // What cannot be sent again wants a token that will not be refused for its age.
-            && (!read.ageing || config.can_replay(&self.replay, &request))
+            && (!read.ageing || !R::KEEPS || config.can_replay(&self.replay, &request))
         {
             let (value, age) = (value.clone(), read.age);
             drop(read);

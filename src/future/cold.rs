@@ -87,7 +87,8 @@ impl<I, S: Scheme, R: Replay<B>, B, RB> Cold<I, S, R, B, RB> {
         let chain = Chain::of(request.extensions());
         let deadline = Deadline::of(request.headers().get(&Deadline::HEADER), shared.core.now());
         Cold {
-            stage: match shared.config.can_replay(&replay, &request) {
+            // Where nothing is ever sent again, nobody has asked for patience.
+            stage: match !R::KEEPS || shared.config.can_replay(&replay, &request) {
                 true => Stage::Acquire(Box::pin(shared.core.clone().acquire(chain.clone()))),
                 false => Stage::Acquire(Box::pin(shared.core.clone().acquire_fresh(chain.clone()))),
             },

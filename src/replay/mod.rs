@@ -58,8 +58,9 @@
 //! ```
 //!
 //! A request that cannot be sent again, or is known to be longer than the cap, wants a token that will not be
-//! refused for its age: when a successor is due, it waits for that, for one exchange at most, and goes with
-//! the old one if it cannot be had. No other request waits while a token is usable.
+//! refused. When a successor is due, or when the token was refused and is being renewed, it waits for the
+//! exchange, for one second at most, and goes with the old token after that. With [`Off`] it does not wait. No
+//! other request waits while a token is usable.
 //!
 //! A 401 means that the request was not applied (RFC 9110 section 15.5.2), so every method is replayed;
 //! [`ReplayMethods::Idempotent`] is for those who sit behind relays that cannot be trusted to mean it.

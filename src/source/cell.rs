@@ -7,7 +7,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use arc_swap::{ArcSwapOption, Guard};
@@ -127,7 +127,8 @@ pub(crate) enum Age {
 pub(crate) struct Read {
     token: Guard<Option<Arc<Published>>>,
     pub(crate) age: Age,
-    /// A successor is due, and there is no pause in which none can be had.
+    /// A successor is due, and there is no pause in which none can be had; or the token was refused, and its
+    /// renewal is under way.
     pub(crate) ageing: bool,
 }
 
@@ -153,6 +154,8 @@ pub(crate) struct Cell {
     paused_until: Moment,
     /// The number of a token that was refused, while it is of interest whether others accept it.
     suspect: AtomicU64,
+    /// The current token was refused, and its renewal is under way.
+    renewing: AtomicBool,
 }
 
 impl Cell {
@@ -162,6 +165,7 @@ impl Cell {
             quiet_until: Moment::default(),
             paused_until: Moment::default(),
             suspect: AtomicU64::new(0),
+            renewing: AtomicBool::new(false),
         }
     }
 
@@ -171,7 +175,8 @@ impl Cell {
         let token = self.token.load();
         let window = &token.as_ref()?.window;
         if !now.has_reached(window.refresh_at) {
-            return Some(Read { token, age: Age::Fresh, ageing: false });
+            let ageing = self.renewing.load(Ordering::Relaxed);
+            return Some(Read { token, age: Age::Fresh, ageing });
         }
         if !now.has_reached(window.margin_at) {
             let ageing = self.paused_until.has_come(now);
@@ -207,6 +212,7 @@ impl Cell {
         self.paused_until.set(machine.paused_until());
         let suspect = machine.suspect().map_or(0, Generation::number);
         self.suspect.store(suspect, Ordering::Relaxed);
+        self.renewing.store(machine.renews_a_refused_token(), Ordering::Relaxed);
     }
 }
 

@@ -25,6 +25,10 @@ const MAX_LOST: u32 = 3;
 /// or half of what was left when it came.
 const LAST_MOMENT: Duration = Duration::from_secs(1);
 
+/// The longest that a request which cannot be sent again waits for a better token than the usable one: its
+/// refusal costs the caller one more sending, and a token endpoint that hangs must not hold it up.
+const FOR_A_BETTER_TOKEN: Duration = Duration::from_secs(1);
+
 /// How waiting for one flight ended.
 enum Waited {
     Landed(Outcome),
@@ -44,8 +48,8 @@ pub(crate) enum Renewal {
 }
 
 impl<S: Scheme> Core<S> {
-    /// A token for a request that cannot be sent again: if a successor is due, that is waited for, for one
-    /// flight at most; if it cannot be had, the current token will do.
+    /// A token for a request that cannot be sent again: if a successor is due, or the current token was refused
+    /// and is being renewed, that is waited for, for one second at most; else the current token will do.
     pub(crate) async fn acquire_fresh(self: Arc<Self>, chain: Chain) -> Result<AccessToken, Error> {
         let runtime = runtime()?;
         drop(self.sleep(LAST_MOMENT)?); // as below
@@ -53,7 +57,7 @@ impl<S: Scheme> Core<S> {
             && let Some(boarding) = self.boarding()
             && let Some(left) = self.usable().map(|token| token.left(self.now()))
         {
-            let patience = left - LAST_MOMENT.min(left / 2);
+            let patience = (left - LAST_MOMENT.min(left / 2)).min(FOR_A_BETTER_TOKEN);
             match self.wait(boarding, &chain, Some(patience)).await {
                 Err(error) if error.kind() == ErrorKind::Reentrant => return Err(error),
                 _ => {}

@@ -1,8 +1,11 @@
 //! Promise 5: nobody waits while a token is usable, not even the request that triggers the refresh; but for
 //! requests that cannot be sent again.
 
+use std::time::Duration;
+
 use futures::future::join_all;
 use tower::{Layer, ServiceExt};
+use tower_outbound_auth::Recovery;
 use tower_outbound_auth::exchange::Reason;
 use tower_outbound_auth::replay::{Off, ReplayBody, ReplayMethods, Wrap};
 
@@ -61,9 +64,9 @@ fn a_fresh_token_needs_no_runtime() {
     assert_eq!(source.token().now_or_never().unwrap().unwrap().expose(), "fixed");
 }
 
-/// A successor is due, and takes five seconds.
-async fn due(fails: bool) -> World {
-    let world = world_with_delay(secs(5));
+/// A successor is due, and its exchange takes this long.
+async fn due_in(exchange: Duration, fails: bool) -> World {
+    let world = world_with_delay(exchange);
     world.source.token().await.unwrap();
     tokio::time::sleep(secs(3_300)).await;
     if fails {
@@ -72,17 +75,22 @@ async fn due(fails: bool) -> World {
     world
 }
 
+async fn due(fails: bool) -> World {
+    due_in(millis(500), fails).await
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_request_that_cannot_be_sent_again_waits_for_a_successor_that_is_due() {
     for fails in [false, true] {
         let world = due(fails).await;
-        let service = world.layer.clone().with_replay(Off).layer(world.api.clone());
+        let layer = world.layer.clone().with_replay_methods(ReplayMethods::Idempotent);
+        let service = layer.layer(world.api.clone());
         let start = now();
         let calls = (0..10).map(|_| send(&service, post("/", "once")));
         for response in futures::future::join_all(calls).await {
             assert_eq!(response.unwrap().status(), 200);
         }
-        assert_eq!(start.elapsed(), secs(5), "one flight, for all");
+        assert_eq!(start.elapsed(), millis(500), "one flight, for all");
         let token = if fails { "token-1" } else { "token-2" };
         assert_eq!(world.api.tokens(), [token; 10]);
         assert_eq!(world.exchange.exchanges(), 2);
@@ -90,12 +98,83 @@ async fn a_request_that_cannot_be_sent_again_waits_for_a_successor_that_is_due()
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_token_endpoint_that_hangs_holds_up_such_a_request_for_one_second_at_most() {
+    let world = due_in(secs(9), false).await;
+    let layer = world.layer.clone().with_replay_methods(ReplayMethods::Idempotent);
+    let service = layer.layer(world.api.clone());
+    let start = now();
+    for seconds in [1, 2] {
+        assert_eq!(send(&service, post("/", "once")).await.unwrap().status(), 200);
+        assert_eq!(start.elapsed(), secs(seconds));
+    }
+    send(&service, get("/")).await.unwrap();
+    assert_eq!(start.elapsed(), secs(2), "one that can be sent again does not wait");
+    assert_eq!(world.api.tokens(), ["token-1"; 3]);
+    assert_eq!(world.exchange.exchanges(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_nothing_is_ever_sent_again_nobody_waits_for_a_successor() {
+    let world = due_in(secs(9), false).await;
+    let service = world.layer.clone().with_replay(Off).layer(world.api.clone());
+    let start = now();
+    send(&service, post("/", "once")).await.unwrap();
+    assert_eq!(start.elapsed(), secs(0));
+    assert_eq!(world.api.tokens(), ["token-1"]);
+    assert!(world.source.status().exchange_under_way, "it is renewed all the same");
+}
+
+/// An upload that was refused and cannot be sent again by the layer is sent again by its caller.
+#[tokio::test(start_paused = true)]
+async fn after_a_refusal_that_cannot_be_replayed_the_next_sendings_wait_for_the_renewal() {
+    // How long the exchange takes, whether anything is replayed, how long the callers wait, and how often the
+    // API refuses.
+    for (exchange, off, waited, refusals) in
+        [(millis(500), false, 500, 1), (secs(9), false, 1_000, 21), (millis(500), true, 0, 21)]
+    {
+        let world = world_with_delay(exchange);
+        world.source.token().await.unwrap();
+        world.api.revoke("token-1");
+        let idempotent = world.layer.clone().with_replay_methods(ReplayMethods::Idempotent);
+        let (start, api) = (now(), world.api.clone());
+        let upload = async || match off {
+            true => {
+                send(&world.layer.clone().with_replay(Off).layer(api.clone()), post("/", "x")).await
+            }
+            false => send(&idempotent.clone().layer(api.clone()), post("/", "x")).await,
+        };
+        let response = upload().await.unwrap();
+        assert_eq!(response.extensions().get(), Some(&Recovery::NotReplayable));
+        assert_eq!(start.elapsed(), secs(0));
+        futures::future::join_all((0..20).map(|_| upload())).await;
+        assert_eq!(start.elapsed(), millis(waited), "{exchange:?} {off}");
+        let refused = world.api.tokens().iter().filter(|token| *token == "token-1").count();
+        assert_eq!(refused, refusals, "{exchange:?} {off}");
+    }
+}
+
+/// While the renewal runs, who can be sent again goes on with the token: a single route may be at fault.
+#[tokio::test(start_paused = true)]
+async fn after_such_a_refusal_a_request_that_can_be_sent_again_does_not_wait() {
+    let world = world_with_delay(secs(9));
+    world.source.token().await.unwrap();
+    world.api.refuse_path("/bad");
+    let idempotent = world.layer.clone().with_replay_methods(ReplayMethods::Idempotent);
+    let service = idempotent.layer(world.api.clone());
+    assert_eq!(send(&service, post("/bad", "x")).await.unwrap().status(), 401);
+    let start = now();
+    assert_eq!(send(&service, get("/good")).await.unwrap().status(), 200);
+    assert_eq!(start.elapsed(), secs(0));
+}
+
+#[tokio::test(start_paused = true)]
 async fn in_a_pause_nobody_waits_for_a_successor() {
     let world = due(true).await;
-    let service = world.layer.clone().with_replay(Off).layer(world.api.clone());
-    send(&service, get("/")).await.unwrap();
+    let layer = world.layer.clone().with_replay_methods(ReplayMethods::Idempotent);
+    let service = layer.layer(world.api.clone());
+    send(&service, post("/", "once")).await.unwrap();
     let start = now();
-    send(&service, get("/")).await.unwrap();
+    send(&service, post("/", "once")).await.unwrap();
     assert_eq!(start.elapsed(), secs(0));
 }
 
@@ -115,6 +194,6 @@ async fn which_requests_wait_is_a_matter_of_their_bodies_and_methods() {
         });
         let start = now();
         layer.layer(api).oneshot(post("/", body)).await.unwrap();
-        assert_eq!(start.elapsed(), secs(if waits { 5 } else { 0 }), "{body} {methods:?}");
+        assert_eq!(start.elapsed(), millis(if waits { 500 } else { 0 }), "{body} {methods:?}");
     }
 }

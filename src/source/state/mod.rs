@@ -53,6 +53,7 @@ struct Current {
 struct Flight {
     id: FlightId,
     started: Now,
+    reason: Reason,
 }
 
 #[derive(Clone, Copy, Debug)]

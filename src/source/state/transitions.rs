@@ -46,7 +46,7 @@ impl Machine {
         }
         self.tick += 1;
         let id = FlightId::at(self.tick);
-        self.flight = Some(Flight { id, started: now });
+        self.flight = Some(Flight { id, started: now, reason });
         self.counters.count_exchange(reason);
         // Whatever becomes of the flight: a token that may have been spent is not spent again.
         let refresh = mem::take(&mut self.refresh);

@@ -6,6 +6,7 @@ use super::super::action::Generation;
 use super::super::status::{State, Status};
 use super::Machine;
 use crate::clock::Now;
+use crate::exchange::Reason;
 
 impl Machine {
     /// Until when asking on behalf of a usable token changes nothing, so that the shell need not ask: a
@@ -14,6 +15,12 @@ impl Machine {
     pub(crate) fn quiet_until(&self) -> Option<Now> {
         let flight = self.flight.as_ref();
         flight.map(|flight| flight.started + self.flight_limit).or(self.background_from)
+    }
+
+    /// Whether the current token was refused and its renewal is under way: the next one to carry it would
+    /// probably be refused, too.
+    pub(crate) fn renews_a_refused_token(&self) -> bool {
+        self.flight.as_ref().is_some_and(|flight| flight.reason == Reason::Refused)
     }
 
     /// Until when there is nothing to wait for either, nor to look up: no flight is under way, and none
