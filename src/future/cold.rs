@@ -17,6 +17,7 @@ use tower_service::Service;
 use super::attempt::{Attempt, Kept};
 use super::deadline::Deadline;
 use super::drain::Drain;
+use super::polled_after_completion;
 use crate::clock::Now;
 use crate::exchange::Chain;
 use crate::handle::Handle;
@@ -164,7 +165,7 @@ where
                     }
                     Renewal::HandOn(recovery) => match self.hand_on(recovery) {
                         Some(response) => return Poll::Ready(Ok(Next::Respond(response))),
-                        None => return Poll::Pending, // polled after its end
+                        None => polled_after_completion(),
                     },
                 },
                 Stage::Drain(drain) => {
@@ -180,7 +181,7 @@ where
                     match self.token_to_send() {
                         Some(token) => match self.call(&token, now) {
                             Some(next) => return Poll::Ready(Ok(next)),
-                            None => return Poll::Pending, // polled after its end
+                            None => polled_after_completion(),
                         },
                         None => {
                             // Readiness took longer than the token lived: give it back and wait again.
@@ -271,7 +272,7 @@ where
         match self.hand_on(Recovery::OutOfTime) {
             Some(response) => Poll::Ready(Ok(Next::Respond(response))),
             None if is_first => Poll::Ready(Err(Error::out_of_time().into())),
-            None => Poll::Pending, // polled after its end
+            None => polled_after_completion(),
         }
     }
 }

@@ -29,6 +29,10 @@ use crate::{BoxError, Error};
 
 pin_project! {
     /// The response of [`Auth`](crate::Auth).
+    ///
+    /// # Panics
+    ///
+    /// If it is polled after its completion, as tower's futures do.
     #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<I, S, R, B, RB>
     where
@@ -147,15 +151,21 @@ where
                     return Poll::Ready(ended);
                 }
                 StateProj::Failed { error } => {
-                    // `None`: polled again after its end, which is a mistake but no reason to panic.
-                    return error
-                        .take()
-                        .map_or(Poll::Pending, |error| Poll::Ready(Err(error.into())));
+                    let error = error.take().unwrap_or_else(|| polled_after_completion());
+                    return Poll::Ready(Err(error.into()));
                 }
             };
             state.set(next);
         }
     }
+}
+
+/// A mistake of the caller's. tower's and hyper's futures panic too: one that was always pending would be a
+/// hang without a cause.
+#[cold]
+#[allow(clippy::panic)]
+pub(crate) fn polled_after_completion() -> ! {
+    panic!("a response future was polled after completion")
 }
 
 impl<I, S, R, B, RB> fmt::Debug for ResponseFuture<I, S, R, B, RB>

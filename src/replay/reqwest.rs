@@ -71,10 +71,23 @@ where
 }
 
 /// The bytes of a body that is in memory. reqwest lends them as a slice, which would have to be copied; as
-/// a stream, it yields them all in its one frame, at once.
+/// a stream, it yields them at once, and today in one frame. Should it ever yield a part, the rest is copied.
 fn into_bytes(mut body: Body) -> Bytes {
-    let frame = body.frame().now_or_never().flatten();
-    frame.and_then(Result::ok).and_then(|frame| frame.into_data().ok()).unwrap_or_default()
+    let length = body.as_bytes().map_or(0, <[u8]>::len);
+    let mut next = || {
+        let frame = body.frame().now_or_never().flatten().and_then(Result::ok);
+        frame.and_then(|frame| frame.into_data().ok())
+    };
+    let first = next().unwrap_or_default();
+    if first.len() == length {
+        return first;
+    }
+    let mut all = first.to_vec();
+    while let Some(more) = next() {
+        all.extend_from_slice(&more);
+    }
+    all.extend_from_slice(body.as_bytes().unwrap_or_default());
+    all.into()
 }
 
 #[cfg(test)]

@@ -1,9 +1,11 @@
 //! What the types promise: where they can be used, and what a scheme of one's own can do.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
+use futures::FutureExt;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use tower::util::{BoxCloneService, BoxCloneSyncService};
 use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
@@ -243,4 +245,22 @@ fn endpoints_and_origins_are_made_of_texts_that_are_given_or_kept() {
     assert_eq!(endpoint.origin(), &origin);
     assert_eq!(Endpoint::try_from(text.clone()).unwrap().origin(), &origin);
     assert_eq!(Origin::try_from(text).unwrap(), origin);
+}
+
+/// As tower's futures do: one that was always pending would be a hang without a cause.
+#[tokio::test(start_paused = true)]
+async fn a_future_that_is_polled_after_its_completion_panics() {
+    let world = world();
+    let service = world.layer.layer(world.api.clone());
+    let foreign = Request::get("https://elsewhere.example/").body(Body::default()).unwrap();
+    for request in [foreign, get("/waits-for-its-first-token")] {
+        let mut service = service.clone();
+        std::future::poll_fn(|cx| service.poll_ready(cx)).await.unwrap();
+        let mut future = Box::pin(service.call(request));
+        let _ = future.as_mut().await;
+        let again = AssertUnwindSafe(future).catch_unwind().await;
+        let panic = again.expect_err("a panic, and no hang");
+        let message = panic.downcast_ref::<&str>().unwrap();
+        assert!(message.contains("after completion"), "{message}");
+    }
 }

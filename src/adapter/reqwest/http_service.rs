@@ -14,6 +14,7 @@ use reqwest::{ResponseBuilderExt, Url};
 use tower_service::Service;
 
 use crate::BoxError;
+use crate::future::polled_after_completion;
 
 /// A reqwest client as a `Service<http::Request<B>>`, for any body that reqwest takes, so that layers of
 /// tower and tower-http go around it.
@@ -125,9 +126,9 @@ where
                 let response = ready!(future.poll(cx)).map_err(Into::into)?;
                 Poll::Ready(Ok(from_reqwest(response, sent_to)))
             }
-            // `None`: polled again after its end, which is a mistake but no reason to panic.
             StateProj::Failed { error } => {
-                error.take().map_or(Poll::Pending, |error| Poll::Ready(Err(error.into())))
+                let error = error.take().unwrap_or_else(|| polled_after_completion());
+                Poll::Ready(Err(error.into()))
             }
         }
     }

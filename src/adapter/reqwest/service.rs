@@ -13,6 +13,7 @@ use tower_service::Service;
 use super::home::{Deadline, Home, LeftHome};
 use super::http_service::{ResponseBody, into_reqwest};
 use crate::clock::Sleep;
+use crate::future::polled_after_completion;
 use crate::replay::Replay;
 use crate::shared::Shared;
 use crate::{Auth, BoxError, Error, ErrorKind, ResponseFuture, Scheme};
@@ -150,9 +151,9 @@ where
                 }
                 Poll::Ready(Err(timed_out().into()))
             }
-            // `None`: polled again after its end, which is a mistake but no reason to panic.
             StateProj::Failed { error } => {
-                error.take().map_or(Poll::Pending, |error| Poll::Ready(Err(error)))
+                let error = error.take().unwrap_or_else(|| polled_after_completion());
+                Poll::Ready(Err(error))
             }
         }
     }
