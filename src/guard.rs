@@ -6,6 +6,7 @@ use std::sync::Arc;
 use http::header::{CONNECTION, HOST};
 use http::{Extensions, HeaderMap, HeaderName, Method, Request, Uri};
 
+use crate::exchange::{Chain, SourceId};
 use crate::header_name::find;
 use crate::origin::{Origin, host_agrees};
 use crate::{Error, ErrorKind};
@@ -110,6 +111,7 @@ impl Guard {
         &self,
         request: &mut Request<B>,
         credential: &HeaderName,
+        source: SourceId,
     ) -> Result<Admission, Error> {
         // Nearly all: nothing makes it exempt, the origin is written in the usual way, and neither its method nor
         // one of these headers needs a look.
@@ -123,13 +125,14 @@ impl Guard {
         if plain {
             return Ok(Admission::WithCredential);
         }
-        self.look_closer(request, credential)
+        self.look_closer(request, credential, source)
     }
 
     fn look_closer<B>(
         &self,
         request: &mut Request<B>,
         credential: &HeaderName,
+        source: SourceId,
     ) -> Result<Admission, Error> {
         let exempt = request.extensions().get::<Exempt>().is_some()
             || self.exempt_if.as_ref().is_some_and(|exempt| exempt(RequestHead::of(request)))
@@ -150,6 +153,12 @@ impl Guard {
                      9.3.8), and a CONNECT is for a proxy. Send such a request without this layer, or with \
                      the extension Exempt",
                 ));
+            }
+            // A request of this source's own exchange is found out later, as one that waits for itself.
+            let is_anothers_exchange = Chain::in_request(request.extensions())
+                .is_some_and(|chain| !chain.contains(source));
+            if is_anothers_exchange && request.headers().contains_key(credential) {
+                return Err(replaces_a_credential(credential));
             }
             return match names(request.headers(), credential) {
                 true => Err(Error::new(
@@ -226,6 +235,18 @@ fn names(headers: &HeaderMap, name: &HeaderName) -> bool {
 }
 
 #[cold]
+fn replaces_a_credential(credential: &HeaderName) -> Error {
+    Error::new(
+        ErrorKind::Configuration,
+        format!(
+            "the token endpoint's client goes through another layer, which would replace the {credential} \
+             header of the exchange request: give it a client without that layer, or make its requests \
+             exempt there (with_exempt_if, or the extension Exempt)"
+        ),
+    )
+}
+
+#[cold]
 fn host_differs() -> Error {
     Error::new(
         ErrorKind::ForeignOrigin,
@@ -265,7 +286,7 @@ mod tests {
     }
 
     fn judged(guard: &Guard, mut request: Request<()>) -> Result<Admission, ErrorKind> {
-        guard.admit(&mut request, &AUTHORIZATION).map_err(|error| error.kind())
+        guard.admit(&mut request, &AUTHORIZATION, SourceId::next()).map_err(|error| error.kind())
     }
 
     #[test]
@@ -351,7 +372,10 @@ mod tests {
     fn a_foreign_request_that_passes_bare_loses_its_credential_header() {
         let guard = Guard { foreign: Foreign::PassBare, ..guard() };
         let mut request = request("https://evil.test/x", None);
-        assert!(matches!(guard.admit(&mut request, &AUTHORIZATION), Ok(Admission::Bare)));
+        assert!(matches!(
+            guard.admit(&mut request, &AUTHORIZATION, SourceId::next()),
+            Ok(Admission::Bare)
+        ));
         assert!(request.headers().is_empty());
     }
 

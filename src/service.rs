@@ -76,7 +76,7 @@ where
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let Shared { core, config } = &**self.handle.shared();
-        match config.guard.admit(&mut request, &core.header_name) {
+        match config.guard.admit(&mut request, &core.header_name, core.id) {
             Ok(Admission::WithCredential) => {}
             Ok(Admission::Bare) => {
                 let future = self.replay.send(&mut self.inner, request, &config.room, None);

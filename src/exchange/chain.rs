@@ -40,6 +40,11 @@ impl Chain {
         extensions.get::<Chain>().cloned().unwrap_or_else(Chain::current)
     }
 
+    /// The chain that a request of an exchange carries.
+    pub(crate) fn in_request(extensions: &::http::Extensions) -> Option<&Chain> {
+        extensions.get::<Chain>().filter(|chain| !chain.0.is_empty())
+    }
+
     pub(crate) fn contains(&self, source: SourceId) -> bool {
         self.0.contains(&source)
     }

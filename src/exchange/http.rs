@@ -200,6 +200,10 @@ fn unreachable(origin: Option<&Origin>, error: BoxError) -> ExchangeError {
         let message = "the token endpoint's client sends through the layer that the token is for";
         return ExchangeError::new(ExchangeErrorKind::Reentrant, message).with_source(error);
     }
+    if let Some(ours) = ours.filter(|ours| ours.kind() == crate::ErrorKind::Configuration) {
+        let message = ours.to_string();
+        return ExchangeError::new(ExchangeErrorKind::Configuration, message).with_source(error);
+    }
     // Of the chain, the deepest text is the telling one: "Connection refused", "UnknownIssuer".
     let mut root: &(dyn std::error::Error + 'static) = &*error;
     while let Some(source) = root.source() {

@@ -40,7 +40,7 @@ pub(super) type Outcome = Result<AccessToken, (ExchangeError, Duration)>;
 pub(super) type Landing = Shared<oneshot::Receiver<Outcome>>;
 
 pub(crate) struct Core<S> {
-    pub(super) id: SourceId,
+    pub(crate) id: SourceId,
     /// The system's name, for those who read logs.
     pub(super) system: &'static str,
     pub(super) parts: Parts<S>,

@@ -5,7 +5,7 @@ use http::{Request, Response};
 use tower::limit::ConcurrencyLimitLayer;
 use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
 use tower_outbound_auth::exchange::ExchangeErrorKind;
-use tower_outbound_auth::scheme::{Atlas, HeaderScheme};
+use tower_outbound_auth::scheme::{Atlas, ClientAuth, ClientCredentials, HeaderScheme};
 use tower_outbound_auth::testkit::TokioClock;
 use tower_outbound_auth::{AuthLayer, BoxError, ErrorKind, Origin, TokenSource, exchange};
 
@@ -242,6 +242,33 @@ async fn an_exchange_through_another_source_is_normal() {
     let source = TokenSource::over_http(atlas(), api).with_clock(TokioClock::new());
     assert_eq!(source.token().await.unwrap().expose(), "issued");
     assert_eq!(gateway.exchange.exchanges(), 1);
+}
+
+/// Its header would take the place of the client's own credentials, which would be blamed for it.
+#[tokio::test(start_paused = true)]
+async fn another_source_that_would_replace_a_header_of_the_exchange_request_is_an_error_that_says_so()
+ {
+    let gateway = world();
+    let api = gateway.layer.layer(gateway.api.clone());
+    let oauth = ClientCredentials::new(format!("{API}/token"), "id", "secret").unwrap();
+    let source = TokenSource::over_http(oauth, api).with_clock(TokioClock::new());
+    let error = source.token().await.unwrap_err();
+    let exchange = error.exchange().unwrap();
+    assert_eq!(exchange.kind(), ExchangeErrorKind::Configuration);
+    for says in ["authorization", "another layer", "Exempt"] {
+        assert!(exchange.to_string().contains(says), "{says}: {exchange}");
+    }
+    assert_eq!((gateway.api.requests(), gateway.exchange.exchanges()), (0, 0), "nothing is sent");
+    // The id and secret in the body leave the header to the gateway's layer.
+    let api = gateway.layer.layer(service_fn(|request: Request<Body>| async move {
+        assert_eq!(request.headers()["authorization"], "Bearer token-1");
+        let token = r#"{"access_token":"issued","expires_in":60}"#;
+        Ok::<_, BoxError>(Response::new(Body::from(token)))
+    }));
+    let oauth = ClientCredentials::new(format!("{API}/token"), "id", "secret").unwrap();
+    let source = TokenSource::over_http(oauth.with_auth(ClientAuth::Post), api);
+    let source = source.with_clock(TokioClock::new());
+    assert_eq!(source.token().await.unwrap().expose(), "issued");
 }
 
 #[tokio::test(start_paused = true)]
