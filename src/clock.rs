@@ -227,6 +227,13 @@ mod system {
     }
 }
 
+/// How long ago a file was changed, by the machine's clock; none if that is in the future.
+pub(crate) fn age_of(modified: SystemTime) -> Option<Duration> {
+    #[allow(clippy::disallowed_methods)] // the one place that may
+    let now = SystemTime::now();
+    now.duration_since(modified).ok()
+}
+
 #[cfg(feature = "test-util")]
 pub(crate) fn tokio_now() -> tokio::time::Instant {
     #[allow(clippy::disallowed_methods)] // the one place that may

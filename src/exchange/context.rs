@@ -92,6 +92,10 @@ impl ExchangeContext {
         *self.sent.lock().unwrap_or_else(PoisonError::into_inner) = self.clock.now();
     }
 
+    pub(crate) fn clock(&self) -> &dyn Clock {
+        &*self.clock
+    }
+
     pub(crate) fn sent(&self) -> Now {
         *self.sent.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -131,7 +131,7 @@ where
 {
     async fn exchange(&self, cx: &ExchangeContext) -> Result<Issued, ExchangeError> {
         let credentials = self.scheme.credentials();
-        let read = credential::reload(credentials).await;
+        let read = credential::reload(credentials, cx.clock()).await;
         cx.note_credentials(credential::version(credentials));
         read?;
         let mut request = self.scheme.exchange_request(cx)?;

@@ -331,7 +331,7 @@ impl<S: Scheme> LookUp<S> {
     async fn run(self) {
         let core = &self.core;
         let credentials = core.scheme().credentials();
-        let read = credential::reload(credentials).await;
+        let read = credential::reload(credentials, &*core.parts.clock).await;
         let refused = core.lock().refused_credentials;
         if read.is_ok() && credential::version(credentials) != refused {
             tracing::info!(target: TARGET, system = core.system, "the credentials have changed");

@@ -2,6 +2,7 @@
 //! changed one ends the pause that a refused one began.
 
 use std::fs;
+use std::future::Future;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
@@ -372,4 +373,118 @@ fn a_look_up_on_a_runtime_that_stands_still_is_made_again_after_its_deadline() {
         panic!("nobody looks any more");
     });
     drop(still);
+}
+
+/// Moves the clock until this ends.
+async fn while_time_passes<T>(clock: &ManualClock, future: impl Future<Output = T>) -> T {
+    let mut future = std::pin::pin!(future);
+    for _ in 0..100_000 {
+        if let std::task::Poll::Ready(ended) = futures::poll!(&mut future) {
+            return ended;
+        }
+        clock.advance(millis(500));
+        tokio::time::sleep(millis(1)).await; // for the threads that read
+    }
+    panic!("it does not end");
+}
+
+#[tokio::test]
+async fn a_credential_whose_reading_hangs_costs_one_thread_and_a_clear_error() {
+    let reads = Arc::new(AtomicUsize::new(0));
+    let (release, hang) = mpsc::channel::<()>();
+    let hang = Mutex::new(hang);
+    let secret = Credential::from_fn({
+        let reads = reads.clone();
+        move || {
+            reads.fetch_add(1, Ordering::Relaxed);
+            let _ = hang.lock().unwrap().recv(); // until the test is over
+            Ok("right".into())
+        }
+    });
+    let clock = ManualClock::new();
+    // Two sources that share it.
+    let sources = [(); 2]
+        .map(|()| Endpoint::that_knows("right").source(secret.clone()).with_clock(clock.clone()));
+    for _ in 0..5 {
+        for source in &sources {
+            source.retry_now();
+            let error = while_time_passes(&clock, source.token()).await.unwrap_err();
+            let exchange = error.exchange().unwrap();
+            assert_eq!(exchange.kind(), ExchangeErrorKind::Configuration);
+            assert!(exchange.to_string().contains("more than 5 s"), "{exchange}");
+        }
+    }
+    assert_eq!(reads.load(Ordering::Relaxed), 1);
+    drop(release);
+    for source in &sources {
+        source.retry_now();
+        while_time_passes(&clock, source.token()).await.unwrap();
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_pipe_is_read_once_and_one_that_nobody_writes_into_is_an_error() {
+    use std::process::Command;
+    let pipe = TempFile::new("");
+    fs::remove_file(&pipe.0).unwrap();
+    assert!(Command::new("mkfifo").arg(&pipe.0).status().unwrap().success());
+    let (endpoint, clock) = (Endpoint::that_knows(""), ManualClock::new());
+    let source = endpoint.source(pipe.credential()).with_clock(clock.clone());
+    let error = while_time_passes(&clock, source.token()).await.unwrap_err();
+    assert!(error.to_string().contains("a pipe that nobody writes into"), "{error}");
+    // The thread that reads it is still there, and gets what comes.
+    let path = pipe.0.clone();
+    std::thread::spawn(move || fs::write(path, "s3cret\n").unwrap()).join().unwrap();
+    source.retry_now();
+    while_time_passes(&clock, source.token()).await.unwrap();
+    clock.advance(HOUR);
+    source.token().await.unwrap();
+    assert_eq!(endpoint.shown(), ["s3cret"; 2], "it is kept");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_device_or_a_directory_is_no_credential() {
+    for path in ["/dev/zero", "/dev/null", "/"] {
+        let source = Endpoint::that_knows("").source(Credential::file(path));
+        let error = source.token().await.unwrap_err();
+        let cause = error.exchange().and_then(std::error::Error::source).unwrap().to_string();
+        assert_eq!(cause, "not a regular file", "{path}");
+    }
+}
+
+/// The writer pauses in the middle of the secret.
+#[tokio::test]
+async fn a_file_that_is_written_in_parts_is_adopted_when_it_is_whole() {
+    let (endpoint, file) = (Endpoint::that_knows(""), TempFile::new("first"));
+    let clock = ManualClock::new();
+    let source = endpoint.source(file.credential()).with_clock(clock.clone());
+    source.token().await.unwrap();
+    file.write("sec");
+    let path = file.0.clone();
+    let writer = std::thread::spawn(move || {
+        std::thread::sleep(millis(100));
+        fs::write(path, "second").unwrap();
+    });
+    clock.advance(HOUR);
+    source.token().await.unwrap();
+    writer.join().unwrap();
+    assert_eq!(endpoint.shown(), ["first", "first"]);
+    clock.advance(HOUR);
+    source.token().await.unwrap();
+    assert_eq!(endpoint.shown(), ["first", "first", "second"]);
+}
+
+#[tokio::test]
+async fn a_file_that_takes_the_place_of_another_is_adopted_at_once() {
+    let (endpoint, file, next) =
+        (Endpoint::that_knows(""), TempFile::new("first"), TempFile::new("second"));
+    let clock = ManualClock::new();
+    let source = endpoint.source(file.credential()).with_clock(clock.clone());
+    source.token().await.unwrap();
+    fs::rename(&next.0, &file.0).unwrap();
+    clock.advance(HOUR);
+    source.token().await.unwrap();
+    assert_eq!(endpoint.shown(), ["first", "second"]);
 }

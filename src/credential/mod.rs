@@ -1,22 +1,20 @@
 //! Credentials that may change while a service runs.
 
+mod file;
+mod reading;
+
 use std::fmt;
-use std::fs::File;
-use std::io::Read;
 use std::mem;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
-use zeroize::Zeroizing;
-
+use self::file::{FileId, Found};
+use self::reading::Reading;
+pub(crate) use self::reading::reload;
 use crate::error::BoxError;
 use crate::exchange::{ExchangeError, ExchangeErrorKind};
 use crate::{Error, Secret, TARGET};
-
-/// A file that has changed is looked at a second time after this long, in case somebody is still writing.
-const SECOND_LOOK: Duration = Duration::from_millis(20);
 
 /// A client's id or secret: a value, or where to find it.
 ///
@@ -28,6 +26,11 @@ const SECOND_LOOK: Duration = Duration::from_millis(20);
 /// - One line break at the end is taken off: editors and `echo` put it there.
 /// - What is empty, or cannot be read, or has just been half written leaves the last good value in place.
 ///   Without one, the exchange fails with [`Configuration`](ExchangeErrorKind::Configuration).
+/// - A file is half written until nobody has touched it for 250 ms, unless another file has taken its place
+///   (by `rename`, or by a symbolic link).
+/// - A pipe is read once. What is neither a pipe nor a regular file is an error.
+/// - One thread at a time reads a credential. If that takes more than five seconds, because a file system
+///   hangs, the exchange fails.
 /// - Other control characters are an error that names the place and never the text.
 ///
 /// ```
@@ -46,6 +49,8 @@ pub struct Credential(Arc<Inner>);
 struct Inner {
     place: Place,
     known: Mutex<Known>,
+    /// The last reading, under way or over.
+    reading: Mutex<Option<Reading>>,
 }
 
 /// What has been read.
@@ -53,6 +58,8 @@ struct Inner {
 struct Known {
     /// The last good value.
     good: Option<Secret>,
+    /// The file that it was read from.
+    file: Option<FileId>,
     /// How many good values there have been.
     version: u64,
     /// The last attempt to read it failed, though there is a good value.
@@ -92,7 +99,7 @@ impl Credential {
 
     fn at(place: Place, good: Option<Secret>) -> Credential {
         let known = Mutex::new(Known { good, ..Known::default() });
-        Credential(Arc::new(Inner { place, known }))
+        Credential(Arc::new(Inner { place, known, reading: Mutex::default() }))
     }
 
     /// What is wrong with it, if that can be known now: a value is checked where it is given.
@@ -123,12 +130,12 @@ impl Credential {
         let read = self.read();
         let mut known = self.known();
         let Some(good) = &known.good else {
-            let value = match read {
-                Ok(Some(value)) => value,
+            let found = match read {
+                Ok(Some(found)) => found,
                 Ok(None) => return Err(self.unreadable("is empty, or being written")),
                 Err(error) => return Err(self.unreadable("cannot be read").with_source(error)),
             };
-            return self.learn(&mut known, value);
+            return self.learn(&mut known, found);
         };
         match read {
             // Nothing to be had now: what was good is kept.
@@ -140,50 +147,46 @@ impl Credential {
                 }
                 Ok(())
             }
-            Ok(Some(value)) if value.expose() == good.expose() => {
-                known.unreadable = false;
+            Ok(Some(found)) if found.text.expose() == good.expose() => {
+                (known.unreadable, known.file) = (false, found.file);
                 Ok(())
             }
-            Ok(Some(value)) => self.learn(&mut known, value),
+            Ok(Some(found)) => self.learn(&mut known, found),
         }
     }
 
-    fn learn(&self, known: &mut Known, value: Secret) -> Result<(), ExchangeError> {
-        if value.expose().chars().any(char::is_control) {
+    fn learn(&self, known: &mut Known, found: Found) -> Result<(), ExchangeError> {
+        let Found { text, file } = found;
+        if text.expose().chars().any(char::is_control) {
             return Err(self.unreadable("has a control character"));
         }
-        *known = Known { good: Some(value), version: known.version + 1, unreadable: false };
+        let version = known.version + 1;
+        *known = Known { good: Some(text), file, version, unreadable: false };
         Ok(())
     }
 
     /// The text; none if it is empty, or is being written.
-    fn read(&self) -> Result<Option<Secret>, Unreadable> {
-        let first = self.read_once()?;
-        let changed = self.known().good.as_ref().is_none_or(|good| good.expose() != first.expose());
-        let second = match self.0.place {
-            Place::File(_) if changed => {
-                std::thread::sleep(SECOND_LOOK);
-                self.read_once()?
-            }
-            _ => first.clone(),
+    fn read(&self) -> Result<Option<Found>, Unreadable> {
+        let known = {
+            let known = self.known();
+            known.good.clone().map(|text| Found { text, file: known.file })
         };
-        Ok(settled(first, &second))
-    }
-
-    fn read_once(&self) -> Result<Secret, Unreadable> {
         let text = match &self.0.place {
-            Place::Value => return self.current().map_err(Unreadable::of),
-            Place::File(path) => read_file(path)?,
+            Place::Value => self.current().map_err(Unreadable::of)?,
+            Place::File(path) => {
+                let found = file::read(path, known.as_ref())?;
+                return Ok(found.filter(|found| !found.text.expose().is_empty()));
+            }
             Place::Env(name) => match std::env::var(name) {
-                Ok(text) => Secret::from(text),
+                Ok(text) => without_line_break(&text),
                 // Its own text would quote a value that is not UTF-8.
                 Err(_) => return Err(Unreadable("not set, or no UTF-8".to_owned())),
             },
-            Place::Function(_, read) => read().map_err(Unreadable::of)?,
+            Place::Function(_, read) => {
+                without_line_break(read().map_err(Unreadable::of)?.expose())
+            }
         };
-        let text = text.expose();
-        let trimmed = text.strip_suffix("\r\n").or_else(|| text.strip_suffix('\n'));
-        Ok(Secret::from(trimmed.unwrap_or(text)))
+        Ok(Some(Found { text, file: None }).filter(|found| !found.text.expose().is_empty()))
     }
 
     fn unreadable(&self, why: &str) -> ExchangeError {
@@ -196,42 +199,15 @@ impl Credential {
     }
 }
 
-/// Reads those that may change again, where reading may block.
-pub(crate) async fn reload(credentials: &[Credential]) -> Result<(), ExchangeError> {
-    let changing: Vec<_> = credentials.iter().filter(|it| it.may_change()).cloned().collect();
-    if changing.is_empty() {
-        return Ok(());
-    }
-    let read =
-        tokio::task::spawn_blocking(move || changing.iter().try_for_each(Credential::reload));
-    read.await.unwrap_or_else(|_| {
-        let message = "the function that reads a credential panicked, or the runtime is ending";
-        Err(ExchangeError::new(ExchangeErrorKind::Panicked, message))
-    })
-}
-
 /// Grows whenever one of them changes.
 pub(crate) fn version(credentials: &[Credential]) -> u64 {
     credentials.iter().map(|it| it.known().version).sum()
 }
 
-/// A secret that is longer than this is another file.
-const MAX_FILE: usize = 64 * 1024;
-
-fn read_file(path: &Path) -> Result<Secret, Unreadable> {
-    let file = File::open(path).map_err(Unreadable::of)?;
-    // Sized at once: a buffer that grew would leave parts of the secret behind.
-    let mut text = Zeroizing::new(String::with_capacity(MAX_FILE + 1));
-    file.take(MAX_FILE as u64 + 1).read_to_string(&mut text).map_err(Unreadable::of)?;
-    if text.len() > MAX_FILE {
-        return Err(Unreadable("longer than 64 KiB".to_owned()));
-    }
-    Ok(Secret::from(&**text))
-}
-
-/// What was read twice, if it is a text, and the same one: otherwise somebody is still writing.
-fn settled(first: Secret, second: &Secret) -> Option<Secret> {
-    Some(first).filter(|it| !it.expose().is_empty() && it.expose() == second.expose())
+/// One line break at the end is an editor's.
+fn without_line_break(text: &str) -> Secret {
+    let trimmed = text.strip_suffix("\r\n").or_else(|| text.strip_suffix('\n'));
+    Secret::from(trimmed.unwrap_or(text))
 }
 
 /// Why a credential cannot be read; it never quotes what was read.
@@ -291,15 +267,6 @@ impl fmt::Debug for Credential {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_is_being_written_is_not_taken_for_the_secret() {
-        let settled = |first: &str, second: &str| settled(first.into(), &second.into()).is_some();
-        assert!(settled("secret", "secret"));
-        for (first, second) in [("sec", "secret"), ("secret", ""), ("", "secret"), ("", "")] {
-            assert!(!settled(first, second), "{first} {second}");
-        }
-    }
 
     #[test]
     fn a_control_character_is_no_part_of_a_secret_and_the_last_good_one_stays() {
