@@ -31,7 +31,9 @@ fn a_program_that_hangs_is_killed_and_named() {
 
 #[test]
 fn a_program_that_ends_keeps_its_status_and_its_output() {
-    for (script, status) in [("echo out; echo err >&2", 0), ("echo out; echo err >&2; exit 101", 101)] {
+    for (script, status) in
+        [("echo out; echo err >&2", 0), ("echo out; echo err >&2; exit 101", 101)]
+    {
         let output = run(&format!("ends-{status}"), script, &["--exact", "a test"]);
         assert_eq!(output.status.code(), Some(status));
         assert_eq!((&*output.stdout, &*output.stderr), (&b"out\n"[..], &b"err\n"[..]));

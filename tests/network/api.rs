@@ -66,7 +66,7 @@ async fn a_refusal_whose_body_does_not_come_is_healed_all_the_same() {
         let response = get(&api, &url).await.unwrap();
         assert_eq!(response.status(), StatusCode::OK, "{fault:?}");
         assert_eq!(response.extensions().get(), Some(&Recovery::Replayed), "{fault:?}");
-        assert!(began.elapsed() < secs(3));
+        assert!(began.elapsed() < secs(60), "it does not wait for the body");
         until(|| proxy.open_connections() == 0).await;
         assert_eq!((proxy.connections(), setup.exchanges()), (2, 2), "{fault:?}");
     }

@@ -25,7 +25,7 @@ async fn raw(begin: Vec<u8>, more: Option<&'static [u8]>) -> Raw {
     let (connections, written) = <(Arc<AtomicUsize>, Arc<AtomicUsize>)>::default();
     let has_gone = Arc::<AtomicBool>::default();
     let raw = Raw {
-        source: layer.unwrap().source().clone().with_exchange_timeout(secs(5)),
+        source: layer.unwrap().source().clone().with_exchange_timeout(secs(120)),
         connections: connections.clone(),
         written: written.clone(),
         has_gone: has_gone.clone(),
@@ -111,7 +111,7 @@ async fn of_an_endless_answer_little_is_taken_and_its_connection_is_left() {
         let error = raw.source.token().await.unwrap_err();
         let expected = if framing.is_empty() { Unreachable } else { Malformed };
         assert_eq!(kind(&error), expected, "{framing}");
-        assert!(began.elapsed() < secs(4), "{framing}: not at the deadline");
+        assert!(began.elapsed() < secs(60), "{framing}: not at the deadline");
         until(|| raw.has_gone.load(SeqCst)).await;
         let written = raw.written.load(SeqCst);
         assert!(written < 32 << 20, "{framing}: {written} bytes");

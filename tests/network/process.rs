@@ -22,14 +22,14 @@ fn a_process_that_ends_during_an_exchange_ends() {
         assert!(run.status.success(), "{said}");
         assert!(!said.contains("panicked"), "{said}");
         assert!(
-            began.elapsed() < secs(8),
-            "an exchange may take ten seconds, and held the process up"
+            began.elapsed() < secs(60),
+            "an exchange may take two minutes, and held the process up"
         );
         return;
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let setup = runtime.block_on(async {
-        let setup = Setup::in_real_time(secs(10)).await;
+        let setup = Setup::in_real_time(secs(120)).await;
         setup.proxy.set_fault(Fault::Stall(After::Nothing));
         for _ in 0..10 {
             let source = setup.source.clone();
@@ -48,7 +48,7 @@ fn a_process_that_ends_during_an_exchange_ends() {
 fn an_exchange_whose_runtime_has_ended_is_made_on_the_next_one() {
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let (servers, first, second) = (runtime(), runtime(), runtime());
-    let setup = servers.block_on(Setup::in_real_time(secs(10)));
+    let setup = servers.block_on(Setup::in_real_time(secs(120)));
     setup.proxy.script([Fault::Stall(After::Nothing)]);
     let asked = std::thread::scope(|scope| {
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
@@ -65,6 +65,6 @@ fn an_exchange_whose_runtime_has_ended_is_made_on_the_next_one() {
         stop.send(()).unwrap();
         took
     });
-    assert!(asked < secs(5), "{asked:?}");
+    assert!(asked < secs(60), "{asked:?}");
     assert_eq!(setup.proxy.connections(), 2);
 }

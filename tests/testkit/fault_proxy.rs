@@ -13,8 +13,12 @@ use crate::until;
 
 const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello";
 const HEAD: usize = ANSWER.len() - 5;
-/// Longer than anything takes that is to happen; what is not to happen is waited for as long.
+/// What is not to happen is waited for this long.
 const SILENCE: Duration = Duration::from_millis(150);
+/// What is to happen has this long, on a machine that is busy with other things.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// What a test does not see the end of.
+const VERY_LONG: Duration = Duration::from_secs(600);
 
 /// Answers what it gets once, and leaves the connection open.
 async fn server() -> SocketAddr {
@@ -33,13 +37,15 @@ async fn server() -> SocketAddr {
     address
 }
 
-/// What a client reads, and whether it is then reset; if neither that nor the end comes, it leaves.
-async fn ask(proxy: &FaultProxy) -> (Vec<u8>, bool) {
+/// What a client reads that expects so many bytes and then maybe a reset; if nothing more comes, it leaves.
+async fn ask(proxy: &FaultProxy, arrives: usize, is_reset: bool) -> (Vec<u8>, bool) {
     let mut client = TcpStream::connect(proxy.address()).await.unwrap();
     let _ = client.write_all(b"request").await;
     let mut read = Vec::new();
     loop {
-        match timeout(SILENCE, client.read_buf(&mut read)).await {
+        let is_expected = read.len() < arrives || is_reset;
+        let time = if is_expected { PATIENCE } else { SILENCE };
+        match timeout(time, client.read_buf(&mut read)).await {
             Ok(Ok(1..)) => {}
             Ok(Ok(0)) => panic!("the end of {read:?}"),
             Ok(Err(error)) => return (read, error.kind() == ConnectionReset),
@@ -57,9 +63,9 @@ async fn every_fault_lets_through_what_it_says() {
         (Fault::Reset, 0, true),
         (Fault::BlackHole, 0, false),
         (Fault::Delay(SILENCE / 3), ANSWER.len(), false),
-        (Fault::Delay(3 * SILENCE), 0, false),
+        (Fault::Delay(VERY_LONG), 0, false),
         (drip, ANSWER.len(), false),
-        (Fault::Drip { bytes: 3, every: 3 * SILENCE }, 3, false),
+        (Fault::Drip { bytes: 3, every: VERY_LONG }, 3, false),
         (Fault::Stall(After::Nothing), 0, false),
         (Fault::Stall(After::Head), HEAD, false),
         (Fault::Stall(After::Bytes(7)), 7, false),
@@ -69,7 +75,8 @@ async fn every_fault_lets_through_what_it_says() {
         (Fault::Cut(After::Bytes(1_000)), ANSWER.len(), false),
     ] {
         proxy.set_fault(fault);
-        assert_eq!(ask(&proxy).await, (ANSWER[..arrives].to_vec(), is_reset), "{fault:?}");
+        let came = ask(&proxy, arrives, is_reset).await;
+        assert_eq!(came, (ANSWER[..arrives].to_vec(), is_reset), "{fault:?}");
         until(|| proxy.open_connections() == 0).await;
     }
     assert_eq!(proxy.connections(), 14);
@@ -81,8 +88,8 @@ async fn a_script_is_for_one_connection_each_and_then_it_is_as_it_was() {
     let proxy = FaultProxy::start(server().await).await.unwrap();
     proxy.script([Fault::Cut(After::Bytes(1)), Fault::None]);
     proxy.set_fault(Fault::Cut(After::Bytes(2)));
-    for arrives in [1, ANSWER.len(), 2, 2] {
-        assert_eq!(ask(&proxy).await.0.len(), arrives);
+    for (arrives, is_reset) in [(1, true), (ANSWER.len(), false), (2, true), (2, true)] {
+        assert_eq!(ask(&proxy, arrives, is_reset).await.0.len(), arrives);
     }
 }
 

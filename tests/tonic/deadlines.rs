@@ -33,9 +33,9 @@ async fn the_server_is_told_what_is_left_of_the_caller_s_time() {
 
 #[tokio::test]
 async fn the_caller_s_time_ends_while_the_token_endpoint_hangs() {
-    let world = world_with_delay(Duration::from_secs(60)).await;
+    let world = world_with_delay(Duration::from_secs(600)).await;
     let call = async { world.echo().call_with("Unary", with_timeout(millis(300))).await };
-    let status = tokio::time::timeout(Duration::from_secs(5), call).await.unwrap().unwrap_err();
+    let status = tokio::time::timeout(Duration::from_secs(60), call).await.unwrap().unwrap_err();
     assert_eq!(status.code(), Code::DeadlineExceeded);
     assert_eq!(Error::find(&status).unwrap().kind(), ErrorKind::Timeout);
     assert_eq!(world.server.ledger.calls().len(), 0);
@@ -44,14 +44,15 @@ async fn the_caller_s_time_ends_while_the_token_endpoint_hangs() {
 
 #[tokio::test]
 async fn a_refused_call_whose_time_ends_during_the_renewal_gets_the_refusal() {
-    let world = world_with_delay(millis(500)).await;
+    let world = world_with_delay(Duration::from_secs(4)).await;
     world.source.token().await.unwrap();
     world.server.ledger.revoke("token-1");
-    let status = world.echo().call_with("Unary", with_timeout(millis(200))).await.unwrap_err();
+    // The call itself has to get there in its time, on a busy machine too.
+    let status = world.echo().call_with("Unary", with_timeout(millis(1_500))).await.unwrap_err();
     assert_eq!(status.code(), Code::Unauthenticated);
     assert_eq!(status.message(), "the token has expired");
     assert_eq!(world.source.token().await.unwrap().expose(), "token-1", "still renewing");
-    tokio::time::sleep(millis(600)).await;
+    world.source.settled().await;
     world.echo().call("Unary", "one").await.unwrap();
     assert_eq!(world.server.ledger.tokens(), ["token-1", "token-2"]);
 }

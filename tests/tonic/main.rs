@@ -13,6 +13,8 @@ mod recovery;
 mod server;
 mod stacks;
 mod streams;
+#[path = "../support/until.rs"]
+mod until;
 
 use std::time::Duration;
 

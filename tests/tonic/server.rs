@@ -248,7 +248,7 @@ impl Service<Request<Body>> for Echo {
 async fn one(method: String, message: Bytes) -> Result<tonic::Response<Bytes>, Status> {
     match &*method {
         "Denied" => return Err(Status::permission_denied("not yours")),
-        "Slow" => tokio::time::sleep(Duration::from_secs(1)).await,
+        "Slow" => tokio::time::sleep(Duration::from_secs(3)).await,
         _ => {}
     }
     Ok(tonic::Response::new(message))

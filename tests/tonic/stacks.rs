@@ -9,7 +9,8 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 use tower::ServiceBuilder;
 
-use crate::{EchoClient, millis, world};
+use crate::until::until;
+use crate::{EchoClient, world};
 
 #[tokio::test]
 async fn interceptors_timeouts_and_limits_around_it_are_no_hindrance() {
@@ -42,7 +43,7 @@ async fn an_overload_below_stays_resource_exhausted() {
     world.source.token().await.unwrap();
     let (mut first, mut second) = (EchoClient::new(stack.clone()), EchoClient::new(stack));
     let slow = tokio::spawn(async move { first.call("Slow", "one").await });
-    tokio::time::sleep(millis(200)).await;
+    until(|| world.server.ledger.calls().len() == 1).await; // it is under way
     let status = second.call("Unary", "two").await.unwrap_err();
     assert_eq!(status.code(), Code::ResourceExhausted, "{status}");
     assert_eq!(slow.await.unwrap().unwrap(), "one");
