@@ -9,6 +9,7 @@ use http::header::LOCATION;
 use http::{HeaderMap, Response, StatusCode, Uri};
 use serde::de::DeserializeOwned;
 
+use super::failure::Failure;
 use super::members::described;
 use super::pacing;
 use crate::Origin;
@@ -106,6 +107,33 @@ impl ExchangeAnswer {
     pub(super) fn text_bytes(&self) -> &[u8] {
         let body = &**self.answer.body();
         body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body)
+    }
+
+    /// The code of a failure, wherever servers put it: under `error` (RFC 6749 section 5.2), `error.code`,
+    /// `errors[0].code` or `errorCode`, in a JSON object or in a form. None if there is none, if it is empty, or if
+    /// it is given twice with different values.
+    ///
+    /// It is as the server wrote it, who may quote what it was sent: compare it, and show it only if it is one
+    /// that you know.
+    ///
+    /// ```
+    /// use tower_outbound_auth::exchange::{ExchangeError, ExchangeErrorKind};
+    /// use tower_outbound_auth::scheme::ExchangeAnswer;
+    ///
+    /// fn failure(answer: &ExchangeAnswer) -> ExchangeError {
+    ///     match answer.error_code().as_deref() {
+    ///         Some(code @ ("LOCKED" | "WRONG_PASSWORD")) => answer.refused(code),
+    ///         _ => answer.unavailable(),
+    ///     }
+    /// }
+    /// # let answer = http::Response::builder().status(400).body(r#"{"errors":[{"code":"LOCKED"}]}"#.into())?;
+    /// # let error = failure(&ExchangeAnswer::new(answer));
+    /// # assert_eq!((error.kind(), error.code()), (ExchangeErrorKind::Refused, Some("LOCKED")));
+    /// # Ok::<_, http::Error>(())
+    /// ```
+    #[must_use]
+    pub fn error_code(&self) -> Option<String> {
+        Failure::in_body(self)?.code
     }
 
     /// This answer as a failure that says nothing of the credentials: an outage, an overload, or
