@@ -78,6 +78,7 @@
 //! | a request to another origin | an error | a request without its credential is not what was asked for | [`with_foreign`](crate::AuthLayer::with_foreign) |
 //! | a request of method TRACE or CONNECT, or whose `Connection` names the credential's header | an error | the credential would be shown, or lost on the way | the extension [`Exempt`](crate::Exempt) |
 //! | a credential header that the caller set | replaced | one party is responsible for a header | [`with_caller_header`](crate::AuthLayer::with_caller_header) |
+//! | a proxy to the token endpoint (built-in client) | none, whatever the environment says; never to this machine | a variable that was set for another program would move the credentials to another way | `HttpClient::with_proxy`, `with_proxy_from_env` |
 //! | redirects of the token endpoint | not followed | the request carries the credentials | |
 //!
 //! # Schemes

@@ -7,11 +7,12 @@ mod log;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tower_outbound_auth::exchange::{ExchangeErrorKind, HttpClient, TlsProvider, TlsRoots};
@@ -29,6 +30,11 @@ struct Setup {
 impl Setup {
     async fn new() -> Setup {
         Setup::with(|_| {}).await
+    }
+
+    async fn named(name: &str) -> Setup {
+        let name = name.to_owned();
+        Setup::with(|params| *params = CertificateParams::new([name]).unwrap()).await
     }
 
     async fn with(change: impl FnOnce(&mut CertificateParams)) -> Setup {
@@ -259,4 +265,99 @@ fn without_any_root_an_https_endpoint_is_an_error_when_built_and_a_loopback_one_
     assert_eq!(error.kind(), ErrorKind::Configuration);
     assert!(error.to_string().contains("TlsRoots::pem"), "{error}");
     AuthLayer::atlas("http://127.0.0.1:1/authtoken", "id", "secret").unwrap();
+}
+
+/// A proxy that tunnels whatever it is asked for to this port; keeps the heads of the requests that it got.
+async fn proxy_to(port: u16) -> (String, Arc<Mutex<Vec<String>>>) {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let heads = Arc::<Mutex<Vec<String>>>::default();
+    let seen = heads.clone();
+    tokio::spawn(async move {
+        loop {
+            let (mut client, _) = listener.accept().await.unwrap();
+            let seen = seen.clone();
+            tokio::spawn(async move {
+                let mut head = Vec::new();
+                while !head.ends_with(b"\r\n\r\n") {
+                    head.push(client.read_u8().await.unwrap());
+                }
+                seen.lock().unwrap().push(String::from_utf8(head).unwrap());
+                client.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
+                let mut server = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+                let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
+            });
+        }
+    });
+    (address, heads)
+}
+
+#[tokio::test]
+async fn through_a_proxy_that_is_given_nothing_but_the_tunnel_is_seen() {
+    let setup = Setup::named("auth.example").await;
+    let (address, heads) = proxy_to(setup.port).await;
+    let client = || HttpClient::new(TlsRoots::pem(setup.certificate.as_bytes()).unwrap()).unwrap();
+    let proxied = client().with_proxy(&format!("http://user:pass@{address}")).unwrap();
+    let endpoint = "https://auth.example/v1/docstream/authtoken";
+    let scheme = Atlas::new(endpoint, setup.server.client_id(), setup.server.client_secret());
+    TokenSource::over_http(scheme.unwrap(), proxied).token().await.unwrap();
+    assert_eq!(setup.server.counts().exchanges, 1);
+    let heads: Vec<_> = heads.lock().unwrap().iter().map(|head| head.to_lowercase()).collect();
+    let [head] = &heads[..] else { panic!("{heads:?}") };
+    assert!(head.starts_with("connect auth.example:443 http/1.1\r\n"), "{head}");
+    assert!(head.contains("proxy-authorization: basic dxnlcjpwyxnz\r\n"), "{head}");
+    assert!(!head.contains("client-") && !head.contains("authtoken"), "{head}");
+}
+
+#[tokio::test]
+async fn an_endpoint_on_this_machine_is_reached_past_every_proxy() {
+    let setup = Setup::new().await;
+    let (address, heads) = proxy_to(setup.port).await;
+    let roots = TlsRoots::pem(setup.certificate.as_bytes()).unwrap();
+    let client = HttpClient::new(roots).unwrap().with_proxy(&format!("http://{address}")).unwrap();
+    setup.source("localhost", client.clone()).token().await.unwrap();
+    let plain =
+        Atlas::new(setup.server.endpoint(), setup.server.client_id(), setup.server.client_secret());
+    TokenSource::over_http(plain.unwrap(), client).token().await.unwrap();
+    assert_eq!(setup.server.counts().exchanges, 2);
+    assert!(heads.lock().unwrap().is_empty());
+}
+
+/// The environment is the process's: this test runs itself once more in one of its own.
+#[test]
+fn the_proxy_of_the_environment_is_used_when_it_is_asked_for_and_else_an_event_says_that_it_is_not()
+{
+    let name = "the_proxy_of_the_environment_is_used_when_it_is_asked_for_and_else_an_event_says_that_it_is_not";
+    if std::env::var_os("TEST_OF_ROOTS").is_none() {
+        // A port that this process keeps, where nobody answers.
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let proxy = format!("http://{}", listener.local_addr().unwrap());
+        drop(std::thread::spawn(move || {
+            for client in listener.incoming() {
+                drop(client); // which the client takes for a proxy that is broken
+            }
+        }));
+        assert!(!is_run_with(name, &[("HTTPS_PROXY", Path::new(&proxy))]));
+        return;
+    }
+    let mut said = Vec::new();
+    let log = log::log_of(async {
+        let endpoint = "https://0.0.0.0:1/authtoken"; // nobody is there, and it is no loopback address
+        let client = HttpClient::plain().unwrap();
+        for client in [client.clone(), client.with_proxy_from_env()] {
+            let source =
+                TokenSource::over_http(Atlas::new(endpoint, "id", "secret").unwrap(), client);
+            for _ in 0..2 {
+                said.push(source.token().await.unwrap_err().exchange().unwrap().to_string());
+                source.retry_now();
+            }
+        }
+    });
+    assert!(said[0].contains("refused"), "{said:?}");
+    assert!(
+        said[2].contains("tunnel") || said[2].contains("reset"),
+        "the proxy was asked: {said:?}"
+    );
+    let event = "the environment names a proxy";
+    assert_eq!(log.matches(event).count(), 1, "{log}");
 }

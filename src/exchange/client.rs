@@ -18,6 +18,7 @@ use hyper_util::rt::TokioExecutor;
 use rustls::ClientConfig;
 use tower_service::Service;
 
+use super::proxy::{Connector, Proxies};
 use super::{TlsProvider, TlsRoots};
 use crate::{BoxError, Error};
 
@@ -26,7 +27,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// A small HTTPS client for token endpoints.
 ///
-/// HTTP/1.1; three seconds for a TCP connection; no proxy; no redirects; a new connection for each exchange,
+/// HTTP/1.1; three seconds for a TCP connection; no proxy, unless [one is given](HttpClient::with_proxy); no redirects; a new connection for each exchange,
 /// because one that is used once an hour has died in some NAT table when it is wanted. It installs no
 /// process-wide default of rustls and needs none.
 ///
@@ -41,7 +42,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// ```
 #[derive(Clone)]
 pub struct HttpClient {
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    client: Client<HttpsConnector<Connector>, Full<Bytes>>,
+    tls: ClientConfig,
 }
 
 impl HttpClient {
@@ -79,18 +81,45 @@ impl HttpClient {
             .map_err(|error| Error::configuration(format!("TLS cannot be set up: {error}")))?
             .with_root_certificates(roots.store)
             .with_no_client_auth();
+        Ok(HttpClient::connecting(tls, Proxies::None))
+    }
+
+    /// Reaches https endpoints through this proxy, such as `http://proxy.example:3128`; a user and a password may
+    /// stand before the host. Default: no proxy, whatever the environment says.
+    ///
+    /// The proxy is asked for a tunnel (`CONNECT`), and sees the endpoint's host and port only. Endpoints on this
+    /// machine are always reached directly.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if this is no `http` URL with a host.
+    pub fn with_proxy(self, proxy: &str) -> Result<HttpClient, Error> {
+        Ok(HttpClient::connecting(self.tls, Proxies::given(proxy)?))
+    }
+
+    /// Reaches https endpoints through the proxy that the environment names, now: `HTTPS_PROXY`, else
+    /// `ALL_PROXY`, but for the hosts in `NO_PROXY` (each in upper or lower case).
+    ///
+    /// This is a choice, and not the default, because a variable that somebody sets for another program
+    /// would move the credentials to another way. Where such a variable is set and not used, one event says so.
+    #[must_use]
+    pub fn with_proxy_from_env(self) -> HttpClient {
+        HttpClient::connecting(self.tls, Proxies::environment())
+    }
+
+    fn connecting(tls: ClientConfig, proxies: Proxies) -> HttpClient {
         let mut http = HttpConnector::new();
         http.set_connect_timeout(Some(CONNECT_TIMEOUT));
         http.set_nodelay(true);
         http.enforce_http(false);
         let connector = HttpsConnectorBuilder::new()
-            .with_tls_config(tls)
+            .with_tls_config(tls.clone())
             .https_or_http()
             .enable_http1()
-            .wrap_connector(http);
+            .wrap_connector(Connector::new(http, proxies));
         let client =
             Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector);
-        Ok(HttpClient { client })
+        HttpClient { client, tls }
     }
 }
 

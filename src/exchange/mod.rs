@@ -33,6 +33,8 @@ mod error;
 mod http;
 mod issued;
 #[cfg(feature = "client")]
+mod proxy;
+#[cfg(feature = "client")]
 mod tls;
 
 use std::fmt;
