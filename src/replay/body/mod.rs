@@ -1,7 +1,8 @@
 //! A body that can be sent a second time though it is a stream.
 //!
-//! 1. What the source yields is sent, and a copy of it is kept (a reference count for `Bytes`), until the
-//!    response's head says that it is not needed, or until there is too much of it.
+//! 1. What the source yields is sent, and a copy of it is kept, until the response's head says that it is not
+//!    needed, or until there is too much of it. It is a real copy: a reference to a small slice would keep a
+//!    large buffer, and the bound would be none.
 //! 2. A refusal often comes before the body was read. From then on nothing more is read from the source
 //!    until it is decided what follows, so that what is kept stays what was sent.
 //! 3. The second body sends what was kept, and then goes on with the rest of the source, byte for byte.

@@ -12,6 +12,9 @@ use http_body::Frame;
 /// All bodies of a layer together keep this much.
 const ALL: usize = 64 * 1024 * 1024;
 
+/// What a part takes besides its data: its place in a queue, which may be half empty, and an allocation.
+const OVERHEAD: usize = 2 * size_of::<Part>() + 32;
+
 /// How much all bodies of a layer keep; a clone counts for the same layer.
 #[doc(hidden)]
 #[derive(Clone, Debug, Default)]
@@ -34,7 +37,6 @@ impl Room {
 }
 
 /// What a source yielded, as it is kept.
-#[derive(Clone)]
 pub(super) enum Part {
     Data(Bytes),
     /// Boxed, or every part would be as large.
@@ -78,7 +80,16 @@ impl Part {
 
     /// As the room counts: with what it takes to keep a part, which is most of it if the part is small.
     fn cost(&self) -> usize {
-        self.counted() + size_of::<Part>()
+        self.counted() + OVERHEAD
+    }
+
+    /// A part of its own. Data is copied: as a reference, a small slice would keep a large buffer, and nobody
+    /// could say how much is kept.
+    fn copied(&self) -> Part {
+        match self {
+            Part::Data(data) => Part::Data(Bytes::copy_from_slice(data)),
+            Part::Trailers(trailers) => Part::Trailers(trailers.clone()),
+        }
     }
 }
 
@@ -101,7 +112,7 @@ impl Prefix {
         let fits = counted <= self.cap && self.room.take(part.cost());
         if fits {
             self.counted = counted;
-            self.parts.push_back(part.clone());
+            self.parts.push_back(part.copied());
         }
         fits
     }
