@@ -1,8 +1,11 @@
 //! Promise 9: refusals cause a bounded number of exchanges; honest revocations are always healed.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use futures::future::join_all;
-use tower::Layer;
-use tower_outbound_auth::Recovery;
+use http::{Request, Response};
+use tower::{Layer, service_fn};
+use tower_outbound_auth::{BoxError, Recovery};
 
 use crate::support::*;
 
@@ -181,4 +184,40 @@ async fn why_a_token_was_not_renewed_is_said_though_the_request_cannot_be_replay
     }
     assert_eq!(recoveries[..5], [Recovery::NotReplayable; 5]);
     assert_eq!(recoveries[5..], [Recovery::BudgetSpent; 2]);
+}
+
+/// The second sending has to show that the token was at fault. An overload shows nothing, and a second refusal the
+/// contrary.
+#[tokio::test(start_paused = true)]
+async fn a_renewal_is_given_back_only_if_the_second_sending_was_looked_at_and_accepted() {
+    for (status, given_back) in [
+        (200, true),
+        (204, true),
+        (301, true),
+        (400, true),
+        (403, true),
+        (404, true),
+        (409, true),
+        (401, false),
+        (429, false),
+        (500, false),
+        (502, false),
+        (503, false),
+    ] {
+        let world = world();
+        let requests = AtomicUsize::new(0);
+        let service =
+            world.layer.layer(service_fn(|_: Request<Body>| {
+                let is_first = requests.fetch_add(1, Ordering::Relaxed) % 2 == 0;
+                let status = if is_first { 401 } else { status };
+                async move {
+                    Ok::<_, BoxError>(Response::builder().status(status).body(Body::default())?)
+                }
+            }));
+        for _ in 0..5 {
+            assert_eq!(send(&service, get("/")).await.unwrap().status(), status);
+        }
+        let left = world.source.status().renewal_budget;
+        assert_eq!(left, if given_back { 5 } else { 0 }, "{status}");
+    }
 }
