@@ -33,11 +33,19 @@ pub(crate) fn span(seconds: f64) -> Duration {
     Duration::from_secs_f64(seconds.clamp(0.0, LONGEST_LIFE.as_secs_f64()).max(0.0))
 }
 
-/// A time since the epoch as servers write it, in seconds or milliseconds; cut to whole seconds. One
-/// before 1970, or no number, is zero.
+/// A time since the epoch as servers write it, in seconds, or in milli-, micro- or nanoseconds; cut to whole
+/// seconds. One before 1970, or no number, is zero.
 pub(crate) fn epoch(number: f64) -> Duration {
-    let seconds = if number > LATEST { number / 1e3 } else { number };
+    let seconds =
+        [1.0, 1e3, 1e6, 1e9].map(|unit| number / unit).into_iter().find(|it| *it <= LATEST);
+    let seconds = seconds.unwrap_or(if number.is_nan() { 0.0 } else { LATEST });
     Duration::from_secs_f64(seconds.clamp(0.0, LATEST).max(0.0).floor())
+}
+
+/// Whether a span of seconds is a time since the epoch that stands in the wrong member: a life of 30 to 68 years is
+/// meant by nobody, and 2^31 − 1 means "for ever".
+pub(crate) fn is_misplaced_epoch(seconds: f64) -> bool {
+    (EARLIEST.as_secs_f64()..f64::from(i32::MAX)).contains(&seconds)
 }
 
 /// Whether a server's clock may show this time.
@@ -71,11 +79,25 @@ mod tests {
             (4_102_444_800.0, 4_102_444_800), // 2100
             (253_402_300_799.0, 253_402_300_799),
             (253_402_300_800.0, 253_402_300), // in 1978
+            (1_735_689_600_999_999.0, 1_735_689_600),
+            (1_735_689_600_999_999_999.0, 1_735_689_601), // as near as such a number comes
             (1e308, 253_402_300_799),
             (-1.0, 0),
             (f64::NAN, 0),
         ] {
             assert_eq!(epoch(number), Duration::from_secs(expected), "{number}");
+        }
+    }
+
+    #[test]
+    fn a_span_of_decades_is_a_time_in_the_wrong_member() {
+        for (seconds, misplaced) in [
+            (315_360_000.0, false), // ten years
+            (1_735_689_600.0, true),
+            (2_147_483_647.0, false),
+            (3_155_760_000.0, false), // a hundred years
+        ] {
+            assert_eq!(is_misplaced_epoch(seconds), misplaced, "{seconds}");
         }
     }
 

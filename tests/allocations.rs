@@ -151,7 +151,7 @@ fn a_token_that_a_response_hands_out_before_it_is_due_costs_no_allocation() {
     use tower_outbound_auth::scheme::{Adopt, Rotating};
 
     let endpoint = service_fn(async |_: Request<Body>| {
-        Ok::<_, Infallible>(Response::new(Body::from("the-first")))
+        Ok::<_, Infallible>(Response::new(Body::from("the-first-of-all-tokens")))
     });
     let scheme = Rotating::new("https://api.example", "key", "secret").unwrap();
     let scheme = scheme.danger_without_verification().adopt(Adopt::WhenDue);

@@ -52,18 +52,29 @@ fn duration(seconds: f64) -> Duration {
     Duration::from_secs_f64(seconds.max(0.0).min(100.0 * 365.25 * 86_400.0))
 }
 
-/// A time since the epoch: in seconds, or in milliseconds beyond the year 9999; cut to whole seconds.
+/// A time since the epoch: in seconds, or in the largest smaller unit that makes it one before the year 10000; cut
+/// to whole seconds.
 fn epoch(number: f64) -> Duration {
     const YEAR_9999: f64 = 253_402_300_799.0;
-    let seconds = if number > YEAR_9999 { number / 1e3 } else { number };
+    let mut seconds = number;
+    for _ in 0..3 {
+        if seconds > YEAR_9999 {
+            seconds /= 1e3;
+        }
+    }
     Duration::from_secs_f64(seconds.max(0.0).min(YEAR_9999).floor())
 }
 
-/// When a token was issued and when it ends. What is from before 2000 was not set, if the end is later.
+/// When a token was issued and when it ends, where that can be: an end is after its beginning, and both are of this
+/// century, or neither is.
 fn times(iat: Option<f64>, exp: Option<f64>) -> (Option<Duration>, Option<Duration>) {
     const YEAR_2000: Duration = Duration::from_secs(946_684_800);
-    let (iat, exp) = (iat.map(epoch), exp.map(epoch));
-    (iat.filter(|iat| *iat >= YEAR_2000 || exp.is_none_or(|exp| exp < YEAR_2000)), exp)
+    match (iat.map(epoch), exp.map(epoch)) {
+        (Some(iat), Some(exp)) if exp <= iat => (Some(iat), None),
+        (Some(iat), Some(exp)) if iat < YEAR_2000 && exp >= YEAR_2000 => (None, Some(exp)),
+        (None, Some(exp)) if exp < YEAR_2000 => (None, None),
+        times => times,
+    }
 }
 
 /// Whether a JSON text has a member once at most, as far as can be told without a parser.

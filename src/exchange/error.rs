@@ -90,6 +90,8 @@ struct Inner {
     code: Option<Box<str>>,
     retry_after: Option<Duration>,
     in_doubt: bool,
+    /// Its scheme has seen to it that the code quotes no credential.
+    judged: bool,
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
@@ -103,6 +105,7 @@ impl ExchangeError {
             code: None,
             retry_after: None,
             in_doubt: false,
+            judged: false,
             source: None,
         }))
     }
@@ -139,6 +142,16 @@ impl ExchangeError {
     pub(crate) fn in_doubt(mut self) -> ExchangeError {
         Arc::make_mut(&mut self.0).in_doubt = true;
         self
+    }
+
+    /// Its code quotes no credential: that has been looked at by one who knows what is an id and what a secret.
+    pub(crate) fn judged(mut self) -> ExchangeError {
+        Arc::make_mut(&mut self.0).judged = true;
+        self
+    }
+
+    pub(crate) fn is_judged(&self) -> bool {
+        self.0.judged
     }
 
     pub(crate) fn is_in_doubt(&self) -> bool {

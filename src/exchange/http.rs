@@ -15,7 +15,7 @@ use super::{Exchange, ExchangeContext, ExchangeError, ExchangeErrorKind, Issued}
 use crate::credential;
 use crate::error::BoxError;
 use crate::origin::Origin;
-use crate::scheme::{ExchangeAnswer, ExchangeRequest, Scheme, Step};
+use crate::scheme::{ExchangeAnswer, ExchangeRequest, Scheme, Step, withheld};
 
 /// A token response may be this long; what is longer is an error page or an attack.
 const MAX_ANSWER: usize = 256 * 1024;
@@ -139,7 +139,8 @@ where
             let name = request.name();
             let answer = self.send(request, cx).await?.to_request(name);
             let (issuers_clock, age) = (answer.issuers_clock(), answer.age());
-            match self.scheme.read_answer(answer)? {
+            let read = self.scheme.read_answer(answer);
+            match read.map_err(|error| withheld(error, credentials))? {
                 Step::Issued(issued) => return Ok(issued.answered(issuers_clock, age)),
                 Step::Again(next) => request = next,
             }

@@ -70,8 +70,9 @@ impl TlsRoots {
         }
         let why = self.flaws.first().map_or_else(String::new, |flaw| format!(" ({flaw})"));
         Err(Error::configuration(format!(
-            "there is no root certificate to trust{why}, so no HTTPS endpoint can be reached: install the \
-             platform's CA certificates, or choose TlsRoots::pem or TlsRoots::webpki"
+            "there is no root certificate to trust{why}, so no HTTPS endpoint can be reached: correct or \
+             unset SSL_CERT_FILE and SSL_CERT_DIR, install the platform's CA certificates, or choose \
+             TlsRoots::pem or TlsRoots::webpki"
         )))
     }
 

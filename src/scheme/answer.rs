@@ -16,6 +16,9 @@ use crate::Origin;
 use crate::clock::Now;
 use crate::exchange::{ExchangeError, ExchangeErrorKind};
 
+/// An origin that is longer is not shown: it would fill the log.
+const MAX_ORIGIN: usize = 100;
+
 /// A token endpoint's answer, its body complete and at most 256 KiB long.
 ///
 /// Its `Debug` shows the status and the length of the body only.
@@ -77,9 +80,13 @@ impl ExchangeAnswer {
     /// # Errors
     ///
     /// [`Malformed`](ExchangeErrorKind::Malformed) if it is not JSON of this shape. The error says
-    /// where, and quotes nothing: serde's own text would show the values it met.
+    /// where, and quotes nothing: serde's own text would show the values it met. If the status is no 2xx, the error
+    /// is that of [`unavailable`](ExchangeAnswer::unavailable), with the pause that the answer asks for.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, ExchangeError> {
         serde_json::from_slice(self.text_bytes()).map_err(|error| {
+            if !self.status().is_success() {
+                return self.unavailable();
+            }
             let wrong = match error.classify() {
                 serde_json::error::Category::Data => {
                     "has a member that is missing or of another type"
@@ -95,10 +102,12 @@ impl ExchangeAnswer {
     ///
     /// # Errors
     ///
-    /// [`Malformed`](ExchangeErrorKind::Malformed) if it is empty or no UTF-8.
+    /// [`Malformed`](ExchangeErrorKind::Malformed) if it is empty or no UTF-8; that of
+    /// [`unavailable`](ExchangeAnswer::unavailable) if the status is no 2xx.
     pub fn text(&self) -> Result<&str, ExchangeError> {
         match std::str::from_utf8(self.text_bytes()).map(str::trim) {
             Ok(text) if !text.is_empty() => Ok(text),
+            _ if !self.status().is_success() => Err(self.unavailable()),
             _ => Err(self.malformed("is empty or no text")),
         }
     }
@@ -174,7 +183,8 @@ impl ExchangeAnswer {
         if status.is_client_error() && !passing { error.in_doubt() } else { error }
     }
 
-    /// This answer as the endpoint's verdict on the credentials; `code` is its reason.
+    /// This answer as the endpoint's verdict on the credentials; `code` is its reason. It is written into logs: one
+    /// that quotes a part of the scheme's [`credentials`](super::Scheme::credentials) is withheld.
     #[must_use]
     pub fn refused(&self, code: &str) -> ExchangeError {
         let message = "the token endpoint refuses the credentials";
@@ -209,7 +219,8 @@ impl ExchangeAnswer {
     /// The origin of `Location`: the rest may hold anything.
     fn redirects_to(&self) -> Option<Origin> {
         let location = self.headers().get(LOCATION)?.to_str().ok()?;
-        Origin::of_uri(&location.parse::<Uri>().ok()?)
+        let origin = Origin::of_uri(&location.parse::<Uri>().ok()?)?;
+        (origin.to_string().len() <= MAX_ORIGIN).then_some(origin)
     }
 
     /// The server's clock when it made this answer, since the epoch: its `Date`, and the time that the answer
@@ -280,6 +291,10 @@ mod tests {
                 format!("the token endpoint's answer {wrong} (status 200)")
             );
         }
+        let busy = answer(429, &[("retry-after", "7")], "").json::<Token>().unwrap_err();
+        assert_eq!(busy.kind(), ExchangeErrorKind::Unavailable);
+        assert_eq!(busy.retry_after(), Some(Duration::from_secs(7)));
+        assert!(answer(401, &[], "").text().unwrap_err().is_in_doubt());
         assert!(answer(200, &[], "\u{feff} {\"access_token\":\"[\"}").json::<Token>().is_ok());
     }
 

@@ -28,7 +28,8 @@ static CLIENT_SECRET: HeaderName = HeaderName::from_static("client-secret");
 /// - API: `Token: <token>`, no prefix. Not `Authorization`: nothing in a client stack takes `Token` off
 ///   a request that is redirected to another host, so the layer's origin guard has to.
 /// - A 400 or 401 with Atlas's JSON `error`, or a 2xx with one and without a token, is its verdict on the
-///   credentials. A 400 or 401 without one may come from something in between, and is taken for an outage.
+///   credentials. A 400 or 401 without one may come from something in between. It is taken for an outage,
+///   and paced as a refusal from the third in a row on.
 ///
 /// Use it through [`AuthLayer::atlas`](crate::AuthLayer::atlas), or, with a client of your own:
 ///
@@ -129,7 +130,7 @@ impl Atlas {
         let [id, secret] = &self.credentials;
         let (id, secret) = (id.current()?, secret.current()?);
         Err(match failure.shown(&Credentials { id, secret, id_is_secret: false }) {
-            Some(code) => answer.refused(code),
+            Some(code) => answer.refused(code).judged(),
             None => answer.unavailable().in_doubt(),
         })
     }

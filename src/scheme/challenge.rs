@@ -78,6 +78,13 @@ impl<'a> Reader<'a> {
             if self.0.is_empty() {
                 return;
             }
+            // A parameter that has lost its challenge, by a comma in a value that should have been quoted.
+            if is_param(self.0)
+                && let Some(last) = all.last_mut()
+            {
+                self.read_params(last);
+                continue;
+            }
             let Some(scheme) = self.token() else {
                 self.skip_item();
                 continue;
@@ -95,7 +102,7 @@ impl<'a> Reader<'a> {
             return;
         }
         loop {
-            self.skip(|c| matches!(c, ' ' | '\t' | ','));
+            self.skip(|c| matches!(c, ' ' | '\t' | ',' | ';'));
             if self.0.is_empty() {
                 return;
             }
@@ -110,8 +117,8 @@ impl<'a> Reader<'a> {
                     let value = self.value();
                     challenge.params.push((name, value));
                 }
-                (Some(_), None) if is_word => {
-                    self.0 = before; // the scheme of the next challenge
+                (Some(name), None) if is_word && self.is_scheme(name) => {
+                    self.0 = before; // the next challenge
                     return;
                 }
                 _ => self.skip_item(),
@@ -119,12 +126,23 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Whether a word that was just read begins a challenge: a known one, one with nothing behind it, or one with a
+    /// parameter. Others are words of a description, which has a comma and no quotes.
+    fn is_scheme(&self, word: &str) -> bool {
+        SCHEMES.iter().any(|it| it.eq_ignore_ascii_case(word))
+            || self.0.is_empty()
+            || self.0.starts_with(',')
+            || is_param(self.0)
+    }
+
     fn value(&mut self) -> Cow<'a, str> {
         match self.0.chars().next() {
             Some('"') => match self.quoted() {
                 Some(value) => {
-                    // What clings to the closing quote belongs to nothing.
-                    self.skip(|c| !matches!(c, ' ' | '\t' | ','));
+                    // What clings to the closing quote belongs to nothing, if it is no parameter.
+                    if !is_param(self.0.trim_start_matches(';')) {
+                        self.skip(|c| !matches!(c, ' ' | '\t' | ','));
+                    }
                     value
                 }
                 None => {
@@ -147,7 +165,7 @@ impl<'a> Reader<'a> {
     /// missing, it ends before what looks like a parameter, or like a challenge with one.
     fn unquoted(&mut self) -> &'a str {
         let item = self.0.split(',').next().unwrap_or_default();
-        let starts = |c: char| matches!(c, ' ' | '\t');
+        let starts = |c: char| matches!(c, ' ' | '\t' | ';');
         let mut words = item.match_indices(starts).map(|(at, _)| at + 1);
         let mut last = None;
         let end = words.find_map(|at| {
@@ -159,7 +177,8 @@ impl<'a> Reader<'a> {
         });
         let value = &item[..end.unwrap_or(item.len())];
         self.0 = &self.0[value.len()..];
-        value.trim_matches(starts)
+        let value = if end.is_some() { value.trim_end_matches(starts) } else { value };
+        value.trim_matches([' ', '\t', '"'])
     }
 
     /// Skips what cannot be read, up to the next comma.
@@ -224,10 +243,10 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Whether a word begins with `name=`.
-fn is_param(word: &str) -> bool {
-    let name = word.split_once('=').map_or("", |(name, _)| name);
-    !name.is_empty() && name.chars().all(is_token_char)
+/// Whether a text begins with `name=`.
+fn is_param(text: &str) -> bool {
+    let after = text.trim_start_matches(is_token_char);
+    after.len() < text.len() && after.trim_start_matches([' ', '\t']).starts_with('=')
 }
 
 /// A character of a token (RFC 9110 section 5.6.2).

@@ -13,8 +13,8 @@ use super::hint::Hint;
 use super::quotes::Credentials;
 use super::refresh::REFRESH;
 use super::token_answer::{
-    Meaning, check_type, failed, is_about_the_request, is_another_scope, knows_no_refresh_tokens,
-    read_2xx,
+    Meaning, check_type, failed, is_another_scope, is_refusal, knows_no_refresh_tokens,
+    may_be_about_the_client, may_be_about_the_refresh_token, read_2xx,
 };
 use super::{
     BasicEncoding, ClientAuth, Endpoint, ExchangeAnswer, ExchangeRequest, Identity, InvalidToken,
@@ -41,7 +41,9 @@ const PERCENT_AFTER_RAW: &str = "percent after raw";
 ///   those that need a proof (`DPoP`, `mac`, `pop`).
 /// - An OAuth code that only a change of configuration can mend is the server's verdict on the credentials:
 ///   with a 400, 401 or 403, or with a 2xx; under `error`, `error.code`, `errors[0].code` or `errorCode`.
-///   Everything else, a gateway's page above all, is taken for an outage.
+///   Everything else, a gateway's page above all, is taken for an outage; but a 4xx that cannot be read is paced
+///   as a refusal from the third in a row on.
+/// - The answer is JSON; or a form, if its content type is `application/x-www-form-urlencoded`.
 ///
 /// Use it through [`AuthLayer::client_credentials`](crate::AuthLayer::client_credentials), or with
 /// options:
@@ -151,7 +153,9 @@ impl ClientCredentials {
     /// The member of the answer's JSON object that has the token; for one deeper down, a JSON pointer such
     /// as `/data/token` (RFC 6901). Default: `access_token`, else `token`.
     ///
-    /// `expires_in` and the others are looked for beside the token, then at the top.
+    /// `expires_in`, `expires_on` and `expires_at` are looked for beside the token, then at the top of the answer. A
+    /// time may be seconds or milliseconds since 1970, or RFC 3339 with a time zone. What cannot be read counts as
+    /// absent.
     #[must_use]
     pub fn with_token_member(self, member: impl Into<String>) -> ClientCredentials {
         ClientCredentials { token_member: Some(member.into()), ..self }
@@ -271,15 +275,18 @@ impl ClientCredentials {
         failure: &Failure,
     ) -> Result<Step, ExchangeError> {
         let name = answer.request_name();
-        if name == REFRESH {
+        if name == REFRESH && may_be_about_the_refresh_token(failure) {
             return self.fall_back(answer, failure);
         }
-        if let Some(other) = self.other_encoding(name).filter(|_| !is_about_the_request(failure)) {
+        let other = self.other_encoding(name);
+        if let Some(other) = other.filter(|_| may_be_about_the_client(answer, failure)) {
             return Ok(Step::Again(self.request(other)?));
         }
-        // The server may be another one by now: nothing that was learned of it counts.
-        self.raw.forget();
-        self.without_refresh.forget();
+        if is_refusal(failure) {
+            // The server may be another one by now: nothing that was learned of it counts.
+            self.raw.forget();
+            self.without_refresh.forget();
+        }
         let [id, secret] = self.current()?;
         Err(failed(answer, failure, &Credentials { id, secret, id_is_secret: false }))
     }

@@ -76,17 +76,24 @@ pub(crate) fn algorithm(token: &str) -> Option<String> {
 }
 
 impl Times {
-    /// An `iat` from before 2000 beside an `exp` from after it was not set, and counts as absent.
+    /// Claims that cannot be count as absent: an `iat` from before 2000 beside an `exp` from after it, an `exp`
+    /// that is not after its `iat`, and one from before 2000 without an `iat`. (An issuer whose clock was never
+    /// set says how long its tokens live, all the same.)
     pub(crate) fn new(iat: Option<f64>, exp: Option<f64>) -> Times {
         let (iat, exp) = (iat.map(bounds::epoch), exp.map(bounds::epoch));
-        let unset = |iat: &Duration| *iat < EARLIEST && exp.is_some_and(|exp| exp >= EARLIEST);
-        Times { iat: iat.filter(|iat| !unset(iat)), exp }
+        match (iat, exp) {
+            (Some(iat), Some(exp)) if exp <= iat => Times { iat: Some(iat), exp: None },
+            (Some(iat), Some(exp)) if iat < EARLIEST && exp >= EARLIEST => {
+                Times { iat: None, exp: Some(exp) }
+            }
+            (None, Some(exp)) if exp < EARLIEST => Times { iat: None, exp: None },
+            _ => Times { iat, exp },
+        }
     }
 
-    /// `exp − iat`: the life that the issuer meant, whatever our clock says. A token that ends before
-    /// it begins has a claim in the wrong unit, and says nothing.
+    /// `exp − iat`: the life that the issuer meant, whatever our clock says.
     pub(crate) fn life(self) -> Option<Duration> {
-        self.exp?.checked_sub(self.iat?).filter(|life| !life.is_zero())
+        self.exp?.checked_sub(self.iat?)
     }
 }
 
@@ -113,8 +120,12 @@ mod tests {
         assert_eq!((whole.iat, whole.exp, whole.life()), (secs(1_000), secs(4_600), secs(3_600)));
         let fractional = times(r#"{"iat":1000.9,"exp":4600.9}"#);
         assert_eq!(fractional, whole);
-        for senseless in [r#"{"iat":1000,"exp":1000}"#, r#"{"iat":1000,"exp":999}"#] {
-            assert_eq!(times(senseless).life(), None, "{senseless}");
+        for senseless in [r#"{"iat":1000,"exp":1000}"#, r#"{"iat":1735689600,"exp":0}"#] {
+            assert_eq!(
+                (times(senseless).life(), times(senseless).exp),
+                (None, None),
+                "{senseless}"
+            );
         }
     }
 
@@ -135,17 +146,17 @@ mod tests {
     #[test]
     fn odd_claims_never_panic_and_never_overflow() {
         for (exp, end) in [
-            ("-1", secs(0)),
-            ("\"123\"", secs(123)),
+            ("-1", None),
+            ("\"123\"", None),
+            ("\"946684800\"", secs(946_684_800)),
             ("null", None),
             ("true", None),
             ("[]", None),
             ("1735689600000", secs(1_735_689_600)),
             ("1e308", secs(253_402_300_799)),
-            ("18446744073709551616", secs(18_446_744_073_709_551)),
+            ("18446744073709551616", secs(18_446_744_073)), // nanoseconds, in 2554
         ] {
             let times = times(&format!(r#"{{"exp":{exp}}}"#));
-            let end = end.map(|end| end.min(Duration::from_secs(253_402_300_799)));
             assert_eq!((times.exp, times.life()), (end, None), "exp: {exp}");
         }
     }

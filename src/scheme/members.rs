@@ -23,7 +23,7 @@ pub(super) struct Members<'a>(Vec<(String, Member<'a>)>);
 
 enum Member<'a> {
     /// Not parsed before it is asked for: what nobody asks for may be of any depth, and may hold secrets.
-    Json(&'a RawValue),
+    Json(Cow<'a, RawValue>),
     Text(Zeroizing<String>),
 }
 
@@ -33,8 +33,15 @@ impl<'a> Members<'a> {
     /// [`Malformed`](ExchangeErrorKind::Malformed) if the body is neither.
     pub(super) fn of(answer: &'a ExchangeAnswer) -> Result<Members<'a>, ExchangeError> {
         let body = answer.text_bytes();
-        let json = match serde_json::from_slice::<Container<'a>>(body) {
-            Ok(Container(members)) => return Ok(Members(members)),
+        // Latin-1 in a name or a description is no reason to lose the token.
+        let json = match std::str::from_utf8(body) {
+            Ok(text) => {
+                serde_json::from_str::<Container<'a>>(text).map(|Container(members)| members)
+            }
+            Err(_) => owned(&Zeroizing::new(String::from_utf8_lossy(body).into_owned())),
+        };
+        let json = match json {
+            Ok(members) => return Ok(Members(members)),
             Err(error) => error,
         };
         if media_type(answer.headers()) == Some("application/x-www-form-urlencoded")
@@ -53,12 +60,11 @@ impl<'a> Members<'a> {
         let mut name = steps.next()?;
         let mut parent = Members(self.0.iter().filter_map(Member::json_only).collect());
         for step in steps {
-            let raw = parent.0.iter().find_map(|(its_name, member)| match member {
-                Member::Json(raw) if *its_name == name => Some(*raw),
+            let members = parent.0.iter().find_map(|(its_name, member)| match member {
+                Member::Json(raw) if *its_name == name => Some(children(raw)),
                 _ => None,
             })?;
-            let Container(members) = serde_json::from_str(raw.get()).ok()?;
-            (parent, name) = (Members(members), step);
+            (parent, name) = (Members(members?), step);
         }
         Some((parent, name))
     }
@@ -73,9 +79,22 @@ impl<'a> Members<'a> {
         Ok(text.map(|text| Secret::from(text.as_str())))
     }
 
-    /// A text in lower case.
+    /// A text in lower case. Of what is no text, its JSON.
     pub(super) fn word(&self, name: &str) -> Result<Option<String>, ExchangeError> {
-        self.one(name, |member| Some(member.value().as_str()?.to_ascii_lowercase()))
+        self.one(name, |member| match member.value() {
+            Value::Null => None,
+            Value::String(text) => Some(text.to_ascii_lowercase()),
+            other => Some(other.to_string().to_ascii_lowercase()),
+        })
+    }
+
+    /// What `read` makes of the value, if it makes anything of it.
+    pub(super) fn read<T: PartialEq>(
+        &self,
+        name: &str,
+        read: impl Fn(&Value) -> Option<T>,
+    ) -> Result<Option<T>, ExchangeError> {
+        self.one(name, |member| read(&member.value()))
     }
 
     /// A number, or a text that holds one. Anything else counts as absent.
@@ -116,7 +135,7 @@ impl<'a> Member<'a> {
 
     fn json_only((name, member): &(String, Member<'a>)) -> Option<(String, Member<'a>)> {
         match member {
-            Member::Json(raw) => Some((name.clone(), Member::Json(raw))),
+            Member::Json(raw) => Some((name.clone(), Member::Json(raw.clone()))),
             Member::Text(_) => None,
         }
     }
@@ -148,16 +167,17 @@ impl<'de: 'a, 'a> Deserialize<'de> for Container<'a> {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut members = Vec::new();
-                while let Some((name, raw)) = map.next_entry()? {
-                    members.push((name, Member::Json(raw)));
+                while let Some((name, raw)) = map.next_entry::<_, &'de RawValue>()? {
+                    members.push((name, Member::Json(Cow::Borrowed(raw))));
                 }
                 Ok(Container(members))
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
                 let mut members = Vec::new();
-                while let Some(raw) = list.next_element()? {
-                    members.push((members.len().to_string(), Member::Json(raw)));
+                while let Some(raw) = list.next_element::<&'de RawValue>()? {
+                    let name = members.len().to_string();
+                    members.push((name, Member::Json(Cow::Borrowed(raw))));
                 }
                 Ok(Container(members))
             }
@@ -167,15 +187,36 @@ impl<'de: 'a, 'a> Deserialize<'de> for Container<'a> {
     }
 }
 
-/// `application/x-www-form-urlencoded` (RFC 6749 appendix B). None if it cannot be decoded, or has no `=`.
+/// `application/x-www-form-urlencoded` (RFC 6749 appendix B). None if nothing in it has a `=`; what cannot be
+/// decoded is skipped.
 fn form<'a>(body: &[u8]) -> Option<Vec<(String, Member<'a>)>> {
     let body = std::str::from_utf8(body).ok()?.trim();
-    let pairs = body.split('&').filter(|pair| !pair.is_empty());
     let member = |pair: &str| {
         let (name, value) = pair.split_once('=')?;
         Some((decode(name)?.as_str().to_owned(), Member::Text(decode(value)?)))
     };
-    pairs.map(member).collect()
+    let members: Vec<_> = body.split('&').filter_map(member).collect();
+    (!members.is_empty()).then_some(members)
+}
+
+/// The members of a text that is not the answer's own.
+fn owned<'a>(text: &str) -> Result<Vec<(String, Member<'a>)>, serde_json::Error> {
+    let Container(members) = serde_json::from_str(text)?;
+    let own = |(name, member)| match member {
+        Member::Json(raw) => (name, Member::Json(Cow::Owned(RawValue::to_owned(&raw)))),
+        Member::Text(text) => (name, Member::Text(text)),
+    };
+    Ok(members.into_iter().map(own).collect())
+}
+
+/// The members of a value; none if it has none.
+fn children<'a>(raw: &Cow<'a, RawValue>) -> Option<Vec<(String, Member<'a>)>> {
+    match raw {
+        Cow::Borrowed(raw) => {
+            serde_json::from_str(raw.get()).ok().map(|Container(members)| members)
+        }
+        Cow::Owned(raw) => owned(raw.get()).ok(),
+    }
 }
 
 /// `%XX` for any byte, `+` for a blank.
@@ -213,10 +254,10 @@ pub(super) fn media_type(headers: &HeaderMap) -> Option<&'static str> {
 }
 
 /// What a body is, in words that quote nothing of it.
-pub(super) fn described(answer: &ExchangeAnswer) -> Cow<'static, str> {
+pub(super) fn described(answer: &ExchangeAnswer) -> String {
     let kind = media_type(answer.headers()).unwrap_or("no content type");
     match answer.body().len() {
-        1 => format!("{kind}, 1 byte").into(),
-        length => format!("{kind}, {length} bytes").into(),
+        1 => format!("{kind}, 1 byte"),
+        length => format!("{kind}, {length} bytes"),
     }
 }

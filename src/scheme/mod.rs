@@ -86,6 +86,7 @@ pub use self::client_credentials::ClientCredentials;
 pub use self::endpoint::Endpoint;
 pub use self::header::HeaderScheme;
 pub use self::identity::Identity;
+pub(crate) use self::quotes::withheld;
 pub use self::refresh::RefreshTokenIn;
 pub use self::request::ExchangeRequest;
 pub use self::response::ResponseHead;

@@ -33,48 +33,78 @@ pub(super) fn pause(
     headers: &HeaderMap,
     ours: Option<Duration>,
 ) -> Option<Duration> {
-    let now = date(headers).or(ours);
-    let pause = retry_after(headers, now).or_else(|| rate_limit(status, headers, now))?;
+    let clocks = Clocks { date: date(headers), ours };
+    let pause = retry_after(headers, clocks).or_else(|| rate_limit(status, headers, clocks))?;
     Some(pause.min(LONGEST_PAUSE))
 }
 
 /// An answer's `Date`, since the epoch.
 pub(super) fn date(headers: &HeaderMap) -> Option<Duration> {
-    http_date(text(headers, &DATE)?)
+    http_date(texts(headers, &DATE).next()?)
 }
 
-/// How long an answer has been in a cache; zero if it does not say.
+/// How long an answer has been in a cache, by the largest of its `Age`s; zero if it does not say.
 pub(super) fn age(headers: &HeaderMap) -> Duration {
-    text(headers, &AGE).and_then(seconds).map(bounds::span).unwrap_or_default()
+    let ages = texts(headers, &AGE).flat_map(|value| value.split(','));
+    ages.filter_map(|age| seconds(age.trim())).map(bounds::span).max().unwrap_or_default()
 }
 
-fn retry_after(headers: &HeaderMap, now: Option<Duration>) -> Option<Duration> {
-    let value = text(headers, &RETRY_AFTER)?;
+#[derive(Clone, Copy)]
+struct Clocks {
+    date: Option<Duration>,
+    ours: Option<Duration>,
+}
+
+impl Clocks {
+    /// How long it is until `moment`. A `Date` that no clock can show counts only where the moment is one of that
+    /// clock, too.
+    fn until(self, moment: Duration) -> Option<Duration> {
+        let by_date = self.date.map(|date| moment.saturating_sub(date));
+        let by_ours = self.ours.map(|ours| moment.saturating_sub(ours));
+        match self.date.filter(|date| !bounds::is_clock(*date)) {
+            Some(_) => by_date
+                .filter(|pause| *pause <= LONGEST_PAUSE && !pause.is_zero())
+                .or(by_ours)
+                .or(by_date),
+            None => by_date.or(by_ours),
+        }
+    }
+}
+
+fn retry_after(headers: &HeaderMap, clocks: Clocks) -> Option<Duration> {
+    let value = texts(headers, &RETRY_AFTER).next()?;
     match seconds(value) {
         Some(seconds) => Some(bounds::span(seconds)),
-        None => Some(http_date(value)?.saturating_sub(now?)),
+        None => clocks.until(http_date(value)?),
     }
 }
 
 /// The longest of all that are given.
-fn rate_limit(status: StatusCode, headers: &HeaderMap, now: Option<Duration>) -> Option<Duration> {
+fn rate_limit(status: StatusCode, headers: &HeaderMap, clocks: Clocks) -> Option<Duration> {
     let is_overload =
         matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
     // Where nothing says how many requests are left, the status has to say that it is none.
     let is_reached = |left: Option<f64>| left.map_or(is_overload, |left| left <= 0.0);
-    let resets = RESETS.iter().filter_map(|(reset, remaining)| {
-        let left = text(headers, remaining).and_then(seconds);
-        let reset = text(headers, reset).and_then(seconds);
-        reset.filter(|_| is_reached(left))
+    let resets = RESETS.iter().flat_map(|(reset, remaining)| {
+        let left = texts(headers, remaining).find_map(seconds);
+        let resets = texts(headers, reset).flat_map(|value| value.split(',')).filter_map(reset_in);
+        resets.filter(move |_| is_reached(left))
     });
-    let policies = headers.get_all(&RATE_LIMIT).iter().filter_map(|value| value.to_str().ok());
-    let policies = policies.flat_map(policies_in);
-    let policies = policies.filter_map(|Policy { left, reset }| reset.filter(|_| is_reached(left)));
+    let policies = policies_in(&texts(headers, &RATE_LIMIT).collect::<Vec<_>>().join(","));
+    let policies = policies
+        .into_iter()
+        .filter_map(|Policy { left, reset }| reset.filter(|_| is_reached(left)));
     let until = |reset: f64| match reset > EPOCH_AND_NO_SPAN {
-        true => now.map(|now| bounds::epoch(reset).saturating_sub(now)),
+        true => clocks.until(bounds::epoch(reset)),
         false => Some(bounds::span(reset)),
     };
     resets.chain(policies).filter_map(until).max()
+}
+
+/// `40`, `40;w=60` or `reset=40`.
+fn reset_in(item: &str) -> Option<f64> {
+    let item = item.split(';').next()?.trim();
+    seconds(item.strip_prefix("reset=").unwrap_or(item))
 }
 
 /// One policy of a `RateLimit` header.
@@ -86,13 +116,15 @@ struct Policy {
 
 /// `"name";r=0;t=30, "other";r=9;t=60`, or, as earlier drafts had it, `limit=1, remaining=0, reset=30`.
 fn policies_in(header: &str) -> Vec<Policy> {
+    // A name may hold anything: of what is quoted, nothing is read.
+    let unquoted: String = header.split('"').step_by(2).collect();
     let mut policies = Vec::new();
     let mut flat = Policy::default();
-    for item in header.split(',') {
+    for item in unquoted.split(',') {
         let mut policy = Policy::default();
         for part in item.split(';') {
             let Some((name, value)) = part.split_once('=') else { continue };
-            match name.trim() {
+            match name.trim().to_ascii_lowercase().as_str() {
                 "r" => policy.left = seconds(value.trim()),
                 "t" => policy.reset = seconds(value.trim()),
                 "remaining" => flat.left = seconds(value.trim()),
@@ -118,6 +150,6 @@ fn http_date(text: &str) -> Option<Duration> {
     time.duration_since(UNIX_EPOCH).ok()
 }
 
-fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
-    headers.get(name)?.to_str().ok().map(str::trim)
+fn texts<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
+    headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).map(str::trim)
 }

@@ -9,12 +9,16 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use zeroize::Zeroizing;
 
 use super::client_auth::{form, percent};
-use crate::Secret;
+use super::token_answer::is_refusal_code;
+use crate::exchange::ExchangeError;
+use crate::{Credential, Secret};
 
 /// So many characters in a row of a credential are a part of it; a shorter one counts as a whole.
 const PART: usize = 4;
 /// In base64, six characters are four of the text.
 const ENCODED_PART: usize = 6;
+/// In hexadecimal, eight are.
+const HEX_PART: usize = 8;
 
 /// Words of error codes that credentials often begin with, too. They tell nothing of one.
 const COMMON: [&str; 9] =
@@ -67,13 +71,28 @@ impl Credentials {
             texts.push(Zeroizing::new(id.to_owned()));
         }
         texts.iter().any(|plain| {
-            let encoded =
-                [STANDARD, URL_SAFE].map(|engine| Zeroizing::new(engine.encode(&**plain)));
-            encoded
-                .iter()
-                .any(|encoded| has_a_part(text, encoded.trim_end_matches('='), ENCODED_PART))
+            let [standard, for_urls] =
+                [STANDARD, URL_SAFE].map(|it| Zeroizing::new(it.encode(&**plain)));
+            let hex: Zeroizing<String> =
+                Zeroizing::new(plain.bytes().map(|byte| format!("{byte:02x}")).collect());
+            has_a_part(text, standard.trim_end_matches('='), ENCODED_PART)
+                || has_a_part(text, for_urls.trim_end_matches('='), ENCODED_PART)
+                || has_a_part(&text.to_lowercase(), &hex, HEX_PART)
         })
     }
+}
+
+/// A failure as it may be shown: its code is withheld if it quotes one of these credentials, and is none of OAuth's.
+pub(crate) fn withheld(error: ExchangeError, credentials: &[Credential]) -> ExchangeError {
+    let is_shown = |code: &&str| !error.is_judged() && !is_refusal_code(code);
+    let Some(code) = error.code().filter(is_shown) else { return error };
+    let current = credentials.iter().filter_map(|credential| credential.current().ok());
+    // Which of them is an id is not known here.
+    let quotes = current.into_iter().any(|secret| {
+        let id = Secret::from("");
+        Credentials { id, secret, id_is_secret: false }.are_quoted_in(code)
+    });
+    if quotes { error.with_code("withheld") } else { error }
 }
 
 /// Whether `text` has `length` characters in a row of `credential`, or the whole if it is shorter.

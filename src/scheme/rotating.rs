@@ -1,21 +1,21 @@
 //! An API that hands out a new JWT with every response.
 
 use std::fmt;
-use std::mem;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, Request, StatusCode};
-use serde_json::Value;
 
 use super::client_auth::{flaw, identity_of};
 use super::failure::Failure;
 use super::hmac::is_signed_with;
 use super::jwt::algorithm;
+use super::members::{Members, media_type};
 use super::quotes::Credentials;
 use super::request::json_body;
 use super::rotation::without_scheme;
+use super::token_answer::is_refusal;
 use super::{
     Adopt, Endpoint, ExchangeAnswer, ExchangeRequest, Identity, InvalidToken, Rotation, Scheme,
     Step, bearer_value,
@@ -68,6 +68,9 @@ pub struct Rotating {
     verify: bool,
     rotation: Rotation,
 }
+
+/// A token that is no JWT is longer than any word in a page.
+const SHORTEST: usize = 16;
 
 /// Secrets, as keys: one may be rotated while tokens that the last one signed are still good.
 #[derive(Default)]
@@ -153,18 +156,19 @@ impl Rotating {
     /// The token, wherever a successful answer has it: the first text that can be one, or, where signatures
     /// are checked, the first that is signed.
     fn find_token(&self, answer: &ExchangeAnswer) -> Result<Secret, ExchangeError> {
-        let in_body = match serde_json::from_slice(answer.text_bytes()) {
-            Ok(Value::String(text)) => Some(Secret::from(text)),
-            Ok(mut object @ Value::Object(_)) => self.member_of(&mut object),
-            Ok(_) => None,
-            Err(_) => answer.text().ok().map(Secret::from),
+        let in_body = match serde_json::from_slice::<Secret>(answer.text_bytes()) {
+            Ok(text) => Some(text).filter(|text| may_be_one(text, answer)),
+            Err(_) => match Members::of(answer) {
+                Ok(members) => self.member_of(&members)?,
+                Err(_) => {
+                    answer.text().ok().map(Secret::from).filter(|text| may_be_one(text, answer))
+                }
+            },
         };
         let in_header = answer.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-        // What cannot be a token, such as a page of HTML or broken JSON, is none.
         let usable = |text: Secret| {
             let token = Secret::from(without_scheme(text.expose()));
-            let is_markup = token.expose().starts_with(['<', '{', '[']);
-            (!is_markup && bearer_value(&token).is_ok()).then_some(token)
+            bearer_value(&token).is_ok().then_some(token)
         };
         let found: Vec<_> =
             in_body.into_iter().chain(in_header.map(Secret::from)).filter_map(usable).collect();
@@ -191,23 +195,27 @@ impl Rotating {
         self.signers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Taken out, and not copied: what stays behind is wiped by nobody.
-    fn member_of(&self, object: &mut Value) -> Option<Secret> {
-        let mut take = |member: &str| {
-            let value = match member.starts_with('/') {
-                true => object.pointer_mut(member),
-                false => object.get_mut(member),
-            };
-            match value {
-                Some(Value::String(text)) => Some(Secret::from(mem::take(text))),
-                _ => None,
+    fn member_of(&self, members: &Members<'_>) -> Result<Option<Secret>, ExchangeError> {
+        match self.member.as_deref() {
+            Some(pointer) if pointer.starts_with('/') => match members.parent_of(pointer) {
+                Some((parent, name)) => parent.text(&name),
+                None => Ok(None),
+            },
+            Some(member) => members.text(member),
+            None => {
+                let mut texts = MEMBERS.into_iter().map(|member| members.text(member));
+                texts.find_map(Result::transpose).transpose()
             }
-        };
-        match &self.member {
-            Some(member) => take(member),
-            None => MEMBERS.into_iter().find_map(take),
         }
     }
+}
+
+/// Whether a text that is the whole body may be a token. A word, a page or broken JSON is none.
+fn may_be_one(text: &Secret, answer: &ExchangeAnswer) -> bool {
+    let token = without_scheme(text.expose());
+    let is_page =
+        media_type(answer.headers()) == Some("text/html") || token.starts_with(['<', '{', '[']);
+    algorithm(token).is_some() || (token.len() >= SHORTEST && !is_page)
 }
 
 /// An exchanged token whose signature is wrong will be as wrong the next time.
@@ -250,14 +258,15 @@ impl Scheme for Rotating {
     fn read_answer(&self, answer: ExchangeAnswer) -> Result<Step, ExchangeError> {
         let failure = Failure::in_body(&answer);
         match answer.status() {
-            status if status.is_success() => match (self.find_token(&answer), &failure) {
-                (Ok(token), Some(Failure { explicit: false, .. }) | None) => {
-                    return Ok(Step::Issued(Issued::new(token)));
+            status if status.is_success() => {
+                let says_no = failure.as_ref().is_some_and(|it| it.explicit || is_refusal(it));
+                match self.find_token(&answer) {
+                    _ if says_no => {}
+                    Ok(token) => return Ok(Step::Issued(Issued::new(token))),
+                    Err(error) if failure.is_none() => return Err(error),
+                    Err(_) => {} // it says why it has no token
                 }
-                (Err(error), None) => return Err(error),
-                // It says why it has no token.
-                (_, Some(_)) => {}
-            },
+            }
             StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {}
             _ => return Err(answer.unavailable()),
         }
@@ -265,7 +274,7 @@ impl Scheme for Rotating {
         let (id, secret) = (key.current()?, secret.current()?);
         let credentials = Credentials { id, secret, id_is_secret: true };
         Err(match failure.as_ref().and_then(|failure| failure.shown(&credentials)) {
-            Some(code) => answer.refused(code),
+            Some(code) => answer.refused(code).judged(),
             None => answer.unavailable().in_doubt(),
         })
     }

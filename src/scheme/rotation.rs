@@ -1,8 +1,8 @@
 //! How an API hands out successors in its responses.
 
-use http::header::AGE;
 use http::{HeaderMap, HeaderName};
 
+use super::pacing;
 use crate::source::NotAdopted;
 
 /// Where an API's responses carry the successor of the token that the request carried, and when it is
@@ -74,8 +74,7 @@ impl Rotation {
         }
         // It was made for another request than ours (RFC 9111 section 5.1). A server that is asked itself may
         // send an age of zero.
-        let is_positive = |age: &str| age.trim().parse::<u64>().is_ok_and(|age| age > 0);
-        if headers.get_all(AGE).iter().any(|age| age.to_str().is_ok_and(is_positive)) {
+        if !pacing::age(headers).is_zero() {
             return Err(NotAdopted::FromCache);
         }
         let text = value.to_str().map_err(|_| NotAdopted::Malformed)?;
@@ -119,6 +118,9 @@ mod tests {
             (&[("x-next", "abc"), ("age", "")], Ok(Some("abc"))),
             (&[("x-next", "abc"), ("age", "-1")], Ok(Some("abc"))),
             (&[("x-next", "abc"), ("age", "soon")], Ok(Some("abc"))),
+            (&[("x-next", "abc"), ("age", "5, 5")], Err(NotAdopted::FromCache)),
+            (&[("x-next", "abc"), ("age", "600.0")], Err(NotAdopted::FromCache)),
+            (&[("x-next", "abc"), ("age", "18446744073709551616")], Err(NotAdopted::FromCache)),
             (&[("age", "1")], Ok(None)),
             (&[("x-next", "größer")], Err(NotAdopted::Malformed)),
         ] {

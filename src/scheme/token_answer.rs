@@ -1,7 +1,7 @@
 //! What a token endpoint's answer means (RFC 6749 section 5), as servers really write it.
 
 use std::collections::BTreeSet;
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, UNIX_EPOCH};
 
 use http::StatusCode;
 use serde_json::Value;
@@ -89,15 +89,17 @@ impl TokenAnswer {
     fn new(token: Secret, members: &Beside<'_>) -> Result<TokenAnswer, ExchangeError> {
         let mut issued = Issued::new(token);
         match members.find(|it| it.number("expires_in"))? {
+            Some(seconds) if bounds::is_misplaced_epoch(seconds) => {} // read below
             Some(seconds) if seconds > 0.0 => {
                 issued = issued.with_expires_in(bounds::span(seconds));
             }
             Some(_) => issued = issued.with_no_life(),
             None => {}
         }
-        let end = |name| members.find(|it| Ok(it.value(name)?.as_ref().and_then(moment)));
-        // Of two ends, the earlier one counts.
-        let ends = [end("expires_on")?, end("expires_at")?];
+        let end = |name| members.find(|it| it.read(name, moment));
+        // Of several ends, the earliest one counts.
+        let misplaced = members.find(|it| it.read("expires_in", misplaced_moment))?;
+        let ends = [misplaced, end("expires_on")?, end("expires_at")?];
         let end = ends.into_iter().flatten().min().and_then(|end| UNIX_EPOCH.checked_add(end));
         if let Some(end) = end {
             issued = issued.with_expires_at(end);
@@ -117,6 +119,10 @@ impl TokenAnswer {
             None => self.issued,
         }
     }
+}
+
+fn misplaced_moment(value: &Value) -> Option<Duration> {
+    moment(value).filter(|moment| bounds::is_misplaced_epoch(moment.as_secs_f64()))
 }
 
 /// Some servers put the value of the whole header there. Nothing else is changed of what they issued.
@@ -157,15 +163,13 @@ pub(super) fn is_another_scope(granted: &str, asked: &str) -> bool {
 /// signature are turned down, and `N_A`, which is no access token (RFC 8693 section 2.2.1). `strict` takes
 /// the RFC by its word; a type that is missing is no other type.
 pub(super) fn check_type(token_type: Option<&str>, strict: bool) -> Result<(), ExchangeError> {
-    const NEED_MORE: [&str; 4] = ["dpop", "mac", "pop", "n_a"];
     let Some(token_type) = token_type else { return Ok(()) };
-    let names = |name: &str| {
-        let mut words = token_type.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
-        words.any(|word| word == name)
-    };
+    let letters: String = token_type.chars().filter(char::is_ascii_alphanumeric).collect();
+    let mut words = token_type.split(|c: char| !c.is_ascii_alphanumeric());
+    let needs_more = |word: &str| matches!(word.trim_end_matches("token"), "mac" | "pop");
     let usable = match strict {
         true => token_type == "bearer",
-        false => !NEED_MORE.into_iter().any(names),
+        false => !letters.contains("dpop") && letters != "na" && !words.any(needs_more),
     };
     if usable {
         return Ok(());
@@ -177,25 +181,27 @@ pub(super) fn check_type(token_type: Option<&str>, strict: bool) -> Result<(), E
 /// RFC 6749 section 5.2, and what others have added: these are mended by a person, or not at all. Of other
 /// failures, a second try may succeed.
 pub(super) fn is_refusal(failure: &Failure) -> bool {
-    matches!(
-        failure.code.as_deref(),
-        Some(
-            "invalid_client"
-                | "unauthorized_client"
-                | "unsupported_grant_type"
-                | "invalid_scope"
-                | "invalid_target"
-                | "invalid_grant"
-                | "invalid_request"
-                | "access_denied"
-                | "consent_required"
-                | "interaction_required"
-                | "invalid_authorization_details"
-                | "unmet_authentication_requirements"
-                | "incorrect_client_credentials"
-                | "bad_refresh_token"
-        )
-    )
+    failure.code.as_deref().is_some_and(is_refusal_code)
+}
+
+pub(super) fn is_refusal_code(code: &str) -> bool {
+    const CODES: [&str; 14] = [
+        "invalid_client",
+        "unauthorized_client",
+        "unsupported_grant_type",
+        "invalid_scope",
+        "invalid_target",
+        "invalid_grant",
+        "invalid_request",
+        "access_denied",
+        "consent_required",
+        "interaction_required",
+        "invalid_authorization_details",
+        "unmet_authentication_requirements",
+        "incorrect_client_credentials",
+        "bad_refresh_token",
+    ];
+    CODES.iter().any(|known| known.eq_ignore_ascii_case(code))
 }
 
 /// An OAuth endpoint's failure as an error. A code that is none of OAuth's is not shown if it quotes a credential.
@@ -206,18 +212,29 @@ pub(super) fn failed(
 ) -> ExchangeError {
     match (&failure.code, failure.shown(credentials)) {
         (Some(code), _) if is_refusal(failure) => answer.refused(code),
-        (_, Some(code)) => answer.failed(code),
+        (_, Some(code)) => answer.failed(code).judged(),
         // It is in doubt whose answer this is, also where the failure came with a 200.
         (_, None) => answer.unavailable().in_doubt(),
     }
 }
 
-/// Whether a refusal is about what was asked for, however the client showed who it is.
-pub(super) fn is_about_the_request(failure: &Failure) -> bool {
-    matches!(
-        failure.code.as_deref(),
-        Some("invalid_scope" | "invalid_target" | "unsupported_grant_type")
-    )
+/// Whether a failure may be due to how the client showed who it is. An outage is not, nor what is about the
+/// request: another try would only add to it.
+pub(super) fn may_be_about_the_client(answer: &ExchangeAnswer, failure: &Failure) -> bool {
+    match failure.code.as_deref() {
+        Some("invalid_scope" | "invalid_target" | "unsupported_grant_type") => false,
+        Some(_) => is_refusal(failure),
+        // glewlwyd says so by an empty 403. A page is a firewall's.
+        None => match answer.status() {
+            StatusCode::UNAUTHORIZED => true,
+            status => status == StatusCode::FORBIDDEN && answer.body().is_empty(),
+        },
+    }
+}
+
+/// Whether a failure is about a refresh token, or may be: some servers say that one is dead by an empty 400.
+pub(super) fn may_be_about_the_refresh_token(failure: &Failure) -> bool {
+    failure.code.is_none() || is_refusal(failure)
 }
 
 /// Whether a refusal says that the client may not spend refresh tokens at all. As a 401, the code means

@@ -97,7 +97,11 @@ pub(crate) struct Arrival {
     pub(crate) sent: Now,
     /// How long it lives from then on.
     pub(crate) life: Duration,
-    pub(crate) basis: Basis,
+    /// Somebody says how long: the answer that brought it, or the token itself. Else it is the default.
+    pub(crate) stated: bool,
+    /// How long it lives at most, by what stays the same when it is handed out once more: its own claims, or a
+    /// moment at which it ends.
+    pub(crate) dated: Option<Duration>,
     /// It is, byte for byte, the current token.
     pub(crate) same: bool,
     /// It came with a refresh token.
@@ -106,15 +110,10 @@ pub(crate) struct Arrival {
     pub(crate) claimed: (Option<Duration>, Option<Duration>),
 }
 
-/// Who says how long a token lives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Basis {
-    /// Nobody: it is the default.
-    Assumed,
-    /// The answer that brought it.
-    Stated,
-    /// The token itself, or the moment at which it ends: handing it out again does not prolong its life.
-    Dated,
+impl Arrival {
+    pub(super) fn dated_end(&self) -> Option<Now> {
+        self.dated.map(|dated| self.sent + dated)
+    }
 }
 
 /// What became of a flight.

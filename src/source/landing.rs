@@ -10,7 +10,7 @@ use super::backoff::Fault;
 use super::cell::{AccessToken, Published};
 use super::core::{Boarding, Core, Locked, Outcome};
 use super::rotation::Line;
-use super::schedule::{self, Window};
+use super::schedule::{self, Life, Window};
 use super::sharded_value::ShardedValue;
 use crate::clock::Now;
 use crate::exchange::{ExchangeError, ExchangeErrorKind, Issued};
@@ -109,10 +109,12 @@ impl<S: Scheme> Core<S> {
         let Landed { issued, sent, .. } = landed;
         let default = self.parts.default_lifetime;
         let life = schedule::life(issued.stated(), claims, (*sent, now), default);
+        let Life { life, stated, dated } = life;
         Arrival {
             sent: *sent,
             life,
-            basis: schedule::basis(issued.stated(), claims),
+            stated,
+            dated,
             same: false,
             refresh: issued.refresh_token().is_some(),
             claimed: (claims.iat, claims.exp),

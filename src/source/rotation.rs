@@ -125,8 +125,8 @@ mod tests {
     use crate::scheme::jwt::Times;
 
     /// When the first token landed, by our clock and by the issuer's: ours is an hour behind.
-    const LANDED: u64 = 100_000;
-    const ISSUED: f64 = 103_600.0;
+    const LANDED: u64 = 1_735_689_600;
+    const ISSUED: f64 = 1_735_693_200.0;
     const LIFE: f64 = 600.0;
 
     /// So many seconds after the first token landed.

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use super::action::Basis;
 use crate::bounds::{self, LONGEST_LIFE};
 use crate::clock::Now;
 use crate::exchange::Stated;
@@ -70,46 +69,63 @@ const SAME_CLOCK: Duration = Duration::from_secs(10);
 /// that.
 const ENDED: Duration = Duration::from_secs(60);
 
-/// How long a token lives, counted from the sending of its request: the shortest of the lives that were
-/// stated (`expires_in`, `exp − iat`, a moment at which it ends); else its `exp`, by a clock; else `default`.
+/// A moment that shortens a stated life by a clock that nobody has confirmed leaves one part in so many of it: a
+/// clock that is off by nearly a life would else cause an exchange each second.
+const UNCONFIRMED_PART: u32 = 30;
+
+/// How long a token lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Life {
+    /// Counted from the sending of its request.
+    pub(crate) life: Duration,
+    /// Its answer, or the token itself, says so; else it is the default.
+    pub(crate) stated: bool,
+    /// How long it lives at most, by what stays the same when it is handed out once more.
+    pub(crate) dated: Option<Duration>,
+}
+
+/// The shortest of the lives that were stated (`expires_in`, `exp − iat`, a moment at which it ends); else its
+/// `exp`, by a clock; else `default`.
 ///
-/// `exp` alone is judged by a clock last, because a clock may be wrong: a life is not.
+/// `exp` alone is judged by a clock last, because a clock may be wrong: a life is not. One witness alone makes no
+/// token dead that two others call alive.
 pub(crate) fn life(
     stated: &Stated,
     claims: Times,
     (sent, received): (Now, Now),
     default: Duration,
-) -> Duration {
+) -> Life {
     let clock = IssuersClock::new(stated.issuers_clock, sent, received);
     // In a cache, a life goes on.
-    let lives = [stated.expires_in, claims.life()].into_iter().flatten().min();
-    let life = lives.map(|life| life.saturating_sub(stated.age));
-    let end = stated.expires_at.map(|end| clock.left(end));
-    let life = match (life, end) {
-        // Nobody knows whose clock is wrong.
-        (Some(life), Some(Duration::ZERO)) if !clock.is_known => life,
-        (Some(life), Some(left)) => life.min(left),
-        (Some(life), None) | (None, Some(life)) => life,
-        (None, None) => claims.exp.map_or(default, |end| clock.left(end)),
+    let in_cache = |life: Duration| life.saturating_sub(stated.age);
+    let meant = claims.life().map(in_cache);
+    let said = [stated.expires_in.map(in_cache), meant].into_iter().flatten().min();
+    let end = stated.expires_at;
+    let dated = match (end, meant) {
+        (Some(end), meant) => Some(clock.left(end, said)).max(meant),
+        (None, Some(meant)) => Some(meant),
+        (None, None) => claims.exp.map(|exp| clock.left(exp, said)),
     };
-    life.min(LONGEST_LIFE)
-}
-
-/// Who says how long it lives.
-pub(crate) fn basis(stated: &Stated, claims: Times) -> Basis {
-    match (stated.expires_at.or(claims.exp), stated.expires_in) {
-        (Some(_), _) => Basis::Dated,
-        (None, Some(_)) => Basis::Stated,
-        (None, None) => Basis::Assumed,
-    }
+    let life = match (said, end) {
+        (Some(said), Some(end)) => clock.shortened(said, end),
+        // A JWT that says when it ends and not when it began.
+        (Some(said), None) => match claims.exp.filter(|_| claims.iat.is_none()) {
+            Some(exp) if clock.says_twice_that_it_ended(exp) => Duration::ZERO,
+            _ => said,
+        },
+        (None, Some(end)) => clock.left(end, None),
+        (None, None) => claims.exp.map_or(default, |exp| clock.left(exp, None)),
+    };
+    let is_stated = said.is_some() || end.is_some() || claims.exp.is_some();
+    Life { life: life.min(LONGEST_LIFE), stated: is_stated, dated }
 }
 
 /// What moments that an issuer states are held against.
 struct IssuersClock {
-    /// The answer had a date.
-    is_known: bool,
-    /// That date, where it is not the time of our clock.
-    other: Option<Duration>,
+    /// The answer's date.
+    date: Option<Duration>,
+    /// That date is not the time of our clock.
+    differs: bool,
     ours: Duration,
 }
 
@@ -117,19 +133,43 @@ impl IssuersClock {
     fn new(date: Option<Duration>, sent: Now, received: Now) -> IssuersClock {
         let date = date.filter(|date| bounds::is_clock(*date));
         let (first, last) = (sent.since_epoch(), received.since_epoch());
-        let is_other =
-            |date: &Duration| *date + SAME_CLOCK < first || *date > last.saturating_add(SAME_CLOCK);
-        IssuersClock { is_known: date.is_some(), other: date.filter(is_other), ours: first }
+        let differs = date.is_some_and(|date| {
+            date + SAME_CLOCK < first || date > last.saturating_add(SAME_CLOCK)
+        });
+        IssuersClock { date, differs, ours: first }
     }
 
-    /// How long it is until `end`; zero if that has passed.
-    fn left(&self, end: Duration) -> Duration {
+    /// How long it is until `end`; zero if that has passed. By our clock, if the answer's date is the same; or if
+    /// it is another one, and our clock agrees with the life that was `said`.
+    fn left(&self, end: Duration, said: Option<Duration>) -> Duration {
         let by_ours = end.saturating_sub(self.ours);
-        match self.other {
+        let agrees = said.is_some_and(|said| said.abs_diff(by_ours) <= SAME_CLOCK);
+        match self.date.filter(|_| self.differs && !agrees) {
             Some(date) if end > date => end - date,
             Some(date) if date - end > ENDED => Duration::ZERO,
-            _ => by_ours,
+            // It may be rounding. Our clock is wrong: it cannot say that there is more.
+            Some(_) => by_ours.min(ENDED),
+            None => by_ours,
         }
+    }
+
+    /// A life that was `said`, shortened by a moment.
+    fn shortened(&self, said: Duration, end: Duration) -> Duration {
+        let left = self.left(end, Some(said));
+        let is_confirmed = self.date.is_some() && !self.differs;
+        match left {
+            _ if is_confirmed => said.min(left),
+            // Nobody knows whose clock is wrong.
+            Duration::ZERO if self.date.is_none() => said,
+            Duration::ZERO => Duration::ZERO,
+            _ => said.min(left.max(said / UNCONFIRMED_PART)),
+        }
+    }
+
+    /// Whether the answer's date and our clock both say that `end` has long passed.
+    fn says_twice_that_it_ended(&self, end: Duration) -> bool {
+        let ended = |now: Duration| now > end + ENDED;
+        self.date.is_some_and(ended) && ended(self.ours)
     }
 }
 
@@ -182,7 +222,7 @@ mod tests {
         let default = Duration::from_secs(300);
         let of = |expires_in, claims| {
             let stated = Stated { expires_in, ..Stated::default() };
-            life(&stated, claims, (start(), start()), default)
+            life(&stated, claims, (start(), start()), default).life
         };
         assert_eq!(of(Some(HOUR), Times::default()), HOUR);
         assert_eq!(of(Some(HOUR), claims(600.0, Some(0.0))), Duration::from_secs(600));
@@ -191,8 +231,7 @@ mod tests {
         assert_eq!(of(Some(HOUR), claims(1_000_600.0, Some(1e12))), HOUR);
         // `exp` is in the far past by our clock, and does not matter: the stated life does.
         assert_eq!(of(Some(HOUR), claims(1.0, None)), HOUR);
-        assert_eq!(of(None, claims(1_000_060.0, None)), Duration::from_secs(60));
-        assert_eq!(of(None, claims(1.0, None)), Duration::ZERO, "dead on arrival");
+        assert_eq!(of(None, claims(1.0, None)), default, "no time of day");
         assert_eq!(of(None, Times::default()), default);
         let edge = Window::new(Now::NEVER, of(Some(Duration::MAX), Times::default()), 0.5);
         assert_eq!(edge.ends_at, Now::NEVER);

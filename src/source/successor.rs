@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures_util::future::{Either, select};
 
-use super::action::{Arrival, Basis, Generation};
+use super::action::{Arrival, Generation};
 use super::core::{Core, Locked};
 use super::parts::{MAX_ROTATED_TOKEN, present};
 use super::rotation::NotAdopted;
@@ -80,8 +80,9 @@ impl<S: Scheme> Core<S> {
         let line = current.line().ok_or(NotAdopted::OtherLine)?;
         let life = line.admits(&claims, now)?;
         let claimed = (claims.times.iat, claims.times.exp);
-        let basis = if claims.times.exp.is_some() { Basis::Dated } else { Basis::Stated };
-        let arrival = Arrival { sent, life, basis, same: false, refresh: false, claimed };
+        let dated = claims.times.exp.map(|_| life);
+        let arrival =
+            Arrival { sent, life, stated: true, dated, same: false, refresh: false, claimed };
         // A signature costs more than all the rest: only a newer token's is checked, and not under the lock.
         let Some(_until_it_is_published) = self.begin_verification(now, used, arrival, &token)?
         else {

@@ -208,7 +208,7 @@ async fn a_renewal_is_given_back_only_if_the_second_sending_was_looked_at_and_ac
         let requests = AtomicUsize::new(0);
         let service =
             world.layer.layer(service_fn(|_: Request<Body>| {
-                let is_first = requests.fetch_add(1, Ordering::Relaxed) % 2 == 0;
+                let is_first = requests.fetch_add(1, Ordering::Relaxed).is_multiple_of(2);
                 let status = if is_first { 401 } else { status };
                 async move {
                     Ok::<_, BoxError>(Response::builder().status(status).body(Body::default())?)

@@ -264,7 +264,9 @@ async fn a_token_of_more_than_16_kib_is_not_adopted() {
 
 #[tokio::test(start_paused = true)]
 async fn a_token_that_has_ended_is_not_adopted() {
-    for claims in [changed("exp", json!(T0 + 10)), changed("exp", json!(T0 + 5))] {
+    for (iat, exp) in [(T0 - 60, T0 + 10), (T0 - 60, T0 + 5)] {
+        let mut claims = claims(10);
+        (claims["iat"], claims["exp"]) = (json!(iat), json!(exp));
         not_adopted(handing_out(&signed(&claims)), NotAdopted::Ended).await;
     }
 }

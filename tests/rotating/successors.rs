@@ -65,8 +65,15 @@ async fn one_of_another_party_is_not_adopted_though_its_signature_is_right() {
 
 #[tokio::test]
 async fn one_that_has_ended_is_not_adopted() {
-    not_adopted_with(NotAdopted::Ended, "exp", json!(T0 + 10)).await;
-    not_adopted_with(NotAdopted::Ended, "exp", json!(T0 - 1)).await;
+    // Of one that is issued ten seconds later: its life is over, or was none.
+    not_adopted_with(NotAdopted::LivesTooLong, "exp", json!(T0 + 10)).await;
+    not_adopted_with(NotAdopted::LivesTooLong, "exp", json!(T0 - 1)).await;
+    not_adopted(NotAdopted::Ended, async |setup| {
+        let mut claims = setup.claims();
+        (claims["iat"], claims["exp"]) = (json!(T0 - 60), json!(T0 + 9));
+        vec![setup.sign(&claims)]
+    })
+    .await;
 }
 
 #[tokio::test]

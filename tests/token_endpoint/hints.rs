@@ -5,11 +5,11 @@ use tower_outbound_auth::scheme::{ClientCredentials, RefreshTokenIn};
 use crate::*;
 
 /// A client whose secret has characters that the two encodings of Basic write in two ways.
-fn ambiguous() -> ClientCredentials {
+pub(crate) fn ambiguous() -> ClientCredentials {
     ClientCredentials::new(ENDPOINT, "reports", "s3cret/+").unwrap()
 }
 
-fn is_raw(asked: &Asked) -> bool {
+pub(crate) fn is_raw(asked: &Asked) -> bool {
     use base64::Engine;
     let basic = asked.headers["authorization"].to_str().unwrap().strip_prefix("Basic ").unwrap();
     let pair = base64::engine::general_purpose::STANDARD.decode(basic).unwrap();

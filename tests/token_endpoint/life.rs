@@ -11,23 +11,23 @@ use crate::*;
 const DEFAULT: u64 = 300;
 const HUNDRED_YEARS: u64 = 3_155_760_000;
 
-fn jwt(claims: &str) -> String {
+pub(crate) fn jwt(claims: &str) -> String {
     let part = |text: &str| URL_SAFE_NO_PAD.encode(text);
     format!("{}.{}.c2ln", part(r#"{"alg":"RS256"}"#), part(claims))
 }
 
-fn issued(token: &str, rest: &str) -> Answer {
+pub(crate) fn issued(token: &str, rest: &str) -> Answer {
     ok(format!(r#"{{"access_token":"{token}"{rest}}}"#))
 }
 
 /// The date of an answer, so many seconds after the wall clock of these tests.
-fn date(after: i64) -> String {
+pub(crate) fn date(after: i64) -> String {
     let secs = NEW_YEAR.checked_add_signed(after).unwrap();
     httpdate::fmt_http_date(std::time::UNIX_EPOCH + Duration::from_secs(secs))
 }
 
 /// The seconds that the token of this answer lives; none if it was over when it came.
-async fn life(scheme: impl Scheme, answer: &Answer) -> Option<u64> {
+pub(crate) async fn life(scheme: impl Scheme, answer: &Answer) -> Option<u64> {
     let source = Endpoint::always(answer.clone()).source(scheme);
     match source.token().await {
         Ok(_) => source.status().expires_in.map(|left| left.as_secs()),

@@ -3,6 +3,7 @@
 //! The rows come from servers, gateways and proxies that people reported. Names, ids and tokens are made up.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod contradictions;
 mod failures;
 mod hints;
 mod hour;

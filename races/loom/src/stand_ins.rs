@@ -90,5 +90,9 @@ pub(crate) mod state {
         pub(crate) fn suspect(&self) -> Option<Generation> {
             None
         }
+
+        pub(crate) fn renews_a_refused_token(&self) -> bool {
+            false
+        }
     }
 }

@@ -10,9 +10,11 @@ extern crate shuttle;
 #[macro_use]
 mod label;
 
+#[path = "../../../src/bounds.rs"]
+mod bounds;
 #[path = "../../../src/clock.rs"]
 pub mod clock;
-#[path = "../../../src/credential.rs"]
+#[path = "../../../src/credential/mod.rs"]
 mod credential;
 #[path = "../../../src/error.rs"]
 mod error;

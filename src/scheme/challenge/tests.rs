@@ -87,6 +87,24 @@ fn values_that_should_have_been_quoted_hide_nothing_that_follows() {
         (r#"Bearer realm="api, error=invalid_token"#, &["Bearer realm=api error=invalid_token"]),
         ("Bearer error='invalid_token', a='b c'", &["Bearer error=invalid_token a=b c"]),
         (r#"Bearer error="invalid_token"x, a=b"#, &["Bearer error=invalid_token a=b"]),
+        (r#"Bearer realm="a"error="invalid_token""#, &["Bearer realm=a error=invalid_token"]),
+        (r#"Bearer error=invalid_token""#, &["Bearer error=invalid_token"]),
+        // Semicolons in place of commas.
+        (r#"Bearer realm="a";error="invalid_token""#, &["Bearer realm=a error=invalid_token"]),
+        ("Bearer realm=a;error=invalid_token; x=y", &["Bearer realm=a error=invalid_token x=y"]),
+        // A comma in a value that should have been quoted.
+        (
+            "Bearer error_description=Sorry, no access, error=invalid_token",
+            &["Bearer error_description=Sorry error=invalid_token"],
+        ),
+        (
+            "Bearer error_description=The token, has expired, error=invalid_token",
+            &["Bearer error_description=The token error=invalid_token"],
+        ),
+        (
+            "Bearer error_description=Sorry, no, error=invalid_token",
+            &["Bearer error_description=Sorry", "no error=invalid_token"],
+        ),
         // Nothing, or what is no name.
         ("Bearer realm=, error=invalid_token", &["Bearer realm= error=invalid_token"]),
         ("Bearer realm=", &["Bearer"]), // the syntax of a credential, such as Negotiate's

@@ -22,7 +22,7 @@ mod view;
 use std::cmp::Ordering;
 use std::time::Duration;
 
-use super::action::{Arrival, Ask, Basis, Finished, FlightId, Generation, Refused, Start, Tick};
+use super::action::{Arrival, Ask, Finished, FlightId, Generation, Refused, Start, Tick};
 use super::backoff::{self, Fault, Nature};
 use super::budget::Payments;
 use super::rotation::{LEEWAY, NotAdopted};
@@ -41,7 +41,10 @@ struct Current {
     /// The flight that issued the line.
     flight: Tick,
     sent: Now,
-    basis: Basis,
+    /// Some answer has said how long it lives.
+    stated: bool,
+    /// When it ends at the latest, by its own claims.
+    dated_end: Option<Now>,
     /// By its own claims, as in [`Arrival`].
     claimed: (Option<Duration>, Option<Duration>),
     window: Window,
@@ -244,7 +247,7 @@ impl Machine {
         current.generation = self.generation;
         current.issued = self.tick;
         current.sent = arrival.sent;
-        current.basis = arrival.basis;
+        (current.stated, current.dated_end) = (arrival.stated, arrival.dated_end());
         current.claimed = arrival.claimed;
         current.window = Window::new(arrival.sent, arrival.life, draw);
         current.repeats = 0;
@@ -299,7 +302,8 @@ impl Machine {
         let token = Arrival {
             sent: now,
             life: Duration::MAX,
-            basis: Basis::Stated,
+            stated: true,
+            dated: None,
             same: false,
             refresh: false,
             claimed: (None, None),

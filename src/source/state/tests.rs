@@ -19,7 +19,8 @@ fn arrival(sent: Now) -> Arrival {
     Arrival {
         sent,
         life: HOUR,
-        basis: Basis::Stated,
+        stated: true,
+        dated: None,
         same: false,
         refresh: false,
         claimed: (None, None),
@@ -219,13 +220,18 @@ fn after_a_clock_was_set_back_and_a_suspend_no_hint_keeps_a_refresh_away() {
 
 #[test]
 fn the_same_token_again_is_neither_believed_longer_than_it_says_nor_asked_after_each_time() {
-    let (mut machine, token) = with_token(at(0.0));
+    let mut machine = machine();
+    let id = start(&mut machine, at(0.0));
+    let first = Arrival { dated: Some(HOUR), ..arrival(at(0.0)) };
+    let Finished::Adopt { generation: token, .. } = machine.finished(at(0.0), id, Ok(first)) else {
+        panic!("adopted")
+    };
     let mut asked = 0;
     let mut time = 2_880.0;
     while time < 3_600.0 {
         if let (_, Some(start)) = machine.ask(at(time)) {
             asked += 1;
-            let again = Arrival { basis: Basis::Dated, same: true, ..arrival(at(time)) };
+            let again = Arrival { dated: Some(HOUR), same: true, ..arrival(at(time)) };
             let Finished::Adopt { generation, window, .. } =
                 machine.finished(at(time), start.id, Ok(again))
             else {
@@ -242,23 +248,66 @@ fn the_same_token_again_is_neither_believed_longer_than_it_says_nor_asked_after_
 
 #[test]
 fn the_same_token_again_with_no_life_ends_when_it_ended_if_that_was_known() {
-    for (first, ends) in [(Basis::Stated, 100.0), (Basis::Dated, 100.0), (Basis::Assumed, 390.0)] {
+    for (first, ends) in [(true, 100.0), (false, 390.0)] {
         let mut machine = machine();
-        let brief = |now, life, basis, same| Arrival {
+        let brief = |now, life, stated, same| Arrival {
             life: Duration::from_secs(life),
-            basis,
+            stated,
             same,
             ..arrival(now)
         };
         let id = start(&mut machine, at(0.0));
         machine.finished(at(0.0), id, Ok(brief(at(0.0), 100, first, false)));
         let id = start(&mut machine, at(90.0));
-        let again = brief(at(90.0), 300, Basis::Assumed, true);
+        let again = brief(at(90.0), 300, false, true);
         let Finished::Adopt { window, .. } = machine.finished(at(90.0), id, Ok(again)) else {
             panic!("adopted")
         };
         assert_eq!(window.ends_at, at(ends), "{first:?}");
     }
+}
+
+#[test]
+fn the_same_token_again_lives_as_it_is_said_once_more_up_to_its_dated_end() {
+    let mut machine = machine();
+    let said = |now, life, same| Arrival {
+        life: Duration::from_secs(life),
+        dated: Some(Duration::from_secs(250)),
+        same,
+        ..arrival(now)
+    };
+    let id = start(&mut machine, at(0.0));
+    machine.finished(at(0.0), id, Ok(said(at(0.0), 100, false)));
+    for (now, ends) in [(95.0, 195.0), (190.0, 250.0)] {
+        let id = start(&mut machine, at(now));
+        let again = machine.finished(at(now), id, Ok(said(at(now), 100, true)));
+        let Finished::Adopt { window, .. } = again else { panic!("adopted") };
+        assert_eq!(window.ends_at, at(ends), "{now}");
+    }
+}
+
+#[test]
+fn a_token_that_has_ended_and_comes_again_and_again_without_a_life_is_taken_once_more() {
+    let mut machine = machine();
+    let (id, silent) = (start(&mut machine, at(0.0)), |now| {
+        let life = Duration::from_secs(300);
+        Arrival { life, stated: false, same: true, ..arrival(now) }
+    });
+    machine.finished(at(0.0), id, Ok(arrival(at(0.0))));
+    let (mut now, mut failures) = (3_600.0, 0);
+    loop {
+        let id = start(&mut machine, at(now));
+        match machine.finished(at(now), id, Ok(silent(at(now)))) {
+            Finished::Failed { dead: true, retry_in, .. } => now += retry_in.as_secs_f64(),
+            Finished::Adopt { window, .. } => {
+                assert_eq!(window.ends_at, at(now + 300.0));
+                break;
+            }
+            other => panic!("{other:?}"),
+        }
+        failures += 1;
+    }
+    assert_eq!(failures, 3);
 }
 
 #[test]

@@ -3,13 +3,16 @@
 use std::mem;
 use std::time::Duration;
 
-use super::super::action::{Arrival, Basis, Finished, FlightId, Generation, Refused, Start, Tick};
+use super::super::action::{Arrival, Finished, FlightId, Generation, Refused, Start, Tick};
 use super::super::backoff::{self, DOUBTS_THAT_ARE_A_REFUSAL, Fault, Nature};
 use super::super::schedule::Window;
 use super::{Current, Failure, Flight, LOOK_UP_EVERY, Machine};
 use crate::clock::Now;
 use crate::exchange::Reason;
 use crate::recovery::Recovery;
+
+/// After so many failures in a row, a token that has ended and comes again and again is taken once more.
+const INSISTS: u32 = 3;
 
 impl Machine {
     /// Joins the flight under way, or starts one; for a refusal of `paying`, out of the budget.
@@ -68,18 +71,19 @@ impl Machine {
         }
     }
 
-    /// The same token once more lives no longer than it did, if it says itself when it ends, or if this answer
-    /// says nothing and an earlier one did; and no shorter, for a life that is stated in whole seconds.
+    /// The same token once more lives no longer than its own claims allow; no longer than it did, if this answer
+    /// says nothing of its life and an earlier one did; and no shorter, for a life in whole seconds.
     pub(super) fn restated(&self, arrival: Arrival) -> Arrival {
         let Some(current) = self.current.as_ref().filter(|_| arrival.same) else { return arrival };
         let left = arrival.sent.until(current.window.ends_at);
         let rounding = left.saturating_sub(arrival.life) <= Duration::from_secs(1);
         let life = if rounding { arrival.life.max(left) } else { arrival.life };
-        let ends_as_before = match arrival.basis {
-            Basis::Dated => true,
-            Basis::Stated => false,
-            Basis::Assumed => current.basis != Basis::Assumed,
-        };
+        let dated = current.dated_end.map(|end| arrival.sent.until(end));
+        let life = dated.map_or(life, |dated| life.min(dated));
+        // An endpoint that goes on handing it out after its end, and never says more, may mean that it has none.
+        let insists =
+            left.is_zero() && self.failure.is_some_and(|failure| failure.count >= INSISTS);
+        let ends_as_before = !arrival.stated && current.stated && !insists;
         Arrival { life: if ends_as_before { life.min(left) } else { life }, ..arrival }
     }
 
@@ -101,9 +105,8 @@ impl Machine {
         let pause = backoff::pause_in_vain(current.repeats, self.rng.f64());
         current.window = window.quiet_until(now + pause);
         current.flight = id.tick();
-        if arrival.basis != Basis::Assumed {
-            current.basis = arrival.basis;
-        }
+        current.stated |= arrival.stated;
+        current.dated_end = current.dated_end.or(arrival.dated_end());
         Finished::Adopt { generation: current.generation, window: current.window, recovered }
     }
 
@@ -133,7 +136,8 @@ impl Machine {
             issued: self.tick,
             flight,
             sent: arrival.sent,
-            basis: arrival.basis,
+            stated: arrival.stated,
+            dated_end: arrival.dated_end(),
             claimed: arrival.claimed,
             window,
             repeats: 0,
@@ -168,7 +172,7 @@ impl Machine {
         };
         let window = self.current.as_ref().map(|current| current.window);
         match (left, window) {
-            (Some(left), _) if fault.retry_after.is_none() => {
+            (Some(left), _) if fault.retry_after.is_none_or(|asked| asked < retry_in) => {
                 retry_in = backoff::before_the_end(retry_in, left);
             }
             // The endpoint asked for more time than the token has: one attempt in its hard margin.

@@ -2,10 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::Bytes;
-use http::header::{LOCATION, RETRY_AFTER};
+use http::header::{DATE, LOCATION, RETRY_AFTER};
 use http::{HeaderValue, Method, Request, StatusCode};
 use serde_json::json;
 
@@ -132,20 +132,30 @@ impl<P: Protocol> State<P> {
 
 impl<P: Protocol> Handler for Mutex<State<P>> {
     async fn handle(&self, request: Request<Bytes>) -> Answer {
-        if P::is_exchange(request.uri().path()) {
-            let delay = lock(self).exchange_arrives(&request);
-            let _under_way = UnderWay(self);
-            if let Some(delay) = delay {
-                delay.await;
-            }
-            return lock(self).exchange(&request);
-        }
-        let (answer, delay) = lock(self).api(&request);
-        if let Some(delay) = delay {
-            delay.await;
+        let mut answer = answer(self, &request).await;
+        // By its own clock: HTTP would add the machine's.
+        let now = UNIX_EPOCH + lock(self).issuer.clock.now().since_epoch();
+        if let Ok(date) = httpdate::fmt_http_date(now).parse() {
+            answer.headers_mut().entry(DATE).or_insert(date);
         }
         answer
     }
+}
+
+async fn answer<P: Protocol>(state: &Mutex<State<P>>, request: &Request<Bytes>) -> Answer {
+    if P::is_exchange(request.uri().path()) {
+        let delay = lock(state).exchange_arrives(request);
+        let _under_way = UnderWay(state);
+        if let Some(delay) = delay {
+            delay.await;
+        }
+        return lock(state).exchange(request);
+    }
+    let (answer, delay) = lock(state).api(request);
+    if let Some(delay) = delay {
+        delay.await;
+    }
+    answer
 }
 
 /// An exchange, until it is answered or its client gives it up.

@@ -14,7 +14,7 @@ use crate::source::action::{Arrival, Finished, Start};
 use crate::source::backoff::Fault;
 use crate::source::parts::{MAX_TOKEN, present};
 use crate::source::rotation::Line;
-use crate::source::schedule;
+use crate::source::schedule::{self, Life};
 
 impl World {
     /// Does what follows an event: looks up credentials, begins an exchange.
@@ -127,16 +127,10 @@ impl World {
         let claims = Claims::of(text).times;
         let (stated, times) = (issued.stated(), (sent, self.now()));
         let life = schedule::life(stated, claims, times, self.default_lifetime);
+        let Life { life, stated, dated } = life;
         let same = self.current.as_ref().is_some_and(|current| current.text == text);
         let refresh = issued.refresh_token().is_some();
-        Arrival {
-            sent,
-            life,
-            basis: schedule::basis(stated, claims),
-            same,
-            refresh,
-            claimed: (claims.iat, claims.exp),
-        }
+        Arrival { sent, life, stated, dated, same, refresh, claimed: (claims.iat, claims.exp) }
     }
 }
 

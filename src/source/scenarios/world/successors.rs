@@ -7,7 +7,7 @@ use crate::Secret;
 use crate::clock::Now;
 use crate::scheme::jwt::{Claims, Times};
 use crate::scheme::{ResponseHead, Scheme};
-use crate::source::action::{Arrival, Basis, Generation};
+use crate::source::action::{Arrival, Generation};
 use crate::source::parts::{MAX_ROTATED_TOKEN, present};
 use crate::source::rotation::{Line, NotAdopted};
 use crate::source::schedule::Window;
@@ -61,8 +61,9 @@ impl World {
         let life = line.admits(&claims, now)?;
         let Times { iat, exp } = claims.times;
         let claimed = (iat, exp);
-        let basis = if exp.is_some() { Basis::Dated } else { Basis::Stated };
-        let arrival = Arrival { sent, life, basis, same: false, refresh: false, claimed };
+        let dated = exp.map(|_| life);
+        let arrival =
+            Arrival { sent, life, stated: true, dated, same: false, refresh: false, claimed };
         self.machine.may_follow(now, used, arrival)?;
         if !self.scheme.is_authentic(token) {
             return Err(NotAdopted::BadSignature);

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::super::super::action::Basis;
 use super::super::super::backoff::{Fault, Nature};
 
 /// One step. Tokens and flights are named by how many have come after them, so that a step means
@@ -64,7 +63,9 @@ pub(super) enum Answer {
 #[derive(Clone, Copy)]
 pub(super) struct Token {
     pub(super) life: Duration,
-    pub(super) basis: Basis,
+    pub(super) stated: bool,
+    /// Longer than its life by this, as its claims have it.
+    pub(super) dated_by: Option<Duration>,
     pub(super) same: bool,
     pub(super) refresh: bool,
     pub(super) claimed: (Option<Duration>, Option<Duration>),
@@ -115,10 +116,21 @@ fn any_token() -> impl Strategy<Value = Token> {
     ];
     let same = prop_oneof![4 => Just(false), 1 => Just(true)];
     let claim = || proptest::option::of((0..4_u64).prop_map(Duration::from_secs));
-    let basis =
-        prop_oneof![1 => Just(Basis::Assumed), 2 => Just(Basis::Stated), 2 => Just(Basis::Dated)];
-    (life, basis, same, any::<bool>(), (claim(), claim())).prop_map(
-        |(life, basis, same, refresh, claimed)| Token { life, basis, same, refresh, claimed },
+    let stated = prop_oneof![1 => Just(false), 2 => Just(true)];
+    let dated_by = prop_oneof![
+        2 => Just(None),
+        2 => Just(Some(Duration::ZERO)),
+        1 => (0..8_000_u64).prop_map(|secs| Some(Duration::from_secs(secs))),
+    ];
+    (life, (stated, dated_by), same, any::<bool>(), (claim(), claim())).prop_map(
+        |(life, (stated, dated_by), same, refresh, claimed)| Token {
+            life,
+            stated,
+            dated_by,
+            same,
+            refresh,
+            claimed,
+        },
     )
 }
 
@@ -246,11 +258,8 @@ impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(if self.same { "the same token" } else { "a token" })?;
         write!(f, " for {:?}", self.life)?;
-        f.write_str(match self.basis {
-            Basis::Assumed => ", by default",
-            Basis::Stated => "",
-            Basis::Dated => ", dated",
-        })?;
+        f.write_str(if self.stated { "" } else { ", by default" })?;
+        self.dated_by.map_or(Ok(()), |by| write!(f, ", dated {by:?} longer"))?;
         f.write_str(if self.refresh { ", with a refresh token" } else { "" })?;
         self.claimed.0.map_or(Ok(()), |iat| write!(f, ", iat {iat:?}"))?;
         self.claimed.1.map_or(Ok(()), |exp| write!(f, ", exp {exp:?}"))

@@ -205,8 +205,9 @@ impl Run {
     }
 
     fn arrival(&self, sent: Now, token: Token) -> Arrival {
-        let Token { life, basis, same, refresh, claimed } = token;
+        let Token { life, stated, dated_by, same, refresh, claimed } = token;
+        let dated = dated_by.map(|by| life + by);
         let same = same && !self.generations.is_empty();
-        Arrival { sent, life, basis, same, refresh, claimed }
+        Arrival { sent, life, stated, dated, same, refresh, claimed }
     }
 }

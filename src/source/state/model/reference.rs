@@ -20,9 +20,7 @@
 
 use std::time::Duration;
 
-use super::super::super::action::{
-    Arrival, Ask, Basis, Finished, FlightId, Generation, Refused, Start,
-};
+use super::super::super::action::{Arrival, Ask, Finished, FlightId, Generation, Refused, Start};
 use super::super::super::backoff::{Fault, Nature};
 use super::super::super::rotation::NotAdopted;
 use super::super::super::schedule::Window;
@@ -45,18 +43,21 @@ struct Token {
     /// When it became current, in the order of events.
     order: usize,
     sent: Now,
-    /// Some answer has said when it ends.
-    has_known_end: bool,
+    /// Some answer has said how long it lives.
+    stated: bool,
+    /// When it ends at the latest, as it was said first.
+    dated_end: Option<Now>,
     claimed: (Option<Duration>, Option<Duration>),
     window: Window,
     repeats: u32,
 }
 
-/// When a token was asked for, whether its end is known, and its claims.
-type Parts = (Now, bool, (Option<Duration>, Option<Duration>));
+/// When a token was asked for, whether its life was said, when it ends at the latest, and its claims.
+type Parts = (Now, bool, Option<Now>, (Option<Duration>, Option<Duration>));
 
 fn parts_of(arrival: Arrival) -> Parts {
-    (arrival.sent, arrival.basis != Basis::Assumed, arrival.claimed)
+    let dated_end = arrival.dated.map(|dated| arrival.sent + dated);
+    (arrival.sent, arrival.stated, dated_end, arrival.claimed)
 }
 
 #[derive(Debug)]
@@ -156,7 +157,7 @@ impl Model {
 
     pub(super) fn fixed(&mut self, generation: Generation, window: Window) {
         assert_eq!(window, Window::ENDLESS);
-        self.new_token(generation, None, (self.now, true, (None, None)), window);
+        self.new_token(generation, None, (self.now, true, None, (None, None)), window);
     }
 
     pub(super) fn asked(&mut self, ask: Ask, start: Option<Start>) {
@@ -327,7 +328,8 @@ impl Model {
         token.repeats = repeats;
         if let Some(arrival) = alive {
             token.by = Some(nth);
-            token.has_known_end |= arrival.basis != Basis::Assumed;
+            token.stated |= arrival.stated;
+            token.dated_end = token.dated_end.or(arrival.dated.map(|dated| arrival.sent + dated));
         }
     }
 
@@ -354,27 +356,33 @@ impl Model {
         let asked = fault.retry_after.unwrap_or_default().min(300 * SECOND);
         let (least, most) = ((slot / 5 * 4).max(asked), slot.max(asked));
         let in_slot = least <= retry_in + NANO && retry_in <= most + NANO;
+        // Whether it is the endpoint's wish that counts, and not the slot: sure, or a matter of the draw.
+        let may_be_asked = asked >= slot / 5 * 4 && !asked.is_zero();
+        let may_be_slot = asked < slot;
+        let outlasts = left.filter(|left| most + NANO >= *left);
         let margin = self.token().map(|token| token.window.margin_at);
-        match left.filter(|_| fault.retry_after.is_none()) {
-            // The endpoint asked for more than the token has: one more attempt in its hard margin.
-            None if left.is_some_and(|left| most + NANO >= left)
-                && margin.is_some_and(|margin| !self.has_come(margin))
-                && !in_slot =>
-            {
-                let (left, margin) = (left.unwrap(), self.until(margin.unwrap()));
-                let half = margin + (left - margin) / 2;
-                let in_margin = margin <= retry_in + NANO && retry_in <= half + NANO;
-                assert!(in_margin, "10: {retry_in:?} is not within {margin:?}..{half:?}");
-            }
-            // It would outlast the token: one more attempt before the end.
-            Some(left) if retry_in >= left || !in_slot => {
-                assert!(most + NANO >= left, "10: shortened for nothing: {retry_in:?} of {slot:?}");
-                assert_eq!(retry_in, (left / 2).max(SECOND.min(left)), "10: before the end");
+        let margin = margin.filter(|margin| !self.has_come(*margin)).map(|it| self.until(it));
+        let before_the_end =
+            outlasts.is_some_and(|left| retry_in == (left / 2).max(SECOND.min(left)));
+        let in_margin = outlasts.zip(margin).is_some_and(|(left, margin)| {
+            margin <= retry_in + NANO && retry_in <= margin + (left - margin) / 2 + NANO
+        });
+        let outlasting = left.is_some_and(|left| retry_in >= left);
+        let right = match () {
+            () if in_slot && !outlasting => true,
+            // Its hard margin has come: the endpoint is left alone as it asked.
+            () if in_slot && may_be_asked && margin.is_none() => true,
+            () if before_the_end && may_be_slot => {
                 // In the very last moments that is no pause to speak of.
                 self.excused |= retry_in < Duration::from_millis(200);
+                true
             }
-            _ => assert!(in_slot, "10: {retry_in:?} is not within {least:?}..{most:?}"),
-        }
+            () => in_margin && may_be_asked,
+        };
+        assert!(
+            right,
+            "10: {retry_in:?} of {slot:?}, asked for {asked:?}, left {left:?}, margin {margin:?}"
+        );
         let retry_at = self.now + retry_in;
         let failure = Failure { at: self.now, retry_at, in_doubt, permanent, forgiven: false };
         self.failures.push(failure);
@@ -516,7 +524,7 @@ impl Model {
         &mut self,
         generation: Generation,
         by: Option<usize>,
-        (sent, has_known_end, claimed): Parts,
+        (sent, stated, dated_end, claimed): Parts,
         window: Window,
     ) {
         let count = u64::try_from(self.tokens.len()).unwrap() + 1;
@@ -529,7 +537,8 @@ impl Model {
             by,
             order,
             sent,
-            has_known_end,
+            stated,
+            dated_end,
             claimed,
             window,
             repeats: 0,
@@ -540,16 +549,14 @@ impl Model {
     fn with_its_life(&self, arrival: Arrival) -> Arrival {
         let Some(token) = self.token().filter(|_| arrival.same) else { return arrival };
         let left = between(arrival.sent, token.window.ends_at);
-        let is_dated = match arrival.basis {
-            Basis::Dated => true,
-            Basis::Stated => false,
-            Basis::Assumed => token.has_known_end,
-        };
         let life = match arrival.life {
-            longer if longer >= left && is_dated => left,
             rounded if rounded < left && rounded + SECOND >= left => left,
             stated => stated,
         };
+        let dated = token.dated_end.map_or(life, |end| between(arrival.sent, end));
+        let insists = left.is_zero() && self.failures.len() >= 3;
+        let last = if !arrival.stated && token.stated && !insists { left } else { life };
+        let life = life.min(dated).min(last);
         Arrival { life, ..arrival }
     }
 
