@@ -155,9 +155,9 @@ impl Guard {
                 ));
             }
             // A request of this source's own exchange is found out later, as one that waits for itself.
-            let is_anothers_exchange = Chain::in_request(request.extensions())
+            let is_foreign_exchange = Chain::in_request(request.extensions())
                 .is_some_and(|chain| !chain.contains(source));
-            if is_anothers_exchange && request.headers().contains_key(credential) {
+            if is_foreign_exchange && request.headers().contains_key(credential) {
                 return Err(replaces_a_credential(credential));
             }
             return match names(request.headers(), credential) {
