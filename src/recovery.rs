@@ -31,6 +31,11 @@ pub enum Recovery {
     /// This is the refusal: the caller's deadline (gRPC's `grpc-timeout`) ended before the request could
     /// be sent again. The renewal goes on.
     OutOfTime,
+    /// This is the refusal: the token was renewed and the request was sent again, but the client failed before
+    /// a response came (a reset, a connection that went away). The body has been read, so `Content-Length` and
+    /// `Content-Encoding` are gone. If the body was too long to be read (16 KiB, 50 ms), the caller gets the
+    /// client's error instead.
+    ResendFailed,
 }
 
 labels!(Recovery {
@@ -41,4 +46,5 @@ labels!(Recovery {
     FixedToken => "fixed_token",
     SameToken => "same_token",
     OutOfTime => "out_of_time",
+    ResendFailed => "resend_failed",
 });

@@ -64,7 +64,7 @@ where
     I::Error: Into<BoxError>,
     S: Scheme,
     R: Replay<B>,
-    RB: Body,
+    RB: Body + Unpin,
 {
     type Response = Response<RB>;
     type Error = BoxError;

@@ -25,7 +25,7 @@ pub(crate) struct Kept<I, K> {
 }
 
 /// A request that is on its way with a credential.
-pub(crate) struct Attempt<I, S, R: Replay<B>, B> {
+pub(crate) struct Attempt<I, S, R: Replay<B>, B, RB> {
     ride: Ride<S>,
     /// Monotonic time of sending.
     sent: u64,
@@ -36,6 +36,8 @@ pub(crate) struct Attempt<I, S, R: Replay<B>, B> {
     /// The replay waited for its token, so that its acceptance shows that the renewal was worth it.
     waited: bool,
     kept: R::Slot<Kept<I, R::Kept>>,
+    /// The refusal that this replay follows: the answer if the replay ends without one.
+    refusal: R::Slot<Box<Response<RB>>>,
 }
 
 /// The token of a request that is under way; counted where that is of interest, until it is dropped.
@@ -84,7 +86,7 @@ where
     Refused(Box<Cold<I, S, R, B, RB>>),
 }
 
-impl<I, S: Scheme, R: Replay<B>, B> Attempt<I, S, R, B> {
+impl<I, S: Scheme, R: Replay<B>, B, RB> Attempt<I, S, R, B, RB> {
     #[inline]
     pub(crate) fn new(
         handle: Handle<Shared<S>>,
@@ -94,7 +96,8 @@ impl<I, S: Scheme, R: Replay<B>, B> Attempt<I, S, R, B> {
         kept: R::Slot<Kept<I, R::Kept>>,
     ) -> Self {
         let (ride, sent) = (Ride::begin(handle, generation), now.mono_nanos());
-        Attempt { ride, sent, age, replayed: false, waited: false, kept }
+        let refusal = R::Slot::new(None);
+        Attempt { ride, sent, age, replayed: false, waited: false, kept, refusal }
     }
 
     /// Where the body is kept, if it is to be.
@@ -103,8 +106,16 @@ impl<I, S: Scheme, R: Replay<B>, B> Attempt<I, S, R, B> {
         self.kept.get().map(|kept| &mut kept.body)
     }
 
-    pub(super) fn replaying(self, waited: bool) -> Self {
-        Attempt { replayed: true, waited, ..self }
+    pub(super) fn replaying(self, waited: bool, refusal: Option<Response<RB>>) -> Self {
+        Attempt { replayed: true, waited, refusal: R::Slot::new(refusal.map(Box::new)), ..self }
+    }
+
+    /// The client failed before there was a response. Returns the refusal that this replay follows.
+    #[cold]
+    pub(super) fn failed(mut self) -> Option<Response<RB>> {
+        let mut refusal = *self.refusal.take()?;
+        refusal.extensions_mut().insert(Recovery::ResendFailed);
+        Some(refusal)
     }
 
     #[inline]
@@ -119,7 +130,7 @@ impl<I, S: Scheme, R: Replay<B>, B> Attempt<I, S, R, B> {
     /// Looks at a response where it lies: a response is dear to move. Returns whether it refuses the
     /// credential; all others are then ready for the caller.
     #[inline]
-    pub(super) fn look<RB>(&self, response: &mut Response<RB>) -> bool {
+    pub(super) fn look(&self, response: &mut Response<RB>) -> bool {
         let Shared { core, config } = &**self.ride.shared();
         if config.is_foreign(response) {
             return false;
@@ -137,7 +148,7 @@ impl<I, S: Scheme, R: Replay<B>, B> Attempt<I, S, R, B> {
         false
     }
 
-    fn accepted<RB>(&self, response: &mut Response<RB>) {
+    fn accepted(&self, response: &mut Response<RB>) {
         let (core, generation) = (&self.ride.shared().core, self.ride.generation());
         let head = ResponseHead::of(response);
         if core.cell.is_suspect(generation) && head.is_success() {
@@ -161,7 +172,7 @@ impl<I, S: Scheme, R: Replay<B>, B> Attempt<I, S, R, B> {
 
     /// What follows a response that refuses the credential.
     #[cold]
-    pub(super) fn refused<RB>(mut self, mut response: Response<RB>) -> Answered<I, S, R, B, RB>
+    pub(super) fn refused(mut self, mut response: Response<RB>) -> Answered<I, S, R, B, RB>
     where
         I: Service<Request<R::Body>>,
     {
@@ -177,7 +188,10 @@ impl<I, S: Scheme, R: Replay<B>, B> Attempt<I, S, R, B> {
         let (shared, generation) = (self.ride.shared().clone(), self.ride.generation());
         let kept = self.kept.take();
         drop(self); // its ride ends here: a renewal may wait for all that are under way
-        let replayed_below = response.extensions().get() == Some(&Recovery::Replayed);
+        let replayed_below = matches!(
+            response.extensions().get(),
+            Some(Recovery::Replayed | Recovery::ResendFailed)
+        );
         let kept = kept.filter(|kept| {
             !replayed_below && kept.body.as_ref().is_some_and(|body| R::pause(body))
         });
@@ -202,7 +216,7 @@ impl<I, S: Scheme, R: Replay<B>, B> Attempt<I, S, R, B> {
         now - Duration::from_nanos(now.mono_nanos().saturating_sub(self.sent))
     }
 
-    fn mark_replayed<RB>(&self, response: &mut Response<RB>) {
+    fn mark_replayed(&self, response: &mut Response<RB>) {
         if self.replayed {
             response.extensions_mut().insert(Recovery::Replayed);
         }

@@ -49,7 +49,7 @@ enum Work<R: Replay<B>, B, RB> {
         request: Request<B>,
         replay: R,
     },
-    /// `rejected` is given to the caller if there is no successor.
+    /// `rejected` is given to the caller if there is no successor, or if the second sending fails.
     Again {
         head: Head,
         body: Option<R::Kept>,
@@ -73,7 +73,7 @@ where
     R: Replay<B>,
     I: Service<Request<R::Body>>,
 {
-    Call { future: I::Future, attempt: Attempt<I, S, R, B> },
+    Call { future: I::Future, attempt: Attempt<I, S, R, B, RB> },
     Respond(Response<RB>),
 }
 
@@ -132,7 +132,7 @@ where
     I::Error: Into<BoxError>,
     S: Scheme,
     R: Replay<B>,
-    RB: Body,
+    RB: Body + Unpin,
 {
     pub(super) fn poll(
         &mut self,
@@ -155,7 +155,10 @@ where
         loop {
             self.stage = match &mut self.stage {
                 Stage::Acquire(acquire) => {
-                    self.token = Some(ready!(acquire.as_mut().poll(cx))?);
+                    match ready!(acquire.as_mut().poll(cx)) {
+                        Ok(token) => self.token = Some(token),
+                        Err(error) => return self.failed(Recovery::RenewalFailed, error.into()),
+                    }
                     Stage::Ready
                 }
                 Stage::Renew(renew) => match ready!(renew.as_mut().poll(cx)) {
@@ -169,11 +172,16 @@ where
                     },
                 },
                 Stage::Drain(drain) => {
-                    ready!(drain.poll(cx));
+                    let drained = ready!(drain.poll(cx));
+                    if let Some(Work::Again { rejected, .. }) = &mut self.work {
+                        *rejected = drained;
+                    }
                     Stage::Ready
                 }
                 Stage::Ready => {
-                    ready!(self.service.poll_ready(cx)).map_err(Into::into)?;
+                    if let Err(error) = ready!(self.service.poll_ready(cx)) {
+                        return self.failed(Recovery::ResendFailed, error.into());
+                    }
                     let now = self.shared.core.now();
                     if self.deadline.as_ref().is_some_and(|deadline| deadline.is_over(now)) {
                         return self.out_of_time();
@@ -223,7 +231,7 @@ where
                 let slot = attempt.kept_body();
                 (replay.send(&mut self.service, request, &config.room, slot), attempt)
             }
-            Work::Again { head, body, waited, .. } => {
+            Work::Again { head, body, waited, rejected, .. } => {
                 let mut request = head.into_request(R::again(body?));
                 request.headers_mut().insert(&self.shared.core.header_name, value);
                 if let Some(deadline) = &self.deadline {
@@ -233,7 +241,10 @@ where
                 let kept = R::Slot::new(None);
                 let handle = Handle::new(self.shared.clone());
                 let attempt = Attempt::new(handle, generation, now, token.age(now), kept);
-                (self.service.call(request), attempt.replaying(waited))
+                // With a deadline it was not read. It is kept only if it occupies no connection.
+                let is_read = self.deadline.is_none();
+                let rejected = rejected.filter(|it| is_read || it.body().is_end_stream());
+                (self.service.call(request), attempt.replaying(waited, rejected))
             }
         };
         Some(Next::Call { future, attempt })
@@ -248,10 +259,11 @@ where
             // It is the answer if the time runs out. And this is gRPC: no connection hangs on reading it.
             return Stage::Ready;
         }
+        let unread = rejected.take_if(|response| !response.body().is_end_stream());
         // Without a timer there is no draining: the connection is then lost, and the request is not.
-        let drain = rejected.take().zip(self.shared.core.sleep(Drain::<RB>::MAX_TIME).ok());
+        let drain = unread.zip(self.shared.core.sleep(Drain::<RB>::MAX_TIME).ok());
         drain.map_or(Stage::Ready, |(response, deadline)| {
-            Stage::Drain(Drain::new(response.into_body(), deadline))
+            Stage::Drain(Drain::new(response, deadline))
         })
     }
 
@@ -264,6 +276,15 @@ where
             }
             Work::First { .. } => None,
         }
+    }
+
+    /// Nothing more is sent: the refusal is the answer if there was one, and else the error.
+    fn failed(
+        &mut self,
+        recovery: Recovery,
+        error: BoxError,
+    ) -> Poll<Result<Next<I, S, R, B, RB>, BoxError>> {
+        Poll::Ready(self.hand_on(recovery).map(Next::Respond).ok_or(error))
     }
 
     /// The caller's time is over: nothing more is sent.

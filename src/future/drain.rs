@@ -8,6 +8,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Buf;
+use http::Response;
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use http_body::Body;
 
 use crate::clock::Sleep;
@@ -16,7 +18,8 @@ use crate::clock::Sleep;
 const MAX_BYTES: usize = 16 * 1024;
 
 pub(super) struct Drain<RB> {
-    body: Pin<Box<RB>>,
+    /// None once it has been given back.
+    response: Option<Response<RB>>,
     left: usize,
     deadline: Sleep,
 }
@@ -25,26 +28,32 @@ impl<RB> Drain<RB> {
     /// What is not there by then is not worth waiting for.
     pub(super) const MAX_TIME: Duration = Duration::from_millis(50);
 
-    pub(super) fn new(body: RB, deadline: Sleep) -> Drain<RB> {
-        Drain { body: Box::pin(body), left: MAX_BYTES, deadline }
+    pub(super) fn new(response: Response<RB>, deadline: Sleep) -> Drain<RB> {
+        Drain { response: Some(response), left: MAX_BYTES, deadline }
     }
 }
 
-impl<RB: Body> Drain<RB> {
-    /// Ends when the body has been read, or is not worth it.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+impl<RB: Body + Unpin> Drain<RB> {
+    /// Ends when the body has been read, or is not worth it. Gives the response back if its body was read to
+    /// the end. One that was not would occupy a connection, which the second sending may need.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Response<RB>>> {
+        let Some(response) = &mut self.response else { return Poll::Ready(None) };
         loop {
-            match self.body.as_mut().poll_frame(cx) {
+            match Pin::new(response.body_mut()).poll_frame(cx) {
                 Poll::Ready(Some(Ok(frame))) => {
+                    // What describes the body does not describe what is left of it.
+                    response.headers_mut().remove(CONTENT_LENGTH);
+                    response.headers_mut().remove(CONTENT_ENCODING);
                     // Counted as one byte at least, so that empty frames come to an end too.
                     let length = frame.data_ref().map_or(0, Buf::remaining).max(1);
                     match self.left.checked_sub(length) {
                         Some(left) => self.left = left,
-                        None => return Poll::Ready(()),
+                        None => return Poll::Ready(None),
                     }
                 }
-                Poll::Ready(None | Some(Err(_))) => return Poll::Ready(()),
-                Poll::Pending => return self.deadline.as_mut().poll(cx),
+                Poll::Ready(None) => return Poll::Ready(self.response.take()),
+                Poll::Ready(Some(Err(_))) => return Poll::Ready(None),
+                Poll::Pending => return self.deadline.as_mut().poll(cx).map(|()| None),
             }
         }
     }

@@ -43,7 +43,7 @@ pin_project! {
         #[pin]
         state: State<I, S, R, B, RB>,
         // What the response of the inner service means; none if the request went out bare.
-        attempt: Option<Attempt<I, S, R, B>>,
+        attempt: Option<Attempt<I, S, R, B, RB>>,
     }
 }
 
@@ -73,7 +73,7 @@ where
     }
 
     #[inline(always)]
-    pub(crate) fn calling(future: I::Future, attempt: Attempt<I, S, R, B>) -> Self {
+    pub(crate) fn calling(future: I::Future, attempt: Attempt<I, S, R, B, RB>) -> Self {
         ResponseFuture { state: State::Calling { future }, attempt: Some(attempt) }
     }
 
@@ -104,7 +104,7 @@ where
     I::Error: Into<BoxError>,
     S: Scheme,
     R: Replay<B>,
-    RB: Body,
+    RB: Body + Unpin,
 {
     type Output = Result<Response<RB>, BoxError>;
 
@@ -124,10 +124,13 @@ where
                         _ => false,
                     };
                     let Some(attempt) = attempt.take_if(|_| refused) else {
-                        *attempt = None; // what was kept for another sending goes at once
+                        let attempt = attempt.take(); // what was kept for another sending goes at once
                         return match polled {
                             Poll::Ready(Ok(response)) => Poll::Ready(Ok(response)),
-                            Poll::Ready(Err(error)) => Poll::Ready(Err(error.into())),
+                            Poll::Ready(Err(error)) => {
+                                let refusal = attempt.and_then(Attempt::failed);
+                                Poll::Ready(refusal.ok_or_else(|| error.into()))
+                            }
                             Poll::Pending => Poll::Pending,
                         };
                     };

@@ -61,7 +61,6 @@ macro_rules! everywhere {
             "Trace": TraceLayer::new_for_http(),
             "Timeout (tower)": TimeoutLayer::new(secs(60)),
             "Timeout (tower-http)": tower_http::timeout::TimeoutLayer::with_status_code(StatusCode::GATEWAY_TIMEOUT, secs(60)),
-            "ResponseBodyTimeout": ResponseBodyTimeoutLayer::new(secs(60)),
             "Retry": RetryLayer::new(ServerErrors(1)),
             "Decompression": DecompressionLayer::new(),
             "ConcurrencyLimit": ConcurrencyLimitLayer::new(1),
@@ -86,6 +85,7 @@ const X_SET: HeaderName = HeaderName::from_static("x-set");
 pub(crate) fn above() -> Vec<Row> {
     let mut rows = everywhere!(above);
     rows.extend(above! {
+        "ResponseBodyTimeout": ResponseBodyTimeoutLayer::new(secs(60)),
         "RateLimit": RateLimitLayer::new(100, secs(1)),
     });
     rows.extend(above_streams! {
@@ -98,6 +98,8 @@ pub(crate) fn above() -> Vec<Row> {
 pub(crate) fn below() -> Vec<Row> {
     let mut rows = everywhere!(below);
     rows.extend(below! {
+        // Its body is not `Unpin`, which a refusal's has to be: boxed, it is.
+        "ResponseBodyTimeout, boxed": layer_fn(|it| ServiceExt::<Request<Body>>::map_response(ResponseBodyTimeoutLayer::new(secs(60)).layer(it), |it: Response<_>| it.map(Box::pin))),
         "Buffer over RateLimit": ServiceBuilder::new().buffer(8).rate_limit(100, secs(1)),
         "RequestBodyLimit": RequestBodyLimitLayer::new(1_024),
         "RequestBodyTimeout": RequestBodyTimeoutLayer::new(secs(60)),

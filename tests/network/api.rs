@@ -46,8 +46,9 @@ async fn a_second_sending_whose_answer_is_lost_is_the_last() {
         setup.source.token().await.unwrap();
         setup.server.revoke_tokens();
         proxy.script([Fault::None, fault]);
-        let error = get(&api, &url).await.unwrap_err();
-        assert!(Error::find(&*error).is_none(), "{fault:?} {error}");
+        let response = get(&api, &url).await.unwrap();
+        assert_eq!(response.status(), StatusCode::UNAUTHORIZED, "{fault:?}");
+        assert_eq!(response.extensions().get(), Some(&Recovery::ResendFailed), "{fault:?}");
         assert_eq!((proxy.connections(), setup.exchanges()), (2, 2), "{fault:?}");
         assert_eq!(get(&api, &url).await.unwrap().status(), StatusCode::OK);
         assert_eq!(setup.exchanges(), 2, "the renewal was not in vain");

@@ -264,7 +264,11 @@ async fn a_second_sending_that_is_reset_is_the_last_and_its_renewal_is_not_in_va
     ] {
         let layered = Layered::start([WELL, refusal, act]).await;
         layered.call().await.unwrap();
-        layered.call().await.unwrap_err();
+        let outcome = layered.call().await;
+        match act.0 {
+            Answer::None => assert_eq!(outcome, Ok((401, false, 0)), "{act:?}"),
+            _ => assert!(outcome.is_err(), "{act:?}: a response had begun"),
+        }
         assert_eq!(layered.tokens(), [1, 1, 2], "{act:?}");
         assert_eq!(layered.call().await, Ok((200, false, 6)), "{act:?}");
         assert_eq!(layered.tokens(), [1, 1, 2, 2], "{act:?}");

@@ -19,6 +19,7 @@ mod p05_nobody_waits_while_a_token_is_usable;
 mod p06_idle_means_silent;
 mod p07_judged_by_generation;
 mod p08_at_most_one_replay;
+mod p08_second_sendings;
 mod p08_streams;
 mod p09_thrash_guard;
 mod p10_backoff;

@@ -1,0 +1,121 @@
+//! Promise 8: a second sending that dies leaves the caller the refusal that it followed.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use futures::stream;
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, WWW_AUTHENTICATE};
+use http::{Request, Response};
+use http_body::Frame;
+use http_body_util::combinators::BoxBody;
+use http_body_util::{BodyExt, StreamBody};
+use tower::{Layer, Service};
+use tower_outbound_auth::Recovery;
+
+use crate::support::*;
+
+type Answer = Result<Response<BoxBody<Bytes, io::Error>>, io::Error>;
+
+/// Refuses the first sending with `frames` as its body; the second one dies, or it never becomes ready for it.
+#[derive(Clone)]
+struct Dying {
+    frames: Vec<&'static [u8]>,
+    ready: bool,
+    sendings: Arc<AtomicUsize>,
+}
+
+impl Dying {
+    fn new(frames: &[&'static [u8]]) -> Dying {
+        Dying { frames: frames.to_vec(), ready: true, sendings: Arc::default() }
+    }
+
+    fn refusal(&self) -> Response<BoxBody<Bytes, io::Error>> {
+        let frames: Vec<_> =
+            self.frames.iter().map(|it| Ok(Frame::data(Bytes::from_static(it)))).collect();
+        let length: usize = self.frames.iter().map(|it| it.len()).sum();
+        Response::builder()
+            .status(401)
+            .header(WWW_AUTHENTICATE, "Bearer")
+            .header(CONTENT_LENGTH, length)
+            .header(CONTENT_ENCODING, "identity")
+            .body(StreamBody::new(stream::iter(frames)).boxed())
+            .unwrap()
+    }
+}
+
+impl Service<Request<Body>> for Dying {
+    type Response = Response<BoxBody<Bytes, io::Error>>;
+    type Error = io::Error;
+    type Future = std::future::Ready<Answer>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), io::Error>> {
+        let is_second = self.sendings.load(Ordering::SeqCst) > 0;
+        match is_second && !self.ready {
+            true => Poll::Ready(Err(io::Error::other("not ready"))),
+            false => Poll::Ready(Ok(())),
+        }
+    }
+
+    fn call(&mut self, _: Request<Body>) -> Self::Future {
+        std::future::ready(match self.sendings.fetch_add(1, Ordering::SeqCst) {
+            0 => Ok(self.refusal()),
+            _ => Err(io::Error::other("connection reset")),
+        })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_caller_gets_the_refusals_head_without_what_described_its_body() {
+    let api = Dying::new(&[b"a short", b" text"]);
+    let answer = send(&world().layer.layer(api.clone()), post("/", "x")).await.unwrap();
+    assert_eq!(answer.status(), 401);
+    assert_eq!(answer.extensions().get(), Some(&Recovery::ResendFailed));
+    assert_eq!(answer.headers()[WWW_AUTHENTICATE], "Bearer");
+    assert!(!answer.headers().contains_key(CONTENT_LENGTH));
+    assert!(!answer.headers().contains_key(CONTENT_ENCODING));
+    assert_eq!(text(answer).await, "");
+    assert_eq!(api.sendings.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_without_a_body_keeps_all_its_headers() {
+    let answer = send(&world().layer.layer(Dying::new(&[])), get("/")).await.unwrap();
+    assert_eq!(answer.extensions().get(), Some(&Recovery::ResendFailed));
+    assert_eq!(answer.headers()[CONTENT_LENGTH], "0");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_fails_before_the_second_sending_leaves_the_refusal_too() {
+    let api = Dying { ready: false, ..Dying::new(&[b"no"]) };
+    let answer = send(&world().layer.layer(api.clone()), get("/")).await.unwrap();
+    assert_eq!(answer.status(), 401);
+    assert_eq!(answer.extensions().get(), Some(&Recovery::ResendFailed));
+    assert_eq!(api.sendings.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_that_is_too_long_to_be_read_leaves_the_clients_error() {
+    static LONG: [u8; 17 * 1024] = [b'x'; 17 * 1024];
+    let error = send(&world().layer.layer(Dying::new(&[&LONG])), get("/")).await.unwrap_err();
+    assert_eq!(error.downcast::<io::Error>().unwrap().to_string(), "connection reset");
+}
+
+#[tokio::test(start_paused = true)]
+async fn stacked_layers_send_no_third_time() {
+    let api = Dying::new(&[b"no"]);
+    let service = world().layer.layer(world().layer.layer(api.clone()));
+    let answer = send(&service, get("/")).await.unwrap();
+    assert_eq!(answer.extensions().get(), Some(&Recovery::ResendFailed));
+    assert_eq!(api.sendings.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_first_sending_that_dies_is_the_clients_error() {
+    let api = Dying::new(&[]);
+    api.sendings.store(1, Ordering::SeqCst);
+    let error = send(&world().layer.layer(api), get("/")).await.unwrap_err();
+    assert_eq!(error.downcast::<io::Error>().unwrap().to_string(), "connection reset");
+}
