@@ -31,6 +31,20 @@ use crate::recovery::Recovery;
 /// Any error, as tower's own layers use it.
 pub type BoxError = Box<dyn StdError + Send + Sync>;
 
+/// Of a cause that is not ours, this much is kept, in characters.
+const MAX_CAUSE: usize = 200;
+
+/// The deepest text of an error's chain, which says most: "Connection refused", "UnknownIssuer". It may quote
+/// a peer, so it is cut to a length, and it cannot forge a line of a log.
+pub(crate) fn root_cause(error: &(dyn StdError + 'static)) -> String {
+    let mut root = error;
+    while let Some(source) = root.source() {
+        root = source;
+    }
+    let visible = |c: char| if c.is_control() { ' ' } else { c };
+    root.to_string().chars().take(MAX_CAUSE).map(visible).collect()
+}
+
 /// What kind of failure an [`Error`] is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -57,7 +71,8 @@ pub enum ErrorKind {
     Runtime,
 }
 
-/// A failure of this crate (not of the service below, whose errors pass through unwrapped).
+/// A failure of this crate. Errors of the service below pass through unwrapped, but for one case:
+/// [`Recovery::ResendFailed`].
 ///
 /// It never shows a secret.
 pub struct Error(Box<Inner>);

@@ -31,10 +31,12 @@ pub enum Recovery {
     /// This is the refusal: the caller's deadline (gRPC's `grpc-timeout`) ended before the request could
     /// be sent again. The renewal goes on.
     OutOfTime,
-    /// This is the refusal: the token was renewed and the request was sent again, but the client failed before
-    /// a response came (a reset, a connection that went away). The body has been read, so `Content-Length` and
-    /// `Content-Encoding` are gone. If the body was too long to be read (16 KiB, 50 ms), the caller gets the
-    /// client's error instead.
+    /// This is the refusal: the token was renewed, but the service below failed before it had a second response
+    /// (a connection was reset, or a limit was reached). An event at level debug quotes that failure.
+    ///
+    /// The layer has read the body of this response. It is empty now, and `Content-Length` and
+    /// `Content-Encoding` are removed. A body that is longer than 16 KiB, or takes longer than 50 ms, is not read
+    /// to its end; the caller then gets the error of the service below instead.
     ResendFailed,
 }
 

@@ -26,7 +26,14 @@ use crate::shared::Shared;
 /// # Errors
 ///
 /// The inner service's errors pass through unwrapped; those of this crate are an
-/// [`Error`](crate::Error), found by downcast.
+/// [`Error`](crate::Error), found by downcast. If the inner service fails while a refused request is sent again,
+/// the caller gets the refusal, with [`Recovery::ResendFailed`](crate::Recovery::ResendFailed).
+///
+/// # Bounds
+///
+/// The body of a response is [`Unpin`], because the body of a refusal is read and then given back. Those of hyper,
+/// tonic, axum and reqwest are. Any other can be boxed below this layer, with tower's
+/// `map_response(|response| response.map(Box::pin))`.
 ///
 /// # Cancel safety
 ///

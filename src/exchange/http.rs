@@ -13,15 +13,12 @@ use tower_service::Service;
 
 use super::{Exchange, ExchangeContext, ExchangeError, ExchangeErrorKind, Issued};
 use crate::credential;
-use crate::error::BoxError;
+use crate::error::{BoxError, root_cause};
 use crate::origin::Origin;
 use crate::scheme::{ExchangeAnswer, ExchangeRequest, Scheme, Step, withheld};
 
 /// A token response may be this long; what is longer is an error page or an attack.
 const MAX_ANSWER: usize = 256 * 1024;
-
-/// Of what a client says of its failure, this much is kept.
-const MAX_CAUSE: usize = 200;
 
 /// A scheme may ask for this many requests in one exchange (a challenge and its answer, with room).
 const MAX_STEPS: usize = 4;
@@ -205,15 +202,8 @@ fn unreachable(origin: Option<&Origin>, error: BoxError) -> ExchangeError {
         let message = ours.to_string();
         return ExchangeError::new(ExchangeErrorKind::Configuration, message).with_source(error);
     }
-    // Of the chain, the deepest text is the telling one: "Connection refused", "UnknownIssuer".
-    let mut root: &(dyn std::error::Error + 'static) = &*error;
-    while let Some(source) = root.source() {
-        root = source;
-    }
+    let root = root_cause(&*error);
     let origin = origin.map_or("the token endpoint".to_owned(), Origin::to_string);
-    // It may be another layer's, or quote a peer: it forges no line of a log, and fills none.
-    let visible = |c: char| if c.is_control() { ' ' } else { c };
-    let root: String = root.to_string().chars().take(MAX_CAUSE).map(visible).collect();
     // By rustls, whose type a client of the user's need not have.
     let is_another_hosts = root.contains("not valid for name");
     let hint = match is_another_hosts {

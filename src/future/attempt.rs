@@ -7,7 +7,9 @@ use http::{Request, Response};
 use tower_service::Service;
 
 use super::Cold;
+use crate::TARGET;
 use crate::clock::Now;
+use crate::error::{BoxError, root_cause};
 use crate::handle::Handle;
 use crate::recovery::Recovery;
 use crate::replay::{Head, Replay, Slot};
@@ -65,6 +67,15 @@ impl<S> Ride<S> {
     }
 }
 
+/// The caller gets the refusal, so this event is all that is left of the client's error.
+pub(super) fn report_failed_resend<S: Scheme>(shared: &Shared<S>, error: BoxError) {
+    // Its text says the whole URL, whose query may have a secret.
+    #[cfg(feature = "reqwest")]
+    let error = crate::adapter::reqwest::without_url(error);
+    let (system, cause) = (shared.core.scheme().identity().system(), root_cause(&*error));
+    tracing::debug!(target: TARGET, system, cause, "a request could not be sent again");
+}
+
 /// Never panics: it counts, and may wake.
 impl<S> Drop for Ride<S> {
     #[inline]
@@ -110,12 +121,14 @@ impl<I, S: Scheme, R: Replay<B>, B, RB> Attempt<I, S, R, B, RB> {
         Attempt { replayed: true, waited, refusal: R::Slot::new(refusal.map(Box::new)), ..self }
     }
 
-    /// The client failed before there was a response. Returns the refusal that this replay follows.
+    /// The client failed before there was a response. The caller gets the refusal that this replay follows; of
+    /// any other sending, the client's error.
     #[cold]
-    pub(super) fn failed(mut self) -> Option<Response<RB>> {
-        let mut refusal = *self.refusal.take()?;
+    pub(super) fn failed(mut self, error: BoxError) -> Result<Response<RB>, BoxError> {
+        let Some(mut refusal) = self.refusal.take() else { return Err(error) };
         refusal.extensions_mut().insert(Recovery::ResendFailed);
-        Some(refusal)
+        report_failed_resend(self.ride.shared(), error);
+        Ok(*refusal)
     }
 
     #[inline]

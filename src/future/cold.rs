@@ -14,7 +14,7 @@ use http::{Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
-use super::attempt::{Attempt, Kept};
+use super::attempt::{Attempt, Kept, report_failed_resend};
 use super::deadline::Deadline;
 use super::drain::Drain;
 use super::polled_after_completion;
@@ -157,7 +157,10 @@ where
                 Stage::Acquire(acquire) => {
                     match ready!(acquire.as_mut().poll(cx)) {
                         Ok(token) => self.token = Some(token),
-                        Err(error) => return self.failed(Recovery::RenewalFailed, error.into()),
+                        Err(error) => {
+                            let refusal = self.hand_on(Recovery::RenewalFailed).map(Next::Respond);
+                            return Poll::Ready(refusal.ok_or_else(|| error.into()));
+                        }
                     }
                     Stage::Ready
                 }
@@ -180,7 +183,11 @@ where
                 }
                 Stage::Ready => {
                     if let Err(error) = ready!(self.service.poll_ready(cx)) {
-                        return self.failed(Recovery::ResendFailed, error.into());
+                        let Some(refusal) = self.hand_on(Recovery::ResendFailed) else {
+                            return Poll::Ready(Err(error.into()));
+                        };
+                        report_failed_resend(&self.shared, error.into());
+                        return Poll::Ready(Ok(Next::Respond(refusal)));
                     }
                     let now = self.shared.core.now();
                     if self.deadline.as_ref().is_some_and(|deadline| deadline.is_over(now)) {
@@ -276,15 +283,6 @@ where
             }
             Work::First { .. } => None,
         }
-    }
-
-    /// Nothing more is sent: the refusal is the answer if there was one, and else the error.
-    fn failed(
-        &mut self,
-        recovery: Recovery,
-        error: BoxError,
-    ) -> Poll<Result<Next<I, S, R, B, RB>, BoxError>> {
-        Poll::Ready(self.hand_on(recovery).map(Next::Respond).ok_or(error))
     }
 
     /// The caller's time is over: nothing more is sent.

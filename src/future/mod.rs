@@ -124,13 +124,15 @@ where
                         _ => false,
                     };
                     let Some(attempt) = attempt.take_if(|_| refused) else {
-                        let attempt = attempt.take(); // what was kept for another sending goes at once
                         return match polled {
-                            Poll::Ready(Ok(response)) => Poll::Ready(Ok(response)),
-                            Poll::Ready(Err(error)) => {
-                                let refusal = attempt.and_then(Attempt::failed);
-                                Poll::Ready(refusal.ok_or_else(|| error.into()))
+                            Poll::Ready(Ok(response)) => {
+                                *attempt = None; // what was kept for another sending goes at once
+                                Poll::Ready(Ok(response))
                             }
+                            Poll::Ready(Err(error)) => Poll::Ready(match attempt.take() {
+                                Some(attempt) => attempt.failed(error.into()),
+                                None => Err(error.into()),
+                            }),
                             Poll::Pending => Poll::Pending,
                         };
                     };

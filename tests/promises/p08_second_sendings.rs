@@ -11,10 +11,12 @@ use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, WWW_AUTHENTICATE};
 use http::{Request, Response};
 use http_body::Frame;
 use http_body_util::combinators::BoxBody;
-use http_body_util::{BodyExt, StreamBody};
+use http_body_util::{BodyExt, Empty, StreamBody};
+use tower::limit::GlobalConcurrencyLimitLayer;
 use tower::{Layer, Service};
 use tower_outbound_auth::Recovery;
 
+use crate::log::Log;
 use crate::support::*;
 
 type Answer = Result<Response<BoxBody<Bytes, io::Error>>, io::Error>;
@@ -36,12 +38,16 @@ impl Dying {
         let frames: Vec<_> =
             self.frames.iter().map(|it| Ok(Frame::data(Bytes::from_static(it)))).collect();
         let length: usize = self.frames.iter().map(|it| it.len()).sum();
+        let body = match frames.is_empty() {
+            true => Empty::new().map_err(|never| match never {}).boxed(),
+            false => StreamBody::new(stream::iter(frames)).boxed(),
+        };
         Response::builder()
             .status(401)
             .header(WWW_AUTHENTICATE, "Bearer")
             .header(CONTENT_LENGTH, length)
             .header(CONTENT_ENCODING, "identity")
-            .body(StreamBody::new(stream::iter(frames)).boxed())
+            .body(body)
             .unwrap()
     }
 }
@@ -78,6 +84,58 @@ async fn the_caller_gets_the_refusals_head_without_what_described_its_body() {
     assert!(!answer.headers().contains_key(CONTENT_ENCODING));
     assert_eq!(text(answer).await, "");
     assert_eq!(api.sendings.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_clients_error_is_in_the_log() {
+    let log = Log::default();
+    let guard = tracing::dispatcher::set_default(&log.dispatch());
+    for ready in [true, false] {
+        let api = Dying { ready, ..Dying::new(&[]) };
+        send(&world().layer.layer(api), get("/")).await.unwrap();
+    }
+    drop(guard);
+    for cause in ["connection reset", "not ready"] {
+        let event =
+            format!("a request could not be sent again system=\"header\" cause=\"{cause}\"");
+        assert_eq!(log.text().matches(&event).count(), 1, "{}", log.text());
+    }
+}
+
+/// The refusal is still in hand when the token that was waited for has ended, and there is no other.
+#[tokio::test(start_paused = true)]
+async fn a_token_that_ends_before_the_client_is_ready_again_leaves_the_refusal() {
+    let world = world_with_delay(secs(5));
+    world.source.token().await.unwrap();
+    world.api.revoke("token-1");
+    world.exchange.set_lifetime(Some(secs(60)));
+    let limited = GlobalConcurrencyLimitLayer::new(1).layer(world.api.clone());
+    let service = world.layer.layer(limited.clone());
+    let call = tokio::spawn(send(&service, get("/")));
+    tokio::time::sleep(secs(1)).await;
+    // It waits for its token. Somebody else takes the client for longer than that token lives.
+    world.api.delay(secs(1_000));
+    let other = tokio::spawn(send(&limited, get("/direct")));
+    tokio::time::sleep(secs(10)).await;
+    assert_eq!(world.exchange.exchanges(), 2);
+    world.exchange.fail_next(100, unavailable());
+    other.await.unwrap().unwrap();
+    let answer = call.await.unwrap().unwrap();
+    assert_eq!(answer.status(), 401);
+    assert_eq!(answer.extensions().get(), Some(&Recovery::RenewalFailed));
+    assert_eq!(world.api.tokens(), ["token-1", "none"]);
+}
+
+/// A refusal of a call with a deadline is not read. It is kept if it has no body, as gRPC's have none.
+#[tokio::test(start_paused = true)]
+async fn with_a_deadline_a_refusal_is_kept_if_it_occupies_no_connection() {
+    for (frames, is_kept) in [(&[][..], true), (&[&b"no"[..]][..], false)] {
+        let mut request = post("/", "x");
+        request.headers_mut().insert("grpc-timeout", "10S".parse().unwrap());
+        let outcome = send(&world().layer.layer(Dying::new(frames)), request).await;
+        let recovery = outcome.ok().map(|it| *it.extensions().get::<Recovery>().unwrap());
+        assert_eq!(recovery, is_kept.then_some(Recovery::ResendFailed));
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -70,6 +70,30 @@ async fn a_client_that_copes_with_one_request_at_a_time_is_not_kept_waiting_for_
 }
 
 #[tokio::test]
+async fn a_second_sending_that_dies_leaves_the_refusal() {
+    for adapter in Adapter::ALL {
+        let server = Server::start(Scheme::Http, |request| {
+            let is_first = request.headers()["dpop"] == "token-1";
+            async move {
+                match is_first {
+                    true => answer(401, "a text"),
+                    // The connection's task ends, and with it the connection.
+                    false => std::panic::resume_unwind(Box::new(())),
+                }
+            }
+        });
+        let server = server.await;
+        let (layer, exchange) = layer("dpop", &server.origin);
+        let answer = adapter.over(layer).get(&server.origin).await.unwrap();
+        assert_eq!(answer.status(), 401, "{adapter:?}");
+        assert_eq!(answer.extensions().get(), Some(&Recovery::ResendFailed), "{adapter:?}");
+        assert!(!answer.headers().contains_key("content-length"), "{adapter:?}");
+        assert_eq!(answer.text().await.unwrap(), "", "{adapter:?}");
+        assert_eq!(exchange.exchanges(), 2, "{adapter:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_request_to_a_foreign_origin_is_refused() {
     for adapter in Adapter::ALL.into_iter().filter(|it| *it != Adapter::Http) {
         let elsewhere = Server::start(Scheme::Http, |_| async { answer(200, "") }).await;
