@@ -39,7 +39,7 @@ pub(crate) struct Attempt<I, S, R: Replay<B>, B, RB> {
     waited: bool,
     kept: R::Slot<Kept<I, R::Kept>>,
     /// The refusal that this replay follows: the answer if the replay ends without one.
-    refusal: R::Slot<Box<Response<RB>>>,
+    refusal: R::Slot<Box<Refusal<S, RB>>>,
 }
 
 /// The token of a request that is under way; counted where that is of interest, until it is dropped.
@@ -67,13 +67,25 @@ impl<S> Ride<S> {
     }
 }
 
-/// The caller gets the refusal, so this event is all that is left of the client's error.
-pub(super) fn report_failed_resend<S: Scheme>(shared: &Shared<S>, error: BoxError) {
-    // Its text says the whole URL, whose query may have a secret.
-    #[cfg(feature = "reqwest")]
-    let error = crate::adapter::reqwest::without_url(error);
-    let (system, cause) = (shared.core.scheme().identity().system(), root_cause(&*error));
-    tracing::debug!(target: TARGET, system, cause, "a request could not be sent again");
+/// A refused response, which is the answer if the request cannot be sent again.
+pub(super) struct Refusal<S, RB> {
+    pub(super) shared: Arc<Shared<S>>,
+    pub(super) response: Response<RB>,
+}
+
+impl<S: Scheme, RB> Refusal<S, RB> {
+    /// The caller gets the refusal, so the event is all that is left of the client's `error`.
+    #[cold]
+    pub(super) fn instead_of(mut self, error: impl Into<BoxError>) -> Response<RB> {
+        let error = error.into();
+        // Its text says the whole URL, whose query may have a secret.
+        #[cfg(feature = "reqwest")]
+        let error = crate::adapter::reqwest::without_url(error);
+        let (system, cause) = (self.shared.core.scheme().identity().system(), root_cause(&*error));
+        tracing::debug!(target: TARGET, system, cause, "a request could not be sent again");
+        self.response.extensions_mut().insert(Recovery::ResendFailed);
+        self.response
+    }
 }
 
 /// Never panics: it counts, and may wake.
@@ -118,17 +130,15 @@ impl<I, S: Scheme, R: Replay<B>, B, RB> Attempt<I, S, R, B, RB> {
     }
 
     pub(super) fn replaying(self, waited: bool, refusal: Option<Response<RB>>) -> Self {
-        Attempt { replayed: true, waited, refusal: R::Slot::new(refusal.map(Box::new)), ..self }
+        let shared = self.ride.shared().clone();
+        let refusal = refusal.map(|response| Box::new(Refusal { shared, response }));
+        Attempt { replayed: true, waited, refusal: R::Slot::new(refusal), ..self }
     }
 
-    /// The client failed before there was a response. The caller gets the refusal that this replay follows; of
-    /// any other sending, the client's error.
+    /// What the caller gets if the client fails now; none if this is no replay.
     #[cold]
-    pub(super) fn failed(mut self, error: BoxError) -> Result<Response<RB>, BoxError> {
-        let Some(mut refusal) = self.refusal.take() else { return Err(error) };
-        refusal.extensions_mut().insert(Recovery::ResendFailed);
-        report_failed_resend(self.ride.shared(), error);
-        Ok(*refusal)
+    pub(super) fn refusal(&mut self) -> Option<Box<Refusal<S, RB>>> {
+        self.refusal.take()
     }
 
     #[inline]

@@ -14,7 +14,7 @@ use http::{Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
-use super::attempt::{Attempt, Kept, report_failed_resend};
+use super::attempt::{Attempt, Kept, Refusal};
 use super::deadline::Deadline;
 use super::drain::Drain;
 use super::polled_after_completion;
@@ -183,11 +183,11 @@ where
                 }
                 Stage::Ready => {
                     if let Err(error) = ready!(self.service.poll_ready(cx)) {
-                        let Some(refusal) = self.hand_on(Recovery::ResendFailed) else {
+                        let Some(response) = self.hand_on(Recovery::ResendFailed) else {
                             return Poll::Ready(Err(error.into()));
                         };
-                        report_failed_resend(&self.shared, error.into());
-                        return Poll::Ready(Ok(Next::Respond(refusal)));
+                        let refusal = Refusal { shared: self.shared.clone(), response };
+                        return Poll::Ready(Ok(Next::Respond(refusal.instead_of(error))));
                     }
                     let now = self.shared.core.now();
                     if self.deadline.as_ref().is_some_and(|deadline| deadline.is_over(now)) {

@@ -124,13 +124,15 @@ where
                         _ => false,
                     };
                     let Some(attempt) = attempt.take_if(|_| refused) else {
+                        let refusal = match polled {
+                            Poll::Ready(Err(_)) => attempt.as_mut().and_then(Attempt::refusal),
+                            _ => None,
+                        };
+                        *attempt = None; // what was kept for another sending goes at once
                         return match polled {
-                            Poll::Ready(Ok(response)) => {
-                                *attempt = None; // what was kept for another sending goes at once
-                                Poll::Ready(Ok(response))
-                            }
-                            Poll::Ready(Err(error)) => Poll::Ready(match attempt.take() {
-                                Some(attempt) => attempt.failed(error.into()),
+                            Poll::Ready(Ok(response)) => Poll::Ready(Ok(response)),
+                            Poll::Ready(Err(error)) => Poll::Ready(match refusal {
+                                Some(refusal) => Ok(refusal.instead_of(error)),
                                 None => Err(error.into()),
                             }),
                             Poll::Pending => Poll::Pending,

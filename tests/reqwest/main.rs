@@ -6,6 +6,8 @@ mod adapters;
 mod bodies;
 mod carried;
 mod leaks;
+#[path = "../support/log.rs"]
+mod log;
 mod middlewares;
 mod recovery;
 mod redirects;

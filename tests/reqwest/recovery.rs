@@ -8,11 +8,13 @@ use bytes::Bytes;
 use futures::future::join_all;
 use http::{Method, Request, Response};
 use http_body_util::Full;
+use reqwest::ResponseBuilderExt;
 use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
 use tower_outbound_auth::exchange::{ExchangeError, ExchangeErrorKind};
 use tower_outbound_auth::{BoxError, Error, ErrorKind, Recovery};
 
 use super::adapters::{Adapter, layer, ours};
+use super::log::Log;
 use super::server::{Scheme, Server, answer, builder};
 
 const CALLERS: usize = 50;
@@ -91,6 +93,28 @@ async fn a_second_sending_that_dies_leaves_the_refusal() {
         assert_eq!(answer.text().await.unwrap(), "", "{adapter:?}");
         assert_eq!(exchange.exchanges(), 2, "{adapter:?}");
     }
+}
+
+/// An error of reqwest's without a cause says its URL, whose query may have a secret.
+#[tokio::test]
+async fn the_log_quotes_a_second_sending_s_error_without_its_url() {
+    let log = Log::default();
+    let guard = tracing::dispatcher::set_default(&log.dispatch());
+    let (layer, _) = layer("dpop", "https://api.example");
+    let client = service_fn(|request: reqwest::Request| async move {
+        let status = if request.headers()["dpop"] == "token-1" { 401 } else { 503 };
+        let response = Response::builder().status(status).url(request.url().clone());
+        let response = reqwest::Response::from(response.body("").unwrap());
+        if status == 401 { Ok(response) } else { response.error_for_status() }
+    });
+    let url = "https://api.example/?key=a-canary".parse().unwrap();
+    let request = reqwest::Request::new(Method::GET, url);
+    let answer = layer.layer(client).oneshot(request).await.unwrap();
+    drop(guard);
+    assert_eq!(answer.extensions().get(), Some(&Recovery::ResendFailed));
+    let text = log.text();
+    assert!(text.contains("503 Service Unavailable"), "{text}");
+    assert!(!text.contains("a-canary"), "{text}");
 }
 
 #[tokio::test]
