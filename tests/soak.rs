@@ -19,7 +19,8 @@ use tower_outbound_auth::exchange::{
     Exchange, ExchangeContext, ExchangeError, ExchangeErrorKind, Issued,
 };
 use tower_outbound_auth::scheme::{
-    ExchangeAnswer, ExchangeRequest, HeaderScheme, Identity, InvalidToken, Rotation, Step,
+    ExchangeAnswer, ExchangeRequest, HeaderScheme, Identity, InvalidToken, RequestContext,
+    Rotation, Step,
 };
 use tower_outbound_auth::source::State;
 use tower_outbound_auth::testkit::TokioClock;
@@ -142,7 +143,7 @@ impl Scheme for Rotating {
     fn identity(&self) -> Identity {
         Identity::new("rotating")
     }
-    fn exchange_request(&self, cx: &ExchangeContext) -> Result<ExchangeRequest, ExchangeError> {
+    fn exchange_request(&self, cx: &RequestContext) -> Result<ExchangeRequest, ExchangeError> {
         self.0.exchange_request(cx)
     }
     fn read_answer(&self, answer: ExchangeAnswer) -> Result<Step, ExchangeError> {

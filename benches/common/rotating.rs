@@ -15,9 +15,10 @@ use serde_json::json;
 use sha2::Sha256;
 use tower::{Service, service_fn};
 use tower_outbound_auth::clock::{Clock, SystemClock};
-use tower_outbound_auth::exchange::{ExchangeContext, ExchangeError};
+use tower_outbound_auth::exchange::ExchangeError;
 use tower_outbound_auth::scheme::{
-    Adopt, ExchangeAnswer, ExchangeRequest, Identity, InvalidToken, Rotating, Rotation, Step,
+    Adopt, ExchangeAnswer, ExchangeRequest, Identity, InvalidToken, RequestContext, Rotating,
+    Rotation, Step,
 };
 use tower_outbound_auth::{AuthLayer, BoxError, Credential, Scheme, Secret, TokenSource};
 
@@ -96,7 +97,7 @@ impl Scheme for Counting {
     fn credentials(&self) -> &[Credential] {
         self.scheme.credentials()
     }
-    fn exchange_request(&self, cx: &ExchangeContext) -> Result<ExchangeRequest, ExchangeError> {
+    fn exchange_request(&self, cx: &RequestContext) -> Result<ExchangeRequest, ExchangeError> {
         self.scheme.exchange_request(cx)
     }
     fn read_answer(&self, answer: ExchangeAnswer) -> Result<Step, ExchangeError> {

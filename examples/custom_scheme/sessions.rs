@@ -3,10 +3,10 @@
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, StatusCode};
-use tower_outbound_auth::exchange::{ExchangeContext, ExchangeError, Issued};
+use tower_outbound_auth::exchange::{ExchangeError, Issued};
 use tower_outbound_auth::scheme::{
-    Endpoint, ExchangeAnswer, ExchangeRequest, Identity, InvalidToken, ResponseHead, Step, Verdict,
-    plain_value,
+    Endpoint, ExchangeAnswer, ExchangeRequest, Identity, InvalidToken, RequestContext,
+    ResponseHead, Step, Verdict, plain_value,
 };
 use tower_outbound_auth::{Scheme, Secret};
 
@@ -22,7 +22,7 @@ impl Scheme for Sessions {
         Identity::new("sessions").with("endpoint", self.login.to_string())
     }
 
-    fn exchange_request(&self, _: &ExchangeContext) -> Result<ExchangeRequest, ExchangeError> {
+    fn exchange_request(&self, _: &RequestContext) -> Result<ExchangeRequest, ExchangeError> {
         let body = Bytes::from(self.password.expose().to_owned());
         Ok(ExchangeRequest::new(Request::post(self.login.uri()).body(body)?))
     }

@@ -2,8 +2,10 @@
 
 mod file;
 mod reading;
+mod shown;
 
 use std::fmt;
+use std::future::Future;
 use std::mem;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,6 +14,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use self::file::{FileId, Found};
 use self::reading::Reading;
 pub(crate) use self::reading::reload;
+use self::shown::Mint;
+pub(crate) use self::shown::Shown;
 use crate::error::BoxError;
 use crate::exchange::{ExchangeError, ExchangeErrorKind};
 use crate::{Error, Secret, TARGET};
@@ -40,8 +44,9 @@ use crate::{Error, Secret, TARGET};
 /// let mounted = Credential::file("/var/run/secrets/atlas/client-secret");
 /// let passed = Credential::env("ATLAS_CLIENT_SECRET");
 /// let asked = Credential::from_fn(|| Ok("from a key ring".into()));
+/// let signed = Credential::minted(|| async { Ok("an assertion".into()) });
 /// assert_eq!(format!("{fixed:?}"), "Credential(value)");
-/// # let _ = (mounted, passed, asked);
+/// # let _ = (mounted, passed, asked, signed);
 /// ```
 #[derive(Clone)]
 pub struct Credential(Arc<Inner>);
@@ -70,8 +75,15 @@ enum Place {
     Value,
     File(PathBuf),
     Env(String),
-    /// Numbered, so that no two are taken for one.
+    /// With the number that identifies it.
     Function(u64, Box<dyn Fn() -> Result<Secret, BoxError> + Send + Sync>),
+    Minted(u64, Box<Mint>),
+}
+
+/// Identifies a function: two functions never count as the same credential.
+fn next_function() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
 impl Credential {
@@ -92,9 +104,38 @@ impl Credential {
     pub fn from_fn(
         read: impl Fn() -> Result<Secret, BoxError> + Send + Sync + 'static,
     ) -> Credential {
-        static NEXT: AtomicU64 = AtomicU64::new(1);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        Credential::at(Place::Function(number, Box::new(read)), None)
+        Credential::at(Place::Function(next_function(), Box::new(read)), None)
+    }
+
+    /// Made anew for each request to the token endpoint, by an async function: a signed assertion, or a
+    /// one-time code. A value is shown once: a second request of the same exchange, a retry, and another
+    /// source that shares this credential each get a value of their own.
+    ///
+    /// - A new value says nothing about the key behind it. So, unlike a [function](Credential::from_fn), a
+    ///   minted credential never counts as changed: a refusal of it has the usual pauses.
+    /// - The function must not block. Its time counts as a part of the exchange's.
+    /// - Its error fails the exchange with [`Unavailable`](ExchangeErrorKind::Unavailable), so that it is tried
+    ///   again soon; an [`ExchangeError`] keeps its own kind. The text of its error is shown to operators.
+    /// - An empty value, or one with a control character, is an error. One line break at the end is taken
+    ///   off.
+    ///
+    /// ```
+    /// use tower_outbound_auth::{Credential, Secret};
+    ///
+    /// async fn sign() -> Result<Secret, tower_outbound_auth::BoxError> {
+    ///     Ok("an assertion".into()) // with a key in a key service, say
+    /// }
+    /// let signed = Credential::minted(sign);
+    /// assert!(format!("{signed:?}").starts_with("Credential(minting function "));
+    /// ```
+    #[must_use]
+    pub fn minted<F, R>(mint: F) -> Credential
+    where
+        F: Fn() -> R + Send + Sync + 'static,
+        R: Future<Output = Result<Secret, BoxError>> + Send + 'static,
+    {
+        let mint = move || Box::pin(mint()) as _;
+        Credential::at(Place::Minted(next_function(), Box::new(mint)), None)
     }
 
     fn at(place: Place, good: Option<Secret>) -> Credential {
@@ -117,12 +158,21 @@ impl Credential {
 
     /// The last good value.
     pub(crate) fn current(&self) -> Result<Secret, ExchangeError> {
-        self.known().good.clone().ok_or_else(|| self.unreadable("has not been read"))
+        self.known().good.clone().ok_or_else(|| self.not_read())
     }
 
-    /// Whether it may change.
+    fn not_read(&self) -> ExchangeError {
+        self.unreadable("has not been read (is it among Scheme::credentials?)")
+    }
+
+    /// Whether it is read again, so that another value may be found.
     pub(crate) fn may_change(&self) -> bool {
-        !matches!(self.0.place, Place::Value)
+        !matches!(self.0.place, Place::Value | Place::Minted(..))
+    }
+
+    /// Whether it is a value.
+    pub(crate) fn is_value(&self) -> bool {
+        matches!(self.0.place, Place::Value)
     }
 
     /// Reads it again; this may block.
@@ -172,7 +222,8 @@ impl Credential {
             known.good.clone().map(|text| Found { text, file: known.file })
         };
         let text = match &self.0.place {
-            Place::Value => self.current().map_err(Unreadable::of)?,
+            // These are not read.
+            Place::Value | Place::Minted(..) => self.current().map_err(Unreadable::of)?,
             Place::File(path) => {
                 let found = file::read(path, known.as_ref())?;
                 return Ok(found.filter(|found| !found.text.expose().is_empty()));
@@ -254,6 +305,7 @@ impl fmt::Display for Credential {
             Place::File(path) => write!(f, "file {}", path.display()),
             Place::Env(name) => write!(f, "environment variable {name}"),
             Place::Function(number, _) => write!(f, "function {number}"),
+            Place::Minted(number, _) => write!(f, "minting function {number}"),
         }
     }
 }

@@ -96,6 +96,10 @@ impl ExchangeContext {
         &*self.clock
     }
 
+    pub(crate) fn shared_clock(&self) -> Arc<dyn Clock> {
+        self.clock.clone()
+    }
+
     pub(crate) fn sent(&self) -> Now {
         *self.sent.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -12,10 +12,10 @@ use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use tower_service::Service;
 
 use super::{Exchange, ExchangeContext, ExchangeError, ExchangeErrorKind, Issued};
-use crate::credential;
+use crate::credential::{self, Shown};
 use crate::error::{BoxError, root_cause};
 use crate::origin::Origin;
-use crate::scheme::{ExchangeAnswer, ExchangeRequest, Scheme, Step, withheld};
+use crate::scheme::{ExchangeAnswer, ExchangeRequest, RequestContext, Scheme, Step, withheld};
 
 /// A token response may be this long; what is longer is an error page or an attack.
 const MAX_ANSWER: usize = 256 * 1024;
@@ -131,15 +131,23 @@ where
         let read = credential::reload(credentials, cx.clock()).await;
         cx.note_credentials(credential::version(credentials));
         read?;
-        let mut request = self.scheme.exchange_request(cx)?;
+        let mut asked = None;
         for _ in 0..MAX_STEPS {
+            let shown = Shown::of(credentials).await?;
+            cx.note_credentials(shown.version());
+            let first = RequestContext::first(cx, shown.clone());
+            let request_cx = match asked {
+                Some((step, by)) => first.asked_for(step, by),
+                None => first,
+            };
+            let request = self.scheme.exchange_request(&request_cx)?;
             let name = request.name();
-            let answer = self.send(request, cx).await?.to_request(name);
+            let answer = self.send(request, cx).await?.to_request(name).with_shown(&shown);
             let (issuers_clock, age) = (answer.issuers_clock(), answer.age());
-            let read = self.scheme.read_answer(answer);
-            match read.map_err(|error| withheld(error, credentials))? {
+            let read = self.scheme.read_answer(answer.clone());
+            match read.map_err(|error| withheld(error, &shown))? {
                 Step::Issued(issued) => return Ok(issued.answered(issuers_clock, age)),
-                Step::Again(next) => request = next,
+                Step::Again(step) => asked = Some((step, answer)),
             }
         }
         Err(ExchangeError::new(

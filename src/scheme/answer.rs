@@ -12,9 +12,10 @@ use serde::de::DeserializeOwned;
 use super::failure::Failure;
 use super::members::described;
 use super::pacing;
-use crate::Origin;
 use crate::clock::Now;
+use crate::credential::Shown;
 use crate::exchange::{ExchangeError, ExchangeErrorKind};
+use crate::{Credential, Origin, Secret};
 
 /// An origin that is longer is not shown: it would fill the log.
 const MAX_ORIGIN: usize = 100;
@@ -28,13 +29,15 @@ pub struct ExchangeAnswer {
     request_name: &'static str,
     /// When it came, where that is known.
     received: Option<Now>,
+    /// The credentials that its request showed.
+    shown: Shown,
 }
 
 impl ExchangeAnswer {
     /// Wraps an answer.
     #[must_use]
     pub fn new(answer: Response<Bytes>) -> ExchangeAnswer {
-        ExchangeAnswer { answer, request_name: "", received: None }
+        ExchangeAnswer { answer, request_name: "", received: None, shown: Shown::default() }
     }
 
     pub(crate) fn received_at(self, now: Now) -> ExchangeAnswer {
@@ -43,6 +46,15 @@ impl ExchangeAnswer {
 
     pub(super) fn received(&self) -> Option<Now> {
         self.received
+    }
+
+    pub(crate) fn with_shown(self, shown: &Shown) -> ExchangeAnswer {
+        ExchangeAnswer { shown: shown.clone(), ..self }
+    }
+
+    /// The value that the request showed.
+    pub(super) fn credential(&self, credential: &Credential) -> Result<Secret, ExchangeError> {
+        self.shown.value(credential)
     }
 
     /// As the answer to a request of this name; an exchange sees to that by itself.

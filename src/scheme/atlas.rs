@@ -12,14 +12,18 @@ use super::quotes::Credentials;
 use super::refresh::{REFRESH, RefreshTokenIn, is_absent, is_verdict};
 use super::token_answer::{Meaning, read_2xx};
 use super::{
-    Endpoint, ExchangeAnswer, ExchangeRequest, Identity, InvalidToken, Scheme, Step, plain_value,
+    Endpoint, ExchangeAnswer, ExchangeRequest, Identity, InvalidToken, RequestContext, Scheme,
+    Step, plain_value,
 };
-use crate::exchange::{ExchangeContext, ExchangeError, ExchangeErrorKind};
+use crate::exchange::{ExchangeError, ExchangeErrorKind};
 use crate::{Credential, Error, Secret, TARGET};
 
 static TOKEN: HeaderName = HeaderName::from_static("token");
 static CLIENT_ID: HeaderName = HeaderName::from_static("client-id");
 static CLIENT_SECRET: HeaderName = HeaderName::from_static("client-secret");
+
+/// The name of a further request, which shows the credentials.
+const CREDENTIALS: &str = "credentials";
 
 /// The Atlas document API.
 ///
@@ -107,11 +111,11 @@ impl Atlas {
     }
 
     /// The request that shows the credentials.
-    fn request(&self) -> Result<ExchangeRequest, ExchangeError> {
+    fn request(&self, cx: &RequestContext) -> Result<ExchangeRequest, ExchangeError> {
         let [id, secret] = &self.credentials;
         let request = Request::post(self.endpoint.uri())
-            .header(&CLIENT_ID, header_value(id, "Client-Id")?)
-            .header(&CLIENT_SECRET, header_value(secret, "Client-Secret")?)
+            .header(&CLIENT_ID, header_value(cx, id, "Client-Id")?)
+            .header(&CLIENT_SECRET, header_value(cx, secret, "Client-Secret")?)
             .body(Bytes::new())?;
         Ok(ExchangeRequest::new(request))
     }
@@ -123,12 +127,12 @@ impl Atlas {
         failure: &Failure,
     ) -> Result<Step, ExchangeError> {
         if answer.request_name() == REFRESH {
-            return self.request().map(Step::Again);
+            return Ok(Step::Again(CREDENTIALS));
         }
         // Atlas may be another release by now: nothing that was learned of it counts.
         self.without_refresh.forget();
         let [id, secret] = &self.credentials;
-        let (id, secret) = (id.current()?, secret.current()?);
+        let (id, secret) = (answer.credential(id)?, answer.credential(secret)?);
         Err(match failure.shown(&Credentials { id, secret, id_is_secret: false }) {
             Some(code) => answer.refused(code).judged(),
             None => answer.unavailable().in_doubt(),
@@ -142,8 +146,12 @@ fn header_flaw(text: &str) -> Option<&'static str> {
     flaw(text).or_else(|| plain_value(&text.into()).is_err().then_some(other))
 }
 
-fn header_value(credential: &Credential, what: &str) -> Result<HeaderValue, ExchangeError> {
-    let text = credential.current()?;
+fn header_value(
+    cx: &RequestContext,
+    credential: &Credential,
+    what: &str,
+) -> Result<HeaderValue, ExchangeError> {
+    let text = cx.credential(credential)?;
     let unusable = |_| {
         let why = header_flaw(text.expose()).unwrap_or("cannot stand in a header");
         let message = format!("the {what} in {credential} {why}");
@@ -165,13 +173,13 @@ impl Scheme for Atlas {
         &self.credentials
     }
 
-    fn exchange_request(&self, cx: &ExchangeContext) -> Result<ExchangeRequest, ExchangeError> {
+    fn exchange_request(&self, cx: &RequestContext) -> Result<ExchangeRequest, ExchangeError> {
         let known = self.refresh.as_ref().filter(|_| !self.without_refresh.holds(Some(cx.now())));
-        match known.zip(cx.refresh_token()) {
+        match known.zip(cx.refresh_token()).filter(|_| cx.step().is_none()) {
             Some(((endpoint, travels), token)) => {
-                travels.request(endpoint, token).or_else(|_| self.request())
+                travels.request(endpoint, token).or_else(|_| self.request(cx))
             }
-            None => self.request(),
+            None => self.request(cx),
         }
     }
 
@@ -188,9 +196,9 @@ impl Scheme for Atlas {
                 self.without_refresh.learn(answer.received());
                 let system = self.identity().system();
                 tracing::info!(target: TARGET, system, %status, "the refresh endpoint is not there, and left alone for a day");
-                self.request().map(Step::Again)
+                Ok(Step::Again(CREDENTIALS))
             }
-            _ if refreshed && is_verdict(status) => self.request().map(Step::Again),
+            _ if refreshed && is_verdict(status) => Ok(Step::Again(CREDENTIALS)),
             StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED => {
                 self.read_failure(&answer, &Failure::in_body(&answer).unwrap_or_default())
             }

@@ -72,9 +72,9 @@ pub(super) fn flaw(text: &str) -> Option<&'static str> {
 
 /// A client as a part of an identity: its id, or where that is found.
 pub(super) fn identity_of(id: &Credential) -> String {
-    match id.may_change() {
-        true => id.to_string(),
-        false => id.current().map_or_else(|_| String::new(), |id| id.expose().to_owned()),
+    match id.is_value() {
+        false => id.to_string(),
+        true => id.current().map_or_else(|_| String::new(), |id| id.expose().to_owned()),
     }
 }
 

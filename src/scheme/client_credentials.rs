@@ -18,10 +18,10 @@ use super::token_answer::{
 };
 use super::{
     BasicEncoding, ClientAuth, Endpoint, ExchangeAnswer, ExchangeRequest, Identity, InvalidToken,
-    Scheme, Step, bearer_value,
+    RequestContext, Scheme, Step, bearer_value,
 };
 use crate::clock::Now;
-use crate::exchange::{ExchangeContext, ExchangeError};
+use crate::exchange::ExchangeError;
 use crate::{Credential, Error, Secret, TARGET};
 
 /// The names of the requests that show the credentials: in which encoding, and whether after the other.
@@ -192,35 +192,47 @@ impl ClientCredentials {
         found.map(|(_, value)| &**value)
     }
 
-    /// The request that shows the credentials, in the encoding that worked last.
-    fn first_request(&self, now: Option<Now>) -> Result<ExchangeRequest, ExchangeError> {
-        self.request(if self.raw.holds(now) { RAW } else { PERCENT })
+    /// The name of the request that shows the credentials in the encoding that worked last.
+    fn last_encoding(&self, now: Option<Now>) -> &'static str {
+        if self.raw.holds(now) { RAW } else { PERCENT }
     }
 
-    fn request(&self, name: &'static str) -> Result<ExchangeRequest, ExchangeError> {
+    /// The request that shows the credentials.
+    fn request(
+        &self,
+        cx: &RequestContext,
+        name: &'static str,
+    ) -> Result<ExchangeRequest, ExchangeError> {
         let params = self.params.iter().map(|(name, value)| (*name, &**value));
         let params = iter::once(("grant_type", "client_credentials")).chain(params);
         let raw = matches!(name, RAW | RAW_AFTER_PERCENT);
-        Ok(self.post(params.collect(), raw)?.named(name))
+        Ok(self.post(cx, params.collect(), raw)?.named(name))
     }
 
     /// The request that spends a refresh token (RFC 6749 section 6). The scope is left out, and so stays
     /// what it was.
     fn refresh_request(
         &self,
+        cx: &RequestContext,
         refresh_token: &Secret,
-        now: Option<Now>,
     ) -> Result<ExchangeRequest, ExchangeError> {
         let mut params =
             vec![("grant_type", "refresh_token"), ("refresh_token", refresh_token.expose())];
         params.extend(self.param("resource").map(|resource| ("resource", resource)));
-        Ok(self.post(params, self.raw.holds(now))?.named(REFRESH))
+        let raw = self.raw.holds(Some(cx.now()));
+        Ok(self.post(cx, params, raw)?.named(REFRESH))
     }
 
     /// A form, with the client authenticated.
-    fn post(&self, params: Vec<(&str, &str)>, raw: bool) -> Result<ExchangeRequest, ExchangeError> {
-        let [id, secret] = self.current()?;
-        let mut params: Vec<(&str, &str)> = params;
+    fn post(
+        &self,
+        cx: &RequestContext,
+        params: Vec<(&str, &str)>,
+        raw: bool,
+    ) -> Result<ExchangeRequest, ExchangeError> {
+        let [id, secret] = &self.credentials;
+        let (id, secret) = (cx.credential(id)?, cx.credential(secret)?);
+        let mut params: Vec<(&str, &str)> = params; // these may borrow from the credentials
         let mut request = Request::post(self.endpoint.uri())
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
             .header(ACCEPT, "application/json");
@@ -238,20 +250,20 @@ impl ClientCredentials {
         Ok(ExchangeRequest::new(request.body(body)?))
     }
 
-    /// Id and secret as they are now.
-    fn current(&self) -> Result<[Secret; 2], ExchangeError> {
+    /// Id and secret, as the request showed them.
+    fn shown(&self, answer: &ExchangeAnswer) -> Result<[Secret; 2], ExchangeError> {
         let [id, secret] = &self.credentials;
-        Ok([id.current()?, secret.current()?])
+        Ok([answer.credential(id)?, answer.credential(secret)?])
     }
 
-    /// The name of the request that follows one of this name which was refused, if the other encoding may
+    /// The name of the request that follows one which was refused, if the other encoding may
     /// be the one that the endpoint understands. It goes by the encoding that was refused: what worked last
     /// may be news from another source of this scheme.
-    fn other_encoding(&self, refused: &str) -> Option<&'static str> {
+    fn other_encoding(&self, refused: &ExchangeAnswer) -> Option<&'static str> {
         let auto = self.auth == ClientAuth::Basic(BasicEncoding::Auto);
         let ambiguous = |it: [Secret; 2]| it.iter().any(|text| is_ambiguous(text.expose()));
-        let differ = self.current().is_ok_and(ambiguous);
-        match refused {
+        let differ = self.shown(refused).is_ok_and(ambiguous);
+        match refused.request_name() {
             PERCENT if auto && differ => Some(RAW_AFTER_PERCENT),
             RAW if auto && differ => Some(PERCENT_AFTER_RAW),
             _ => None,
@@ -259,13 +271,13 @@ impl ClientCredentials {
     }
 
     /// The endpoint does not take the refresh token: the credentials are shown instead, once.
-    fn fall_back(&self, answer: &ExchangeAnswer, failure: &Failure) -> Result<Step, ExchangeError> {
+    fn fall_back(&self, answer: &ExchangeAnswer, failure: &Failure) -> Step {
         if knows_no_refresh_tokens(answer.status(), failure) {
             self.without_refresh.learn(answer.received());
             let system = self.identity().system();
             tracing::info!(target: TARGET, system, "refresh tokens are not taken, and left alone for a day");
         }
-        Ok(Step::Again(self.first_request(answer.received())?))
+        Step::Again(self.last_encoding(answer.received()))
     }
 
     /// The endpoint says no.
@@ -276,18 +288,18 @@ impl ClientCredentials {
     ) -> Result<Step, ExchangeError> {
         let name = answer.request_name();
         if name == REFRESH && may_be_about_the_refresh_token(failure) {
-            return self.fall_back(answer, failure);
+            return Ok(self.fall_back(answer, failure));
         }
-        let other = self.other_encoding(name);
+        let other = self.other_encoding(answer);
         if let Some(other) = other.filter(|_| may_be_about_the_client(answer, failure)) {
-            return Ok(Step::Again(self.request(other)?));
+            return Ok(Step::Again(other));
         }
         if is_refusal(failure) {
             // The server may be another one by now: nothing that was learned of it counts.
             self.raw.forget();
             self.without_refresh.forget();
         }
-        let [id, secret] = self.current()?;
+        let [id, secret] = self.shown(answer)?;
         Err(failed(answer, failure, &Credentials { id, secret, id_is_secret: false }))
     }
 }
@@ -304,11 +316,13 @@ impl Scheme for ClientCredentials {
         &self.credentials
     }
 
-    fn exchange_request(&self, cx: &ExchangeContext) -> Result<ExchangeRequest, ExchangeError> {
+    fn exchange_request(&self, cx: &RequestContext) -> Result<ExchangeRequest, ExchangeError> {
         let now = Some(cx.now());
-        match cx.refresh_token().filter(|_| self.refresh && !self.without_refresh.holds(now)) {
-            Some(refresh_token) => self.refresh_request(refresh_token, now),
-            None => self.first_request(now),
+        let refresh = self.refresh && !self.without_refresh.holds(now);
+        match (cx.step(), cx.refresh_token().filter(|_| refresh)) {
+            (Some(name), _) => self.request(cx, name),
+            (None, Some(refresh_token)) => self.refresh_request(cx, refresh_token),
+            (None, None) => self.request(cx, self.last_encoding(now)),
         }
     }
 

@@ -4,10 +4,11 @@ use http::header::AUTHORIZATION;
 use http::{HeaderName, HeaderValue};
 
 use super::{
-    ExchangeAnswer, ExchangeRequest, Identity, InvalidToken, Scheme, Step, prefixed_value,
+    ExchangeAnswer, ExchangeRequest, Identity, InvalidToken, RequestContext, Scheme, Step,
+    prefixed_value,
 };
 use crate::Secret;
-use crate::exchange::{ExchangeContext, ExchangeError, ExchangeErrorKind};
+use crate::exchange::{ExchangeError, ExchangeErrorKind};
 
 /// Says how a token travels, and nothing about where it comes from: for a
 /// [`TokenSource`](crate::TokenSource) over an [`Exchange`](crate::exchange::Exchange) of your own, or
@@ -47,7 +48,7 @@ impl Scheme for HeaderScheme {
         Identity::new("header").with("name", self.name.as_str())
     }
 
-    fn exchange_request(&self, _: &ExchangeContext) -> Result<ExchangeRequest, ExchangeError> {
+    fn exchange_request(&self, _: &RequestContext) -> Result<ExchangeRequest, ExchangeError> {
         Err(no_exchange())
     }
 

@@ -20,18 +20,21 @@
 //! use http::{header, HeaderName, HeaderValue, StatusCode};
 //! use tower_outbound_auth::exchange::*;
 //! use tower_outbound_auth::scheme::*;
-//! use tower_outbound_auth::Secret;
+//! use tower_outbound_auth::{Credential, Secret};
 //!
 //! static SESSION: HeaderName = HeaderName::from_static("x-session");
 //!
-//! struct Sessions { password: Secret }
+//! struct Sessions { password: Credential }
 //!
 //! impl Scheme for Sessions {
 //!     fn identity(&self) -> Identity {
 //!         Identity::new("sessions").with("endpoint", "https://api.example/login")
 //!     }
-//!     fn exchange_request(&self, _: &ExchangeContext) -> Result<ExchangeRequest, ExchangeError> {
-//!         let body = self.password.expose().to_owned().into();
+//!     fn credentials(&self) -> &[Credential] {
+//!         std::slice::from_ref(&self.password)
+//!     }
+//!     fn exchange_request(&self, cx: &RequestContext) -> Result<ExchangeRequest, ExchangeError> {
+//!         let body = cx.credential(&self.password)?.expose().to_owned().into();
 //!         Ok(ExchangeRequest::new(http::Request::post("https://api.example/login").body(body)?))
 //!     }
 //!     fn read_answer(&self, answer: ExchangeAnswer) -> Result<Step, ExchangeError> {
@@ -68,6 +71,7 @@ mod pacing;
 mod quotes;
 mod refresh;
 mod request;
+mod request_context;
 mod response;
 #[cfg(feature = "rotating")]
 mod rotating;
@@ -89,12 +93,13 @@ pub use self::identity::Identity;
 pub(crate) use self::quotes::withheld;
 pub use self::refresh::RefreshTokenIn;
 pub use self::request::ExchangeRequest;
+pub use self::request_context::RequestContext;
 pub use self::response::ResponseHead;
 #[cfg(feature = "rotating")]
 pub use self::rotating::Rotating;
 pub use self::rotation::{Adopt, Rotation};
 pub use self::value::{InvalidToken, bearer_value, plain_value, prefixed_value};
-use crate::exchange::{ExchangeContext, ExchangeError, Issued};
+use crate::exchange::{ExchangeError, Issued};
 use crate::{Credential, Secret};
 
 /// How one system authenticates. See the [module](self).
@@ -110,18 +115,19 @@ pub trait Scheme: Send + Sync + 'static {
     /// stands in logs.
     fn identity(&self) -> Identity;
 
-    /// The credentials that an exchange needs; those that may change are read before each one. Default:
-    /// none that this crate has to read.
+    /// The credentials that an exchange needs; those that may change are read before each one. Their values
+    /// are in the [context](RequestContext::credential) of each request. Default: none.
     fn credentials(&self) -> &[Credential] {
         &[]
     }
 
-    /// Builds the request that opens an exchange.
+    /// Builds a request to the token endpoint: the one that opens an exchange, or the one that
+    /// [`Step::Again`] asks for ([`RequestContext::step`] tells which).
     ///
     /// # Errors
     ///
     /// If none can be built; the attempt has then failed.
-    fn exchange_request(&self, cx: &ExchangeContext) -> Result<ExchangeRequest, ExchangeError>;
+    fn exchange_request(&self, cx: &RequestContext) -> Result<ExchangeRequest, ExchangeError>;
 
     /// Reads the endpoint's answer.
     ///
@@ -174,8 +180,9 @@ pub trait Scheme: Send + Sync + 'static {
 pub enum Step {
     /// The exchange has succeeded.
     Issued(Issued),
-    /// One more request is needed (an answer to a challenge); up to four make an exchange.
-    Again(ExchangeRequest),
+    /// One more request of this name is needed (an answer to a challenge, say);
+    /// [`exchange_request`](Scheme::exchange_request) builds it. Up to four make an exchange.
+    Again(&'static str),
 }
 
 /// What a response says of the credential that its request carried.
@@ -197,7 +204,7 @@ impl<S: Scheme + ?Sized> Scheme for Arc<S> {
         S::credentials(self)
     }
 
-    fn exchange_request(&self, cx: &ExchangeContext) -> Result<ExchangeRequest, ExchangeError> {
+    fn exchange_request(&self, cx: &RequestContext) -> Result<ExchangeRequest, ExchangeError> {
         S::exchange_request(self, cx)
     }
 

@@ -10,8 +10,9 @@ use zeroize::Zeroizing;
 
 use super::client_auth::{form, percent};
 use super::token_answer::is_refusal_code;
+use crate::Secret;
+use crate::credential::Shown;
 use crate::exchange::ExchangeError;
-use crate::{Credential, Secret};
 
 /// So many characters in a row of a credential are a part of it; a shorter one counts as a whole.
 const PART: usize = 4;
@@ -83,13 +84,12 @@ impl Credentials {
 }
 
 /// A failure as it may be shown: its code is withheld if it quotes one of these credentials, and is none of OAuth's.
-pub(crate) fn withheld(error: ExchangeError, credentials: &[Credential]) -> ExchangeError {
+pub(crate) fn withheld(error: ExchangeError, shown: &Shown) -> ExchangeError {
     let is_shown = |code: &&str| !error.is_judged() && !is_refusal_code(code);
     let Some(code) = error.code().filter(is_shown) else { return error };
-    let current = credentials.iter().filter_map(|credential| credential.current().ok());
     // Which of them is an id is not known here.
-    let quotes = current.into_iter().any(|secret| {
-        let id = Secret::from("");
+    let quotes = shown.values().any(|secret| {
+        let (id, secret) = (Secret::from(""), secret.clone());
         Credentials { id, secret, id_is_secret: false }.are_quoted_in(code)
     });
     if quotes { error.with_code("withheld") } else { error }

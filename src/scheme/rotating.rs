@@ -17,10 +17,10 @@ use super::request::json_body;
 use super::rotation::without_scheme;
 use super::token_answer::is_refusal;
 use super::{
-    Adopt, Endpoint, ExchangeAnswer, ExchangeRequest, Identity, InvalidToken, Rotation, Scheme,
-    Step, bearer_value,
+    Adopt, Endpoint, ExchangeAnswer, ExchangeRequest, Identity, InvalidToken, RequestContext,
+    Rotation, Scheme, Step, bearer_value,
 };
-use crate::exchange::{ExchangeContext, ExchangeError, ExchangeErrorKind, Issued};
+use crate::exchange::{ExchangeError, ExchangeErrorKind, Issued};
 use crate::{Credential, Error, Secret};
 
 /// Where an object in the answer has the token, if nothing else is said; the first that is a text.
@@ -63,7 +63,9 @@ pub struct Rotating {
     endpoint: Endpoint,
     /// Key and secret.
     credentials: [Credential; 2],
-    signers: Mutex<Signers>,
+    /// The secret of the last exchange that succeeded: it signs the successors of that token. The credential may
+    /// have another value by then.
+    signer: Mutex<Option<Secret>>,
     member: Option<String>,
     verify: bool,
     rotation: Rotation,
@@ -71,15 +73,6 @@ pub struct Rotating {
 
 /// A token that is no JWT is longer than any word in a page.
 const SHORTEST: usize = 16;
-
-/// Secrets, as keys: one may be rotated while tokens that the last one signed are still good.
-#[derive(Default)]
-struct Signers {
-    /// Of the exchange that was asked for last.
-    shown: Option<Secret>,
-    /// Of the last exchange that succeeded: it signs the successors of that token.
-    current: Option<Secret>,
-}
 
 impl Rotating {
     /// The scheme for one API and one client. `api_root` may have a path: `https://api.example/v1`.
@@ -115,7 +108,7 @@ impl Rotating {
         Ok(Rotating {
             endpoint,
             credentials,
-            signers: Mutex::default(),
+            signer: Mutex::default(),
             member: None,
             verify: true,
             rotation: Rotation::in_header(AUTHORIZATION),
@@ -172,10 +165,9 @@ impl Rotating {
         };
         let found: Vec<_> =
             in_body.into_iter().chain(in_header.map(Secret::from)).filter_map(usable).collect();
-        let mut signers = self.signers();
-        let signer = signers.shown.clone().unwrap_or(self.credentials[1].current()?);
+        let signer = answer.credential(&self.credentials[1])?;
         if let Some(token) = found.iter().find(|token| self.is_signed_by(&signer, token)) {
-            signers.current = Some(signer);
+            *self.signer() = Some(signer);
             return Ok(token.clone());
         }
         Err(match found.first() {
@@ -191,8 +183,8 @@ impl Rotating {
         !self.verify || is_signed_with(token.expose(), signer.expose().as_bytes())
     }
 
-    fn signers(&self) -> MutexGuard<'_, Signers> {
-        self.signers.lock().unwrap_or_else(PoisonError::into_inner)
+    fn signer(&self) -> MutexGuard<'_, Option<Secret>> {
+        self.signer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn member_of(&self, members: &Members<'_>) -> Result<Option<Secret>, ExchangeError> {
@@ -243,10 +235,9 @@ impl Scheme for Rotating {
         &self.credentials
     }
 
-    fn exchange_request(&self, _: &ExchangeContext) -> Result<ExchangeRequest, ExchangeError> {
+    fn exchange_request(&self, cx: &RequestContext) -> Result<ExchangeRequest, ExchangeError> {
         let [key, secret] = &self.credentials;
-        let (key, secret) = (key.current()?, secret.current()?);
-        self.signers().shown = Some(secret.clone());
+        let (key, secret) = (cx.credential(key)?, cx.credential(secret)?);
         let credentials = [("apiKey", key.expose()), ("clientSecret", secret.expose())];
         let request = Request::post(self.endpoint.uri())
             .header(CONTENT_TYPE, "application/json")
@@ -271,7 +262,7 @@ impl Scheme for Rotating {
             _ => return Err(answer.unavailable()),
         }
         let [key, secret] = &self.credentials;
-        let (id, secret) = (key.current()?, secret.current()?);
+        let (id, secret) = (answer.credential(key)?, answer.credential(secret)?);
         let credentials = Credentials { id, secret, id_is_secret: true };
         Err(match failure.as_ref().and_then(|failure| failure.shown(&credentials)) {
             Some(code) => answer.refused(code).judged(),
@@ -292,7 +283,7 @@ impl Scheme for Rotating {
     }
 
     fn is_authentic(&self, token: &Secret) -> bool {
-        let signer = self.signers().current.clone();
+        let signer = self.signer().clone();
         let signer = signer.or_else(|| self.credentials[1].current().ok());
         signer.is_some_and(|signer| self.is_signed_by(&signer, token))
     }

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use crate::Secret;
 use crate::clock::{Clock, SystemClock};
+use crate::credential::Shown;
 use crate::exchange::{Chain, Exchange, ExchangeContext, ExchangeError, Issued, Reason};
+use crate::scheme::RequestContext;
 
 /// An exchange that does as it is told, and counts.
 ///
@@ -181,23 +183,29 @@ impl Exchange for ScriptedExchange {
     }
 }
 
-/// What an [`Exchange`] or a [`Scheme`](crate::Scheme) is given, for testing one of one's own without a
-/// source.
+/// What an [`Exchange`] is given, for testing one of one's own without a source.
+#[must_use]
+pub fn exchange_context(reason: Reason) -> ExchangeContext {
+    ExchangeContext::new(Arc::new(SystemClock::new()), reason, None, Chain::default())
+}
+
+/// What a [`Scheme`](crate::Scheme) is given to build the request that opens an exchange, for testing one of
+/// one's own without a source. A [minted](crate::Credential::minted) credential has no value here.
 ///
 /// ```
 /// use tower_outbound_auth::Scheme;
 /// use tower_outbound_auth::exchange::Reason;
 /// use tower_outbound_auth::scheme::Atlas;
-/// use tower_outbound_auth::testkit::exchange_context;
+/// use tower_outbound_auth::testkit::request_context;
 ///
 /// let atlas = Atlas::new("https://atlas.example/authtoken", "id", "secret")?;
-/// let request = atlas.exchange_request(&exchange_context(Reason::First))?.into_http();
+/// let request = atlas.exchange_request(&request_context(Reason::First))?.into_http();
 /// assert_eq!(request.headers()["client-id"], "id");
 /// # Ok::<_, tower_outbound_auth::BoxError>(())
 /// ```
 #[must_use]
-pub fn exchange_context(reason: Reason) -> ExchangeContext {
-    ExchangeContext::new(Arc::new(SystemClock::new()), reason, None, Chain::default())
+pub fn request_context(reason: Reason) -> RequestContext {
+    RequestContext::first(&exchange_context(reason), Shown::default())
 }
 
 /// Counts an exchange as under way until it ends or is dropped.

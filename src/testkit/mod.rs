@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`ManualClock`] | time that stands still until told otherwise; independent of any runtime |
 //! | [`TokioClock`] | tokio's clock, for tests with `start_paused = true` |
-//! | [`exchange_context`] | calling a `Scheme` or an `Exchange` of one's own directly |
+//! | [`request_context`], [`exchange_context`] | calling a `Scheme` or an `Exchange` of one's own directly |
 //! | [`ScriptedExchange`] | tokens without a network: lifetimes, delays, failures, counters |
 //! | [`AtlasServer`] | an Atlas server on a real socket: expiry, revocation, refusals, outages, redirects |
 //! | [`OAuthServer`] | the same for OAuth 2.0: client credentials by Basic or in the form, bearer tokens, challenges |
@@ -51,7 +51,7 @@ pub use self::embedded::{
     AtlasProtocol, AtlasServer, EmbeddedProtocol, EmbeddedServer, OAuthProtocol, OAuthServer,
     RefreshProtocol, RotatingProtocol, RotatingServer, ServerCounts, TokenPlace,
 };
-pub use self::exchange::{ScriptedExchange, exchange_context};
+pub use self::exchange::{ScriptedExchange, exchange_context, request_context};
 pub use self::fault_proxy::{After, Fault, FaultProxy};
 pub use self::malformed::MalformedAnswer;
 pub use self::received::ReceivedRequest;

@@ -14,7 +14,7 @@ use tower_outbound_auth::exchange::{
 };
 use tower_outbound_auth::scheme::{
     Atlas, Endpoint, ExchangeAnswer, ExchangeRequest, HeaderScheme, Identity, InvalidToken,
-    ResponseHead, Step, Verdict,
+    RequestContext, ResponseHead, Step, Verdict,
 };
 use tower_outbound_auth::testkit::TokioClock;
 use tower_outbound_auth::{
@@ -91,17 +91,20 @@ impl Scheme for Odd {
     fn identity(&self) -> Identity {
         Identity::new("odd")
     }
-    fn exchange_request(&self, _: &ExchangeContext) -> Result<ExchangeRequest, ExchangeError> {
-        let request = Request::post("https://auth.example/0").body(Bytes::new())?;
-        Ok(ExchangeRequest::new(request))
+    fn exchange_request(&self, cx: &RequestContext) -> Result<ExchangeRequest, ExchangeError> {
+        let step = match (cx.step(), cx.answer()) {
+            (Some("answer"), Some(challenge)) => challenge.text()?.parse::<usize>().unwrap() + 1,
+            _ => 0,
+        };
+        let uri = format!("https://auth.example/{step}");
+        Ok(ExchangeRequest::new(Request::post(uri).body(Bytes::new())?))
     }
     fn read_answer(&self, answer: ExchangeAnswer) -> Result<Step, ExchangeError> {
         let step: usize = answer.text()?.parse().map_err(|_| answer.unavailable())?;
         if step == self.challenges {
             return Ok(Step::Issued(Issued::new(format!("after-{step}"))));
         }
-        let uri = format!("https://auth.example/{}", step + 1);
-        Ok(Step::Again(ExchangeRequest::new(Request::post(uri).body(Bytes::new())?)))
+        Ok(Step::Again("answer"))
     }
     fn header_name(&self) -> &HeaderName {
         static AUTHORIZATION: HeaderName = http::header::AUTHORIZATION;

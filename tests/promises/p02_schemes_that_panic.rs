@@ -8,10 +8,10 @@ use http::header::AUTHORIZATION;
 use http::{HeaderName, HeaderValue, Request, Response};
 use tokio::task::JoinError;
 use tower::{Layer, service_fn};
-use tower_outbound_auth::exchange::{ExchangeContext, ExchangeError, ExchangeErrorKind};
+use tower_outbound_auth::exchange::{ExchangeError, ExchangeErrorKind};
 use tower_outbound_auth::scheme::{
-    Adopt, Atlas, ExchangeAnswer, ExchangeRequest, Identity, InvalidToken, ResponseHead, Rotation,
-    Step, Verdict,
+    Adopt, Atlas, ExchangeAnswer, ExchangeRequest, Identity, InvalidToken, RequestContext,
+    ResponseHead, Rotation, Step, Verdict,
 };
 use tower_outbound_auth::testkit::TokioClock;
 use tower_outbound_auth::{AuthLayer, BoxError, Credential, Origin, Scheme, Secret, TokenSource};
@@ -54,7 +54,7 @@ impl Scheme for Buggy {
         self.asked(Question::Credentials);
         self.atlas.credentials()
     }
-    fn exchange_request(&self, cx: &ExchangeContext) -> Result<ExchangeRequest, ExchangeError> {
+    fn exchange_request(&self, cx: &RequestContext) -> Result<ExchangeRequest, ExchangeError> {
         self.asked(Question::Request);
         self.atlas.exchange_request(cx)
     }

@@ -9,11 +9,11 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use http_body::Frame;
 use tower::{Layer, ServiceExt, service_fn};
-use tower_outbound_auth::exchange::{ExchangeContext, ExchangeError};
+use tower_outbound_auth::exchange::ExchangeError;
 use tower_outbound_auth::replay::{Off, ReplayMethods};
 use tower_outbound_auth::scheme::{
-    ExchangeAnswer, ExchangeRequest, HeaderScheme, Identity, InvalidToken, ResponseHead, Step,
-    Verdict,
+    ExchangeAnswer, ExchangeRequest, HeaderScheme, Identity, InvalidToken, RequestContext,
+    ResponseHead, Step, Verdict,
 };
 use tower_outbound_auth::testkit::ScriptedExchange;
 use tower_outbound_auth::{AuthLayer, Origin, Recovery, Scheme, Secret, TokenSource};
@@ -166,7 +166,7 @@ impl Scheme for Says419 {
     fn identity(&self) -> Identity {
         self.0.identity()
     }
-    fn exchange_request(&self, cx: &ExchangeContext) -> Result<ExchangeRequest, ExchangeError> {
+    fn exchange_request(&self, cx: &RequestContext) -> Result<ExchangeRequest, ExchangeError> {
         self.0.exchange_request(cx)
     }
     fn read_answer(&self, answer: ExchangeAnswer) -> Result<Step, ExchangeError> {

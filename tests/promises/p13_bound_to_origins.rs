@@ -7,9 +7,10 @@ use http::header::{AUTHORIZATION, HOST, HeaderName, LOCATION};
 use http::{HeaderValue, Request, Response};
 use tower::{Layer, ServiceBuilder, ServiceExt, service_fn};
 use tower_http::follow_redirect::FollowRedirectLayer;
-use tower_outbound_auth::exchange::{ExchangeContext, ExchangeError};
+use tower_outbound_auth::exchange::ExchangeError;
 use tower_outbound_auth::scheme::{
-    ExchangeAnswer, ExchangeRequest, HeaderScheme, Identity, InvalidToken, Rotation, Step,
+    ExchangeAnswer, ExchangeRequest, HeaderScheme, Identity, InvalidToken, RequestContext,
+    Rotation, Step,
 };
 use tower_outbound_auth::testkit::ScriptedExchange;
 use tower_outbound_auth::{AuthLayer, ErrorKind, Foreign, Origin, Scheme, Secret, TokenSource};
@@ -109,7 +110,7 @@ impl Scheme for Rotating {
     fn identity(&self) -> Identity {
         Identity::new("rotating")
     }
-    fn exchange_request(&self, cx: &ExchangeContext) -> Result<ExchangeRequest, ExchangeError> {
+    fn exchange_request(&self, cx: &RequestContext) -> Result<ExchangeRequest, ExchangeError> {
         HeaderScheme::bearer().exchange_request(cx)
     }
     fn read_answer(&self, answer: ExchangeAnswer) -> Result<Step, ExchangeError> {

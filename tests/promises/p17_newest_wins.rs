@@ -17,7 +17,8 @@ use tower_outbound_auth::exchange::{
 };
 use tower_outbound_auth::replay::Off;
 use tower_outbound_auth::scheme::{
-    Adopt, ExchangeAnswer, ExchangeRequest, HeaderScheme, Identity, InvalidToken, Rotation, Step,
+    Adopt, ExchangeAnswer, ExchangeRequest, HeaderScheme, Identity, InvalidToken, RequestContext,
+    Rotation, Step,
 };
 use tower_outbound_auth::source::NotAdopted;
 use tower_outbound_auth::testkit::TokioClock;
@@ -51,7 +52,7 @@ impl Scheme for Jwts {
     fn identity(&self) -> Identity {
         Identity::new("jwts")
     }
-    fn exchange_request(&self, cx: &ExchangeContext) -> Result<ExchangeRequest, ExchangeError> {
+    fn exchange_request(&self, cx: &RequestContext) -> Result<ExchangeRequest, ExchangeError> {
         self.0.exchange_request(cx)
     }
     fn read_answer(&self, answer: ExchangeAnswer) -> Result<Step, ExchangeError> {

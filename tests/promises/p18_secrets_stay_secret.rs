@@ -8,12 +8,10 @@ use std::thread;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response};
 use tower::{Layer, Service, service_fn};
-use tower_outbound_auth::exchange::{
-    self, ExchangeContext, ExchangeError, ExchangeErrorKind, HttpExchange, Issued,
-};
+use tower_outbound_auth::exchange::{self, ExchangeError, ExchangeErrorKind, HttpExchange, Issued};
 use tower_outbound_auth::scheme::{
     Atlas, Endpoint, ExchangeAnswer, ExchangeRequest, HeaderScheme, Identity, InvalidToken,
-    RefreshTokenIn, Step,
+    RefreshTokenIn, RequestContext, Step,
 };
 use tower_outbound_auth::testkit::{ScriptedExchange, TokioClock};
 use tower_outbound_auth::{AccessToken, AuthLayer, BoxError, Origin, Scheme, Secret, TokenSource};
@@ -278,7 +276,7 @@ impl Scheme for Tracked {
     fn identity(&self) -> Identity {
         self.0.identity()
     }
-    fn exchange_request(&self, cx: &ExchangeContext) -> Result<ExchangeRequest, ExchangeError> {
+    fn exchange_request(&self, cx: &RequestContext) -> Result<ExchangeRequest, ExchangeError> {
         self.0.exchange_request(cx)
     }
     fn read_answer(&self, answer: ExchangeAnswer) -> Result<Step, ExchangeError> {

@@ -75,7 +75,11 @@ fn issued() -> Issued {
 fn credentials() -> String {
     shown(&Secret::from(SECRET))
         + &has_both(&[Credential::from(SECRET), Credential::from_fn(|| Ok(SECRET.into()))])
-        + &has_both(&[Credential::file("/run/secret"), Credential::env("SECRET")])
+        + &has_both(&[
+            Credential::file("/run/secret"),
+            Credential::env("SECRET"),
+            Credential::minted(|| async { Ok(SECRET.into()) }),
+        ])
 }
 
 fn schemes() -> String {
@@ -86,9 +90,8 @@ fn schemes() -> String {
     let oauth = oauth.with_scope("read").with_auth(ClientAuth::Basic(BasicEncoding::Raw));
     let rotating = Rotating::new("https://api.example/v1", SECRET, SECRET).unwrap();
     let bearer = HeaderScheme::bearer();
-    let context = exchange_context(Reason::First);
+    let context = request_context(Reason::First);
     let request = oauth.exchange_request(&context).unwrap();
-    let again = atlas.exchange_request(&context).unwrap();
     let answer = Response::builder().header("authorization", TOKEN).header("x-secret", SECRET);
     let answer = answer.body(Bytes::from(SECRET)).unwrap();
     [
@@ -99,8 +102,9 @@ fn schemes() -> String {
         shown(&rotating.rotation()) + &shown(&Rotation::in_header(http::header::AUTHORIZATION)),
         shown(&atlas) + &shown(&oauth) + &shown(&rotating) + &shown(&bearer),
         shown::<ExchangeRequest>(&request)
+            + &shown::<RequestContext>(&context)
             + &shown(&ExchangeRequest::new(head().map(|_| Bytes::from(SECRET)))),
-        shown(&Step::Again(again)) + &shown(&Step::Issued(issued())),
+        shown(&Step::Again("again")) + &shown(&Step::Issued(issued())),
         shown(&ExchangeAnswer::new(answer)),
         shown(&Adopt::EveryNewer)
             + &shown(&Verdict::Refused)

@@ -9,10 +9,10 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 use http_body_util::Full;
 use tower::{Layer, ServiceExt, service_fn};
-use tower_outbound_auth::exchange::{self, ExchangeContext, ExchangeError, ExchangeErrorKind};
+use tower_outbound_auth::exchange::{self, ExchangeError, ExchangeErrorKind};
 use tower_outbound_auth::scheme::{
-    Atlas, ExchangeAnswer, ExchangeRequest, Identity, InvalidToken, ResponseHead, Rotation, Step,
-    Verdict,
+    Atlas, ExchangeAnswer, ExchangeRequest, Identity, InvalidToken, RequestContext, ResponseHead,
+    Rotation, Step, Verdict,
 };
 use tower_outbound_auth::testkit::AtlasServer;
 use tower_outbound_auth::{AuthLayer, Credential, Origin, Scheme, Secret, TokenSource};
@@ -81,7 +81,7 @@ impl Scheme for Buggy {
         self.atlas.credentials()
     }
 
-    fn exchange_request(&self, cx: &ExchangeContext) -> Result<ExchangeRequest, ExchangeError> {
+    fn exchange_request(&self, cx: &RequestContext) -> Result<ExchangeRequest, ExchangeError> {
         let request = self.atlas.exchange_request(cx)?;
         self.trip(Place::Request);
         Ok(request)

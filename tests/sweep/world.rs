@@ -15,7 +15,8 @@ use tower::util::BoxCloneSyncService;
 use tower::{Layer, ServiceExt, service_fn};
 use tower_outbound_auth::exchange::{Exchange, ExchangeContext, ExchangeError, Issued};
 use tower_outbound_auth::scheme::{
-    ExchangeAnswer, ExchangeRequest, HeaderScheme, Identity, InvalidToken, Rotation, Step,
+    ExchangeAnswer, ExchangeRequest, HeaderScheme, Identity, InvalidToken, RequestContext,
+    Rotation, Step,
 };
 use tower_outbound_auth::testkit::TokioClock;
 use tower_outbound_auth::{Auth, AuthLayer, Origin, Scheme, Secret, TokenSource};
@@ -34,7 +35,7 @@ impl Scheme for Opaque {
     fn identity(&self) -> Identity {
         self.0.identity()
     }
-    fn exchange_request(&self, cx: &ExchangeContext) -> Result<ExchangeRequest, ExchangeError> {
+    fn exchange_request(&self, cx: &RequestContext) -> Result<ExchangeRequest, ExchangeError> {
         self.0.exchange_request(cx)
     }
     fn read_answer(&self, answer: ExchangeAnswer) -> Result<Step, ExchangeError> {

@@ -264,9 +264,8 @@ async fn a_word_or_a_page_is_no_token_of_a_rotating_system() {
 #[tokio::test(start_paused = true)]
 async fn a_code_that_a_scheme_of_ones_own_passes_on_is_withheld_if_it_quotes_its_credentials() {
     use http::{HeaderName, HeaderValue};
-    use tower_outbound_auth::exchange::ExchangeContext;
     use tower_outbound_auth::scheme::{
-        ExchangeAnswer, ExchangeRequest, Identity, InvalidToken, Step,
+        ExchangeAnswer, ExchangeRequest, Identity, InvalidToken, RequestContext, Step,
     };
     use tower_outbound_auth::{Credential, Secret};
 
@@ -278,7 +277,7 @@ async fn a_code_that_a_scheme_of_ones_own_passes_on_is_withheld_if_it_quotes_its
         fn credentials(&self) -> &[Credential] {
             self.0.credentials()
         }
-        fn exchange_request(&self, cx: &ExchangeContext) -> Result<ExchangeRequest, ExchangeError> {
+        fn exchange_request(&self, cx: &RequestContext) -> Result<ExchangeRequest, ExchangeError> {
             self.0.exchange_request(cx)
         }
         fn read_answer(&self, answer: ExchangeAnswer) -> Result<Step, ExchangeError> {

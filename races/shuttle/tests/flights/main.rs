@@ -24,7 +24,7 @@ use tower_outbound_auth::exchange::{
     Exchange, ExchangeContext, ExchangeError, ExchangeErrorKind, Issued,
 };
 use tower_outbound_auth::scheme::{
-    ExchangeAnswer, ExchangeRequest, Identity, InvalidToken, Rotation, Step,
+    ExchangeAnswer, ExchangeRequest, Identity, InvalidToken, RequestContext, Rotation, Step,
 };
 use tower_outbound_auth::{Scheme, Secret, TokenSource};
 
@@ -112,7 +112,7 @@ impl Scheme for Plain {
     fn identity(&self) -> Identity {
         Identity::new("plain")
     }
-    fn exchange_request(&self, _: &ExchangeContext) -> Result<ExchangeRequest, ExchangeError> {
+    fn exchange_request(&self, _: &RequestContext) -> Result<ExchangeRequest, ExchangeError> {
         Err(ExchangeError::new(ExchangeErrorKind::Configuration, "there is `Login`"))
     }
     fn read_answer(&self, _: ExchangeAnswer) -> Result<Step, ExchangeError> {

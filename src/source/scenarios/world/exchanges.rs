@@ -7,9 +7,10 @@ use super::super::format::{Answer, Standing};
 use super::texts::{numbered, shown_by};
 use super::{Flight, Landed, Outcome, Played, World};
 use crate::clock::{Clock, Now, Sleep};
+use crate::credential::Shown;
 use crate::exchange::{Chain, ExchangeContext, ExchangeError, ExchangeErrorKind, Issued};
 use crate::scheme::jwt::Claims;
-use crate::scheme::{ExchangeAnswer, Scheme, Step};
+use crate::scheme::{ExchangeAnswer, RequestContext, Scheme, Step};
 use crate::source::action::{Arrival, Finished, Start};
 use crate::source::backoff::Fault;
 use crate::source::parts::{MAX_TOKEN, present};
@@ -37,6 +38,7 @@ impl World {
         let spent = self.refresh_token.take().filter(|_| start.refresh);
         let clock = Arc::new(Still(start.started));
         let cx = ExchangeContext::new(clock, start.reason, spent.clone(), Chain::default());
+        let cx = RequestContext::first(&cx, Shown::default());
         let request = self.scheme.exchange_request(&cx).map_err(|error| error.to_string())?;
         let shows = shown_by(request.name(), spent.as_ref());
         self.seen.starts.push((start.reason, shows));
@@ -71,8 +73,8 @@ impl World {
                 let malformed = |it| ExchangeError::new(ExchangeErrorKind::Malformed, it);
                 self.land(index, fits.map(|_| issued).map_err(malformed))
             }
-            Ok(Step::Again(request)) => {
-                let (now, name) = (self.now(), request.name());
+            Ok(Step::Again(name)) => {
+                let now = self.now();
                 let flight = &mut self.flights[index];
                 (flight.sent, flight.request_name) = (now, name);
                 let shows = shown_by(name, flight.spent.as_ref());

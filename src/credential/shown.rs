@@ -1,0 +1,91 @@
+//! The credentials of one request on the wire.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use super::{Credential, Place, without_line_break};
+use crate::Secret;
+use crate::error::BoxError;
+use crate::exchange::{ExchangeError, ExchangeErrorKind};
+
+/// The function of a minted credential.
+pub(super) type Mint =
+    dyn Fn() -> Pin<Box<dyn Future<Output = Result<Secret, BoxError>> + Send>> + Send + Sync;
+
+/// The values that one request to a token endpoint shows.
+///
+/// Another exchange may read the same credentials again meanwhile. That changes nothing here: what is said of
+/// the request's answer is said of these values.
+#[derive(Clone, Default)]
+pub(crate) struct Shown {
+    values: Arc<[(Credential, Secret)]>,
+    version: u64,
+}
+
+impl Shown {
+    /// The last good values. The minted ones are made now.
+    ///
+    /// # Errors
+    ///
+    /// If one has no good value, or cannot be minted.
+    pub(crate) async fn of(credentials: &[Credential]) -> Result<Shown, ExchangeError> {
+        let mut values = Vec::with_capacity(credentials.len());
+        let mut version = 0;
+        for credential in credentials {
+            let value = match &credential.0.place {
+                Place::Minted(_, mint) => credential.minted_value(mint().await)?,
+                _ => {
+                    let known = credential.known();
+                    version += known.version;
+                    known.good.clone().ok_or_else(|| credential.not_read())?
+                }
+            };
+            values.push((credential.clone(), value));
+        }
+        Ok(Shown { values: values.into(), version })
+    }
+
+    /// Of the credentials that may change; see [`version`](super::version).
+    pub(crate) fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// The value of this credential. One that is not among these gives its last good value.
+    pub(crate) fn value(&self, credential: &Credential) -> Result<Secret, ExchangeError> {
+        let found = self.values.iter().find(|(it, _)| Arc::ptr_eq(&it.0, &credential.0));
+        found.map_or_else(|| credential.current(), |(_, value)| Ok(value.clone()))
+    }
+
+    /// All values.
+    pub(crate) fn values(&self) -> impl Iterator<Item = &Secret> {
+        self.values.iter().map(|(_, value)| value)
+    }
+}
+
+impl fmt::Debug for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.values.iter().map(|(credential, _)| credential)).finish()
+    }
+}
+
+impl Credential {
+    fn minted_value(&self, minted: Result<Secret, BoxError>) -> Result<Secret, ExchangeError> {
+        let minted = minted.map_err(|error| match error.downcast::<ExchangeError>() {
+            Ok(error) => *error,
+            Err(error) => {
+                let message = format!("the credential in {self} cannot be minted: {error}");
+                ExchangeError::new(ExchangeErrorKind::Unavailable, message).with_source(error)
+            }
+        })?;
+        let minted = without_line_break(minted.expose());
+        match minted.expose() {
+            "" => Err(self.unreadable("is empty")),
+            text if text.chars().any(char::is_control) => {
+                Err(self.unreadable("has a control character"))
+            }
+            _ => Ok(minted),
+        }
+    }
+}
