@@ -165,7 +165,7 @@ impl<S: Scheme, R> AuthLayer<S, R> {
         &self.source
     }
 
-    fn configure(mut self, change: impl FnOnce(&mut Config)) -> AuthLayer<S, R> {
+    pub(crate) fn configure(mut self, change: impl FnOnce(&mut Config)) -> AuthLayer<S, R> {
         change(Arc::make_mut(&mut self.config));
         self
     }

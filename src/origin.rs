@@ -142,8 +142,13 @@ impl Origin {
     pub(crate) fn is_safe(&self) -> bool {
         match &self.0 {
             Repr::Relative | Repr::Absolute { https: true, .. } => true,
-            Repr::Absolute { host, .. } => is_loopback(host),
+            Repr::Absolute { .. } => self.is_loopback(),
         }
+    }
+
+    /// Whether it is this very machine: a literal loopback address.
+    pub(crate) fn is_loopback(&self) -> bool {
+        matches!(&self.0, Repr::Absolute { host, .. } if is_loopback(host))
     }
 }
 

@@ -24,6 +24,9 @@ pub(crate) struct Config {
     pub(crate) response_uri: Option<ResponseUri>,
     /// What bodies keep for a second sending.
     pub(crate) room: Room,
+    /// What is known of the redirects that a reqwest client below follows.
+    #[cfg(feature = "reqwest")]
+    pub(crate) redirects: crate::adapter::reqwest::Redirects,
 }
 
 /// Finds the URI that a response is really from.

@@ -95,6 +95,8 @@ where
         poll_fn(|cx| client.poll_ready(cx)).await.map_err(|error| unreachable(error.into()))?;
         cx.mark_sent();
         let response = client.call(request).await.map_err(|error| unreachable(error.into()))?;
+        #[cfg(feature = "reqwest")]
+        went_straight(response.extensions())?;
         let (head, body) = response.into_parts();
         let body = match compression(&head.headers) {
             Some(name) => {
@@ -194,6 +196,29 @@ where
         Err(error) if error.is::<LengthLimitError>() => Ok(Err(too_long)),
         Err(error) => Err(error),
     }
+}
+
+/// A reqwest client with a redirect policy or a proxy of its own may have shown the credentials to others.
+#[cfg(feature = "reqwest")]
+fn went_straight(extensions: &http::Extensions) -> Result<(), ExchangeError> {
+    use crate::adapter::reqwest::{is_proxied, response_uri};
+
+    let message = match response_uri(extensions).map(|uri| Origin::of_uri(&uri)) {
+        Some(origin) => {
+            let origin = origin.map_or_else(|| "another origin".to_owned(), |it| it.to_string());
+            format!(
+                "the client of the token endpoint followed a redirect to {origin} and may have shown the \
+                 credentials there: rotate them, and build the client by HttpService::build"
+            )
+        }
+        None if is_proxied(extensions) => {
+            "the client of the token endpoint went to a loopback address through a proxy, which may have seen \
+             the credentials: rotate them, and build the client with ClientBuilder::no_proxy"
+                .to_owned()
+        }
+        None => return Ok(()),
+    };
+    Err(ExchangeError::new(ExchangeErrorKind::Configuration, message))
 }
 
 /// A failure of the client, unless the client is our own layer saying that it would wait for itself.

@@ -89,7 +89,7 @@ async fn the_caller_gets_the_refusals_head_without_what_described_its_body() {
 #[tokio::test(start_paused = true)]
 async fn the_clients_error_is_in_the_log() {
     let log = Log::default();
-    let guard = tracing::dispatcher::set_default(&log.dispatch());
+    let guard = log.on_this_thread();
     for ready in [true, false] {
         let api = Dying { ready, ..Dying::new(&[]) };
         send(&world().layer.layer(api), get("/")).await.unwrap();

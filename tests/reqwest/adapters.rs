@@ -5,7 +5,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use http::HeaderName;
-use reqwest::redirect::Policy;
 use reqwest::{Client, Request, Response};
 use reqwest_middleware::{ClientBuilder, ClientWithMiddleware};
 use tower::{Layer, Service, ServiceBuilder, ServiceExt};
@@ -25,7 +24,7 @@ pub(crate) enum Adapter {
     OverMiddlewares,
     /// The layer as a middleware, over a client with its redirect policy.
     Middleware,
-    /// The layer over a client that was made without it, and follows any redirect.
+    /// The layer over a client that was made without it, and follows any redirect, though its user vouched for it.
     HandedOver,
     HandedOverMiddlewares,
     MiddlewareOverHandedOver,
@@ -49,22 +48,30 @@ impl Adapter {
     }
 
     pub(crate) fn over(self, layer: AuthLayer<HeaderScheme>) -> Caller {
+        self.with(layer, builder)
+    }
+
+    pub(crate) fn with(
+        self,
+        layer: AuthLayer<HeaderScheme>,
+        builder: impl Fn() -> reqwest::ClientBuilder,
+    ) -> Caller {
         let home = || builder().redirect(layer.reqwest_redirects()).build().unwrap();
+        let vouched = || layer.clone().danger_own_reqwest_redirects();
         let any = || builder().build().unwrap();
         let plain = |client| ClientWithMiddleware::from(client);
         match self {
             Adapter::Constructor => Caller::of(layer.reqwest(builder()).unwrap()),
             Adapter::OverMiddlewares => Caller::of(layer.layer(plain(home()))),
             Adapter::Middleware => Caller::of(middleware(&layer, home())),
-            Adapter::HandedOver => Caller::of(layer.layer(any())),
-            Adapter::HandedOverMiddlewares => Caller::of(layer.layer(plain(any()))),
-            Adapter::MiddlewareOverHandedOver => Caller::of(middleware(&layer, any())),
+            Adapter::HandedOver => Caller::of(vouched().layer(any())),
+            Adapter::HandedOverMiddlewares => Caller::of(vouched().layer(plain(any()))),
+            Adapter::MiddlewareOverHandedOver => Caller::of(middleware(&vouched(), any())),
             Adapter::Http => {
-                let client = builder().redirect(Policy::none()).build().unwrap();
                 let service = ServiceBuilder::new()
                     .layer(FollowRedirectLayer::new())
                     .layer(layer.with_foreign(Foreign::PassBare))
-                    .service(HttpService::new(client));
+                    .service(HttpService::build(builder()).unwrap());
                 Caller::of(
                     ServiceBuilder::new()
                         .map_request(|it: Request| http::Request::try_from(it).unwrap())

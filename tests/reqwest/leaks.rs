@@ -158,7 +158,7 @@ async fn the_http_service_tells_the_layer_where_a_redirecting_client_has_been() 
         let source = layer.source().clone();
         let layer = if told { layer.with_response_uri(response_uri) } else { layer };
         let client = HttpService::new(builder().build().unwrap());
-        let request = http::Request::get(&home.origin).body("").unwrap();
+        let request = http::Request::get(&home.origin).body(String::new()).unwrap();
         let answer = layer.layer(client).oneshot(request).await.unwrap();
         assert_eq!(answer.status(), 401);
         source.settled().await;

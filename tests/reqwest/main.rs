@@ -9,6 +9,8 @@ mod leaks;
 #[path = "../support/log.rs"]
 mod log;
 mod middlewares;
+mod proxies;
 mod recovery;
 mod redirects;
 mod server;
+mod token_endpoint;

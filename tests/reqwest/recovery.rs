@@ -99,7 +99,7 @@ async fn a_second_sending_that_dies_leaves_the_refusal() {
 #[tokio::test]
 async fn the_log_quotes_a_second_sending_s_error_without_its_url() {
     let log = Log::default();
-    let guard = tracing::dispatcher::set_default(&log.dispatch());
+    let guard = log.on_this_thread();
     let (layer, _) = layer("dpop", "https://api.example");
     let client = service_fn(|request: reqwest::Request| async move {
         let status = if request.headers()["dpop"] == "token-1" { 401 } else { 503 };
@@ -109,7 +109,7 @@ async fn the_log_quotes_a_second_sending_s_error_without_its_url() {
     });
     let url = "https://api.example/?key=a-canary".parse().unwrap();
     let request = reqwest::Request::new(Method::GET, url);
-    let answer = layer.layer(client).oneshot(request).await.unwrap();
+    let answer = layer.danger_own_reqwest_redirects().layer(client).oneshot(request).await.unwrap();
     drop(guard);
     assert_eq!(answer.extensions().get(), Some(&Recovery::ResendFailed));
     let text = log.text();

@@ -95,15 +95,20 @@ pub(crate) fn redirect(status: u16, to: &str) -> Answer {
     response.body(Full::default()).unwrap()
 }
 
-/// A builder that trusts the servers of these tests, with a provider of its own.
+/// A builder that trusts the servers of these tests, with a provider of its own, and without proxies.
 pub(crate) fn builder() -> ClientBuilder {
+    with_proxies().no_proxy()
+}
+
+/// The same, with the proxies of the environment.
+pub(crate) fn with_proxies() -> ClientBuilder {
     let mut roots = RootCertStore::empty();
     roots.add(identity().0.clone()).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider);
     let config = config.with_safe_default_protocol_versions().unwrap();
     let config = config.with_root_certificates(roots).with_no_client_auth();
-    ClientBuilder::new().no_proxy().tls_backend_preconfigured(config)
+    ClientBuilder::new().tls_backend_preconfigured(config)
 }
 
 type Identity = (CertificateDer<'static>, PrivateKeyDer<'static>);
@@ -111,7 +116,7 @@ type Identity = (CertificateDer<'static>, PrivateKeyDer<'static>);
 fn identity() -> &'static Identity {
     static IDENTITY: OnceLock<Identity> = OnceLock::new();
     IDENTITY.get_or_init(|| {
-        let names = ["127.0.0.1".to_owned()];
+        let names = ["127.0.0.1".to_owned(), "api.example".to_owned()];
         let CertifiedKey { cert, signing_key } = generate_simple_self_signed(names).unwrap();
         let key = PrivateKeyDer::try_from(signing_key.serialize_der()).unwrap();
         (cert.der().clone(), key)

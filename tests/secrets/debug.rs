@@ -163,7 +163,8 @@ async fn layers() -> String {
     drop(call);
     let mut http = HttpService::new(client);
     texts += &shown(&http);
-    let call: HttpFuture<_> = Service::<Request<&str>>::call(&mut http, head().map(|_| SECRET));
+    let call: HttpFuture<_> =
+        Service::<Request<String>>::call(&mut http, head().map(|_| SECRET.to_owned()));
     texts + &shown(&call)
 }
 

@@ -94,14 +94,10 @@ async fn no_kind_of_failed_exchange_shows_a_secret() {
     // Nobody there, for each client that a token endpoint can be asked through.
     let nobody = || Atlas::new(closed_port(), "the-client", SECRET).unwrap();
     errors.extend(asked(TokenSource::over_http(nobody(), HttpClient::plain().unwrap())).await);
-    let body = |request: Request<Full<Bytes>>| request.map(reqwest::Body::wrap);
-    let client = HttpService::new(builder().build().unwrap()).map_request(body);
+    let client = HttpService::new(builder().build().unwrap());
     errors.extend(asked(TokenSource::over_http(nobody(), client)).await);
     let middlewares = reqwest_middleware::ClientBuilder::new(builder().build().unwrap()).build();
-    errors.extend(
-        asked(TokenSource::over_http(nobody(), HttpService::new(middlewares).map_request(body)))
-            .await,
-    );
+    errors.extend(asked(TokenSource::over_http(nobody(), HttpService::new(middlewares))).await);
     // A credential that cannot be one, and a function of which only its error may be seen.
     let odd = Credential::from_fn(|| Ok(format!("{SECRET}\u{7}").into()));
     let odd = Atlas::new("http://127.0.0.1:1/", "the-client", odd).unwrap();

@@ -5,13 +5,23 @@ use std::io::Write;
 use std::sync::{Arc, Mutex};
 
 use tokio::runtime::Builder;
+use tracing::dispatcher::DefaultGuard;
 use tracing::{Dispatch, Level};
 
 #[derive(Clone, Default)]
 pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
-    /// All that is logged wherever it is set.
+    /// All that is logged on this thread, until the guard is dropped.
+    pub(crate) fn on_this_thread(&self) -> Guard {
+        // With one dispatcher in the process, an event that another thread's test meets first would be off for
+        // good: tracing asks that thread's subscriber alone, which is none. With two, it asks them all.
+        let second = Dispatch::new(tracing_subscriber::registry());
+        Guard { set: tracing::dispatcher::set_default(&self.dispatch()), second }
+    }
+
+    /// All that is logged in the process, if it is set for all of it. For one thread, there is
+    /// [`on_this_thread`](Log::on_this_thread).
     pub(crate) fn dispatch(&self) -> Dispatch {
         let writer = self.clone();
         let subscriber = tracing_subscriber::fmt()
@@ -25,6 +35,11 @@ impl Log {
     pub(crate) fn text(&self) -> String {
         String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
     }
+}
+
+pub(crate) struct Guard {
+    set: DefaultGuard,
+    second: Dispatch,
 }
 
 impl Write for Log {
@@ -50,9 +65,8 @@ pub(crate) fn log_in_paused_time(story: impl Future<Output = ()>) -> String {
 
 fn log_on(runtime: &mut Builder, story: impl Future<Output = ()>) -> String {
     let log = Log::default();
-    // With one dispatcher in the process, an event that another thread's test meets first would be off for
-    // good: tracing asks that thread's subscriber alone, which is none. With two, it asks them all.
-    let _second = Dispatch::new(tracing_subscriber::registry());
-    tracing::dispatcher::with_default(&log.dispatch(), || runtime.build().unwrap().block_on(story));
+    let guard = log.on_this_thread();
+    runtime.build().unwrap().block_on(story);
+    drop(guard);
     log.text()
 }

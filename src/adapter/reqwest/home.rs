@@ -11,7 +11,8 @@ use pin_project_lite::pin_project;
 use reqwest::Url;
 use tower_service::Service;
 
-use super::http_service::{HttpFuture, HttpService, ResponseBody, response_uri};
+use super::http_service::{HttpFuture, HttpService};
+use super::response::{ResponseBody, is_proxied, response_uri};
 use crate::clock::Now;
 use crate::shared::Shared;
 use crate::{BoxError, Error, ErrorKind, Origin};
@@ -60,7 +61,7 @@ where
     type Future = HomeFuture<C::Future, S>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        Service::<http::Request<B>>::poll_ready(&mut self.client, cx)
+        self.client.poll_client(cx)
     }
 
     fn call(&mut self, request: http::Request<B>) -> Self::Future {
@@ -107,19 +108,28 @@ where
         let this = self.project();
         let response = ready!(this.future.poll(cx))?;
         let is_ours = |uri| this.shared.config.guard.is_ours(&uri);
-        Poll::Ready(match response_uri(response.extensions()).is_none_or(is_ours) {
+        let is_ours = response_uri(response.extensions()).is_none_or(is_ours);
+        Poll::Ready(match is_ours && !is_proxied(response.extensions()) {
             true => Ok(response),
             false => Err(LeftHome(response).into()),
         })
     }
 }
 
-/// A response that is from elsewhere, on its way past [`Auth`](crate::Auth).
+/// A response that is from elsewhere or came through a proxy, on its way past [`Auth`](crate::Auth).
 pub(super) struct LeftHome(pub(super) http::Response<ResponseBody>);
 
 impl LeftHome {
     /// What the caller of a request with a credential gets.
     pub(super) fn into_error(self) -> Error {
+        if is_proxied(self.0.extensions()) {
+            return Error::new(
+                ErrorKind::ForeignOrigin,
+                "the client sent a request to a loopback address through a proxy, which may have seen the \
+                 credential: rotate it, and build the client by AuthLayer::reqwest, or with \
+                 ClientBuilder::no_proxy, or set NO_PROXY=127.0.0.1,::1",
+            );
+        }
         let origin = response_uri(self.0.extensions()).as_ref().and_then(Origin::of_uri);
         let origin = origin.map_or_else(|| "another origin".to_owned(), |it| it.to_string());
         Error::new(
@@ -137,7 +147,7 @@ impl std::error::Error for LeftHome {}
 
 impl fmt::Display for LeftHome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("redirected to another origin")
+        f.write_str("redirected to another origin, or sent through a proxy")
     }
 }
 

@@ -46,12 +46,15 @@
 //!
 //! 1. A client with the policy of [`AuthLayer::reqwest_redirects`] follows a redirect only to the origin that it
 //!    came from, and only where that is one of the layer's; else the caller gets the 3xx answer.
-//! 2. With a client that follows others, the final URL shows that an answer is from an origin that is not the
+//! 2. The policy of a client that was built elsewhere cannot be read. So a layer that was never asked for its own
+//!    policy refuses to send with [`ErrorKind::Configuration`].
+//!    [`AuthLayer::danger_own_reqwest_redirects`] vouches for such a client.
+//! 3. Where that was wrong, the final URL shows that an answer is from an origin that is not the
 //!    layer's. The credential may have gone there. The call fails with [`ErrorKind::ForeignOrigin`], and the
 //!    answer neither renews a token nor hands one out. (A way that leads elsewhere and back again, or ends
 //!    there in an error of reqwest's, does not show.)
-//! 3. Requests that are exempt, or pass bare, are not judged.
-//! 4. A middleware that sends a request to another origin than it was made for is judged like a redirect: if
+//! 4. Requests that are exempt, or pass bare, are not judged.
+//! 5. A middleware that sends a request to another origin than it was made for is judged like a redirect: if
 //!    that is meant, say [`with_origin`](crate::AuthLayer::with_origin). One that makes a response up (a test
 //!    double, say) has to give it a URL, by [`ResponseBuilderExt::url`](reqwest::ResponseBuilderExt::url): a
 //!    response without one passes for one from elsewhere.
@@ -60,7 +63,6 @@
 //! credential:
 //!
 //! ```
-//! use reqwest::redirect::Policy;
 //! use tower::ServiceBuilder;
 //! use tower_http::follow_redirect::FollowRedirectLayer;
 //! use tower_outbound_auth::adapter::reqwest::HttpService;
@@ -72,14 +74,24 @@
 //! # let tls = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
 //! # let tls = tls.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth();
 //! # let builder = reqwest::Client::builder().tls_backend_preconfigured(tls);
-//! let client = builder.redirect(Policy::none()).build()?;
 //! let service = ServiceBuilder::new()
 //!     .layer(FollowRedirectLayer::new())
 //!     .layer(auth.with_foreign(Foreign::PassBare))
-//!     .service(HttpService::new(client));
+//!     .service(HttpService::build(builder)?);
 //! check::<reqwest::Body>(&service);
 //! # Ok::<_, BoxError>(())
 //! ```
+//!
+//! # Proxies
+//!
+//! reqwest uses the proxies of the environment by itself, also for a loopback address if `NO_PROXY` does not name it.
+//! A proxy sees all of a request over plain http, and of one over https the name of the host alone.
+//!
+//! - A client of [`AuthLayer::reqwest`] uses no proxy at all if one of the layer's origins is a loopback
+//!   address.
+//! - Another client that has sent a request with a credential to a loopback address through a proxy is found out by
+//!   the address that the response came from. The call fails with [`ErrorKind::ForeignOrigin`]. Build
+//!   such a client with [`no_proxy`](reqwest::ClientBuilder::no_proxy).
 //!
 //! # What is carried over
 //!
@@ -93,6 +105,8 @@
 //! - **Errors** of reqwest and of middlewares pass unwrapped; ours are found by
 //!   [`Error::find`](crate::Error::find).
 //!
+//! [`AuthLayer::danger_own_reqwest_redirects`]: crate::AuthLayer::danger_own_reqwest_redirects
+//! [`ErrorKind::Configuration`]: crate::ErrorKind::Configuration
 //! [`ErrorKind::ForeignOrigin`]: crate::ErrorKind::ForeignOrigin
 //! [`ErrorKind::Timeout`]: crate::ErrorKind::Timeout
 //! [`AuthLayer::reqwest`]: crate::AuthLayer::reqwest
@@ -105,11 +119,15 @@ mod http_service;
 #[cfg(feature = "reqwest-middleware")]
 mod middleware;
 mod redirect;
+mod response;
 mod service;
 
-pub use self::http_service::{HttpFuture, HttpService, ResponseBody, into_reqwest, response_uri};
+pub use self::http_service::{HttpFuture, HttpService};
 #[cfg(feature = "reqwest-middleware")]
 pub use self::middleware::AuthMiddleware;
+pub(crate) use self::redirect::Redirects;
+pub(crate) use self::response::is_proxied;
+pub use self::response::{ResponseBody, into_reqwest, response_uri};
 pub use self::service::ReqwestFuture;
 
 /// The same error, if it is one of reqwest's, with all that it says but for its URL.

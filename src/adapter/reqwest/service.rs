@@ -11,7 +11,7 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::home::{Deadline, Home, LeftHome};
-use super::http_service::{ResponseBody, into_reqwest};
+use super::response::{ResponseBody, into_reqwest};
 use crate::clock::Sleep;
 use crate::future::polled_after_completion;
 use crate::replay::Replay;
@@ -42,6 +42,9 @@ where
         let clone = self.get_ref().clone();
         let client = mem::replace(self.get_mut(), clone); // the one that is ready
         let shared = self.handle.shared();
+        if let Err(error) = shared.config.redirects.check() {
+            return ReqwestFuture { state: State::failed(error) };
+        }
         let home = Home::new(client, shared.clone(), &request);
         let deadline = home.deadline();
         let request = match http::Request::<reqwest::Body>::try_from(request) {
