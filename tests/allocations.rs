@@ -13,13 +13,14 @@ use bytes::Bytes;
 use futures::FutureExt;
 use http::{HeaderName, HeaderValue, Request, Response, Uri};
 use http_body::Frame;
+use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
 use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_outbound_auth::exchange::{ExchangeError, ExchangeErrorKind};
-use tower_outbound_auth::replay::{Off, ReplayBody, Wrap};
+use tower_outbound_auth::replay::{Off, ReplayBody, Replayable, Wrap};
 use tower_outbound_auth::scheme::HeaderScheme;
 use tower_outbound_auth::testkit::{ManualClock, ScriptedExchange};
-use tower_outbound_auth::{AuthLayer, Origin, TokenSource};
+use tower_outbound_auth::{AuthLayer, BoxError, Origin, TokenSource};
 
 type Body = Full<Bytes>;
 
@@ -281,4 +282,49 @@ fn waiters_that_give_up_during_one_exchange_leave_no_memory_behind() {
     let grown = measure(|| (0..10_000).for_each(|_| give_up()));
     assert!(grown.bytes_current < 4 * 1024, "{} bytes are left", grown.bytes_current);
     assert_eq!(world.layer.source().status().counters.exchanges(), 2, "all waited for one");
+}
+
+/// Sends so many bodies to an API that has read them and does not answer, and says what is held meanwhile.
+fn held_while_under_way<B: Replayable + http_body::Body>(
+    bodies: usize,
+    body: impl Fn() -> B,
+) -> i64 {
+    let world = world(http::header::AUTHORIZATION);
+    let api = service_fn(|request: Request<B>| async {
+        drop(request.into_body().collect().await);
+        futures::future::pending::<Result<Response<Body>, Infallible>>().await
+    });
+    let service = world.layer.layer(api);
+    let mut calls = Vec::with_capacity(bodies);
+    let held = measure(|| {
+        for _ in 0..bodies {
+            let request = Request::post("https://api.example/").body(body()).unwrap();
+            let mut call = Box::pin(service.clone().oneshot(request));
+            assert!((&mut call).now_or_never().is_none());
+            calls.push(call);
+        }
+    });
+    let again = measure(|| calls.clear());
+    assert!(held.bytes_current + again.bytes_current < 16 * 1024, "it is given back");
+    held.bytes_current
+}
+
+/// Promise 19: what is copied of bodies is bounded, whatever is sent.
+#[test]
+fn texts_that_are_copied_take_64_mebibytes_in_all() {
+    let held = held_while_under_way(200, || "x".repeat(1 << 20));
+    assert!(held >= 64 << 20, "they are copied: {held}");
+    assert!(held < (64 << 20) + 200 * 4 * 1024, "{held}");
+}
+
+/// Promise 19: a reference to a small slice would keep the whole buffer.
+#[test]
+fn small_slices_of_large_buffers_do_not_keep_the_buffers() {
+    let boxed = || {
+        let frames = (0..16)
+            .map(|_| Ok::<_, BoxError>(Frame::data(Bytes::from(vec![7; 1 << 20]).slice(..1))));
+        UnsyncBoxBody::new(StreamBody::new(futures::stream::iter(frames)))
+    };
+    let held = held_while_under_way(16, boxed);
+    assert!(held < 16 * 8 * 1024, "{held}");
 }

@@ -43,8 +43,6 @@ clones! {
     [D] Empty<D>,
     [] Bytes,
     [] (),
-    /// Copied as a whole: a `String` cannot be shared. `Full<Bytes>` can.
-    [] String,
     [] &'static str,
 }
 

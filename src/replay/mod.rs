@@ -14,8 +14,14 @@
 //! Of a stream, what has been sent before the refusal is kept, up to a cap; the second request sends that
 //! and goes on with the rest of the stream, so that the source is read once. Over the cap, or if the source
 //! failed, the refusal goes to the caller as it came, the token is renewed for the next request, and
-//! [`Recovery::NotReplayable`](crate::Recovery::NotReplayable) on the response says so. All bodies of a
-//! layer together keep 64 MiB at most, with what it takes to keep a list of small parts.
+//! [`Recovery::NotReplayable`](crate::Recovery::NotReplayable) on the response says so.
+//!
+//! # Memory
+//!
+//! All that a layer copies of bodies is 64 MiB at most, with what it takes to keep a list of small parts. That is
+//! what was sent of streams, and each `String`, which cannot be shared. Where there is no more room, a request is sent
+//! all the same, and cannot be sent again. Other bodies in memory (`Full<Bytes>`, reqwest's) are not
+//! copied: a second reference to the caller's own buffer is held until the response has come.
 //!
 //! ```
 //! use bytes::Bytes;
@@ -84,6 +90,7 @@ mod replayable;
 #[cfg(feature = "reqwest")]
 mod reqwest;
 mod strategies;
+mod text;
 
 use std::fmt;
 
@@ -279,8 +286,8 @@ mod tests {
 
     #[test]
     fn bodies_in_memory_are_shared_and_what_is_not_there_is_nothing_twice() {
-        assert_eq!(Some(String::from("x")).share(), Some(Some(String::from("x"))));
-        assert_eq!(None::<String>.share(), Some(None));
+        assert_eq!(Some("x").share(), Some(Some("x")));
+        assert_eq!(None::<&str>.share(), Some(None));
         let bytes = bytes::Bytes::from(vec![1; 1_000]);
         let shared = bytes.share().unwrap();
         assert_eq!(shared.as_ptr(), bytes.as_ptr(), "not copied");

@@ -10,7 +10,7 @@ use super::{InMemory, Kept, ReplayBody, Room};
 use crate::BoxError;
 
 /// A body that [`Same`](super::Same) can send again: one in memory ([`InMemory`], which can be implemented
-/// for a body of one's own), or a boxed one.
+/// for a body of one's own), a boxed one, or a `String`.
 #[diagnostic::on_unimplemented(
     message = "a body of type `{Self}` cannot be sent a second time as it is",
     label = "neither in memory nor boxed",

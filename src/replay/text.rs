@@ -1,0 +1,75 @@
+//! `String` as a body: it can be copied, but not shared.
+
+use std::fmt;
+use std::mem;
+
+use super::{Replayable, Room};
+
+/// The copy of a text. It counts for the layer's 64 MiB as long as it is kept.
+#[doc(hidden)]
+pub struct CopiedText {
+    text: String,
+    counted: usize,
+    room: Room,
+}
+
+impl Drop for CopiedText {
+    fn drop(&mut self) {
+        self.room.give_back(self.counted);
+    }
+}
+
+impl fmt::Debug for CopiedText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CopiedText(…)")
+    }
+}
+
+impl Replayable for String {
+    type Kept = CopiedText;
+
+    fn keep(&mut self, _: usize, room: &Room) -> Option<CopiedText> {
+        let counted = self.len();
+        room.take(counted).then(|| CopiedText { text: self.clone(), counted, room: room.clone() })
+    }
+
+    fn is_within(&self, _: usize) -> bool {
+        true
+    }
+
+    fn pause(_: &CopiedText) -> bool {
+        true
+    }
+
+    fn again(mut kept: CopiedText) -> String {
+        mem::take(&mut kept.text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_counts_until_it_is_sent_again_or_dropped() {
+        let room = Room::default();
+        let mut body = "x".repeat(1_000);
+        let kept = body.keep(1, &room).unwrap();
+        assert_eq!(room.taken(), 1_000);
+        assert_eq!(String::again(kept), body);
+        assert_eq!(room.taken(), 0);
+        drop(body.keep(1, &room));
+        assert_eq!(room.taken(), 0);
+    }
+
+    #[test]
+    fn where_there_is_no_room_there_is_no_copy() {
+        let room = Room::default();
+        let mut body = "x".repeat(32 << 20);
+        let kept = [body.keep(1, &room), body.keep(1, &room)];
+        assert!(kept.iter().all(Option::is_some), "64 MiB");
+        assert!("x".to_owned().keep(1, &room).is_none());
+        drop(kept);
+        assert!("x".to_owned().keep(1, &room).is_some());
+    }
+}
