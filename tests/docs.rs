@@ -1,4 +1,5 @@
-//! The tables that lead from a danger to the test that would catch it are true: each test exists.
+//! The tables that lead from a danger to the test that would catch it are true: each test exists. And what the docs say
+//! of all events is true of each.
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
 use std::collections::BTreeSet;
@@ -131,4 +132,23 @@ fn every_threat_has_a_defence_and_a_test() {
         }
     }
     assert_named_tests_exist("SECURITY.md");
+}
+
+/// An event without it would not be found by those who filter by the documented target.
+#[test]
+fn every_event_has_the_target_of_the_crate() {
+    let mut sources = vec![];
+    files(&root().join("src"), &[], &mut sources);
+    let mut events = 0;
+    for (parts, source) in sources {
+        for (at, _) in source.match_indices("tracing::") {
+            let Some((macro_, rest)) = source[at..].split_once("!(") else { continue };
+            if !macro_["tracing::".len()..].chars().all(|c| c.is_ascii_lowercase() || c == '_') {
+                continue; // a path, and no call
+            }
+            events += 1;
+            assert!(rest.trim_start().starts_with("target: TARGET"), "{parts:?}: {macro_}");
+        }
+    }
+    assert!(events > 10, "{events}");
 }

@@ -2,15 +2,16 @@
 //! those that pass, and wait for them where one is about to come.
 
 use std::pin::pin;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
+use http::HeaderValue;
 
 use super::action::{Arrival, Generation};
 use super::core::{Core, Locked};
 use super::parts::{MAX_ROTATED_TOKEN, present};
-use super::rotation::NotAdopted;
+use super::rotation::{Line, NotAdopted};
 use crate::clock::Now;
 use crate::exchange::Issued;
 use crate::scheme::jwt::Claims;
@@ -84,24 +85,37 @@ impl<S: Scheme> Core<S> {
         let arrival =
             Arrival { sent, life, stated: true, dated, same: false, refresh: false, claimed };
         // A signature costs more than all the rest: only a newer token's is checked, and not under the lock.
-        let Some(_until_it_is_published) = self.begin_verification(now, used, arrival, &token)?
-        else {
+        let Some(verification) = self.begin_verification(now, used, arrival, &token)? else {
             return Ok(None);
         };
         if !self.scheme().is_authentic(&token) {
             return Err(NotAdopted::BadSignature);
         }
-        let issued = Issued::new(token);
+        let adopted = self.adopt(now, used, arrival, &Issued::new(token), value, line.clone());
+        // It ends when the token is published, and takes the lock, which is free by now.
+        drop(verification);
+        adopted.map(Some)
+    }
+
+    /// Publishes a token that has passed all that takes long. Another response, or an exchange, may have been faster.
+    fn adopt(
+        &self,
+        now: Now,
+        used: Generation,
+        arrival: Arrival,
+        issued: &Issued,
+        value: HeaderValue,
+        line: Arc<Line>,
+    ) -> Result<Generation, NotAdopted> {
         let mut locked = self.lock();
-        let arrival = self.compared(arrival, &issued);
-        // Once more: another response, or an exchange, may have been faster.
+        let arrival = self.compared(arrival, issued);
         let adopted = locked.machine.rotated(now, used, arrival)?;
-        let (token, old) = self.publish(&issued, value, adopted, Some(line.clone()));
+        let (token, old) = self.publish(issued, value, adopted, Some(line));
         self.cell.hint(&locked.machine);
         drop(locked);
         drop(old);
         self.wake_riders();
-        Ok(Some(token.generation()))
+        Ok(token.generation())
     }
 
     /// None if another response has brought the same token, which is being verified or was adopted since.
