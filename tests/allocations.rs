@@ -111,6 +111,29 @@ fn a_request_with_a_usable_token_allocates_nothing() {
     }
 }
 
+/// With a `Host` header, as a reverse proxy hands it on, and with ten headers more.
+#[test]
+fn nor_does_one_that_brings_its_host_and_many_headers() {
+    let world = world(http::header::AUTHORIZATION);
+    let mut service = world.layer.layer(Api);
+    let with_host = || {
+        let mut request = request(&Bytes::new());
+        request.headers_mut().insert(http::header::HOST, HeaderValue::from_static("api.example"));
+        request
+    };
+    assert_eq!(a_hundred_calls_of(&mut service, with_host).count_total, 0);
+    let with_many = || {
+        let mut request = with_host();
+        request.headers_mut().reserve(16);
+        for name in ["x-0", "x-1", "x-2", "x-3", "x-4", "x-5", "x-6", "x-7", "x-8", "x-9"] {
+            let name = HeaderName::from_static(name);
+            request.headers_mut().insert(name, HeaderValue::from_static("value"));
+        }
+        request
+    };
+    assert_eq!(a_hundred_calls_of(&mut service, with_many).count_total, 0);
+}
+
 #[test]
 fn nor_does_one_in_the_refresh_ahead_window_while_the_endpoint_is_down() {
     let world = world(http::header::AUTHORIZATION);

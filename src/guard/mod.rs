@@ -1,13 +1,16 @@
 //! Which requests get the credential.
 
+mod request_head;
+
 use std::fmt;
 use std::sync::Arc;
 
 use http::header::{CONNECTION, HOST};
-use http::{Extensions, HeaderMap, HeaderName, Method, Request, Uri};
+use http::{HeaderMap, HeaderName, Method, Request, Uri};
 
+pub use self::request_head::RequestHead;
 use crate::exchange::{Chain, SourceId};
-use crate::header_name::find;
+use crate::header_name::may_contain;
 use crate::origin::{Origin, host_agrees};
 use crate::{Error, ErrorKind};
 
@@ -48,44 +51,6 @@ pub enum CallerHeader {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Exempt;
 
-/// A request without its body.
-///
-/// Its `Debug` shows the method, the path and the names of the headers: the rest may be a caller's secret.
-#[derive(Clone, Copy)]
-#[non_exhaustive]
-pub struct RequestHead<'a> {
-    /// The method.
-    pub method: &'a Method,
-    /// The URI.
-    pub uri: &'a Uri,
-    /// The headers as the caller made them.
-    pub headers: &'a HeaderMap,
-    /// The extensions.
-    pub extensions: &'a Extensions,
-}
-
-impl<'a> RequestHead<'a> {
-    /// The head of `request`.
-    pub fn of<B>(request: &'a Request<B>) -> RequestHead<'a> {
-        RequestHead {
-            method: request.method(),
-            uri: request.uri(),
-            headers: request.headers(),
-            extensions: request.extensions(),
-        }
-    }
-}
-
-impl fmt::Debug for RequestHead<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RequestHead")
-            .field("method", &self.method)
-            .field("path", &self.uri.path())
-            .field("headers", &self.headers.keys().collect::<Vec<_>>())
-            .finish_non_exhaustive()
-    }
-}
-
 /// Decides that a request is exempt.
 type ExemptIf = Arc<dyn Fn(RequestHead<'_>) -> bool + Send + Sync>;
 
@@ -114,14 +79,13 @@ impl Guard {
         source: SourceId,
     ) -> Result<Admission, Error> {
         // Nearly all: nothing makes it exempt, the origin is written in the usual way, and neither its method nor
-        // one of these headers needs a look.
+        // its headers need a look.
         let plain = !has_dangerous_method(request.method())
             && request.extensions().is_empty()
             && self.exempt_if.is_none()
             && self.caller_header == CallerHeader::Replace
             && self.origins.first().is_some_and(|origin| origin.is_written_so(request.uri()))
-            && find(request.headers(), &HOST).is_none()
-            && find(request.headers(), &CONNECTION).is_none();
+            && has_plain_headers(request.headers(), request.uri());
         if plain {
             return Ok(Admission::WithCredential);
         }
@@ -227,6 +191,17 @@ fn has_dangerous_method(method: &Method) -> bool {
     matches!(*method, Method::TRACE | Method::CONNECT)
 }
 
+/// Whether there is no `Connection`, and every `Host` is the authority of the URI letter for letter.
+#[inline(always)]
+fn has_plain_headers(headers: &HeaderMap, uri: &Uri) -> bool {
+    if !may_contain(headers, [&HOST, &CONNECTION]) {
+        return true;
+    }
+    let authority = uri.authority().map(|authority| authority.as_str().as_bytes());
+    !headers.contains_key(CONNECTION)
+        && headers.get_all(HOST).iter().all(|host| Some(host.as_bytes()) == authority)
+}
+
 /// Whether `Connection` names this header: it is then for the next hop alone.
 fn names(headers: &HeaderMap, name: &HeaderName) -> bool {
     let options = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
@@ -311,6 +286,18 @@ mod tests {
     }
 
     #[test]
+    fn every_host_header_has_to_agree_with_the_uri() {
+        for (second, verdict) in [
+            ("api.example", Ok(Admission::WithCredential)),
+            ("evil.test", Err(ErrorKind::ForeignOrigin)),
+        ] {
+            let mut two = request("https://api.example/x", Some("api.example"));
+            two.headers_mut().append(HOST, HeaderValue::from_static(second));
+            assert_eq!(judged(&guard(), two), verdict, "{second}");
+        }
+    }
+
+    #[test]
     fn a_method_that_echoes_or_tunnels_gets_no_credential() {
         for method in [Method::TRACE, Method::CONNECT] {
             let mut trace = request("https://api.example/x", None);
@@ -377,16 +364,6 @@ mod tests {
             Ok(Admission::Bare)
         ));
         assert!(request.headers().is_empty());
-    }
-
-    #[test]
-    fn what_is_shown_of_a_request_is_its_method_its_path_and_the_names_of_its_headers() {
-        let request = Request::put("https://api.example/x?key=hunter2")
-            .header("cookie", "hunter2")
-            .body(())
-            .unwrap();
-        let shown = r#"RequestHead { method: PUT, path: "/x", headers: ["cookie"], .. }"#;
-        assert_eq!(format!("{:?}", RequestHead::of(&request)), shown);
     }
 
     #[test]
