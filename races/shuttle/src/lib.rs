@@ -22,7 +22,7 @@ mod error;
 pub mod exchange;
 #[path = "../../../src/future/mod.rs"]
 mod future;
-#[path = "../../../src/guard.rs"]
+#[path = "../../../src/guard/mod.rs"]
 mod guard;
 #[path = "../../../src/handle.rs"]
 mod handle;
