@@ -146,9 +146,15 @@ impl Origin {
         }
     }
 
-    /// Whether it is this very machine: a literal loopback address.
-    pub(crate) fn is_loopback(&self) -> bool {
+    /// Whether it is a literal loopback address.
+    fn is_loopback(&self) -> bool {
         matches!(&self.0, Repr::Absolute { host, .. } if is_loopback(host))
+    }
+
+    /// Whether it is this very machine, by address or by name.
+    #[cfg(feature = "reqwest")]
+    pub(crate) fn is_this_machine(&self) -> bool {
+        self.is_loopback() || matches!(&self.0, Repr::Absolute { host, .. } if is_localhost(host))
     }
 }
 
@@ -240,6 +246,13 @@ fn host_and_port(authority: &Authority, https: bool) -> Option<(&str, u16)> {
         return None;
     };
     (!host.is_empty()).then_some((host, port))
+}
+
+/// A name that every resolver takes for this machine (RFC 6761 section 6.3).
+#[cfg(feature = "reqwest")]
+pub(crate) fn is_localhost(host: &str) -> bool {
+    let name = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
+    name == "localhost" || name.ends_with(".localhost")
 }
 
 fn is_loopback(host: &str) -> bool {

@@ -1,6 +1,8 @@
 //! Credentials that may change while a service runs.
 
 mod file;
+#[cfg(unix)]
+mod pipe;
 mod reading;
 mod shown;
 
@@ -11,7 +13,6 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use self::file::{FileId, Found};
 use self::reading::Reading;
 pub(crate) use self::reading::reload;
 use self::shown::Mint;
@@ -30,8 +31,7 @@ use crate::{Error, Secret, TARGET};
 /// - One line break at the end is taken off: editors and `echo` put it there.
 /// - What is empty, or cannot be read, or has just been half written leaves the last good value in place.
 ///   Without one, the exchange fails with [`Configuration`](ExchangeErrorKind::Configuration).
-/// - A file is half written until nobody has touched it for 250 ms, unless another file has taken its place
-///   (by `rename`, or by a symbolic link).
+/// - A file is half written until nobody has touched it for 250 ms.
 /// - A pipe is read once. What is neither a pipe nor a regular file is an error.
 /// - One thread at a time reads a credential. If that takes more than five seconds, because a file system
 ///   hangs, the exchange fails.
@@ -63,8 +63,6 @@ struct Inner {
 struct Known {
     /// The last good value.
     good: Option<Secret>,
-    /// The file that it was read from.
-    file: Option<FileId>,
     /// How many good values there have been.
     version: u64,
     /// The last attempt to read it failed, though there is a good value.
@@ -115,7 +113,7 @@ impl Credential {
     ///   minted credential never counts as changed: a refusal of it has the usual pauses.
     /// - The function must not block. Its time counts as a part of the exchange's.
     /// - Its error fails the exchange with [`Unavailable`](ExchangeErrorKind::Unavailable), so that it is tried
-    ///   again soon; an [`ExchangeError`] keeps its own kind. The text of its error is shown to operators.
+    ///   again soon. An [`ExchangeError`], and that of another source whose token it waited for, keeps its kind. The text of its error is shown to operators.
     /// - An empty value, or one with a control character, is an error. One line break at the end is taken
     ///   off.
     ///
@@ -197,36 +195,32 @@ impl Credential {
                 }
                 Ok(())
             }
-            Ok(Some(found)) if found.text.expose() == good.expose() => {
-                (known.unreadable, known.file) = (false, found.file);
+            Ok(Some(found)) if found.expose() == good.expose() => {
+                known.unreadable = false;
                 Ok(())
             }
             Ok(Some(found)) => self.learn(&mut known, found),
         }
     }
 
-    fn learn(&self, known: &mut Known, found: Found) -> Result<(), ExchangeError> {
-        let Found { text, file } = found;
+    fn learn(&self, known: &mut Known, text: Secret) -> Result<(), ExchangeError> {
         if text.expose().chars().any(char::is_control) {
             return Err(self.unreadable("has a control character"));
         }
         let version = known.version + 1;
-        *known = Known { good: Some(text), file, version, unreadable: false };
+        *known = Known { good: Some(text), version, unreadable: false };
         Ok(())
     }
 
     /// The text; none if it is empty, or is being written.
-    fn read(&self) -> Result<Option<Found>, Unreadable> {
-        let known = {
-            let known = self.known();
-            known.good.clone().map(|text| Found { text, file: known.file })
-        };
+    fn read(&self) -> Result<Option<Secret>, Unreadable> {
+        let known = self.known().good.clone();
         let text = match &self.0.place {
             // These are not read.
             Place::Value | Place::Minted(..) => self.current().map_err(Unreadable::of)?,
             Place::File(path) => {
                 let found = file::read(path, known.as_ref())?;
-                return Ok(found.filter(|found| !found.text.expose().is_empty()));
+                return Ok(found.filter(|text| !text.expose().is_empty()));
             }
             Place::Env(name) => match std::env::var(name) {
                 Ok(text) => without_line_break(&text),
@@ -237,7 +231,7 @@ impl Credential {
                 without_line_break(read().map_err(Unreadable::of)?.expose())
             }
         };
-        Ok(Some(Found { text, file: None }).filter(|found| !found.text.expose().is_empty()))
+        Ok(Some(text).filter(|text| !text.expose().is_empty()))
     }
 
     fn unreadable(&self, why: &str) -> ExchangeError {

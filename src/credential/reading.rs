@@ -16,7 +16,7 @@ use crate::clock::Clock;
 use crate::exchange::{ExchangeError, ExchangeErrorKind};
 
 /// Half the time that an exchange has by default: the other half is for the token endpoint.
-const DEADLINE: Duration = Duration::from_secs(5);
+pub(super) const DEADLINE: Duration = Duration::from_secs(5);
 
 /// A reading that is under way.
 #[derive(Clone)]

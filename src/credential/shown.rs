@@ -6,9 +6,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use super::{Credential, Place, without_line_break};
-use crate::Secret;
 use crate::error::BoxError;
 use crate::exchange::{ExchangeError, ExchangeErrorKind};
+use crate::{Error, ErrorKind, Secret};
 
 /// The function of a minted credential.
 pub(super) type Mint =
@@ -31,9 +31,12 @@ impl Shown {
     ///
     /// If one has no good value, or cannot be minted.
     pub(crate) async fn of(credentials: &[Credential]) -> Result<Shown, ExchangeError> {
-        let mut values = Vec::with_capacity(credentials.len());
+        let mut values: Vec<(Credential, Secret)> = Vec::with_capacity(credentials.len());
         let mut version = 0;
         for credential in credentials {
+            if values.iter().any(|(it, _)| it.is(credential)) {
+                continue; // one value, wherever it is used
+            }
             let value = match &credential.0.place {
                 Place::Minted(_, mint) => credential.minted_value(mint().await)?,
                 _ => {
@@ -54,7 +57,7 @@ impl Shown {
 
     /// The value of this credential. One that is not among these gives its last good value.
     pub(crate) fn value(&self, credential: &Credential) -> Result<Secret, ExchangeError> {
-        let found = self.values.iter().find(|(it, _)| Arc::ptr_eq(&it.0, &credential.0));
+        let found = self.values.iter().find(|(it, _)| it.is(credential));
         found.map_or_else(|| credential.current(), |(_, value)| Ok(value.clone()))
     }
 
@@ -71,14 +74,31 @@ impl fmt::Debug for Shown {
 }
 
 impl Credential {
-    fn minted_value(&self, minted: Result<Secret, BoxError>) -> Result<Secret, ExchangeError> {
-        let minted = minted.map_err(|error| match error.downcast::<ExchangeError>() {
-            Ok(error) => *error,
-            Err(error) => {
-                let message = format!("the credential in {self} cannot be minted: {error}");
-                ExchangeError::new(ExchangeErrorKind::Unavailable, message).with_source(error)
+    fn is(&self, other: &Credential) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// Why there is no value. The function may have waited for a token of another source: its error then has the
+    /// kind of that source's failure.
+    fn not_minted(&self, error: BoxError) -> ExchangeError {
+        let error = match error.downcast::<ExchangeError>() {
+            Ok(error) => return *error,
+            Err(error) => error,
+        };
+        let ours = Error::find(&*error);
+        let kind = match ours.and_then(Error::exchange) {
+            Some(failure) => failure.kind(),
+            None if ours.is_some_and(|it| it.kind() == ErrorKind::Reentrant) => {
+                ExchangeErrorKind::Reentrant
             }
-        })?;
+            None => ExchangeErrorKind::Unavailable,
+        };
+        let message = format!("the credential in {self} cannot be minted: {error}");
+        ExchangeError::new(kind, message).with_source(error)
+    }
+
+    fn minted_value(&self, minted: Result<Secret, BoxError>) -> Result<Secret, ExchangeError> {
+        let minted = minted.map_err(|error| self.not_minted(error))?;
         let minted = without_line_break(minted.expose());
         match minted.expose() {
             "" => Err(self.unreadable("is empty")),

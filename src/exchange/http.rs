@@ -26,12 +26,13 @@ const MAX_STEPS: usize = 4;
 /// An [`Exchange`] that asks a token endpoint, in the words of a [`Scheme`], through a `client`.
 ///
 /// The client is any `tower::Service` that takes `http::Request<Full<Bytes>>`: the built-in
-/// `HttpClient` (feature `client`), or one of your own, for a proxy, for mutual TLS, or for layers of
-/// your choice.
+/// `HttpClient` (feature `client`), `HttpService::build(builder)?` for reqwest (feature `reqwest`), or one of your own,
+/// for mutual TLS, or for layers of your choice.
 ///
 /// - An answer may have 256 KiB; the body is read under the same deadline as its head (the source's
 ///   exchange timeout).
-/// - A redirect is never followed: the request carries the credentials.
+/// - A redirect that reaches this exchange is not followed: the request carries the credentials. So the client must
+///   not follow any. The built-in one does not; for reqwest, there is `HttpService::build` (feature `reqwest`).
 /// - A compressed answer is refused, because nothing asked for one. (`Content-Encoding: utf-8` or `none` is
 ///   no compression.)
 /// - The texts of the client's errors are logged: they must hold no secret, nor a URL that does. (reqwest's do
@@ -95,8 +96,6 @@ where
         poll_fn(|cx| client.poll_ready(cx)).await.map_err(|error| unreachable(error.into()))?;
         cx.mark_sent();
         let response = client.call(request).await.map_err(|error| unreachable(error.into()))?;
-        #[cfg(feature = "reqwest")]
-        went_straight(response.extensions())?;
         let (head, body) = response.into_parts();
         let body = match compression(&head.headers) {
             Some(name) => {
@@ -143,7 +142,11 @@ where
                 None => first,
             };
             let request = self.scheme.exchange_request(&request_cx)?;
-            let name = request.name();
+            // A scheme that gave it no name expects that of the step.
+            let name = match request.name() {
+                "" => request_cx.step().unwrap_or_default(),
+                name => name,
+            };
             let answer = self.send(request, cx).await?.to_request(name).with_shown(&shown);
             let (issuers_clock, age) = (answer.issuers_clock(), answer.age());
             let read = self.scheme.read_answer(answer.clone());
@@ -154,7 +157,8 @@ where
         }
         Err(ExchangeError::new(
             ExchangeErrorKind::Malformed,
-            "the token endpoint asked for one further request after the other",
+            "the scheme asked for a fifth request in one exchange, which has four at most: does its read_answer tell \
+             the answers apart (ExchangeAnswer::request_name)?",
         ))
     }
 }
@@ -198,29 +202,6 @@ where
     }
 }
 
-/// A reqwest client with a redirect policy or a proxy of its own may have shown the credentials to others.
-#[cfg(feature = "reqwest")]
-fn went_straight(extensions: &http::Extensions) -> Result<(), ExchangeError> {
-    use crate::adapter::reqwest::{is_proxied, response_uri};
-
-    let message = match response_uri(extensions).map(|uri| Origin::of_uri(&uri)) {
-        Some(origin) => {
-            let origin = origin.map_or_else(|| "another origin".to_owned(), |it| it.to_string());
-            format!(
-                "the client of the token endpoint followed a redirect to {origin} and may have shown the \
-                 credentials there: rotate them, and build the client by HttpService::build"
-            )
-        }
-        None if is_proxied(extensions) => {
-            "the client of the token endpoint went to a loopback address through a proxy, which may have seen \
-             the credentials: rotate them, and build the client with ClientBuilder::no_proxy"
-                .to_owned()
-        }
-        None => return Ok(()),
-    };
-    Err(ExchangeError::new(ExchangeErrorKind::Configuration, message))
-}
-
 /// A failure of the client, unless the client is our own layer saying that it would wait for itself.
 fn unreachable(origin: Option<&Origin>, error: BoxError) -> ExchangeError {
     // reqwest's says the whole URL, and a token endpoint's may have a key in its query.
@@ -231,7 +212,11 @@ fn unreachable(origin: Option<&Origin>, error: BoxError) -> ExchangeError {
         let message = "the token endpoint's client sends through the layer that the token is for";
         return ExchangeError::new(ExchangeErrorKind::Reentrant, message).with_source(error);
     }
-    if let Some(ours) = ours.filter(|ours| ours.kind() == crate::ErrorKind::Configuration) {
+    // It cannot work as it is set up; or the client has shown the credentials to others.
+    let is_lasting = |ours: &&crate::Error| {
+        matches!(ours.kind(), crate::ErrorKind::Configuration | crate::ErrorKind::ForeignOrigin)
+    };
+    if let Some(ours) = ours.filter(is_lasting) {
         let message = ours.to_string();
         return ExchangeError::new(ExchangeErrorKind::Configuration, message).with_source(error);
     }

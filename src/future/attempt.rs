@@ -7,7 +7,7 @@ use http::{Request, Response};
 use tower_service::Service;
 
 use super::Cold;
-use crate::TARGET;
+
 use crate::clock::Now;
 use crate::error::{BoxError, root_cause};
 use crate::handle::Handle;
@@ -16,6 +16,7 @@ use crate::replay::{Head, Replay, Slot};
 use crate::scheme::{ResponseHead, Scheme, Verdict};
 use crate::shared::Shared;
 use crate::source::{Age, Generation, Ticket};
+use crate::{Error, ErrorKind, TARGET};
 
 /// What it takes to send a request again.
 pub(crate) struct Kept<I, K> {
@@ -74,17 +75,32 @@ pub(super) struct Refusal<S, RB> {
 }
 
 impl<S: Scheme, RB> Refusal<S, RB> {
-    /// The caller gets the refusal, so the event is all that is left of the client's `error`.
+    /// The caller gets the refusal, so the event is all that is left of the client's `error`; unless that says where
+    /// the credential has gone.
+    ///
+    /// # Errors
+    ///
+    /// Such an error.
     #[cold]
-    pub(super) fn instead_of(mut self, error: impl Into<BoxError>) -> Response<RB> {
+    pub(super) fn instead_of(
+        mut self,
+        error: impl Into<BoxError>,
+    ) -> Result<Response<RB>, BoxError> {
         let error = error.into();
+        let went_astray =
+            Error::find(&*error).is_some_and(|it| it.kind() == ErrorKind::ForeignOrigin);
+        #[cfg(feature = "reqwest")]
+        let went_astray = went_astray || crate::adapter::reqwest::went_astray(&*error);
+        if went_astray {
+            return Err(error);
+        }
         // Its text says the whole URL, whose query may have a secret.
         #[cfg(feature = "reqwest")]
         let error = crate::adapter::reqwest::without_url(error);
         let (system, cause) = (self.shared.core.scheme().identity().system(), root_cause(&*error));
         tracing::debug!(target: TARGET, system, cause, "a request could not be sent again");
         self.response.extensions_mut().insert(Recovery::ResendFailed);
-        self.response
+        Ok(self.response)
     }
 }
 

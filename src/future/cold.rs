@@ -187,7 +187,7 @@ where
                             return Poll::Ready(Err(error.into()));
                         };
                         let refusal = Refusal { shared: self.shared.clone(), response };
-                        return Poll::Ready(Ok(Next::Respond(refusal.instead_of(error))));
+                        return Poll::Ready(refusal.instead_of(error).map(Next::Respond));
                     }
                     let now = self.shared.core.now();
                     if self.deadline.as_ref().is_some_and(|deadline| deadline.is_over(now)) {
@@ -274,7 +274,7 @@ where
         })
     }
 
-    fn hand_on(&mut self, recovery: Recovery) -> Option<Response<RB>> {
+    pub(super) fn hand_on(&mut self, recovery: Recovery) -> Option<Response<RB>> {
         match self.work.take()? {
             Work::Again { rejected, .. } => {
                 let mut response = rejected?;

@@ -23,6 +23,8 @@ use self::attempt::Answered;
 pub(crate) use self::attempt::{Attempt, Kept};
 pub(crate) use self::cold::Cold;
 use self::cold::Next;
+#[cfg(feature = "reqwest")]
+use crate::recovery::Recovery;
 use crate::replay::Replay;
 use crate::scheme::Scheme;
 use crate::{BoxError, Error};
@@ -98,6 +100,24 @@ where
     }
 }
 
+#[cfg(feature = "reqwest")]
+impl<I, S, R, B, RB> ResponseFuture<I, S, R, B, RB>
+where
+    I: Service<Request<R::Body>, Response = Response<RB>> + Clone,
+    I::Error: Into<BoxError>,
+    S: Scheme,
+    R: Replay<B>,
+    RB: Body + Unpin,
+{
+    /// The refusal that a request waits after, to be handed on: the time for another sending is over.
+    pub(crate) fn out_of_time(self: Pin<&mut Self>) -> Option<Response<RB>> {
+        match self.project().state.project() {
+            StateProj::Cold { cold } => cold.hand_on(Recovery::OutOfTime),
+            _ => None,
+        }
+    }
+}
+
 impl<I, S, R, B, RB> Future for ResponseFuture<I, S, R, B, RB>
 where
     I: Service<Request<R::Body>, Response = Response<RB>> + Clone,
@@ -132,7 +152,7 @@ where
                         return match polled {
                             Poll::Ready(Ok(response)) => Poll::Ready(Ok(response)),
                             Poll::Ready(Err(error)) => Poll::Ready(match refusal {
-                                Some(refusal) => Ok(refusal.instead_of(error)),
+                                Some(refusal) => refusal.instead_of(error),
                                 None => Err(error.into()),
                             }),
                             Poll::Pending => Poll::Pending,

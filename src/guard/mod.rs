@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use http::header::{CONNECTION, HOST};
-use http::{HeaderMap, HeaderName, Method, Request, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
 
 pub use self::request_head::RequestHead;
 use crate::exchange::{Chain, SourceId};
@@ -204,9 +204,10 @@ fn has_plain_headers(headers: &HeaderMap, uri: &Uri) -> bool {
 
 /// Whether `Connection` names this header: it is then for the next hop alone.
 fn names(headers: &HeaderMap, name: &HeaderName) -> bool {
-    let options = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
-    let mut options = options.flat_map(|value| value.split(',')).map(str::trim);
-    options.any(|option| option.eq_ignore_ascii_case(name.as_str()))
+    let values = headers.get_all(CONNECTION).iter().map(HeaderValue::as_bytes);
+    let mut options =
+        values.flat_map(|value| value.split(|byte| *byte == b',')).map(<[u8]>::trim_ascii);
+    options.any(|option| option.eq_ignore_ascii_case(name.as_str().as_bytes()))
 }
 
 #[cold]
@@ -242,7 +243,7 @@ impl fmt::Debug for Guard {
 
 #[cfg(test)]
 mod tests {
-    use http::header::{AUTHORIZATION, CONNECTION, HeaderValue};
+    use http::header::{AUTHORIZATION, CONNECTION};
 
     use super::*;
 
@@ -334,6 +335,11 @@ mod tests {
                 assert_eq!(verdict, expected, "{values:?} {host:?}");
             }
         }
+        // A proxy that takes names off does not mind what else stands there.
+        let mut odd = request("https://api.example/x", None);
+        let value = HeaderValue::from_bytes(b"authorization, \xff").unwrap();
+        odd.headers_mut().append(CONNECTION, value);
+        assert_eq!(judged(&guard(), odd), Err(ErrorKind::Insecure));
     }
 
     #[test]

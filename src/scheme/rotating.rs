@@ -1,7 +1,8 @@
 //! An API that hands out a new JWT with every response.
 
+use std::collections::VecDeque;
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
@@ -63,9 +64,9 @@ pub struct Rotating {
     endpoint: Endpoint,
     /// Key and secret.
     credentials: [Credential; 2],
-    /// The secret of the last exchange that succeeded: it signs the successors of that token. The credential may
-    /// have another value by then.
-    signer: Mutex<Option<Secret>>,
+    /// The secrets of the last two exchanges that showed different ones: they sign the successors of those
+    /// tokens. The credential may have another value by then, and two sources may share this scheme.
+    signers: Mutex<VecDeque<Secret>>,
     member: Option<String>,
     verify: bool,
     rotation: Rotation,
@@ -108,7 +109,7 @@ impl Rotating {
         Ok(Rotating {
             endpoint,
             credentials,
-            signer: Mutex::default(),
+            signers: Mutex::default(),
             member: None,
             verify: true,
             rotation: Rotation::in_header(AUTHORIZATION),
@@ -167,7 +168,7 @@ impl Rotating {
             in_body.into_iter().chain(in_header.map(Secret::from)).filter_map(usable).collect();
         let signer = answer.credential(&self.credentials[1])?;
         if let Some(token) = found.iter().find(|token| self.is_signed_by(&signer, token)) {
-            *self.signer() = Some(signer);
+            self.remember(signer);
             return Ok(token.clone());
         }
         Err(match found.first() {
@@ -183,8 +184,11 @@ impl Rotating {
         !self.verify || is_signed_with(token.expose(), signer.expose().as_bytes())
     }
 
-    fn signer(&self) -> MutexGuard<'_, Option<Secret>> {
-        self.signer.lock().unwrap_or_else(PoisonError::into_inner)
+    fn remember(&self, signer: Secret) {
+        let mut signers = self.signers.lock().unwrap_or_else(PoisonError::into_inner);
+        signers.retain(|it| it.expose() != signer.expose());
+        signers.push_front(signer);
+        signers.truncate(2);
     }
 
     fn member_of(&self, members: &Members<'_>) -> Result<Option<Secret>, ExchangeError> {
@@ -283,9 +287,10 @@ impl Scheme for Rotating {
     }
 
     fn is_authentic(&self, token: &Secret) -> bool {
-        let signer = self.signer().clone();
-        let signer = signer.or_else(|| self.credentials[1].current().ok());
-        signer.is_some_and(|signer| self.is_signed_by(&signer, token))
+        let signers = self.signers.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        // There is none where the token came by another exchange than this scheme's.
+        let current = self.credentials[1].current().ok().filter(|_| signers.is_empty());
+        signers.iter().chain(&current).any(|signer| self.is_signed_by(signer, token))
     }
 }
 

@@ -12,7 +12,8 @@
 //!    the token is used until it ends.
 //! 5. After a failed exchange there is a pause: 1 s, doubling up to 30 s while there is no token and up
 //!    to 2 min while there is one; 10 s to 5 min if the credentials were refused; as long as the endpoint
-//!    asks for (`Retry-After`, 5 min at most); shorter, if a usable token would end before. Callers
+//!    asks for (`Retry-After`, 5 min at most). If a usable token would end before, there is one more attempt in
+//!    its last tenth; after an outage, several. Callers
 //!    without a token get the stored error at once.
 //! 6. A refused token is renewed once, however many callers report it; see [`TokenSource::reject`].
 //!

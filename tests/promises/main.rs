@@ -24,6 +24,7 @@ mod p08_streams;
 mod p09_thrash_guard;
 mod p10_backoff;
 mod p10_credentials;
+mod p10_files;
 mod p10_minted;
 mod p11_two_clocks;
 mod p12_windows_fit_the_lifetime;

@@ -17,10 +17,10 @@ use tower_outbound_auth::{BoxError, Credential, Error, Secret, TokenSource};
 use crate::support::*;
 
 /// A file of a test's own, which goes when it is dropped.
-struct TempFile(PathBuf);
+pub(crate) struct TempFile(pub(crate) PathBuf);
 
 impl TempFile {
-    fn new(text: &str) -> TempFile {
+    pub(crate) fn new(text: &str) -> TempFile {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         let nth = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("outbound-auth-{}-{nth}", std::process::id());
@@ -29,11 +29,11 @@ impl TempFile {
         file
     }
 
-    fn write(&self, text: &str) {
+    pub(crate) fn write(&self, text: &str) {
         fs::write(&self.0, text).unwrap();
     }
 
-    fn credential(&self) -> Credential {
+    pub(crate) fn credential(&self) -> Credential {
         Credential::file(&self.0)
     }
 }
@@ -46,17 +46,17 @@ impl Drop for TempFile {
 
 /// A token endpoint that knows one secret, and keeps what it was shown.
 #[derive(Clone)]
-struct Endpoint {
+pub(crate) struct Endpoint {
     good: &'static str,
     shown: Arc<Mutex<Vec<String>>>,
 }
 
 impl Endpoint {
-    fn that_knows(good: &'static str) -> Endpoint {
+    pub(crate) fn that_knows(good: &'static str) -> Endpoint {
         Endpoint { good, shown: Arc::default() }
     }
 
-    fn source(&self, secret: impl Into<Credential>) -> TokenSource<Atlas> {
+    pub(crate) fn source(&self, secret: impl Into<Credential>) -> TokenSource<Atlas> {
         let endpoint = self.clone();
         let client = service_fn(move |request: Request<Body>| {
             let secret = request.headers()["client-secret"].to_str().unwrap().to_owned();
@@ -73,7 +73,7 @@ impl Endpoint {
         TokenSource::over_http(atlas, client).with_clock(TokioClock::new())
     }
 
-    fn shown(&self) -> Vec<String> {
+    pub(crate) fn shown(&self) -> Vec<String> {
         self.shown.lock().unwrap().clone()
     }
 }
@@ -376,7 +376,10 @@ fn a_look_up_on_a_runtime_that_stands_still_is_made_again_after_its_deadline() {
 }
 
 /// Moves the clock until this ends.
-async fn while_time_passes<T>(clock: &ManualClock, future: impl Future<Output = T>) -> T {
+pub(crate) async fn while_time_passes<T>(
+    clock: &ManualClock,
+    future: impl Future<Output = T>,
+) -> T {
     let mut future = std::pin::pin!(future);
     for _ in 0..100_000 {
         if let std::task::Poll::Ready(ended) = futures::poll!(&mut future) {
@@ -420,71 +423,4 @@ async fn a_credential_whose_reading_hangs_costs_one_thread_and_a_clear_error() {
         source.retry_now();
         while_time_passes(&clock, source.token()).await.unwrap();
     }
-}
-
-#[cfg(unix)]
-#[tokio::test]
-async fn a_pipe_is_read_once_and_one_that_nobody_writes_into_is_an_error() {
-    use std::process::Command;
-    let pipe = TempFile::new("");
-    fs::remove_file(&pipe.0).unwrap();
-    assert!(Command::new("mkfifo").arg(&pipe.0).status().unwrap().success());
-    let (endpoint, clock) = (Endpoint::that_knows(""), ManualClock::new());
-    let source = endpoint.source(pipe.credential()).with_clock(clock.clone());
-    let error = while_time_passes(&clock, source.token()).await.unwrap_err();
-    assert!(error.to_string().contains("a pipe that nobody writes into"), "{error}");
-    // The thread that reads it is still there, and gets what comes.
-    let path = pipe.0.clone();
-    std::thread::spawn(move || fs::write(path, "s3cret\n").unwrap()).join().unwrap();
-    source.retry_now();
-    while_time_passes(&clock, source.token()).await.unwrap();
-    clock.advance(HOUR);
-    source.token().await.unwrap();
-    assert_eq!(endpoint.shown(), ["s3cret"; 2], "it is kept");
-}
-
-#[cfg(unix)]
-#[tokio::test]
-async fn a_device_or_a_directory_is_no_credential() {
-    for path in ["/dev/zero", "/dev/null", "/"] {
-        let source = Endpoint::that_knows("").source(Credential::file(path));
-        let error = source.token().await.unwrap_err();
-        let cause = error.exchange().and_then(std::error::Error::source).unwrap().to_string();
-        assert_eq!(cause, "not a regular file", "{path}");
-    }
-}
-
-/// The writer pauses in the middle of the secret.
-#[tokio::test]
-async fn a_file_that_is_written_in_parts_is_adopted_when_it_is_whole() {
-    let (endpoint, file) = (Endpoint::that_knows(""), TempFile::new("first"));
-    let clock = ManualClock::new();
-    let source = endpoint.source(file.credential()).with_clock(clock.clone());
-    source.token().await.unwrap();
-    file.write("sec");
-    let path = file.0.clone();
-    let writer = std::thread::spawn(move || {
-        std::thread::sleep(millis(100));
-        fs::write(path, "second").unwrap();
-    });
-    clock.advance(HOUR);
-    source.token().await.unwrap();
-    writer.join().unwrap();
-    assert_eq!(endpoint.shown(), ["first", "first"]);
-    clock.advance(HOUR);
-    source.token().await.unwrap();
-    assert_eq!(endpoint.shown(), ["first", "first", "second"]);
-}
-
-#[tokio::test]
-async fn a_file_that_takes_the_place_of_another_is_adopted_at_once() {
-    let (endpoint, file, next) =
-        (Endpoint::that_knows(""), TempFile::new("first"), TempFile::new("second"));
-    let clock = ManualClock::new();
-    let source = endpoint.source(file.credential()).with_clock(clock.clone());
-    source.token().await.unwrap();
-    fs::rename(&next.0, &file.0).unwrap();
-    clock.advance(HOUR);
-    source.token().await.unwrap();
-    assert_eq!(endpoint.shown(), ["first", "second"]);
 }

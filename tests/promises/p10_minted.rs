@@ -179,3 +179,30 @@ async fn a_code_that_quotes_a_minted_value_is_withheld() {
     let texts = format!("{error} {error:?} {:?}", source.status());
     assert!(!texts.contains("hunter2"), "{texts}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn one_that_is_used_twice_in_a_request_is_minted_once() {
+    let (credential, minted) = numbered();
+    let (shown, client) = endpoint(token);
+    let scheme =
+        ClientCredentials::new("https://auth.example/token", credential.clone(), credential);
+    let source = TokenSource::over_http(scheme.unwrap(), client).with_clock(TokioClock::new());
+    source.token().await.unwrap();
+    assert_eq!(*shown.lock().unwrap(), ["assertion%211:assertion%211"]);
+    assert_eq!(minted.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_failure_of_a_source_that_a_mint_waits_for_keeps_its_kind() {
+    let (_, refusing) = endpoint(|_| refusal("invalid_client"));
+    let keys =
+        TokenSource::over_http(scheme("wrong".into()), refusing).with_clock(TokioClock::new());
+    let secret = Credential::minted(move || {
+        let keys = keys.clone();
+        async move { Ok(Secret::from(keys.token().await?.expose())) }
+    });
+    let (_, client) = endpoint(token);
+    let source = TokenSource::over_http(scheme(secret), client).with_clock(TokioClock::new());
+    let error = source.token().await.unwrap_err();
+    assert_eq!(error.exchange().unwrap().kind(), ExchangeErrorKind::Refused, "{error}");
+}

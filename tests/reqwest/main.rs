@@ -12,5 +12,6 @@ mod middlewares;
 mod proxies;
 mod recovery;
 mod redirects;
+mod second_sendings;
 mod server;
 mod token_endpoint;

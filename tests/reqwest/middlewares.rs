@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::Extensions;
 use reqwest::{Client, Request, Response, ResponseBuilderExt};
-use reqwest_middleware::{ClientBuilder, Middleware, Next};
+use reqwest_middleware::{ClientBuilder, ClientWithMiddleware, Middleware, Next};
 use tower::{Service, ServiceExt};
 use tower_outbound_auth::adapter::reqwest::AuthMiddleware;
 use tower_outbound_auth::replay::Off;
@@ -40,6 +40,20 @@ fn api(tokens: Arc<Mutex<Vec<String>>>) -> impl Middleware {
         let response = http::Response::builder().status(status).url(request.url().clone());
         Box::pin(async move { Ok(response.body("").unwrap().into()) })
     })
+}
+
+/// Makes an error of a response of this status, as middlewares do: reqwest's own, wrapped.
+pub(crate) fn failing_on(status: u16, client: Client) -> ClientWithMiddleware {
+    let failing = handler(move |request, extensions, next| {
+        Box::pin(async move {
+            let response = next.run(request, extensions).await?;
+            match response.status() == status {
+                true => response.error_for_status().map_err(reqwest_middleware::Error::middleware),
+                false => Ok(response),
+            }
+        })
+    });
+    ClientBuilder::new(client).with(failing).build()
 }
 
 fn client() -> Client {

@@ -7,7 +7,9 @@ use reqwest::{Proxy, Request};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tower::{Layer, ServiceExt};
-use tower_outbound_auth::{ErrorKind, Exempt};
+use tower_outbound_auth::adapter::reqwest::HttpService;
+use tower_outbound_auth::scheme::HeaderScheme;
+use tower_outbound_auth::{AuthLayer, ErrorKind, Exempt, Origin, TokenSource};
 
 use super::adapters::{Adapter, CANARY, layer, ours};
 use super::server::{Scheme, Server, answer, builder, contains, with_proxies};
@@ -77,6 +79,33 @@ async fn a_client_made_by_the_layer_reaches_loopback_past_every_proxy() {
         assert!(contains(&server.read(), CANARY));
         assert_eq!(proxy.read(), b"", "{scheme:?}");
     }
+}
+
+#[tokio::test]
+async fn localhost_is_reached_past_every_proxy_too() {
+    let server = server(Scheme::Http).await;
+    let proxy = ForwardProxy::to(&server).await;
+    let origin = server.origin.replace("127.0.0.1", "localhost");
+    let source = TokenSource::fixed(HeaderScheme::bearer(), CANARY).unwrap();
+    let layer = AuthLayer::new(source).with_origin(Origin::danger_plain_http(&origin).unwrap());
+    let ours = Adapter::Constructor.with(layer.clone(), || proxy.builder());
+    assert_eq!(ours.get(&origin).await.unwrap().status(), 200);
+    assert_eq!(proxy.read(), b"");
+    let handed_over = Adapter::HandedOver.with(layer, || proxy.builder());
+    let error = handed_over.get(&origin).await.unwrap_err();
+    assert_eq!(super::adapters::ours(&error).kind(), ErrorKind::ForeignOrigin);
+}
+
+#[tokio::test]
+async fn the_http_service_reports_what_went_through_a_proxy() {
+    let server = server(Scheme::Http).await;
+    let proxy = ForwardProxy::to(&server).await;
+    let (layer, _) = layer("token", &server.origin);
+    let request = http::Request::get(&server.origin).body(String::new()).unwrap();
+    let client = HttpService::build(proxy.builder()).unwrap();
+    let error = layer.layer(client).oneshot(request).await.unwrap_err();
+    assert_eq!(ours(&error).kind(), ErrorKind::ForeignOrigin);
+    assert!(error.to_string().contains("no_proxy"), "{error}");
 }
 
 /// This test runs itself once more, in a process whose environment names a proxy.
@@ -167,5 +196,12 @@ async fn a_client_whose_redirects_are_unknown_is_refused_before_it_sends_anythin
             }
         }
         assert_eq!((server.read(), exchange.exchanges()), (Vec::new(), 0));
+
+        let exempt = http::Request::get(server.url("/")).extension(Exempt).body("").unwrap();
+        let exempt = layer.layer(builder().build().unwrap()).oneshot(exempt.try_into().unwrap());
+        assert_eq!(exempt.await.unwrap().status(), 200, "it has no credential");
+        assert!(layer.reqwest(builder().user_agent("\n")).is_err());
+        let error = layer.layer(builder().build().unwrap()).oneshot(request()).await.unwrap_err();
+        assert_eq!(ours(&error).kind(), ErrorKind::Configuration, "no client was built");
     }
 }

@@ -8,6 +8,7 @@ use tower_outbound_auth::adapter::reqwest::HttpService;
 use tower_outbound_auth::exchange::ExchangeErrorKind;
 use tower_outbound_auth::scheme::{ClientAuth, ClientCredentials};
 
+use super::log::Log;
 use super::proxies::ForwardProxy;
 use super::server::{Answer, Scheme, Server, answer, builder, contains, redirect};
 
@@ -70,6 +71,20 @@ async fn a_redirect_of_the_token_endpoint_is_not_followed_and_one_that_was_is_re
         }
         assert!(source.status().generation.is_none(), "a token from elsewhere is not taken");
     }
+}
+
+#[tokio::test]
+async fn no_url_that_a_middleware_has_wrapped_in_its_error_is_shown() {
+    let log = Log::default();
+    let guard = log.on_this_thread();
+    let server = Server::start(Scheme::Https, |_| async { answer(503, "") }).await;
+    let client = super::middlewares::failing_on(503, builder().build().unwrap());
+    let scheme = ClientCredentials::new(server.url("/token?key=a-canary"), "id", SECRET).unwrap();
+    let source = TokenSource::over_http(scheme, HttpService::new(client));
+    let error = source.token().await.unwrap_err();
+    drop(guard);
+    let texts = format!("{error} {error:?} {}", log.text());
+    assert!(texts.contains("503") && !texts.contains("a-canary"), "{texts}");
 }
 
 #[tokio::test]

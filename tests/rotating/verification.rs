@@ -1,12 +1,18 @@
 //! Exchanged tokens whose signature is not the client secret's.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use bytes::Bytes;
 use futures::future::join_all;
-use http::Response;
+use http::{Request, Response};
+use http_body_util::Full;
+use serde_json::json;
+use tower::service_fn;
 use tower_outbound_auth::exchange::ExchangeErrorKind;
 use tower_outbound_auth::scheme::{ExchangeAnswer, Rotating, Step};
 use tower_outbound_auth::testkit::RotatingServer;
-use tower_outbound_auth::{ErrorKind, Scheme};
+use tower_outbound_auth::{BoxError, Credential, ErrorKind, Scheme, TokenSource};
 
 use super::{Setup, all_texts, layer, secs, unsigned, until};
 
@@ -108,4 +114,35 @@ async fn of_several_texts_that_may_be_the_token_the_signed_one_is() {
             other => panic!("{other:?}"),
         }
     }
+}
+
+/// The secret is rotated between the exchanges of two sources over one scheme.
+#[tokio::test]
+async fn the_successors_of_a_token_are_verified_by_the_secret_of_its_own_exchange() {
+    const SECRETS: [&str; 2] =
+        ["the first secret, of 32 bytes ..", "the second secret, of 32 bytes ."];
+    let current = Arc::new(AtomicUsize::new(0));
+    let read = current.clone();
+    let secret = Credential::from_fn(move || Ok(SECRETS[read.load(Ordering::SeqCst)].into()));
+    let server = RotatingServer::start().await.unwrap();
+    let scheme = Arc::new(Rotating::new(&server.api_root(), server.client_id(), secret).unwrap());
+    let claims = json!({"iss": "issuer", "iat": 1_700_000_000}).to_string();
+    for (nth, secret) in SECRETS.into_iter().enumerate() {
+        current.store(nth, Ordering::SeqCst);
+        let issuer = RotatingServer::start().await.unwrap().with_client("key", secret);
+        let token = issuer.sign(&claims);
+        let client = service_fn(move |_: Request<Full<Bytes>>| {
+            let answer = Response::new(Full::new(Bytes::from(token.clone())));
+            async { Ok::<_, BoxError>(answer) }
+        });
+        TokenSource::over_http(scheme.clone(), client).token().await.unwrap();
+        assert!(scheme.is_authentic(&issuer.sign(&claims).into()), "of the last exchange");
+    }
+    let first = RotatingServer::start().await.unwrap().with_client("key", SECRETS[0]);
+    assert!(scheme.is_authentic(&first.sign(&claims).into()), "of the one before");
+    let other = RotatingServer::start()
+        .await
+        .unwrap()
+        .with_client("key", "another of 32 bytes ...........");
+    assert!(!scheme.is_authentic(&other.sign(&claims).into()));
 }

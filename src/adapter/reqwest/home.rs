@@ -12,10 +12,10 @@ use reqwest::Url;
 use tower_service::Service;
 
 use super::http_service::{HttpFuture, HttpService};
-use super::response::{ResponseBody, is_proxied, response_uri};
+use super::response::{Astray, ResponseBody};
 use crate::clock::Now;
 use crate::shared::Shared;
-use crate::{BoxError, Error, ErrorKind, Origin};
+use crate::{BoxError, Error};
 
 /// The client, for one request: that may be sent twice, and has one URL and one timeout in all.
 ///
@@ -73,7 +73,7 @@ where
             }
             request
         });
-        HomeFuture { future: self.client.send(request), shared: self.shared.clone() }
+        HomeFuture { future: self.client.send(request, false), shared: self.shared.clone() }
     }
 }
 
@@ -107,11 +107,11 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let response = ready!(this.future.poll(cx))?;
-        let is_ours = |uri| this.shared.config.guard.is_ours(&uri);
-        let is_ours = response_uri(response.extensions()).is_none_or(is_ours);
-        Poll::Ready(match is_ours && !is_proxied(response.extensions()) {
-            true => Ok(response),
-            false => Err(LeftHome(response).into()),
+        let is_ours = |uri| this.shared.config.guard.is_ours(uri);
+        Poll::Ready(match Astray::of(response.extensions()) {
+            None => Ok(response),
+            Some(Astray::Redirected(uri)) if is_ours(uri) => Ok(response),
+            Some(_) => Err(LeftHome(response).into()),
         })
     }
 }
@@ -121,25 +121,8 @@ pub(super) struct LeftHome(pub(super) http::Response<ResponseBody>);
 
 impl LeftHome {
     /// What the caller of a request with a credential gets.
-    pub(super) fn into_error(self) -> Error {
-        if is_proxied(self.0.extensions()) {
-            return Error::new(
-                ErrorKind::ForeignOrigin,
-                "the client sent a request to a loopback address through a proxy, which may have seen the \
-                 credential: rotate it, and build the client by AuthLayer::reqwest, or with \
-                 ClientBuilder::no_proxy, or set NO_PROXY=127.0.0.1,::1",
-            );
-        }
-        let origin = response_uri(self.0.extensions()).as_ref().and_then(Origin::of_uri);
-        let origin = origin.map_or_else(|| "another origin".to_owned(), |it| it.to_string());
-        Error::new(
-            ErrorKind::ForeignOrigin,
-            format!(
-                "the client followed a redirect to {origin} and may have carried the credential there: \
-                 rotate it, and build the client by AuthLayer::reqwest, or with \
-                 AuthLayer::reqwest_redirects, which keep redirects at home"
-            ),
-        )
+    pub(super) fn to_error(&self) -> Option<Error> {
+        Astray::of(self.0.extensions()).map(Astray::to_error)
     }
 }
 

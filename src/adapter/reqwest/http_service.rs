@@ -16,7 +16,7 @@ use reqwest::{ClientBuilder, Url};
 use tower_service::Service;
 
 use super::redirect::built;
-use super::response::{ResponseBody, from_reqwest};
+use super::response::{Astray, ResponseBody, from_reqwest};
 use crate::future::polled_after_completion;
 use crate::{BoxError, Error};
 
@@ -25,9 +25,7 @@ use crate::{BoxError, Error};
 ///
 /// `C` is a [`reqwest::Client`] or anything else that is a service of its types, such as a
 /// `ClientWithMiddleware`. Give it a client that follows no redirects, and put tower-http's `FollowRedirect`
-/// above [`AuthLayer`](crate::AuthLayer), which then judges every hop; the [module](super) has an example. If the
-/// client does follow redirects, [`response_uri`](super::response_uri) tells the layer where an answer is from, once the
-/// credential has gone there.
+/// above [`AuthLayer`](crate::AuthLayer), which then judges every hop; the [module](super) has an example.
 ///
 /// Method, URI, version, headers, extensions and the timeout of a request are carried over; a timeout is
 /// counted anew for a request that is sent again. [`into_reqwest`](super::into_reqwest) makes a whole response of reqwest's from
@@ -35,7 +33,9 @@ use crate::{BoxError, Error};
 ///
 /// # Errors
 ///
-/// The client's own, unwrapped, and those of a request that reqwest cannot make its own.
+/// The client's own, unwrapped, and those of a request that reqwest cannot make its own. A response that redirects
+/// have led to another origin is [`ErrorKind::ForeignOrigin`](crate::ErrorKind::ForeignOrigin), and so is one from a
+/// loopback address that came through a proxy: the request may have carried a credential there.
 ///
 /// # Cancel safety
 ///
@@ -46,7 +46,8 @@ pub struct HttpService<C> {
 }
 
 impl<C> HttpService<C> {
-    /// A service over `client`, which must follow no redirects; see [`build`](HttpService::build).
+    /// A service over `client`, which must follow no redirects: one that it has followed to another origin is found
+    /// out when a credential may have gone there. [`build`](HttpService::build) makes a client that follows none.
     #[must_use]
     pub fn new(client: C) -> HttpService<C> {
         HttpService { client }
@@ -74,6 +75,7 @@ impl<C> HttpService<C> {
     pub(super) fn send(
         &mut self,
         request: Result<reqwest::Request, reqwest::Error>,
+        strict: bool,
     ) -> HttpFuture<C::Future>
     where
         C: Service<reqwest::Request>,
@@ -85,12 +87,13 @@ impl<C> HttpService<C> {
             }
             Err(error) => State::Failed { error: Some(error) },
         };
-        HttpFuture { state }
+        HttpFuture { state, strict }
     }
 }
 
 impl HttpService<reqwest::Client> {
-    /// Builds a client that follows no redirects, whatever policy the builder has.
+    /// Builds a client that follows no redirects, whatever policy the builder has. Its proxies stay: for a loopback
+    /// address, say `builder.no_proxy()`.
     ///
     /// # Errors
     ///
@@ -133,7 +136,7 @@ where
     }
 
     fn call(&mut self, request: http::Request<B>) -> Self::Future {
-        self.send(request.map(into_body).try_into())
+        self.send(request.map(into_body).try_into(), true)
     }
 }
 
@@ -143,6 +146,8 @@ pin_project! {
     pub struct HttpFuture<F> {
         #[pin]
         state: State<F>,
+        // A response that is from elsewhere is an error.
+        strict: bool,
     }
 }
 
@@ -162,10 +167,14 @@ where
     type Output = Result<http::Response<ResponseBody>, BoxError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.project().state.project() {
+        let this = self.project();
+        match this.state.project() {
             StateProj::Calling { future, sent_to } => {
                 let response = ready!(future.poll(cx)).map_err(Into::into)?;
-                Poll::Ready(Ok(from_reqwest(response, sent_to)))
+                let response = from_reqwest(response, sent_to);
+                let astray = Astray::of(response.extensions()).filter(|_| *this.strict);
+                let error = astray.map(Astray::to_error);
+                Poll::Ready(error.map_or(Ok(response), |error| Err(error.into())))
             }
             StateProj::Failed { error } => {
                 let error = error.take().unwrap_or_else(|| polled_after_completion());

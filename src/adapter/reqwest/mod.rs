@@ -112,8 +112,6 @@
 //! [`AuthLayer::reqwest`]: crate::AuthLayer::reqwest
 //! [`AuthLayer::reqwest_redirects`]: crate::AuthLayer::reqwest_redirects
 
-use crate::BoxError;
-
 mod home;
 mod http_service;
 #[cfg(feature = "reqwest-middleware")]
@@ -121,24 +119,17 @@ mod middleware;
 mod redirect;
 mod response;
 mod service;
+mod without_url;
 
 pub use self::http_service::{HttpFuture, HttpService};
 #[cfg(feature = "reqwest-middleware")]
 pub use self::middleware::AuthMiddleware;
 pub(crate) use self::redirect::Redirects;
-pub(crate) use self::response::is_proxied;
-pub use self::response::{ResponseBody, into_reqwest, response_uri};
+pub use self::response::{ResponseBody, into_reqwest};
 pub use self::service::ReqwestFuture;
+pub(crate) use self::without_url::without_url;
 
-/// The same error, if it is one of reqwest's, with all that it says but for its URL.
-pub(crate) fn without_url(error: BoxError) -> BoxError {
-    #[cfg(feature = "reqwest-middleware")]
-    let error = match error.downcast::<reqwest_middleware::Error>() {
-        Ok(error) => return error.without_url().into(),
-        Err(error) => error,
-    };
-    match error.downcast::<reqwest::Error>() {
-        Ok(error) => error.without_url().into(),
-        Err(error) => error,
-    }
+/// Whether an error says that a request went where a credential should not go.
+pub(crate) fn went_astray(error: &(dyn std::error::Error + 'static)) -> bool {
+    error.is::<self::home::LeftHome>()
 }

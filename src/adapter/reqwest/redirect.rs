@@ -60,9 +60,11 @@ impl<S: Scheme, R: Clone> AuthLayer<S, R> {
     ///
     /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if reqwest cannot build the client.
     pub fn reqwest(&self, builder: ClientBuilder) -> Result<Auth<Client, S, R>, Error> {
-        let stays_here = self.config.guard.origins.iter().any(Origin::is_loopback);
+        let stays_here = self.config.guard.origins.iter().any(Origin::is_this_machine);
         let builder = if stays_here { builder.no_proxy() } else { builder };
-        Ok(self.layer(built(builder.redirect(self.reqwest_redirects()))?))
+        let client = built(builder.redirect(self.policy()))?;
+        self.config.redirects.stay_home.store(true, Ordering::Relaxed);
+        Ok(self.layer(client))
     }
 
     /// The redirect policy of a client that this layer is put over, or that its middleware is used with: it
@@ -74,8 +76,9 @@ impl<S: Scheme, R: Clone> AuthLayer<S, R> {
     /// follows would pass for one of the token. Origins that are given to the layer after this are not known
     /// to the policy.
     ///
-    /// A layer that was never asked for this refuses the requests of a reqwest client with
-    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration): the policy of a client cannot be read.
+    /// Until this (or [`reqwest`](AuthLayer::reqwest)) has been called on the layer or a clone of it, the layer refuses
+    /// to send through a reqwest client, with [`ErrorKind::Configuration`](crate::ErrorKind::Configuration): the
+    /// policy of a client cannot be read. So give the policy to each client that goes below the layer.
     ///
     /// ```
     /// # use tower_outbound_auth::{AuthLayer, TokenSource, scheme::HeaderScheme};
@@ -87,6 +90,10 @@ impl<S: Scheme, R: Clone> AuthLayer<S, R> {
     #[must_use]
     pub fn reqwest_redirects(&self) -> Policy {
         self.config.redirects.stay_home.store(true, Ordering::Relaxed);
+        self.policy()
+    }
+
+    fn policy(&self) -> Policy {
         let guard = self.config.guard.clone();
         let limited = Policy::limited(MAX_REDIRECTS);
         Policy::custom(move |attempt| {

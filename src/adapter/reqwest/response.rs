@@ -11,6 +11,9 @@ use http::{Extensions, Uri};
 use http_body::{Body, Frame, SizeHint};
 use reqwest::{ResponseBuilderExt, Url};
 
+use crate::origin::is_localhost;
+use crate::{Error, ErrorKind, Origin};
+
 /// The body of a response, and all else of it that `http::Response` has no place for.
 pub struct ResponseBody {
     inner: Inner,
@@ -23,33 +26,63 @@ enum Inner {
     Read(reqwest::Body),
 }
 
-/// In a response's extensions: redirects led it to another origin.
+/// In a response's extensions: the request, and perhaps a credential, went where it should not have gone.
 #[derive(Clone)]
-struct RedirectedTo(Uri);
+pub(super) enum Astray {
+    /// Redirects led it to another origin.
+    Redirected(Uri),
+    /// It was for a loopback address, and went through a proxy.
+    Proxied,
+}
 
-/// In a response's extensions: it is from a loopback address, and came through a proxy.
-#[derive(Clone)]
-struct Proxied;
+impl Astray {
+    pub(super) fn of(extensions: &Extensions) -> Option<&Astray> {
+        extensions.get()
+    }
+
+    /// What the caller of a request with a credential gets.
+    pub(super) fn to_error(&self) -> Error {
+        let message = match self {
+            Astray::Redirected(uri) => {
+                let origin = Origin::of_uri(uri);
+                let origin = origin.map_or_else(|| "another origin".to_owned(), |it| it.to_string());
+                format!(
+                    "the client followed a redirect to {origin} and may have carried the credential there: \
+                     rotate it, and build the client by AuthLayer::reqwest, or with \
+                     AuthLayer::reqwest_redirects, which keep redirects at home (for HttpService: by \
+                     HttpService::build, which follows none)"
+                )
+            }
+            Astray::Proxied => "the client sent a request to a loopback address through a proxy, which may have \
+                 seen the credential: rotate it, and build the client by AuthLayer::reqwest, or with \
+                 ClientBuilder::no_proxy, or set NO_PROXY=127.0.0.1,::1"
+                .to_owned(),
+        };
+        Error::new(ErrorKind::ForeignOrigin, message)
+    }
+}
 
 /// The head moves to where the layers look; the rest stays what it was.
 pub(super) fn from_reqwest(
     mut response: reqwest::Response,
     sent_to: &Url,
 ) -> http::Response<ResponseBody> {
-    let is_proxied = response.remote_addr().is_some_and(|peer| is_another(peer, response.url()));
+    let mut astray = None;
+    if response.remote_addr().is_some_and(|peer| is_proxied(peer, response.url())) {
+        astray = Some(Astray::Proxied);
+    }
+    if !is_same_origin(response.url(), sent_to) {
+        // What cannot be parsed is nobody's origin.
+        let unknown = |_| Uri::from_static("http://unknown.invalid");
+        astray = Some(Astray::Redirected(response.url().as_str().parse().unwrap_or_else(unknown)));
+    }
     let mut head = http::Response::new(()).into_parts().0;
     head.status = response.status();
     head.version = response.version();
     head.headers = mem::take(response.headers_mut());
     head.extensions = mem::take(response.extensions_mut());
-    if !is_same_origin(response.url(), sent_to) {
-        // What cannot be parsed is nobody's origin.
-        let unknown = |_| Uri::from_static("http://unknown.invalid");
-        let uri = response.url().as_str().parse().unwrap_or_else(unknown);
-        head.extensions.insert(RedirectedTo(uri));
-    }
-    if is_proxied {
-        head.extensions.insert(Proxied);
+    if let Some(astray) = astray {
+        head.extensions.insert(astray);
     }
     let url = response.url().clone();
     http::Response::from_parts(head, ResponseBody { inner: Inner::Unread(response), url })
@@ -76,34 +109,15 @@ pub fn into_reqwest(response: http::Response<ResponseBody>) -> reqwest::Response
     }
 }
 
-/// Where a response of [`HttpService`](super::HttpService) is from, if the client followed redirects to another origin; for
-/// [`AuthLayer::with_response_uri`](crate::AuthLayer::with_response_uri).
-///
-/// ```
-/// use tower_outbound_auth::adapter::reqwest::response_uri;
-/// # use tower_outbound_auth::{AuthLayer, TokenSource, scheme::HeaderScheme};
-/// # let layer = AuthLayer::new(TokenSource::fixed(HeaderScheme::bearer(), "abc")?);
-///
-/// let layer = layer.with_response_uri(response_uri);
-/// # let _ = layer;
-/// # Ok::<_, tower_outbound_auth::Error>(())
-/// ```
-#[must_use]
-pub fn response_uri(extensions: &Extensions) -> Option<Uri> {
-    extensions.get().map(|RedirectedTo(uri)| uri.clone())
-}
-
-/// Whether a response of [`HttpService`](super::HttpService) is from a loopback address, and came through a proxy all the same.
-pub(crate) fn is_proxied(extensions: &Extensions) -> bool {
-    extensions.get::<Proxied>().is_some()
-}
-
-/// Whether a loopback URL has another address than the one that its response came from.
-fn is_another(peer: SocketAddr, url: &Url) -> bool {
-    let host = url.host_str().map(|host| host.trim_matches(['[', ']']));
-    let address = host.and_then(|host| host.parse::<IpAddr>().ok());
-    let here = address.filter(IpAddr::is_loopback).zip(url.port_or_known_default());
-    here.is_some_and(|here| SocketAddr::from(here) != peer)
+/// Whether the response of a loopback URL came from another address. `localhost` is one, too (RFC 6761 section 6.3).
+fn is_proxied(peer: SocketAddr, url: &Url) -> bool {
+    let Some(host) = url.host_str().map(|host| host.trim_matches(['[', ']'])) else { return false };
+    let is_other_address = match host.parse::<IpAddr>() {
+        Ok(address) if address.is_loopback() => address != peer.ip(),
+        Err(_) if is_localhost(host) => !peer.ip().is_loopback(),
+        _ => return false,
+    };
+    is_other_address || url.port_or_known_default() != Some(peer.port())
 }
 
 pub(super) fn is_same_origin(one: &Url, other: &Url) -> bool {
@@ -131,7 +145,10 @@ impl Body for ResponseBody {
         let body = mem::replace(&mut self.inner, Inner::Read(reqwest::Body::default()));
         let mut body = reqwest::Body::from(body);
         let polled = Pin::new(&mut body).poll_frame(cx);
-        self.inner = Inner::Read(body);
+        // One that has ended stays so: the client's would look at its timeout once more.
+        if !matches!(polled, Poll::Ready(None)) {
+            self.inner = Inner::Read(body);
+        }
         polled
     }
 

@@ -14,6 +14,7 @@ use super::home::{Deadline, Home, LeftHome};
 use super::response::{ResponseBody, into_reqwest};
 use crate::clock::Sleep;
 use crate::future::polled_after_completion;
+use crate::guard::Admission;
 use crate::replay::Replay;
 use crate::shared::Shared;
 use crate::{Auth, BoxError, Error, ErrorKind, ResponseFuture, Scheme};
@@ -42,15 +43,19 @@ where
         let clone = self.get_ref().clone();
         let client = mem::replace(self.get_mut(), clone); // the one that is ready
         let shared = self.handle.shared();
-        if let Err(error) = shared.config.redirects.check() {
-            return ReqwestFuture { state: State::failed(error) };
-        }
         let home = Home::new(client, shared.clone(), &request);
         let deadline = home.deadline();
-        let request = match http::Request::<reqwest::Body>::try_from(request) {
+        let mut request = match http::Request::<reqwest::Body>::try_from(request) {
             Ok(request) => request,
             Err(error) => return ReqwestFuture { state: State::failed(error) },
         };
+        if let Err(error) = shared.config.redirects.check() {
+            let (guard, core) = (&shared.config.guard, &shared.core);
+            let admission = guard.admit(&mut request, &core.header_name, core.id);
+            if matches!(admission, Ok(Admission::WithCredential)) {
+                return ReqwestFuture { state: State::failed(error) };
+            }
+        }
         let future = Auth::new(home, self.handle.clone(), self.replay.clone()).call(request);
         let bare = future.is_bare();
         let wait = deadline.map(|deadline| Wait::Timed { shared: shared.clone(), deadline });
@@ -152,7 +157,11 @@ where
                     Some(wait) if future.is_waiting() => ready!(wait.poll(cx)),
                     _ => return Poll::Pending,
                 }
-                Poll::Ready(Err(timed_out().into()))
+                // A refusal that is in hand is the answer.
+                Poll::Ready(match future.out_of_time() {
+                    Some(refusal) => Ok(into_reqwest(refusal)),
+                    None => Err(timed_out().into()),
+                })
             }
             StateProj::Failed { error } => {
                 let error = error.take().unwrap_or_else(|| polled_after_completion());
@@ -169,7 +178,7 @@ fn came_from_elsewhere(
 ) -> Result<http::Response<ResponseBody>, BoxError> {
     match *error.downcast::<LeftHome>()? {
         LeftHome(response) if bare => Ok(response),
-        left => Err(left.into_error().into()),
+        left => Err(left.to_error().map_or_else(|| left.into(), Into::into)),
     }
 }
 

@@ -650,6 +650,43 @@ fn a_retry_after_within_the_hard_margin_is_kept() {
     assert_eq!(retry_in, Duration::from_secs(300), "the one attempt was this");
 }
 
+/// When the attempts are made, and the pauses after them, where each attempt from refresh-ahead on fails so.
+fn attempts_until_the_end(fault: Fault) -> Vec<(f64, f64)> {
+    let (mut machine, _) = with_token(at(0.0));
+    let moments = (32_400..36_000).map(|tenth| f64::from(tenth) / 10.0);
+    let attempts = moments.filter_map(|now| {
+        let id = machine.ask(at(now)).1?.id;
+        match machine.finished(at(now), id, Err(fault)) {
+            Finished::Failed { retry_in, .. } => Some((now, retry_in.as_secs_f64())),
+            other => panic!("{other:?}"),
+        }
+    });
+    attempts.collect()
+}
+
+#[test]
+fn where_the_endpoint_asks_for_time_there_is_one_attempt_in_the_hard_margin() {
+    for secs in [31, 40, 100] {
+        let retry_after = Some(Duration::from_secs(secs));
+        let attempts = attempts_until_the_end(Fault { nature: Nature::Passing, retry_after });
+        let in_margin = attempts.iter().filter(|(at, _)| *at >= 3_570.0).count();
+        let early = attempts.iter().filter(|(_, pause)| *pause < secs as f64).count();
+        assert_eq!(in_margin, 1, "{attempts:?}");
+        assert!(early <= 1, "that one alone comes sooner than was asked for: {attempts:?}");
+    }
+    let retry_after = Some(Duration::from_secs(5));
+    let attempts = attempts_until_the_end(Fault { nature: Nature::Passing, retry_after });
+    assert!(attempts.iter().all(|(_, pause)| *pause >= 5.0), "{attempts:?}");
+}
+
+#[test]
+fn refused_credentials_are_shown_once_in_the_hard_margin() {
+    let attempts = attempts_until_the_end(Fault { nature: Nature::Lasting, retry_after: None });
+    let in_margin = attempts.iter().filter(|(at, _)| *at >= 3_570.0).count();
+    let early = attempts.iter().filter(|(_, pause)| *pause < 8.0).count();
+    assert!(in_margin == 1 && early <= 1, "{attempts:?}");
+}
+
 #[test]
 fn the_next_attempt_is_told_truly_while_the_token_is_fresh() {
     let (mut machine, token) = with_token(at(0.0));

@@ -170,19 +170,23 @@ impl Machine {
             _ if lasting => backoff::pause_after_refusal(refusals, fault.retry_after, draw),
             _ => backoff::pause(failures, fault.retry_after, left.is_some(), draw),
         };
+        let asked = fault.retry_after.is_some_and(|asked| !asked.is_zero());
         let window = self.current.as_ref().map(|current| current.window);
-        match (left, window) {
-            (Some(left), _) if fault.retry_after.is_none_or(|asked| asked < retry_in) => {
-                retry_in = backoff::before_the_end(retry_in, left);
-            }
-            // The endpoint asked for more time than the token has: one attempt in its hard margin.
-            (Some(left), Some(window))
-                if retry_in >= left && !now.has_reached(window.margin_at) =>
-            {
-                let margin = left.saturating_sub(now.until(window.margin_at));
-                retry_in = now.until(window.margin_at) + margin.mul_f64(0.5 * draw);
-            }
-            _ => {}
+        if let (Some(left), Some(window)) = (left, window)
+            && retry_in >= left
+        {
+            let to_margin = now.until(window.margin_at);
+            retry_in = if !asked && !lasting {
+                backoff::before_the_end(retry_in, left)
+            } else if !to_margin.is_zero() {
+                // The endpoint wants to be left alone: one attempt in the hard margin, and no more.
+                to_margin + left.saturating_sub(to_margin).mul_f64(0.5 * draw)
+            } else if lasting {
+                retry_in
+            } else {
+                // That attempt has been. The token will have ended by the next one.
+                backoff::pause(failures, fault.retry_after, false, draw)
+            };
         }
         let since = self.failure.map_or(now, |failure| failure.since);
         let retry_at = now + retry_in;

@@ -356,9 +356,13 @@ impl Model {
         let asked = fault.retry_after.unwrap_or_default().min(300 * SECOND);
         let (least, most) = ((slot / 5 * 4).max(asked), slot.max(asked));
         let in_slot = least <= retry_in + NANO && retry_in <= most + NANO;
-        // Whether it is the endpoint's wish that counts, and not the slot: sure, or a matter of the draw.
-        let may_be_asked = asked >= slot / 5 * 4 && !asked.is_zero();
-        let may_be_slot = asked < slot;
+        // Whether the endpoint is to be left alone: it said so, or it refuses the credentials.
+        let alone = permanent && dead != Some(true) || !asked.is_zero();
+        // That of an outage without a token, which the token's end makes of it.
+        let last = doubling(SECOND, count, 30 * SECOND);
+        let in_last_slot = !permanent
+            && (last / 5 * 4).max(asked) <= retry_in + NANO
+            && retry_in <= last.max(asked) + NANO;
         let outlasts = left.filter(|left| most + NANO >= *left);
         let margin = self.token().map(|token| token.window.margin_at);
         let margin = margin.filter(|margin| !self.has_come(*margin)).map(|it| self.until(it));
@@ -370,14 +374,20 @@ impl Model {
         let outlasting = left.is_some_and(|left| retry_in >= left);
         let right = match () {
             () if in_slot && !outlasting => true,
-            // Its hard margin has come: the endpoint is left alone as it asked.
-            () if in_slot && may_be_asked && margin.is_none() => true,
-            () if before_the_end && may_be_slot => {
+            // Its hard margin has come, and with it the one attempt.
+            () if alone && outlasts.is_some() && margin.is_none() => {
+                if permanent {
+                    in_slot
+                } else {
+                    in_last_slot
+                }
+            }
+            () if before_the_end && !alone => {
                 // In the very last moments that is no pause to speak of.
                 self.excused |= retry_in < Duration::from_millis(200);
                 true
             }
-            () => in_margin && may_be_asked,
+            () => in_margin && alone,
         };
         assert!(
             right,

@@ -1,0 +1,53 @@
+//! Reading a credential from a pipe: what a shell's process substitution, `<(command)`, leaves.
+//!
+//! Opening or reading a pipe that nobody writes into would block for ever, and a runtime waits for its threads when
+//! it ends. So neither blocks, and all ends after the deadline of a reading.
+
+use std::fs::OpenOptions;
+use std::io::{ErrorKind, Read};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::time::Duration;
+
+use rustix::fs::OFlags;
+use zeroize::Zeroizing;
+
+use super::Unreadable;
+use super::file::MAX_FILE;
+use super::reading::DEADLINE;
+use crate::Secret;
+
+/// Looked at so often.
+const EVERY: Duration = Duration::from_millis(10);
+
+/// All that is written until the last writer closes the pipe.
+pub(super) fn read(path: &Path) -> Result<Secret, Unreadable> {
+    let flags = i32::try_from(OFlags::NONBLOCK.bits()).map_err(Unreadable::of)?;
+    let mut pipe =
+        OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(Unreadable::of)?;
+    // Allocated at full size, as for a file.
+    let mut text = Zeroizing::new(vec![0; MAX_FILE + 1]);
+    let mut length = 0;
+    for _ in 0..DEADLINE.as_millis() / EVERY.as_millis() {
+        match pipe.read(&mut text[length..]) {
+            Ok(0) if length > 0 => break,
+            Ok(0) => {} // nobody has opened it to write
+            Ok(more) => {
+                length += more;
+                continue;
+            }
+            Err(error)
+                if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
+            Err(error) => return Err(Unreadable::of(error)),
+        }
+        std::thread::sleep(EVERY);
+    }
+    if length > MAX_FILE {
+        return Err(Unreadable("longer than 64 KiB".to_owned()));
+    }
+    match std::str::from_utf8(&text[..length]) {
+        Ok("") => Err(Unreadable("nobody wrote into the pipe for 5 s".to_owned())),
+        Ok(text) => Ok(super::without_line_break(text)),
+        Err(error) => Err(Unreadable::of(error)),
+    }
+}
