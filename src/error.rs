@@ -49,7 +49,8 @@ pub(crate) fn root_cause(error: &(dyn StdError + 'static)) -> String {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// Something given to a constructor cannot work; the text says what and how to mend it.
+    /// Something given to a constructor, or put below the layer, cannot work; the text says what and how to mend
+    /// it.
     Configuration,
     /// The request is for an origin that this credential is not bound to. It was not sent. (Or a client that
     /// follows redirects by itself, such as reqwest's, led it there: the text says so.)

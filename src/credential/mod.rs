@@ -6,6 +6,7 @@ mod pipe;
 mod reading;
 mod shown;
 
+use std::env::VarError;
 use std::fmt;
 use std::future::Future;
 use std::mem;
@@ -160,7 +161,10 @@ impl Credential {
     }
 
     fn not_read(&self) -> ExchangeError {
-        self.unreadable("has not been read (is it among Scheme::credentials?)")
+        self.unreadable(
+            "has no value here: is it among Scheme::credentials? (In a test, say \
+             RequestContext::with_credential.)",
+        )
     }
 
     /// Whether it is read again, so that another value may be found.
@@ -181,7 +185,10 @@ impl Credential {
             let found = match read {
                 Ok(Some(found)) => found,
                 Ok(None) => return Err(self.unreadable("is empty, or being written")),
-                Err(error) => return Err(self.unreadable("cannot be read").with_source(error)),
+                Err(error) => {
+                    let why = format!("cannot be read: {error}");
+                    return Err(self.unreadable(&why).with_source(error));
+                }
             };
             return self.learn(&mut known, found);
         };
@@ -224,8 +231,11 @@ impl Credential {
             }
             Place::Env(name) => match std::env::var(name) {
                 Ok(text) => without_line_break(&text),
-                // Its own text would quote a value that is not UTF-8.
-                Err(_) => return Err(Unreadable("not set, or no UTF-8".to_owned())),
+                Err(VarError::NotPresent) => return Err(Unreadable("it is not set".to_owned())),
+                // Its own text would quote the value.
+                Err(VarError::NotUnicode(_)) => {
+                    return Err(Unreadable("it is not UTF-8".to_owned()));
+                }
             },
             Place::Function(_, read) => {
                 without_line_break(read().map_err(Unreadable::of)?.expose())
@@ -235,7 +245,12 @@ impl Credential {
     }
 
     fn unreadable(&self, why: &str) -> ExchangeError {
-        let message = format!("the credential in {self} {why}");
+        let of = if matches!(self.0.place, Place::Function(..) | Place::Minted(..)) {
+            "of"
+        } else {
+            "in"
+        };
+        let message = format!("the credential {of} {self} {why}");
         ExchangeError::new(ExchangeErrorKind::Configuration, message)
     }
 

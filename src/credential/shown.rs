@@ -50,6 +50,12 @@ impl Shown {
         Ok(Shown { values: values.into(), version })
     }
 
+    pub(crate) fn with(&self, credential: &Credential, value: Secret) -> Shown {
+        let others = self.values.iter().filter(|(it, _)| !it.is(credential)).cloned();
+        let values = others.chain([(credential.clone(), value)]).collect();
+        Shown { values, version: self.version }
+    }
+
     /// Of the credentials that may change; see [`version`](super::version).
     pub(crate) fn version(&self) -> u64 {
         self.version
@@ -93,7 +99,7 @@ impl Credential {
             }
             None => ExchangeErrorKind::Unavailable,
         };
-        let message = format!("the credential in {self} cannot be minted: {error}");
+        let message = format!("the credential of {self} cannot be minted: {error}");
         ExchangeError::new(kind, message).with_source(error)
     }
 

@@ -43,6 +43,16 @@ impl RequestContext {
         }
     }
 
+    /// With this value for a credential, to test a scheme without a source; an exchange sees to that by itself.
+    #[must_use]
+    pub fn with_credential(
+        self,
+        credential: &Credential,
+        value: impl Into<Secret>,
+    ) -> RequestContext {
+        RequestContext { shown: self.shown.with(credential, value.into()), ..self }
+    }
+
     /// As the context of the further request that `by` made a scheme ask for; an exchange sees to that by
     /// itself.
     #[must_use]

@@ -132,7 +132,8 @@ impl<S: Scheme> TokenSource<S> {
         })
     }
 
-    /// A source that asks the scheme's token endpoint through `client`; see [`HttpExchange`].
+    /// A source that asks the scheme's token endpoint through `client`; see [`HttpExchange`]. For reqwest, that is
+    /// `HttpService::build(builder)?` (feature `reqwest`).
     pub fn over_http<C, RB>(scheme: S, client: C) -> TokenSource<S>
     where
         C: Service<Request<Full<Bytes>>, Response = Response<RB>> + Clone + Send + 'static,

@@ -190,7 +190,8 @@ pub fn exchange_context(reason: Reason) -> ExchangeContext {
 }
 
 /// What a [`Scheme`](crate::Scheme) is given to build the request that opens an exchange, for testing one of
-/// one's own without a source. A [minted](crate::Credential::minted) credential has no value here.
+/// one's own without a source. A [minted](crate::Credential::minted) credential, or one that is
+/// read from somewhere, has the value that [`RequestContext::with_credential`] gives it.
 ///
 /// ```
 /// use tower_outbound_auth::Scheme;

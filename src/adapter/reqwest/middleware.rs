@@ -21,9 +21,9 @@ type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// below it in the chain.
 ///
 /// Retries, traces and caches go above it, which in a `ClientBuilder` means before it: what is below sees
-/// the credential, and both requests where a refused one is sent again. Give the `reqwest::Client` the
-/// policy of [`AuthLayer::reqwest_redirects`]; where another one has carried the credential away, that is an
-/// error.
+/// the credential, and both requests where a refused one is sent again. Build the `reqwest::Client` with the
+/// policy of [`AuthLayer::reqwest_redirects`]: a client whose redirects are unknown is refused
+/// ([`ErrorKind::Configuration`](crate::ErrorKind::Configuration)).
 ///
 /// A request is exempt if it is sent `with_extension(Exempt)`. The strategies [`Same`] and [`Off`] can be used.
 ///

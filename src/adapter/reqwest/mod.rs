@@ -5,7 +5,7 @@
 //! | [`AuthLayer::reqwest`] | builds a client from a `ClientBuilder`, and puts the layer over it | you can: redirects cannot carry the credential away |
 //! | `layer.layer(client)` | the layer over a [`reqwest::Client`], a `ClientWithMiddleware`, or layers of tower around them | the client is made elsewhere, or there is more between layer and client; give the builder [`AuthLayer::reqwest_redirects`] |
 //! | `AuthMiddleware` (feature `reqwest-middleware`) | the layer as a middleware | the callers hold a `ClientWithMiddleware` |
-//! | [`HttpService`] | a client as a service of `http`'s types, to put the layer and those of tower-http around | the stack is one of tower and tower-http |
+//! | [`HttpService`] | a client as a service of `http`'s types, to put the layer and those of tower-http around, or to ask a token endpoint | the stack is one of tower and tower-http; or [`TokenSource::over_http`](crate::TokenSource::over_http) shall use reqwest |
 //!
 //! The first two are a `tower::Service` of [`reqwest::Request`]. The client makes requests, up to `build()`, and
 //! the service sends them; one that the client itself sends, by `send()`, goes without a credential.
@@ -89,8 +89,8 @@
 //!
 //! - A client of [`AuthLayer::reqwest`] uses no proxy at all if one of the layer's origins is a loopback
 //!   address.
-//! - Another client that has sent a request with a credential to a loopback address through a proxy is found out by
-//!   the address that the response came from. The call fails with [`ErrorKind::ForeignOrigin`]. Build
+//! - Another client (of [`HttpService::build`], too) that has sent a request with a credential to a loopback address
+//!   through a proxy is found out by the address that the response came from. The call fails with [`ErrorKind::ForeignOrigin`]. Build
 //!   such a client with [`no_proxy`](reqwest::ClientBuilder::no_proxy).
 //!
 //! # What is carried over
