@@ -71,6 +71,23 @@ async fn a_redirect_between_two_origins_of_the_layer_is_handed_to_the_caller() {
 }
 
 #[tokio::test]
+async fn a_client_that_was_vouched_for_may_go_to_another_origin_of_the_layer() {
+    let other = Server::start(Scheme::Http, |_| async { answer(200, "served") }).await;
+    let away = other.url("/");
+    let home = Server::start(Scheme::Http, move |_| {
+        let answer = redirect(307, &away);
+        async move { answer }
+    });
+    let home = home.await;
+    for is_ours in [true, false] {
+        let (layer, _) = layer("token", &home.origin);
+        let ours = layer.clone().with_origin(Origin::parse(&other.origin).unwrap());
+        let caller = Adapter::HandedOver.over(if is_ours { ours } else { layer });
+        assert_eq!(caller.get(&home.url("/")).await.is_ok(), is_ours);
+    }
+}
+
+#[tokio::test]
 async fn a_client_that_was_made_for_one_layer_keeps_other_requests_off_foreign_redirects_too() {
     let elsewhere = Server::start(Scheme::Http, |request| async move {
         if request.uri() == "/again" { answer(200, "") } else { redirect(302, "/again") }

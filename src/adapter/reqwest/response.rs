@@ -196,6 +196,28 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_response_from_this_machine_comes_from_the_address_of_its_url_or_came_through_a_proxy() {
+        for (url, peer, proxied) in [
+            ("http://127.0.0.1:8080/", "127.0.0.1:8080", false),
+            ("http://127.0.0.1:8080/", "127.0.0.1:3128", true),
+            ("http://127.0.0.1:8080/", "10.0.0.1:8080", true),
+            ("http://127.0.0.1/", "127.0.0.1:80", false),
+            ("https://[::1]/", "[::1]:443", false),
+            ("https://[::1]/", "[::1]:3128", true),
+            ("http://localhost:8080/", "[::1]:8080", false),
+            ("http://localhost:8080/", "127.0.0.1:8080", false),
+            ("http://localhost:8080/", "127.0.0.1:3128", true),
+            ("http://a.localhost:8080/", "10.0.0.1:8080", true),
+            // What is not this machine may be reached as the client likes.
+            ("https://10.0.0.1/", "10.0.0.2:3128", false),
+            ("https://api.example/", "127.0.0.1:3128", false),
+        ] {
+            let was = is_proxied(peer.parse().unwrap(), &url.parse().unwrap());
+            assert_eq!(was, proxied, "{url} from {peer}");
+        }
+    }
+
+    #[test]
     fn an_origin_is_scheme_host_and_port() {
         let same =
             |one: &str, other: &str| is_same_origin(&one.parse().unwrap(), &other.parse().unwrap());
