@@ -164,6 +164,14 @@ mod tests {
     }
 
     #[test]
+    fn a_client_is_told_from_others_by_its_id_or_by_where_that_is_found() {
+        assert_eq!(identity_of(&"a-client".into()), "a-client");
+        assert_eq!(identity_of(&Credential::file("/run/id")), "file /run/id");
+        let minted = || Credential::minted(|| async { Ok("x".into()) });
+        assert_ne!(identity_of(&minted()), identity_of(&minted()));
+    }
+
+    #[test]
     fn the_three_encodings_differ_where_the_characters_are_reserved() {
         let (id, secret) = ("id %&+£€", "sec %&+£€");
         let form =

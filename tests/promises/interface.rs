@@ -101,6 +101,7 @@ impl Scheme for Odd {
     }
     fn read_answer(&self, answer: ExchangeAnswer) -> Result<Step, ExchangeError> {
         let step: usize = answer.text()?.parse().map_err(|_| answer.unavailable())?;
+        assert_eq!(answer.request_name(), if step == 0 { "" } else { "answer" });
         if step == self.challenges {
             return Ok(Step::Issued(Issued::new(format!("after-{step}"))));
         }

@@ -673,6 +673,8 @@ fn where_the_endpoint_asks_for_time_there_is_one_attempt_in_the_hard_margin() {
         let early = attempts.iter().filter(|(_, pause)| *pause < secs as f64).count();
         assert_eq!(in_margin, 1, "{attempts:?}");
         assert!(early <= 1, "that one alone comes sooner than was asked for: {attempts:?}");
+        // Without a token, the pauses of an outage are 30 s at most.
+        assert_eq!(attempts.last().unwrap().1, secs as f64, "{attempts:?}");
     }
     let retry_after = Some(Duration::from_secs(5));
     let attempts = attempts_until_the_end(Fault { nature: Nature::Passing, retry_after });
