@@ -41,12 +41,6 @@ pub(crate) fn find<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a 
     if absent { None } else { headers.get(name) }
 }
 
-/// Whether one of these headers may be there. Among few headers, this is exact, and cheap: they are passed once.
-#[inline(always)]
-pub(crate) fn may_contain(headers: &HeaderMap, names: [&HeaderName; 2]) -> bool {
-    headers.len() > FEW || headers.keys().any(|it| names.contains(&it))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

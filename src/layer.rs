@@ -9,7 +9,6 @@ use tower_service::Service;
 
 use crate::clock::Clock;
 use crate::guard::{CallerHeader, Foreign, RequestHead};
-use crate::handle::Handle;
 use crate::replay::{ReplayMethods, Same, Strategy};
 use crate::shared::{Config, Shared};
 use crate::{Auth, Origin, Scheme, TokenSource};
@@ -192,7 +191,7 @@ impl<I: Inner, S: Scheme, R: Clone> Layer<I> for AuthLayer<S, R> {
 
     fn layer(&self, inner: I) -> Auth<I, S, R> {
         let shared = Shared { core: self.source.core().clone(), config: (*self.config).clone() };
-        Auth::new(inner, Handle::new(Arc::new(shared)), self.replay.clone())
+        Auth::new(inner, Arc::new(shared), self.replay.clone())
     }
 }
 

@@ -133,7 +133,6 @@ mod error;
 pub mod exchange;
 mod future;
 mod guard;
-mod handle;
 mod header_name;
 mod layer;
 mod origin;
@@ -144,7 +143,6 @@ pub mod replay;
 pub mod scheme;
 mod secret;
 mod service;
-mod shard;
 mod shared;
 pub mod source;
 #[cfg(feature = "test-util")]

@@ -2,20 +2,19 @@
 
 use std::fmt;
 use std::mem;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::{Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
-use crate::BoxError;
 use crate::future::{Attempt, Cold, ResponseFuture};
 use crate::guard::Admission;
-use crate::handle::Handle;
 use crate::replay::{Replay, Same};
 use crate::scheme::Scheme;
-use crate::shard::Shard;
 use crate::shared::Shared;
+use crate::{BoxError, Error};
 
 /// Gives every request of the inner service a valid credential; made by [`AuthLayer`](crate::AuthLayer).
 ///
@@ -40,13 +39,13 @@ use crate::shared::Shared;
 /// A call may be dropped at any time. An exchange that it has started goes on.
 pub struct Auth<I, S, R = Same> {
     inner: I,
-    pub(crate) handle: Handle<Shared<S>>,
+    pub(crate) shared: Arc<Shared<S>>,
     pub(crate) replay: R,
 }
 
 impl<I, S, R> Auth<I, S, R> {
-    pub(crate) fn new(inner: I, handle: Handle<Shared<S>>, replay: R) -> Auth<I, S, R> {
-        Auth { inner, handle, replay }
+    pub(crate) fn new(inner: I, shared: Arc<Shared<S>>, replay: R) -> Auth<I, S, R> {
+        Auth { inner, shared, replay }
     }
 
     /// The inner service.
@@ -81,41 +80,74 @@ where
         self.inner.poll_ready(cx).map_err(Into::into)
     }
 
+    #[inline]
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let Shared { core, config } = &**self.handle.shared();
-        match config.guard.admit(&mut request, &core.header_name, core.id) {
-            Ok(Admission::WithCredential) => {}
-            Ok(Admission::Bare) => {
-                let future = self.replay.send(&mut self.inner, request, &config.room, None);
-                return ResponseFuture::bare(future);
-            }
-            Err(error) => {
-                self.give_readiness_back();
-                return ResponseFuture::failed(error);
+        let Shared { core, config } = &*self.shared;
+        if !config.guard.is_plain(&request) {
+            match config.guard.admit(&mut request, &core.header_name, core.id) {
+                Ok(Admission::WithCredential) => {}
+                Ok(Admission::Bare) => return self.send_bare(request),
+                Err(error) => return self.fail(error),
             }
         }
-        let (now, shard) = (core.now(), Shard::mine());
-        if let Some(read) = core.cell.read(now)
-            && let Some((value, generation)) = read.credential(shard)
-            // What cannot be sent again wants a token that will not be refused for its age.
-            && (!read.ageing || !R::KEEPS || config.can_replay(&self.replay, &request))
-        {
-            let (value, age) = (value.clone(), read.age);
-            drop(read);
-            let kept = config.keep(&self.inner, &self.replay, &mut request);
-            let mut attempt = Attempt::new(self.handle.at(shard), generation, now, age, kept);
-            request.headers_mut().insert(&core.header_name, value);
-            let slot = attempt.kept_body();
-            let future = self.replay.send(&mut self.inner, request, &config.room, slot);
-            return ResponseFuture::calling(future, attempt);
+        let now = core.now();
+        let Some(read) = core.cell.read(now) else { return self.wait(request) };
+        let Some((value, generation)) = read.credential() else { return self.wait(request) };
+        // What cannot be sent again wants a token that will not be refused for its age.
+        if read.ageing && R::KEEPS && !config.can_replay(&self.replay, &request) {
+            return self.wait(request);
         }
-        let service = self.give_readiness_back();
-        let (shared, replay) = (self.handle.shared().clone(), self.replay.clone());
-        ResponseFuture::cold(Cold::first(service, request, shared, replay))
+        let kept = config.keep(&self.inner, &self.replay, &mut request);
+        request.headers_mut().insert(&core.header_name, value.clone());
+        let age = read.age;
+        drop(read);
+        let mut attempt = Attempt::new(self.shared.clone(), generation, now, age, kept);
+        let slot = attempt.kept_body();
+        let future = self.replay.send(&mut self.inner, request, &config.room, slot);
+        ResponseFuture::calling(future, attempt)
     }
 }
 
+/// What few requests need, out of the way of all others.
 impl<I, S, R> Auth<I, S, R> {
+    #[cold]
+    #[inline(never)]
+    fn send_bare<B, RB>(&mut self, request: Request<B>) -> ResponseFuture<I, S, R, B, RB>
+    where
+        I: Service<Request<R::Body>, Response = Response<RB>> + Clone,
+        S: Scheme,
+        R: Replay<B>,
+    {
+        let room = &self.shared.config.room;
+        ResponseFuture::bare(self.replay.send(&mut self.inner, request, room, None))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn fail<B, RB>(&mut self, error: Error) -> ResponseFuture<I, S, R, B, RB>
+    where
+        I: Service<Request<R::Body>, Response = Response<RB>> + Clone,
+        S: Scheme,
+        R: Replay<B>,
+    {
+        self.give_readiness_back();
+        ResponseFuture::failed(error)
+    }
+
+    /// A request that waits for a token.
+    #[cold]
+    #[inline(never)]
+    fn wait<B, RB>(&mut self, request: Request<B>) -> ResponseFuture<I, S, R, B, RB>
+    where
+        I: Service<Request<R::Body>, Response = Response<RB>> + Clone,
+        S: Scheme,
+        R: Replay<B>,
+    {
+        let service = self.give_readiness_back();
+        let (shared, replay) = (self.shared.clone(), self.replay.clone());
+        ResponseFuture::cold(Cold::first(service, request, shared, replay))
+    }
+
     /// Drops the inner service, which is ready, and keeps a clone, which is not: what was reserved for
     /// this call is free again. Returns another such clone.
     fn give_readiness_back(&mut self) -> I
@@ -130,7 +162,7 @@ impl<I, S, R> Auth<I, S, R> {
 
 impl<I: Clone, S, R: Clone> Clone for Auth<I, S, R> {
     fn clone(&self) -> Auth<I, S, R> {
-        Auth { inner: self.inner.clone(), handle: self.handle.clone(), replay: self.replay.clone() }
+        Auth { inner: self.inner.clone(), shared: self.shared.clone(), replay: self.replay.clone() }
     }
 }
 
@@ -138,7 +170,7 @@ impl<I: fmt::Debug, S, R: fmt::Debug> fmt::Debug for Auth<I, S, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Auth")
             .field("inner", &self.inner)
-            .field("config", &self.handle.shared().config)
+            .field("config", &self.shared.config)
             .field("replay", &self.replay)
             .finish_non_exhaustive()
     }

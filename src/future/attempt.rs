@@ -10,7 +10,6 @@ use super::Cold;
 
 use crate::clock::Now;
 use crate::error::{BoxError, root_cause};
-use crate::handle::Handle;
 use crate::recovery::Recovery;
 use crate::replay::{Head, Replay, Slot};
 use crate::scheme::{ResponseHead, Scheme, Verdict};
@@ -45,22 +44,18 @@ pub(crate) struct Attempt<I, S, R: Replay<B>, B, RB> {
 
 /// The token of a request that is under way; counted where that is of interest, until it is dropped.
 struct Ride<S> {
-    handle: Handle<Shared<S>>,
+    shared: Arc<Shared<S>>,
     ticket: Ticket,
 }
 
 impl<S> Ride<S> {
     #[inline]
-    fn begin(handle: Handle<Shared<S>>, generation: Generation) -> Ride<S> {
-        let ticket = match &handle.shared().core.riders {
+    fn begin(shared: Arc<Shared<S>>, generation: Generation) -> Ride<S> {
+        let ticket = match &shared.core.riders {
             None => Ticket::uncounted(generation),
             Some(riders) => riders.board(generation),
         };
-        Ride { handle, ticket }
-    }
-
-    fn shared(&self) -> &Arc<Shared<S>> {
-        self.handle.shared()
+        Ride { shared, ticket }
     }
 
     fn generation(&self) -> Generation {
@@ -108,7 +103,7 @@ impl<S: Scheme, RB> Refusal<S, RB> {
 impl<S> Drop for Ride<S> {
     #[inline]
     fn drop(&mut self) {
-        if let Some(riders) = &self.shared().core.riders {
+        if let Some(riders) = &self.shared.core.riders {
             riders.leave(self.ticket);
         }
     }
@@ -128,13 +123,13 @@ where
 impl<I, S: Scheme, R: Replay<B>, B, RB> Attempt<I, S, R, B, RB> {
     #[inline]
     pub(crate) fn new(
-        handle: Handle<Shared<S>>,
+        shared: Arc<Shared<S>>,
         generation: Generation,
         now: Now,
         age: Age,
         kept: R::Slot<Kept<I, R::Kept>>,
     ) -> Self {
-        let (ride, sent) = (Ride::begin(handle, generation), now.mono_nanos());
+        let (ride, sent) = (Ride::begin(shared, generation), now.mono_nanos());
         let refusal = R::Slot::new(None);
         Attempt { ride, sent, age, replayed: false, waited: false, kept, refusal }
     }
@@ -146,7 +141,7 @@ impl<I, S: Scheme, R: Replay<B>, B, RB> Attempt<I, S, R, B, RB> {
     }
 
     pub(super) fn replaying(self, waited: bool, refusal: Option<Response<RB>>) -> Self {
-        let shared = self.ride.shared().clone();
+        let shared = self.ride.shared.clone();
         let refusal = refusal.map(|response| Box::new(Refusal { shared, response }));
         Attempt { replayed: true, waited, refusal: R::Slot::new(refusal), ..self }
     }
@@ -160,9 +155,9 @@ impl<I, S: Scheme, R: Replay<B>, B, RB> Attempt<I, S, R, B, RB> {
     #[inline]
     pub(super) fn nudge_if_due(&mut self) {
         // Where responses hand out successors, this one's may: an exchange is for when it does not.
-        if self.age == Age::Due && self.ride.shared().core.scheme().rotation().is_none() {
+        if self.age == Age::Due && self.ride.shared.core.scheme().rotation().is_none() {
             self.age = Age::Stale;
-            self.ride.shared().core.nudge();
+            self.ride.shared.core.nudge();
         }
     }
 
@@ -170,7 +165,7 @@ impl<I, S: Scheme, R: Replay<B>, B, RB> Attempt<I, S, R, B, RB> {
     /// credential; all others are then ready for the caller.
     #[inline]
     pub(super) fn look(&self, response: &mut Response<RB>) -> bool {
-        let Shared { core, config } = &**self.ride.shared();
+        let Shared { core, config } = &*self.ride.shared;
         if config.is_foreign(response) {
             return false;
         }
@@ -188,7 +183,7 @@ impl<I, S: Scheme, R: Replay<B>, B, RB> Attempt<I, S, R, B, RB> {
     }
 
     fn accepted(&self, response: &mut Response<RB>) {
-        let (core, generation) = (&self.ride.shared().core, self.ride.generation());
+        let (core, generation) = (&self.ride.shared.core, self.ride.generation());
         let head = ResponseHead::of(response);
         if core.cell.is_suspect(generation) && head.is_success() {
             core.suspect_accepted(generation, self.sent(core.now()));
@@ -215,7 +210,7 @@ impl<I, S: Scheme, R: Replay<B>, B, RB> Attempt<I, S, R, B, RB> {
     where
         I: Service<Request<R::Body>>,
     {
-        if let Some(rotation) = self.ride.shared().core.scheme().rotation() {
+        if let Some(rotation) = self.ride.shared.core.scheme().rotation() {
             response.headers_mut().remove(rotation.header());
         }
         if self.replayed {
@@ -223,8 +218,8 @@ impl<I, S: Scheme, R: Replay<B>, B, RB> Attempt<I, S, R, B, RB> {
             self.mark_replayed(&mut response);
             return Answered::Done(response);
         }
-        let sent = self.sent(self.ride.shared().core.now());
-        let (shared, generation) = (self.ride.shared().clone(), self.ride.generation());
+        let sent = self.sent(self.ride.shared.core.now());
+        let (shared, generation) = (self.ride.shared.clone(), self.ride.generation());
         let kept = self.kept.take();
         drop(self); // its ride ends here: a renewal may wait for all that are under way
         let replayed_below = matches!(

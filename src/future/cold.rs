@@ -20,7 +20,6 @@ use super::drain::Drain;
 use super::polled_after_completion;
 use crate::clock::Now;
 use crate::exchange::Chain;
-use crate::handle::Handle;
 use crate::recovery::Recovery;
 use crate::replay::{Head, Replay, Slot};
 use crate::scheme::Scheme;
@@ -232,8 +231,8 @@ where
                 }
                 let config = &self.shared.config;
                 let kept = config.keep(&self.service, &replay, &mut request);
-                let handle = Handle::new(self.shared.clone());
-                let mut attempt = Attempt::new(handle, generation, now, token.age(now), kept);
+                let mut attempt =
+                    Attempt::new(self.shared.clone(), generation, now, token.age(now), kept);
                 request.headers_mut().insert(&self.shared.core.header_name, value);
                 let slot = attempt.kept_body();
                 (replay.send(&mut self.service, request, &config.room, slot), attempt)
@@ -246,8 +245,8 @@ where
                 }
                 request.extensions_mut().insert(Replayed);
                 let kept = R::Slot::new(None);
-                let handle = Handle::new(self.shared.clone());
-                let attempt = Attempt::new(handle, generation, now, token.age(now), kept);
+                let attempt =
+                    Attempt::new(self.shared.clone(), generation, now, token.age(now), kept);
                 // With a deadline it was not read. It is kept only if it occupies no connection.
                 let is_read = self.deadline.is_none();
                 let rejected = rejected.filter(|it| is_read || it.body().is_end_stream());

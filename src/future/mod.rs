@@ -19,7 +19,7 @@ use http_body::Body;
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use self::attempt::Answered;
+use self::attempt::{Answered, Refusal};
 pub(crate) use self::attempt::{Attempt, Kept};
 pub(crate) use self::cold::Cold;
 use self::cold::Next;
@@ -137,13 +137,14 @@ where
                     if let Some(attempt) = attempt {
                         attempt.nudge_if_due();
                     }
+                    // A response is dear to move, so it is looked at where it lies.
                     let mut polled = future.poll(cx);
                     let refused = match (&mut polled, &*attempt) {
-                        (Poll::Ready(Ok(response)), Some(attempt)) => attempt.look(response),
                         (Poll::Pending, _) => return Poll::Pending,
+                        (Poll::Ready(Ok(response)), Some(attempt)) => attempt.look(response),
                         _ => false,
                     };
-                    let Some(attempt) = attempt.take_if(|_| refused) else {
+                    if !refused {
                         let refusal = match polled {
                             Poll::Ready(Err(_)) => attempt.as_mut().and_then(Attempt::refusal),
                             _ => None,
@@ -151,15 +152,12 @@ where
                         *attempt = None; // what was kept for another sending goes at once
                         return match polled {
                             Poll::Ready(Ok(response)) => Poll::Ready(Ok(response)),
-                            Poll::Ready(Err(error)) => Poll::Ready(match refusal {
-                                Some(refusal) => refusal.instead_of(error),
-                                None => Err(error.into()),
-                            }),
+                            Poll::Ready(Err(error)) => Poll::Ready(client_failed(refusal, error)),
                             Poll::Pending => Poll::Pending,
                         };
-                    };
-                    let Poll::Ready(Ok(response)) = polled else { return Poll::Pending }; // it was refused
-                    match attempt.refused(response) {
+                    }
+                    let Poll::Ready(Ok(response)) = polled else { return Poll::Pending };
+                    match refusal(attempt.take(), response) {
                         Answered::Done(response) => return Poll::Ready(Ok(response)),
                         Answered::Refused(cold) => State::Cold { cold },
                     }
@@ -184,6 +182,41 @@ where
             };
             state.set(next);
         }
+    }
+}
+
+/// The answer to a request whose client has failed: the refusal that it followed, or the error.
+#[cold]
+#[inline(never)]
+fn client_failed<S, RB, E>(
+    refusal: Option<Box<Refusal<S, RB>>>,
+    error: E,
+) -> Result<Response<RB>, BoxError>
+where
+    S: Scheme,
+    E: Into<BoxError>,
+{
+    match refusal {
+        Some(refusal) => refusal.instead_of(error),
+        None => Err(error.into()),
+    }
+}
+
+/// What follows a response that refuses the credential.
+#[cold]
+#[inline(never)]
+fn refusal<I, S, R, B, RB>(
+    attempt: Option<Attempt<I, S, R, B, RB>>,
+    response: Response<RB>,
+) -> Answered<I, S, R, B, RB>
+where
+    I: Service<Request<R::Body>>,
+    S: Scheme,
+    R: Replay<B>,
+{
+    match attempt {
+        Some(attempt) => attempt.refused(response),
+        None => Answered::Done(response),
     }
 }
 

@@ -10,8 +10,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
 
 pub use self::request_head::RequestHead;
 use crate::exchange::{Chain, SourceId};
-use crate::header_name::may_contain;
-use crate::origin::{Origin, host_agrees};
+use crate::origin::{Origin, host_agrees, is_same};
 use crate::{Error, ErrorKind};
 
 /// What becomes of a request to an origin that the credential is not bound to.
@@ -70,29 +69,23 @@ pub(crate) struct Guard {
 }
 
 impl Guard {
-    /// Judges a request before anything else happens to it.
-    #[inline]
-    pub(crate) fn admit<B>(
-        &self,
-        request: &mut Request<B>,
-        credential: &HeaderName,
-        source: SourceId,
-    ) -> Result<Admission, Error> {
-        // Nearly all: nothing makes it exempt, the origin is written in the usual way, and neither its method nor
-        // its headers need a look.
-        let plain = !has_dangerous_method(request.method())
+    /// Whether a request gets the credential, told at a glance. So it is for nearly all: nothing makes one exempt,
+    /// the origin is written in the usual way, and neither its method nor its headers need a look. Of any other,
+    /// [`admit`](Guard::admit) decides.
+    #[inline(always)]
+    pub(crate) fn is_plain<B>(&self, request: &Request<B>) -> bool {
+        !has_dangerous_method(request.method())
             && request.extensions().is_empty()
             && self.exempt_if.is_none()
             && self.caller_header == CallerHeader::Replace
             && self.origins.first().is_some_and(|origin| origin.is_written_so(request.uri()))
-            && has_plain_headers(request.headers(), request.uri());
-        if plain {
-            return Ok(Admission::WithCredential);
-        }
-        self.look_closer(request, credential, source)
+            && has_plain_headers(request.headers(), request.uri())
     }
 
-    fn look_closer<B>(
+    /// Judges a request before anything else happens to it.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn admit<B>(
         &self,
         request: &mut Request<B>,
         credential: &HeaderName,
@@ -194,12 +187,16 @@ fn has_dangerous_method(method: &Method) -> bool {
 /// Whether there is no `Connection`, and every `Host` is the authority of the URI letter for letter.
 #[inline(always)]
 fn has_plain_headers(headers: &HeaderMap, uri: &Uri) -> bool {
-    if !may_contain(headers, [&HOST, &CONNECTION]) {
-        return true;
-    }
-    let authority = uri.authority().map(|authority| authority.as_str().as_bytes());
-    !headers.contains_key(CONNECTION)
-        && headers.get_all(HOST).iter().all(|host| Some(host.as_bytes()) == authority)
+    // Comparing all names costs less than hashing two of them, up to some thirty headers.
+    !headers.keys().any(|name| *name == HOST || *name == CONNECTION) || has_its_host(headers, uri)
+}
+
+#[inline(never)]
+fn has_its_host(headers: &HeaderMap, uri: &Uri) -> bool {
+    let authority = uri.authority().map_or("", |authority| authority.as_str()).as_bytes();
+    headers.iter().all(|(name, value)| {
+        (*name != HOST || is_same(value.as_bytes(), authority)) && *name != CONNECTION
+    })
 }
 
 /// Whether `Connection` names this header: it is then for the next hop alone.
@@ -262,7 +259,10 @@ mod tests {
     }
 
     fn judged(guard: &Guard, mut request: Request<()>) -> Result<Admission, ErrorKind> {
-        guard.admit(&mut request, &AUTHORIZATION, SourceId::next()).map_err(|error| error.kind())
+        let at_a_glance = guard.is_plain(&request);
+        let judged = guard.admit(&mut request, &AUTHORIZATION, SourceId::next());
+        assert!(!at_a_glance || judged.as_ref().is_ok_and(|it| *it == Admission::WithCredential));
+        judged.map_err(|error| error.kind())
     }
 
     #[test]

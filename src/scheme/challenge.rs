@@ -36,6 +36,7 @@ impl Challenge<'_> {
 
 /// Whether a refusal is about the token. `insufficient_scope` and `invalid_request` (RFC 6750 section 3.1)
 /// are not, unless another challenge says that it is: a new token would be refused alike.
+#[cold]
 pub(crate) fn is_about_the_token(headers: &HeaderMap) -> bool {
     let mut other_reason = false;
     for challenge in challenges(headers) {
@@ -49,6 +50,7 @@ pub(crate) fn is_about_the_token(headers: &HeaderMap) -> bool {
 }
 
 /// Whether a challenge says that the token is at fault (RFC 6750 section 3.1).
+#[cold]
 pub(crate) fn names_an_invalid_token(headers: &HeaderMap) -> bool {
     challenges(headers).iter().any(|challenge| challenge.param("error") == Some("invalid_token"))
 }

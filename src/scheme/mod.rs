@@ -153,6 +153,7 @@ pub trait Scheme: Send + Sync + 'static {
     ///
     /// The default is [`ResponseHead::is_refusal`]: a 401, a 403 that names an invalid token, or gRPC's
     /// `UNAUTHENTICATED`.
+    #[inline(always)]
     fn judge(&self, response: ResponseHead<'_>) -> Verdict {
         if response.is_refusal() { Verdict::Refused } else { Verdict::Accepted }
     }

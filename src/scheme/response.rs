@@ -23,6 +23,7 @@ pub struct ResponseHead<'a> {
 
 impl<'a> ResponseHead<'a> {
     /// The head of `response`.
+    #[inline]
     pub fn of<B>(response: &'a http::Response<B>) -> ResponseHead<'a> {
         ResponseHead { status: response.status(), headers: response.headers() }
     }
@@ -54,7 +55,7 @@ impl<'a> ResponseHead<'a> {
     /// # Ok::<_, http::Error>(())
     /// ```
     #[must_use]
-    #[inline]
+    #[inline(always)]
     pub fn is_refusal(self) -> bool {
         match self.status {
             StatusCode::UNAUTHORIZED => challenge::is_about_the_token(self.headers),
@@ -72,7 +73,7 @@ impl<'a> ResponseHead<'a> {
     ///
     /// [Trailers-Only]: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#responses
     #[must_use]
-    #[inline]
+    #[inline(always)]
     pub fn is_grpc_unauthenticated(self) -> bool {
         self.status == StatusCode::OK && self.grpc_status().is_some_and(|status| status == "16")
     }
@@ -96,7 +97,7 @@ impl<'a> ResponseHead<'a> {
     }
 
     /// The status of a gRPC call that was answered by nothing else.
-    #[inline]
+    #[inline(always)]
     fn grpc_status(self) -> Option<&'a HeaderValue> {
         find(self.headers, &GRPC_STATUS)
     }

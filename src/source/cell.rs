@@ -16,12 +16,10 @@ use http::HeaderValue;
 use super::action::Generation;
 use super::rotation::Line;
 use super::schedule::Window;
-use super::sharded_value::ShardedValue;
 use super::state::Machine;
 use crate::Secret;
 use crate::clock::Now;
 use crate::exchange::SourceId;
-use crate::shard::Shard;
 
 /// An access token: cheap to clone, and `Debug` shows nothing of its text.
 ///
@@ -43,7 +41,7 @@ pub struct AccessToken(Arc<Published>);
 
 pub(crate) struct Published {
     pub(crate) secret: Secret,
-    pub(super) value: ShardedValue,
+    pub(super) value: HeaderValue,
     pub(crate) generation: Generation,
     pub(crate) window: Window,
     /// What its line began with, where responses hand out successors.
@@ -66,7 +64,7 @@ impl AccessToken {
     /// The value of the credential header, prefix and all, marked sensitive.
     #[must_use]
     pub fn header_value(&self) -> &HeaderValue {
-        self.0.value.shared()
+        &self.0.value
     }
 
     /// When it ends, by the wall clock that it was issued under; none if it has no end.
@@ -138,10 +136,10 @@ impl Read {
         self.token.as_ref().map(|token| AccessToken(token.clone()))
     }
 
-    /// The token's header value, as those of a shard clone it, and generation.
+    /// The token's header value and generation.
     #[inline]
-    pub(crate) fn credential(&self, shard: Shard) -> Option<(&HeaderValue, Generation)> {
-        self.token.as_ref().map(|token| (token.value.at(shard), token.generation))
+    pub(crate) fn credential(&self) -> Option<(&HeaderValue, Generation)> {
+        self.token.as_ref().map(|token| (&token.value, token.generation))
     }
 }
 
@@ -173,11 +171,17 @@ impl Cell {
     #[inline]
     pub(crate) fn read(&self, now: Now) -> Option<Read> {
         let token = self.token.load();
-        let window = &token.as_ref()?.window;
-        if !now.has_reached(window.refresh_at) {
-            let ageing = self.renewing.load(Ordering::Relaxed);
-            return Some(Read { token, age: Age::Fresh, ageing });
+        if now.has_reached(token.as_ref()?.window.refresh_at) {
+            return self.read_late(token, now);
         }
+        let ageing = self.renewing.load(Ordering::Relaxed);
+        Some(Read { token, age: Age::Fresh, ageing })
+    }
+
+    /// A token whose refresh-ahead moment has come.
+    #[inline(never)]
+    fn read_late(&self, token: Guard<Option<Arc<Published>>>, now: Now) -> Option<Read> {
+        let window = &token.as_ref()?.window;
         if !now.has_reached(window.margin_at) {
             let ageing = self.paused_until.has_come(now);
             let due = ageing && self.quiet_until.has_come(now);
@@ -247,7 +251,6 @@ mod tests {
     use crate::clock::{Clock, Now};
     use crate::exchange::{ExchangeError, ExchangeErrorKind};
     use crate::scheme::HeaderScheme;
-    use crate::shard::Shard;
     use crate::testkit::{ManualClock, ScriptedExchange};
 
     #[tokio::test]
@@ -331,27 +334,5 @@ mod tests {
         assert_eq!(read(), Some(false), "unless there is a pause");
         clock.advance(Duration::from_secs(60));
         assert_eq!(read(), None, "over");
-    }
-
-    /// What a request clones is of its own thread; the bytes are those that all share.
-    #[test]
-    fn a_credential_is_of_the_thread_that_reads_it() {
-        let source = TokenSource::fixed(HeaderScheme::bearer(), "abc").unwrap();
-        let core = source.core();
-        let read = || {
-            let read = core.cell.read(core.now()).unwrap();
-            let (value, _) = read.credential(Shard::mine()).unwrap();
-            assert_eq!(value, "Bearer abc");
-            std::ptr::from_ref(value).addr()
-        };
-        let mine = read();
-        assert_eq!(read(), mine);
-        let shared = core.cell.latest().unwrap();
-        assert_ne!(std::ptr::from_ref(shared.header_value()).addr(), mine);
-        std::thread::scope(|scope| {
-            // Two, because threads of other tests take turns with these.
-            let others = [scope.spawn(read), scope.spawn(read)];
-            assert!(others.map(|other| other.join().unwrap()).iter().any(|&theirs| theirs != mine));
-        });
     }
 }

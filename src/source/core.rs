@@ -23,7 +23,6 @@ use super::cell::{AccessToken, Cell, Published};
 use super::flight::Flight;
 use super::parts::{MAX_TOKEN, Parts, present};
 use super::riders::Riders;
-use super::sharded_value::ShardedValue;
 use super::state::Machine;
 use super::status::Status;
 use crate::clock::{Now, Sleep};
@@ -100,7 +99,6 @@ impl<S: Scheme> Core<S> {
         let value = fixed.as_ref().and_then(|token| present(&*parts.scheme, token, MAX_TOKEN).ok());
         if let (Some(secret), Some(value)) = (fixed, value) {
             let (generation, window) = machine.fix(parts.clock.now());
-            let value = ShardedValue::new(value);
             let token = Published { secret, value, generation, window, line: None, source: id };
             let _ = cell.publish(Arc::new(token));
         }

@@ -11,7 +11,6 @@ use super::cell::{AccessToken, Published};
 use super::core::{Boarding, Core, Locked, Outcome};
 use super::rotation::Line;
 use super::schedule::{self, Life, Window};
-use super::sharded_value::ShardedValue;
 use crate::clock::Now;
 use crate::exchange::{ExchangeError, ExchangeErrorKind, Issued};
 use crate::scheme::Scheme;
@@ -99,7 +98,6 @@ impl<S: Scheme> Core<S> {
             riders.issued(generation);
         }
         let secret = issued.access_token().clone();
-        let value = ShardedValue::new(value);
         let token = Published { secret, value, generation, window, line, source: self.id };
         let token = Arc::new(token);
         (AccessToken::new(token.clone()), self.cell.publish(token))

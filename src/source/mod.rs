@@ -66,7 +66,6 @@ mod rotation;
 #[cfg(feature = "rotating")]
 mod scenarios;
 mod schedule;
-mod sharded_value;
 mod state;
 mod status;
 mod successor;

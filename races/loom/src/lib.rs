@@ -12,4 +12,4 @@ mod clock;
 mod source;
 mod stand_ins;
 
-use self::stand_ins::{Secret, exchange, shard};
+use self::stand_ins::{Secret, exchange};

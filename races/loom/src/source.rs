@@ -9,4 +9,4 @@ mod tests {
     mod riders;
 }
 
-use crate::stand_ins::{action, rotation, schedule, sharded_value, state};
+use crate::stand_ins::{action, rotation, schedule, state};

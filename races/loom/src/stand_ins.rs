@@ -43,29 +43,6 @@ pub(crate) mod schedule {
     }
 }
 
-pub(crate) mod shard {
-    #[derive(Clone, Copy)]
-    pub(crate) struct Shard;
-}
-
-pub(crate) mod sharded_value {
-    use http::HeaderValue;
-
-    use super::shard::Shard;
-
-    pub(crate) struct ShardedValue(pub(crate) HeaderValue);
-
-    impl ShardedValue {
-        pub(crate) fn shared(&self) -> &HeaderValue {
-            &self.0
-        }
-
-        pub(crate) fn at(&self, _: Shard) -> &HeaderValue {
-            &self.0
-        }
-    }
-}
-
 pub(crate) mod state {
     use super::action::Generation;
     use crate::clock::Now;

@@ -24,13 +24,11 @@ pub mod exchange;
 mod future;
 #[path = "../../../src/guard/mod.rs"]
 mod guard;
-#[path = "../../../src/handle.rs"]
-mod handle;
 #[path = "../../../src/header_name.rs"]
 mod header_name;
 #[path = "../../../src/layer.rs"]
 mod layer;
-#[path = "../../../src/origin.rs"]
+#[path = "../../../src/origin/mod.rs"]
 mod origin;
 #[path = "../../../src/recovery.rs"]
 mod recovery;
@@ -42,8 +40,6 @@ pub mod scheme;
 mod secret;
 #[path = "../../../src/service.rs"]
 mod service;
-#[path = "../../../src/shard.rs"]
-mod shard;
 #[path = "../../../src/shared.rs"]
 mod shared;
 #[path = "../../../src/source/mod.rs"]

@@ -82,8 +82,8 @@ impl<S: Scheme, R: Clone> AuthMiddleware<S, R> {
         }
         let extensions = Mutex::new(extensions);
         let chain = Chain { next, extensions: &extensions };
-        let (handle, replay) = (self.auth.handle.clone(), self.auth.replay.clone());
-        Auth::new(chain, handle, replay).call(request).await.map_err(into_error)
+        let (shared, replay) = (self.auth.shared.clone(), self.auth.replay.clone());
+        Auth::new(chain, shared, replay).call(request).await.map_err(into_error)
     }
 }
 

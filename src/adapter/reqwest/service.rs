@@ -42,7 +42,7 @@ where
     fn call(&mut self, request: reqwest::Request) -> Self::Future {
         let clone = self.get_ref().clone();
         let client = mem::replace(self.get_mut(), clone); // the one that is ready
-        let shared = self.handle.shared();
+        let shared = &self.shared;
         let home = Home::new(client, shared.clone(), &request);
         let deadline = home.deadline();
         let mut request = match http::Request::<reqwest::Body>::try_from(request) {
@@ -56,7 +56,7 @@ where
                 return ReqwestFuture { state: State::failed(error) };
             }
         }
-        let future = Auth::new(home, self.handle.clone(), self.replay.clone()).call(request);
+        let future = Auth::new(home, shared.clone(), self.replay.clone()).call(request);
         let bare = future.is_bare();
         let wait = deadline.map(|deadline| Wait::Timed { shared: shared.clone(), deadline });
         ReqwestFuture { state: State::Sending { future, bare, wait } }

@@ -8,11 +8,9 @@ use loom::thread;
 use crate::Secret;
 use crate::clock::Now;
 use crate::exchange::SourceId;
-use crate::shard::Shard;
 use crate::source::action::Generation;
 use crate::source::cell::{Age, Cell, Published};
 use crate::source::schedule::Window;
-use crate::source::sharded_value::ShardedValue;
 use crate::source::state::Machine;
 
 /// What a model is about: the cell, and those who write it.
@@ -42,7 +40,7 @@ impl Source {
         machine.generation += 1;
         let token = Published {
             secret: Secret,
-            value: ShardedValue(HeaderValue::from_static("token")),
+            value: HeaderValue::from_static("token"),
             generation: Generation::of(machine.generation),
             window: Window { refresh_at, margin_at: at(100), ends_at: at(110) },
             line: None,
@@ -73,7 +71,7 @@ impl Source {
     /// What a request gets now, and how old it takes it to be.
     fn read(&self) -> (u64, Age) {
         let read = self.cell.read(at(50)).unwrap();
-        (read.credential(Shard).unwrap().1.number(), read.age)
+        (read.credential().unwrap().1.number(), read.age)
     }
 }
 

@@ -18,13 +18,17 @@
 //! # Ok::<_, Box<dyn std::error::Error>>(())
 //! ```
 
+mod parts;
+
 use std::fmt;
-use std::net::{Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
 use http::Uri;
-use http::uri::Authority;
 
+#[cfg(feature = "reqwest")]
+pub(crate) use self::parts::is_localhost;
+pub(crate) use self::parts::{host_agrees, is_same};
+use self::parts::{host_and_port, is_loopback, scheme};
 use crate::Error;
 
 /// An origin that a credential may be sent to.
@@ -114,8 +118,9 @@ impl Origin {
                     true => uri.scheme_str() == Some("https"),
                     false => uri.scheme_str() == Some("http"),
                 };
-                scheme && authority.as_str() == &**usual
+                scheme && is_same(authority.as_str().as_bytes(), usual.as_bytes())
             }
+            (Repr::Relative, None) => uri.scheme().is_none(),
             _ => false,
         }
     }
@@ -199,67 +204,6 @@ impl fmt::Display for Origin {
                 write!(f, "{scheme}://{authority}")
             }
         }
-    }
-}
-
-/// Whether a `Host` header names the same host and port as the URI.
-pub(crate) fn host_agrees(host: &[u8], uri: &Uri) -> bool {
-    let (Some(https), Some(authority)) = (scheme(uri), uri.authority()) else {
-        return true; // nothing to contradict
-    };
-    let named = Authority::try_from(host).ok();
-    let named = named.as_ref().and_then(|named| host_and_port(named, https));
-    match (named, host_and_port(authority, https)) {
-        (Some((host, port)), Some((its_host, its_port))) => {
-            port == its_port && host.eq_ignore_ascii_case(its_host)
-        }
-        _ => false,
-    }
-}
-
-/// `Some(true)` for https and wss, `Some(false)` for http and ws, in capitals or not (RFC 3986 section 3.1).
-fn scheme(uri: &Uri) -> Option<bool> {
-    let scheme = uri.scheme_str()?;
-    let is_one_of = |names: [&str; 2]| names.iter().any(|it| scheme.eq_ignore_ascii_case(it));
-    if is_one_of(["https", "wss"]) {
-        Some(true)
-    } else if is_one_of(["http", "ws"]) {
-        Some(false)
-    } else {
-        None
-    }
-}
-
-/// Host and port, if that is all the authority has.
-fn host_and_port(authority: &Authority, https: bool) -> Option<(&str, u16)> {
-    let host = authority.host();
-    let rest = authority.as_str().strip_prefix(host)?; // `None`: there is a user part
-    let port = match rest.strip_prefix(':') {
-        None if rest.is_empty() => return Some((host, if https { 443 } else { 80 })),
-        None => return None,
-        Some(port) => port,
-    };
-    let digits = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
-    let port = if digits {
-        port.parse().ok()?
-    } else {
-        return None;
-    };
-    (!host.is_empty()).then_some((host, port))
-}
-
-/// A name that every resolver takes for this machine (RFC 6761 section 6.3).
-#[cfg(feature = "reqwest")]
-pub(crate) fn is_localhost(host: &str) -> bool {
-    let name = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
-    name == "localhost" || name.ends_with(".localhost")
-}
-
-fn is_loopback(host: &str) -> bool {
-    let v6 = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
-    match v6 {
-        Some(v6) => v6.parse() == Ok(Ipv6Addr::LOCALHOST),
-        None => host.parse().is_ok_and(|v4: Ipv4Addr| v4.is_loopback()),
     }
 }
 
