@@ -9,12 +9,24 @@ mod common;
 use std::env;
 use std::process::ExitCode;
 
-use http::Request;
-use tower::{Layer, Service};
+use std::convert::Infallible;
+use std::future::ready;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::combinators::UnsyncBoxBody;
+use tower::util::BoxCloneSyncService;
+use tower::{Layer, Service, service_fn};
+use tower_outbound_auth::AuthLayer;
 use tower_outbound_auth::replay::Off;
+use tower_outbound_auth::scheme::{Adopt, HeaderScheme};
 
 use common::callgrind::{Counts, Row, runs_a_row};
-use common::{Api, Body, floor, once, ours, request};
+use common::floor_with_checks::checked;
+use common::{
+    Api, Body, floor, once, ours, request, request_of_http2, request_with_host, request_with_ten,
+    request_without_authority, rotating,
+};
 
 /// What is written down is the ratio, never a count: that one changes with the compiler and with `http`,
 /// and the floors then change with it.
@@ -22,25 +34,57 @@ const WRITTEN_DOWN: &str = include_str!("instructions.txt");
 const TOLERANCE: f64 = 1.03;
 
 const ROWS: &[Row] = &[
-    ("bare", |n| run(n, Api)),
-    ("c1", |n| run(n, floor::c1(Api))),
-    ("c2", |n| run(n, floor::c2(Api))),
-    ("c3", |n| run(n, floor::c3(Api))),
-    ("full, clocks stopped", |n| {
-        run(n, ours::layer().with_clock(ours::Stopped::default()).with_replay(Off).layer(Api));
-    }),
-    ("full", |n| run(n, ours::layer().with_replay(Off).layer(Api))),
+    ("bare", |n| run(n, Api, request)),
+    ("c1", |n| run(n, floor::c1(Api), request)),
+    ("c2", |n| run(n, floor::c2(Api), request)),
+    ("c3", |n| run(n, floor::c3(Api), request)),
+    ("checks", |n| run(n, checked(Api), request)),
+    ("full, clocks stopped", |n| run(n, stopped(ours::layer()).layer(Api), request)),
+    ("full", |n| run(n, ours::layer().with_replay(Off).layer(Api), request)),
     ("full, custom header, clocks stopped", |n| {
-        run(
-            n,
-            ours::custom_header().with_clock(ours::Stopped::default()).with_replay(Off).layer(Api),
-        );
+        run(n, stopped(ours::custom_header()).layer(Api), request);
     }),
-    ("full, custom header", |n| run(n, ours::custom_header().with_replay(Off).layer(Api))),
-    ("replay armed", |n| run(n, ours::layer().layer(Api))),
+    ("full, custom header", |n| run(n, ours::custom_header().with_replay(Off).layer(Api), request)),
+    ("replay armed", |n| run(n, ours::layer().layer(Api), request)),
+    ("replay armed, clocks stopped", |n| {
+        run(n, ours::layer().with_clock(ours::Stopped::default()).layer(Api), request);
+    }),
     ("full, service cloned per request", |n| {
         run_clones(n, &ours::layer().with_replay(Off).layer(Api));
     }),
+    // What people really send, each beside the same without a layer.
+    ("bare, with Host", |n| run(n, Api, request_with_host)),
+    ("with Host", |n| run(n, stopped(ours::layer()).layer(Api), request_with_host)),
+    ("bare, ten headers", |n| run(n, Api, request_with_ten)),
+    ("ten headers", |n| run(n, stopped(ours::layer()).layer(Api), request_with_ten)),
+    ("bare, HTTP/2", |n| run(n, Api, request_of_http2)),
+    ("HTTP/2", |n| run(n, stopped(ours::layer()).layer(Api), request_of_http2)),
+    ("bare, Origin::relative", |n| run(n, Api, request_without_authority)),
+    ("Origin::relative", |n| {
+        run(n, stopped(ours::relative()).layer(Api), request_without_authority);
+    }),
+    ("bare, boxed body", |n| run(n, unboxing(), boxed)),
+    ("boxed body", |n| run(n, stopped(ours::layer()).layer(unboxing()), boxed)),
+    ("bare, boxed service", |n| run(n, BoxCloneSyncService::new(Api), request)),
+    ("boxed service", |n| {
+        let inner = BoxCloneSyncService::new(Api);
+        run(n, stopped(ours::layer()).layer(inner), request);
+    }),
+    ("WhenDue", |n| {
+        let layer =
+            rotating::layer(Adopt::WhenDue, ours::Stopped::default(), rotating::jwt(0, 1024));
+        run(n, layer.with_replay(Off).layer(Api), request);
+    }),
+];
+
+/// Each over the row without a layer.
+const OVER: &[(&str, &str)] = &[
+    ("with Host", "bare, with Host"),
+    ("ten headers", "bare, ten headers"),
+    ("HTTP/2", "bare, HTTP/2"),
+    ("Origin::relative", "bare, Origin::relative"),
+    ("boxed body", "bare, boxed body"),
+    ("boxed service", "bare, boxed service"),
 ];
 
 fn main() -> ExitCode {
@@ -50,13 +94,20 @@ fn main() -> ExitCode {
     let Some(counts) = Counts::of(ROWS) else { return ExitCode::SUCCESS };
     let over = |row| counts.over(row, "bare");
     println!("{:<40} {:>8} {:>8} {:>8}", "row", "instr", "x C1", "x C2");
-    for (row, _) in ROWS {
-        let (count, c1, c2) = (over(row), over("c1"), over("c2"));
+    let bare = |row: &str| OVER.iter().find(|(it, _)| *it == row).map_or("bare", |(_, bare)| *bare);
+    for (row, _) in ROWS.iter().filter(|(row, _)| !row.starts_with("bare")) {
+        let (count, c1, c2) = (counts.over(row, bare(row)), over("c1"), over("c2"));
         println!("{row:<40} {count:>8.0} {:>8.2} {:>8.2}", count / c1, count / c2);
     }
     let ratios = [
         ("full, clocks stopped / c2", over("full, clocks stopped") / over("c2")),
+        ("full, clocks stopped / checks", over("full, clocks stopped") / over("checks")),
         ("replay armed / (c1 + c3)", over("replay armed") / (over("c1") + over("c3"))),
+        (
+            "with Host / full, clocks stopped",
+            counts.over("with Host", "bare, with Host") / over("full, clocks stopped"),
+        ),
+        ("WhenDue / full, clocks stopped", over("WhenDue") / over("full, clocks stopped")),
     ];
     let held = ratios.map(|(name, ratio)| is_held(name, ratio));
     let check = env::args().any(|argument| argument == "--check");
@@ -74,7 +125,27 @@ fn is_held(name: &str, ratio: f64) -> bool {
     held
 }
 
-fn run(loops: usize, mut service: impl Service<Request<Body>>) {
+/// By clocks that cost nothing, and without a second sending.
+fn stopped(layer: AuthLayer<HeaderScheme>) -> AuthLayer<HeaderScheme, Off> {
+    layer.with_clock(ours::Stopped::default()).with_replay(Off)
+}
+
+type Boxed = UnsyncBoxBody<Bytes, Infallible>;
+
+fn boxed() -> Request<Boxed> {
+    request().map(UnsyncBoxBody::new)
+}
+
+/// Takes boxed bodies and answers at once.
+fn unboxing() -> impl Service<Request<Boxed>, Response = Response<Body>, Error = Infallible> + Clone
+{
+    service_fn(|request: Request<Boxed>| {
+        drop(std::hint::black_box(request));
+        ready(Ok(Response::new(Body::default())))
+    })
+}
+
+fn run<B>(loops: usize, mut service: impl Service<Request<B>>, request: fn() -> Request<B>) {
     for _ in 0..loops {
         once(&mut service, request());
     }

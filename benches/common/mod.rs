@@ -6,12 +6,14 @@
 //! | `c1` | tower-http's layer that sends one prebuilt value, and can renew nothing |
 //! | `c2` | the same, with a future that looks at the status: the floor of whoever wants to see a 401 |
 //! | `c3` | `tower::retry` with a policy that clones the request: the usual price of being able to retry |
-#![allow(dead_code, missing_docs, clippy::unwrap_used, clippy::expect_used)]
+//! | `checks` | the checks of this crate's hot path, written by hand; it can wait for nothing and renew nothing |
+#![allow(dead_code, missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 pub(crate) mod by_hand;
 pub(crate) mod callgrind;
 pub(crate) mod cpu_time;
 pub(crate) mod floor;
+pub(crate) mod floor_with_checks;
 pub(crate) mod goals;
 pub(crate) mod loopback;
 pub(crate) mod ours;
@@ -24,7 +26,8 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Request, Response, Uri};
+use http::header::HOST;
+use http::{HeaderName, HeaderValue, Request, Response, Uri, Version};
 use http_body_util::Full;
 use tower::Service;
 
@@ -63,8 +66,40 @@ pub(crate) fn request() -> Request<Body> {
     request
 }
 
+/// The same with the `Host` header that a reverse proxy hands on.
+pub(crate) fn request_with_host() -> Request<Body> {
+    let mut request = request();
+    request.headers_mut().insert(HOST, HeaderValue::from_static("api.example"));
+    request
+}
+
+/// The same with ten headers.
+pub(crate) fn request_with_ten() -> Request<Body> {
+    let mut request = request();
+    request.headers_mut().reserve(8);
+    for name in ["x-1", "x-2", "x-3", "x-4", "x-5", "x-6"] {
+        let name = HeaderName::from_static(name);
+        request.headers_mut().insert(name, HeaderValue::from_static("value"));
+    }
+    request
+}
+
+/// The same as hyper hands it on from HTTP/2, where the authority is in the URI and `Host` is not there.
+pub(crate) fn request_of_http2() -> Request<Body> {
+    let mut request = request();
+    *request.version_mut() = Version::HTTP_2;
+    request
+}
+
+/// The same as tonic makes it: the channel knows the authority.
+pub(crate) fn request_without_authority() -> Request<Body> {
+    let mut request = request_of_http2();
+    *request.uri_mut() = Uri::from_static("/v1.Things/Get");
+    request
+}
+
 /// One request through `service`, which answers at once.
-pub(crate) fn once<S: Service<Request<Body>>>(service: &mut S, request: Request<Body>) {
+pub(crate) fn once<S: Service<Request<B>>, B>(service: &mut S, request: Request<B>) {
     let mut cx = Context::from_waker(Waker::noop());
     assert!(service.poll_ready(&mut cx).is_ready());
     let answered = pin!(service.call(request)).poll(&mut cx);

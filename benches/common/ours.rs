@@ -20,6 +20,12 @@ pub(crate) fn custom_header() -> AuthLayer<HeaderScheme> {
     fixed(HeaderScheme::new(HeaderName::from_static("x-api-token"), ""))
 }
 
+/// Over a channel that has one peer.
+pub(crate) fn relative() -> AuthLayer<HeaderScheme> {
+    let source = TokenSource::fixed(HeaderScheme::bearer(), token()).unwrap();
+    AuthLayer::new(source).with_origin(Origin::relative())
+}
+
 /// With tokens that have to be obtained.
 pub(crate) fn exchanging(exchange: impl Exchange) -> AuthLayer<HeaderScheme> {
     over(TokenSource::new(HeaderScheme::bearer(), exchange))
