@@ -86,7 +86,7 @@ async fn a_file_that_is_removed_and_written_anew_is_adopted_when_it_is_whole() {
     source.token().await.unwrap();
     fs::rename(&file.0, &old.0).unwrap(); // so that its inode is not used again
     let mut anew = fs::File::create(&file.0).unwrap();
-    anew.write_all(b"a new ").unwrap();
+    anew.write_all(b"a-new-").unwrap();
     let writer = std::thread::spawn(move || {
         std::thread::sleep(millis(100));
         anew.write_all(b"secret").unwrap();
@@ -96,7 +96,7 @@ async fn a_file_that_is_removed_and_written_anew_is_adopted_when_it_is_whole() {
     writer.join().unwrap();
     clock.advance(HOUR);
     source.token().await.unwrap();
-    assert_eq!(endpoint.shown(), ["first", "first", "a new secret"]);
+    assert_eq!(endpoint.shown(), ["first", "first", "a-new-secret"]);
 }
 
 #[cfg(unix)]
