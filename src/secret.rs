@@ -1,11 +1,13 @@
 //! Text that must not be seen: client secrets and tokens.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer};
 use zeroize::Zeroizing;
 
-/// A secret text. It is wiped from memory when dropped, and its `Debug` shows nothing of it.
+/// A secret text. Its `Debug` shows nothing of it. Clones share the text, which is wiped from memory when the last of
+/// them is dropped.
 ///
 /// There is no `Display` and no way to compare it by accident; [`expose`](Secret::expose) is the one
 /// way to the text, so that a search for that word finds every use.
@@ -21,7 +23,7 @@ use zeroize::Zeroizing;
 /// What the crate cannot wipe: copies that it does not own, such as the buffers of an HTTP client or of
 /// TLS.
 #[derive(Clone)]
-pub struct Secret(Zeroizing<String>);
+pub struct Secret(Arc<Zeroizing<String>>);
 
 impl Secret {
     /// The text itself.
@@ -33,7 +35,7 @@ impl Secret {
 
 impl From<String> for Secret {
     fn from(text: String) -> Secret {
-        Secret(Zeroizing::new(text))
+        Secret(Arc::new(Zeroizing::new(text)))
     }
 }
 
