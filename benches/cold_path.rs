@@ -32,7 +32,7 @@ const ROWS: &[Row] = &[
     ("waits for a token", |n| World::new().run_with(n, |world| world.clock.advance(HOUR))),
     ("refused, renewed and sent again", |n| World::new().run_refused(n)),
     ("in the last tenth, the endpoint down", |n| {
-        World::new().in_the_last_tenth().run_with(n, |_| {})
+        World::new().in_the_last_tenth().run_with(n, |_| {});
     }),
     ("after the end, the endpoint down", |n| World::new().after_the_end().run_failing(n)),
 ];
@@ -98,7 +98,8 @@ impl World {
         let sendings = Cell::new(0_usize);
         let api = service_fn(|request: Request<Body>| {
             drop(std::hint::black_box(request));
-            let status = if sendings.replace(sendings.get() + 1) % 2 == 0 { 401 } else { 200 };
+            let status =
+                if sendings.replace(sendings.get() + 1).is_multiple_of(2) { 401 } else { 200 };
             let response = Response::builder().status(status).body(Body::default());
             ready(Ok::<_, Infallible>(response.unwrap()))
         });
