@@ -85,6 +85,11 @@ pub(crate) fn before_the_end(pause: Duration, left: Duration) -> Duration {
     if pause < left { pause } else { (left / 2).max(FIRST.min(left)) }
 }
 
+/// No pause is shorter than the first slot, or half of the `left` life of a token that ends sooner.
+pub(crate) fn at_least_apart(pause: Duration, left: Duration) -> Duration {
+    pause.max(FIRST.min(left / 2))
+}
+
 /// The pause after a cache has handed out a token that is over: it will have another one in a moment.
 pub(crate) fn pause_after_stale_repeat(failures: u32, draw: f64) -> Duration {
     slot(STALE_REPEAT, failures, CAP_WITHOUT_TOKEN, draw)

@@ -682,6 +682,20 @@ fn where_the_endpoint_asks_for_time_there_is_one_attempt_in_the_hard_margin() {
 }
 
 #[test]
+fn the_attempt_in_the_hard_margin_does_not_follow_another_one_at_once() {
+    for seed in 0..200 {
+        let mut machine = Machine::new(Duration::from_secs(11), seed);
+        let id = start(&mut machine, at(0.0));
+        let token = succeed(&mut machine, at(0.0), id);
+        let (_, start) = machine.refused(at(3_569.999), token);
+        let asks = Fault { nature: Nature::Passing, retry_after: Some(Duration::from_secs(60)) };
+        let finished = machine.finished(at(3_569.999), start.unwrap().id, Err(asks));
+        let Finished::Failed { retry_in, .. } = finished else { panic!("{finished:?}") };
+        assert!(retry_in >= Duration::from_secs(1), "{seed}: {retry_in:?}");
+    }
+}
+
+#[test]
 fn refused_credentials_are_shown_once_in_the_hard_margin() {
     let attempts = attempts_until_the_end(Fault { nature: Nature::Lasting, retry_after: None });
     let in_margin = attempts.iter().filter(|(at, _)| *at >= 3_570.0).count();

@@ -180,7 +180,8 @@ impl Machine {
                 backoff::before_the_end(retry_in, left)
             } else if !to_margin.is_zero() {
                 // The endpoint wants to be left alone: one attempt in the hard margin, and no more.
-                to_margin + left.saturating_sub(to_margin).mul_f64(0.5 * draw)
+                let within = left.saturating_sub(to_margin).mul_f64(0.5 * draw);
+                backoff::at_least_apart(to_margin + within, left)
             } else if lasting {
                 retry_in
             } else {

@@ -387,7 +387,11 @@ impl Model {
                 self.excused |= retry_in < Duration::from_millis(200);
                 true
             }
-            () => in_margin && alone,
+            () if in_margin && alone => {
+                self.excused |= retry_in < Duration::from_millis(200);
+                retry_in + NANO >= SECOND.min(left.unwrap_or_default() / 2)
+            }
+            () => false,
         };
         assert!(
             right,
