@@ -40,8 +40,16 @@ fn raw(values: &[&[u8]]) {
         is_refusal(&values)
     };
     assert!(behind("Bearer error=\"invalid_token\""), "a challenge that says so was missed");
-    // Another reason before the rest leaves what is about the token to the rest.
-    assert!(refusal || !behind("Bearer error=\"insufficient_scope\""));
+    // Another reason before the rest leaves what is about the token to the rest; unless that begins with a
+    // parameter, which belongs to the challenge before it (RFC 9110 section 5.3).
+    let begins_with_a_parameter = values.iter().any(|value| {
+        let text = value.trim_ascii_start().strip_prefix(b",").unwrap_or(value);
+        let is_token =
+            |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
+        let name = text.trim_ascii_start().iter().take_while(|byte| is_token(byte)).count();
+        text.trim_ascii_start()[name..].trim_ascii_start().starts_with(b"=")
+    });
+    assert!(refusal || begins_with_a_parameter || !behind("Bearer error=\"insufficient_scope\""));
 }
 
 /// Challenges as RFC 9110 section 11.6.1 has them, in all ways to write them; and whether one of them says that
