@@ -57,7 +57,7 @@ impl Adapter {
         builder: impl Fn() -> reqwest::ClientBuilder,
     ) -> Caller {
         let home = || builder().redirect(layer.reqwest_redirects()).build().unwrap();
-        let vouched = || layer.clone().danger_own_reqwest_redirects();
+        let vouched = || layer.clone().danger_own_reqwest_client();
         let any = || builder().build().unwrap();
         let plain = |client| ClientWithMiddleware::from(client);
         match self {

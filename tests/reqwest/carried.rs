@@ -49,7 +49,7 @@ fn refusing(
 async fn a_timeout_holds_for_both_requests_together() {
     let (clock, seen) = (ManualClock::new(), Arc::default());
     let (layer, _) = layer("token", ORIGIN);
-    let layer = layer.danger_own_reqwest_redirects();
+    let layer = layer.danger_own_reqwest_client();
     let client = refusing(clock.clone(), Arc::clone(&seen), Duration::from_millis(300));
     let api = layer.with_clock(clock).layer(client);
     let answer = api.oneshot(request(ORIGIN, Some(Duration::from_secs(1)))).await.unwrap();
@@ -62,10 +62,10 @@ async fn a_timeout_holds_for_both_requests_together() {
 async fn a_request_without_a_timeout_gets_none() {
     let (clock, seen) = (ManualClock::new(), Arc::default());
     let (layer, _) = layer("token", ORIGIN);
-    let layer = layer.danger_own_reqwest_redirects();
+    let layer = layer.danger_own_reqwest_client();
     let client = refusing(clock.clone(), Arc::clone(&seen), Duration::from_millis(300));
     layer
-        .danger_own_reqwest_redirects()
+        .danger_own_reqwest_client()
         .with_clock(clock)
         .layer(client)
         .oneshot(request(ORIGIN, None))
@@ -77,7 +77,7 @@ async fn a_request_without_a_timeout_gets_none() {
 #[tokio::test(start_paused = true)]
 async fn a_timeout_ends_the_wait_for_a_token_too() {
     let (layer, exchange) = layer("token", ORIGIN);
-    let layer = layer.danger_own_reqwest_redirects();
+    let layer = layer.danger_own_reqwest_client();
     let clock = TokioClock::new();
     let exchange = exchange.with_delay(Duration::from_secs(5), clock.clone());
     let layer = layer.with_clock(clock.clone());
@@ -101,7 +101,7 @@ async fn a_timeout_ends_the_wait_for_a_token_too() {
 #[tokio::test(start_paused = true)]
 async fn a_request_that_is_with_the_client_is_the_client_s_to_time() {
     let (layer, _) = layer("token", ORIGIN);
-    let layer = layer.danger_own_reqwest_redirects();
+    let layer = layer.danger_own_reqwest_client();
     let api = layer.layer(service_fn(|request: Request| async move {
         tokio::time::sleep(Duration::from_secs(5)).await;
         Ok::<_, BoxError>(response(&request, 200))
@@ -114,7 +114,7 @@ async fn a_request_that_is_with_the_client_is_the_client_s_to_time() {
 async fn the_request_reaches_the_client_as_it_was_made() {
     let (clock, seen) = (ManualClock::new(), Arc::default());
     let (layer, _) = layer("token", ORIGIN);
-    let layer = layer.danger_own_reqwest_redirects();
+    let layer = layer.danger_own_reqwest_client();
     let client = refusing(clock.clone(), Arc::clone(&seen), Duration::ZERO);
     let url = "https://api.example/a%20b?q=1#part";
     let mut request = request(url, None);
@@ -123,7 +123,7 @@ async fn the_request_reaches_the_client_as_it_was_made() {
     request.headers_mut().append("x-many", "2".parse().unwrap());
     *request.body_mut() = Some("body".into());
     layer
-        .danger_own_reqwest_redirects()
+        .danger_own_reqwest_client()
         .with_clock(clock)
         .layer(client)
         .oneshot(request)
@@ -144,7 +144,7 @@ async fn the_request_reaches_the_client_as_it_was_made() {
 #[tokio::test]
 async fn the_response_is_the_client_s_own() {
     let (layer, _) = layer("token", ORIGIN);
-    let layer = layer.danger_own_reqwest_redirects();
+    let layer = layer.danger_own_reqwest_client();
     let api = layer.layer(service_fn(|request: Request| async move {
         Ok::<_, BoxError>(response(&request, 202))
     }));
@@ -189,7 +189,7 @@ async fn the_http_service_hands_on_what_layers_look_at_and_takes_back_what_they_
 #[tokio::test]
 async fn another_scheme_on_the_same_host_and_port_is_another_origin() {
     let (layer, _) = layer("token", "https://api.example:8443");
-    let layer = layer.danger_own_reqwest_redirects();
+    let layer = layer.danger_own_reqwest_client();
     let api = layer.layer(service_fn(|_: Request| async {
         let elsewhere = "http://api.example:8443/".parse().unwrap();
         let response = http::Response::builder().url(elsewhere).body("").unwrap();
@@ -203,7 +203,7 @@ async fn another_scheme_on_the_same_host_and_port_is_another_origin() {
 #[tokio::test]
 async fn a_url_with_user_information_is_refused() {
     let (layer, exchange) = layer("token", ORIGIN);
-    let layer = layer.danger_own_reqwest_redirects();
+    let layer = layer.danger_own_reqwest_client();
     let api = layer.layer(service_fn(|request: Request| async move {
         Ok::<_, BoxError>(response(&request, 200))
     }));

@@ -64,7 +64,7 @@ fn client() -> Client {
 async fn the_caller_s_extensions_go_down_the_chain_with_both_requests() {
     let tokens = Arc::default();
     let (layer, _) = layer("token", "https://api.example");
-    let layer = layer.danger_own_reqwest_redirects();
+    let layer = layer.danger_own_reqwest_client();
     let chain = ClientBuilder::new(client())
         .with(AuthMiddleware::new(&layer))
         .with(api(Arc::clone(&tokens)))
@@ -82,7 +82,7 @@ async fn the_caller_s_extensions_go_down_the_chain_with_both_requests() {
 async fn a_request_can_be_exempt_by_the_extensions_of_the_chain() {
     let tokens = Arc::default();
     let (layer, exchange) = layer("token", "https://api.example");
-    let layer = layer.danger_own_reqwest_redirects();
+    let layer = layer.danger_own_reqwest_client();
     let chain = ClientBuilder::new(client())
         .with(AuthMiddleware::new(&layer))
         .with(api(Arc::clone(&tokens)))
@@ -97,7 +97,7 @@ async fn a_request_can_be_exempt_by_the_extensions_of_the_chain() {
 async fn a_retry_above_sends_each_time_with_a_good_token() {
     let tokens = Arc::default();
     let (layer, exchange) = layer("token", "https://api.example");
-    let layer = layer.danger_own_reqwest_redirects();
+    let layer = layer.danger_own_reqwest_client();
     let retry = handler(|request, extensions, next| {
         Box::pin(async move {
             let again = request.try_clone().unwrap();
@@ -119,7 +119,7 @@ async fn a_retry_above_sends_each_time_with_a_good_token() {
 async fn stacked_layers_share_one_replay_across_a_chain() {
     let tokens = Arc::default();
     let (layer, _) = layer("token", "https://api.example");
-    let layer = layer.danger_own_reqwest_redirects();
+    let layer = layer.danger_own_reqwest_client();
     let refusing = handler(|request, _, _| {
         let response = http::Response::builder().status(401).url(request.url().clone());
         Box::pin(async move { Ok(response.body("").unwrap().into()) })
@@ -147,7 +147,7 @@ async fn stacked_layers_share_one_replay_across_a_chain() {
 async fn where_nothing_is_replayed_the_refusal_is_handed_on() {
     let tokens = Arc::default();
     let (layer, exchange) = layer("token", "https://api.example");
-    let layer = layer.danger_own_reqwest_redirects();
+    let layer = layer.danger_own_reqwest_client();
     let chain = ClientBuilder::new(client())
         .with(AuthMiddleware::new(&layer.clone().with_replay(Off)))
         .with(api(Arc::clone(&tokens)))

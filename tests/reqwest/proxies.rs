@@ -119,6 +119,16 @@ async fn the_proxy_of_the_environment_sees_no_request_to_loopback() {
         assert_eq!(caller.get(&format!("{origin}/mine")).await.unwrap().status(), 200);
         let (other, _) = self::layer("token", "http://127.0.0.1:9");
         let handed_over = Adapter::HandedOver.with(other.clone(), with_proxies);
+        for adapter in [Adapter::OverMiddlewares, Adapter::Middleware] {
+            let (layer, exchange) = self::layer("token", &origin);
+            let error = adapter.with(layer, with_proxies).get(&format!("{origin}/mine")).await;
+            let error = error.unwrap_err();
+            assert_eq!(ours(&error).kind(), ErrorKind::Configuration, "{adapter:?}");
+            for way in ["NO_PROXY", "AuthLayer::reqwest", "danger_own_reqwest_client"] {
+                assert!(error.to_string().contains(way), "{error}");
+            }
+            assert_eq!(exchange.exchanges(), 0);
+        }
         let bare = http::Request::get(format!("{origin}/bare")).extension(Exempt).body("");
         let bare = handed_over.send(bare.unwrap().try_into().unwrap()).await;
         assert_eq!(bare.unwrap().status(), 200);
@@ -190,8 +200,7 @@ async fn a_client_whose_redirects_are_unknown_is_refused_before_it_sends_anythin
         let from_chain = chain.with(middleware).build().execute(request()).await.unwrap_err();
         for error in [error, from_chain.into()] {
             assert_eq!(ours(&error).kind(), ErrorKind::Configuration);
-            for way in ["AuthLayer::reqwest,", "reqwest_redirects", "danger_own_reqwest_redirects"]
-            {
+            for way in ["AuthLayer::reqwest,", "reqwest_redirects", "danger_own_reqwest_client"] {
                 assert!(error.to_string().contains(way), "{error}");
             }
         }

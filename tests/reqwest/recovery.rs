@@ -109,7 +109,7 @@ async fn the_log_quotes_a_second_sending_s_error_without_its_url() {
     });
     let url = "https://api.example/?key=a-canary".parse().unwrap();
     let request = reqwest::Request::new(Method::GET, url);
-    let answer = layer.danger_own_reqwest_redirects().layer(client).oneshot(request).await.unwrap();
+    let answer = layer.danger_own_reqwest_client().layer(client).oneshot(request).await.unwrap();
     drop(guard);
     assert_eq!(answer.extensions().get(), Some(&Recovery::ResendFailed));
     let text = log.text();

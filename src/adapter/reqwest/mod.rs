@@ -48,7 +48,7 @@
 //!    came from, and only where that is one of the layer's; else the caller gets the 3xx answer.
 //! 2. The policy of a client that was built elsewhere cannot be read. So a layer that was never asked for its own
 //!    policy refuses to send with [`ErrorKind::Configuration`].
-//!    [`AuthLayer::danger_own_reqwest_redirects`] vouches for such a client.
+//!    [`AuthLayer::danger_own_reqwest_client`] vouches for such a client.
 //! 3. Where that was wrong, the final URL shows that an answer is from an origin that is not the
 //!    layer's. The credential may have gone there. The call fails with [`ErrorKind::ForeignOrigin`], and the
 //!    answer neither renews a token nor hands one out. (A way that leads elsewhere and back again, or ends
@@ -89,7 +89,9 @@
 //!
 //! - A client of [`AuthLayer::reqwest`] uses no proxy at all if one of the layer's origins is a loopback
 //!   address.
-//! - Another client (of [`HttpService::build`], too) that has sent a request with a credential to a loopback address
+//! - A client with the policy of [`AuthLayer::reqwest_redirects`] is refused with [`ErrorKind::Configuration`] for a
+//!   loopback address for which the environment names a proxy.
+//! - Any other client (of [`HttpService::build`], too) that has sent a request with a credential to a loopback address
 //!   through a proxy is found out by the address that the response came from. The call fails with [`ErrorKind::ForeignOrigin`]. Build
 //!   such a client with [`no_proxy`](reqwest::ClientBuilder::no_proxy).
 //!
@@ -105,7 +107,7 @@
 //! - **Errors** of reqwest and of middlewares pass unwrapped; ours are found by
 //!   [`Error::find`](crate::Error::find).
 //!
-//! [`AuthLayer::danger_own_reqwest_redirects`]: crate::AuthLayer::danger_own_reqwest_redirects
+//! [`AuthLayer::danger_own_reqwest_client`]: crate::AuthLayer::danger_own_reqwest_client
 //! [`ErrorKind::Configuration`]: crate::ErrorKind::Configuration
 //! [`ErrorKind::ForeignOrigin`]: crate::ErrorKind::ForeignOrigin
 //! [`ErrorKind::Timeout`]: crate::ErrorKind::Timeout

@@ -2,10 +2,11 @@
 
 use std::error::Error as StdError;
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use http::Uri;
+use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::redirect::Policy;
 use reqwest::{Client, ClientBuilder, Url};
 use tower_layer::Layer;
@@ -17,34 +18,63 @@ use crate::{Auth, AuthLayer, Error, Origin, Scheme};
 /// As many as reqwest follows by itself.
 const MAX_REDIRECTS: usize = 10;
 
-/// Whether the client below is known to keep the credential at home. It cannot be asked what its redirect
-/// policy is. So a layer remembers that it has given its own policy away, or that its user vouches for the
-/// client's. Clones of the layer share this.
+/// What is known of the client below. It cannot be asked what its redirect policy and its proxies are. So a layer
+/// remembers what it has done for a client, and that its user vouches for one. Clones of the layer share this.
 #[derive(Clone, Default)]
-pub(crate) struct Redirects {
-    stay_home: Arc<AtomicBool>,
+pub(crate) struct Redirects(Arc<Known>);
+
+#[derive(Default)]
+struct Known {
+    /// It follows no redirect to another origin.
+    stays_home: AtomicBool,
+    /// It reaches this machine past every proxy.
+    past_proxies: AtomicBool,
 }
 
 impl Redirects {
+    fn learn(&self, past_proxies: bool) {
+        self.0.stays_home.store(true, Ordering::Relaxed);
+        self.0.past_proxies.fetch_or(past_proxies, Ordering::Relaxed);
+    }
+
     /// # Errors
     ///
-    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if nothing is known.
-    pub(super) fn check(&self) -> Result<(), Error> {
-        match self.stay_home.load(Ordering::Relaxed) {
-            true => Ok(()),
-            false => Err(Error::configuration(
+    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if the credential of a request to `url` might go
+    /// elsewhere.
+    pub(super) fn check(&self, url: &Url) -> Result<(), Error> {
+        if !self.0.stays_home.load(Ordering::Relaxed) {
+            return Err(Error::configuration(
                 "the reqwest client may follow a redirect to another origin and carry the credential there: \
                  build it by AuthLayer::reqwest, or give its builder the policy of \
                  AuthLayer::reqwest_redirects. If it follows no redirects at all, say so: \
-                 AuthLayer::danger_own_reqwest_redirects",
-            )),
+                 AuthLayer::danger_own_reqwest_client",
+            ));
         }
+        if !self.0.past_proxies.load(Ordering::Relaxed) && is_proxied_by_environment(url) {
+            return Err(Error::configuration(
+                "the environment names a proxy (http_proxy, say), and the reqwest client may send it this request, \
+                 which is for this very machine, with the credential: set NO_PROXY=127.0.0.1,::1,localhost, or \
+                 build the client by AuthLayer::reqwest. If it uses no proxy (ClientBuilder::no_proxy), say so: \
+                 AuthLayer::danger_own_reqwest_client",
+            ));
+        }
+        Ok(())
     }
+}
+
+/// Whether reqwest would, by itself, send a request for this machine to a proxy. The environment is read once, as a
+/// client does when it is built.
+fn is_proxied_by_environment(url: &Url) -> bool {
+    static ENVIRONMENT: OnceLock<Matcher> = OnceLock::new();
+    let Ok(uri) = url.as_str().parse::<Uri>() else { return false };
+    Origin::of_uri(&uri).is_some_and(|origin| origin.is_this_machine())
+        && ENVIRONMENT.get_or_init(Matcher::from_env).intercept(&uri).is_some()
 }
 
 impl fmt::Debug for Redirects {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.check().is_ok() { "StayHome" } else { "Unknown" })
+        let stays_home = self.0.stays_home.load(Ordering::Relaxed);
+        f.write_str(if stays_home { "StayHome" } else { "Unknown" })
     }
 }
 
@@ -63,7 +93,7 @@ impl<S: Scheme, R: Clone> AuthLayer<S, R> {
         let stays_here = self.config.guard.origins.iter().any(Origin::is_this_machine);
         let builder = if stays_here { builder.no_proxy() } else { builder };
         let client = built(builder.redirect(self.policy()))?;
-        self.config.redirects.stay_home.store(true, Ordering::Relaxed);
+        self.config.redirects.learn(stays_here);
         Ok(self.layer(client))
     }
 
@@ -89,7 +119,7 @@ impl<S: Scheme, R: Clone> AuthLayer<S, R> {
     /// ```
     #[must_use]
     pub fn reqwest_redirects(&self) -> Policy {
-        self.config.redirects.stay_home.store(true, Ordering::Relaxed);
+        self.config.redirects.learn(false);
         self.policy()
     }
 
@@ -111,12 +141,14 @@ impl<S: Scheme, R: Clone> AuthLayer<S, R> {
     /// [`reqwest_redirects`](AuthLayer::reqwest_redirects).
     ///
     /// The client must not follow a redirect to another origin
-    /// ([`Policy::none`](reqwest::redirect::Policy::none), say). Otherwise a `Token` or `X-Api-Key` goes along
+    /// ([`Policy::none`](reqwest::redirect::Policy::none), say), and must not reach this machine through a proxy
+    /// ([`no_proxy`](ClientBuilder::no_proxy)). Otherwise a `Token` or `X-Api-Key` goes along
     /// before anybody can notice; the call then fails with
     /// [`ErrorKind::ForeignOrigin`](crate::ErrorKind::ForeignOrigin).
     #[must_use]
-    pub fn danger_own_reqwest_redirects(self) -> AuthLayer<S, R> {
-        let redirects = Redirects { stay_home: Arc::new(AtomicBool::new(true)) };
+    pub fn danger_own_reqwest_client(self) -> AuthLayer<S, R> {
+        let redirects = Redirects::default();
+        redirects.learn(true);
         self.configure(|config| config.redirects = redirects)
     }
 }

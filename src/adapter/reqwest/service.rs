@@ -43,13 +43,14 @@ where
         let clone = self.get_ref().clone();
         let client = mem::replace(self.get_mut(), clone); // the one that is ready
         let shared = &self.shared;
+        let known = shared.config.redirects.check(request.url());
         let home = Home::new(client, shared.clone(), &request);
         let deadline = home.deadline();
         let mut request = match http::Request::<reqwest::Body>::try_from(request) {
             Ok(request) => request,
             Err(error) => return ReqwestFuture { state: State::failed(error) },
         };
-        if let Err(error) = shared.config.redirects.check() {
+        if let Err(error) = known {
             let (guard, core) = (&shared.config.guard, &shared.core);
             let admission = guard.admit(&mut request, &core.header_name, core.id);
             if matches!(admission, Ok(Admission::WithCredential)) {
