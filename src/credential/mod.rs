@@ -114,7 +114,8 @@ impl Credential {
     ///   minted credential never counts as changed: a refusal of it has the usual pauses.
     /// - The function must not block. Its time counts as a part of the exchange's.
     /// - Its error fails the exchange with [`Unavailable`](ExchangeErrorKind::Unavailable), so that it is tried
-    ///   again soon. An [`ExchangeError`], and that of another source whose token it waited for, keeps its kind. The text of its error is shown to operators.
+    ///   again soon. An [`ExchangeError`] keeps its kind. So does the failure of another source, if the function
+    ///   waited for its token. The text of the error is shown to operators.
     /// - An empty value, or one with a control character, is an error. One line break at the end is taken
     ///   off.
     ///

@@ -28,10 +28,12 @@ pub(super) fn read(path: &Path) -> Result<Secret, Unreadable> {
     // Allocated at full size, as for a file.
     let mut text = Zeroizing::new(vec![0; MAX_FILE + 1]);
     let mut length = 0;
-    for _ in 0..DEADLINE.as_millis() / EVERY.as_millis() {
+    let mut waits = 0..DEADLINE.as_millis() / EVERY.as_millis();
+    loop {
         match pipe.read(&mut text[length..]) {
-            Ok(0) if length > 0 => break,
-            Ok(0) => {} // nobody has opened it to write
+            Ok(0) if length > MAX_FILE => return Err(Unreadable("longer than 64 KiB".to_owned())),
+            Ok(0) if length > 0 => break, // the last writer has closed it
+            Ok(0) => {}                   // nobody has opened it to write
             Ok(more) => {
                 length += more;
                 continue;
@@ -40,14 +42,11 @@ pub(super) fn read(path: &Path) -> Result<Secret, Unreadable> {
                 if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
             Err(error) => return Err(Unreadable::of(error)),
         }
+        if waits.next().is_none() {
+            return Err(Unreadable("no writer has closed the pipe for 5 s".to_owned()));
+        }
         std::thread::sleep(EVERY);
     }
-    if length > MAX_FILE {
-        return Err(Unreadable("longer than 64 KiB".to_owned()));
-    }
-    match std::str::from_utf8(&text[..length]) {
-        Ok("") => Err(Unreadable("nobody wrote into the pipe for 5 s".to_owned())),
-        Ok(text) => Ok(super::without_line_break(text)),
-        Err(error) => Err(Unreadable::of(error)),
-    }
+    let text = std::str::from_utf8(&text[..length]).map_err(Unreadable::of)?;
+    Ok(super::without_line_break(text))
 }

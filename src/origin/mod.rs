@@ -25,10 +25,10 @@ use std::str::FromStr;
 
 use http::Uri;
 
-#[cfg(feature = "reqwest")]
-pub(crate) use self::parts::is_localhost;
 pub(crate) use self::parts::{host_agrees, is_same};
 use self::parts::{host_and_port, is_loopback, scheme};
+#[cfg(feature = "reqwest")]
+pub(crate) use self::parts::{is_localhost, is_this_machine};
 use crate::Error;
 
 /// An origin that a credential may be sent to.
@@ -132,7 +132,6 @@ impl Origin {
             return true;
         }
         match (&self.0, uri.authority()) {
-            (Repr::Relative, None) => uri.scheme().is_none(),
             (Repr::Absolute { https, host, port, .. }, Some(authority)) => {
                 scheme(uri) == Some(*https)
                     && host_and_port(authority, *https).is_some_and(|(its_host, its_port)| {
@@ -147,19 +146,14 @@ impl Origin {
     pub(crate) fn is_safe(&self) -> bool {
         match &self.0 {
             Repr::Relative | Repr::Absolute { https: true, .. } => true,
-            Repr::Absolute { .. } => self.is_loopback(),
+            Repr::Absolute { host, .. } => is_loopback(host),
         }
-    }
-
-    /// Whether it is a literal loopback address.
-    fn is_loopback(&self) -> bool {
-        matches!(&self.0, Repr::Absolute { host, .. } if is_loopback(host))
     }
 
     /// Whether it is this very machine, by address or by name.
     #[cfg(feature = "reqwest")]
     pub(crate) fn is_this_machine(&self) -> bool {
-        self.is_loopback() || matches!(&self.0, Repr::Absolute { host, .. } if is_localhost(host))
+        matches!(&self.0, Repr::Absolute { host, .. } if is_this_machine(host))
     }
 }
 

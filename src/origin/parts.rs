@@ -65,11 +65,18 @@ pub(crate) fn is_same(one: &[u8], other: &[u8]) -> bool {
         }
 }
 
+/// Whether a host is this very machine, by address or by name.
+#[cfg(feature = "reqwest")]
+pub(crate) fn is_this_machine(host: &str) -> bool {
+    is_loopback(host) || is_localhost(host)
+}
+
 /// A name that every resolver takes for this machine (RFC 6761 section 6.3).
 #[cfg(feature = "reqwest")]
 pub(crate) fn is_localhost(host: &str) -> bool {
-    let name = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
-    name == "localhost" || name.ends_with(".localhost")
+    let name = host.strip_suffix('.').unwrap_or(host);
+    let last = name.rsplit('.').next();
+    last.is_some_and(|label| label.eq_ignore_ascii_case("localhost"))
 }
 
 /// A literal loopback address.

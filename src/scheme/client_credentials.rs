@@ -256,8 +256,8 @@ impl ClientCredentials {
         Ok([answer.credential(id)?, answer.credential(secret)?])
     }
 
-    /// The name of the request that follows one which was refused, if the other encoding may
-    /// be the one that the endpoint understands. It goes by the encoding that was refused: what worked last
+    /// The name of the request that follows a refused one, if the endpoint may understand the other encoding. It
+    /// goes by the encoding that was refused: what worked last
     /// may be news from another source of this scheme.
     fn other_encoding(&self, refused: &ExchangeAnswer) -> Option<&'static str> {
         let auto = self.auth == ClientAuth::Basic(BasicEncoding::Auto);

@@ -99,6 +99,37 @@ async fn a_file_that_is_removed_and_written_anew_is_adopted_when_it_is_whole() {
     assert_eq!(endpoint.shown(), ["first", "first", "a-new-secret"]);
 }
 
+/// A secret that comes in a thousand parts is one, and what has no end is none.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_pipe_is_read_to_its_end_and_never_believed_before() {
+    use std::io::Write;
+    use std::time::Duration;
+    for closes in [true, false] {
+        let pipe = TempFile::new("");
+        fs::remove_file(&pipe.0).unwrap();
+        assert!(std::process::Command::new("mkfifo").arg(&pipe.0).status().unwrap().success());
+        let (path, (done, is_done)) = (pipe.0.clone(), std::sync::mpsc::channel::<()>());
+        let writer = std::thread::spawn(move || {
+            let mut writer = fs::OpenOptions::new().write(true).open(path).unwrap();
+            for _ in 0..1_000 {
+                writer.write_all(b"x").unwrap();
+                std::thread::sleep(Duration::from_micros(200));
+            }
+            if !closes {
+                let _ = is_done.recv(); // it stays open
+            }
+        });
+        let endpoint = Endpoint::that_knows("");
+        let token = endpoint.source(pipe.credential()).token().await;
+        drop(done);
+        writer.join().unwrap();
+        assert_eq!(token.is_ok(), closes);
+        let whole = if closes { vec!["x".repeat(1_000)] } else { vec![] };
+        assert_eq!(endpoint.shown(), whole);
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn a_pipe_that_nobody_writes_into_does_not_keep_a_program_from_ending() {

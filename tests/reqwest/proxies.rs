@@ -170,6 +170,26 @@ async fn a_handed_over_client_that_sent_a_credential_through_a_proxy_is_reported
     }
 }
 
+/// A redirect between two origins of the layer's is no fault of such a client; that it went through a proxy is one.
+#[tokio::test]
+async fn a_proxy_is_reported_also_where_a_redirect_was_followed() {
+    const OTHER: &str = "http://127.0.0.1:9";
+    let server = Server::start(Scheme::Http, |request| async move {
+        match request.uri().path() {
+            "/landed" => answer(200, ""),
+            _ => super::server::redirect(307, &format!("{OTHER}/landed")),
+        }
+    });
+    let server = server.await;
+    let proxy = ForwardProxy::to(&server).await;
+    let (layer, _) = layer("token", &server.origin);
+    let layer = layer.with_origin(Origin::parse(OTHER).unwrap());
+    let caller = Adapter::HandedOver.with(layer, || proxy.builder());
+    let error = caller.get(&server.url("/")).await.unwrap_err();
+    assert_eq!(ours(&error).kind(), ErrorKind::ForeignOrigin);
+    assert!(contains(&proxy.read(), "/landed") && error.to_string().contains("proxy"), "{error}");
+}
+
 #[tokio::test]
 async fn of_an_https_request_a_proxy_sees_the_tunnel_alone() {
     for adapter in Adapter::ALL {

@@ -28,8 +28,8 @@ use crate::{BoxError, Error};
 /// above [`AuthLayer`](crate::AuthLayer), which then judges every hop; the [module](super) has an example.
 ///
 /// Method, URI, version, headers, extensions and the timeout of a request are carried over; a timeout is
-/// counted anew for a request that is sent again. [`into_reqwest`](super::into_reqwest) makes a whole response of reqwest's from
-/// one of this service's.
+/// counted anew for a request that is sent again. [`into_reqwest`](super::into_reqwest) makes a whole response of
+/// reqwest's from one of this service's.
 ///
 /// # Errors
 ///
@@ -46,8 +46,9 @@ pub struct HttpService<C> {
 }
 
 impl<C> HttpService<C> {
-    /// A service over `client`, which must follow no redirects: one that it has followed to another origin is found
-    /// out when a credential may have gone there. [`build`](HttpService::build) makes a client that follows none.
+    /// A service over `client`, which must not follow redirects. If it follows one to another origin, the call fails,
+    /// but the credential may have been sent there already. [`build`](HttpService::build) makes a client that follows
+    /// none.
     #[must_use]
     pub fn new(client: C) -> HttpService<C> {
         HttpService { client }

@@ -92,8 +92,8 @@
 //! - A client with the policy of [`AuthLayer::reqwest_redirects`] is refused with [`ErrorKind::Configuration`] for a
 //!   loopback address for which the environment names a proxy.
 //! - Any other client (of [`HttpService::build`], too) that has sent a request with a credential to a loopback address
-//!   through a proxy is found out by the address that the response came from. The call fails with [`ErrorKind::ForeignOrigin`]. Build
-//!   such a client with [`no_proxy`](reqwest::ClientBuilder::no_proxy).
+//!   through a proxy is noticed by the address of the response. The call fails with [`ErrorKind::ForeignOrigin`].
+//!   Build such a client with [`no_proxy`](reqwest::ClientBuilder::no_proxy).
 //!
 //! # What is carried over
 //!

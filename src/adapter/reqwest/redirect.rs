@@ -13,6 +13,7 @@ use tower_layer::Layer;
 
 use super::response::is_same_origin;
 use crate::guard::Guard;
+use crate::origin::is_this_machine;
 use crate::{Auth, AuthLayer, Error, Origin, Scheme};
 
 /// As many as reqwest follows by itself.
@@ -66,9 +67,11 @@ impl Redirects {
 /// client does when it is built.
 fn is_proxied_by_environment(url: &Url) -> bool {
     static ENVIRONMENT: OnceLock<Matcher> = OnceLock::new();
-    let Ok(uri) = url.as_str().parse::<Uri>() else { return false };
-    Origin::of_uri(&uri).is_some_and(|origin| origin.is_this_machine())
-        && ENVIRONMENT.get_or_init(Matcher::from_env).intercept(&uri).is_some()
+    if !url.host_str().is_some_and(is_this_machine) {
+        return false; // as nearly always
+    }
+    let proxies = ENVIRONMENT.get_or_init(Matcher::from_env);
+    url.as_str().parse().is_ok_and(|uri| proxies.intercept(&uri).is_some())
 }
 
 impl fmt::Debug for Redirects {

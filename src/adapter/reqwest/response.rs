@@ -67,15 +67,7 @@ pub(super) fn from_reqwest(
     mut response: reqwest::Response,
     sent_to: &Url,
 ) -> http::Response<ResponseBody> {
-    let mut astray = None;
-    if response.remote_addr().is_some_and(|peer| is_proxied(peer, response.url())) {
-        astray = Some(Astray::Proxied);
-    }
-    if !is_same_origin(response.url(), sent_to) {
-        // What cannot be parsed is nobody's origin.
-        let unknown = |_| Uri::from_static("http://unknown.invalid");
-        astray = Some(Astray::Redirected(response.url().as_str().parse().unwrap_or_else(unknown)));
-    }
+    let astray = astray(&response, sent_to);
     let mut head = http::Response::new(()).into_parts().0;
     head.status = response.status();
     head.version = response.version();
@@ -88,7 +80,21 @@ pub(super) fn from_reqwest(
     http::Response::from_parts(head, ResponseBody { inner: Inner::Unread(response), url })
 }
 
-/// Makes a response of [`HttpService`](super::HttpService) reqwest's own again: final URL, remote address, timeouts and all.
+/// A redirect to another origin of the layer's is no fault, and a proxy always is: so the proxy is told first.
+fn astray(response: &reqwest::Response, sent_to: &Url) -> Option<Astray> {
+    if response.remote_addr().is_some_and(|peer| is_proxied(peer, response.url())) {
+        return Some(Astray::Proxied);
+    }
+    if is_same_origin(response.url(), sent_to) {
+        return None;
+    }
+    // What cannot be parsed is nobody's origin.
+    let unknown = |_| Uri::from_static("http://unknown.invalid");
+    Some(Astray::Redirected(response.url().as_str().parse().unwrap_or_else(unknown)))
+}
+
+/// Makes a response of [`HttpService`](super::HttpService) reqwest's own again: final URL, remote address, timeouts
+/// and all.
 ///
 /// What a layer did to the status, the headers and the extensions stays, and what it has read of the body is
 /// read.
