@@ -60,6 +60,7 @@ const ROWS: &[Row] = &[
     ("ten headers", |n| run(n, stopped(ours::layer()).layer(Api), request_with_ten)),
     ("bare, HTTP/2", |n| run(n, Api, request_of_http2)),
     ("HTTP/2", |n| run(n, stopped(ours::layer()).layer(Api), request_of_http2)),
+    ("second origin", |n| run(n, stopped(ours::second_origin()).layer(Api), request)),
     ("bare, Origin::relative", |n| run(n, Api, request_without_authority)),
     ("Origin::relative", |n| {
         run(n, stopped(ours::relative()).layer(Api), request_without_authority);

@@ -152,9 +152,9 @@ fn over_hyper(goals: &Goals) {
     let (runtime, address) = (loopback::runtime(), loopback::serve());
     let client = || loopback::client(false);
     let bare = over_loopback(&runtime, address, client());
-    let off = loopback::at(address, ours::layer()).with_replay(Off).layer(client());
+    let off = loopback::layer(address).with_replay(Off).layer(client());
     let off = over_loopback(&runtime, address, off) - bare;
-    let armed = loopback::at(address, ours::layer()).layer(client());
+    let armed = loopback::layer(address).layer(client());
     let armed = over_loopback(&runtime, address, armed) - bare;
     goals.note("hyper-util's client, bare: allocations per request", format!("{bare:.2}"));
     goals.note("P1 over hyper-util's client, no replay: more", format!("{off:.2}"));

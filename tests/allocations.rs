@@ -111,6 +111,16 @@ fn a_request_with_a_usable_token_allocates_nothing() {
     }
 }
 
+#[test]
+fn nor_does_one_to_the_second_of_two_origins() {
+    let source = TokenSource::fixed(HeaderScheme::bearer(), "token").unwrap();
+    let [first, second] = ["https://login.example", "https://api.example"];
+    let layer = AuthLayer::new(source)
+        .with_origin(Origin::parse(first).unwrap())
+        .with_origin(Origin::parse(second).unwrap());
+    assert_eq!(a_hundred_calls(&mut layer.layer(Api)).count_total, 0);
+}
+
 /// With a `Host` header, as a reverse proxy hands it on, and with ten headers more.
 #[test]
 fn nor_does_one_that_brings_its_host_and_many_headers() {

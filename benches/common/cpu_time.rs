@@ -1,11 +1,30 @@
-//! The time that this thread has been on a processor: what else the machine does takes none of it.
+//! The time that this thread, or this process, has been on a processor: what else the machine does takes none of it.
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
-pub(crate) fn nanos() -> f64 {
-    use rustix::time::{ClockId, clock_gettime};
+use rustix::time::{ClockId, clock_gettime};
 
-    let time = clock_gettime(ClockId::ThreadCPUTime);
+/// Of this thread.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) fn nanos() -> f64 {
+    by(ClockId::ThreadCPUTime)
+}
+
+/// Of all threads of this process.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) fn of_process() -> f64 {
+    by(ClockId::ProcessCPUTime)
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn by(clock: ClockId) -> f64 {
+    let time = clock_gettime(clock);
     time.tv_sec as f64 * 1e9 + time.tv_nsec as f64
+}
+
+/// Where there is no such clock, all time that passes.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(crate) fn of_process() -> f64 {
+    nanos()
 }
 
 /// Where there is no such clock, all time that passes.

@@ -5,6 +5,7 @@
 //! ours goes on to wait, to renew or to send again, this one panics.
 
 use std::future::Future;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -15,6 +16,7 @@ use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use pin_project_lite::pin_project;
 use tower::Service;
 use tower_outbound_auth::BoxError;
+use tower_outbound_auth::clock::{Clock, SystemClock};
 
 use super::{Body, token};
 
@@ -30,6 +32,7 @@ struct Token {
 }
 
 struct Shared {
+    https: bool,
     authority: String,
     token: Mutex<Token>,
     /// The generation that others have seen refused.
@@ -44,22 +47,40 @@ struct Checked<I> {
     now: fn() -> (u64, u64),
 }
 
-/// The layer, by clocks that stand still.
-pub(crate) fn checked<I>(inner: I) -> impl Service<Request<Body>> + Clone
+/// The layer for the API of all benches, by clocks that stand still.
+pub(crate) fn checked<I, RB>(inner: I) -> impl Service<Request<Body>> + Clone
 where
-    I: Service<Request<Body>, Response = Response<Body>, Error: Into<BoxError>> + Clone,
+    I: Service<Request<Body>, Response = Response<RB>, Error: Into<BoxError>> + Clone,
 {
-    let value = HeaderValue::try_from(format!("Bearer {}", token())).unwrap();
-    let token = Mutex::new(Token { value, ends_at: 2, generation: 1 });
-    let shared = Shared { authority: "api.example".into(), token, suspect: AtomicU64::new(0) };
-    Checked { inner, shared: Arc::new(shared), now: || (1, 1) }
+    layer(inner, true, "api.example".into(), || (1, 1))
 }
 
-impl<I> Service<Request<Body>> for Checked<I>
+/// The layer for a server of this machine, by the machine's clocks.
+pub(crate) fn checked_at<I, RB>(
+    address: SocketAddr,
+    inner: I,
+) -> impl Service<Request<Body>, Response = Response<RB>, Error = BoxError> + Clone
 where
-    I: Service<Request<Body>, Response = Response<Body>, Error: Into<BoxError>>,
+    I: Service<Request<Body>, Response = Response<RB>, Error: Into<BoxError>> + Clone,
 {
-    type Response = Response<Body>;
+    layer(inner, false, address.to_string(), || {
+        let now = SystemClock::new().now();
+        (now.monotonic().as_nanos() as u64, now.since_epoch().as_nanos() as u64)
+    })
+}
+
+fn layer<I>(inner: I, https: bool, authority: String, now: fn() -> (u64, u64)) -> Checked<I> {
+    let value = HeaderValue::try_from(format!("Bearer {}", token())).unwrap();
+    let token = Mutex::new(Token { value, ends_at: u64::MAX, generation: 1 });
+    let shared = Shared { https, authority, token, suspect: AtomicU64::new(0) };
+    Checked { inner, shared: Arc::new(shared), now }
+}
+
+impl<I, RB> Service<Request<Body>> for Checked<I>
+where
+    I: Service<Request<Body>, Response = Response<RB>, Error: Into<BoxError>>,
+{
+    type Response = Response<RB>;
     type Error = BoxError;
     type Future = Checking<I::Future>;
 
@@ -69,11 +90,14 @@ where
 
     #[inline]
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
-        let Shared { authority, token, .. } = &*self.shared;
+        let Shared { https, authority, token, .. } = &*self.shared;
         let headers = request.headers();
         let is_ours = !matches!(*request.method(), Method::TRACE | Method::CONNECT)
             && request.extensions().is_empty()
-            && request.uri().scheme_str() == Some("https")
+            && match *https {
+                true => request.uri().scheme_str() == Some("https"),
+                false => request.uri().scheme_str() == Some("http"),
+            }
             && request.uri().authority().is_some_and(|it| is_same(it.as_str(), authority))
             && headers.len() <= FEW
             && !headers.keys().any(|name| *name == HOST || *name == CONNECTION);
@@ -103,12 +127,12 @@ pin_project! {
     }
 }
 
-impl<F, E> Future for Checking<F>
+impl<F, RB, E> Future for Checking<F>
 where
-    F: Future<Output = Result<Response<Body>, E>>,
+    F: Future<Output = Result<Response<RB>, E>>,
     E: Into<BoxError>,
 {
-    type Output = Result<Response<Body>, BoxError>;
+    type Output = Result<Response<RB>, BoxError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();

@@ -1,26 +1,72 @@
-//! A server on this machine, and hyper-util's client for it.
+//! A server on this machine, and clients for it: hyper-util's and tonic's.
 
 use std::convert::Infallible;
+use std::env;
+use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
 
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
+use hyper::body::{Body as HttpBody, Incoming};
 use hyper::service::service_fn;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
+use tonic::transport::{Channel, Endpoint};
+use tower::util::MapRequest;
 use tower::{Service, ServiceExt};
-use tower_outbound_auth::{AuthLayer, Origin, Scheme};
+use tower_outbound_auth::scheme::HeaderScheme;
+use tower_outbound_auth::{AuthLayer, Origin, TokenSource};
 
-use super::Body;
+use super::{Body, token};
 
 pub(crate) type Client = hyper_util::client::legacy::Client<HttpConnector, Body>;
+
+/// Says in the environment that a process is to be a server.
+const SERVER: &str = "OUTBOUND_AUTH_SERVER";
+
+/// A server in a process of its own, so that the figures of this process are the client's alone.
+pub(crate) struct Server {
+    process: Child,
+    pub(crate) address: SocketAddr,
+}
+
+impl Server {
+    /// Starts this program again; its `main` has to call [`is_server`] first.
+    pub(crate) fn start() -> Server {
+        let program = env::current_exe().unwrap();
+        let mut command = Command::new(program);
+        // It ends with this process: when nothing can be read any more.
+        let command = command.env(SERVER, "1").stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut process = command.spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        Server { process, address: line.trim().parse().unwrap() }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+}
+
+/// Serves until the standard input ends, if this process was started for that.
+pub(crate) fn is_server() -> bool {
+    let serves = env::var_os(SERVER).is_some();
+    if serves {
+        println!("{}", serve());
+        let _ = std::io::stdin().read_line(&mut String::new());
+    }
+    serves
+}
 
 /// A runtime of one thread: the caller's.
 pub(crate) fn runtime() -> Runtime {
@@ -62,9 +108,18 @@ pub(crate) fn client(http2: bool) -> Client {
         .build(connector)
 }
 
-/// The layer, for this server.
-pub(crate) fn at<S: Scheme, R>(address: SocketAddr, layer: AuthLayer<S, R>) -> AuthLayer<S, R> {
-    layer.with_origin(Origin::parse(&format!("http://{address}")).unwrap())
+/// tonic's client. To be called within a runtime.
+pub(crate) fn channel(
+    address: SocketAddr,
+) -> MapRequest<Channel, fn(Request<Body>) -> Request<tonic::body::Body>> {
+    let channel = Endpoint::from_shared(format!("http://{address}")).unwrap().connect_lazy();
+    MapRequest::new(channel, |request| request.map(tonic::body::Body::new))
+}
+
+/// The layer for this server, with a fixed token.
+pub(crate) fn layer(address: SocketAddr) -> AuthLayer<HeaderScheme> {
+    let source = TokenSource::fixed(HeaderScheme::bearer(), token()).unwrap();
+    AuthLayer::new(source).with_origin(Origin::parse(&format!("http://{address}")).unwrap())
 }
 
 /// The same request as everywhere, to this server; with room for hyper's headers, which would else make the
@@ -81,9 +136,10 @@ pub(crate) fn requests(address: SocketAddr, count: usize) -> Vec<Request<Body>> 
 }
 
 /// One after the other, each to the end of its response.
-pub(crate) async fn send<S>(service: &mut S, requests: Vec<Request<Body>>)
+pub(crate) async fn send<S, RB>(service: &mut S, requests: Vec<Request<Body>>)
 where
-    S: Service<Request<Body>, Response = Response<Incoming>, Error: std::fmt::Debug>,
+    S: Service<Request<Body>, Response = Response<RB>, Error: std::fmt::Debug>,
+    RB: HttpBody<Error: std::fmt::Debug>,
 {
     for request in requests {
         let response = service.ready().await.unwrap().call(request).await.unwrap();

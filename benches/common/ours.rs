@@ -26,6 +26,15 @@ pub(crate) fn relative() -> AuthLayer<HeaderScheme> {
     AuthLayer::new(source).with_origin(Origin::relative())
 }
 
+/// With the API as the second of two origins.
+pub(crate) fn second_origin() -> AuthLayer<HeaderScheme> {
+    let source = TokenSource::fixed(HeaderScheme::bearer(), token()).unwrap();
+    let first = Origin::parse("https://login.example").unwrap();
+    AuthLayer::new(source)
+        .with_origin(first)
+        .with_origin(Origin::parse("https://api.example").unwrap())
+}
+
 /// With tokens that have to be obtained.
 pub(crate) fn exchanging(exchange: impl Exchange) -> AuthLayer<HeaderScheme> {
     over(TokenSource::new(HeaderScheme::bearer(), exchange))

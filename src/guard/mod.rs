@@ -78,8 +78,16 @@ impl Guard {
             && request.extensions().is_empty()
             && self.exempt_if.is_none()
             && self.caller_header == CallerHeader::Replace
-            && self.origins.first().is_some_and(|origin| origin.is_written_so(request.uri()))
+            && (self.origins.first().is_some_and(|origin| origin.is_written_so(request.uri()))
+                || self.is_another_origin(request.uri()))
             && has_plain_headers(request.headers(), request.uri())
+    }
+
+    /// Whether a request goes to an origin other than the first, told at a glance. Most layers have one: the test of
+    /// the first is inlined, and those of the others are not.
+    #[inline(never)]
+    fn is_another_origin(&self, uri: &Uri) -> bool {
+        self.origins.iter().skip(1).any(|origin| origin.is_written_so(uri))
     }
 
     /// Judges a request before anything else happens to it.
