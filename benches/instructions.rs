@@ -9,14 +9,9 @@ mod common;
 use std::env;
 use std::process::ExitCode;
 
-use std::convert::Infallible;
-use std::future::ready;
-
-use bytes::Bytes;
-use http::{Request, Response};
-use http_body_util::combinators::UnsyncBoxBody;
+use http::Request;
 use tower::util::BoxCloneSyncService;
-use tower::{Layer, Service, service_fn};
+use tower::{Layer, Service};
 use tower_outbound_auth::AuthLayer;
 use tower_outbound_auth::replay::Off;
 use tower_outbound_auth::scheme::{Adopt, HeaderScheme};
@@ -25,8 +20,8 @@ use common::callgrind::{Counts, Row, runs_a_row};
 use common::floor_with_checks::checked;
 use common::rotating::{HandsOut, jwt};
 use common::{
-    Api, Body, floor, once, ours, request, request_of_http2, request_with_host, request_with_ten,
-    request_without_authority, rotating,
+    Api, Body, Unboxing, floor, once, ours, request, request_of_http2, request_with_boxed_body,
+    request_with_host, request_with_ten, request_without_authority, rotating,
 };
 
 /// What is written down is the ratio, never a count: that one changes with the compiler and with `http`,
@@ -65,8 +60,8 @@ const ROWS: &[Row] = &[
     ("Origin::relative", |n| {
         run(n, stopped(ours::relative()).layer(Api), request_without_authority);
     }),
-    ("bare, boxed body", |n| run(n, unboxing(), boxed)),
-    ("boxed body", |n| run(n, stopped(ours::layer()).layer(unboxing()), boxed)),
+    ("bare, boxed body", |n| run(n, Unboxing, request_with_boxed_body)),
+    ("boxed body", |n| run(n, stopped(ours::layer()).layer(Unboxing), request_with_boxed_body)),
     ("bare, boxed service", |n| run(n, BoxCloneSyncService::new(Api), request)),
     ("boxed service", |n| {
         let inner = BoxCloneSyncService::new(Api);
@@ -139,21 +134,6 @@ fn stopped(layer: AuthLayer<HeaderScheme>) -> AuthLayer<HeaderScheme, Off> {
 /// Hands out the same token in each response.
 fn handing_out() -> HandsOut {
     HandsOut::always(&jwt(1, 1024))
-}
-
-type Boxed = UnsyncBoxBody<Bytes, Infallible>;
-
-fn boxed() -> Request<Boxed> {
-    request().map(UnsyncBoxBody::new)
-}
-
-/// Takes boxed bodies and answers at once.
-fn unboxing() -> impl Service<Request<Boxed>, Response = Response<Body>, Error = Infallible> + Clone
-{
-    service_fn(|request: Request<Boxed>| {
-        drop(std::hint::black_box(request));
-        ready(Ok(Response::new(Body::default())))
-    })
 }
 
 fn run<B>(loops: usize, mut service: impl Service<Request<B>>, request: fn() -> Request<B>) {

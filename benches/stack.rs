@@ -22,6 +22,8 @@ use http::{Request, Response};
 use hyper::body::Body as HttpBody;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
+use tonic::transport::{Channel, Endpoint};
+use tower::util::MapRequest;
 use tower::{Layer, Service};
 use tower_http::auth::AddAuthorizationLayer;
 use tower_outbound_auth::replay::Off;
@@ -63,7 +65,7 @@ fn main() {
     times("HTTP/2, 16 tasks, 1 thread", &one, &rows(at, 16, || loopback::client(true)));
     times("HTTP/1.1, 8 tasks, 2 workers", &two, &rows(at, 8, || loopback::client(false)));
     let _within = two.enter();
-    times("Channel, 8 tasks, 2 workers", &two, &rows(at, 8, || loopback::channel(at)));
+    times("Channel, 8 tasks, 2 workers", &two, &rows(at, 8, || channel(at)));
     if let Some(counts) = Counts::of(INSTRUCTIONS) {
         instructions(&counts);
     }
@@ -117,6 +119,14 @@ where
         row("this layer, replay armed", address, tasks, ours().layer(client())),
         row("by hand: RwLock and format!", address, tasks, Formatting::new(client())),
     ]
+}
+
+/// tonic's client. To be called within a runtime.
+fn channel(
+    address: SocketAddr,
+) -> MapRequest<Channel, fn(Request<Body>) -> Request<tonic::body::Body>> {
+    let channel = Endpoint::from_shared(format!("http://{address}")).unwrap().connect_lazy();
+    MapRequest::new(channel, |request| request.map(tonic::body::Body::new))
 }
 
 fn fixed() -> AddAuthorizationLayer {

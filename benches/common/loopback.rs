@@ -1,4 +1,4 @@
-//! A server on this machine, and clients for it: hyper-util's and tonic's.
+//! A server on this machine, and hyper-util's client for it.
 
 use std::convert::Infallible;
 use std::env;
@@ -18,8 +18,6 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
-use tonic::transport::{Channel, Endpoint};
-use tower::util::MapRequest;
 use tower::{Service, ServiceExt};
 use tower_outbound_auth::scheme::HeaderScheme;
 use tower_outbound_auth::{AuthLayer, Origin, TokenSource};
@@ -106,14 +104,6 @@ pub(crate) fn client(http2: bool) -> Client {
     hyper_util::client::legacy::Client::builder(TokioExecutor::new())
         .http2_only(http2)
         .build(connector)
-}
-
-/// tonic's client. To be called within a runtime.
-pub(crate) fn channel(
-    address: SocketAddr,
-) -> MapRequest<Channel, fn(Request<Body>) -> Request<tonic::body::Body>> {
-    let channel = Endpoint::from_shared(format!("http://{address}")).unwrap().connect_lazy();
-    MapRequest::new(channel, |request| request.map(tonic::body::Body::new))
 }
 
 /// The layer for this server, with a fixed token.

@@ -29,6 +29,7 @@ use bytes::Bytes;
 use http::header::HOST;
 use http::{HeaderName, HeaderValue, Request, Response, Uri, Version};
 use http_body_util::Full;
+use http_body_util::combinators::UnsyncBoxBody;
 use tower::Service;
 
 pub(crate) type Body = Full<Bytes>;
@@ -96,6 +97,33 @@ pub(crate) fn request_without_authority() -> Request<Body> {
     let mut request = request_of_http2();
     *request.uri_mut() = Uri::from_static("/v1.Things/Get");
     request
+}
+
+pub(crate) type BoxedBody = UnsyncBoxBody<Bytes, Infallible>;
+
+/// The same with a boxed body.
+pub(crate) fn request_with_boxed_body() -> Request<BoxedBody> {
+    request().map(UnsyncBoxBody::new)
+}
+
+/// The inner service for such requests.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Unboxing;
+
+impl Service<Request<BoxedBody>> for Unboxing {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Ready<Result<Response<Body>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    #[inline(never)]
+    fn call(&mut self, request: Request<BoxedBody>) -> Self::Future {
+        drop(std::hint::black_box(request));
+        ready(Ok(Response::new(Body::default())))
+    }
 }
 
 /// One request through `service`, which answers at once.

@@ -28,6 +28,19 @@ impl Row {
     where
         S: Service<Request<Body>> + Clone + Send + Sync + 'static,
     {
+        Row::sending(request, name, make)
+    }
+
+    /// The same with requests of another kind.
+    pub(crate) fn sending<S, B>(
+        request: fn() -> Request<B>,
+        name: &'static str,
+        make: impl FnOnce() -> S + Send + Sync + 'static,
+    ) -> Row
+    where
+        S: Service<Request<B>> + Clone + Send + Sync + 'static,
+        B: 'static,
+    {
         Row::of(name, make, S::clone, request, once)
     }
 
