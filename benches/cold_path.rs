@@ -17,7 +17,7 @@ use http::{Request, Response};
 use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_outbound_auth::exchange::{ExchangeError, ExchangeErrorKind};
 use tower_outbound_auth::replay::Off;
-use tower_outbound_auth::scheme::HeaderScheme;
+use tower_outbound_auth::system::HeaderScheme;
 use tower_outbound_auth::testkit::{ManualClock, ScriptedExchange};
 use tower_outbound_auth::{AuthLayer, TokenSource};
 

@@ -21,7 +21,7 @@ use tower::{Layer, ServiceExt};
 use tower_outbound_auth::Auth;
 use tower_outbound_auth::clock::SystemClock;
 use tower_outbound_auth::exchange::{ExchangeError, ExchangeErrorKind};
-use tower_outbound_auth::scheme::HeaderScheme;
+use tower_outbound_auth::system::HeaderScheme;
 use tower_outbound_auth::testkit::{ManualClock, ScriptedExchange};
 
 use common::goals::{Goals, short};

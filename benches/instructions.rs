@@ -14,7 +14,8 @@ use tower::util::BoxCloneSyncService;
 use tower::{Layer, Service};
 use tower_outbound_auth::AuthLayer;
 use tower_outbound_auth::replay::Off;
-use tower_outbound_auth::scheme::{Adopt, HeaderScheme};
+use tower_outbound_auth::scheme::Adopt;
+use tower_outbound_auth::system::HeaderScheme;
 
 use common::callgrind::{Counts, Row, runs_a_row};
 use common::floor_with_checks::checked;

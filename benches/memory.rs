@@ -21,7 +21,8 @@ use tower::{Layer, Service, service_fn};
 use tower_outbound_auth::clock::SystemClock;
 use tower_outbound_auth::exchange::{Exchange, Issued, from_fn};
 use tower_outbound_auth::replay::{Off, Same};
-use tower_outbound_auth::scheme::{Adopt, HeaderScheme};
+use tower_outbound_auth::scheme::Adopt;
+use tower_outbound_auth::system::HeaderScheme;
 use tower_outbound_auth::{Auth, AuthLayer, BoxError, TokenSource};
 
 use common::goals::Goals;

@@ -17,7 +17,7 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use tower::ServiceBuilder;
-use tower_outbound_auth::scheme::Endpoint;
+use tower_outbound_auth::endpoint::Endpoint;
 use tower_outbound_auth::testkit::OAuthServer;
 use tower_outbound_auth::{AuthLayer, BoxError};
 

@@ -17,7 +17,7 @@ use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
 use tower_outbound_auth::exchange::{
     Exchange, ExchangeContext, ExchangeError, ExchangeErrorKind, Issued,
 };
-use tower_outbound_auth::scheme::HeaderScheme;
+use tower_outbound_auth::system::HeaderScheme;
 use tower_outbound_auth::{AuthLayer, BoxError, Origin, TokenSource};
 
 /// Reads the token from a file.

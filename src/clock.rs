@@ -196,7 +196,7 @@ mod system {
 
     use super::Now;
 
-    pub(super) fn now() -> Now {
+    pub(crate) fn now() -> Now {
         Now {
             mono: nanos(clock_gettime(ClockId::MonotonicCoarse)),
             wall: nanos(clock_gettime(ClockId::RealtimeCoarse)),
@@ -221,7 +221,7 @@ mod system {
 
     static START: OnceLock<Instant> = OnceLock::new();
 
-    pub(super) fn now() -> Now {
+    pub(crate) fn now() -> Now {
         let start = *START.get_or_init(Instant::now);
         Now::new(start.elapsed(), SystemTime::now())
     }

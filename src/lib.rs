@@ -11,7 +11,7 @@
 //! use http::{Request, Response};
 //! use http_body_util::Full;
 //! use tower::{ServiceBuilder, ServiceExt, service_fn};
-//! use tower_outbound_auth::scheme::Atlas;
+//! use tower_outbound_auth::system::Atlas;
 //! use tower_outbound_auth::{AuthLayer, BoxError, Origin, TokenSource};
 //!
 //! # tokio::runtime::Runtime::new()?.block_on(async {
@@ -78,7 +78,7 @@
 //! - **The hot path** takes no lock, allocates nothing and boxes nothing. (Where every response hands out a
 //!   successor, adopting it takes both; see [`Adopt`](scheme::Adopt).)
 //!
-//! [`source`] has the rules of renewal, [`defaults`] every number and its reason, [`error`](Error) how to tell failures apart, [`scheme`] and
+//! [`token`] has the rules of renewal, [`defaults`](manual::defaults) every number and its reason, [`error`](Error) how to tell failures apart, [`scheme`] and
 //! [`exchange`] how to add a system, `testkit` (feature `test-util`) how to test with it.
 //!
 //! # Where in a stack
@@ -106,10 +106,10 @@
 //!
 //! | feature | default | adds |
 //! |---|---|---|
-//! | `client` | yes | the presets' constructors and [`HttpClient`](exchange::HttpClient): hyper, rustls with ring, the platform's roots |
-//! | `rotating` | yes | [`Rotating`](scheme::Rotating): an API that hands out a new JWT with every response |
-//! | `webpki-roots` | | [`TlsRoots::webpki`](exchange::TlsRoots) |
-//! | `aws-lc` | | [`TlsProvider::aws_lc`](exchange::TlsProvider) |
+//! | `client` | yes | the presets' constructors and [`HttpClient`](endpoint::HttpClient): hyper, rustls with ring, the platform's roots |
+//! | `rotating` | yes | [`Rotating`](system::Rotating): an API that hands out a new JWT with every response |
+//! | `webpki-roots` | | [`TlsRoots::webpki`](endpoint::TlsRoots) |
+//! | `aws-lc` | | [`TlsProvider::aws_lc`](endpoint::TlsProvider) |
 //! | `axum`, `reqwest`, `reqwest-middleware`, `tonic` | | a stack each: see [`adapter`] |
 //! | `test-util` | | `testkit` |
 //!
@@ -121,47 +121,36 @@
 )]
 #![forbid(unsafe_code)]
 
-#[macro_use]
-mod label;
-
 pub mod adapter;
-mod bounds;
+pub(crate) mod auth;
+pub(crate) mod basics;
 pub mod clock;
-mod credential;
-pub mod defaults;
-mod error;
+pub(crate) mod credential;
+pub mod endpoint;
+pub(crate) mod error;
 pub mod exchange;
-mod future;
-mod guard;
-mod header_name;
-mod layer;
-mod origin;
-#[cfg(feature = "client")]
-mod presets;
-mod recovery;
+pub mod manual;
+pub(crate) mod origin;
 pub mod replay;
 pub mod scheme;
-mod secret;
-mod service;
-mod shared;
-pub mod source;
+pub(crate) mod secret;
+pub mod system;
 #[cfg(feature = "test-util")]
 pub mod testkit;
+pub mod token;
 
+pub use self::auth::future::ResponseFuture;
+pub use self::auth::layer::{AuthLayer, check};
+pub use self::auth::policy::request_head::RequestHead;
+pub use self::auth::policy::{CallerHeader, Exempt, Foreign};
+pub use self::auth::service::Auth;
 pub use self::credential::Credential;
+pub use self::endpoint::Scheme;
+pub use self::error::recovery::Recovery;
 pub use self::error::{BoxError, Error, ErrorKind};
-pub use self::future::ResponseFuture;
-pub use self::guard::{CallerHeader, Exempt, Foreign, RequestHead};
-pub use self::layer::{AuthLayer, check};
 pub use self::origin::Origin;
-pub use self::recovery::Recovery;
-pub use self::scheme::Scheme;
 pub use self::secret::Secret;
-pub use self::service::Auth;
-pub use self::source::{AccessToken, TokenSource};
-
-/// The target of all events, so that it stays the same when code moves.
-const TARGET: &str = "tower_outbound_auth";
+pub use self::token::{AccessToken, TokenSource};
 
 /// The README's examples, as tests.
 #[cfg(all(doctest, feature = "client", feature = "test-util"))]

@@ -18,7 +18,7 @@ use http_body_util::{BodyExt, Full, StreamBody};
 use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_outbound_auth::exchange::{ExchangeError, ExchangeErrorKind};
 use tower_outbound_auth::replay::{Off, ReplayBody, Replayable, Wrap};
-use tower_outbound_auth::scheme::HeaderScheme;
+use tower_outbound_auth::system::HeaderScheme;
 use tower_outbound_auth::testkit::{ManualClock, ScriptedExchange};
 use tower_outbound_auth::{AuthLayer, BoxError, Origin, TokenSource};
 
@@ -182,7 +182,8 @@ fn keeping_a_request_costs_an_allocation_for_each_value_that_was_not_shared_yet(
 #[cfg(feature = "rotating")]
 #[test]
 fn a_token_that_a_response_hands_out_before_it_is_due_costs_no_allocation() {
-    use tower_outbound_auth::scheme::{Adopt, Rotating};
+    use tower_outbound_auth::scheme::Adopt;
+    use tower_outbound_auth::system::Rotating;
 
     let endpoint = service_fn(async |_: Request<Body>| {
         Ok::<_, Infallible>(Response::new(Body::from("the-first-of-all-tokens")))

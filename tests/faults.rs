@@ -28,14 +28,15 @@ use hyper_util::rt::TokioExecutor;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tower::{Layer, ServiceExt};
+use tower_outbound_auth::endpoint::Endpoint;
 use tower_outbound_auth::exchange::ExchangeErrorKind::{
     Configuration, Panicked, Reentrant, Unreachable,
 };
-use tower_outbound_auth::scheme::{Atlas, ClientCredentials, Endpoint, RefreshTokenIn, Rotating};
-use tower_outbound_auth::source::Status;
+use tower_outbound_auth::system::{Atlas, ClientCredentials, RefreshTokenIn, Rotating};
 use tower_outbound_auth::testkit::{
     AtlasServer, EmbeddedProtocol, EmbeddedServer, MalformedAnswer, OAuthServer, RotatingServer,
 };
+use tower_outbound_auth::token::Status;
 use tower_outbound_auth::{Auth, AuthLayer, BoxError, Error, Recovery, Scheme, TokenSource};
 
 const MINUTE: Duration = Duration::from_secs(60);

@@ -12,7 +12,8 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use tokio::time::timeout;
 use tower::{Layer, ServiceExt};
-use tower_outbound_auth::scheme::{ClientCredentials, Endpoint};
+use tower_outbound_auth::endpoint::Endpoint;
+use tower_outbound_auth::system::ClientCredentials;
 use tower_outbound_auth::testkit::{ManualClock, OAuthServer};
 use tower_outbound_auth::{Auth, AuthLayer, TokenSource};
 

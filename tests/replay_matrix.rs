@@ -27,7 +27,7 @@ use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;
 use tower::{Layer, ServiceExt};
 use tower_outbound_auth::replay::{ReplayBody, Wrap};
-use tower_outbound_auth::scheme::HeaderScheme;
+use tower_outbound_auth::system::HeaderScheme;
 use tower_outbound_auth::testkit::ScriptedExchange;
 use tower_outbound_auth::{AuthLayer, BoxError, Origin, Recovery, TokenSource};
 

@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tower_outbound_auth::TokenSource;
 use tower_outbound_auth::exchange::{self, Issued};
-use tower_outbound_auth::scheme::HeaderScheme;
+use tower_outbound_auth::system::HeaderScheme;
 
 const WAITERS: usize = 100_000;
 /// From the token's arrival to the last of them.

@@ -15,15 +15,15 @@ use http::{HeaderName, HeaderValue, Request, Response};
 use http_body_util::Full;
 use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_outbound_auth::clock::Clock;
+use tower_outbound_auth::endpoint::{ExchangeAnswer, ExchangeRequest, RequestContext, Step};
+use tower_outbound_auth::exchange::Identity;
 use tower_outbound_auth::exchange::{
     Exchange, ExchangeContext, ExchangeError, ExchangeErrorKind, Issued,
 };
-use tower_outbound_auth::scheme::{
-    ExchangeAnswer, ExchangeRequest, HeaderScheme, Identity, InvalidToken, RequestContext,
-    Rotation, Step,
-};
-use tower_outbound_auth::source::State;
+use tower_outbound_auth::scheme::{InvalidToken, Rotation};
+use tower_outbound_auth::system::HeaderScheme;
 use tower_outbound_auth::testkit::TokioClock;
+use tower_outbound_auth::token::State;
 use tower_outbound_auth::{
     AuthLayer, BoxError, Error, Origin, Recovery, Scheme, Secret, TokenSource,
 };

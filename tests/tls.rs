@@ -15,8 +15,9 @@ use rustls::pki_types::PrivateKeyDer;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
-use tower_outbound_auth::exchange::{ExchangeErrorKind, HttpClient, TlsProvider, TlsRoots};
-use tower_outbound_auth::scheme::Atlas;
+use tower_outbound_auth::endpoint::{HttpClient, TlsProvider, TlsRoots};
+use tower_outbound_auth::exchange::ExchangeErrorKind;
+use tower_outbound_auth::system::Atlas;
 use tower_outbound_auth::testkit::{AtlasServer, FaultProxy};
 use tower_outbound_auth::{AuthLayer, ErrorKind, TokenSource};
 

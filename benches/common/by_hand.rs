@@ -9,7 +9,7 @@ use http::header::AUTHORIZATION;
 use http::{HeaderValue, Request, Response};
 use tokio::sync::RwLock;
 use tower::Service;
-use tower_outbound_auth::scheme::Rotating;
+use tower_outbound_auth::system::Rotating;
 use tower_outbound_auth::{Scheme, Secret};
 
 use super::{Body, token};

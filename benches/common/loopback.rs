@@ -19,7 +19,7 @@ use hyper_util::server::conn::auto::Builder;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tower::{Service, ServiceExt};
-use tower_outbound_auth::scheme::HeaderScheme;
+use tower_outbound_auth::system::HeaderScheme;
 use tower_outbound_auth::{AuthLayer, Origin, TokenSource};
 
 use super::{Body, token};

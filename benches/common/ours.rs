@@ -5,7 +5,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use http::HeaderName;
 use tower_outbound_auth::clock::{Clock, Now, Sleep};
 use tower_outbound_auth::exchange::Exchange;
-use tower_outbound_auth::scheme::HeaderScheme;
+use tower_outbound_auth::system::HeaderScheme;
 use tower_outbound_auth::{AuthLayer, Origin, Scheme, TokenSource};
 
 use super::token;

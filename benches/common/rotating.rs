@@ -15,11 +15,11 @@ use serde_json::json;
 use sha2::Sha256;
 use tower::{Service, service_fn};
 use tower_outbound_auth::clock::{Clock, SystemClock};
+use tower_outbound_auth::endpoint::{ExchangeAnswer, ExchangeRequest, RequestContext, Step};
 use tower_outbound_auth::exchange::ExchangeError;
-use tower_outbound_auth::scheme::{
-    Adopt, ExchangeAnswer, ExchangeRequest, Identity, InvalidToken, RequestContext, Rotating,
-    Rotation, Step,
-};
+use tower_outbound_auth::exchange::Identity;
+use tower_outbound_auth::scheme::{Adopt, InvalidToken, Rotation};
+use tower_outbound_auth::system::Rotating;
 use tower_outbound_auth::{AuthLayer, BoxError, Credential, Scheme, Secret, TokenSource};
 
 use super::{Body, ours};

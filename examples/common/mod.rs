@@ -12,8 +12,8 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tower::{Service, ServiceExt};
 use tower_outbound_auth::exchange::Reason;
-use tower_outbound_auth::source::Status;
 use tower_outbound_auth::testkit::{EmbeddedProtocol, EmbeddedServer, ServerCounts};
+use tower_outbound_auth::token::Status;
 use tower_outbound_auth::{BoxError, Recovery, Scheme, TokenSource};
 
 const CALLERS: u64 = 50;

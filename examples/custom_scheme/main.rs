@@ -12,7 +12,7 @@ use http::Request;
 use http_body_util::Full;
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use tower::{Service, ServiceBuilder, ServiceExt};
-use tower_outbound_auth::scheme::Endpoint;
+use tower_outbound_auth::endpoint::Endpoint;
 use tower_outbound_auth::{AuthLayer, BoxError};
 
 use self::sessions::Sessions;

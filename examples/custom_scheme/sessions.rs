@@ -3,11 +3,12 @@
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, StatusCode};
-use tower_outbound_auth::exchange::{ExchangeError, Issued};
-use tower_outbound_auth::scheme::{
-    Endpoint, ExchangeAnswer, ExchangeRequest, Identity, InvalidToken, RequestContext,
-    ResponseHead, Step, Verdict, plain_value,
+use tower_outbound_auth::endpoint::{
+    Endpoint, ExchangeAnswer, ExchangeRequest, RequestContext, Step,
 };
+use tower_outbound_auth::exchange::Identity;
+use tower_outbound_auth::exchange::{ExchangeError, Issued};
+use tower_outbound_auth::scheme::{InvalidToken, ResponseHead, Verdict, plain_value};
 use tower_outbound_auth::{Scheme, Secret};
 
 static X_SESSION: HeaderName = HeaderName::from_static("x-session");

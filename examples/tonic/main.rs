@@ -21,7 +21,7 @@ use tonic::transport::Endpoint;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 use tower::ServiceBuilder;
-use tower_outbound_auth::scheme::ClientCredentials;
+use tower_outbound_auth::system::ClientCredentials;
 use tower_outbound_auth::testkit::OAuthServer;
 use tower_outbound_auth::{Auth, AuthLayer, BoxError, Origin};
 

@@ -12,7 +12,7 @@ use serde_json::Value;
 use tower_outbound_auth::TokenSource;
 use tower_outbound_auth::clock::Clock;
 use tower_outbound_auth::exchange::ExchangeErrorKind;
-use tower_outbound_auth::scheme::HeaderScheme;
+use tower_outbound_auth::system::HeaderScheme;
 use tower_outbound_auth::testkit::{ManualClock, ScriptedExchange};
 
 use crate::{block_on, duration, lenient, once, times};

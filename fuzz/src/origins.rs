@@ -12,7 +12,7 @@ use http::header::{AUTHORIZATION, HOST};
 use http::{HeaderValue, Request, Response, Uri};
 use http_body_util::{Empty, Full};
 use tower::{Layer, ServiceExt, service_fn};
-use tower_outbound_auth::scheme::HeaderScheme;
+use tower_outbound_auth::system::HeaderScheme;
 use tower_outbound_auth::{AuthLayer, Origin, TokenSource};
 
 use crate::block_on;

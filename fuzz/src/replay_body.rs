@@ -19,7 +19,7 @@ use http_body_util::{BodyExt, Empty};
 use tokio::task::{JoinHandle, yield_now};
 use tower::{Layer, ServiceExt, service_fn};
 use tower_outbound_auth::replay::{ReplayBody, Superseded, Wrap};
-use tower_outbound_auth::scheme::HeaderScheme;
+use tower_outbound_auth::system::HeaderScheme;
 use tower_outbound_auth::testkit::{ManualClock, ScriptedExchange};
 use tower_outbound_auth::{AuthLayer, Origin, Recovery, TokenSource};
 

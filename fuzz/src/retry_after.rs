@@ -15,7 +15,8 @@ use http::{HeaderValue, Request, Response};
 use http_body_util::Full;
 use tower::service_fn;
 use tower_outbound_auth::TokenSource;
-use tower_outbound_auth::scheme::{Atlas, ExchangeAnswer};
+use tower_outbound_auth::endpoint::ExchangeAnswer;
+use tower_outbound_auth::system::Atlas;
 use tower_outbound_auth::testkit::ManualClock;
 
 use crate::block_on;

@@ -23,7 +23,7 @@ use ring::hmac;
 use serde_json::Value;
 use tower::{Layer, ServiceExt, service_fn};
 use tower_outbound_auth::clock::Clock;
-use tower_outbound_auth::scheme::Rotating;
+use tower_outbound_auth::system::Rotating;
 use tower_outbound_auth::testkit::{ManualClock, ScriptedExchange};
 use tower_outbound_auth::{AuthLayer, Origin, TokenSource};
 

@@ -14,7 +14,7 @@
 //! use tower::util::BoxCloneSyncService;
 //! use tower::{Layer, ServiceExt, service_fn};
 //! use tower_outbound_auth::exchange::{self, Issued};
-//! use tower_outbound_auth::scheme::HeaderScheme;
+//! use tower_outbound_auth::system::HeaderScheme;
 //! use tower_outbound_auth::{AuthLayer, BoxError, Origin, TokenSource};
 //!
 //! /// The client is the state of a server, whose handler sends the body on without reading it.

@@ -9,7 +9,7 @@
 //! use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 //! use tower::{ServiceBuilder, ServiceExt, service_fn};
 //! use tower_outbound_auth::exchange::{self, ExchangeError, ExchangeErrorKind, Issued};
-//! use tower_outbound_auth::scheme::HeaderScheme;
+//! use tower_outbound_auth::system::HeaderScheme;
 //! use tower_outbound_auth::{AuthLayer, BoxError, Error, Origin, TokenSource};
 //!
 //! # tokio::runtime::Runtime::new()?.block_on(async {
@@ -65,7 +65,8 @@
 //! report it, and call again:
 //!
 //! ```
-//! # use tower_outbound_auth::{Scheme, TokenSource, scheme::HeaderScheme};
+//! # use tower_outbound_auth::{Scheme, TokenSource};
+//! # use tower_outbound_auth::system::HeaderScheme;
 //! use tower_outbound_auth::{AccessToken, Error};
 //!
 //! /// `before` is `source.token().await?` from before the call: of what came since, nobody has complained.
@@ -123,8 +124,8 @@
 
 use ::tonic::{Code, Status};
 
-use crate::exchange::{ExchangeError, ExchangeErrorKind};
-use crate::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind};
+use crate::exchange::error::{ExchangeError, ExchangeErrorKind};
 
 /// The status of an error, to be its source.
 pub(crate) fn status_of(error: &Error) -> Status {

@@ -11,12 +11,12 @@ use std::time::{Duration, SystemTime};
 
 use zeroize::Zeroizing;
 
-use super::Unreadable;
-use crate::Secret;
 use crate::clock;
+use crate::credential::Unreadable;
+use crate::secret::Secret;
 
 /// A secret that is longer than this is another file.
-pub(super) const MAX_FILE: usize = 64 * 1024;
+pub(crate) const MAX_FILE: usize = 64 * 1024;
 
 /// New text is looked at a second time after this long.
 const SECOND_LOOK: Duration = Duration::from_millis(20);
@@ -34,7 +34,7 @@ struct Look {
 /// The text of the file; none if it is being written. `known` is what was read last and was good.
 ///
 /// This may block, in a file system that hangs.
-pub(super) fn read(path: &Path, known: Option<&Secret>) -> Result<Option<Secret>, Unreadable> {
+pub(crate) fn read(path: &Path, known: Option<&Secret>) -> Result<Option<Secret>, Unreadable> {
     let kind = fs::metadata(path).map_err(Unreadable::of)?.file_type();
     if !kind.is_file() {
         // What a shell's process substitution leaves is a pipe, which gives what it has once.

@@ -1,10 +1,10 @@
 //! Credentials that may change while a service runs.
 
-mod file;
+pub(crate) mod file;
 #[cfg(unix)]
-mod pipe;
-mod reading;
-mod shown;
+pub(crate) mod pipe;
+pub(crate) mod reading;
+pub(crate) mod shown;
 
 use std::env::VarError;
 use std::fmt;
@@ -14,13 +14,13 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use self::reading::Reading;
-pub(crate) use self::reading::reload;
-use self::shown::Mint;
-pub(crate) use self::shown::Shown;
-use crate::error::BoxError;
-use crate::exchange::{ExchangeError, ExchangeErrorKind};
-use crate::{Error, Secret, TARGET};
+use crate::basics::TARGET;
+use crate::credential::reading::Reading;
+pub(crate) use crate::credential::reading::reload;
+use crate::credential::shown::Mint;
+use crate::error::{BoxError, Error};
+use crate::exchange::error::{ExchangeError, ExchangeErrorKind};
+use crate::secret::Secret;
 
 /// A client's id or secret: a value, or where to find it.
 ///
@@ -273,7 +273,7 @@ fn without_line_break(text: &str) -> Secret {
 
 /// Why a credential cannot be read; it never quotes what was read.
 #[derive(Debug)]
-struct Unreadable(String);
+pub(crate) struct Unreadable(String);
 
 impl Unreadable {
     fn of(error: impl fmt::Display) -> Unreadable {

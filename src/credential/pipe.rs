@@ -12,16 +12,16 @@ use std::time::Duration;
 use rustix::fs::OFlags;
 use zeroize::Zeroizing;
 
-use super::Unreadable;
-use super::file::MAX_FILE;
-use super::reading::DEADLINE;
-use crate::Secret;
+use crate::credential::Unreadable;
+use crate::credential::file::MAX_FILE;
+use crate::credential::reading::DEADLINE;
+use crate::secret::Secret;
 
 /// Looked at so often.
 const EVERY: Duration = Duration::from_millis(10);
 
 /// All that is written until the last writer closes the pipe.
-pub(super) fn read(path: &Path) -> Result<Secret, Unreadable> {
+pub(crate) fn read(path: &Path) -> Result<Secret, Unreadable> {
     let flags = i32::try_from(OFlags::NONBLOCK.bits()).map_err(Unreadable::of)?;
     let mut pipe =
         OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(Unreadable::of)?;

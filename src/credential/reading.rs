@@ -11,16 +11,16 @@ use futures_util::FutureExt;
 use futures_util::future::{Either, Shared, join_all, select};
 use tokio::sync::oneshot;
 
-use super::Credential;
 use crate::clock::Clock;
-use crate::exchange::{ExchangeError, ExchangeErrorKind};
+use crate::credential::Credential;
+use crate::exchange::error::{ExchangeError, ExchangeErrorKind};
 
 /// Half the time that an exchange has by default: the other half is for the token endpoint.
-pub(super) const DEADLINE: Duration = Duration::from_secs(5);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(5);
 
 /// A reading that is under way.
 #[derive(Clone)]
-pub(super) struct Reading {
+pub(crate) struct Reading {
     outcome: Shared<oneshot::Receiver<Result<(), ExchangeError>>>,
     over: Arc<AtomicBool>,
 }

@@ -5,13 +5,13 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use super::{Credential, Place, without_line_break};
-use crate::error::BoxError;
-use crate::exchange::{ExchangeError, ExchangeErrorKind};
-use crate::{Error, ErrorKind, Secret};
+use crate::credential::{Credential, Place, without_line_break};
+use crate::error::{BoxError, Error, ErrorKind};
+use crate::exchange::error::{ExchangeError, ExchangeErrorKind};
+use crate::secret::Secret;
 
 /// The function of a minted credential.
-pub(super) type Mint =
+pub(crate) type Mint =
     dyn Fn() -> Pin<Box<dyn Future<Output = Result<Secret, BoxError>> + Send>> + Send + Sync;
 
 /// The values that one request to a token endpoint shows.

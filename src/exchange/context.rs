@@ -3,9 +3,9 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::Chain;
-use crate::Secret;
 use crate::clock::{Clock, Now};
+use crate::exchange::chain::Chain;
+use crate::secret::Secret;
 
 /// Why a source makes an exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -28,7 +28,7 @@ impl Reason {
         [Reason::First, Reason::RefreshAhead, Reason::Expiring, Reason::Expired, Reason::Refused];
 }
 
-labels!(Reason {
+crate::basics::as_str::impl_as_str!(Reason {
     First => "first",
     RefreshAhead => "refresh_ahead",
     Expiring => "expiring",

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use crate::bounds::LONGEST_PAUSE;
+use crate::basics::bounds::LONGEST_PAUSE;
 
 /// Of a server's error code, this much is kept.
 const MAX_CODE: usize = 64;
@@ -40,7 +40,7 @@ pub enum ExchangeErrorKind {
     Configuration,
 }
 
-labels!(ExchangeErrorKind {
+crate::basics::as_str::impl_as_str!(ExchangeErrorKind {
     Unreachable => "unreachable",
     Timeout => "timeout",
     Unavailable => "unavailable",

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::Secret;
+use crate::secret::Secret;
 
 /// A refresh token may be this long.
 const MAX_REFRESH_TOKEN: usize = 64 * 1024;
@@ -103,7 +103,7 @@ impl Issued {
     }
 
     /// The scope that the endpoint granted, where it is not the one that was asked for (RFC 6749 section
-    /// 3.3). It is reported, by an event and by [`Status`](crate::source::Status); nothing else depends
+    /// 3.3). It is reported, by an event and by [`Status`](crate::token::Status); nothing else depends
     /// on it, since it is for the API to say what a token is good for.
     ///
     /// The first 200 characters are kept; what is neither visible ASCII nor a blank becomes `_`, so that a

@@ -1,6 +1,6 @@
 //! How a token is obtained.
 //!
-//! An [`Exchange`] turns credentials into a token: [`HttpExchange`] does it by asking a token endpoint
+//! An [`Exchange`] turns credentials into a token: [`HttpExchange`](crate::endpoint::HttpExchange) does it by asking a token endpoint
 //! in the way that a [`Scheme`](crate::Scheme) describes; a type of your own reads a file, runs a
 //! program or asks a key service. A [`TokenSource`](crate::TokenSource) decides *when* an exchange is
 //! made: never two at once, on a task of its own, under a deadline, and with a pause after a failure.
@@ -9,7 +9,7 @@
 //! ```
 //! use std::time::Duration;
 //! use tower_outbound_auth::exchange::{self, ExchangeError, ExchangeErrorKind, Issued};
-//! use tower_outbound_auth::scheme::HeaderScheme;
+//! use tower_outbound_auth::system::HeaderScheme;
 //! use tower_outbound_auth::TokenSource;
 //!
 //! // A token that the platform keeps in a file and rewrites now and then. Its life here means: read the
@@ -25,33 +25,21 @@
 //! # let _ = source;
 //! ```
 
-mod chain;
-#[cfg(feature = "client")]
-mod client;
-mod context;
-mod error;
-mod http;
-mod issued;
-#[cfg(feature = "client")]
-mod proxy;
-#[cfg(feature = "client")]
-mod tls;
+pub(crate) mod chain;
+pub(crate) mod context;
+pub(crate) mod error;
+pub(crate) mod identity;
+pub(crate) mod issued;
 
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-pub(crate) use self::chain::{Chain, SourceId};
-#[cfg(feature = "client")]
-pub use self::client::HttpClient;
 pub use self::context::{ExchangeContext, Reason};
 pub use self::error::{ExchangeError, ExchangeErrorKind};
-pub use self::http::HttpExchange;
+pub use self::identity::Identity;
 pub use self::issued::Issued;
-pub(crate) use self::issued::Stated;
-#[cfg(feature = "client")]
-pub use self::tls::{TlsProvider, TlsRoots};
 
 /// Obtains a token; one attempt per call.
 ///

@@ -18,18 +18,15 @@
 //! # Ok::<_, Box<dyn std::error::Error>>(())
 //! ```
 
-mod parts;
+pub(crate) mod parts;
 
 use std::fmt;
 use std::str::FromStr;
 
 use http::Uri;
 
-pub(crate) use self::parts::{host_agrees, is_same};
-use self::parts::{host_and_port, is_loopback, scheme};
-#[cfg(feature = "reqwest")]
-pub(crate) use self::parts::{is_localhost, is_this_machine};
-use crate::Error;
+use crate::error::Error;
+use crate::origin::parts::{host_and_port, is_loopback, scheme};
 
 /// An origin that a credential may be sent to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -118,7 +115,7 @@ impl Origin {
                     true => uri.scheme_str() == Some("https"),
                     false => uri.scheme_str() == Some("http"),
                 };
-                scheme && is_same(authority.as_str().as_bytes(), usual.as_bytes())
+                scheme && parts::is_same(authority.as_str().as_bytes(), usual.as_bytes())
             }
             (Repr::Relative, None) => uri.scheme().is_none(),
             _ => false,
@@ -153,7 +150,7 @@ impl Origin {
     /// Whether it is this very machine, by address or by name.
     #[cfg(feature = "reqwest")]
     pub(crate) fn is_this_machine(&self) -> bool {
-        matches!(&self.0, Repr::Absolute { host, .. } if is_this_machine(host))
+        matches!(&self.0, Repr::Absolute { host, .. } if parts::is_this_machine(host))
     }
 }
 
@@ -321,7 +318,7 @@ mod tests {
             ("api.example@evil.test", false),
             ("", false),
         ] {
-            assert_eq!(host_agrees(host.as_bytes(), &uri), agrees, "{host:?}");
+            assert_eq!(parts::host_agrees(host.as_bytes(), &uri), agrees, "{host:?}");
         }
     }
 }

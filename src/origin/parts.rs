@@ -21,7 +21,7 @@ pub(crate) fn host_agrees(host: &[u8], uri: &Uri) -> bool {
 }
 
 /// `Some(true)` for https and wss, `Some(false)` for http and ws, in capitals or not (RFC 3986 section 3.1).
-pub(super) fn scheme(uri: &Uri) -> Option<bool> {
+pub(crate) fn scheme(uri: &Uri) -> Option<bool> {
     let scheme = uri.scheme_str()?;
     let is_one_of = |names: [&str; 2]| names.iter().any(|it| scheme.eq_ignore_ascii_case(it));
     if is_one_of(["https", "wss"]) {
@@ -34,7 +34,7 @@ pub(super) fn scheme(uri: &Uri) -> Option<bool> {
 }
 
 /// Host and port, if that is all the authority has.
-pub(super) fn host_and_port(authority: &Authority, https: bool) -> Option<(&str, u16)> {
+pub(crate) fn host_and_port(authority: &Authority, https: bool) -> Option<(&str, u16)> {
     let host = authority.host();
     let rest = authority.as_str().strip_prefix(host)?; // `None`: there is a user part
     let port = match rest.strip_prefix(':') {
@@ -80,7 +80,7 @@ pub(crate) fn is_localhost(host: &str) -> bool {
 }
 
 /// A literal loopback address.
-pub(super) fn is_loopback(host: &str) -> bool {
+pub(crate) fn is_loopback(host: &str) -> bool {
     let v6 = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
     match v6 {
         Some(v6) => v6.parse() == Ok(Ipv6Addr::LOCALHOST),

@@ -31,7 +31,7 @@
 //! use tower::{Layer, ServiceExt, service_fn};
 //! use tower_outbound_auth::exchange::{self, Issued};
 //! use tower_outbound_auth::replay::{ReplayBody, Wrap};
-//! use tower_outbound_auth::scheme::HeaderScheme;
+//! use tower_outbound_auth::system::HeaderScheme;
 //! use tower_outbound_auth::{AuthLayer, BoxError, Origin, Recovery, TokenSource};
 //!
 //! # tokio::runtime::Runtime::new()?.block_on(async {
@@ -73,7 +73,7 @@
 //!
 //! ```
 //! use tower_outbound_auth::replay::{Off, ReplayMethods};
-//! use tower_outbound_auth::scheme::HeaderScheme;
+//! use tower_outbound_auth::system::HeaderScheme;
 //! use tower_outbound_auth::{AuthLayer, TokenSource};
 //!
 //! let source = TokenSource::fixed(HeaderScheme::bearer(), "abc")?;
@@ -83,27 +83,26 @@
 //! # Ok::<_, tower_outbound_auth::Error>(())
 //! ```
 
-mod body;
-mod head;
-mod in_memory;
-mod replayable;
+pub(crate) mod body;
+pub(crate) mod head;
+pub(crate) mod in_memory;
+pub(crate) mod replayable;
 #[cfg(feature = "reqwest")]
-mod reqwest;
-mod strategies;
-mod text;
+pub(crate) mod reqwest;
+pub(crate) mod strategies;
+pub(crate) mod text;
 
 use std::fmt;
 
 use http::{Method, Request};
 use tower_service::Service;
 
-pub(crate) use self::body::Room;
-pub use self::body::{Kept, ReplayBody, Superseded};
-pub(crate) use self::head::Head;
-pub use self::in_memory::InMemory;
-pub use self::replayable::Replayable;
-pub(crate) use self::sealed::Strategy;
-pub use self::strategies::{Off, Rewrap, Same, Wrap};
+pub(crate) use crate::replay::body::prefix::Room;
+pub use crate::replay::body::{Kept, ReplayBody, Superseded};
+pub use crate::replay::in_memory::InMemory;
+pub use crate::replay::replayable::Replayable;
+pub(crate) use crate::replay::sealed::Strategy;
+pub use crate::replay::strategies::{Off, Rewrap, Same, Wrap};
 
 /// Which methods may be sent again after a refusal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -5,9 +5,11 @@ use std::mem;
 use bytes::Bytes;
 use http_body_util::combinators::{BoxBody, UnsyncBoxBody};
 
-use super::strategies::is_within;
-use super::{InMemory, Kept, ReplayBody, Room};
-use crate::BoxError;
+use crate::error::BoxError;
+use crate::replay::body::prefix::Room;
+use crate::replay::body::{Kept, ReplayBody};
+use crate::replay::in_memory::InMemory;
+use crate::replay::strategies::is_within;
 
 /// A body that [`Same`](super::Same) can send again: one in memory ([`InMemory`], which can be implemented
 /// for a body of one's own), a boxed one, or a `String`.

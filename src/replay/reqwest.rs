@@ -8,9 +8,11 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use http_body_util::BodyExt;
 
-use super::strategies::is_within;
-use super::{Kept, ReplayBody, Replayable, Room};
-use crate::BoxError;
+use crate::error::BoxError;
+use crate::replay::body::prefix::Room;
+use crate::replay::body::{Kept, ReplayBody};
+use crate::replay::replayable::Replayable;
+use crate::replay::strategies::is_within;
 
 /// What is kept of a body.
 #[doc(hidden)]

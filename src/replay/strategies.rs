@@ -7,7 +7,10 @@ use http::Request;
 use http_body::Body;
 use tower_service::Service;
 
-use super::{Kept, Nothing, Replay, ReplayBody, Replayable, Room, Strategy};
+use crate::replay::body::prefix::Room;
+use crate::replay::body::{Kept, ReplayBody};
+use crate::replay::replayable::Replayable;
+use crate::replay::{Nothing, Replay, Strategy};
 
 /// Of one stream, this much is kept.
 const CAP: usize = 64 * 1024;
@@ -24,7 +27,8 @@ const CAP: usize = 64 * 1024;
 ///
 /// ```
 /// use tower_outbound_auth::replay::Same;
-/// # use tower_outbound_auth::{AuthLayer, TokenSource, scheme::HeaderScheme};
+/// # use tower_outbound_auth::{AuthLayer, TokenSource};
+/// # use tower_outbound_auth::system::HeaderScheme;
 /// # let layer = AuthLayer::new(TokenSource::fixed(HeaderScheme::bearer(), "abc")?);
 ///
 /// let layer = layer.with_replay(Same::new().with_cap(1024 * 1024)); // for boxed uploads
@@ -40,7 +44,8 @@ pub struct Same {
 ///
 /// ```
 /// use tower_outbound_auth::replay::Wrap;
-/// # use tower_outbound_auth::{AuthLayer, TokenSource, scheme::HeaderScheme};
+/// # use tower_outbound_auth::{AuthLayer, TokenSource};
+/// # use tower_outbound_auth::system::HeaderScheme;
 /// # let layer = AuthLayer::new(TokenSource::fixed(HeaderScheme::bearer(), "abc")?);
 ///
 /// let layer = layer.with_replay(Wrap::new().with_cap(256 * 1024));
@@ -300,7 +305,7 @@ mod tests {
     use http_body_util::{BodyExt, Full};
 
     use super::*;
-    use crate::BoxError;
+    use crate::error::BoxError;
 
     type Boxed = BoxBody<Bytes, BoxError>;
 

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::mem;
 
-use super::{Replayable, Room};
+use crate::replay::body::prefix::Room;
+use crate::replay::replayable::Replayable;
 
 /// The copy of a text. It counts for the layer's 64 MiB as long as it is kept.
 #[doc(hidden)]

@@ -11,8 +11,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::members::number;
-use crate::bounds::{self, EARLIEST};
+use crate::basics::bounds;
+use crate::basics::bounds::{EARLIEST, number};
 
 /// What a JWT says of itself; all absent of a token that is none.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -4,8 +4,8 @@ use std::fmt;
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
-use super::challenge;
-use crate::header_name::find;
+use crate::basics::headers::find;
+use crate::scheme::challenge;
 
 static GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 
@@ -29,7 +29,7 @@ impl<'a> ResponseHead<'a> {
     }
 
     /// Whether a server refused the credential, in the words of HTTP or of gRPC; what
-    /// [`Scheme::judge`](super::Scheme::judge) says by default.
+    /// [`Scheme::judge`](crate::Scheme::judge) says by default.
     ///
     /// It does so by a 401 (RFC 9110 section 15.5.2), with or without a challenge, or by
     /// [`is_grpc_unauthenticated`](ResponseHead::is_grpc_unauthenticated); unless its `WWW-Authenticate`

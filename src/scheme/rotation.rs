@@ -2,11 +2,11 @@
 
 use http::{HeaderMap, HeaderName};
 
-use super::pacing;
-use crate::source::NotAdopted;
+use crate::basics::headers::age;
+use crate::token::machine::rotation::NotAdopted;
 
 /// Where an API's responses carry the successor of the token that the request carried, and when it is
-/// adopted; what [`Scheme::rotation`](super::Scheme::rotation) returns.
+/// adopted; what [`Scheme::rotation`](crate::Scheme::rotation) returns.
 ///
 /// The header's value is the token, or `Bearer` and the token.
 ///
@@ -74,7 +74,7 @@ impl Rotation {
         }
         // It was made for another request than ours (RFC 9111 section 5.1). A server that is asked itself may
         // send an age of zero.
-        if !pacing::age(headers).is_zero() {
+        if !age(headers).is_zero() {
             return Err(NotAdopted::FromCache);
         }
         let text = value.to_str().map_err(|_| NotAdopted::Malformed)?;
@@ -83,7 +83,7 @@ impl Rotation {
 }
 
 /// A token without the `Bearer` that may stand before it (RFC 6750 section 2.1).
-pub(super) fn without_scheme(value: &str) -> &str {
+pub(crate) fn without_scheme(value: &str) -> &str {
     let value = value.trim();
     match value.split_once(' ') {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim_start(),

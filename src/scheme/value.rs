@@ -5,7 +5,7 @@ use std::fmt;
 use http::HeaderValue;
 use zeroize::Zeroizing;
 
-use crate::Secret;
+use crate::secret::Secret;
 
 /// Why a token cannot stand in a header. Says nothing else of the token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,11 +4,17 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::Secret;
-use crate::clock::{Clock, SystemClock};
-use crate::credential::Shown;
-use crate::exchange::{Chain, Exchange, ExchangeContext, ExchangeError, Issued, Reason};
-use crate::scheme::RequestContext;
+use crate::clock::Clock;
+use crate::clock::SystemClock;
+use crate::credential::shown::Shown;
+use crate::endpoint::request_context::RequestContext;
+use crate::exchange::Exchange;
+use crate::exchange::chain::Chain;
+use crate::exchange::context::ExchangeContext;
+use crate::exchange::context::Reason;
+use crate::exchange::error::ExchangeError;
+use crate::exchange::issued::Issued;
+use crate::secret::Secret;
 
 /// An exchange that does as it is told, and counts.
 ///
@@ -18,7 +24,7 @@ use crate::scheme::RequestContext;
 /// ```
 /// use tower_outbound_auth::TokenSource;
 /// use tower_outbound_auth::exchange::{ExchangeError, ExchangeErrorKind};
-/// use tower_outbound_auth::scheme::HeaderScheme;
+/// use tower_outbound_auth::system::HeaderScheme;
 /// use tower_outbound_auth::testkit::ScriptedExchange;
 ///
 /// # tokio::runtime::Runtime::new()?.block_on(async {
@@ -196,7 +202,7 @@ pub fn exchange_context(reason: Reason) -> ExchangeContext {
 /// ```
 /// use tower_outbound_auth::Scheme;
 /// use tower_outbound_auth::exchange::Reason;
-/// use tower_outbound_auth::scheme::Atlas;
+/// use tower_outbound_auth::system::Atlas;
 /// use tower_outbound_auth::testkit::request_context;
 ///
 /// let atlas = Atlas::new("https://atlas.example/authtoken", "id", "secret")?;

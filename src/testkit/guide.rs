@@ -16,7 +16,7 @@
 //! use hyper_util::client::legacy::{Client, connect::HttpConnector};
 //! use hyper_util::rt::TokioExecutor;
 //! use tower::{Layer, ServiceExt};
-//! use tower_outbound_auth::scheme::ClientCredentials;
+//! use tower_outbound_auth::system::ClientCredentials;
 //! use tower_outbound_auth::{Auth, AuthLayer, BoxError};
 //!
 //! type Api = Auth<Client<HttpConnector, Full<Bytes>>, ClientCredentials>;
@@ -59,7 +59,8 @@
 //! # use hyper_util::client::legacy::{Client, connect::HttpConnector};
 //! # use hyper_util::rt::TokioExecutor;
 //! # use tower::{Layer, ServiceExt};
-//! # use tower_outbound_auth::{Auth, scheme::ClientCredentials};
+//! # use tower_outbound_auth::Auth;
+//! # use tower_outbound_auth::system::ClientCredentials;
 //! # type Api = Auth<Client<HttpConnector, Full<Bytes>>, ClientCredentials>;
 //! # #[derive(Clone)]
 //! # struct Orders { api: Api, url: String }

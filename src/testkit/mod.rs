@@ -19,7 +19,7 @@
 //! ```
 //! use std::time::Duration;
 //! use tower_outbound_auth::TokenSource;
-//! use tower_outbound_auth::scheme::HeaderScheme;
+//! use tower_outbound_auth::system::HeaderScheme;
 //! use tower_outbound_auth::testkit::{ManualClock, ScriptedExchange};
 //!
 //! # tokio::runtime::Runtime::new()?.block_on(async {

@@ -24,7 +24,7 @@ use hyper_util::rt::TokioExecutor;
 use tokio::time::timeout;
 use tower::{Layer, ServiceExt};
 use tower_outbound_auth::exchange::ExchangeError;
-use tower_outbound_auth::scheme::Atlas;
+use tower_outbound_auth::system::Atlas;
 use tower_outbound_auth::testkit::{AtlasServer, ManualClock};
 use tower_outbound_auth::{Auth, AuthLayer, BoxError, Error, TokenSource};
 

@@ -8,7 +8,8 @@ use http::{HeaderName, Method, StatusCode};
 use tokio::time::timeout;
 use tower::Layer;
 use tower_outbound_auth::AuthLayer;
-use tower_outbound_auth::scheme::{Atlas, Endpoint, RefreshTokenIn};
+use tower_outbound_auth::endpoint::Endpoint;
+use tower_outbound_auth::system::{Atlas, RefreshTokenIn};
 use tower_outbound_auth::testkit::{AtlasServer, ManualClock, ReceivedRequest};
 
 use super::log::log_of;

@@ -98,7 +98,7 @@ async fn there_is_no_tunnel() {
 async fn a_token_that_the_api_hands_out_never_reaches_the_end_user() {
     use hyper_util::{client::legacy::Client, rt::TokioExecutor};
     let server = RotatingServer::start().await.unwrap();
-    let scheme = tower_outbound_auth::scheme::Rotating::new(
+    let scheme = tower_outbound_auth::system::Rotating::new(
         &server.endpoint(),
         server.client_id(),
         server.client_secret(),

@@ -18,7 +18,7 @@ use http::{HeaderMap, Request, StatusCode};
 use http_body_util::Full;
 use tower::util::{BoxCloneSyncService, Oneshot};
 use tower::{Layer, ServiceExt, service_fn};
-use tower_outbound_auth::scheme::HeaderScheme;
+use tower_outbound_auth::system::HeaderScheme;
 use tower_outbound_auth::testkit::ScriptedExchange;
 use tower_outbound_auth::{AuthLayer, BoxError, Origin, Scheme, TokenSource};
 

@@ -4,8 +4,9 @@ use http::Method;
 use http::header::LOCATION;
 #[cfg(feature = "client")]
 use tower_outbound_auth::AuthLayer;
+use tower_outbound_auth::endpoint::Endpoint;
 use tower_outbound_auth::exchange::ExchangeErrorKind::Refused;
-use tower_outbound_auth::scheme::{BasicEncoding, ClientAuth, Endpoint};
+use tower_outbound_auth::system::{BasicEncoding, ClientAuth};
 use tower_outbound_auth::{ErrorKind, Scheme};
 
 use crate::*;

@@ -51,7 +51,7 @@ use http::{HeaderValue, Method, Request, Response};
 use http_body_util::{BodyExt, Full};
 use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_outbound_auth::exchange::ExchangeErrorKind;
-use tower_outbound_auth::scheme::ClientCredentials;
+use tower_outbound_auth::system::ClientCredentials;
 use tower_outbound_auth::testkit::TokioClock;
 use tower_outbound_auth::{AuthLayer, BoxError, Error, Origin, Scheme, TokenSource};
 

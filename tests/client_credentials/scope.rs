@@ -1,7 +1,7 @@
 //! The scope that was granted, beside the one that was asked for (RFC 6749 section 3.3).
 
 use tower_outbound_auth::TokenSource;
-use tower_outbound_auth::scheme::ClientCredentials;
+use tower_outbound_auth::system::ClientCredentials;
 
 use crate::log::log_in_paused_time;
 use crate::*;

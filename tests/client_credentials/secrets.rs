@@ -3,8 +3,8 @@
 use std::fmt::Debug;
 
 use tower_outbound_auth::ErrorKind;
+use tower_outbound_auth::endpoint::Endpoint;
 use tower_outbound_auth::exchange::ExchangeErrorKind::Refused;
-use tower_outbound_auth::scheme::Endpoint;
 
 use crate::log::log_in_paused_time;
 use crate::*;

@@ -8,7 +8,7 @@ use http_body_util::{BodyExt, Full};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tower::{Layer, ServiceExt};
-use tower_outbound_auth::scheme::ClientCredentials;
+use tower_outbound_auth::system::ClientCredentials;
 use tower_outbound_auth::{Auth, AuthLayer, BoxError};
 
 use crate::servers::Servers;

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tower_outbound_auth::exchange::ExchangeErrorKind::{self, *};
-use tower_outbound_auth::scheme::ClientCredentials;
+use tower_outbound_auth::system::ClientCredentials;
 use tower_outbound_auth::{BoxError, Error, Recovery, TokenSource};
 
 use crate::callers::Api;

@@ -16,7 +16,7 @@ use tonic::body::Body;
 use tonic::transport::{Channel, Endpoint};
 use tower::{Layer, ServiceBuilder};
 use tower_outbound_auth::exchange::{Issued, from_fn};
-use tower_outbound_auth::scheme::HeaderScheme;
+use tower_outbound_auth::system::HeaderScheme;
 use tower_outbound_auth::{Auth, AuthLayer, Origin, TokenSource};
 
 use crate::echo::EchoClient;

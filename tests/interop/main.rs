@@ -23,7 +23,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use tower_outbound_auth::exchange::ExchangeErrorKind;
-use tower_outbound_auth::scheme::{BasicEncoding, ClientAuth, ClientCredentials};
+use tower_outbound_auth::system::{BasicEncoding, ClientAuth, ClientCredentials};
 use tower_outbound_auth::{AuthLayer, Error, ErrorKind, Origin};
 
 use self::callers::{Api, CALLERS};

@@ -11,8 +11,9 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tower::limit::ConcurrencyLimitLayer;
 use tower::{Layer, ServiceExt};
+use tower_outbound_auth::system::HeaderScheme;
 use tower_outbound_auth::testkit::{OAuthServer, ScriptedExchange};
-use tower_outbound_auth::{AuthLayer, Origin, TokenSource, scheme::HeaderScheme};
+use tower_outbound_auth::{AuthLayer, Origin, TokenSource};
 
 use super::*;
 

@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tower::{ServiceBuilder, ServiceExt};
 use tower_http::follow_redirect::{FollowRedirectLayer, RequestUri};
-use tower_outbound_auth::scheme::Rotating;
+use tower_outbound_auth::system::Rotating;
 use tower_outbound_auth::testkit::RotatingServer;
 use tower_outbound_auth::{AuthLayer, Error, ErrorKind, Foreign, TokenSource};
 

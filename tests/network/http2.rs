@@ -11,7 +11,7 @@ use http::header::AUTHORIZATION;
 use tokio::net::{TcpListener, TcpStream};
 use tower::{Service, ServiceBuilder};
 use tower_outbound_auth::exchange::ExchangeErrorKind::Unreachable;
-use tower_outbound_auth::scheme::HeaderScheme;
+use tower_outbound_auth::system::HeaderScheme;
 use tower_outbound_auth::testkit::ScriptedExchange;
 use tower_outbound_auth::{Origin, Recovery};
 

@@ -82,8 +82,9 @@ use hyper_util::rt::TokioExecutor;
 use tokio::time::timeout;
 use tower::{Layer, ServiceExt};
 use tower_outbound_auth::clock::{Clock, SystemClock};
+use tower_outbound_auth::endpoint::Endpoint;
 use tower_outbound_auth::exchange::ExchangeErrorKind;
-use tower_outbound_auth::scheme::{ClientCredentials, Endpoint};
+use tower_outbound_auth::system::ClientCredentials;
 use tower_outbound_auth::testkit::{FaultProxy, ManualClock, OAuthServer};
 use tower_outbound_auth::{Auth, AuthLayer, BoxError, Error, TokenSource};
 

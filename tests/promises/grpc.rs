@@ -8,7 +8,8 @@ use http::header::WWW_AUTHENTICATE;
 use http::{HeaderValue, Request, Response};
 use tokio::time::sleep;
 use tower::{Layer, Service, service_fn};
-use tower_outbound_auth::scheme::{Atlas, ClientCredentials, HeaderScheme, ResponseHead, Verdict};
+use tower_outbound_auth::scheme::{ResponseHead, Verdict};
+use tower_outbound_auth::system::{Atlas, ClientCredentials, HeaderScheme};
 use tower_outbound_auth::{Recovery, Scheme};
 
 use crate::support::*;

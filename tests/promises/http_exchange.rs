@@ -11,7 +11,7 @@ use http::{HeaderMap, Request, Response};
 use http_body::Frame;
 use tower::{Service, service_fn};
 use tower_outbound_auth::exchange::{ExchangeErrorKind, Reason};
-use tower_outbound_auth::scheme::Atlas;
+use tower_outbound_auth::system::Atlas;
 use tower_outbound_auth::testkit::{TokioClock, request_context};
 use tower_outbound_auth::{BoxError, Scheme, TokenSource};
 

@@ -9,13 +9,14 @@ use futures::FutureExt;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use tower::util::{BoxCloneService, BoxCloneSyncService};
 use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
-use tower_outbound_auth::exchange::{
-    ExchangeContext, ExchangeError, ExchangeErrorKind, HttpExchange, Issued,
+use tower_outbound_auth::endpoint::HttpExchange;
+use tower_outbound_auth::endpoint::{
+    Endpoint, ExchangeAnswer, ExchangeRequest, RequestContext, Step,
 };
-use tower_outbound_auth::scheme::{
-    Atlas, Endpoint, ExchangeAnswer, ExchangeRequest, HeaderScheme, Identity, InvalidToken,
-    RequestContext, ResponseHead, Step, Verdict,
-};
+use tower_outbound_auth::exchange::Identity;
+use tower_outbound_auth::exchange::{ExchangeContext, ExchangeError, ExchangeErrorKind, Issued};
+use tower_outbound_auth::scheme::{InvalidToken, ResponseHead, Verdict};
+use tower_outbound_auth::system::{Atlas, HeaderScheme};
 use tower_outbound_auth::testkit::TokioClock;
 use tower_outbound_auth::{
     AccessToken, Auth, AuthLayer, BoxError, Error, Origin, ResponseFuture, Scheme, Secret,
@@ -233,7 +234,7 @@ fn the_identity_of_a_preset_tells_endpoints_and_clients_apart() {
     }
     #[cfg(feature = "rotating")]
     {
-        use tower_outbound_auth::scheme::Rotating;
+        use tower_outbound_auth::system::Rotating;
         let rotating = |url: &str, id: &str| Rotating::new(url, id, "secret").unwrap().identity();
         for other in [rotating(there, "a"), rotating(here, "b"), atlas(here, "a")] {
             assert_ne!(other, rotating(here, "a"));

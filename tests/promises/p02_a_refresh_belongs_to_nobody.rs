@@ -9,7 +9,7 @@ use tower::{Layer, Service};
 use tower_outbound_auth::ErrorKind;
 use tower_outbound_auth::TokenSource;
 use tower_outbound_auth::exchange::{self, ExchangeErrorKind, Issued};
-use tower_outbound_auth::scheme::HeaderScheme;
+use tower_outbound_auth::system::HeaderScheme;
 use tower_outbound_auth::testkit::{ManualClock, ScriptedExchange};
 
 use crate::support::*;

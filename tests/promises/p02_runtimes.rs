@@ -3,7 +3,7 @@
 use futures::FutureExt;
 use tower::{Layer, Service};
 use tower_outbound_auth::ErrorKind;
-use tower_outbound_auth::scheme::HeaderScheme;
+use tower_outbound_auth::system::HeaderScheme;
 use tower_outbound_auth::testkit::{ManualClock, ScriptedExchange};
 use tower_outbound_auth::{AuthLayer, Origin, TokenSource};
 

@@ -8,11 +8,11 @@ use http::header::AUTHORIZATION;
 use http::{HeaderName, HeaderValue, Request, Response};
 use tokio::task::JoinError;
 use tower::{Layer, service_fn};
+use tower_outbound_auth::endpoint::{ExchangeAnswer, ExchangeRequest, RequestContext, Step};
+use tower_outbound_auth::exchange::Identity;
 use tower_outbound_auth::exchange::{ExchangeError, ExchangeErrorKind};
-use tower_outbound_auth::scheme::{
-    Adopt, Atlas, ExchangeAnswer, ExchangeRequest, Identity, InvalidToken, RequestContext,
-    ResponseHead, Rotation, Step, Verdict,
-};
+use tower_outbound_auth::scheme::{Adopt, InvalidToken, ResponseHead, Rotation, Verdict};
+use tower_outbound_auth::system::Atlas;
 use tower_outbound_auth::testkit::TokioClock;
 use tower_outbound_auth::{AuthLayer, BoxError, Credential, Origin, Scheme, Secret, TokenSource};
 

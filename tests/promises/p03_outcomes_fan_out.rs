@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures::future::join_all;
 use tower::Layer;
-use tower_outbound_auth::scheme::HeaderScheme;
+use tower_outbound_auth::system::HeaderScheme;
 use tower_outbound_auth::testkit::{ManualClock, ScriptedExchange};
 use tower_outbound_auth::{ErrorKind, TokenSource};
 

@@ -59,7 +59,7 @@ async fn a_token_from_the_source_needs_no_wait_either() {
 fn a_fresh_token_needs_no_runtime() {
     use futures::FutureExt;
     use tower_outbound_auth::TokenSource;
-    use tower_outbound_auth::scheme::HeaderScheme;
+    use tower_outbound_auth::system::HeaderScheme;
     let source = TokenSource::fixed(HeaderScheme::bearer(), "fixed").unwrap();
     assert_eq!(source.token().now_or_never().unwrap().unwrap().expose(), "fixed");
 }

@@ -9,12 +9,12 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use http_body::Frame;
 use tower::{Layer, ServiceExt, service_fn};
+use tower_outbound_auth::endpoint::{ExchangeAnswer, ExchangeRequest, RequestContext, Step};
 use tower_outbound_auth::exchange::ExchangeError;
+use tower_outbound_auth::exchange::Identity;
 use tower_outbound_auth::replay::{Off, ReplayMethods};
-use tower_outbound_auth::scheme::{
-    ExchangeAnswer, ExchangeRequest, HeaderScheme, Identity, InvalidToken, RequestContext,
-    ResponseHead, Step, Verdict,
-};
+use tower_outbound_auth::scheme::{InvalidToken, ResponseHead, Verdict};
+use tower_outbound_auth::system::HeaderScheme;
 use tower_outbound_auth::testkit::ScriptedExchange;
 use tower_outbound_auth::{AuthLayer, Origin, Recovery, Scheme, Secret, TokenSource};
 

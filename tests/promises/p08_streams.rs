@@ -14,7 +14,7 @@ use http_body_util::combinators::{BoxBody, UnsyncBoxBody};
 use http_body_util::{BodyExt, Empty, Full};
 use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_outbound_auth::replay::{Off, ReplayBody, ReplayMethods, Rewrap, Same, Superseded, Wrap};
-use tower_outbound_auth::scheme::HeaderScheme;
+use tower_outbound_auth::system::HeaderScheme;
 use tower_outbound_auth::{AuthLayer, BoxError, Recovery, check};
 
 use crate::support::*;

@@ -131,7 +131,7 @@ async fn one_bad_server_in_a_hundred_does_not_cost_an_exchange_per_refusal() {
 
 #[tokio::test(start_paused = true)]
 async fn a_fixed_token_that_is_refused_costs_nothing() {
-    use tower_outbound_auth::scheme::HeaderScheme;
+    use tower_outbound_auth::system::HeaderScheme;
     use tower_outbound_auth::{AuthLayer, Origin, TokenSource};
     let source = TokenSource::fixed(HeaderScheme::bearer(), "fixed").unwrap();
     let layer = AuthLayer::new(source.clone()).with_origin(Origin::parse(API).unwrap());

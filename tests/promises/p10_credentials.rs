@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use http::{Request, Response};
 use tower::service_fn;
 use tower_outbound_auth::exchange::ExchangeErrorKind;
-use tower_outbound_auth::scheme::Atlas;
+use tower_outbound_auth::system::Atlas;
 use tower_outbound_auth::testkit::{ManualClock, TokioClock};
 use tower_outbound_auth::{BoxError, Credential, Error, Secret, TokenSource};
 

@@ -13,7 +13,7 @@ use http_body_util::{BodyExt, Full};
 use tower::{Service, service_fn};
 use tower_outbound_auth::clock::Clock;
 use tower_outbound_auth::exchange::{ExchangeError, ExchangeErrorKind};
-use tower_outbound_auth::scheme::{ClientAuth, ClientCredentials};
+use tower_outbound_auth::system::{ClientAuth, ClientCredentials};
 use tower_outbound_auth::testkit::TokioClock;
 use tower_outbound_auth::{BoxError, Credential, Secret, TokenSource};
 

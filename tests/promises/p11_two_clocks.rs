@@ -8,7 +8,7 @@ use tower::service_fn;
 use tower_outbound_auth::TokenSource;
 use tower_outbound_auth::clock::Clock;
 use tower_outbound_auth::exchange::{self, ExchangeErrorKind, Issued};
-use tower_outbound_auth::scheme::{Atlas, HeaderScheme};
+use tower_outbound_auth::system::{Atlas, HeaderScheme};
 use tower_outbound_auth::testkit::{ManualClock, ScriptedExchange, TokioClock};
 
 use crate::support::*;

@@ -7,11 +7,11 @@ use http::header::{AUTHORIZATION, HOST, HeaderName, LOCATION};
 use http::{HeaderValue, Request, Response};
 use tower::{Layer, ServiceBuilder, ServiceExt, service_fn};
 use tower_http::follow_redirect::FollowRedirectLayer;
+use tower_outbound_auth::endpoint::{ExchangeAnswer, ExchangeRequest, RequestContext, Step};
 use tower_outbound_auth::exchange::ExchangeError;
-use tower_outbound_auth::scheme::{
-    ExchangeAnswer, ExchangeRequest, HeaderScheme, Identity, InvalidToken, RequestContext,
-    Rotation, Step,
-};
+use tower_outbound_auth::exchange::Identity;
+use tower_outbound_auth::scheme::{InvalidToken, Rotation};
+use tower_outbound_auth::system::HeaderScheme;
 use tower_outbound_auth::testkit::ScriptedExchange;
 use tower_outbound_auth::{AuthLayer, ErrorKind, Foreign, Origin, Scheme, Secret, TokenSource};
 

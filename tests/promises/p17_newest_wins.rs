@@ -12,16 +12,16 @@ use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use serde_json::{Value, json};
 use tower::{Layer, ServiceExt, service_fn};
 use tower_outbound_auth::clock::Clock;
+use tower_outbound_auth::endpoint::{ExchangeAnswer, ExchangeRequest, RequestContext, Step};
+use tower_outbound_auth::exchange::Identity;
 use tower_outbound_auth::exchange::{
     self, Exchange, ExchangeContext, ExchangeError, ExchangeErrorKind, Issued,
 };
 use tower_outbound_auth::replay::Off;
-use tower_outbound_auth::scheme::{
-    Adopt, ExchangeAnswer, ExchangeRequest, HeaderScheme, Identity, InvalidToken, RequestContext,
-    Rotation, Step,
-};
-use tower_outbound_auth::source::NotAdopted;
+use tower_outbound_auth::scheme::{Adopt, InvalidToken, Rotation};
+use tower_outbound_auth::system::HeaderScheme;
 use tower_outbound_auth::testkit::TokioClock;
+use tower_outbound_auth::token::NotAdopted;
 use tower_outbound_auth::{AuthLayer, BoxError, Origin, Scheme, Secret, TokenSource};
 
 use crate::support::*;

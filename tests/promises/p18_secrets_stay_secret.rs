@@ -8,11 +8,14 @@ use std::thread;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response};
 use tower::{Layer, Service, service_fn};
-use tower_outbound_auth::exchange::{self, ExchangeError, ExchangeErrorKind, HttpExchange, Issued};
-use tower_outbound_auth::scheme::{
-    Atlas, Endpoint, ExchangeAnswer, ExchangeRequest, HeaderScheme, Identity, InvalidToken,
-    RefreshTokenIn, RequestContext, Step,
+use tower_outbound_auth::endpoint::HttpExchange;
+use tower_outbound_auth::endpoint::{
+    Endpoint, ExchangeAnswer, ExchangeRequest, RequestContext, Step,
 };
+use tower_outbound_auth::exchange::Identity;
+use tower_outbound_auth::exchange::{self, ExchangeError, ExchangeErrorKind, Issued};
+use tower_outbound_auth::scheme::InvalidToken;
+use tower_outbound_auth::system::{Atlas, HeaderScheme, RefreshTokenIn};
 use tower_outbound_auth::testkit::{ScriptedExchange, TokioClock};
 use tower_outbound_auth::{AccessToken, AuthLayer, BoxError, Origin, Scheme, Secret, TokenSource};
 

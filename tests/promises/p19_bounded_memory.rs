@@ -9,7 +9,7 @@ use futures::FutureExt;
 use http::{Request, Response};
 use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_outbound_auth::exchange::{self, Issued};
-use tower_outbound_auth::scheme::HeaderScheme;
+use tower_outbound_auth::system::HeaderScheme;
 use tower_outbound_auth::testkit::TokioClock;
 use tower_outbound_auth::{BoxError, TokenSource};
 

@@ -7,7 +7,7 @@ use futures::FutureExt;
 use tower_outbound_auth::exchange::{
     Exchange, ExchangeContext, ExchangeError, ExchangeErrorKind, Issued,
 };
-use tower_outbound_auth::scheme::HeaderScheme;
+use tower_outbound_auth::system::HeaderScheme;
 use tower_outbound_auth::testkit::TokioClock;
 use tower_outbound_auth::{AuthLayer, Origin, TokenSource};
 

@@ -14,7 +14,7 @@ use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use tower::{Service, ServiceExt};
 use tower_outbound_auth::exchange::{ExchangeError, ExchangeErrorKind};
-use tower_outbound_auth::scheme::HeaderScheme;
+use tower_outbound_auth::system::HeaderScheme;
 use tower_outbound_auth::testkit::{ScriptedExchange, TokioClock};
 use tower_outbound_auth::{AuthLayer, BoxError, Error, Origin, TokenSource};
 

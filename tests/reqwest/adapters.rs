@@ -10,7 +10,7 @@ use reqwest_middleware::{ClientBuilder, ClientWithMiddleware};
 use tower::{Layer, Service, ServiceBuilder, ServiceExt};
 use tower_http::follow_redirect::FollowRedirectLayer;
 use tower_outbound_auth::adapter::reqwest::{AuthMiddleware, HttpService, into_reqwest};
-use tower_outbound_auth::scheme::HeaderScheme;
+use tower_outbound_auth::system::HeaderScheme;
 use tower_outbound_auth::testkit::ScriptedExchange;
 use tower_outbound_auth::{AuthLayer, BoxError, Error, Foreign, Origin, TokenSource};
 

@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tower::{Layer, ServiceExt};
 use tower_outbound_auth::adapter::reqwest::HttpService;
-use tower_outbound_auth::scheme::HeaderScheme;
+use tower_outbound_auth::system::HeaderScheme;
 use tower_outbound_auth::{AuthLayer, ErrorKind, Exempt, Origin, TokenSource};
 
 use super::adapters::{Adapter, CANARY, layer, ours};

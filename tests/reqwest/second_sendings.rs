@@ -7,7 +7,7 @@ use std::time::Duration;
 use http::Method;
 use tower::{Layer, ServiceExt};
 use tower_outbound_auth::exchange::{self, Issued};
-use tower_outbound_auth::scheme::HeaderScheme;
+use tower_outbound_auth::system::HeaderScheme;
 use tower_outbound_auth::{AuthLayer, ErrorKind, Origin, Recovery, TokenSource};
 
 use super::adapters::{Adapter, layer, ours};

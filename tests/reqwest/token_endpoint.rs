@@ -6,7 +6,7 @@ use hyper::body::Incoming;
 use tower_outbound_auth::TokenSource;
 use tower_outbound_auth::adapter::reqwest::HttpService;
 use tower_outbound_auth::exchange::ExchangeErrorKind;
-use tower_outbound_auth::scheme::{ClientAuth, ClientCredentials};
+use tower_outbound_auth::system::{ClientAuth, ClientCredentials};
 
 use super::log::Log;
 use super::proxies::ForwardProxy;

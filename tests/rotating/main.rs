@@ -30,9 +30,9 @@ use tokio::time::timeout;
 use tower::{Layer, ServiceExt};
 use tower_outbound_auth::clock::Clock;
 use tower_outbound_auth::exchange::ExchangeError;
-use tower_outbound_auth::scheme::Rotating;
-use tower_outbound_auth::source::Counters;
+use tower_outbound_auth::system::Rotating;
 use tower_outbound_auth::testkit::{MalformedAnswer, ManualClock, ReceivedRequest, RotatingServer};
+use tower_outbound_auth::token::Counters;
 use tower_outbound_auth::{Auth, AuthLayer, BoxError, Error, TokenSource};
 
 use self::until::until;

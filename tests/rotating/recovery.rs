@@ -8,7 +8,7 @@ use tower::{Layer, ServiceExt};
 use tower_outbound_auth::Recovery;
 use tower_outbound_auth::exchange::Reason;
 use tower_outbound_auth::replay::Off;
-use tower_outbound_auth::source::NotAdopted;
+use tower_outbound_auth::token::NotAdopted;
 
 use super::{Setup, http, millis, number_of, secs, until};
 

@@ -2,8 +2,8 @@
 
 use http::StatusCode;
 use serde_json::json;
-use tower_outbound_auth::source::NotAdopted;
 use tower_outbound_auth::testkit::RotatingServer;
+use tower_outbound_auth::token::NotAdopted;
 
 use super::{Setup, secs, token_of, unsigned};
 

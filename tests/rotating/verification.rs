@@ -9,8 +9,9 @@ use http::{Request, Response};
 use http_body_util::Full;
 use serde_json::json;
 use tower::service_fn;
+use tower_outbound_auth::endpoint::{ExchangeAnswer, Step};
 use tower_outbound_auth::exchange::ExchangeErrorKind;
-use tower_outbound_auth::scheme::{ExchangeAnswer, Rotating, Step};
+use tower_outbound_auth::system::Rotating;
 use tower_outbound_auth::testkit::RotatingServer;
 use tower_outbound_auth::{BoxError, Credential, ErrorKind, Scheme, TokenSource};
 

@@ -15,11 +15,13 @@ use tower_outbound_auth::adapter::reqwest::{
     AuthMiddleware, HttpFuture, HttpService, ReqwestFuture, ResponseBody,
 };
 use tower_outbound_auth::clock::{Clock, Now, SystemClock};
+use tower_outbound_auth::endpoint::*;
 use tower_outbound_auth::exchange::*;
 use tower_outbound_auth::replay::*;
 use tower_outbound_auth::scheme::*;
-use tower_outbound_auth::source::*;
+use tower_outbound_auth::system::*;
 use tower_outbound_auth::testkit::*;
+use tower_outbound_auth::token::*;
 use tower_outbound_auth::{
     Auth, AuthLayer, CallerHeader, Credential, Error, ErrorKind, Exempt, Foreign, Origin, Recovery,
     RequestHead, ResponseFuture, Secret,

@@ -12,8 +12,9 @@ use http_body_util::Full;
 use tonic::Status;
 use tower::{Layer, ServiceExt, service_fn};
 use tower_outbound_auth::adapter::reqwest::HttpService;
-use tower_outbound_auth::exchange::{self, ExchangeErrorKind, HttpClient, Issued};
-use tower_outbound_auth::scheme::{Atlas, ClientCredentials, HeaderScheme, Rotating};
+use tower_outbound_auth::endpoint::HttpClient;
+use tower_outbound_auth::exchange::{self, ExchangeErrorKind, Issued};
+use tower_outbound_auth::system::{Atlas, ClientCredentials, HeaderScheme, Rotating};
 use tower_outbound_auth::testkit::{AtlasServer, MalformedAnswer};
 use tower_outbound_auth::{
     AuthLayer, BoxError, Credential, Error, ErrorKind, Origin, Scheme, TokenSource,
@@ -42,7 +43,7 @@ fn said(error: Error) -> String {
 
 /// All variants that the source names.
 fn variants(source: &str, name: &str) -> BTreeSet<String> {
-    let (_, list) = source.split_once(&format!("labels!({name} {{")).unwrap();
+    let (_, list) = source.split_once(&format!("impl_as_str!({name} {{")).unwrap();
     let (list, _) = list.split_once('}').unwrap();
     let variants = list.split(',').filter_map(|line| line.split_once("=>"));
     variants.map(|(variant, _)| variant.trim().to_owned()).collect()
@@ -258,7 +259,7 @@ async fn no_kind_of_error_shows_a_secret() {
     errors.append(&mut found.lock().unwrap());
 
     let seen: BTreeSet<_> = errors.iter().map(|error| format!("{:?}", error.kind())).collect();
-    let all = variants(include_str!("../../src/error.rs"), "ErrorKind");
+    let all = variants(include_str!("../../src/error/mod.rs"), "ErrorKind");
     assert_eq!(seen, all, "each kind occurs");
     assert!(errors.iter().any(|error| error.kind() == ErrorKind::Insecure));
     assert_clean(&errors.into_iter().map(said).collect::<String>());

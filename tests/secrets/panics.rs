@@ -9,11 +9,12 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 use http_body_util::Full;
 use tower::{Layer, ServiceExt, service_fn};
-use tower_outbound_auth::exchange::{self, ExchangeError, ExchangeErrorKind};
-use tower_outbound_auth::scheme::{
-    Atlas, ExchangeAnswer, ExchangeRequest, Identity, InvalidToken, RequestContext, ResponseHead,
-    Rotation, Step, Verdict,
+use tower_outbound_auth::endpoint::{
+    ExchangeAnswer, ExchangeRequest, HttpClient, RequestContext, Step,
 };
+use tower_outbound_auth::exchange::{ExchangeError, ExchangeErrorKind, Identity, from_fn};
+use tower_outbound_auth::scheme::{InvalidToken, ResponseHead, Rotation, Verdict};
+use tower_outbound_auth::system::Atlas;
 use tower_outbound_auth::testkit::AtlasServer;
 use tower_outbound_auth::{AuthLayer, Credential, Origin, Scheme, Secret, TokenSource};
 
@@ -126,7 +127,7 @@ async fn source(
     output();
     let server = AtlasServer::start().await.unwrap().with_client("the-client", SECRET);
     let atlas = Atlas::new(server.endpoint(), "the-client", SECRET).unwrap();
-    let client = exchange::HttpClient::plain().unwrap();
+    let client = HttpClient::plain().unwrap();
     let rotation = Rotation::in_header(atlas.header_name().clone());
     let armed = Arc::<AtomicBool>::default();
     let scheme = Buggy { atlas, rotation, place, said, armed: armed.clone() };
@@ -191,8 +192,8 @@ async fn what_a_panic_says_is_repeated_in_no_error_and_no_log() {
         texts += &texts_of(&source.token().await.unwrap_err());
         texts += &shown(&source.status());
     }
-    let exchange = exchange::from_fn(|| async { panic!("{SAID}") });
-    let scheme = tower_outbound_auth::scheme::HeaderScheme::bearer();
+    let exchange = from_fn(|| async { panic!("{SAID}") });
+    let scheme = tower_outbound_auth::system::HeaderScheme::bearer();
     let source = TokenSource::new(scheme, exchange).with_exchange_timeout(Duration::from_secs(5));
     texts += &texts_of(&source.token().await.unwrap_err());
     let layer = AuthLayer::new(source).with_origin(Origin::parse("https://api.example").unwrap());

@@ -4,9 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use http::StatusCode;
-use tower_outbound_auth::scheme::{
-    Atlas, ClientAuth, ClientCredentials, Endpoint, RefreshTokenIn, Rotating,
-};
+use tower_outbound_auth::endpoint::Endpoint;
+use tower_outbound_auth::system::{Atlas, ClientAuth, ClientCredentials, RefreshTokenIn, Rotating};
 use tower_outbound_auth::testkit::{
     AtlasServer, EmbeddedProtocol, EmbeddedServer, MalformedAnswer, ManualClock, OAuthServer,
     ReceivedRequest, RotatingServer,

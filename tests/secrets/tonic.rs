@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tonic::{Code, Request, Status};
 use tower::Layer;
-use tower_outbound_auth::scheme::ClientCredentials;
+use tower_outbound_auth::system::ClientCredentials;
 use tower_outbound_auth::testkit::{MalformedAnswer, OAuthServer};
 use tower_outbound_auth::{AuthLayer, Error, ErrorKind, Origin};
 

@@ -7,7 +7,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use tower::{Layer, ServiceExt, service_fn};
 use tower_http::trace::{DefaultMakeSpan, DefaultOnRequest, DefaultOnResponse, TraceLayer};
-use tower_outbound_auth::scheme::Rotating;
+use tower_outbound_auth::system::Rotating;
 use tower_outbound_auth::testkit::RotatingServer;
 use tower_outbound_auth::{AuthLayer, BoxError};
 use tracing::Level;

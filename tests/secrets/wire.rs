@@ -10,9 +10,8 @@ use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use tokio::net::{TcpListener, TcpStream};
 use tower::{Layer, ServiceExt};
-use tower_outbound_auth::scheme::{
-    Atlas, ClientCredentials, Endpoint, HeaderScheme, RefreshTokenIn,
-};
+use tower_outbound_auth::endpoint::Endpoint;
+use tower_outbound_auth::system::{Atlas, ClientCredentials, HeaderScheme, RefreshTokenIn};
 use tower_outbound_auth::testkit::ScriptedExchange;
 use tower_outbound_auth::{AuthLayer, Origin, Scheme, TokenSource};
 

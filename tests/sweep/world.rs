@@ -13,11 +13,11 @@ use http_body_util::Full;
 use tower::limit::ConcurrencyLimit;
 use tower::util::BoxCloneSyncService;
 use tower::{Layer, ServiceExt, service_fn};
+use tower_outbound_auth::endpoint::{ExchangeAnswer, ExchangeRequest, RequestContext, Step};
+use tower_outbound_auth::exchange::Identity;
 use tower_outbound_auth::exchange::{Exchange, ExchangeContext, ExchangeError, Issued};
-use tower_outbound_auth::scheme::{
-    ExchangeAnswer, ExchangeRequest, HeaderScheme, Identity, InvalidToken, RequestContext,
-    Rotation, Step,
-};
+use tower_outbound_auth::scheme::{InvalidToken, Rotation};
+use tower_outbound_auth::system::HeaderScheme;
 use tower_outbound_auth::testkit::TokioClock;
 use tower_outbound_auth::{Auth, AuthLayer, Origin, Scheme, Secret, TokenSource};
 

@@ -2,7 +2,7 @@
 
 use tower_outbound_auth::clock::Clock;
 use tower_outbound_auth::exchange::ExchangeErrorKind::{Malformed, Refused, Unavailable};
-use tower_outbound_auth::scheme::ClientCredentials;
+use tower_outbound_auth::system::ClientCredentials;
 
 use crate::hints::{ambiguous, is_raw};
 use crate::life::{date, issued, jwt, life};
@@ -264,9 +264,9 @@ async fn a_word_or_a_page_is_no_token_of_a_rotating_system() {
 #[tokio::test(start_paused = true)]
 async fn a_code_that_a_scheme_of_ones_own_passes_on_is_withheld_if_it_quotes_its_credentials() {
     use http::{HeaderName, HeaderValue};
-    use tower_outbound_auth::scheme::{
-        ExchangeAnswer, ExchangeRequest, Identity, InvalidToken, RequestContext, Step,
-    };
+    use tower_outbound_auth::endpoint::{ExchangeAnswer, ExchangeRequest, RequestContext, Step};
+    use tower_outbound_auth::exchange::Identity;
+    use tower_outbound_auth::scheme::InvalidToken;
     use tower_outbound_auth::{Credential, Secret};
 
     struct PassesOn(ClientCredentials);

@@ -259,7 +259,7 @@ async fn a_code_that_quotes_a_part_of_a_credential_in_any_encoding_is_withheld()
     #[cfg(feature = "rotating")]
     for quote in ["key-4711", "unknown key: ey-471", "S0VZ", "a2V5LTQ3MTE="] {
         let answer = answer(401, format!(r#"{{"error":"unknown {quote}"}}"#));
-        let rotating = tower_outbound_auth::scheme::Rotating::new(
+        let rotating = tower_outbound_auth::system::Rotating::new(
             "https://auth.example",
             "key-4711",
             "s3cret",

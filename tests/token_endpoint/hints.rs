@@ -1,6 +1,6 @@
 //! What was learned about a server ends: a day later, or with the next refusal.
 
-use tower_outbound_auth::scheme::{ClientCredentials, RefreshTokenIn};
+use tower_outbound_auth::system::{ClientCredentials, RefreshTokenIn};
 
 use crate::*;
 

@@ -21,7 +21,7 @@ use http::{HeaderMap, Request, Response};
 use http_body_util::{BodyExt, Full};
 use tower::service_fn;
 use tower_outbound_auth::exchange::{ExchangeError, ExchangeErrorKind};
-use tower_outbound_auth::scheme::{Atlas, ClientCredentials};
+use tower_outbound_auth::system::{Atlas, ClientCredentials};
 use tower_outbound_auth::testkit::TokioClock;
 use tower_outbound_auth::{BoxError, Error, Scheme, TokenSource};
 
@@ -127,8 +127,8 @@ fn atlas() -> Atlas {
 }
 
 #[cfg(feature = "rotating")]
-fn rotating() -> tower_outbound_auth::scheme::Rotating {
-    tower_outbound_auth::scheme::Rotating::new("https://auth.example", "reports", "s3cret").unwrap()
+fn rotating() -> tower_outbound_auth::system::Rotating {
+    tower_outbound_auth::system::Rotating::new("https://auth.example", "reports", "s3cret").unwrap()
 }
 
 fn secs(secs: u64) -> Duration {
@@ -138,7 +138,7 @@ fn secs(secs: u64) -> Duration {
 /// The header value of the token that this answer brings to this scheme, or the failure.
 async fn value_of(scheme: impl Scheme, answer: &Answer) -> Result<String, ExchangeError> {
     let token = Endpoint::always(answer.clone()).source(scheme).token().await;
-    let value = |it: tower_outbound_auth::source::AccessToken| {
+    let value = |it: tower_outbound_auth::token::AccessToken| {
         it.header_value().to_str().unwrap().to_owned()
     };
     token.map(value).map_err(|error| failure(&error))

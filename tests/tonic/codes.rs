@@ -11,7 +11,7 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 use tower::{Layer, ServiceBuilder};
 use tower_outbound_auth::exchange::{ExchangeError, ExchangeErrorKind};
-use tower_outbound_auth::scheme::{ClientCredentials, HeaderScheme};
+use tower_outbound_auth::system::{ClientCredentials, HeaderScheme};
 use tower_outbound_auth::testkit::{OAuthServer, ScriptedExchange};
 use tower_outbound_auth::{AuthLayer, Error, ErrorKind, Origin, TokenSource};
 

@@ -21,7 +21,7 @@ use std::time::Duration;
 use tonic::transport::Channel;
 use tower::Layer;
 use tower_outbound_auth::clock::SystemClock;
-use tower_outbound_auth::scheme::HeaderScheme;
+use tower_outbound_auth::system::HeaderScheme;
 use tower_outbound_auth::testkit::ScriptedExchange;
 use tower_outbound_auth::{Auth, AuthLayer, Origin, TokenSource};
 

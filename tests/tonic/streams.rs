@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures::channel::mpsc;
 use tonic::Code;
 use tower::Layer;
-use tower_outbound_auth::scheme::HeaderScheme;
+use tower_outbound_auth::system::HeaderScheme;
 use tower_outbound_auth::testkit::{ManualClock, ScriptedExchange};
 use tower_outbound_auth::{AuthLayer, Origin, TokenSource};
 

@@ -4,7 +4,7 @@ use tower::Layer;
 use tower::util::BoxCloneSyncService;
 use tower_outbound_auth::AuthLayer;
 use tower_outbound_auth::replay::Off;
-use tower_outbound_auth::scheme::HeaderScheme;
+use tower_outbound_auth::system::HeaderScheme;
 
 use crate::common::{
     Api, Unboxing, floor, ours, request_of_http2, request_with_boxed_body, request_with_host,

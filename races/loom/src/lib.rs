@@ -9,7 +9,7 @@ extern crate shim as tokio;
 
 #[path = "../../../src/clock.rs"]
 mod clock;
-mod source;
 mod stand_ins;
+mod token;
 
-use self::stand_ins::{Secret, exchange};
+use self::stand_ins::{exchange, secret};

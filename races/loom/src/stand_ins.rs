@@ -1,51 +1,55 @@
 //! What the checked files name, and no model looks into.
 
-#[derive(Clone)]
-pub(crate) struct Secret;
+pub(crate) mod secret {
+    #[derive(Clone)]
+    pub(crate) struct Secret;
 
-impl Secret {
-    pub(crate) fn expose(&self) -> &str {
-        ""
+    impl Secret {
+        pub(crate) fn expose(&self) -> &str {
+            ""
+        }
     }
 }
 
 pub(crate) mod exchange {
-    #[derive(Clone, Copy, PartialEq, Eq)]
-    pub(crate) struct SourceId;
-}
-
-pub(crate) mod action {
-    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-    pub struct Generation(u64);
-
-    impl Generation {
-        pub(crate) fn of(number: u64) -> Generation {
-            Generation(number)
-        }
-
-        pub(crate) fn number(self) -> u64 {
-            self.0
-        }
+    pub(crate) mod chain {
+        #[derive(Clone, Copy, PartialEq, Eq)]
+        pub(crate) struct SourceId;
     }
 }
 
-pub(crate) mod rotation {
-    pub(crate) struct Line;
-}
-
-pub(crate) mod schedule {
+pub(crate) mod machine {
+    use self::events::Generation;
     use crate::clock::Now;
 
-    pub(crate) struct Window {
-        pub(crate) refresh_at: Now,
-        pub(crate) margin_at: Now,
-        pub(crate) ends_at: Now,
+    pub(crate) mod events {
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub struct Generation(u64);
+
+        impl Generation {
+            pub(crate) fn of(number: u64) -> Generation {
+                Generation(number)
+            }
+
+            pub(crate) fn number(self) -> u64 {
+                self.0
+            }
+        }
     }
-}
 
-pub(crate) mod state {
-    use super::action::Generation;
-    use crate::clock::Now;
+    pub(crate) mod rotation {
+        pub(crate) struct Line;
+    }
+
+    pub(crate) mod window {
+        use crate::clock::Now;
+
+        pub(crate) struct Window {
+            pub(crate) refresh_at: Now,
+            pub(crate) margin_at: Now,
+            pub(crate) ends_at: Now,
+        }
+    }
 
     /// What the machine says, instead of why.
     #[derive(Default)]

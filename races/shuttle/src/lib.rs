@@ -6,55 +6,42 @@ extern crate shim as std;
 #[macro_use(thread_local)]
 extern crate shuttle;
 
-#[path = "../../../src/label.rs"]
-#[macro_use]
-mod label;
-
-#[path = "../../../src/bounds.rs"]
-mod bounds;
+#[path = "../../../src/auth/mod.rs"]
+mod auth;
+#[path = "../../../src/basics/mod.rs"]
+mod basics;
 #[path = "../../../src/clock.rs"]
 pub mod clock;
 #[path = "../../../src/credential/mod.rs"]
 mod credential;
-#[path = "../../../src/error.rs"]
+#[path = "../../../src/endpoint/mod.rs"]
+pub mod endpoint;
+#[path = "../../../src/error/mod.rs"]
 mod error;
 #[path = "../../../src/exchange/mod.rs"]
 pub mod exchange;
-#[path = "../../../src/future/mod.rs"]
-mod future;
-#[path = "../../../src/guard/mod.rs"]
-mod guard;
-#[path = "../../../src/header_name.rs"]
-mod header_name;
-#[path = "../../../src/layer.rs"]
-mod layer;
 #[path = "../../../src/origin/mod.rs"]
 mod origin;
-#[path = "../../../src/recovery.rs"]
-mod recovery;
 #[path = "../../../src/replay/mod.rs"]
 pub mod replay;
 #[path = "../../../src/scheme/mod.rs"]
 pub mod scheme;
 #[path = "../../../src/secret.rs"]
 mod secret;
-#[path = "../../../src/service.rs"]
-mod service;
-#[path = "../../../src/shared.rs"]
-mod shared;
-#[path = "../../../src/source/mod.rs"]
-pub mod source;
+#[path = "../../../src/system/mod.rs"]
+pub mod system;
+#[path = "../../../src/token/mod.rs"]
+pub mod token;
 
+pub use self::auth::future::ResponseFuture;
+pub use self::auth::layer::{AuthLayer, check};
+pub use self::auth::policy::request_head::RequestHead;
+pub use self::auth::policy::{CallerHeader, Exempt, Foreign};
+pub use self::auth::service::Auth;
 pub use self::credential::Credential;
+pub use self::endpoint::Scheme;
+pub use self::error::recovery::Recovery;
 pub use self::error::{BoxError, Error, ErrorKind};
-pub use self::future::ResponseFuture;
-pub use self::guard::{CallerHeader, Exempt, Foreign, RequestHead};
-pub use self::layer::{AuthLayer, check};
 pub use self::origin::Origin;
-pub use self::recovery::Recovery;
-pub use self::scheme::Scheme;
 pub use self::secret::Secret;
-pub use self::service::Auth;
-pub use self::source::{AccessToken, TokenSource};
-
-const TARGET: &str = "tower_outbound_auth";
+pub use self::token::{AccessToken, TokenSource};

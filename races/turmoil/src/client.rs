@@ -13,8 +13,9 @@ use http_body_util::{BodyExt, Full};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 use tower::{Layer, ServiceExt};
-use tower_outbound_auth::exchange::{ExchangeErrorKind, HttpExchange};
-use tower_outbound_auth::scheme::ClientCredentials;
+use tower_outbound_auth::endpoint::HttpExchange;
+use tower_outbound_auth::exchange::ExchangeErrorKind;
+use tower_outbound_auth::system::ClientCredentials;
 use tower_outbound_auth::testkit::TokioClock;
 use tower_outbound_auth::{Auth, AuthLayer, BoxError, Error, Origin, Recovery, TokenSource};
 

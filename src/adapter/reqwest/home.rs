@@ -11,17 +11,17 @@ use pin_project_lite::pin_project;
 use reqwest::Url;
 use tower_service::Service;
 
-use super::http_service::{HttpFuture, HttpService};
-use super::response::{Astray, ResponseBody};
+use crate::adapter::reqwest::http_service::{HttpFuture, HttpService};
+use crate::adapter::reqwest::response::{Astray, ResponseBody};
+use crate::auth::config::Shared;
 use crate::clock::Now;
-use crate::shared::Shared;
-use crate::{BoxError, Error};
+use crate::error::{BoxError, Error};
 
 /// The client, for one request: that may be sent twice, and has one URL and one timeout in all.
 ///
 /// A response that redirects have led away from the credential's origins ends in [`LeftHome`], so that it
 /// is not looked at: it neither renews a token nor hands one out.
-pub(super) struct Home<C, S> {
+pub(crate) struct Home<C, S> {
     client: HttpService<C>,
     shared: Arc<Shared<S>>,
     url: Url,
@@ -30,21 +30,21 @@ pub(super) struct Home<C, S> {
 
 /// The moment at which a request's own timeout ends.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Deadline(Now);
+pub(crate) struct Deadline(Now);
 
 impl Deadline {
-    pub(super) fn left(self, now: Now) -> Duration {
+    pub(crate) fn left(self, now: Now) -> Duration {
         self.0.since(now)
     }
 }
 
-impl<C, S: crate::Scheme> Home<C, S> {
-    pub(super) fn new(client: C, shared: Arc<Shared<S>>, request: &reqwest::Request) -> Home<C, S> {
+impl<C, S: crate::endpoint::scheme::Scheme> Home<C, S> {
+    pub(crate) fn new(client: C, shared: Arc<Shared<S>>, request: &reqwest::Request) -> Home<C, S> {
         let deadline = request.timeout().map(|timeout| Deadline(shared.core.now() + *timeout));
         Home { client: HttpService::new(client), shared, url: request.url().clone(), deadline }
     }
 
-    pub(super) fn deadline(&self) -> Option<Deadline> {
+    pub(crate) fn deadline(&self) -> Option<Deadline> {
         self.deadline
     }
 }
@@ -53,7 +53,7 @@ impl<C, S, B> Service<http::Request<B>> for Home<C, S>
 where
     C: Service<reqwest::Request, Response = reqwest::Response>,
     C::Error: Into<BoxError>,
-    S: crate::Scheme,
+    S: crate::endpoint::scheme::Scheme,
     B: Into<reqwest::Body>,
 {
     type Response = http::Response<ResponseBody>;
@@ -90,7 +90,7 @@ impl<C: Clone, S> Clone for Home<C, S> {
 
 pin_project! {
     /// The response of [`Home`].
-    pub(super) struct HomeFuture<F, S> {
+    pub(crate) struct HomeFuture<F, S> {
         #[pin]
         future: HttpFuture<F>,
         shared: Arc<Shared<S>>,
@@ -117,11 +117,11 @@ where
 }
 
 /// A response that is from elsewhere or came through a proxy, on its way past [`Auth`](crate::Auth).
-pub(super) struct LeftHome(pub(super) http::Response<ResponseBody>);
+pub(crate) struct LeftHome(pub(crate) http::Response<ResponseBody>);
 
 impl LeftHome {
     /// What the caller of a request with a credential gets.
-    pub(super) fn to_error(&self) -> Option<Error> {
+    pub(crate) fn to_error(&self) -> Option<Error> {
         Astray::of(self.0.extensions()).map(Astray::to_error)
     }
 }

@@ -15,10 +15,10 @@ use reqwest::redirect::Policy;
 use reqwest::{ClientBuilder, Url};
 use tower_service::Service;
 
-use super::redirect::built;
-use super::response::{Astray, ResponseBody, from_reqwest};
-use crate::future::polled_after_completion;
-use crate::{BoxError, Error};
+use crate::adapter::reqwest::redirect::built;
+use crate::adapter::reqwest::response::{Astray, ResponseBody, from_reqwest};
+use crate::auth::future::polled_after_completion;
+use crate::error::{BoxError, Error};
 
 /// A reqwest client as a `Service<http::Request<B>>`, for any body of bytes, so that layers of tower and
 /// tower-http go around it, and a [token endpoint](crate::TokenSource::over_http) is asked through it.
@@ -64,7 +64,7 @@ impl<C> HttpService<C> {
         self.client
     }
 
-    pub(super) fn poll_client(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>>
+    pub(crate) fn poll_client(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>>
     where
         C: Service<reqwest::Request>,
         C::Error: Into<BoxError>,
@@ -73,7 +73,7 @@ impl<C> HttpService<C> {
     }
 
     /// Sends a request; one that could not be made is an error.
-    pub(super) fn send(
+    pub(crate) fn send(
         &mut self,
         request: Result<reqwest::Request, reqwest::Error>,
         strict: bool,
@@ -103,7 +103,7 @@ impl HttpService<reqwest::Client> {
     /// ```
     /// use tower_outbound_auth::TokenSource;
     /// use tower_outbound_auth::adapter::reqwest::HttpService;
-    /// use tower_outbound_auth::scheme::ClientCredentials;
+    /// use tower_outbound_auth::system::ClientCredentials;
     ///
     /// # let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
     /// # let tls = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;

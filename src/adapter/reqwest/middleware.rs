@@ -12,8 +12,13 @@ use tokio::sync::Mutex;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::replay::{Off, Replay, Same};
-use crate::{Auth, AuthLayer, BoxError, Exempt, Scheme};
+use crate::auth::layer::AuthLayer;
+use crate::auth::policy::Exempt;
+use crate::auth::service::Auth;
+use crate::endpoint::scheme::Scheme;
+use crate::error::BoxError;
+use crate::replay::Replay;
+use crate::replay::strategies::{Off, Same};
 
 type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -29,7 +34,8 @@ type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 ///
 /// ```
 /// use tower_outbound_auth::adapter::reqwest::AuthMiddleware;
-/// # use tower_outbound_auth::{AuthLayer, BoxError, Origin, TokenSource, scheme::HeaderScheme};
+/// # use tower_outbound_auth::{AuthLayer, BoxError, Origin, TokenSource};
+/// # use tower_outbound_auth::system::HeaderScheme;
 /// # let source = TokenSource::fixed(HeaderScheme::bearer(), "abc")?;
 /// # let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
 /// # let tls = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
@@ -148,7 +154,7 @@ fn into_error(error: BoxError) -> Error {
         Ok(error) => return Error::Reqwest(*error),
         Err(error) => error,
     };
-    match error.downcast::<crate::Error>() {
+    match error.downcast::<crate::error::Error>() {
         Ok(ours) => Error::middleware(*ours),
         Err(error) => Error::middleware(io::Error::other(error)),
     }

@@ -68,7 +68,8 @@
 //! use tower_outbound_auth::adapter::reqwest::HttpService;
 //! use tower_outbound_auth::{Foreign, check};
 //!
-//! # use tower_outbound_auth::{AuthLayer, BoxError, TokenSource, scheme::HeaderScheme};
+//! # use tower_outbound_auth::{AuthLayer, BoxError, TokenSource};
+//! # use tower_outbound_auth::system::HeaderScheme;
 //! # let auth = AuthLayer::new(TokenSource::fixed(HeaderScheme::bearer(), "abc")?);
 //! # let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
 //! # let tls = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
@@ -114,22 +115,21 @@
 //! [`AuthLayer::reqwest`]: crate::AuthLayer::reqwest
 //! [`AuthLayer::reqwest_redirects`]: crate::AuthLayer::reqwest_redirects
 
-mod home;
-mod http_service;
+pub(crate) mod home;
+pub(crate) mod http_service;
 #[cfg(feature = "reqwest-middleware")]
-mod middleware;
-mod redirect;
-mod response;
-mod service;
-mod without_url;
+pub(crate) mod middleware;
+pub(crate) mod redirect;
+pub(crate) mod response;
+pub(crate) mod service;
+pub(crate) mod without_url;
 
-pub use self::http_service::{HttpFuture, HttpService};
+pub use crate::adapter::reqwest::http_service::{HttpFuture, HttpService};
 #[cfg(feature = "reqwest-middleware")]
-pub use self::middleware::AuthMiddleware;
-pub(crate) use self::redirect::Redirects;
-pub use self::response::{ResponseBody, into_reqwest};
-pub use self::service::ReqwestFuture;
-pub(crate) use self::without_url::without_url;
+pub use crate::adapter::reqwest::middleware::AuthMiddleware;
+pub use crate::adapter::reqwest::response::{ResponseBody, into_reqwest};
+pub use crate::adapter::reqwest::service::ReqwestFuture;
+pub(crate) use crate::adapter::reqwest::without_url::without_url;
 
 /// Whether an error says that a request went where a credential should not go.
 pub(crate) fn went_astray(error: &(dyn std::error::Error + 'static)) -> bool {

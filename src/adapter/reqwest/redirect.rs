@@ -11,10 +11,14 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, ClientBuilder, Url};
 use tower_layer::Layer;
 
-use super::response::is_same_origin;
-use crate::guard::Guard;
-use crate::origin::is_this_machine;
-use crate::{Auth, AuthLayer, Error, Origin, Scheme};
+use crate::adapter::reqwest::response::is_same_origin;
+use crate::auth::layer::AuthLayer;
+use crate::auth::policy::Guard;
+use crate::auth::service::Auth;
+use crate::endpoint::scheme::Scheme;
+use crate::error::Error;
+use crate::origin::Origin;
+use crate::origin::parts::is_this_machine;
 
 /// As many as reqwest follows by itself.
 const MAX_REDIRECTS: usize = 10;
@@ -42,7 +46,7 @@ impl Redirects {
     ///
     /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if the credential of a request to `url` might go
     /// elsewhere.
-    pub(super) fn check(&self, url: &Url) -> Result<(), Error> {
+    pub(crate) fn check(&self, url: &Url) -> Result<(), Error> {
         if !self.0.stays_home.load(Ordering::Relaxed) {
             return Err(Error::configuration(
                 "the reqwest client may follow a redirect to another origin and carry the credential there: \
@@ -114,7 +118,8 @@ impl<S: Scheme, R: Clone> AuthLayer<S, R> {
     /// policy of a client cannot be read. So give the policy to each client that goes below the layer.
     ///
     /// ```
-    /// # use tower_outbound_auth::{AuthLayer, TokenSource, scheme::HeaderScheme};
+    /// # use tower_outbound_auth::{AuthLayer, TokenSource};
+    /// # use tower_outbound_auth::system::HeaderScheme;
     /// # let layer = AuthLayer::new(TokenSource::fixed(HeaderScheme::bearer(), "abc")?);
     /// let builder = reqwest::Client::builder().redirect(layer.reqwest_redirects());
     /// # let _ = builder;
@@ -162,7 +167,7 @@ fn stays_home(guard: &Guard, from: &Url, to: &Url) -> bool {
     is_same_origin(from, to) && uri.is_ok_and(|uri| guard.is_ours(&uri))
 }
 
-pub(super) fn built(builder: ClientBuilder) -> Result<Client, Error> {
+pub(crate) fn built(builder: ClientBuilder) -> Result<Client, Error> {
     builder.build().map_err(|error| {
         Error::configuration(format!("reqwest cannot build the client: {}", texts(&error)))
     })

@@ -11,8 +11,9 @@ use http::{Extensions, Uri};
 use http_body::{Body, Frame, SizeHint};
 use reqwest::{ResponseBuilderExt, Url};
 
-use crate::origin::is_localhost;
-use crate::{Error, ErrorKind, Origin};
+use crate::error::{Error, ErrorKind};
+use crate::origin::Origin;
+use crate::origin::parts::is_localhost;
 
 /// The body of a response, and all else of it that `http::Response` has no place for.
 pub struct ResponseBody {
@@ -28,7 +29,7 @@ enum Inner {
 
 /// In a response's extensions: the request, and perhaps a credential, went where it should not have gone.
 #[derive(Clone)]
-pub(super) enum Astray {
+pub(crate) enum Astray {
     /// Redirects led it to another origin.
     Redirected(Uri),
     /// It was for a loopback address, and went through a proxy.
@@ -36,12 +37,12 @@ pub(super) enum Astray {
 }
 
 impl Astray {
-    pub(super) fn of(extensions: &Extensions) -> Option<&Astray> {
+    pub(crate) fn of(extensions: &Extensions) -> Option<&Astray> {
         extensions.get()
     }
 
     /// What the caller of a request with a credential gets.
-    pub(super) fn to_error(&self) -> Error {
+    pub(crate) fn to_error(&self) -> Error {
         let message = match self {
             Astray::Redirected(uri) => {
                 let origin = Origin::of_uri(uri);
@@ -63,7 +64,7 @@ impl Astray {
 }
 
 /// The head moves to where the layers look; the rest stays what it was.
-pub(super) fn from_reqwest(
+pub(crate) fn from_reqwest(
     mut response: reqwest::Response,
     sent_to: &Url,
 ) -> http::Response<ResponseBody> {
@@ -126,7 +127,7 @@ fn is_proxied(peer: SocketAddr, url: &Url) -> bool {
     is_other_address || url.port_or_known_default() != Some(peer.port())
 }
 
-pub(super) fn is_same_origin(one: &Url, other: &Url) -> bool {
+pub(crate) fn is_same_origin(one: &Url, other: &Url) -> bool {
     one.scheme() == other.scheme()
         && one.host_str() == other.host_str()
         && one.port_or_known_default() == other.port_or_known_default()

@@ -10,14 +10,16 @@ use std::task::{Context, Poll, ready};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use super::home::{Deadline, Home, LeftHome};
-use super::response::{ResponseBody, into_reqwest};
+use crate::adapter::reqwest::home::{Deadline, Home, LeftHome};
+use crate::adapter::reqwest::response::{ResponseBody, into_reqwest};
+use crate::auth::config::Shared;
+use crate::auth::future::{ResponseFuture, polled_after_completion};
+use crate::auth::policy::Admission;
+use crate::auth::service::Auth;
 use crate::clock::Sleep;
-use crate::future::polled_after_completion;
-use crate::guard::Admission;
+use crate::endpoint::scheme::Scheme;
+use crate::error::{BoxError, Error, ErrorKind};
 use crate::replay::Replay;
-use crate::shared::Shared;
-use crate::{Auth, BoxError, Error, ErrorKind, ResponseFuture, Scheme};
 
 /// For a [`reqwest::Client`], a `ClientWithMiddleware`, and layers of tower around them.
 ///

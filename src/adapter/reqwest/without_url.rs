@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::iter;
 
-use crate::BoxError;
+use crate::error::BoxError;
 
 /// The same error with all that it says, but for the URLs of reqwest's errors in it.
 pub(crate) fn without_url(error: BoxError) -> BoxError {

@@ -11,7 +11,7 @@
 //! 5. The source is polled by one at a time. Under the lock runs nothing of a caller's: no source, no drop
 //!    of what it yielded, no waker.
 
-mod prefix;
+pub(crate) mod prefix;
 #[cfg(test)]
 mod tests;
 
@@ -24,9 +24,9 @@ use std::task::{Context, Poll, Waker, ready};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-pub(crate) use self::prefix::Room;
-use self::prefix::{Part, Prefix};
-use crate::BoxError;
+use crate::error::BoxError;
+pub(crate) use crate::replay::body::prefix::Room;
+use crate::replay::body::prefix::{Part, Prefix};
 
 /// A request body that keeps a copy of what it sends, up to a cap, so that the request can be sent again:
 /// what the inner service of [`Wrap`](super::Wrap) sees.
@@ -91,7 +91,7 @@ fn wait<B, T>(mut source: MutexGuard<'_, Source<B>>, cx: &Context<'_>) -> Poll<T
 
 impl<B: Body> ReplayBody<B> {
     /// A body that is sent once.
-    pub(super) fn once(body: B) -> ReplayBody<B> {
+    pub(crate) fn once(body: B) -> ReplayBody<B> {
         ReplayBody { source: share(body, None), reader: Reader::First }
     }
 

@@ -37,7 +37,7 @@ impl Room {
 }
 
 /// What a source yielded, as it is kept.
-pub(super) enum Part {
+pub(crate) enum Part {
     Data(Bytes),
     /// Boxed, or every part would be as large.
     Trailers(Box<HeaderMap>),
@@ -45,14 +45,14 @@ pub(super) enum Part {
 
 impl Part {
     /// Nothing is copied if the data is `Bytes` already. `None`: a kind of frame that is not known here.
-    pub(super) fn of(frame: Frame<impl Buf>) -> Option<Part> {
+    pub(crate) fn of(frame: Frame<impl Buf>) -> Option<Part> {
         match frame.into_data() {
             Ok(mut data) => Some(Part::Data(data.copy_to_bytes(data.remaining()))),
             Err(frame) => frame.into_trailers().ok().map(|it| Part::Trailers(Box::new(it))),
         }
     }
 
-    pub(super) fn into_frame(self) -> Frame<Bytes> {
+    pub(crate) fn into_frame(self) -> Frame<Bytes> {
         match self {
             Part::Data(data) => Frame::data(data),
             Part::Trailers(trailers) => Frame::trailers(*trailers),
@@ -60,7 +60,7 @@ impl Part {
     }
 
     /// Trailers are no data.
-    pub(super) fn data_len(&self) -> u64 {
+    pub(crate) fn data_len(&self) -> u64 {
         match self {
             Part::Data(data) => data.len() as u64,
             Part::Trailers(_) => 0,
@@ -94,7 +94,7 @@ impl Part {
 }
 
 /// The parts that were sent, in their order.
-pub(super) struct Prefix {
+pub(crate) struct Prefix {
     parts: VecDeque<Part>,
     counted: usize,
     cap: usize,
@@ -102,12 +102,12 @@ pub(super) struct Prefix {
 }
 
 impl Prefix {
-    pub(super) fn new(cap: usize, room: Room) -> Prefix {
+    pub(crate) fn new(cap: usize, room: Room) -> Prefix {
         Prefix { parts: VecDeque::new(), counted: 0, cap, room }
     }
 
     /// One more part, if there is room for it.
-    pub(super) fn push(&mut self, part: &Part) -> bool {
+    pub(crate) fn push(&mut self, part: &Part) -> bool {
         let counted = self.counted.saturating_add(part.counted());
         let fits = counted <= self.cap && self.room.take(part.cost());
         if fits {
@@ -117,17 +117,17 @@ impl Prefix {
         fits
     }
 
-    pub(super) fn pop(&mut self) -> Option<Part> {
+    pub(crate) fn pop(&mut self) -> Option<Part> {
         let part = self.parts.pop_front()?;
         self.room.give_back(part.cost());
         Some(part)
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.parts.is_empty()
     }
 
-    pub(super) fn data_len(&self) -> u64 {
+    pub(crate) fn data_len(&self) -> u64 {
         self.parts.iter().map(Part::data_len).sum()
     }
 }

@@ -2,7 +2,7 @@
 
 use http::HeaderValue;
 
-use super::*;
+use crate::scheme::challenge::*;
 
 fn headers(values: &[&str]) -> HeaderMap {
     let mut headers = HeaderMap::new();

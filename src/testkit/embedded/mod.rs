@@ -24,8 +24,8 @@ use self::issuer::Client;
 use self::state::State;
 use super::ReceivedRequest;
 use super::server::Server;
-use crate::Origin;
 use crate::clock::Clock;
+use crate::origin::Origin;
 
 pub use self::atlas::{AtlasProtocol, AtlasServer};
 pub use self::counts::ServerCounts;

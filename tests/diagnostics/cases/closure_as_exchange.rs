@@ -2,7 +2,7 @@
 
 use tower_outbound_auth::TokenSource;
 use tower_outbound_auth::exchange::{ExchangeError, Issued};
-use tower_outbound_auth::scheme::HeaderScheme;
+use tower_outbound_auth::system::HeaderScheme;
 
 fn main() {
     let login = || async { Ok::<_, ExchangeError>(Issued::new("abc")) };

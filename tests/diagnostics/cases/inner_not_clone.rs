@@ -5,7 +5,7 @@ use http::{Request, Response};
 use http_body_util::Full;
 use tower::util::BoxService;
 use tower::{Layer, ServiceBuilder};
-use tower_outbound_auth::scheme::HeaderScheme;
+use tower_outbound_auth::system::HeaderScheme;
 use tower_outbound_auth::{AuthLayer, BoxError, TokenSource};
 
 fn main() {

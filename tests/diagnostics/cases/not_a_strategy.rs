@@ -1,6 +1,6 @@
 //! A cap where a strategy is asked for.
 
-use tower_outbound_auth::scheme::HeaderScheme;
+use tower_outbound_auth::system::HeaderScheme;
 use tower_outbound_auth::{AuthLayer, TokenSource};
 
 fn main() {

@@ -5,7 +5,7 @@ use http::{Request, Response};
 use http_body_util::Full;
 use tower::ServiceBuilder;
 use tower_outbound_auth::replay::Wrap;
-use tower_outbound_auth::scheme::HeaderScheme;
+use tower_outbound_auth::system::HeaderScheme;
 use tower_outbound_auth::{AuthLayer, BoxError, TokenSource, check};
 
 #[derive(Clone)]

@@ -6,7 +6,7 @@ use http::{Request, Response};
 use http_body::Frame;
 use http_body_util::{Full, StreamBody};
 use tower::ServiceBuilder;
-use tower_outbound_auth::scheme::HeaderScheme;
+use tower_outbound_auth::system::HeaderScheme;
 use tower_outbound_auth::{AuthLayer, BoxError, TokenSource, check};
 
 type Upload = StreamBody<Iter<std::vec::IntoIter<Result<Frame<Bytes>, BoxError>>>>;

@@ -23,9 +23,9 @@ use tower_outbound_auth::clock::{Clock, Now, Sleep};
 use tower_outbound_auth::exchange::{
     Exchange, ExchangeContext, ExchangeError, ExchangeErrorKind, Issued,
 };
-use tower_outbound_auth::scheme::{
-    ExchangeAnswer, ExchangeRequest, Identity, InvalidToken, RequestContext, Rotation, Step,
-};
+use tower_outbound_auth::endpoint::{ExchangeAnswer, ExchangeRequest, RequestContext, Step};
+use tower_outbound_auth::exchange::Identity;
+use tower_outbound_auth::scheme::{InvalidToken, Rotation};
 use tower_outbound_auth::{Scheme, Secret, TokenSource};
 
 /// Schedules for each story and way of drawing them.

@@ -1,6 +1,6 @@
 //! What a body says of its length, on which a `content-length` rests.
 
-use super::*;
+use crate::replay::body::tests::*;
 
 fn hint(lower: u64, upper: Option<u64>) -> SizeHint {
     let mut hint = SizeHint::new();

@@ -13,7 +13,7 @@
 //! What is a clone there is here the one second body, which takes the right to it along: `multiple_replays`
 //! is what the compiler forbids, and of `multiple_incomplete_replays` one can be incomplete.
 
-use super::*;
+use crate::replay::body::tests::*;
 
 /// `replays_one_chunk`
 #[test]

@@ -1,6 +1,6 @@
 //! What is kept goes in the moment in which it is of no use any more.
 
-use super::*;
+use crate::replay::body::tests::*;
 
 /// 64 MiB, as it is promised.
 const ALL: usize = 67_108_864;

@@ -18,7 +18,8 @@ use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 
-use super::{Kept, ReplayBody, Room, Superseded};
+use crate::replay::body::prefix::Room;
+use crate::replay::body::{Kept, ReplayBody, Superseded};
 
 type Replayed = (Reading, Kept<Source>);
 

@@ -5,7 +5,7 @@ use std::mem;
 
 use proptest::prelude::*;
 
-use super::*;
+use crate::replay::body::tests::*;
 
 #[derive(Clone, Copy, Debug)]
 enum Op {

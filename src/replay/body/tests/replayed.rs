@@ -1,6 +1,6 @@
 //! What the second body sends: what was sent, and the rest of the source, which is read once.
 
-use super::*;
+use crate::replay::body::tests::*;
 
 /// A source of two frames and trailers.
 fn whole() -> (Feed, Vec<Got>) {

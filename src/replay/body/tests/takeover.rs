@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Barrier, mpsc};
 use std::thread;
 
-use super::*;
+use crate::replay::body::tests::*;
 
 #[test]
 fn the_old_body_ends_in_an_error_and_never_in_an_end() {

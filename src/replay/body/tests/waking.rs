@@ -1,6 +1,6 @@
 //! Who waits is woken: by the source, by the end of a pause, by the takeover.
 
-use super::*;
+use crate::replay::body::tests::*;
 
 #[test]
 fn from_the_refusal_on_nothing_is_read() {

@@ -1,0 +1,12 @@
+//! The checked files, among what else they name.
+
+#[path = "../../../src/token/published.rs"]
+pub(crate) mod published;
+#[path = "../../../src/token/sent_count.rs"]
+pub(crate) mod sent_count;
+mod tests {
+    mod published;
+    mod sent_count;
+}
+
+pub(crate) use crate::stand_ins::machine;

@@ -1,0 +1,175 @@
+use std::time::{Duration, UNIX_EPOCH};
+
+use http::HeaderValue;
+use loom::sync::atomic::{AtomicBool, Ordering};
+use loom::sync::{Arc, Mutex};
+use loom::thread;
+
+use crate::secret::Secret;
+use crate::clock::Now;
+use crate::exchange::chain::SourceId;
+use crate::token::machine::events::Generation;
+use crate::token::published::{Age, Cell, Published};
+use crate::token::machine::window::Window;
+use crate::token::machine::Machine;
+
+/// What a model is about: the cell, and those who write it.
+struct Source {
+    cell: Cell,
+    machine: Mutex<Machine>,
+    /// The end of a flight as its waiters see it.
+    landed: AtomicBool,
+}
+
+impl Source {
+    /// With a token whose successor is due, and a flight under way.
+    fn new() -> Arc<Source> {
+        let machine = Machine { quiet_until: Some(Now::NEVER), ..Machine::default() };
+        let source = Source {
+            cell: Cell::new(),
+            machine: Mutex::new(machine),
+            landed: AtomicBool::new(false),
+        };
+        source.adopt(at(0));
+        Arc::new(source)
+    }
+
+    /// As `Core::publish`: the next token, under the lock.
+    fn adopt(&self, refresh_at: Now) {
+        let mut machine = self.machine.lock().unwrap();
+        machine.generation += 1;
+        let token = Published {
+            secret: Secret,
+            value: HeaderValue::from_static("token"),
+            generation: Generation::of(machine.generation),
+            window: Window { refresh_at, margin_at: at(100), ends_at: at(110) },
+            line: None,
+            source: SourceId,
+        };
+        let old = self.cell.publish(token.into());
+        self.cell.hint(&machine);
+        drop(machine);
+        drop(old);
+    }
+
+    /// As `Core::finished` for an exchange that failed.
+    fn pause(&self, until: Option<Now>) {
+        let mut machine = self.machine.lock().unwrap();
+        (machine.quiet_until, machine.paused_until) = (until, until);
+        self.cell.hint(&machine);
+    }
+
+    /// As `Flight::run`, at its end.
+    fn wake(&self) {
+        self.landed.store(true, Ordering::Release);
+    }
+
+    fn has_landed(&self) -> bool {
+        self.landed.load(Ordering::Acquire)
+    }
+
+    /// What a request gets now, and how old it takes it to be.
+    fn read(&self) -> (u64, Age) {
+        let read = self.cell.read(at(50)).unwrap();
+        (read.credential().unwrap().1.number(), read.age)
+    }
+}
+
+/// So many seconds from the beginning, on both clocks.
+fn at(secs: u64) -> Now {
+    let since = Duration::from_secs(secs);
+    Now::new(since, UNIX_EPOCH + since)
+}
+
+/// `story` on a thread of its own.
+fn meanwhile(source: &Arc<Source>, story: fn(&Source)) -> thread::JoinHandle<()> {
+    let source = source.clone();
+    thread::spawn(move || story(&source))
+}
+
+#[test]
+fn who_sees_a_flight_s_end_sees_its_token() {
+    loom::model(|| {
+        let source = Source::new();
+        let flight = meanwhile(&source, |source| {
+            source.adopt(at(90));
+            source.wake();
+        });
+        if source.has_landed() {
+            assert_eq!(source.read().0, 2);
+        }
+        flight.join().unwrap();
+    });
+}
+
+#[test]
+fn who_sees_a_flight_fail_sees_the_pause_after_it() {
+    loom::model(|| {
+        let source = Source::new();
+        let flight = meanwhile(&source, |source| {
+            source.pause(Some(at(60)));
+            source.wake();
+        });
+        if source.has_landed() {
+            let read = source.cell.read(at(50)).unwrap();
+            assert!(!read.ageing, "there is nothing to wait for");
+        }
+        flight.join().unwrap();
+    });
+}
+
+#[test]
+fn nobody_sees_an_older_token_after_a_newer_one() {
+    // Three threads have more orders than anybody can wait for.
+    let mut model = loom::model::Builder::new();
+    model.preemption_bound = Some(2);
+    model.check(|| {
+        let source = Source::new();
+        let flight = meanwhile(&source, |source| source.adopt(at(90)));
+        let rotation = meanwhile(&source, |source| source.adopt(at(90)));
+        let (first, second) = (source.read().0, source.read().0);
+        assert!(first <= second, "{second} after {first}");
+        flight.join().unwrap();
+        rotation.join().unwrap();
+        assert_eq!(source.read().0, 3);
+    });
+}
+
+#[test]
+fn a_token_is_taken_to_be_as_old_as_it_is() {
+    loom::model(|| {
+        let source = Source::new();
+        let flight = meanwhile(&source, |source| source.adopt(at(90)));
+        let (generation, age) = source.read();
+        assert_eq!(generation == 2, age == Age::Fresh);
+        flight.join().unwrap();
+    });
+}
+
+/// Its two halves are written one after the other.
+#[test]
+fn a_pause_that_follows_another_is_never_taken_for_its_end() {
+    loom::model(|| {
+        let source = Source::new();
+        source.pause(Some(at(60)));
+        let event = meanwhile(&source, |source| source.pause(Some(at(70))));
+        assert_eq!(source.read().1, Age::Stale, "asking changes nothing before either");
+        event.join().unwrap();
+    });
+}
+
+#[test]
+fn who_sees_a_pause_lifted_may_ask() {
+    loom::model(|| {
+        let source = Source::new();
+        source.pause(Some(at(60)));
+        let operator = meanwhile(&source, |source| {
+            source.pause(None);
+            source.wake();
+        });
+        if source.has_landed() {
+            assert_eq!(source.read().1, Age::Due);
+        }
+        operator.join().unwrap();
+    });
+}

@@ -1,0 +1,86 @@
+//! What a layer, its services and their futures share.
+
+use std::fmt;
+use std::sync::Arc;
+
+use http::{Extensions, Request, Response, Uri};
+
+use crate::auth::policy::Guard;
+use crate::auth::sent_request::Kept;
+use crate::replay::body::prefix::Room;
+use crate::replay::head::Head;
+use crate::replay::{Replay, ReplayMethods, Slot};
+use crate::token::shared::Core;
+
+/// One allocation for a service and all its clones and futures.
+pub(crate) struct Shared<S> {
+    pub(crate) core: Arc<Core<S>>,
+    pub(crate) config: Config,
+}
+
+/// A layer's options, those of its source aside.
+#[derive(Clone, Default)]
+pub(crate) struct Config {
+    pub(crate) guard: Guard,
+    pub(crate) methods: ReplayMethods,
+    pub(crate) response_uri: Option<ResponseUri>,
+    /// What bodies keep for a second sending.
+    pub(crate) room: Room,
+    /// What is known of the redirects that a reqwest client below follows.
+    #[cfg(feature = "reqwest")]
+    pub(crate) redirects: crate::adapter::reqwest::redirect::Redirects,
+}
+
+/// Finds the URI that a response is really from.
+type ResponseUri = Arc<dyn Fn(&Extensions) -> Option<Uri> + Send + Sync>;
+
+/// In the extensions of a replayed request, for the layers below: they must not replay it once more.
+#[derive(Clone, Copy)]
+pub(crate) struct Replayed;
+
+impl Config {
+    /// Whether a response is known to be from an origin that is not ours.
+    #[inline]
+    pub(crate) fn is_foreign<RB>(&self, response: &Response<RB>) -> bool {
+        let Some(find) = &self.response_uri else { return false };
+        find(response.extensions()).is_some_and(|uri| !self.guard.is_ours(&uri))
+    }
+}
+
+impl Config {
+    /// Whether a request can be sent again as a whole, as far as that is known beforehand.
+    pub(crate) fn can_replay<R: Replay<B>, B>(&self, replay: &R, request: &Request<B>) -> bool {
+        self.methods.allow(request.method()) && replay.covers(request.body())
+    }
+}
+
+impl Config {
+    /// Keeps what it takes to send a request again, its body aside, if that is allowed: once in all, however
+    /// many layers of this kind are stacked.
+    #[inline]
+    pub(crate) fn keep<I: Clone, R: Replay<B>, B>(
+        &self,
+        inner: &I,
+        replay: &R,
+        request: &mut Request<B>,
+    ) -> R::Slot<Kept<I, R::Kept>> {
+        let replayable = R::KEEPS
+            && self.methods.allow(request.method())
+            && request.extensions().get::<Replayed>().is_none();
+        R::Slot::new(replayable.then(|| Kept {
+            service: inner.clone(), // not ready: a replay asks for readiness first
+            head: Head::keep(request),
+            body: replay.keep(request.body_mut(), &self.room),
+        }))
+    }
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("guard", &self.guard)
+            .field("methods", &self.methods)
+            .field("response_uri", &self.response_uri.as_ref().map(|_| "…"))
+            .finish()
+    }
+}

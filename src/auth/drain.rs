@@ -1,0 +1,60 @@
+//! Reading a rejected response to its end.
+//!
+//! On HTTP/1.1, dropping a body that has not been read costs the connection. So the body of a refusal,
+//! which is short, is read before the request is sent again; but not for long, and not if it is long.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Buf;
+use http::Response;
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
+use http_body::Body;
+
+use crate::clock::Sleep;
+
+/// What is longer than this is cheaper to reconnect for.
+const MAX_BYTES: usize = 16 * 1024;
+
+pub(crate) struct Drain<RB> {
+    /// None once it has been given back.
+    response: Option<Response<RB>>,
+    left: usize,
+    deadline: Sleep,
+}
+
+impl<RB> Drain<RB> {
+    /// What is not there by then is not worth waiting for.
+    pub(crate) const MAX_TIME: Duration = Duration::from_millis(50);
+
+    pub(crate) fn new(response: Response<RB>, deadline: Sleep) -> Drain<RB> {
+        Drain { response: Some(response), left: MAX_BYTES, deadline }
+    }
+}
+
+impl<RB: Body + Unpin> Drain<RB> {
+    /// Ends when the body has been read, or is not worth it. Gives the response back if its body was read to
+    /// the end. One that was not would occupy a connection, which the second sending may need.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Response<RB>>> {
+        let Some(response) = &mut self.response else { return Poll::Ready(None) };
+        loop {
+            match Pin::new(response.body_mut()).poll_frame(cx) {
+                Poll::Ready(Some(Ok(frame))) => {
+                    // What describes the body does not describe what is left of it.
+                    response.headers_mut().remove(CONTENT_LENGTH);
+                    response.headers_mut().remove(CONTENT_ENCODING);
+                    // Counted as one byte at least, so that empty frames come to an end too.
+                    let length = frame.data_ref().map_or(0, Buf::remaining).max(1);
+                    match self.left.checked_sub(length) {
+                        Some(left) => self.left = left,
+                        None => return Poll::Ready(None),
+                    }
+                }
+                Poll::Ready(None) => return Poll::Ready(self.response.take()),
+                Poll::Ready(Some(Err(_))) => return Poll::Ready(None),
+                Poll::Pending => return self.deadline.as_mut().poll(cx).map(|()| None),
+            }
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! The future of a call: calling, or waiting to call; at most one replay.
+//!
+//! The hot path is [`State::Calling`]: one poll of the inner future, one look at the response. All that
+//! waits (for a token, for its successor, for readiness) is [`Cold`], boxed, so that a request which
+//! never waits does not pay for it.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use http::{Request, Response};
+use http_body::Body;
+use pin_project_lite::pin_project;
+use tower_service::Service;
+
+use crate::auth::pending_request::Cold;
+use crate::auth::pending_request::Next;
+use crate::auth::sent_request::Attempt;
+use crate::auth::sent_request::{Answered, Refusal};
+use crate::endpoint::scheme::Scheme;
+#[cfg(feature = "reqwest")]
+use crate::error::recovery::Recovery;
+use crate::error::{BoxError, Error};
+use crate::replay::Replay;
+
+pin_project! {
+    /// The response of [`Auth`](crate::Auth).
+    ///
+    /// # Panics
+    ///
+    /// If it is polled after its completion, as tower's futures do.
+    #[must_use = "futures do nothing unless polled"]
+    pub struct ResponseFuture<I, S, R, B, RB>
+    where
+        I: Service<Request<R::Body>>,
+        S: Scheme,
+        R: Replay<B>,
+    {
+        #[pin]
+        state: State<I, S, R, B, RB>,
+        // What the response of the inner service means; none if the request went out bare.
+        attempt: Option<Attempt<I, S, R, B, RB>>,
+    }
+}
+
+pin_project! {
+    #[project = StateProj]
+    enum State<I, S, R, B, RB>
+    where
+        I: Service<Request<R::Body>>,
+        S: Scheme,
+        R: Replay<B>,
+    {
+        /// The request is with the inner service.
+        Calling { #[pin] future: I::Future },
+        Cold { cold: Box<Cold<I, S, R, B, RB>> },
+        Failed { error: Option<Error> },
+    }
+}
+
+impl<I, S, R, B, RB> ResponseFuture<I, S, R, B, RB>
+where
+    I: Service<Request<R::Body>>,
+    S: Scheme,
+    R: Replay<B>,
+{
+    pub(crate) fn bare(future: I::Future) -> Self {
+        ResponseFuture { state: State::Calling { future }, attempt: None }
+    }
+
+    #[inline(always)]
+    pub(crate) fn calling(future: I::Future, attempt: Attempt<I, S, R, B, RB>) -> Self {
+        ResponseFuture { state: State::Calling { future }, attempt: Some(attempt) }
+    }
+
+    pub(crate) fn cold(cold: Cold<I, S, R, B, RB>) -> Self {
+        ResponseFuture { state: State::Cold { cold: Box::new(cold) }, attempt: None }
+    }
+
+    pub(crate) fn failed(error: Error) -> Self {
+        ResponseFuture { state: State::Failed { error: Some(error) }, attempt: None }
+    }
+
+    /// Whether the request went out bare; to be asked before the first poll.
+    #[cfg(feature = "reqwest")]
+    pub(crate) fn is_bare(&self) -> bool {
+        matches!(self.state, State::Calling { .. }) && self.attempt.is_none()
+    }
+
+    /// Whether the request waits, and is not with the inner service.
+    #[cfg(feature = "reqwest")]
+    pub(crate) fn is_waiting(&self) -> bool {
+        matches!(self.state, State::Cold { .. })
+    }
+}
+
+#[cfg(feature = "reqwest")]
+impl<I, S, R, B, RB> ResponseFuture<I, S, R, B, RB>
+where
+    I: Service<Request<R::Body>, Response = Response<RB>> + Clone,
+    I::Error: Into<BoxError>,
+    S: Scheme,
+    R: Replay<B>,
+    RB: Body + Unpin,
+{
+    /// The refusal that a request waits after, to be handed on: the time for another sending is over.
+    pub(crate) fn out_of_time(self: Pin<&mut Self>) -> Option<Response<RB>> {
+        match self.project().state.project() {
+            StateProj::Cold { cold } => cold.hand_on(Recovery::OutOfTime),
+            _ => None,
+        }
+    }
+}
+
+impl<I, S, R, B, RB> Future for ResponseFuture<I, S, R, B, RB>
+where
+    I: Service<Request<R::Body>, Response = Response<RB>> + Clone,
+    I::Error: Into<BoxError>,
+    S: Scheme,
+    R: Replay<B>,
+    RB: Body + Unpin,
+{
+    type Output = Result<Response<RB>, BoxError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let (mut state, attempt) = (this.state, this.attempt);
+        loop {
+            let next = match state.as_mut().project() {
+                StateProj::Calling { future } => {
+                    if let Some(attempt) = attempt {
+                        attempt.nudge_if_due();
+                    }
+                    // A response is dear to move, so it is looked at where it lies.
+                    let mut polled = future.poll(cx);
+                    let refused = match (&mut polled, &*attempt) {
+                        (Poll::Pending, _) => return Poll::Pending,
+                        (Poll::Ready(Ok(response)), Some(attempt)) => attempt.look(response),
+                        _ => false,
+                    };
+                    if !refused {
+                        let refusal = match polled {
+                            Poll::Ready(Err(_)) => attempt.as_mut().and_then(Attempt::refusal),
+                            _ => None,
+                        };
+                        *attempt = None; // what was kept for another sending goes at once
+                        return match polled {
+                            Poll::Ready(Ok(response)) => Poll::Ready(Ok(response)),
+                            Poll::Ready(Err(error)) => Poll::Ready(client_failed(refusal, error)),
+                            Poll::Pending => Poll::Pending,
+                        };
+                    }
+                    let Poll::Ready(Ok(response)) = polled else { return Poll::Pending };
+                    match refusal(attempt.take(), response) {
+                        Answered::Done(response) => return Poll::Ready(Ok(response)),
+                        Answered::Refused(cold) => State::Cold { cold },
+                    }
+                }
+                StateProj::Cold { cold } => {
+                    let ended = match ready!(cold.poll(cx)) {
+                        Ok(Next::Call { future, attempt: again }) => {
+                            *attempt = Some(again);
+                            state.set(State::Calling { future });
+                            continue;
+                        }
+                        Ok(Next::Respond(response)) => Ok(response),
+                        Err(error) => Err(error),
+                    };
+                    state.set(State::Failed { error: None });
+                    return Poll::Ready(ended);
+                }
+                StateProj::Failed { error } => {
+                    let error = error.take().unwrap_or_else(|| polled_after_completion());
+                    return Poll::Ready(Err(error.into()));
+                }
+            };
+            state.set(next);
+        }
+    }
+}
+
+/// The answer to a request whose client has failed: the refusal that it followed, or the error.
+#[cold]
+#[inline(never)]
+fn client_failed<S, RB, E>(
+    refusal: Option<Box<Refusal<S, RB>>>,
+    error: E,
+) -> Result<Response<RB>, BoxError>
+where
+    S: Scheme,
+    E: Into<BoxError>,
+{
+    match refusal {
+        Some(refusal) => refusal.instead_of(error),
+        None => Err(error.into()),
+    }
+}
+
+/// What follows a response that refuses the credential.
+#[cold]
+#[inline(never)]
+fn refusal<I, S, R, B, RB>(
+    attempt: Option<Attempt<I, S, R, B, RB>>,
+    response: Response<RB>,
+) -> Answered<I, S, R, B, RB>
+where
+    I: Service<Request<R::Body>>,
+    S: Scheme,
+    R: Replay<B>,
+{
+    match attempt {
+        Some(attempt) => attempt.refused(response),
+        None => Answered::Done(response),
+    }
+}
+
+/// A mistake of the caller's. tower's and hyper's futures panic too: one that was always pending would be a
+/// hang without a cause.
+#[cold]
+#[allow(clippy::panic)]
+pub(crate) fn polled_after_completion() -> ! {
+    panic!("a response future was polled after completion")
+}
+
+impl<I, S, R, B, RB> fmt::Debug for ResponseFuture<I, S, R, B, RB>
+where
+    I: Service<Request<R::Body>>,
+    S: Scheme,
+    R: Replay<B>,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = match &self.state {
+            State::Calling { .. } => "calling",
+            State::Cold { .. } => "waiting",
+            State::Failed { .. } => "failed",
+        };
+        f.debug_struct("ResponseFuture").field("state", &state).finish()
+    }
+}

@@ -1,0 +1,247 @@
+//! The layer.
+
+use std::fmt;
+use std::sync::Arc;
+
+use http::{Extensions, Request, Uri};
+use tower_layer::Layer;
+use tower_service::Service;
+
+use crate::auth::config::{Config, Shared};
+use crate::auth::policy::request_head::RequestHead;
+use crate::auth::policy::{CallerHeader, Foreign};
+use crate::auth::service::Auth;
+use crate::clock::Clock;
+use crate::endpoint::scheme::Scheme;
+use crate::origin::Origin;
+use crate::replay::strategies::Same;
+use crate::replay::{ReplayMethods, Strategy};
+use crate::token::source::TokenSource;
+
+/// Gives every request of the wrapped service a valid credential.
+///
+/// See the [crate's documentation](crate) for what it does to a request, and where in a stack it belongs.
+///
+/// A layer is made by one of the presets, or by [`new`](AuthLayer::new) from any [`TokenSource`]; making
+/// it does nothing but check what it was given. It is cheap to clone, and all services that come from it
+/// and its clones share one source: one token, and never more than one exchange.
+///
+/// | option | default | because |
+/// |---|---|---|
+/// | [`with_origin`](AuthLayer::with_origin) | the token endpoint's (presets), none (`new`) | a credential goes nowhere by accident |
+/// | [`with_foreign`](AuthLayer::with_foreign) | [`Foreign::Refuse`] | a request without its credential is not what was asked for |
+/// | [`with_caller_header`](AuthLayer::with_caller_header) | [`CallerHeader::Replace`] | one party is responsible for a header |
+/// | [`with_exempt_if`](AuthLayer::with_exempt_if) | nothing is exempt | |
+/// | [`with_response_uri`](AuthLayer::with_response_uri) | the request's | redirects belong above this layer |
+/// | [`with_replay`](AuthLayer::with_replay) | [`Same`]: bodies in memory, boxed streams, those of the [stacks](crate::adapter) | keeps the body type, copies nothing |
+/// | [`with_replay_methods`](AuthLayer::with_replay_methods) | all | a 401 was not applied |
+/// | [`with_clock`](AuthLayer::with_clock) | the machine's | |
+///
+/// # Switched off
+///
+/// Where a setting says that there is no credential (in a test environment, say), let the layer be and exempt all
+/// requests: it then neither needs a runtime nor reads a secret, and the stack's type stays the same.
+///
+/// ```
+/// # use tower_outbound_auth::{AuthLayer, TokenSource};
+/// # use tower_outbound_auth::system::HeaderScheme;
+/// # let (layer, off) = (AuthLayer::new(TokenSource::fixed(HeaderScheme::bearer(), "abc")?), true);
+/// let layer = layer.with_exempt_if(move |_| off);
+/// # let _ = layer;
+/// # Ok::<_, tower_outbound_auth::Error>(())
+/// ```
+///
+/// `tower::util::option_layer` puts the layer and the bare client side by side, and asks them for one type of error.
+/// So it fits only over a service whose error is a [`BoxError`](crate::BoxError):
+/// `.option_layer(auth).map_err(BoxError::from).service(client)`.
+pub struct AuthLayer<S, R = Same> {
+    source: TokenSource<S>,
+    pub(crate) config: Arc<Config>,
+    replay: R,
+}
+
+impl<S: Scheme> AuthLayer<S> {
+    /// A layer over a source of your own making. It is bound to no origin yet: without
+    /// [`with_origin`](AuthLayer::with_origin), every request is foreign.
+    #[must_use]
+    pub fn new(source: TokenSource<S>) -> AuthLayer<S> {
+        AuthLayer { source, config: Arc::default(), replay: Same::new() }
+    }
+}
+
+impl<S: Scheme, R> AuthLayer<S, R> {
+    /// One more origin that the credential may be sent to.
+    #[must_use]
+    pub fn with_origin(self, origin: Origin) -> AuthLayer<S, R> {
+        self.configure(|config| config.guard.origins.push(origin))
+    }
+
+    /// What becomes of requests to other origins. Default: [`Foreign::Refuse`].
+    #[must_use]
+    pub fn with_foreign(self, foreign: Foreign) -> AuthLayer<S, R> {
+        self.configure(|config| config.guard.foreign = foreign)
+    }
+
+    /// What becomes of a credential header that the caller set. Default: [`CallerHeader::Replace`].
+    #[must_use]
+    pub fn with_caller_header(self, caller_header: CallerHeader) -> AuthLayer<S, R> {
+        self.configure(|config| config.guard.caller_header = caller_header)
+    }
+
+    /// Requests for which `exempt` says true pass untouched, as those with the extension
+    /// [`Exempt`](crate::Exempt) do. It is called once per request and must not panic.
+    #[must_use]
+    pub fn with_exempt_if(
+        self,
+        exempt: impl Fn(RequestHead<'_>) -> bool + Send + Sync + 'static,
+    ) -> AuthLayer<S, R> {
+        self.configure(|config| config.guard.exempt_if = Some(Arc::new(exempt)))
+    }
+
+    /// Tells the layer where a response is really from, if something below it follows redirects: `find`
+    /// looks that URI up among the response's extensions. A response from a foreign origin is then handed
+    /// on as it came: it neither renews a token nor hands one out. Default: the response is from where the
+    /// request went.
+    ///
+    /// A layer or client that follows redirects belongs *above* this layer, where the origin guard sees
+    /// each hop. Below it, the credential has left before anybody can look; this option keeps the answer
+    /// from doing further harm.
+    ///
+    /// ```
+    /// use tower_http::follow_redirect::RequestUri;
+    /// # use tower_outbound_auth::{AuthLayer, TokenSource};
+    /// # use tower_outbound_auth::system::HeaderScheme;
+    /// # let layer = AuthLayer::new(TokenSource::fixed(HeaderScheme::bearer(), "abc")?);
+    ///
+    /// let layer = layer.with_response_uri(|extensions| extensions.get::<RequestUri>().map(|it| it.0.clone()));
+    /// # let _ = layer;
+    /// # Ok::<_, tower_outbound_auth::Error>(())
+    /// ```
+    #[must_use]
+    pub fn with_response_uri(
+        self,
+        find: impl Fn(&Extensions) -> Option<Uri> + Send + Sync + 'static,
+    ) -> AuthLayer<S, R> {
+        self.configure(|config| config.response_uri = Some(Arc::new(find)))
+    }
+
+    /// Which methods are sent again after a refusal. Default: all.
+    #[must_use]
+    pub fn with_replay_methods(self, methods: ReplayMethods) -> AuthLayer<S, R> {
+        self.configure(|config| config.methods = methods)
+    }
+
+    /// Another strategy of replay; see [`replay`](crate::replay).
+    #[must_use]
+    pub fn with_replay<R2: Strategy>(self, replay: R2) -> AuthLayer<S, R2> {
+        AuthLayer { source: self.source, config: self.config, replay }
+    }
+
+    /// With another clock; the source is made anew, see [`TokenSource::with_clock`]. Take
+    /// [`source`](AuthLayer::source) after this.
+    #[must_use]
+    pub fn with_clock(self, clock: impl Clock) -> AuthLayer<S, R> {
+        self.map_source(|source| source.with_clock(clock))
+    }
+
+    /// With a source made from this one: for the options that belong to the source. Take
+    /// [`source`](AuthLayer::source) after this.
+    ///
+    /// ```
+    /// # use tower_outbound_auth::{AuthLayer, TokenSource};
+    /// # use tower_outbound_auth::system::HeaderScheme;
+    /// # let layer = AuthLayer::new(TokenSource::fixed(HeaderScheme::bearer(), "abc")?);
+    /// use std::time::Duration;
+    ///
+    /// let layer = layer.map_source(|source| source.with_exchange_timeout(Duration::from_secs(3)));
+    /// # let _ = layer;
+    /// # Ok::<_, tower_outbound_auth::Error>(())
+    /// ```
+    #[must_use]
+    pub fn map_source(
+        self,
+        change: impl FnOnce(TokenSource<S>) -> TokenSource<S>,
+    ) -> AuthLayer<S, R> {
+        AuthLayer { source: change(self.source), ..self }
+    }
+
+    /// The source: for [`warm_up`](TokenSource::warm_up), [`status`](TokenSource::status) and other
+    /// layers. Take it after the last `with_…` that concerns the source, since those make it anew.
+    #[must_use]
+    pub fn source(&self) -> &TokenSource<S> {
+        &self.source
+    }
+
+    pub(crate) fn configure(mut self, change: impl FnOnce(&mut Config)) -> AuthLayer<S, R> {
+        change(Arc::make_mut(&mut self.config));
+        self
+    }
+}
+
+/// What a layer can wrap: anything that is `Clone`. A trait of its own, because the compiler says of it what
+/// is said here, and of `Clone` only that it is missing.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`AuthLayer` needs a service that is `Clone`, and `{Self}` is not",
+    label = "not `Clone`",
+    note = "a refused request is sent again by a clone of the service; put a buffer below the layer \
+            (`ServiceBuilder::buffer`), or box with `BoxCloneSyncService` instead of `BoxService`"
+)]
+pub trait Inner: Clone {}
+
+#[diagnostic::do_not_recommend]
+impl<I: Clone> Inner for I {}
+
+/// The bounds of the service stand here too, so that a stack which cannot work says why where it is
+/// built.
+impl<I: Inner, S: Scheme, R: Clone> Layer<I> for AuthLayer<S, R> {
+    type Service = Auth<I, S, R>;
+
+    fn layer(&self, inner: I) -> Auth<I, S, R> {
+        let shared = Shared { core: self.source.core().clone(), config: (*self.config).clone() };
+        Auth::new(inner, Arc::new(shared), self.replay.clone())
+    }
+}
+
+impl<S: Scheme, R: fmt::Debug> fmt::Debug for AuthLayer<S, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuthLayer")
+            .field("source", &self.source)
+            .field("config", &self.config)
+            .field("replay", &self.replay)
+            .finish()
+    }
+}
+
+/// By hand: a derive would ask for `S: Clone`.
+impl<S, R: Clone> Clone for AuthLayer<S, R> {
+    fn clone(&self) -> AuthLayer<S, R> {
+        AuthLayer {
+            source: self.source.clone(),
+            config: self.config.clone(),
+            replay: self.replay.clone(),
+        }
+    }
+}
+
+/// Does nothing, and compiles only if `service` takes requests with a body of type `B`. When a stack does
+/// not fit together, the compiler's complaint about this call names the part that does not.
+///
+/// ```
+/// use bytes::Bytes;
+/// use http_body_util::Full;
+/// use tower::{ServiceBuilder, service_fn};
+/// use tower_outbound_auth::{AuthLayer, TokenSource, check};
+/// use tower_outbound_auth::system::HeaderScheme;
+///
+/// let layer = AuthLayer::new(TokenSource::fixed(HeaderScheme::bearer(), "abc")?);
+/// let api = service_fn(|_: http::Request<Full<Bytes>>| async {
+///     Ok::<_, std::io::Error>(http::Response::new(Full::<Bytes>::default()))
+/// });
+/// let service = ServiceBuilder::new().layer(layer).service(api);
+/// check::<Full<Bytes>>(&service);
+/// # Ok::<_, tower_outbound_auth::Error>(())
+/// ```
+pub fn check<B>(service: &impl Service<Request<B>>) {
+    let _ = service;
+}

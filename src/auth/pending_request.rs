@@ -1,0 +1,299 @@
+//! Everything that waits: for a first token, for a successor, for readiness.
+//!
+//! Its order is that of promise and permit: wait for the token while holding nothing, then ask the inner
+//! service for readiness, then read the token once more, because readiness may have taken long. A deadline
+//! that the caller gave ends all of it.
+
+use std::future::Future;
+use std::mem;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use http::{Request, Response};
+use http_body::Body;
+use tower_service::Service;
+
+use crate::auth::config::{Replayed, Shared};
+use crate::auth::deadline::Deadline;
+use crate::auth::drain::Drain;
+use crate::auth::future::polled_after_completion;
+use crate::auth::sent_request::{Attempt, Kept, Refusal};
+use crate::clock::Now;
+use crate::endpoint::scheme::Scheme;
+use crate::error::recovery::Recovery;
+use crate::error::{BoxError, Error};
+use crate::exchange::chain::Chain;
+use crate::replay::head::Head;
+use crate::replay::{Replay, Slot};
+use crate::token::machine::events::Generation;
+use crate::token::published::AccessToken;
+use crate::token::waiting::Renewal;
+
+type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// A request that waits.
+pub(crate) struct Cold<I, S, R: Replay<B>, B, RB> {
+    shared: Arc<Shared<S>>,
+    /// Not ready.
+    service: I,
+    chain: Chain,
+    work: Option<Work<R, B, RB>>,
+    /// The token that was waited for.
+    token: Option<AccessToken>,
+    deadline: Option<Deadline>,
+    stage: Stage<RB>,
+}
+
+/// What is to be sent once there is a token.
+enum Work<R: Replay<B>, B, RB> {
+    First {
+        request: Request<B>,
+        replay: R,
+    },
+    /// `rejected` is given to the caller if there is no successor, or if the second sending fails.
+    Again {
+        head: Head,
+        body: Option<R::Kept>,
+        refused: Generation,
+        waited: bool,
+        rejected: Option<Response<RB>>,
+    },
+}
+
+enum Stage<RB> {
+    Acquire(BoxFuture<Result<AccessToken, Error>>),
+    Renew(BoxFuture<Renewal>),
+    /// The rejected response's body is read to its end, so that its connection lives.
+    Drain(Drain<RB>),
+    Ready,
+}
+
+/// What follows the wait.
+pub(crate) enum Next<I, S, R, B, RB>
+where
+    R: Replay<B>,
+    I: Service<Request<R::Body>>,
+{
+    Call { future: I::Future, attempt: Attempt<I, S, R, B, RB> },
+    Respond(Response<RB>),
+}
+
+impl<I, S: Scheme, R: Replay<B>, B, RB> Cold<I, S, R, B, RB> {
+    /// There is no token that could be sent without waiting.
+    pub(crate) fn first(
+        service: I,
+        request: Request<B>,
+        shared: Arc<Shared<S>>,
+        replay: R,
+    ) -> Self {
+        let chain = Chain::of(request.extensions());
+        let deadline = Deadline::of(request.headers().get(&Deadline::HEADER), shared.core.now());
+        Cold {
+            // Where nothing is ever sent again, nobody has asked for patience.
+            stage: match !R::KEEPS || shared.config.can_replay(&replay, &request) {
+                true => Stage::Acquire(Box::pin(shared.core.clone().acquire(chain.clone()))),
+                false => Stage::Acquire(Box::pin(shared.core.clone().acquire_fresh(chain.clone()))),
+            },
+            shared,
+            service,
+            chain,
+            work: Some(Work::First { request, replay }),
+            token: None,
+            deadline,
+        }
+    }
+
+    /// The token of generation `refused` was refused, with a request that was sent at `sent`.
+    pub(crate) fn again(
+        shared: Arc<Shared<S>>,
+        refused: Generation,
+        sent: Now,
+        kept: Kept<I, R::Kept>,
+        rejected: Response<RB>,
+    ) -> Self {
+        let Kept { service, head, body } = kept;
+        let chain = head.extensions().map(Chain::of).unwrap_or_default();
+        let deadline = Deadline::of(head.header(&Deadline::HEADER), sent);
+        let rejected = Some(rejected);
+        Cold {
+            stage: Stage::Renew(Box::pin(shared.core.clone().renew(refused, chain.clone()))),
+            shared,
+            service,
+            chain,
+            work: Some(Work::Again { head, body, refused, waited: false, rejected }),
+            token: None,
+            deadline,
+        }
+    }
+}
+
+impl<I, S, R, B, RB> Cold<I, S, R, B, RB>
+where
+    I: Service<Request<R::Body>, Response = Response<RB>> + Clone,
+    I::Error: Into<BoxError>,
+    S: Scheme,
+    R: Replay<B>,
+    RB: Body + Unpin,
+{
+    pub(crate) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Next<I, S, R, B, RB>, BoxError>> {
+        let polled = self.poll_stages(cx);
+        if polled.is_pending()
+            && let Some(deadline) = &mut self.deadline
+            && deadline.poll(&self.shared.core, cx).is_ready()
+        {
+            return self.out_of_time();
+        }
+        polled
+    }
+
+    fn poll_stages(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Next<I, S, R, B, RB>, BoxError>> {
+        loop {
+            self.stage = match &mut self.stage {
+                Stage::Acquire(acquire) => {
+                    match ready!(acquire.as_mut().poll(cx)) {
+                        Ok(token) => self.token = Some(token),
+                        Err(error) => {
+                            let refusal = self.hand_on(Recovery::RenewalFailed).map(Next::Respond);
+                            return Poll::Ready(refusal.ok_or_else(|| error.into()));
+                        }
+                    }
+                    Stage::Ready
+                }
+                Stage::Renew(renew) => match ready!(renew.as_mut().poll(cx)) {
+                    Renewal::Token { token, waited } => {
+                        self.token = Some(token);
+                        self.after_renewal(waited)
+                    }
+                    Renewal::HandOn(recovery) => match self.hand_on(recovery) {
+                        Some(response) => return Poll::Ready(Ok(Next::Respond(response))),
+                        None => polled_after_completion(),
+                    },
+                },
+                Stage::Drain(drain) => {
+                    let drained = ready!(drain.poll(cx));
+                    if let Some(Work::Again { rejected, .. }) = &mut self.work {
+                        *rejected = drained;
+                    }
+                    Stage::Ready
+                }
+                Stage::Ready => {
+                    if let Err(error) = ready!(self.service.poll_ready(cx)) {
+                        let Some(response) = self.hand_on(Recovery::ResendFailed) else {
+                            return Poll::Ready(Err(error.into()));
+                        };
+                        let refusal = Refusal { shared: self.shared.clone(), response };
+                        return Poll::Ready(refusal.instead_of(error).map(Next::Respond));
+                    }
+                    let now = self.shared.core.now();
+                    if self.deadline.as_ref().is_some_and(|deadline| deadline.is_over(now)) {
+                        return self.out_of_time();
+                    }
+                    match self.token_to_send() {
+                        Some(token) => match self.call(&token, now) {
+                            Some(next) => return Poll::Ready(Ok(next)),
+                            None => polled_after_completion(),
+                        },
+                        None => {
+                            // Readiness took longer than the token lived: give it back and wait again.
+                            let clone = self.service.clone();
+                            drop(mem::replace(&mut self.service, clone));
+                            Stage::Acquire(Box::pin(
+                                self.shared.core.clone().acquire(self.chain.clone()),
+                            ))
+                        }
+                    }
+                }
+            };
+        }
+    }
+
+    /// The newest token, if it is not the refused one; else the one that was waited for.
+    fn token_to_send(&self) -> Option<AccessToken> {
+        let refused = match &self.work {
+            Some(Work::Again { refused, .. }) => Some(*refused),
+            _ => None,
+        };
+        let newest = self.shared.core.usable().filter(|token| Some(token.generation()) > refused);
+        newest
+            .or_else(|| self.token.clone().filter(|token| token.is_usable(self.shared.core.now())))
+    }
+
+    fn call(&mut self, token: &AccessToken, now: Now) -> Option<Next<I, S, R, B, RB>> {
+        let (value, generation) = (token.header_value().clone(), token.generation());
+        let (future, attempt) = match self.work.take()? {
+            Work::First { mut request, replay } => {
+                if let Some(deadline) = &self.deadline {
+                    deadline.reduce(request.headers_mut(), now);
+                }
+                let config = &self.shared.config;
+                let kept = config.keep(&self.service, &replay, &mut request);
+                let mut attempt =
+                    Attempt::new(self.shared.clone(), generation, now, token.age(now), kept);
+                request.headers_mut().insert(&self.shared.core.header_name, value);
+                let slot = attempt.kept_body();
+                (replay.send(&mut self.service, request, &config.room, slot), attempt)
+            }
+            Work::Again { head, body, waited, rejected, .. } => {
+                let mut request = head.into_request(R::again(body?));
+                request.headers_mut().insert(&self.shared.core.header_name, value);
+                if let Some(deadline) = &self.deadline {
+                    deadline.reduce(request.headers_mut(), now);
+                }
+                request.extensions_mut().insert(Replayed);
+                let kept = R::Slot::new(None);
+                let attempt =
+                    Attempt::new(self.shared.clone(), generation, now, token.age(now), kept);
+                // With a deadline it was not read. It is kept only if it occupies no connection.
+                let is_read = self.deadline.is_none();
+                let rejected = rejected.filter(|it| is_read || it.body().is_end_stream());
+                (self.service.call(request), attempt.replaying(waited, rejected))
+            }
+        };
+        Some(Next::Call { future, attempt })
+    }
+
+    fn after_renewal(&mut self, has_waited: bool) -> Stage<RB> {
+        let Some(Work::Again { waited, rejected, .. }) = &mut self.work else {
+            return Stage::Ready;
+        };
+        *waited = has_waited;
+        if self.deadline.is_some() {
+            // It is the answer if the time runs out. And this is gRPC: no connection hangs on reading it.
+            return Stage::Ready;
+        }
+        let unread = rejected.take_if(|response| !response.body().is_end_stream());
+        // Without a timer there is no draining: the connection is then lost, and the request is not.
+        let drain = unread.zip(self.shared.core.sleep(Drain::<RB>::MAX_TIME).ok());
+        drain.map_or(Stage::Ready, |(response, deadline)| {
+            Stage::Drain(Drain::new(response, deadline))
+        })
+    }
+
+    pub(crate) fn hand_on(&mut self, recovery: Recovery) -> Option<Response<RB>> {
+        match self.work.take()? {
+            Work::Again { rejected, .. } => {
+                let mut response = rejected?;
+                response.extensions_mut().insert(recovery);
+                Some(response)
+            }
+            Work::First { .. } => None,
+        }
+    }
+
+    /// The caller's time is over: nothing more is sent.
+    fn out_of_time(&mut self) -> Poll<Result<Next<I, S, R, B, RB>, BoxError>> {
+        let is_first = matches!(self.work, Some(Work::First { .. }));
+        match self.hand_on(Recovery::OutOfTime) {
+            Some(response) => Poll::Ready(Ok(Next::Respond(response))),
+            None if is_first => Poll::Ready(Err(Error::out_of_time().into())),
+            None => polled_after_completion(),
+        }
+    }
+}

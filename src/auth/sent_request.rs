@@ -1,0 +1,263 @@
+//! One sending of a request with a credential, and what its response means.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Request, Response};
+use tower_service::Service;
+
+use crate::auth::pending_request::Cold;
+
+use crate::auth::config::Shared;
+use crate::basics::TARGET;
+use crate::clock::Now;
+use crate::endpoint::scheme::Scheme;
+use crate::error::recovery::Recovery;
+use crate::error::{BoxError, Error, ErrorKind, root_cause};
+use crate::replay::head::Head;
+use crate::replay::{Replay, Slot};
+use crate::scheme::Verdict;
+use crate::scheme::response::ResponseHead;
+use crate::token::machine::events::Generation;
+use crate::token::published::Age;
+use crate::token::sent_count::Ticket;
+
+/// What it takes to send a request again.
+pub(crate) struct Kept<I, K> {
+    /// Not ready.
+    pub(crate) service: I,
+    pub(crate) head: Head,
+    /// None if there is no other body.
+    pub(crate) body: Option<K>,
+}
+
+/// A request that is on its way with a credential.
+pub(crate) struct Attempt<I, S, R: Replay<B>, B, RB> {
+    ride: Ride<S>,
+    /// Monotonic time of sending.
+    sent: u64,
+    /// That of the token when it was sent; if a successor is due, the first poll says so to the source.
+    age: Age,
+    /// This is the replay.
+    replayed: bool,
+    /// The replay waited for its token, so that its acceptance shows that the renewal was worth it.
+    waited: bool,
+    kept: R::Slot<Kept<I, R::Kept>>,
+    /// The refusal that this replay follows: the answer if the replay ends without one.
+    refusal: R::Slot<Box<Refusal<S, RB>>>,
+}
+
+/// The token of a request that is under way; counted where that is of interest, until it is dropped.
+struct Ride<S> {
+    shared: Arc<Shared<S>>,
+    ticket: Ticket,
+}
+
+impl<S> Ride<S> {
+    #[inline]
+    fn begin(shared: Arc<Shared<S>>, generation: Generation) -> Ride<S> {
+        let ticket = match &shared.core.riders {
+            None => Ticket::uncounted(generation),
+            Some(riders) => riders.board(generation),
+        };
+        Ride { shared, ticket }
+    }
+
+    fn generation(&self) -> Generation {
+        self.ticket.generation()
+    }
+}
+
+/// A refused response, which is the answer if the request cannot be sent again.
+pub(crate) struct Refusal<S, RB> {
+    pub(crate) shared: Arc<Shared<S>>,
+    pub(crate) response: Response<RB>,
+}
+
+impl<S: Scheme, RB> Refusal<S, RB> {
+    /// The caller gets the refusal, so the event is all that is left of the client's `error`; unless that says where
+    /// the credential has gone.
+    ///
+    /// # Errors
+    ///
+    /// Such an error.
+    #[cold]
+    pub(crate) fn instead_of(
+        mut self,
+        error: impl Into<BoxError>,
+    ) -> Result<Response<RB>, BoxError> {
+        let error = error.into();
+        let went_astray =
+            Error::find(&*error).is_some_and(|it| it.kind() == ErrorKind::ForeignOrigin);
+        #[cfg(feature = "reqwest")]
+        let went_astray = went_astray || crate::adapter::reqwest::went_astray(&*error);
+        if went_astray {
+            return Err(error);
+        }
+        // Its text says the whole URL, whose query may have a secret.
+        #[cfg(feature = "reqwest")]
+        let error = crate::adapter::reqwest::without_url(error);
+        let (system, cause) = (self.shared.core.scheme().identity().system(), root_cause(&*error));
+        tracing::debug!(target: TARGET, system, cause, "a request could not be sent again");
+        self.response.extensions_mut().insert(Recovery::ResendFailed);
+        Ok(self.response)
+    }
+}
+
+/// Never panics: it counts, and may wake.
+impl<S> Drop for Ride<S> {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(riders) = &self.shared.core.riders {
+            riders.leave(self.ticket);
+        }
+    }
+}
+
+/// What follows a response.
+pub(crate) enum Answered<I, S, R, B, RB>
+where
+    R: Replay<B>,
+    I: Service<Request<R::Body>>,
+    S: Scheme,
+{
+    Done(Response<RB>),
+    Refused(Box<Cold<I, S, R, B, RB>>),
+}
+
+impl<I, S: Scheme, R: Replay<B>, B, RB> Attempt<I, S, R, B, RB> {
+    #[inline]
+    pub(crate) fn new(
+        shared: Arc<Shared<S>>,
+        generation: Generation,
+        now: Now,
+        age: Age,
+        kept: R::Slot<Kept<I, R::Kept>>,
+    ) -> Self {
+        let (ride, sent) = (Ride::begin(shared, generation), now.mono_nanos());
+        let refusal = R::Slot::new(None);
+        Attempt { ride, sent, age, replayed: false, waited: false, kept, refusal }
+    }
+
+    /// Where the body is kept, if it is to be.
+    #[inline]
+    pub(crate) fn kept_body(&mut self) -> Option<&mut Option<R::Kept>> {
+        self.kept.get().map(|kept| &mut kept.body)
+    }
+
+    pub(crate) fn replaying(self, waited: bool, refusal: Option<Response<RB>>) -> Self {
+        let shared = self.ride.shared.clone();
+        let refusal = refusal.map(|response| Box::new(Refusal { shared, response }));
+        Attempt { replayed: true, waited, refusal: R::Slot::new(refusal), ..self }
+    }
+
+    /// What the caller gets if the client fails now; none if this is no replay.
+    #[cold]
+    pub(crate) fn refusal(&mut self) -> Option<Box<Refusal<S, RB>>> {
+        self.refusal.take()
+    }
+
+    #[inline]
+    pub(crate) fn nudge_if_due(&mut self) {
+        // Where responses hand out successors, this one's may: an exchange is for when it does not.
+        if self.age == Age::Due && self.ride.shared.core.scheme().rotation().is_none() {
+            self.age = Age::Stale;
+            self.ride.shared.core.nudge();
+        }
+    }
+
+    /// Looks at a response where it lies: a response is dear to move. Returns whether it refuses the
+    /// credential; all others are then ready for the caller.
+    #[inline]
+    pub(crate) fn look(&self, response: &mut Response<RB>) -> bool {
+        let Shared { core, config } = &*self.ride.shared;
+        if config.is_foreign(response) {
+            return false;
+        }
+        if core.scheme().judge(ResponseHead::of(response)) == Verdict::Refused {
+            return true;
+        }
+        // Nearly all mean nothing to anybody but their caller.
+        let of_interest = self.replayed
+            || core.scheme().rotation().is_some()
+            || core.cell.is_suspect(self.ride.generation());
+        if of_interest {
+            self.accepted(response);
+        }
+        false
+    }
+
+    fn accepted(&self, response: &mut Response<RB>) {
+        let (core, generation) = (&self.ride.shared.core, self.ride.generation());
+        let head = ResponseHead::of(response);
+        if core.cell.is_suspect(generation) && head.is_success() {
+            core.suspect_accepted(generation, self.sent(core.now()));
+        }
+        if self.waited && !head.is_outage() {
+            core.replay_accepted(generation);
+        }
+        self.mark_replayed(response);
+        let Some(rotation) = core.scheme().rotation() else { return };
+        let head = ResponseHead::of(response);
+        // With `WhenDue`, nearly all responses bring nothing that is wanted.
+        let followed = (self.age != Age::Fresh || !rotation.is_when_due())
+            && head.is_success()
+            && core.handed_out(rotation, generation, self.sent, head);
+        response.headers_mut().remove(rotation.header());
+        if self.age == Age::Due && !followed {
+            core.nudge();
+        }
+    }
+
+    /// What follows a response that refuses the credential.
+    #[cold]
+    pub(crate) fn refused(mut self, mut response: Response<RB>) -> Answered<I, S, R, B, RB>
+    where
+        I: Service<Request<R::Body>>,
+    {
+        if let Some(rotation) = self.ride.shared.core.scheme().rotation() {
+            response.headers_mut().remove(rotation.header());
+        }
+        if self.replayed {
+            // The successor was refused as well. The next request judges it; this one has had its share.
+            self.mark_replayed(&mut response);
+            return Answered::Done(response);
+        }
+        let sent = self.sent(self.ride.shared.core.now());
+        let (shared, generation) = (self.ride.shared.clone(), self.ride.generation());
+        let kept = self.kept.take();
+        drop(self); // its ride ends here: a renewal may wait for all that are under way
+        let replayed_below = matches!(
+            response.extensions().get(),
+            Some(Recovery::Replayed | Recovery::ResendFailed)
+        );
+        let kept = kept.filter(|kept| {
+            !replayed_below && kept.body.as_ref().is_some_and(|body| R::pause(body))
+        });
+        match kept {
+            Some(kept) => {
+                let cold = Cold::again(shared, generation, sent, kept, response);
+                Answered::Refused(Box::new(cold))
+            }
+            None => {
+                let unrenewed = shared.core.renew_for_others(generation);
+                if !replayed_below {
+                    let recovery = unrenewed.unwrap_or(Recovery::NotReplayable);
+                    response.extensions_mut().insert(recovery);
+                }
+                Answered::Done(response)
+            }
+        }
+    }
+
+    /// The moment of sending, on both clocks.
+    fn sent(&self, now: Now) -> Now {
+        now - Duration::from_nanos(now.mono_nanos().saturating_sub(self.sent))
+    }
+
+    fn mark_replayed(&self, response: &mut Response<RB>) {
+        if self.replayed {
+            response.extensions_mut().insert(Recovery::Replayed);
+        }
+    }
+}

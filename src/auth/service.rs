@@ -1,0 +1,180 @@
+//! The service.
+
+use std::fmt;
+use std::mem;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::{Request, Response};
+use http_body::Body;
+use tower_service::Service;
+
+use crate::auth::config::Shared;
+use crate::auth::future::ResponseFuture;
+use crate::auth::pending_request::Cold;
+use crate::auth::policy::Admission;
+use crate::auth::sent_request::Attempt;
+use crate::endpoint::scheme::Scheme;
+use crate::error::{BoxError, Error};
+use crate::replay::Replay;
+use crate::replay::strategies::Same;
+
+/// Gives every request of the inner service a valid credential; made by [`AuthLayer`](crate::AuthLayer).
+///
+/// `poll_ready` is the inner service's own. A call that has to wait for a token first gives the inner
+/// service's readiness back (a permit of a `ConcurrencyLimit`, a slot of a `Buffer`), so that nothing is
+/// held while waiting, and asks for it again afterwards.
+///
+/// # Errors
+///
+/// The inner service's errors pass through unwrapped; those of this crate are an
+/// [`Error`](crate::Error), found by downcast. If the inner service fails while a refused request is sent again,
+/// the caller gets the refusal, with [`Recovery::ResendFailed`](crate::Recovery::ResendFailed).
+///
+/// # Bounds
+///
+/// The body of a response is [`Unpin`], because the body of a refusal is read and then given back. Those of hyper,
+/// tonic, axum and reqwest are. Any other can be boxed below this layer, with tower's
+/// `map_response(|response| response.map(Box::pin))`.
+///
+/// # Cancel safety
+///
+/// A call may be dropped at any time. An exchange that it has started goes on.
+pub struct Auth<I, S, R = Same> {
+    inner: I,
+    pub(crate) shared: Arc<Shared<S>>,
+    pub(crate) replay: R,
+}
+
+impl<I, S, R> Auth<I, S, R> {
+    pub(crate) fn new(inner: I, shared: Arc<Shared<S>>, replay: R) -> Auth<I, S, R> {
+        Auth { inner, shared, replay }
+    }
+
+    /// The inner service.
+    pub fn get_ref(&self) -> &I {
+        &self.inner
+    }
+
+    /// The inner service.
+    pub fn get_mut(&mut self) -> &mut I {
+        &mut self.inner
+    }
+
+    /// The inner service.
+    pub fn into_inner(self) -> I {
+        self.inner
+    }
+}
+
+impl<I, S, R, B, RB> Service<Request<B>> for Auth<I, S, R>
+where
+    I: Service<Request<R::Body>, Response = Response<RB>> + Clone,
+    I::Error: Into<BoxError>,
+    S: Scheme,
+    R: Replay<B>,
+    RB: Body + Unpin,
+{
+    type Response = Response<RB>;
+    type Error = BoxError;
+    type Future = ResponseFuture<I, S, R, B, RB>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.inner.poll_ready(cx).map_err(Into::into)
+    }
+
+    #[inline]
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        let Shared { core, config } = &*self.shared;
+        if !config.guard.is_plain(&request) {
+            match config.guard.admit(&mut request, &core.header_name, core.id) {
+                Ok(Admission::WithCredential) => {}
+                Ok(Admission::Bare) => return self.send_bare(request),
+                Err(error) => return self.fail(error),
+            }
+        }
+        let now = core.now();
+        let Some(read) = core.cell.read(now) else { return self.wait(request) };
+        let Some((value, generation)) = read.credential() else { return self.wait(request) };
+        // What cannot be sent again wants a token that will not be refused for its age.
+        if read.ageing && R::KEEPS && !config.can_replay(&self.replay, &request) {
+            return self.wait(request);
+        }
+        let kept = config.keep(&self.inner, &self.replay, &mut request);
+        request.headers_mut().insert(&core.header_name, value.clone());
+        let age = read.age;
+        drop(read);
+        let mut attempt = Attempt::new(self.shared.clone(), generation, now, age, kept);
+        let slot = attempt.kept_body();
+        let future = self.replay.send(&mut self.inner, request, &config.room, slot);
+        ResponseFuture::calling(future, attempt)
+    }
+}
+
+/// What few requests need, out of the way of all others.
+impl<I, S, R> Auth<I, S, R> {
+    #[cold]
+    #[inline(never)]
+    fn send_bare<B, RB>(&mut self, request: Request<B>) -> ResponseFuture<I, S, R, B, RB>
+    where
+        I: Service<Request<R::Body>, Response = Response<RB>> + Clone,
+        S: Scheme,
+        R: Replay<B>,
+    {
+        let room = &self.shared.config.room;
+        ResponseFuture::bare(self.replay.send(&mut self.inner, request, room, None))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn fail<B, RB>(&mut self, error: Error) -> ResponseFuture<I, S, R, B, RB>
+    where
+        I: Service<Request<R::Body>, Response = Response<RB>> + Clone,
+        S: Scheme,
+        R: Replay<B>,
+    {
+        self.give_readiness_back();
+        ResponseFuture::failed(error)
+    }
+
+    /// A request that waits for a token.
+    #[cold]
+    #[inline(never)]
+    fn wait<B, RB>(&mut self, request: Request<B>) -> ResponseFuture<I, S, R, B, RB>
+    where
+        I: Service<Request<R::Body>, Response = Response<RB>> + Clone,
+        S: Scheme,
+        R: Replay<B>,
+    {
+        let service = self.give_readiness_back();
+        let (shared, replay) = (self.shared.clone(), self.replay.clone());
+        ResponseFuture::cold(Cold::first(service, request, shared, replay))
+    }
+
+    /// Drops the inner service, which is ready, and keeps a clone, which is not: what was reserved for
+    /// this call is free again. Returns another such clone.
+    fn give_readiness_back(&mut self) -> I
+    where
+        I: Clone,
+    {
+        let clone = self.inner.clone();
+        drop(mem::replace(&mut self.inner, clone.clone()));
+        clone
+    }
+}
+
+impl<I: Clone, S, R: Clone> Clone for Auth<I, S, R> {
+    fn clone(&self) -> Auth<I, S, R> {
+        Auth { inner: self.inner.clone(), shared: self.shared.clone(), replay: self.replay.clone() }
+    }
+}
+
+impl<I: fmt::Debug, S, R: fmt::Debug> fmt::Debug for Auth<I, S, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Auth")
+            .field("inner", &self.inner)
+            .field("config", &self.shared.config)
+            .field("replay", &self.replay)
+            .finish_non_exhaustive()
+    }
+}

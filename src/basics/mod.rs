@@ -1,0 +1,8 @@
+//! Small things that every storey needs, and that know none of them.
+
+pub(crate) mod as_str;
+pub(crate) mod bounds;
+pub(crate) mod headers;
+
+/// The target of all `tracing` events. It stays the same when code moves to another module.
+pub(crate) const TARGET: &str = "tower_outbound_auth";

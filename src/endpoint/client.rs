@@ -1,0 +1,149 @@
+//! The built-in client of the token endpoint (feature `client`).
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use rustls::ClientConfig;
+use tower_service::Service;
+
+use crate::endpoint::proxy::{Connector, Proxies};
+use crate::endpoint::tls::{TlsProvider, TlsRoots};
+use crate::error::{BoxError, Error};
+
+/// A TCP connection may take this long; the whole exchange, with DNS and TLS, has its own deadline.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// A small HTTPS client for token endpoints.
+///
+/// HTTP/1.1; three seconds for a TCP connection; no proxy, unless [one is given](HttpClient::with_proxy); no redirects; a new connection for each exchange,
+/// because one that is used once an hour has died in some NAT table when it is wanted. It installs no
+/// process-wide default of rustls and needs none.
+///
+/// ```
+/// use tower_outbound_auth::endpoint::{HttpClient, TlsRoots};
+///
+/// // A token endpoint behind a company's own certificate authority.
+/// # fn demo(pem: &[u8]) -> Result<HttpClient, tower_outbound_auth::Error> {
+/// let client = HttpClient::new(TlsRoots::pem(pem)?)?;
+/// # Ok(client) }
+/// # assert!(demo(b"no certificate").is_err());
+/// ```
+#[derive(Clone)]
+pub struct HttpClient {
+    client: Client<HttpsConnector<Connector>, Full<Bytes>>,
+    tls: ClientConfig,
+}
+
+impl HttpClient {
+    /// A client that trusts `roots`, with ring's cryptography.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if there is no root to trust.
+    pub fn new(roots: TlsRoots) -> Result<HttpClient, Error> {
+        HttpClient::with_provider(roots, TlsProvider::ring())
+    }
+
+    /// A client that trusts `roots`, with a cryptography provider of your choice.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if there is no root to trust.
+    pub fn with_provider(roots: TlsRoots, provider: TlsProvider) -> Result<HttpClient, Error> {
+        roots.check()?;
+        HttpClient::build(roots, provider)
+    }
+
+    /// A client that trusts nobody: good for token endpoints on loopback over plain HTTP.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if TLS cannot be set up at all.
+    pub fn plain() -> Result<HttpClient, Error> {
+        HttpClient::build(TlsRoots::none(), TlsProvider::ring())
+    }
+
+    fn build(roots: TlsRoots, provider: TlsProvider) -> Result<HttpClient, Error> {
+        let tls = ClientConfig::builder_with_provider(provider.0)
+            .with_safe_default_protocol_versions()
+            .map_err(|error| Error::configuration(format!("TLS cannot be set up: {error}")))?
+            .with_root_certificates(roots.store)
+            .with_no_client_auth();
+        Ok(HttpClient::connecting(tls, Proxies::None))
+    }
+
+    /// Reaches https endpoints through this proxy, such as `http://proxy.example:3128`; a user and a password may
+    /// stand before the host. Default: no proxy, whatever the environment says.
+    ///
+    /// The proxy is asked for a tunnel (`CONNECT`), and sees the endpoint's host and port only. Endpoints on this
+    /// machine are always reached directly.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if this is no `http` URL with a host.
+    pub fn with_proxy(self, proxy: &str) -> Result<HttpClient, Error> {
+        Ok(HttpClient::connecting(self.tls, Proxies::given(proxy)?))
+    }
+
+    /// Reaches https endpoints through the proxy that the environment names, now: `HTTPS_PROXY`, else
+    /// `ALL_PROXY`, but for the hosts in `NO_PROXY` (each in upper or lower case).
+    ///
+    /// This is a choice, and not the default, because a variable that somebody sets for another program
+    /// would move the credentials to another way. Where such a variable is set and not used, one event says so.
+    #[must_use]
+    pub fn with_proxy_from_env(self) -> HttpClient {
+        HttpClient::connecting(self.tls, Proxies::environment())
+    }
+
+    fn connecting(tls: ClientConfig, proxies: Proxies) -> HttpClient {
+        let mut http = HttpConnector::new();
+        http.set_connect_timeout(Some(CONNECT_TIMEOUT));
+        http.set_nodelay(true);
+        http.enforce_http(false);
+        let connector = HttpsConnectorBuilder::new()
+            .with_tls_config(tls.clone())
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(Connector::new(http, proxies));
+        let client =
+            Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector);
+        HttpClient { client, tls }
+    }
+}
+
+/// Boxed throughout, once per exchange, so that hyper's types stay out of this crate's interface.
+impl Service<Request<Full<Bytes>>> for HttpClient {
+    type Response = Response<UnsyncBoxBody<Bytes, BoxError>>;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.client.poll_ready(cx).map_err(Into::into)
+    }
+
+    fn call(&mut self, request: Request<Full<Bytes>>) -> Self::Future {
+        let response = self.client.call(request);
+        Box::pin(async move {
+            let boxed = |body: Incoming| body.map_err(Into::into).boxed_unsync();
+            Ok(response.await?.map(boxed))
+        })
+    }
+}
+
+impl fmt::Debug for HttpClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpClient").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,93 @@
+//! Where an answer says that it is a failure, and with which code.
+//!
+//! RFC 6749 section 5.2 has `error` in a 400 or 401. Servers also put the code into `error.code`,
+//! `errors[0].code` or `errorCode`, and send it with a 200.
+
+use serde_json::Value;
+
+use crate::endpoint::answer::ExchangeAnswer;
+use crate::endpoint::members::Members;
+use crate::endpoint::quotes::Credentials;
+use crate::endpoint::refusal_codes::is_refusal_code;
+
+/// That an answer says of itself that it is a failure.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Failure {
+    /// As the server wrote it. It may hold anything, so it is for comparing only.
+    pub(crate) code: Option<String>,
+    /// By `"ok": false`: no token counts beside it.
+    pub(crate) explicit: bool,
+}
+
+impl Failure {
+    /// None if the answer says nothing of a failure. An `error` that is null, empty, zero or `false` is none.
+    pub(crate) fn of(members: &Members<'_>) -> Option<Failure> {
+        // A member that is given twice, with different values, names no code.
+        let value = |name| members.value(name).unwrap_or(Some(Value::Bool(true)));
+        let stated = ["error", "errors", "errorCode"].map(value);
+        let code = stated.iter().flatten().find_map(code_in);
+        let explicit = value("ok") == Some(Value::Bool(false));
+        let failed = explicit || code.is_some() || stated.iter().flatten().any(is_something);
+        failed.then_some(Failure { code, explicit })
+    }
+
+    /// The same of an answer's body. None also if that cannot be read.
+    pub(crate) fn in_body(answer: &ExchangeAnswer) -> Option<Failure> {
+        Failure::of(&Members::of(answer).ok()?)
+    }
+
+    /// The code, to be shown; withheld if it quotes a credential.
+    pub(crate) fn shown(&self, credentials: &Credentials) -> Option<&str> {
+        let code = self.code.as_deref()?;
+        Some(if credentials.are_quoted_in(code) { "withheld" } else { code })
+    }
+}
+
+/// A text, the `code` of an object, or that of the first object in a list.
+fn code_in(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.trim().to_owned()).filter(|text| !text.is_empty()),
+        Value::Object(object) => {
+            object.get("code").filter(|code| code.is_string()).and_then(code_in)
+        }
+        Value::Array(list) => list.first().filter(|first| first.is_object()).and_then(code_in),
+        _ => None,
+    }
+}
+
+fn is_something(value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::Bool(truth) => *truth,
+        Value::Number(number) => number.as_f64() != Some(0.0),
+        Value::String(text) => !text.trim().is_empty(),
+        Value::Array(list) => !list.is_empty(),
+        Value::Object(object) => !object.is_empty(),
+    }
+}
+
+/// Whether a failure names a code that is mended by a person, or not at all.
+pub(crate) fn is_refusal(failure: &Failure) -> bool {
+    failure.code.as_deref().is_some_and(is_refusal_code)
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use http::Response;
+
+    use super::*;
+
+    fn failure(body: &str) -> Option<Failure> {
+        let response = Response::builder().status(400).body(Bytes::from(body.to_owned()));
+        Failure::in_body(&ExchangeAnswer::new(response.unwrap()))
+    }
+
+    #[test]
+    fn a_code_that_is_given_twice_with_different_values_is_none() {
+        let twice = failure(r#"{"error":"invalid_client","error":"slow_down"}"#);
+        assert_eq!(twice, Some(Failure::default()));
+        let agreed = failure(r#"{"error":"slow_down","error":"slow_down"}"#);
+        assert_eq!(agreed.unwrap().code.as_deref(), Some("slow_down"));
+    }
+}

@@ -1,0 +1,251 @@
+//! An exchange over HTTP: a scheme says what to send, a client sends it.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::sync::{Mutex, PoisonError};
+
+use bytes::Bytes;
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
+use http::{HeaderMap, HeaderValue, Method, Request, Response};
+use http_body::Body;
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use tower_service::Service;
+
+use crate::credential;
+use crate::credential::shown::Shown;
+use crate::endpoint::answer::ExchangeAnswer;
+use crate::endpoint::quotes::withheld;
+use crate::endpoint::request::ExchangeRequest;
+use crate::endpoint::request_context::RequestContext;
+use crate::endpoint::scheme::Scheme;
+use crate::endpoint::step::Step;
+use crate::error::{BoxError, root_cause};
+use crate::exchange::Exchange;
+use crate::exchange::context::ExchangeContext;
+use crate::exchange::error::{ExchangeError, ExchangeErrorKind};
+use crate::exchange::issued::Issued;
+use crate::origin::Origin;
+
+/// A token response may be this long; what is longer is an error page or an attack.
+const MAX_ANSWER: usize = 256 * 1024;
+
+/// A scheme may ask for this many requests in one exchange (a challenge and its answer, with room).
+const MAX_STEPS: usize = 4;
+
+/// An [`Exchange`] that asks a token endpoint, in the words of a [`Scheme`], through a `client`.
+///
+/// The client is any `tower::Service` that takes `http::Request<Full<Bytes>>`: the built-in
+/// `HttpClient` (feature `client`), `HttpService::build(builder)?` for reqwest (feature `reqwest`), or one of your own,
+/// for mutual TLS, or for layers of your choice.
+///
+/// - An answer may have 256 KiB; the body is read under the same deadline as its head (the source's
+///   exchange timeout).
+/// - A redirect that reaches this exchange is not followed: the request carries the credentials. So the client must
+///   not follow any. The built-in one does not; for reqwest, there is `HttpService::build` (feature `reqwest`).
+/// - A compressed answer is refused, because nothing asked for one. (`Content-Encoding: utf-8` or `none` is
+///   no compression.)
+/// - The texts of the client's errors are logged: they must hold no secret, nor a URL that does. (reqwest's do
+///   say their URL; with feature `reqwest` it is taken off.)
+/// - The client must not send its requests through the layer that this exchange supplies; that is
+///   found out and reported as [`ExchangeErrorKind::Reentrant`].
+///
+/// ```
+/// use bytes::Bytes;
+/// use http_body_util::Full;
+/// use tower_outbound_auth::endpoint::HttpExchange;
+/// use tower_outbound_auth::system::Atlas;
+/// use tower_outbound_auth::TokenSource;
+///
+/// // Any client will do; this one knows the answer.
+/// let client = tower::service_fn(|_: http::Request<Full<Bytes>>| async {
+///     let body = r#"{"access_token":"an-opaque-token","expires_in":3600}"#;
+///     Ok::<_, std::io::Error>(http::Response::new(Full::new(Bytes::from(body))))
+/// });
+/// # tokio::runtime::Runtime::new()?.block_on(async {
+/// let scheme = Atlas::new("https://atlas.example/v1/authtoken", "id", "secret")?;
+/// let source = TokenSource::over_http(scheme, client);
+/// assert_eq!(source.token().await?.expose(), "an-opaque-token");
+/// # Ok::<_, tower_outbound_auth::BoxError>(()) })?;
+/// # Ok::<_, tower_outbound_auth::BoxError>(())
+/// ```
+pub struct HttpExchange<S, C> {
+    scheme: S,
+    /// Behind a mutex because a service is `Send` but rarely `Sync`; locked only for its clone.
+    client: Mutex<C>,
+}
+
+impl<S, C> HttpExchange<S, C> {
+    /// Asks the endpoint of `scheme` through `client`.
+    pub fn new(scheme: S, client: C) -> HttpExchange<S, C> {
+        HttpExchange { scheme, client: Mutex::new(client) }
+    }
+}
+
+impl<S, C, RB> HttpExchange<S, C>
+where
+    C: Service<Request<Full<Bytes>>, Response = Response<RB>> + Clone,
+    C::Error: Into<BoxError>,
+    RB: Body,
+    RB::Error: Into<BoxError>,
+{
+    async fn send(
+        &self,
+        request: ExchangeRequest,
+        cx: &ExchangeContext,
+    ) -> Result<ExchangeAnswer, ExchangeError> {
+        let mut request = request.into_http().map(Full::new);
+        let origin = Origin::of_uri(request.uri());
+        let unreachable = |error: BoxError| unreachable(origin.as_ref(), error);
+        request.extensions_mut().insert(cx.chain().clone());
+        if request.body().size_hint().exact() == Some(0) && request.method() == Method::POST {
+            // No client adds it by itself, and some gateways answer 411 without (RFC 9110 section 8.6).
+            request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
+        let mut client = self.client.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        poll_fn(|cx| client.poll_ready(cx)).await.map_err(|error| unreachable(error.into()))?;
+        cx.mark_sent();
+        let response = client.call(request).await.map_err(|error| unreachable(error.into()))?;
+        let (head, body) = response.into_parts();
+        let body = match compression(&head.headers) {
+            Some(name) => {
+                Err(format!("the token endpoint compressed its answer ({name}), unasked"))
+            }
+            None => read(body).await.map_err(unreachable)?.map_err(str::to_owned),
+        };
+        let body = match body {
+            Ok(body) => body,
+            // An error page that is too long is still an error, with its status and Retry-After.
+            Err(_) if !head.status.is_success() => Bytes::new(),
+            Err(message) => {
+                return Err(ExchangeError::new(ExchangeErrorKind::Malformed, message)
+                    .with_status(head.status));
+            }
+        };
+        let answer = ExchangeAnswer::new(Response::from_parts(head, body));
+        Ok(answer.received_at(cx.now()))
+    }
+}
+
+impl<S, C, RB> Exchange for HttpExchange<S, C>
+where
+    S: Scheme,
+    C: Service<Request<Full<Bytes>>, Response = Response<RB>> + Clone + Send + 'static,
+    C::Future: Send,
+    C::Error: Into<BoxError>,
+    RB: Body + Send,
+    RB::Data: Send,
+    RB::Error: Into<BoxError>,
+{
+    async fn exchange(&self, cx: &ExchangeContext) -> Result<Issued, ExchangeError> {
+        let credentials = self.scheme.credentials();
+        let read = credential::reload(credentials, cx.clock()).await;
+        cx.note_credentials(credential::version(credentials));
+        read?;
+        let mut asked = None;
+        for _ in 0..MAX_STEPS {
+            let shown = Shown::of(credentials).await?;
+            cx.note_credentials(shown.version());
+            let first = RequestContext::first(cx, shown.clone());
+            let request_cx = match asked {
+                Some((step, by)) => first.asked_for(step, by),
+                None => first,
+            };
+            let request = self.scheme.exchange_request(&request_cx)?;
+            // A scheme that gave it no name expects that of the step.
+            let name = match request.name() {
+                "" => request_cx.step().unwrap_or_default(),
+                name => name,
+            };
+            let answer = self.send(request, cx).await?.to_request(name).with_shown(&shown);
+            let (issuers_clock, age) = (answer.issuers_clock(), answer.age());
+            let read = self.scheme.read_answer(answer.clone());
+            match read.map_err(|error| withheld(error, &shown))? {
+                Step::Issued(issued) => return Ok(issued.answered(issuers_clock, age)),
+                Step::Again(step) => asked = Some((step, answer)),
+            }
+        }
+        Err(ExchangeError::new(
+            ExchangeErrorKind::Malformed,
+            "the scheme asked for a fifth request in one exchange, which has four at most: does its read_answer tell \
+             the answers apart (ExchangeAnswer::request_name)?",
+        ))
+    }
+}
+
+/// The compression that a body has, by the registry of HTTP content codings. Servers also write `none`, `utf-8`
+/// or nothing at all there, and mean that there is none.
+fn compression(headers: &HeaderMap) -> Option<&'static str> {
+    const REGISTERED: [&str; 12] = [
+        "aes128gcm",
+        "br",
+        "compress",
+        "dcb",
+        "dcz",
+        "deflate",
+        "exi",
+        "gzip",
+        "pack200-gzip",
+        "x-compress",
+        "x-gzip",
+        "zstd",
+    ];
+    let values = headers.get_all(CONTENT_ENCODING).iter().filter_map(|value| value.to_str().ok());
+    let mut codings = values.flat_map(|value| value.split(',')).map(str::trim);
+    codings.find_map(|coding| REGISTERED.into_iter().find(|it| it.eq_ignore_ascii_case(coding)))
+}
+
+/// The body as a whole, or why it will not be read.
+async fn read<RB>(body: RB) -> Result<Result<Bytes, &'static str>, BoxError>
+where
+    RB: Body,
+    RB::Error: Into<BoxError>,
+{
+    let too_long = "the token endpoint's answer is longer than 256 KiB";
+    if body.size_hint().lower() > MAX_ANSWER as u64 {
+        return Ok(Err(too_long));
+    }
+    match Limited::new(body, MAX_ANSWER).collect().await {
+        Ok(body) => Ok(Ok(body.to_bytes())),
+        Err(error) if error.is::<LengthLimitError>() => Ok(Err(too_long)),
+        Err(error) => Err(error),
+    }
+}
+
+/// A failure of the client, unless the client is our own layer saying that it would wait for itself.
+fn unreachable(origin: Option<&Origin>, error: BoxError) -> ExchangeError {
+    // reqwest's says the whole URL, and a token endpoint's may have a key in its query.
+    #[cfg(feature = "reqwest")]
+    let error = crate::adapter::reqwest::without_url(error);
+    let ours = crate::error::Error::find(&*error);
+    if ours.is_some_and(|ours| ours.kind() == crate::error::ErrorKind::Reentrant) {
+        let message = "the token endpoint's client sends through the layer that the token is for";
+        return ExchangeError::new(ExchangeErrorKind::Reentrant, message).with_source(error);
+    }
+    // It cannot work as it is set up; or the client has shown the credentials to others.
+    let is_lasting = |ours: &&crate::error::Error| {
+        matches!(
+            ours.kind(),
+            crate::error::ErrorKind::Configuration | crate::error::ErrorKind::ForeignOrigin
+        )
+    };
+    if let Some(ours) = ours.filter(is_lasting) {
+        let message = ours.to_string();
+        return ExchangeError::new(ExchangeErrorKind::Configuration, message).with_source(error);
+    }
+    let root = root_cause(&*error);
+    let origin = origin.map_or("the token endpoint".to_owned(), Origin::to_string);
+    // By rustls, whose type a client of the user's need not have.
+    let is_another_hosts = root.contains("not valid for name");
+    let hint = match is_another_hosts {
+        true => ". Did something in between (a proxy, a captive portal) answer in its place?",
+        false => "",
+    };
+    let message = format!("{origin} could not be reached: {root}{hint}");
+    ExchangeError::new(ExchangeErrorKind::Unreachable, message).with_source(error)
+}
+
+impl<S, C> fmt::Debug for HttpExchange<S, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpExchange").finish_non_exhaustive()
+    }
+}

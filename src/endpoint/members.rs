@@ -1,0 +1,254 @@
+//! The members of an answer: of a JSON object, or of a form where the content type says so.
+//!
+//! Servers write numbers as texts, put a byte order mark before the object, and give members twice. What is
+//! clear is taken; a member whose values differ is an error.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use http::HeaderMap;
+use http::header::CONTENT_TYPE;
+use serde::de::{MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+use serde_json::value::RawValue;
+use zeroize::Zeroizing;
+
+use crate::basics::bounds::number;
+use crate::endpoint::answer::ExchangeAnswer;
+use crate::exchange::error::{ExchangeError, ExchangeErrorKind};
+use crate::secret::Secret;
+
+/// The members of one object, in the order in which they came.
+pub(crate) struct Members<'a>(Vec<(String, Member<'a>)>);
+
+enum Member<'a> {
+    /// Not parsed before it is asked for: what nobody asks for may be of any depth, and may hold secrets.
+    Json(Cow<'a, RawValue>),
+    Text(Zeroizing<String>),
+}
+
+impl<'a> Members<'a> {
+    /// # Errors
+    ///
+    /// [`Malformed`](ExchangeErrorKind::Malformed) if the body is neither.
+    pub(crate) fn of(answer: &'a ExchangeAnswer) -> Result<Members<'a>, ExchangeError> {
+        let body = answer.text_bytes();
+        // Latin-1 in a name or a description is no reason to lose the token.
+        let json = match std::str::from_utf8(body) {
+            Ok(text) => {
+                serde_json::from_str::<Container<'a>>(text).map(|Container(members)| members)
+            }
+            Err(_) => owned(&Zeroizing::new(String::from_utf8_lossy(body).into_owned())),
+        };
+        let json = match json {
+            Ok(members) => return Ok(Members(members)),
+            Err(error) => error,
+        };
+        if media_type(answer.headers()) == Some("application/x-www-form-urlencoded")
+            && let Some(members) = form(body)
+        {
+            return Ok(Members(members));
+        }
+        let (line, column) = (json.line(), json.column());
+        Err(answer.malformed(&format!("is no JSON object (line {line}, column {column})")))
+    }
+
+    /// The members of the object or list that has what `pointer` (RFC 6901) names, and its name there.
+    pub(crate) fn parent_of(&self, pointer: &str) -> Option<(Members<'a>, String)> {
+        let unescape = |step: &str| step.replace("~1", "/").replace("~0", "~");
+        let mut steps = pointer.strip_prefix('/')?.split('/').map(unescape);
+        let mut name = steps.next()?;
+        let mut parent = Members(self.0.iter().filter_map(Member::json_only).collect());
+        for step in steps {
+            let members = parent.0.iter().find_map(|(its_name, member)| match member {
+                Member::Json(raw) if *its_name == name => Some(children(raw)),
+                _ => None,
+            })?;
+            (parent, name) = (Members(members?), step);
+        }
+        Some((parent, name))
+    }
+
+    /// A text that is not empty. Anything else counts as absent.
+    pub(crate) fn text(&self, name: &str) -> Result<Option<Secret>, ExchangeError> {
+        let text = |member: &Member<'_>| match member {
+            Member::Json(raw) => serde_json::from_str(raw.get()).ok().map(Zeroizing::new),
+            Member::Text(text) => Some(text.clone()),
+        };
+        let text = self.one(name, |member| text(member).filter(|text| !text.is_empty()))?;
+        Ok(text.map(|text| Secret::from(text.as_str())))
+    }
+
+    /// A text in lower case. Of what is no text, its JSON.
+    pub(crate) fn word(&self, name: &str) -> Result<Option<String>, ExchangeError> {
+        self.one(name, |member| match member.value() {
+            Value::Null => None,
+            Value::String(text) => Some(text.to_ascii_lowercase()),
+            other => Some(other.to_string().to_ascii_lowercase()),
+        })
+    }
+
+    /// What `read` makes of the value, if it makes anything of it.
+    pub(crate) fn read<T: PartialEq>(
+        &self,
+        name: &str,
+        read: impl Fn(&Value) -> Option<T>,
+    ) -> Result<Option<T>, ExchangeError> {
+        self.one(name, |member| read(&member.value()))
+    }
+
+    /// A number, or a text that holds one. Anything else counts as absent.
+    pub(crate) fn number(&self, name: &str) -> Result<Option<f64>, ExchangeError> {
+        self.one(name, |member| number(&member.value()))
+    }
+
+    /// The value. `null` counts as absent.
+    pub(crate) fn value(&self, name: &str) -> Result<Option<Value>, ExchangeError> {
+        self.one(name, |member| Some(member.value()).filter(|value| !value.is_null()))
+    }
+
+    /// What `read` makes of the member of this name, which may be given twice if the values agree.
+    fn one<T: PartialEq>(
+        &self,
+        name: &str,
+        read: impl Fn(&Member<'_>) -> Option<T>,
+    ) -> Result<Option<T>, ExchangeError> {
+        let mut values = self.0.iter().filter(|(its_name, _)| its_name == name);
+        let first = values.next().and_then(|(_, member)| read(member));
+        if values.any(|(_, member)| read(member) != first) {
+            // The name is ours: a constant, or one that the user has set.
+            let message =
+                format!("the token endpoint's answer has `{name}` twice, with different values");
+            return Err(ExchangeError::new(ExchangeErrorKind::Malformed, message));
+        }
+        Ok(first)
+    }
+}
+
+impl<'a> Member<'a> {
+    fn value(&self) -> Value {
+        match self {
+            Member::Json(raw) => serde_json::from_str(raw.get()).unwrap_or_default(),
+            Member::Text(text) => Value::String(text.as_str().to_owned()),
+        }
+    }
+
+    fn json_only((name, member): &(String, Member<'a>)) -> Option<(String, Member<'a>)> {
+        match member {
+            Member::Json(raw) => Some((name.clone(), Member::Json(raw.clone()))),
+            Member::Text(_) => None,
+        }
+    }
+}
+
+/// An object, or a list, whose members are named by their index (RFC 6901 section 4).
+struct Container<'a>(Vec<(String, Member<'a>)>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Container<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Container<'a>, D::Error> {
+        struct Collect;
+
+        impl<'de> Visitor<'de> for Collect {
+            type Value = Container<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object or a list")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut members = Vec::new();
+                while let Some((name, raw)) = map.next_entry::<_, &'de RawValue>()? {
+                    members.push((name, Member::Json(Cow::Borrowed(raw))));
+                }
+                Ok(Container(members))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+                let mut members = Vec::new();
+                while let Some(raw) = list.next_element::<&'de RawValue>()? {
+                    let name = members.len().to_string();
+                    members.push((name, Member::Json(Cow::Borrowed(raw))));
+                }
+                Ok(Container(members))
+            }
+        }
+
+        deserializer.deserialize_any(Collect)
+    }
+}
+
+/// `application/x-www-form-urlencoded` (RFC 6749 appendix B). None if nothing in it has a `=`; what cannot be
+/// decoded is skipped.
+fn form<'a>(body: &[u8]) -> Option<Vec<(String, Member<'a>)>> {
+    let body = std::str::from_utf8(body).ok()?.trim();
+    let member = |pair: &str| {
+        let (name, value) = pair.split_once('=')?;
+        Some((decode(name)?.as_str().to_owned(), Member::Text(decode(value)?)))
+    };
+    let members: Vec<_> = body.split('&').filter_map(member).collect();
+    (!members.is_empty()).then_some(members)
+}
+
+/// The members of a text that is not the answer's own.
+fn owned<'a>(text: &str) -> Result<Vec<(String, Member<'a>)>, serde_json::Error> {
+    let Container(members) = serde_json::from_str(text)?;
+    let own = |(name, member)| match member {
+        Member::Json(raw) => (name, Member::Json(Cow::Owned(RawValue::to_owned(&raw)))),
+        Member::Text(text) => (name, Member::Text(text)),
+    };
+    Ok(members.into_iter().map(own).collect())
+}
+
+/// The members of a value; none if it has none.
+fn children<'a>(raw: &Cow<'a, RawValue>) -> Option<Vec<(String, Member<'a>)>> {
+    match raw {
+        Cow::Borrowed(raw) => {
+            serde_json::from_str(raw.get()).ok().map(|Container(members)| members)
+        }
+        Cow::Owned(raw) => owned(raw.get()).ok(),
+    }
+}
+
+/// `%XX` for any byte, `+` for a blank.
+fn decode(text: &str) -> Option<Zeroizing<String>> {
+    // Allocated at full size: growing would copy the secret and leave the old buffer unwiped.
+    let mut decoded = Zeroizing::new(Vec::with_capacity(text.len()));
+    let mut bytes = text.bytes();
+    let digit = |byte: Option<u8>| char::from(byte?).to_digit(16);
+    while let Some(byte) = bytes.next() {
+        decoded.push(match byte {
+            b'+' => b' ',
+            b'%' => u8::try_from(16 * digit(bytes.next())? + digit(bytes.next())?).ok()?,
+            byte => byte,
+        });
+    }
+    Some(Zeroizing::new(std::str::from_utf8(&decoded).ok()?.to_owned()))
+}
+
+/// The media type of a body as one of those that token endpoints send, without its parameters; a type that
+/// is none of these is told apart from none.
+pub(crate) fn media_type(headers: &HeaderMap) -> Option<&'static str> {
+    const KNOWN: [&str; 7] = [
+        "application/json",
+        "application/x-www-form-urlencoded",
+        "application/jwt",
+        "application/xml",
+        "text/html",
+        "text/plain",
+        "text/xml",
+    ];
+    let value = headers.get(CONTENT_TYPE)?.to_str().unwrap_or_default();
+    let essence = value.split(';').next().unwrap_or_default().trim();
+    let known = KNOWN.into_iter().find(|known| essence.eq_ignore_ascii_case(known));
+    Some(known.unwrap_or("another content type"))
+}
+
+/// What a body is, in words that quote nothing of it.
+pub(crate) fn described(answer: &ExchangeAnswer) -> String {
+    let kind = media_type(answer.headers()).unwrap_or("no content type");
+    match answer.body().len() {
+        1 => format!("{kind}, 1 byte"),
+        length => format!("{kind}, {length} bytes"),
+    }
+}

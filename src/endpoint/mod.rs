@@ -1,0 +1,79 @@
+//! Asking a token endpoint over HTTP.
+//!
+//! A [`Scheme`] does no I/O, and keeps no state but what it has learned of its server (which encoding it
+//! understands, say). It builds requests and reads answers; when they are
+//! sent, and how often, is the business of a [`TokenSource`](crate::TokenSource). That makes a scheme
+//! short, and its test a table of answers.
+//!
+//! A scheme of your own:
+//!
+//! ```
+//! use http::{header, HeaderName, HeaderValue, StatusCode};
+//! use tower_outbound_auth::exchange::*;
+//! use tower_outbound_auth::endpoint::*;
+//! use tower_outbound_auth::scheme::*;
+//! use tower_outbound_auth::system::*;
+//! use tower_outbound_auth::{Credential, Secret};
+//!
+//! static SESSION: HeaderName = HeaderName::from_static("x-session");
+//!
+//! struct Sessions { password: Credential }
+//!
+//! impl Scheme for Sessions {
+//!     fn identity(&self) -> Identity {
+//!         Identity::new("sessions").with("endpoint", "https://api.example/login")
+//!     }
+//!     fn credentials(&self) -> &[Credential] {
+//!         std::slice::from_ref(&self.password)
+//!     }
+//!     fn exchange_request(&self, cx: &RequestContext) -> Result<ExchangeRequest, ExchangeError> {
+//!         let body = cx.credential(&self.password)?.expose().to_owned().into();
+//!         Ok(ExchangeRequest::new(http::Request::post("https://api.example/login").body(body)?))
+//!     }
+//!     fn read_answer(&self, answer: ExchangeAnswer) -> Result<Step, ExchangeError> {
+//!         match answer.status() {
+//!             StatusCode::OK => Ok(Step::Issued(Issued::new(answer.text()?))),
+//!             _ => Err(answer.unavailable()),
+//!         }
+//!     }
+//!     fn header_name(&self) -> &HeaderName {
+//!         &SESSION
+//!     }
+//!     fn header_value(&self, token: &Secret) -> Result<HeaderValue, InvalidToken> {
+//!         plain_value(token)
+//!     }
+//! }
+//! ```
+
+pub(crate) mod answer;
+#[cfg(feature = "client")]
+pub(crate) mod client;
+pub(crate) mod encoding;
+pub(crate) mod failure;
+pub(crate) mod http_exchange;
+pub(crate) mod members;
+pub(crate) mod moment;
+pub(crate) mod pacing;
+#[cfg(feature = "client")]
+pub(crate) mod proxy;
+pub(crate) mod quotes;
+pub(crate) mod refusal_codes;
+pub(crate) mod request;
+pub(crate) mod request_context;
+pub(crate) mod scheme;
+pub(crate) mod step;
+#[cfg(feature = "client")]
+pub(crate) mod tls;
+pub(crate) mod token_endpoint;
+
+pub use self::answer::ExchangeAnswer;
+#[cfg(feature = "client")]
+pub use self::client::HttpClient;
+pub use self::http_exchange::HttpExchange;
+pub use self::request::ExchangeRequest;
+pub use self::request_context::RequestContext;
+pub use self::scheme::Scheme;
+pub use self::step::Step;
+#[cfg(feature = "client")]
+pub use self::tls::{TlsProvider, TlsRoots};
+pub use self::token_endpoint::Endpoint;

@@ -1,0 +1,155 @@
+//! Whether a server's text quotes a credential that it was sent.
+//!
+//! A server may write what it got into its error code: whole or in part, decoded, or as it came. Such a code is
+//! not shown. This errs on the side of silence: a code that has four characters in a row of the secret by
+//! chance is withheld, too.
+
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+use zeroize::Zeroizing;
+
+use crate::credential::shown::Shown;
+use crate::endpoint::encoding::{form, percent};
+use crate::endpoint::refusal_codes::is_refusal_code;
+use crate::exchange::error::ExchangeError;
+use crate::secret::Secret;
+
+/// So many characters in a row of a credential are a part of it; a shorter one counts as a whole.
+const PART: usize = 4;
+/// In base64, six characters are four of the text.
+const ENCODED_PART: usize = 6;
+/// In hexadecimal, eight are.
+const HEX_PART: usize = 8;
+
+/// Words of error codes that credentials often begin with, too. They tell nothing of one.
+const COMMON: [&str; 9] =
+    ["client", "secret", "invalid", "token", "credential", "password", "missing", "grant", "scope"];
+
+/// What stands in a text that was encoded for a URL, for JSON or for HTML, and in no error code.
+const ENCODED: [char; 3] = ['%', '\\', '&'];
+
+/// The credentials of one client.
+pub(crate) struct Credentials {
+    pub(crate) id: Secret,
+    pub(crate) secret: Secret,
+    /// The id is no name that may be shown, but a key.
+    pub(crate) id_is_secret: bool,
+}
+
+impl Credentials {
+    /// Whether a text has a part of them, however it is written; or of any other credential, which is as long and
+    /// as dense as a token is.
+    pub(crate) fn are_quoted_in(&self, text: &str) -> bool {
+        text.contains(ENCODED)
+            || has_a_token(text)
+            || self.is_plain_in(text)
+            || self.is_encoded_in(text)
+    }
+
+    fn is_plain_in(&self, text: &str) -> bool {
+        let plain = COMMON.iter().fold(text.to_lowercase(), |text, word| text.replace(word, "\n"));
+        let as_form = plain.replace('+', " ");
+        let quoted = |credential: &Secret| {
+            if text.contains(credential.expose()) {
+                return true;
+            }
+            let credential = Zeroizing::new(credential.expose().to_lowercase());
+            has_a_part(&plain, &credential, PART) || has_a_part(&as_form, &credential, PART)
+        };
+        quoted(&self.secret) || self.id_is_secret && quoted(&self.id)
+    }
+
+    /// In base64: alone, or with the id before it as Basic has it, in each of the encodings of Basic.
+    fn is_encoded_in(&self, text: &str) -> bool {
+        let (id, secret) = (self.id.expose(), self.secret.expose());
+        let mut texts = vec![
+            Zeroizing::new(secret.to_owned()),
+            Zeroizing::new(format!("{id}:{secret}")),
+            Zeroizing::new(format!("{}:{}", *percent(id), *percent(secret))),
+            Zeroizing::new(format!("{}:{}", *form(id), *form(secret))),
+        ];
+        if self.id_is_secret {
+            texts.push(Zeroizing::new(id.to_owned()));
+        }
+        texts.iter().any(|plain| {
+            let [standard, for_urls] =
+                [STANDARD, URL_SAFE].map(|it| Zeroizing::new(it.encode(&**plain)));
+            let hex: Zeroizing<String> =
+                Zeroizing::new(plain.bytes().map(|byte| format!("{byte:02x}")).collect());
+            has_a_part(text, standard.trim_end_matches('='), ENCODED_PART)
+                || has_a_part(text, for_urls.trim_end_matches('='), ENCODED_PART)
+                || has_a_part(&text.to_lowercase(), &hex, HEX_PART)
+        })
+    }
+}
+
+/// A failure as it may be shown: its code is withheld if it quotes one of these credentials, and is none of OAuth's.
+pub(crate) fn withheld(error: ExchangeError, shown: &Shown) -> ExchangeError {
+    let is_shown = |code: &&str| !error.is_judged() && !is_refusal_code(code);
+    let Some(code) = error.code().filter(is_shown) else { return error };
+    // Which of them is an id is not known here.
+    let quotes = shown.values().any(|secret| {
+        let (id, secret) = (Secret::from(""), secret.clone());
+        Credentials { id, secret, id_is_secret: false }.are_quoted_in(code)
+    });
+    if quotes { error.with_code("withheld") } else { error }
+}
+
+/// Whether `text` has `length` characters in a row of `credential`, or the whole if it is shorter.
+fn has_a_part(text: &str, credential: &str, length: usize) -> bool {
+    let length = length.min(credential.len()).max(1);
+    let mut parts = credential.as_bytes().windows(length);
+    parts.any(|part| text.as_bytes().windows(length).any(|it| it == part))
+}
+
+/// Whether a text has something in it that is as long as an encoded credential or a token is, and as dense.
+fn has_a_token(text: &str) -> bool {
+    let dense = |c: char| c.is_ascii_alphanumeric() || "+/=".contains(c);
+    text.split(|c| !dense(c)).any(|run| run.len() >= 24)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn credentials(id: &str, secret: &str, id_is_secret: bool) -> Credentials {
+        Credentials { id: id.into(), secret: secret.into(), id_is_secret }
+    }
+
+    #[test]
+    fn a_text_quotes_a_credential_if_it_has_four_characters_in_a_row_of_it() {
+        let credentials = credentials("key-4711", "hunter2", true);
+        for (text, quotes) in [
+            ("invalid_client", false),
+            ("no such client: hunter2", true),
+            ("no such client: hunt", true),
+            ("no such client: NTER", true),
+            ("no such client: hun", false),
+            ("y-47", true),
+            ("no such token: eyJhbGciOiJIUzI1NiIsInR5", true),
+            ("no such token: aHVudGVyMmh1bnRlcjJodW50+/=%", true),
+            ("no such token: eyJhbGciOiJIUzI1NiIsInR", false),
+            ("many short words, one after the other", false),
+        ] {
+            assert_eq!(credentials.are_quoted_in(text), quotes, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_short_credential_counts_as_a_whole_and_an_id_that_is_a_name_does_not_count() {
+        let short = credentials("reports", "abc", false);
+        assert!(short.are_quoted_in("bad abc") && !short.are_quoted_in("bad ab"));
+        assert!(!short.are_quoted_in("no such client: reports"));
+    }
+
+    #[test]
+    fn a_word_of_error_codes_is_no_part_of_a_credential() {
+        let prefixed = credentials("reports", "client-secret-4711", false);
+        assert!(!prefixed.are_quoted_in("Missing Client-Id or Client-Secret"));
+        assert!(prefixed.are_quoted_in("no such secret: client-secret-4711"));
+        assert!(prefixed.are_quoted_in("no such secret: ...4711"));
+        let poor = credentials("reports", "secret", false);
+        assert!(poor.are_quoted_in("the secret is wrong"));
+        assert!(!poor.are_quoted_in("Missing Client-Id or Client-Secret"));
+    }
+}

@@ -1,0 +1,23 @@
+//! The codes of RFC 6749 section 5.2, and what others have added.
+
+/// Whether a code is of those that are mended by a person, or not at all. Of other failures, a second try may
+/// succeed.
+pub(crate) fn is_refusal_code(code: &str) -> bool {
+    const CODES: [&str; 14] = [
+        "invalid_client",
+        "unauthorized_client",
+        "unsupported_grant_type",
+        "invalid_scope",
+        "invalid_target",
+        "invalid_grant",
+        "invalid_request",
+        "access_denied",
+        "consent_required",
+        "interaction_required",
+        "invalid_authorization_details",
+        "unmet_authentication_requirements",
+        "incorrect_client_credentials",
+        "bad_refresh_token",
+    ];
+    CODES.iter().any(|known| known.eq_ignore_ascii_case(code))
+}

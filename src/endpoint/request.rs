@@ -1,0 +1,134 @@
+//! The request of an exchange, in a type whose `Debug` is safe.
+
+use std::fmt;
+
+use bytes::Bytes;
+use http::Request;
+use zeroize::Zeroizing;
+
+use crate::exchange::error::{ExchangeError, ExchangeErrorKind};
+
+/// A request to a token endpoint.
+///
+/// `http::Request` prints its headers and its body in `Debug`, which here are the credentials; this
+/// type prints neither, nor the query.
+///
+/// ```
+/// use tower_outbound_auth::endpoint::ExchangeRequest;
+///
+/// let request = http::Request::post("https://auth.example/token?tenant=7")
+///     .header("Client-Secret", "hunter2")
+///     .body(bytes::Bytes::from("password=hunter2"))?;
+/// let shown = format!("{:?}", ExchangeRequest::new(request));
+/// assert_eq!(shown, "ExchangeRequest(POST https://auth.example/token)");
+/// # Ok::<_, http::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct ExchangeRequest {
+    request: Box<Request<Bytes>>,
+    name: &'static str,
+}
+
+impl ExchangeRequest {
+    /// Wraps a request.
+    #[must_use]
+    pub fn new(request: Request<Bytes>) -> ExchangeRequest {
+        ExchangeRequest { request: Box::new(request), name: "" }
+    }
+
+    /// Gives it a name, which its answer will have too: a scheme that sends several kinds of requests
+    /// tells their answers apart by [`ExchangeAnswer::request_name`](super::ExchangeAnswer::request_name). Default: the empty text.
+    #[must_use]
+    pub fn named(self, name: &'static str) -> ExchangeRequest {
+        ExchangeRequest { name, ..self }
+    }
+
+    /// The name that it was given.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// The request itself, credentials and all.
+    #[must_use]
+    pub fn into_http(self) -> Request<Bytes> {
+        *self.request
+    }
+}
+
+impl fmt::Debug for ExchangeRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let uri = self.request.uri();
+        write!(f, "ExchangeRequest({} ", self.request.method())?;
+        if let (Some(scheme), Some(host)) = (uri.scheme_str(), uri.host()) {
+            write!(f, "{scheme}://{host}")?;
+            if let Some(port) = uri.port() {
+                write!(f, ":{port}")?;
+            }
+        }
+        write!(f, "{})", uri.path())
+    }
+}
+
+/// A JSON object of such texts, in memory that is wiped after use.
+pub(crate) fn json_body(members: &[(&str, &str)]) -> Zeroizing<Vec<u8>> {
+    let length = |(name, value): &(&str, &str)| 6 * (name.len() + value.len()) + 6;
+    // Sized at once: a buffer that grew would leave parts of a secret behind.
+    let mut body =
+        Zeroizing::new(Vec::with_capacity(members.iter().map(length).sum::<usize>() + 2));
+    body.push(b'{');
+    for (name, value) in members {
+        if body.len() > 1 {
+            body.push(b',');
+        }
+        // A text is always JSON, and a vector takes all that is written into it.
+        let _ = serde_json::to_writer(&mut *body, name);
+        body.push(b':');
+        let _ = serde_json::to_writer(&mut *body, value);
+    }
+    body.push(b'}');
+    body
+}
+
+/// So that a scheme can build its request with `?`. It hides the cause, which may quote a value.
+impl From<http::Error> for ExchangeError {
+    fn from(_: http::Error) -> ExchangeError {
+        ExchangeError::new(
+            ExchangeErrorKind::Configuration,
+            "the exchange request cannot be built: a credential or the endpoint has characters that \
+             HTTP does not allow",
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_shows_neither_its_headers_nor_its_body_nor_its_query() {
+        let request = Request::post("https://auth.example:8443/token?tenant=7")
+            .header("client-secret", "hunter2")
+            .body(Bytes::from("hunter2"))
+            .unwrap();
+        let request = ExchangeRequest::new(request);
+        assert_eq!(request.name(), "");
+        let request = request.named("first");
+        assert_eq!(request.name(), "first");
+        assert_eq!(format!("{request:?}"), "ExchangeRequest(POST https://auth.example:8443/token)");
+        assert_eq!(request.into_http().body(), "hunter2");
+    }
+
+    #[test]
+    fn a_body_of_secrets_is_written_into_memory_that_never_grows() {
+        let body = json_body(&[("id", "a\"b"), ("secret", "c")]);
+        assert_eq!(*body, br#"{"id":"a\"b","secret":"c"}"#);
+        assert_eq!(*json_body(&[]), b"{}");
+        // Each of these takes six bytes: no body takes more.
+        let widest = "\u{1}".repeat(1_000);
+        for members in [&[("\u{2}", &*widest)][..], &[(&*widest, ""), ("", &*widest)]] {
+            let body = json_body(members);
+            assert_eq!(body.capacity(), body.len() + 1);
+        }
+    }
+}

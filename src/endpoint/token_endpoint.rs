@@ -1,0 +1,155 @@
+//! The URL of a token endpoint, checked once.
+
+use std::fmt;
+
+use http::Uri;
+
+use crate::endpoint::encoding::percent;
+use crate::error::Error;
+use crate::origin::Origin;
+
+/// The URL of a token endpoint: absolute, `https` (or `http` on a literal loopback address), without
+/// user information.
+///
+/// Its query is kept as it is (RFC 6749 section 3.2), and shown nowhere.
+///
+/// ```
+/// use tower_outbound_auth::endpoint::Endpoint;
+///
+/// assert!(Endpoint::parse("https://auth.example/token").is_ok());
+/// assert!(Endpoint::parse("http://127.0.0.1:8080/token").is_ok());
+/// let plain = Endpoint::parse("http://auth.example/token").unwrap_err();
+/// assert!(plain.to_string().contains("https"));
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Endpoint {
+    uri: Uri,
+    origin: Origin,
+}
+
+impl Endpoint {
+    /// Parses an endpoint's URL.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if it is none, or would have the
+    /// credentials travel in the clear.
+    pub fn parse(url: &str) -> Result<Endpoint, Error> {
+        let endpoint = Endpoint::danger_plain_http(url)?;
+        if endpoint.origin.is_safe() {
+            return Ok(endpoint);
+        }
+        Err(Error::configuration(format!(
+            "the token endpoint {} would get the credentials over plain http: use https, a loopback \
+             address such as 127.0.0.1, or Endpoint::danger_plain_http",
+            endpoint.origin
+        )))
+    }
+
+    /// Like [`parse`](Endpoint::parse), but allows `http` to any host. The credentials can then be read
+    /// by everybody on the way.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if it is no absolute http(s) URL,
+    /// or has user information.
+    pub fn danger_plain_http(url: &str) -> Result<Endpoint, Error> {
+        let wrong = |why: &str| Error::configuration(format!("the token endpoint's URL {why}"));
+        if url.contains('#') {
+            return Err(wrong("has a fragment (RFC 6749 section 3.2 forbids it)"));
+        }
+        if !url.contains("://") {
+            return Err(wrong("has no scheme: write https://host/path"));
+        }
+        let uri: Uri = url.parse().map_err(|_| wrong("is no URL"))?;
+        if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
+            return Err(wrong("has user information: credentials are given apart"));
+        }
+        let origin = Origin::of_uri(&uri)
+            .ok_or_else(|| wrong("is not one of http(s), or has an unusable host or port"))?;
+        Ok(Endpoint { uri, origin })
+    }
+
+    /// The token endpoint of a Keycloak realm: `{base}/realms/{realm}/protocol/openid-connect/token`.
+    ///
+    /// `base` is where Keycloak lives, such as `https://auth.example`, or `https://auth.example/auth` up
+    /// to Keycloak 16. The realm is encoded as one segment of the path, so that no name can lead
+    /// elsewhere.
+    ///
+    /// ```
+    /// use tower_outbound_auth::endpoint::Endpoint;
+    ///
+    /// let endpoint = Endpoint::keycloak("https://auth.example/auth/", "my realm")?;
+    /// let path = "/auth/realms/my%20realm/protocol/openid-connect/token";
+    /// assert_eq!(endpoint.uri().path(), path);
+    /// # Ok::<_, tower_outbound_auth::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As for [`parse`](Endpoint::parse); also if the base has a query, or if the realm is empty, `.` or
+    /// `..`, which is no segment's name.
+    pub fn keycloak(base: &str, realm: &str) -> Result<Endpoint, Error> {
+        if matches!(realm, "" | "." | "..") {
+            return Err(Error::configuration("the realm is empty, or one or two dots"));
+        }
+        let realm = percent(realm);
+        Endpoint::below(base, &format!("realms/{}/protocol/openid-connect/token", *realm))
+    }
+
+    /// The endpoint at `path` below `base`, which may have a path of its own.
+    pub(crate) fn below(base: &str, path: &str) -> Result<Endpoint, Error> {
+        if base.contains('?') {
+            return Err(Error::configuration("the base of the token endpoint's URL has a query"));
+        }
+        Endpoint::parse(&format!("{}/{path}", base.trim_end_matches('/')))
+    }
+
+    /// The URL.
+    #[must_use]
+    pub fn uri(&self) -> &Uri {
+        &self.uri
+    }
+
+    /// The origin of the URL.
+    #[must_use]
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+}
+
+impl TryFrom<&str> for Endpoint {
+    type Error = Error;
+
+    fn try_from(url: &str) -> Result<Endpoint, Error> {
+        Endpoint::parse(url)
+    }
+}
+
+impl TryFrom<&String> for Endpoint {
+    type Error = Error;
+
+    fn try_from(url: &String) -> Result<Endpoint, Error> {
+        Endpoint::parse(url)
+    }
+}
+
+impl TryFrom<String> for Endpoint {
+    type Error = Error;
+
+    fn try_from(url: String) -> Result<Endpoint, Error> {
+        Endpoint::parse(&url)
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.origin, self.uri.path())
+    }
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Endpoint({self})")
+    }
+}

@@ -1,0 +1,312 @@
+//! The crate's own error.
+//!
+//! A request through [`Auth`](crate::Auth) fails with a [`BoxError`]: the inner service's error, passed
+//! through as it came, or an [`Error`] of this crate, found by downcast:
+//!
+//! ```
+//! use tower_outbound_auth::{BoxError, Error, ErrorKind};
+//!
+//! fn describe(error: &BoxError) -> String {
+//!     match error.downcast_ref::<Error>() {
+//!         Some(ours) if ours.is_transient() => {
+//!             format!("no token yet, try again in {:?}", ours.retry_after().unwrap_or_default())
+//!         }
+//!         Some(ours) if ours.kind() == ErrorKind::ForeignOrigin => "a bug of ours".to_owned(),
+//!         Some(ours) => format!("somebody has to look: {ours}"),
+//!         None => "the API itself failed".to_owned(),
+//!     }
+//! }
+//! # let error: BoxError = "reset".into();
+//! # assert_eq!(describe(&error), "the API itself failed");
+//! ```
+
+pub(crate) mod recovery;
+
+use std::borrow::Cow;
+use std::error::Error as StdError;
+use std::fmt;
+use std::time::Duration;
+
+use crate::error::recovery::Recovery;
+use crate::exchange::error::ExchangeError;
+
+/// Any error, as tower's own layers use it.
+pub type BoxError = Box<dyn StdError + Send + Sync>;
+
+/// Of a cause that is not ours, this much is kept, in characters.
+const MAX_CAUSE: usize = 200;
+
+/// The deepest text of an error's chain, which says most: "Connection refused", "UnknownIssuer". It may quote
+/// a peer, so it is cut to a length, and it cannot forge a line of a log.
+pub(crate) fn root_cause(error: &(dyn StdError + 'static)) -> String {
+    let mut root = error;
+    while let Some(source) = root.source() {
+        root = source;
+    }
+    let visible = |c: char| if c.is_control() { ' ' } else { c };
+    root.to_string().chars().take(MAX_CAUSE).map(visible).collect()
+}
+
+/// What kind of failure an [`Error`] is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// Something given to a constructor, or put below the layer, cannot work; the text says what and how to mend
+    /// it.
+    Configuration,
+    /// The request is for an origin that this credential is not bound to. It was not sent. (Or a client that
+    /// follows redirects by itself, such as reqwest's, led it there: the text says so.)
+    ForeignOrigin,
+    /// The request would show the credential: it goes over plain HTTP, its method is TRACE or CONNECT, or its
+    /// `Connection` header names the credential's header. It was not sent.
+    Insecure,
+    /// There is no usable token because the exchange failed; see [`Error::exchange`].
+    Exchange,
+    /// A refused token has no successor now; see [`Error::recovery`]. The refused token stays current.
+    NoSuccessor,
+    /// No exchange came to an end in time, or the caller's own deadline (gRPC's `grpc-timeout`, the timeout of
+    /// a request of reqwest's) ended while its request waited here, and it was not sent. The exchange under way is
+    /// not cut short by this.
+    Timeout,
+    /// The exchange went through the source that it was to supply, and would have waited for itself.
+    Reentrant,
+    /// The future was polled outside a tokio runtime, or in one without a timer.
+    Runtime,
+}
+
+/// A failure of this crate. Errors of the service below pass through unwrapped, but for one case:
+/// [`Recovery::ResendFailed`].
+///
+/// It never shows a secret.
+pub struct Error(Box<Inner>);
+
+struct Inner {
+    kind: ErrorKind,
+    message: Cow<'static, str>,
+    exchange: Option<ExchangeError>,
+    age: Option<Duration>,
+    retry_after: Option<Duration>,
+    recovery: Option<Recovery>,
+    /// Made when somebody asks for it.
+    #[cfg(feature = "tonic")]
+    status: std::sync::OnceLock<tonic::Status>,
+}
+
+impl Error {
+    pub(crate) fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Error {
+        Error(Box::new(Inner {
+            kind,
+            message: message.into(),
+            exchange: None,
+            age: None,
+            retry_after: None,
+            recovery: None,
+            #[cfg(feature = "tonic")]
+            status: std::sync::OnceLock::new(),
+        }))
+    }
+
+    pub(crate) fn configuration(message: impl Into<Cow<'static, str>>) -> Error {
+        Error::new(ErrorKind::Configuration, message)
+    }
+
+    /// The outcome of an exchange that this caller waited for; the next one is due in `retry_after`.
+    pub(crate) fn exchange_failed(error: ExchangeError, retry_after: Duration) -> Error {
+        let next = retry_after.as_secs_f64();
+        let message = format!("no token: the exchange failed, the next one is due in {next:.1} s");
+        Error::new(ErrorKind::Exchange, message).because(Some(error), Some(retry_after))
+    }
+
+    /// The stored outcome of an exchange `age` ago; the next one is due in `retry_after`.
+    pub(crate) fn backing_off(error: ExchangeError, age: Duration, retry_after: Duration) -> Error {
+        let (ago, next) = (age.as_secs_f64(), retry_after.as_secs_f64());
+        let message = format!(
+            "no token: the exchange failed {ago:.1} s ago, the next one is due in {next:.1} s"
+        );
+        let mut error =
+            Error::new(ErrorKind::Exchange, message).because(Some(error), Some(retry_after));
+        error.0.age = Some(age);
+        error
+    }
+
+    pub(crate) fn no_successor(
+        recovery: Recovery,
+        error: Option<ExchangeError>,
+        retry_after: Option<Duration>,
+    ) -> Error {
+        let why = match recovery {
+            Recovery::FixedToken => "it is fixed",
+            Recovery::SameToken => "the token endpoint gave the same one again",
+            Recovery::BudgetSpent => "too many renewals in a row did not help",
+            _ => "the exchange failed, or its pause is not over",
+        };
+        let message = format!("the refused token has no successor: {why}");
+        let mut error = Error::new(ErrorKind::NoSuccessor, message).because(error, retry_after);
+        error.0.recovery = Some(recovery);
+        error
+    }
+
+    fn because(mut self, error: Option<ExchangeError>, retry_after: Option<Duration>) -> Error {
+        (self.0.exchange, self.0.retry_after) = (error, retry_after);
+        self
+    }
+
+    pub(crate) fn reentrant() -> Error {
+        Error::new(
+            ErrorKind::Reentrant,
+            "this exchange goes through the token source that it is to supply: \
+             give the token endpoint's client a service without this layer",
+        )
+    }
+
+    pub(crate) fn out_of_time() -> Error {
+        Error::new(
+            ErrorKind::Timeout,
+            "the caller's deadline (grpc-timeout) ended while the request waited for a token, or for the \
+             inner service to be ready: it was not sent",
+        )
+    }
+
+    /// This crate's error in `error` or among its sources: layers above, such as a `Buffer`, wrap it.
+    ///
+    /// ```
+    /// use tower_outbound_auth::{BoxError, Error};
+    ///
+    /// # let error: BoxError = "reset".into();
+    /// if let Some(ours) = Error::find(&*error) {
+    ///     println!("no token, next attempt in {:?}", ours.retry_after());
+    /// }
+    /// # assert!(Error::find(&*error).is_none());
+    /// ```
+    #[must_use]
+    pub fn find<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a Error> {
+        let mut next = Some(error);
+        while let Some(error) = next {
+            if let Some(ours) = error.downcast_ref() {
+                return Some(ours);
+            }
+            // It passes for the error that it holds, and names that one's source as its own.
+            #[cfg(feature = "reqwest-middleware")]
+            if let Some(reqwest_middleware::Error::Middleware(error)) = error.downcast_ref() {
+                next = Some(&**error);
+                continue;
+            }
+            next = error.source();
+        }
+        None
+    }
+
+    /// What kind of failure this is.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// The failed exchange, if that is the reason.
+    #[must_use]
+    pub fn exchange(&self) -> Option<&ExchangeError> {
+        self.0.exchange.as_ref()
+    }
+
+    /// Whether the same request may succeed later with nothing changed.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        match self.0.kind {
+            ErrorKind::Exchange | ErrorKind::NoSuccessor => {
+                self.0.recovery != Some(Recovery::FixedToken)
+                    && self.0.exchange.as_ref().is_none_or(ExchangeError::is_transient)
+            }
+            ErrorKind::Timeout => true,
+            ErrorKind::Configuration
+            | ErrorKind::ForeignOrigin
+            | ErrorKind::Insecure
+            | ErrorKind::Reentrant
+            | ErrorKind::Runtime => false,
+        }
+    }
+
+    /// Why a refused token has no successor.
+    #[must_use]
+    pub fn recovery(&self) -> Option<Recovery> {
+        self.0.recovery
+    }
+
+    /// How long ago the exchange failed, if that was before this request came: the error is then a stored
+    /// one, and nothing was sent on behalf of this request.
+    #[must_use]
+    pub fn age(&self) -> Option<Duration> {
+        self.0.age
+    }
+
+    /// When the next exchange may be made, counted from the moment of this error. Trying before costs
+    /// nothing and gets this error again.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.0.retry_after
+    }
+}
+
+/// What is absent is left out: this is what a `main` that returns an error prints.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Inner { kind, message, exchange, age, retry_after, recovery, .. } = &*self.0;
+        let mut shown = f.debug_struct("Error");
+        shown.field("kind", kind).field("message", message);
+        if let Some(exchange) = exchange {
+            shown.field("exchange", exchange);
+        }
+        if let Some(age) = age {
+            shown.field("age", age);
+        }
+        if let Some(retry_after) = retry_after {
+            shown.field("retry_after", retry_after);
+        }
+        if let Some(recovery) = recovery {
+            shown.field("recovery", recovery);
+        }
+        shown.finish()
+    }
+}
+
+/// Says the failed exchange's own text too: most logs show an error and not its sources.
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message)?;
+        match &self.0.exchange {
+            Some(exchange) => write!(f, ": {exchange}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The source is what lies below the failed exchange, which is itself part of the text. With feature `tonic`,
+/// a `tonic::Status` comes in between, so that generated clients show the right code.
+impl StdError for Error {
+    #[cfg(not(feature = "tonic"))]
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.exchange.as_ref().and_then(StdError::source)
+    }
+
+    #[cfg(feature = "tonic")]
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        Some(self.0.status.get_or_init(|| crate::adapter::tonic::status_of(self)))
+    }
+}
+
+/// So that `impl TryInto<T>` parameters take a `T` itself.
+impl From<std::convert::Infallible> for Error {
+    fn from(never: std::convert::Infallible) -> Error {
+        match never {}
+    }
+}
+
+crate::basics::as_str::impl_as_str!(ErrorKind {
+    Configuration => "configuration",
+    ForeignOrigin => "foreign_origin",
+    Insecure => "insecure",
+    Exchange => "exchange",
+    NoSuccessor => "no_successor",
+    Timeout => "timeout",
+    Reentrant => "reentrant",
+    Runtime => "runtime",
+});

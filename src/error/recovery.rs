@@ -1,0 +1,52 @@
+//! What the layer did about a refusal.
+
+/// What was done about a refused request. A response that was refused, or that answers a replay,
+/// carries this in its extensions; every other response is untouched.
+///
+/// ```
+/// use tower_outbound_auth::Recovery;
+///
+/// # let response = http::Response::builder().extension(Recovery::Replayed).body(())?;
+/// if let Some(Recovery::NotReplayable) = response.extensions().get() {
+///     println!("send it again: the token is being renewed");
+/// }
+/// # Ok::<_, http::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Recovery {
+    /// The request was sent again with another token; this is the answer to that.
+    Replayed,
+    /// This is the refusal: the request cannot be sent again (its body, its method, or a replay
+    /// elsewhere in the stack forbids it). The token is renewed for the next one.
+    NotReplayable,
+    /// This is the refusal: too many renewals in a row did not help, so none was made.
+    BudgetSpent,
+    /// This is the refusal: the token could not be renewed.
+    RenewalFailed,
+    /// This is the refusal: the source has a fixed token, which cannot be renewed.
+    FixedToken,
+    /// This is the refusal: the token endpoint handed out the refused token once more.
+    SameToken,
+    /// This is the refusal: the caller's deadline (gRPC's `grpc-timeout`) ended before the request could
+    /// be sent again. The renewal goes on.
+    OutOfTime,
+    /// This is the refusal: the token was renewed, but the service below failed before it had a second response
+    /// (a connection was reset, or a limit was reached). An event at level debug quotes that failure.
+    ///
+    /// The layer has read the body of this response. It is empty now, and `Content-Length` and
+    /// `Content-Encoding` are removed. A body that is longer than 16 KiB, or takes longer than 50 ms, is not read
+    /// to its end; the caller then gets the error of the service below instead.
+    ResendFailed,
+}
+
+crate::basics::as_str::impl_as_str!(Recovery {
+    Replayed => "replayed",
+    NotReplayable => "not_replayable",
+    BudgetSpent => "budget_spent",
+    RenewalFailed => "renewal_failed",
+    FixedToken => "fixed_token",
+    SameToken => "same_token",
+    OutOfTime => "out_of_time",
+    ResendFailed => "resend_failed",
+});

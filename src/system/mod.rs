@@ -1,0 +1,38 @@
+//! What is particular to one system: how its credentials are exchanged and how its tokens travel.
+//!
+//! | scheme | the token travels as | the exchange |
+//! |---|---|---|
+//! | [`Atlas`] | `Token: <token>` | `POST` with `Client-Id` and `Client-Secret` headers |
+//! | [`ClientCredentials`] | `Authorization: Bearer <token>` | OAuth 2.0, RFC 6749 section 4.4 |
+//! | [`Rotating`] (feature `rotating`) | `Authorization: Bearer <jwt>`, renewed by every response | `POST` of a JSON object |
+//! | [`HeaderScheme`] | a header and prefix of your choice | none: pair it with an [`Exchange`] |
+//!
+//! [`Exchange`]: crate::exchange::Exchange
+//!
+//!
+//! ```
+//! use tower_outbound_auth::AuthLayer;
+//! use tower_outbound_auth::system::HeaderScheme;
+//! use tower_outbound_auth::TokenSource;
+//!
+//! let source = TokenSource::fixed(HeaderScheme::bearer(), "a-token")?;
+//! let layer = AuthLayer::new(source);
+//! # let _ = layer;
+//! # Ok::<_, tower_outbound_auth::Error>(())
+//! ```
+
+pub(crate) mod atlas;
+pub(crate) mod header;
+pub(crate) mod oauth;
+#[cfg(feature = "client")]
+mod presets;
+#[cfg(feature = "rotating")]
+pub(crate) mod rotating;
+
+pub use self::atlas::Atlas;
+pub use self::header::HeaderScheme;
+pub use self::oauth::client_auth::{BasicEncoding, ClientAuth};
+pub use self::oauth::client_credentials::ClientCredentials;
+pub use self::oauth::refresh::RefreshTokenIn;
+#[cfg(feature = "rotating")]
+pub use self::rotating::Rotating;

@@ -1,0 +1,226 @@
+//! What a token endpoint's answer means (RFC 6749 section 5), as servers really write it.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, UNIX_EPOCH};
+
+use http::StatusCode;
+use serde_json::Value;
+
+use crate::basics::bounds;
+use crate::endpoint::answer::ExchangeAnswer;
+use crate::endpoint::failure::Failure;
+use crate::endpoint::failure::is_refusal;
+use crate::endpoint::members::Members;
+use crate::endpoint::moment::moment;
+use crate::endpoint::quotes::Credentials;
+use crate::exchange::error::{ExchangeError, ExchangeErrorKind};
+use crate::exchange::issued::Issued;
+use crate::secret::Secret;
+
+/// What an answer means.
+pub(crate) enum Meaning {
+    Token(TokenAnswer),
+    /// The endpoint says no.
+    Failure(Failure),
+}
+
+/// A successful answer.
+pub(crate) struct TokenAnswer {
+    /// In lower case.
+    pub(crate) token_type: Option<String>,
+    pub(crate) refresh_token: Option<Secret>,
+    pub(crate) scope: Option<String>,
+    issued: Issued,
+}
+
+/// Reads an answer with a 2xx. `token_member` is where its token is, if that was said: a name, or a JSON
+/// pointer.
+///
+/// # Errors
+///
+/// [`Malformed`](ExchangeErrorKind::Malformed) if it neither has a token nor says that it is a failure.
+pub(crate) fn read_2xx(
+    answer: &ExchangeAnswer,
+    token_member: Option<&str>,
+) -> Result<Meaning, ExchangeError> {
+    let top = Members::of(answer)?;
+    let failure = Failure::of(&top);
+    if let Some(failure) = failure.as_ref().filter(|it| it.explicit || is_refusal(it)) {
+        return Ok(Meaning::Failure(failure.clone()));
+    }
+    let mut members = Beside { token: None, top };
+    let token = match token_member {
+        Some(pointer) if pointer.starts_with('/') => match members.top.parent_of(pointer) {
+            Some((parent, name)) => members.token.insert(parent).text(&name)?,
+            None => None,
+        },
+        Some(member) => members.top.text(member)?,
+        None => match members.top.text("access_token")? {
+            Some(token) => Some(token),
+            None => members.top.text("token")?,
+        },
+    };
+    match (token, failure) {
+        (Some(token), _) => {
+            let token = Secret::from(without_bearer(token.expose()));
+            TokenAnswer::new(token, &members).map(Meaning::Token)
+        }
+        (None, Some(failure)) => Ok(Meaning::Failure(failure)),
+        (None, None) => Err(answer.malformed("has no token")),
+    }
+}
+
+/// Where the members are that belong to a token: beside it, or at the top.
+struct Beside<'a> {
+    /// The object that holds the token, if it is not the one at the top.
+    token: Option<Members<'a>>,
+    top: Members<'a>,
+}
+
+impl<'a> Beside<'a> {
+    fn find<T>(
+        &self,
+        read: impl Fn(&Members<'a>) -> Result<Option<T>, ExchangeError>,
+    ) -> Result<Option<T>, ExchangeError> {
+        let beside = self.token.as_ref().map_or(Ok(None), &read)?;
+        beside.map_or_else(|| read(&self.top), |found| Ok(Some(found)))
+    }
+}
+
+impl TokenAnswer {
+    fn new(token: Secret, members: &Beside<'_>) -> Result<TokenAnswer, ExchangeError> {
+        let mut issued = Issued::new(token);
+        match members.find(|it| it.number("expires_in"))? {
+            Some(seconds) if bounds::is_misplaced_epoch(seconds) => {} // read below
+            Some(seconds) if seconds > 0.0 => {
+                issued = issued.with_expires_in(bounds::span(seconds));
+            }
+            Some(_) => issued = issued.with_no_life(),
+            None => {}
+        }
+        let end = |name| members.find(|it| it.read(name, moment));
+        // Of several ends, the earliest one counts.
+        let misplaced = members.find(|it| it.read("expires_in", misplaced_moment))?;
+        let ends = [misplaced, end("expires_on")?, end("expires_at")?];
+        let end = ends.into_iter().flatten().min().and_then(|end| UNIX_EPOCH.checked_add(end));
+        if let Some(end) = end {
+            issued = issued.with_expires_at(end);
+        }
+        let scope = members.find(|it| Ok(it.value("scope")?.as_ref().and_then(words)))?;
+        let token_type = members.find(|it| it.word("token_type"))?;
+        let refresh_token = members.find(|it| it.text("refresh_token"))?;
+        Ok(TokenAnswer { token_type, refresh_token, scope, issued })
+    }
+
+    /// The token and its life, with the refresh token if that is `wanted`; `refreshed` if a refresh token was
+    /// spent for it, which stays good where no new one came (RFC 6749 section 6).
+    pub(crate) fn issued(self, refreshed: bool, wanted: bool) -> Issued {
+        match self.refresh_token.filter(|_| wanted) {
+            Some(refresh_token) => self.issued.with_refresh_token(refresh_token),
+            None if refreshed => self.issued.keeping_refresh_token(),
+            None => self.issued,
+        }
+    }
+}
+
+fn misplaced_moment(value: &Value) -> Option<Duration> {
+    moment(value).filter(|moment| bounds::is_misplaced_epoch(moment.as_secs_f64()))
+}
+
+/// Some servers put the value of the whole header there. Nothing else is changed of what they issued.
+fn without_bearer(token: &str) -> &str {
+    match token.split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim_start(),
+        _ => token,
+    }
+}
+
+/// Words that are separated by blanks (RFC 6749 section 3.3), or a list of words.
+fn words(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Array(list) => {
+            let words: Vec<_> = list.iter().filter_map(Value::as_str).collect();
+            Some(words.join(" "))
+        }
+        _ => None,
+    }
+}
+
+/// Whether another scope was granted than was asked for: a scope is a set of words (RFC 6749 section
+/// 3.3), and an empty one says nothing. Some servers separate the words by commas.
+pub(crate) fn is_another_scope(granted: &str, asked: &str) -> bool {
+    let words = |text: &str| {
+        let words = text.split([' ', '\t', '\r', '\n', ',']).filter(|word| !word.is_empty());
+        words.map(str::to_owned).collect::<BTreeSet<_>>()
+    };
+    let granted = words(granted);
+    !granted.is_empty() && granted != words(asked)
+}
+
+/// Whether a token of this type is sent as `Authorization: Bearer`.
+///
+/// RFC 6749 section 7.1 forbids to use a type that is not understood. Servers write `BearerToken`,
+/// `Application Access Token`, or nothing, and mean Bearer; so only the types that need a proof or a
+/// signature are turned down, and `N_A`, which is no access token (RFC 8693 section 2.2.1). `strict` takes
+/// the RFC by its word; a type that is missing is no other type.
+pub(crate) fn check_type(token_type: Option<&str>, strict: bool) -> Result<(), ExchangeError> {
+    let Some(token_type) = token_type else { return Ok(()) };
+    let letters: String = token_type.chars().filter(char::is_ascii_alphanumeric).collect();
+    let mut words = token_type.split(|c: char| !c.is_ascii_alphanumeric());
+    let needs_more = |word: &str| matches!(word.trim_end_matches("token"), "mac" | "pop");
+    let usable = match strict {
+        true => token_type == "bearer",
+        false => !letters.contains("dpop") && letters != "na" && !words.any(needs_more),
+    };
+    if usable {
+        return Ok(());
+    }
+    let message = "the token endpoint issued a token of another type than Bearer";
+    Err(ExchangeError::new(ExchangeErrorKind::Malformed, message))
+}
+
+/// An OAuth endpoint's failure as an error. A code that is none of OAuth's is not shown if it quotes a credential.
+pub(crate) fn failed(
+    answer: &ExchangeAnswer,
+    failure: &Failure,
+    credentials: &Credentials,
+) -> ExchangeError {
+    match (&failure.code, failure.shown(credentials)) {
+        (Some(code), _) if is_refusal(failure) => answer.refused(code),
+        (_, Some(code)) => answer.failed(code).judged(),
+        // It is in doubt whose answer this is, also where the failure came with a 200.
+        (_, None) => answer.unavailable().in_doubt(),
+    }
+}
+
+/// Whether a failure may be due to how the client showed who it is. An outage is not, nor what is about the
+/// request: another try would only add to it.
+pub(crate) fn may_be_about_the_client(answer: &ExchangeAnswer, failure: &Failure) -> bool {
+    match failure.code.as_deref() {
+        Some("invalid_scope" | "invalid_target" | "unsupported_grant_type") => false,
+        Some(_) => is_refusal(failure),
+        // glewlwyd says so by an empty 403. A page is a firewall's.
+        None => match answer.status() {
+            StatusCode::UNAUTHORIZED => true,
+            status => status == StatusCode::FORBIDDEN && answer.body().is_empty(),
+        },
+    }
+}
+
+/// Whether a failure is about a refresh token, or may be: some servers say that one is dead by an empty 400.
+pub(crate) fn may_be_about_the_refresh_token(failure: &Failure) -> bool {
+    failure.code.is_none() || is_refusal(failure)
+}
+
+/// Whether a refusal says that the client may not spend refresh tokens at all. As a 401, the code means
+/// wrong credentials (Keycloak).
+pub(crate) fn knows_no_refresh_tokens(status: StatusCode, failure: &Failure) -> bool {
+    match failure.code.as_deref() {
+        Some("unsupported_grant_type") => true,
+        Some("unauthorized_client") => {
+            status != StatusCode::UNAUTHORIZED && status != StatusCode::FORBIDDEN
+        }
+        _ => false,
+    }
+}

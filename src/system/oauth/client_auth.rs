@@ -1,0 +1,135 @@
+//! How an OAuth 2.0 client shows who it is (RFC 6749 section 2.3).
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http::HeaderValue;
+use zeroize::Zeroizing;
+
+use crate::credential::Credential;
+use crate::endpoint::encoding::{form, percent};
+use crate::secret::Secret;
+
+/// Where the client's id and secret travel. Never in both places at once: servers refuse that (RFC 6749
+/// section 2.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ClientAuth {
+    /// In the `Authorization` header (`client_secret_basic`), encoded in this way. The default, with
+    /// [`BasicEncoding::Auto`].
+    Basic(BasicEncoding),
+    /// In the body (`client_secret_post`), where there is only one way to encode them.
+    Post,
+}
+
+impl Default for ClientAuth {
+    fn default() -> ClientAuth {
+        ClientAuth::Basic(BasicEncoding::Auto)
+    }
+}
+
+/// How id and secret are encoded before they are joined for Basic. It matters only if they have other
+/// characters than letters, digits and `-._~`; then servers disagree.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum BasicEncoding {
+    /// [`Percent`](BasicEncoding::Percent), and if that is refused and makes a difference,
+    /// [`Raw`](BasicEncoding::Raw) once; what worked is remembered. The default.
+    #[default]
+    Auto,
+    /// Every byte but letters, digits and `-._~` as `%XX`: understood by every server that decodes at all.
+    Percent,
+    /// As they are: for servers that do not decode, such as Keycloak up to 18.
+    Raw,
+    /// As the specification has it (RFC 6749 appendix B): like `Percent`, but a blank is `+`.
+    Form,
+}
+
+/// `Basic <base64 of id:secret>`, marked sensitive; the encoding is one of those that are no choice.
+pub(crate) fn basic(id: &str, secret: &Secret, encoding: BasicEncoding) -> HeaderValue {
+    let encode = |text: &str| match encoding {
+        BasicEncoding::Raw => Zeroizing::new(text.to_owned()),
+        BasicEncoding::Form => form(text),
+        BasicEncoding::Auto | BasicEncoding::Percent => percent(text),
+    };
+    let pair = Zeroizing::new(format!("{}:{}", *encode(id), *encode(secret.expose())));
+    let value = Zeroizing::new(format!("Basic {}", STANDARD.encode(pair.as_bytes())).into_bytes());
+    // Base64 is visible ASCII, so it is always a header's value.
+    let value = HeaderValue::from_maybe_shared(bytes::Bytes::from_owner(value));
+    let mut value = value.unwrap_or_else(|_| HeaderValue::from_static(""));
+    value.set_sensitive(true);
+    value
+}
+
+/// Why a text cannot be a credential in any system; for a message that does not quote it.
+pub(crate) fn flaw(text: &str) -> Option<&'static str> {
+    match text {
+        "" => Some("is empty"),
+        text if text.ends_with(['\n', '\r']) => {
+            Some("ends in a line break: was it read from a file?")
+        }
+        text if text.chars().any(char::is_control) => Some("has a control character"),
+        _ => None,
+    }
+}
+
+/// A client as a part of an identity: its id, or where that is found.
+pub(crate) fn identity_of(id: &Credential) -> String {
+    match id.is_value() {
+        false => id.to_string(),
+        true => id.current().map_or_else(|_| String::new(), |id| id.expose().to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::endpoint::encoding::is_ambiguous;
+
+    fn header(id: &str, secret: &str, encoding: BasicEncoding) -> String {
+        let value = basic(id, &secret.into(), encoding);
+        assert!(value.is_sensitive());
+        value.to_str().unwrap().to_owned()
+    }
+
+    #[test]
+    fn basic_is_as_the_rfcs_have_it() {
+        for (id, secret, value) in [
+            (
+                "s6BhdRkqt3",
+                "7Fjfp0ZBr1KtDRbnfVdmIw",
+                "czZCaGRSa3F0Mzo3RmpmcDBaQnIxS3REUmJuZlZkbUl3",
+            ),
+            ("s6BhdRkqt3", "gX1fBat3bV", "czZCaGRSa3F0MzpnWDFmQmF0M2JW"),
+            ("rs08", "long-secure-random-secret", "cnMwODpsb25nLXNlY3VyZS1yYW5kb20tc2VjcmV0"),
+            ("Aladdin", "open sesame", "QWxhZGRpbjpvcGVuIHNlc2FtZQ=="),
+            ("test", "123£", "dGVzdDoxMjPCow=="),
+        ] {
+            assert_eq!(header(id, secret, BasicEncoding::Raw), format!("Basic {value}"));
+            if !is_ambiguous(secret) {
+                for encoding in [BasicEncoding::Auto, BasicEncoding::Percent, BasicEncoding::Form] {
+                    assert_eq!(header(id, secret, encoding), format!("Basic {value}"));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_client_is_told_from_others_by_its_id_or_by_where_that_is_found() {
+        assert_eq!(identity_of(&"a-client".into()), "a-client");
+        assert_eq!(identity_of(&Credential::file("/run/id")), "file /run/id");
+        let minted = || Credential::minted(|| async { Ok("x".into()) });
+        assert_ne!(identity_of(&minted()), identity_of(&minted()));
+    }
+
+    #[test]
+    fn the_three_encodings_differ_where_the_characters_are_reserved() {
+        let (id, secret) = ("id %&+£€", "sec %&+£€");
+        let form =
+            "Basic aWQrJTI1JTI2JTJCJUMyJUEzJUUyJTgyJUFDOnNlYyslMjUlMjYlMkIlQzIlQTMlRTIlODIlQUM=";
+        let percent = "Basic aWQlMjAlMjUlMjYlMkIlQzIlQTMlRTIlODIlQUM6c2VjJTIwJTI1JTI2JTJCJUMyJUEzJUUyJTgyJUFD";
+        assert_eq!(header(id, secret, BasicEncoding::Form), form);
+        assert_eq!(header(id, secret, BasicEncoding::Percent), percent);
+        assert_eq!(*super::form(" %&+£€"), "+%25%26%2B%C2%A3%E2%82%AC");
+        assert!(is_ambiguous(id) && !is_ambiguous("aZ9-._~"));
+    }
+}

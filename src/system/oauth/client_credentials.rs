@@ -1,0 +1,386 @@
+//! OAuth 2.0 client credentials (RFC 6749 section 4.4), as Keycloak and most others serve it.
+
+use std::fmt;
+use std::iter;
+
+use bytes::Bytes;
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderName, HeaderValue, Request, StatusCode};
+
+use crate::basics::TARGET;
+use crate::clock::Now;
+use crate::credential::Credential;
+use crate::endpoint::answer::ExchangeAnswer;
+use crate::endpoint::encoding::{form_body, is_ambiguous};
+use crate::endpoint::failure::{Failure, is_refusal};
+use crate::endpoint::quotes::Credentials;
+use crate::endpoint::request::ExchangeRequest;
+use crate::endpoint::request_context::RequestContext;
+use crate::endpoint::scheme::Scheme;
+use crate::endpoint::step::Step;
+use crate::endpoint::token_endpoint::Endpoint;
+use crate::error::Error;
+use crate::exchange::error::ExchangeError;
+use crate::exchange::identity::Identity;
+use crate::scheme::value::{InvalidToken, bearer_value};
+use crate::secret::Secret;
+use crate::system::oauth::answer::{
+    Meaning, check_type, failed, is_another_scope, knows_no_refresh_tokens,
+    may_be_about_the_client, may_be_about_the_refresh_token, read_2xx,
+};
+use crate::system::oauth::client_auth::{BasicEncoding, ClientAuth, basic, flaw, identity_of};
+use crate::system::oauth::hint::Hint;
+use crate::system::oauth::refresh::REFRESH;
+
+/// The names of the requests that show the credentials: in which encoding, and whether after the other.
+/// (Where one encoding was chosen, or none is needed, it is always the first.)
+const PERCENT: &str = "percent";
+const RAW: &str = "raw";
+const RAW_AFTER_PERCENT: &str = "raw after percent";
+const PERCENT_AFTER_RAW: &str = "percent after raw";
+
+/// Client id and secret for a bearer token.
+///
+/// - Exchange: `POST` of `grant_type=client_credentials` as a form, with `scope`, `audience` and
+///   `resource` (RFC 8707) where they are given, the client authenticated by [`ClientAuth`].
+/// - API: `Authorization: Bearer <token>` (RFC 6750 section 2.1).
+/// - A success may be any 2xx. The token stands under `access_token`, else `token`, or
+///   [where you say](ClientCredentials::with_token_member). Every type of token is sent as `Bearer` but
+///   those that need a proof (`DPoP`, `mac`, `pop`).
+/// - An OAuth code that only a change of configuration can mend is the server's verdict on the credentials:
+///   with a 400, 401 or 403, or with a 2xx; under `error`, `error.code`, `errors[0].code` or `errorCode`.
+///   Everything else, a gateway's page above all, is taken for an outage; but a 4xx that cannot be read is paced
+///   as a refusal from the third in a row on.
+/// - The answer is JSON; or a form, if its content type is `application/x-www-form-urlencoded`.
+///
+/// Use it through [`AuthLayer::client_credentials`](crate::AuthLayer::client_credentials), or with
+/// options:
+///
+#[cfg_attr(feature = "client", doc = "```")]
+#[cfg_attr(not(feature = "client"), doc = "```ignore")]
+/// use tower_outbound_auth::system::{ClientAuth, ClientCredentials};
+/// use tower_outbound_auth::{AuthLayer, Origin};
+///
+/// # fn demo() -> Result<(), tower_outbound_auth::Error> {
+/// let scheme = ClientCredentials::new("https://auth.example/token", "id", "secret")?
+///     .with_auth(ClientAuth::Post)
+///     .with_scope("reports:read");
+/// let endpoint = scheme.endpoint().clone();
+/// let layer = AuthLayer::for_endpoint(scheme, &endpoint)?
+///     .with_origin(Origin::parse("https://api.example")?);
+/// # let _ = layer;
+/// # Ok(()) }
+/// ```
+pub struct ClientCredentials {
+    endpoint: Endpoint,
+    /// Id and secret.
+    credentials: [Credential; 2],
+    auth: ClientAuth,
+    params: Vec<(&'static str, String)>,
+    token_member: Option<String>,
+    strict_type: bool,
+    /// With `Auto`: the raw encoding is the one that worked last.
+    raw: Hint,
+    refresh: bool,
+    /// The endpoint does not know what a refresh token is.
+    without_refresh: Hint,
+}
+
+impl ClientCredentials {
+    /// The scheme for one client of one endpoint.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if the endpoint is no safe URL, or
+    /// if the id or the secret is empty or has control characters (RFC 7617 section 2), such as the line
+    /// break at the end of a file.
+    pub fn new<E>(
+        endpoint: E,
+        client_id: impl Into<Credential>,
+        client_secret: impl Into<Credential>,
+    ) -> Result<ClientCredentials, Error>
+    where
+        E: TryInto<Endpoint>,
+        Error: From<E::Error>,
+    {
+        let credentials = [client_id.into(), client_secret.into()];
+        for (credential, what) in credentials.iter().zip(["client id", "client secret"]) {
+            credential.check(what, flaw)?;
+        }
+        Ok(ClientCredentials {
+            endpoint: endpoint.try_into()?,
+            credentials,
+            auth: ClientAuth::default(),
+            params: Vec::new(),
+            token_member: None,
+            strict_type: false,
+            raw: Hint::default(),
+            refresh: false,
+            without_refresh: Hint::default(),
+        })
+    }
+
+    /// With another way to authenticate the client. Default: Basic, [`BasicEncoding::Auto`].
+    #[must_use]
+    pub fn with_auth(self, auth: ClientAuth) -> ClientCredentials {
+        ClientCredentials { auth, ..self }
+    }
+
+    /// Asks for these scopes, separated by blanks (RFC 6749 section 3.3); ask for no more than is needed.
+    /// Default: none, and the server decides. An empty text is not sent. If the server grants another one,
+    /// that is reported ([`Status::granted_scope`](crate::token::Status::granted_scope)), and no error.
+    #[must_use]
+    pub fn with_scope(self, scope: impl Into<String>) -> ClientCredentials {
+        self.with_param("scope", scope.into())
+    }
+
+    /// Asks for a token for this audience (not in the RFC; Auth0 and others want it).
+    #[must_use]
+    pub fn with_audience(self, audience: impl Into<String>) -> ClientCredentials {
+        self.with_param("audience", audience.into())
+    }
+
+    /// Asks for a token for this resource, an absolute URI without fragment (RFC 8707 section 2).
+    #[must_use]
+    pub fn with_resource(self, resource: impl Into<String>) -> ClientCredentials {
+        self.with_param("resource", resource.into())
+    }
+
+    /// Spends the refresh tokens that the endpoint hands out (RFC 6749 section 6); if one is not taken,
+    /// the credentials are shown instead, in the same exchange. An endpoint that knows no refresh tokens
+    /// is found out. It is asked in the other way for a day, or until it refuses the credentials.
+    ///
+    /// Default: they are left alone. With this grant a server should not hand out any (section 4.4.3),
+    /// the client shows its credentials all the same when it spends one, and some servers' refresh tokens
+    /// end before the access token does. It pays where the server keeps a session per grant.
+    #[must_use]
+    pub fn with_refresh_tokens(self) -> ClientCredentials {
+        ClientCredentials { refresh: true, ..self }
+    }
+
+    /// The member of the answer's JSON object that has the token; for one deeper down, a JSON pointer such
+    /// as `/data/token` (RFC 6901). Default: `access_token`, else `token`.
+    ///
+    /// `expires_in`, `expires_on` and `expires_at` are looked for beside the token, then at the top of the answer. A
+    /// time may be seconds or milliseconds since 1970, or RFC 3339 with a time zone. What cannot be read counts as
+    /// absent.
+    #[must_use]
+    pub fn with_token_member(self, member: impl Into<String>) -> ClientCredentials {
+        ClientCredentials { token_member: Some(member.into()), ..self }
+    }
+
+    /// Takes tokens of the type `Bearer` alone, in any case, and those without a type (RFC 6749 section
+    /// 7.1). Another type makes the exchange a
+    /// [`Malformed`](crate::exchange::ExchangeErrorKind::Malformed) failure.
+    ///
+    /// Default: a type such as `BearerToken`, `Application Access Token` or an empty text is sent as
+    /// `Bearer` too, since that is what servers which write it mean. `DPoP`, `mac` and `pop` never are.
+    #[must_use]
+    pub fn with_strict_token_type(self) -> ClientCredentials {
+        ClientCredentials { strict_type: true, ..self }
+    }
+
+    /// The token endpoint.
+    #[must_use]
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// No parameter is sent twice, and an empty one not at all (RFC 6749 section 3.2).
+    fn with_param(mut self, name: &'static str, value: String) -> ClientCredentials {
+        self.params.retain(|(its_name, _)| *its_name != name);
+        if !value.is_empty() {
+            self.params.push((name, value));
+        }
+        self
+    }
+
+    fn param(&self, name: &str) -> Option<&str> {
+        let found = self.params.iter().find(|(its_name, _)| *its_name == name);
+        found.map(|(_, value)| &**value)
+    }
+
+    /// The name of the request that shows the credentials in the encoding that worked last.
+    fn last_encoding(&self, now: Option<Now>) -> &'static str {
+        if self.raw.holds(now) { RAW } else { PERCENT }
+    }
+
+    /// The request that shows the credentials.
+    fn request(
+        &self,
+        cx: &RequestContext,
+        name: &'static str,
+    ) -> Result<ExchangeRequest, ExchangeError> {
+        let params = self.params.iter().map(|(name, value)| (*name, &**value));
+        let params = iter::once(("grant_type", "client_credentials")).chain(params);
+        let raw = matches!(name, RAW | RAW_AFTER_PERCENT);
+        Ok(self.post(cx, params.collect(), raw)?.named(name))
+    }
+
+    /// The request that spends a refresh token (RFC 6749 section 6). The scope is left out, and so stays
+    /// what it was.
+    fn refresh_request(
+        &self,
+        cx: &RequestContext,
+        refresh_token: &Secret,
+    ) -> Result<ExchangeRequest, ExchangeError> {
+        let mut params =
+            vec![("grant_type", "refresh_token"), ("refresh_token", refresh_token.expose())];
+        params.extend(self.param("resource").map(|resource| ("resource", resource)));
+        let raw = self.raw.holds(Some(cx.now()));
+        Ok(self.post(cx, params, raw)?.named(REFRESH))
+    }
+
+    /// A form, with the client authenticated.
+    fn post(
+        &self,
+        cx: &RequestContext,
+        params: Vec<(&str, &str)>,
+        raw: bool,
+    ) -> Result<ExchangeRequest, ExchangeError> {
+        let [id, secret] = &self.credentials;
+        let (id, secret) = (cx.credential(id)?, cx.credential(secret)?);
+        let mut params: Vec<(&str, &str)> = params; // these may borrow from the credentials
+        let mut request = Request::post(self.endpoint.uri())
+            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .header(ACCEPT, "application/json");
+        match self.auth {
+            ClientAuth::Post => {
+                params.push(("client_id", id.expose()));
+                params.push(("client_secret", secret.expose()));
+            }
+            ClientAuth::Basic(encoding) => {
+                let encoding = if raw { BasicEncoding::Raw } else { encoding };
+                request = request.header(AUTHORIZATION, basic(id.expose(), &secret, encoding));
+            }
+        }
+        let body = Bytes::from_owner(form_body(&params));
+        Ok(ExchangeRequest::new(request.body(body)?))
+    }
+
+    /// Id and secret, as the request showed them.
+    fn shown(&self, answer: &ExchangeAnswer) -> Result<[Secret; 2], ExchangeError> {
+        let [id, secret] = &self.credentials;
+        Ok([answer.credential(id)?, answer.credential(secret)?])
+    }
+
+    /// The name of the request that follows a refused one, if the endpoint may understand the other encoding. It
+    /// goes by the encoding that was refused: what worked last
+    /// may be news from another source of this scheme.
+    fn other_encoding(&self, refused: &ExchangeAnswer) -> Option<&'static str> {
+        let auto = self.auth == ClientAuth::Basic(BasicEncoding::Auto);
+        let ambiguous = |it: [Secret; 2]| it.iter().any(|text| is_ambiguous(text.expose()));
+        let differ = self.shown(refused).is_ok_and(ambiguous);
+        match refused.request_name() {
+            PERCENT if auto && differ => Some(RAW_AFTER_PERCENT),
+            RAW if auto && differ => Some(PERCENT_AFTER_RAW),
+            _ => None,
+        }
+    }
+
+    /// The endpoint does not take the refresh token: the credentials are shown instead, once.
+    fn fall_back(&self, answer: &ExchangeAnswer, failure: &Failure) -> Step {
+        if knows_no_refresh_tokens(answer.status(), failure) {
+            self.without_refresh.learn(answer.received());
+            let system = self.identity().system();
+            tracing::info!(target: TARGET, system, "refresh tokens are not taken, and left alone for a day");
+        }
+        Step::Again(self.last_encoding(answer.received()))
+    }
+
+    /// The endpoint says no.
+    fn read_failure(
+        &self,
+        answer: &ExchangeAnswer,
+        failure: &Failure,
+    ) -> Result<Step, ExchangeError> {
+        let name = answer.request_name();
+        if name == REFRESH && may_be_about_the_refresh_token(failure) {
+            return Ok(self.fall_back(answer, failure));
+        }
+        let other = self.other_encoding(answer);
+        if let Some(other) = other.filter(|_| may_be_about_the_client(answer, failure)) {
+            return Ok(Step::Again(other));
+        }
+        if is_refusal(failure) {
+            // The server may be another one by now: nothing that was learned of it counts.
+            self.raw.forget();
+            self.without_refresh.forget();
+        }
+        let [id, secret] = self.shown(answer)?;
+        Err(failed(answer, failure, &Credentials { id, secret, id_is_secret: false }))
+    }
+}
+
+impl Scheme for ClientCredentials {
+    fn identity(&self) -> Identity {
+        let identity = Identity::new("client_credentials")
+            .with("endpoint", self.endpoint.uri().to_string())
+            .with("client", identity_of(&self.credentials[0]));
+        self.params.iter().fold(identity, |it, (name, value)| it.with(name, value.clone()))
+    }
+
+    fn credentials(&self) -> &[Credential] {
+        &self.credentials
+    }
+
+    fn exchange_request(&self, cx: &RequestContext) -> Result<ExchangeRequest, ExchangeError> {
+        let now = Some(cx.now());
+        let refresh = self.refresh && !self.without_refresh.holds(now);
+        match (cx.step(), cx.refresh_token().filter(|_| refresh)) {
+            (Some(name), _) => self.request(cx, name),
+            (None, Some(refresh_token)) => self.refresh_request(cx, refresh_token),
+            (None, None) => self.request(cx, self.last_encoding(now)),
+        }
+    }
+
+    fn read_answer(&self, answer: ExchangeAnswer) -> Result<Step, ExchangeError> {
+        match answer.status() {
+            status if status.is_success() => {}
+            StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+                return self.read_failure(&answer, &Failure::in_body(&answer).unwrap_or_default());
+            }
+            _ => return Err(answer.unavailable()),
+        }
+        let token = match read_2xx(&answer, self.token_member.as_deref())? {
+            Meaning::Token(token) => token,
+            Meaning::Failure(failure) => return self.read_failure(&answer, &failure),
+        };
+        let name = answer.request_name();
+        match name {
+            RAW_AFTER_PERCENT => self.raw.learn(answer.received()),
+            PERCENT_AFTER_RAW => self.raw.forget(),
+            _ => {}
+        }
+        check_type(token.token_type.as_deref(), self.strict_type)?;
+        let granted = token.scope.clone();
+        let issued = token.issued(name == REFRESH, self.refresh);
+        let another = granted.zip(self.param("scope"));
+        Ok(Step::Issued(match another {
+            Some((granted, asked)) if is_another_scope(&granted, asked) => {
+                issued.with_scope(granted)
+            }
+            _ => issued,
+        }))
+    }
+
+    fn header_name(&self) -> &HeaderName {
+        &AUTHORIZATION
+    }
+
+    fn header_value(&self, token: &Secret) -> Result<HeaderValue, InvalidToken> {
+        bearer_value(token)
+    }
+}
+
+impl fmt::Debug for ClientCredentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientCredentials")
+            .field("endpoint", &self.endpoint)
+            .field("credentials", &self.credentials)
+            .field("auth", &self.auth)
+            .field("params", &self.params)
+            .field("refresh", &self.refresh)
+            .finish_non_exhaustive()
+    }
+}

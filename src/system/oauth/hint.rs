@@ -1,0 +1,57 @@
+//! What a scheme has learned about its server.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use crate::clock::Now;
+
+/// A server's upgrade or a deployment makes a hint wrong. A day later the server is asked anew: that costs
+/// one more request a day.
+const VALID_FOR: Duration = Duration::from_secs(86_400);
+
+/// Something that an answer taught, such as which encoding the server understands. It ends after a day, or
+/// when it is forgotten.
+#[derive(Debug, Default)]
+pub(crate) struct Hint {
+    /// When it ends, by the monotonic clock, in nanoseconds; zero if there is nothing.
+    ends: AtomicU64,
+}
+
+impl Hint {
+    /// Learned now. Without a clock (an answer that was made by hand) it holds until it is forgotten.
+    pub(crate) fn learn(&self, now: Option<Now>) {
+        let ends = now.map_or(u64::MAX, |now| (now + VALID_FOR).mono_nanos());
+        self.ends.store(ends, Ordering::Relaxed);
+    }
+
+    pub(crate) fn forget(&self) {
+        self.ends.store(0, Ordering::Relaxed);
+    }
+
+    /// Whether it was learned and has not ended.
+    pub(crate) fn holds(&self, now: Option<Now>) -> bool {
+        let ends = self.ends.load(Ordering::Relaxed);
+        now.map_or(ends > 0, |now| now.mono_nanos() < ends)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use super::*;
+
+    #[test]
+    fn a_hint_holds_for_a_day_or_until_it_is_forgotten() {
+        let at = |secs| Some(Now::new(Duration::from_secs(secs), UNIX_EPOCH));
+        let hint = Hint::default();
+        assert!(!hint.holds(at(5)) && !hint.holds(None));
+        hint.learn(at(5));
+        assert!(hint.holds(at(5)) && hint.holds(at(86_404)) && hint.holds(None));
+        assert!(!hint.holds(at(86_405)));
+        hint.forget();
+        assert!(!hint.holds(at(5)) && !hint.holds(None));
+        hint.learn(None);
+        assert!(hint.holds(at(u64::MAX >> 34)) && hint.holds(None));
+    }
+}

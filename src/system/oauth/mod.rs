@@ -1,0 +1,7 @@
+//! OAuth 2.0 (RFC 6749), as machines use it.
+
+pub(crate) mod answer;
+pub(crate) mod client_auth;
+pub(crate) mod client_credentials;
+pub(crate) mod hint;
+pub(crate) mod refresh;

@@ -1,0 +1,149 @@
+//! The paved paths: a layer for a system in one call.
+
+use crate::auth::layer::AuthLayer;
+use crate::credential::Credential;
+use crate::endpoint::client::HttpClient;
+use crate::endpoint::scheme::Scheme;
+use crate::endpoint::tls::TlsRoots;
+use crate::endpoint::token_endpoint::Endpoint;
+use crate::error::Error;
+use crate::origin::Origin;
+use crate::system::atlas::Atlas;
+use crate::system::oauth::client_credentials::ClientCredentials;
+#[cfg(feature = "rotating")]
+use crate::system::rotating::Rotating;
+use crate::token::source::TokenSource;
+
+impl AuthLayer<Atlas> {
+    /// (Feature `client`.) The Atlas document API: credentials in `Client-Id` and `Client-Secret`, the token in `Token`.
+    ///
+    /// `endpoint` is the product's own, such as `https://host/v1/docstream/authtoken`. The credential
+    /// is bound to the endpoint's origin; [`with_origin`](AuthLayer::with_origin) adds others.
+    /// The token endpoint is asked through [`HttpClient`] with the platform's root certificates;
+    /// for another client see [`Atlas`].
+    ///
+    /// ```
+    /// use tower_outbound_auth::AuthLayer;
+    ///
+    /// # fn demo() -> Result<(), tower_outbound_auth::Error> {
+    /// let layer = AuthLayer::atlas("https://atlas.example/v1/docstream/authtoken", "id", "secret")?;
+    /// # Ok(()) }
+    /// assert!(AuthLayer::atlas("http://atlas.example/authtoken", "id", "secret").is_err());
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration): the endpoint is no URL, or
+    /// neither https nor a literal loopback address; the id or the secret cannot stand in a header;
+    /// the platform has no root certificate (not asked for on loopback).
+    pub fn atlas<E>(
+        endpoint: E,
+        client_id: impl Into<Credential>,
+        client_secret: impl Into<Credential>,
+    ) -> Result<AuthLayer<Atlas>, Error>
+    where
+        E: TryInto<Endpoint>,
+        Error: From<E::Error>,
+    {
+        let scheme = Atlas::new(endpoint, client_id, client_secret)?;
+        let endpoint = scheme.endpoint().clone();
+        let layer = AuthLayer::for_endpoint(scheme, &endpoint)?;
+        Ok(layer.with_origin(endpoint.origin().clone()))
+    }
+}
+
+impl AuthLayer<ClientCredentials> {
+    /// (Feature `client`.) OAuth 2.0 client credentials, for an API at the origin `api`.
+    ///
+    /// For scopes, an audience or another way to authenticate the client, see
+    /// [`ClientCredentials`]; for more origins, [`with_origin`](AuthLayer::with_origin).
+    ///
+    /// ```
+    /// use tower_outbound_auth::AuthLayer;
+    ///
+    /// # fn demo() -> Result<(), tower_outbound_auth::Error> {
+    /// let endpoint = "https://auth.example/realms/main/protocol/openid-connect/token";
+    /// let layer = AuthLayer::client_credentials(endpoint, "id", "secret", "https://api.example")?;
+    /// # let _ = layer;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration): the endpoint or the origin is
+    /// none, or neither https nor a literal loopback address; the id or the secret is empty or has
+    /// control characters; the platform has no root certificate (not asked for on loopback).
+    pub fn client_credentials<E, O>(
+        endpoint: E,
+        client_id: impl Into<Credential>,
+        client_secret: impl Into<Credential>,
+        api: O,
+    ) -> Result<AuthLayer<ClientCredentials>, Error>
+    where
+        E: TryInto<Endpoint>,
+        O: TryInto<Origin>,
+        Error: From<E::Error> + From<O::Error>,
+    {
+        let scheme = ClientCredentials::new(endpoint, client_id, client_secret)?;
+        let (api, endpoint) = (api.try_into()?, scheme.endpoint().clone());
+        Ok(AuthLayer::for_endpoint(scheme, &endpoint)?.with_origin(api))
+    }
+}
+
+#[cfg(feature = "rotating")]
+impl AuthLayer<Rotating> {
+    /// (Features `client` and `rotating`.) An API that hands out a new JWT with every response.
+    ///
+    /// `api_root` is what the paths of the API are below, such as `https://api.example/v1`; the
+    /// exchange is made at `{api_root}/authenticate`. The credential is bound to that origin. For other
+    /// ways of adopting tokens, see [`Rotating`].
+    ///
+    /// ```
+    /// use tower_outbound_auth::AuthLayer;
+    ///
+    /// # fn demo() -> Result<(), tower_outbound_auth::Error> {
+    /// let layer = AuthLayer::rotating("https://api.example/v1", "key", "secret")?;
+    /// # let _ = layer;
+    /// # Ok(()) }
+    /// assert!(AuthLayer::rotating("http://api.example", "key", "secret").is_err());
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration): the root is no URL, or has a
+    /// query, or is neither https nor a literal loopback address; the key or the secret is empty or has
+    /// control characters; the platform has no root certificate (not asked for on loopback).
+    pub fn rotating(
+        api_root: &str,
+        api_key: impl Into<Credential>,
+        client_secret: impl Into<Credential>,
+    ) -> Result<AuthLayer<Rotating>, Error> {
+        let scheme = Rotating::new(api_root, api_key, client_secret)?;
+        let endpoint = scheme.endpoint().clone();
+        let layer = AuthLayer::for_endpoint(scheme, &endpoint)?;
+        Ok(layer.with_origin(endpoint.origin().clone()))
+    }
+}
+
+impl<S: Scheme> AuthLayer<S> {
+    /// (Feature `client`.) Any scheme, whose token endpoint is asked through [`HttpClient`]: with
+    /// the platform's root certificates, or without any where `endpoint` is plain http on loopback.
+    /// The layer is bound to no origin yet.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if the platform has no root
+    /// certificate (not asked for on loopback).
+    pub fn for_endpoint(scheme: S, endpoint: &Endpoint) -> Result<AuthLayer<S>, Error> {
+        Ok(AuthLayer::new(TokenSource::over_http(scheme, client_for(endpoint)?)))
+    }
+}
+
+/// Roots are read only where TLS will be spoken: a loopback endpoint works on a machine without any.
+fn client_for(endpoint: &Endpoint) -> Result<HttpClient, Error> {
+    if endpoint.uri().scheme_str() == Some("https") {
+        HttpClient::new(TlsRoots::native())
+    } else {
+        HttpClient::plain()
+    }
+}

@@ -1,0 +1,154 @@
+//! How long a failing token endpoint is left alone.
+
+use std::time::Duration;
+
+use crate::basics::bounds::LONGEST_PAUSE;
+use crate::exchange::error::ExchangeError;
+
+/// What of a failure decides about the next attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Fault {
+    pub(crate) nature: Nature,
+    /// How long the endpoint asked to be left alone.
+    pub(crate) retry_after: Option<Duration>,
+}
+
+/// Whether trying again with nothing changed may succeed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Nature {
+    /// An outage passes.
+    Passing,
+    /// A 4xx that cannot be read: an outage, or a refusal. Several in a row are taken for one.
+    InDoubt,
+    /// A refusal: somebody has to mend it.
+    Lasting,
+}
+
+/// This many failures in doubt, in a row, are paced as refusals from the last of them on: two may be a gateway's
+/// while it is restarted.
+pub(crate) const DOUBTS_THAT_ARE_A_REFUSAL: u32 = 3;
+
+impl Fault {
+    pub(crate) fn of(error: &ExchangeError) -> Fault {
+        let nature = match (error.is_transient(), error.is_in_doubt()) {
+            (true, false) => Nature::Passing,
+            (true, true) => Nature::InDoubt,
+            (false, _) => Nature::Lasting,
+        };
+        Fault { nature, retry_after: error.retry_after() }
+    }
+}
+
+const FIRST: Duration = Duration::from_secs(1);
+/// The longest pause while callers are failing for want of a token, …
+const CAP_WITHOUT_TOKEN: Duration = Duration::from_secs(30);
+/// … and while they do not notice.
+const CAP_WITH_TOKEN: Duration = Duration::from_secs(120);
+/// Refused credentials are tried rarely: repetition locks accounts. Never "for ever": somebody mends it.
+const FIRST_REFUSED: Duration = Duration::from_secs(10);
+const CAP_REFUSED: Duration = Duration::from_secs(300);
+/// A token endpoint with a cache hands out the old token until that ends; its clock is not ours, and
+/// whole seconds are its unit.
+const STALE_REPEAT: Duration = Duration::from_millis(250);
+
+/// The pause after the `failures`-th failure in a row (counted from 1), if the endpoint asked for one of
+/// `asked`. `draw` is uniform in 0..1: the pause is 80 to 100 % of its slot, so that clients which failed
+/// together do not return together.
+pub(crate) fn pause(
+    failures: u32,
+    asked: Option<Duration>,
+    has_token: bool,
+    draw: f64,
+) -> Duration {
+    let cap = if has_token { CAP_WITH_TOKEN } else { CAP_WITHOUT_TOKEN };
+    at_least(asked, slot(FIRST, failures, cap, draw))
+}
+
+/// The pause after the `refusals`-th refusal of the same credentials.
+pub(crate) fn pause_after_refusal(refusals: u32, asked: Option<Duration>, draw: f64) -> Duration {
+    at_least(asked, slot(FIRST_REFUSED, refusals, CAP_REFUSED, draw))
+}
+
+fn at_least(asked: Option<Duration>, pause: Duration) -> Duration {
+    pause.max(asked.unwrap_or_default().min(LONGEST_PAUSE))
+}
+
+/// The pause after the `count`-th attempt in a row that was no failure and brought nothing: the same
+/// token once more, or a flight that vanished with its runtime.
+pub(crate) fn pause_in_vain(count: u32, draw: f64) -> Duration {
+    slot(FIRST, count, CAP_WITH_TOKEN, draw)
+}
+
+/// Shortens a pause so that it does not outlast the `left` life of a usable token: one more attempt
+/// falls within it, or, in its last second, at its end.
+pub(crate) fn before_the_end(pause: Duration, left: Duration) -> Duration {
+    if pause < left { pause } else { (left / 2).max(FIRST.min(left)) }
+}
+
+/// No pause is shorter than the first slot, or half of the `left` life of a token that ends sooner.
+pub(crate) fn at_least_apart(pause: Duration, left: Duration) -> Duration {
+    pause.max(FIRST.min(left / 2))
+}
+
+/// The pause after a cache has handed out a token that is over: it will have another one in a moment.
+pub(crate) fn pause_after_stale_repeat(failures: u32, draw: f64) -> Duration {
+    slot(STALE_REPEAT, failures, CAP_WITHOUT_TOKEN, draw)
+}
+
+fn slot(first: Duration, count: u32, cap: Duration, draw: f64) -> Duration {
+    let slot = first.saturating_mul(1 << count.saturating_sub(1).min(16)).min(cap);
+    slot.mul_f64(0.8 + 0.2 * draw.clamp(0.0, 1.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pause_doubles_from_one_second_to_its_cap() {
+        let slots = |has_token| (1..=9).map(move |n| pause(n, None, has_token, 1.0).as_secs());
+        assert_eq!(slots(false).collect::<Vec<_>>(), [1, 2, 4, 8, 16, 30, 30, 30, 30]);
+        assert_eq!(slots(true).collect::<Vec<_>>(), [1, 2, 4, 8, 16, 32, 64, 120, 120]);
+        assert_eq!(pause(1, None, false, 0.0), Duration::from_millis(800));
+        assert_eq!(pause(u32::MAX, None, false, 1.0), CAP_WITHOUT_TOKEN);
+    }
+
+    #[test]
+    fn refused_credentials_are_tried_rarely_but_not_never() {
+        assert_eq!(pause_after_refusal(1, None, 1.0), Duration::from_secs(10));
+        assert_eq!(pause_after_refusal(99, None, 1.0), Duration::from_secs(300));
+    }
+
+    #[test]
+    fn retry_after_is_honoured_within_bounds() {
+        let busy = |secs| Some(Duration::from_secs(secs));
+        assert_eq!(pause(1, busy(44), false, 0.0), Duration::from_secs(44));
+        assert_eq!(pause(1, busy(0), false, 1.0), Duration::from_secs(1));
+        assert_eq!(pause(1, busy(u64::MAX), false, 1.0), Duration::from_secs(300));
+        assert_eq!(pause_after_refusal(1, busy(44), 1.0), Duration::from_secs(44));
+    }
+
+    #[test]
+    fn what_is_in_vain_pauses_for_longer_each_time_and_a_stale_repeat_for_a_moment_first() {
+        let slots = |pause: fn(u32, f64) -> Duration| {
+            [1, 2, 3, 99].map(|count| pause(count, 1.0).as_millis())
+        };
+        assert_eq!(slots(pause_in_vain), [1_000, 2_000, 4_000, 120_000]);
+        assert_eq!(slots(pause_after_stale_repeat), [250, 500, 1_000, 30_000]);
+    }
+
+    #[test]
+    fn a_pause_leaves_another_try_before_the_end() {
+        let secs = Duration::from_secs;
+        assert_eq!(before_the_end(secs(10), secs(60)), secs(10));
+        assert_eq!(before_the_end(secs(120), secs(60)), secs(30));
+        assert_eq!(before_the_end(secs(60), secs(60)), secs(30), "within it, not at its end");
+        assert_eq!(
+            before_the_end(secs(120), secs(1)),
+            secs(1),
+            "no attempt per request at the end"
+        );
+        let moment = Duration::from_millis(300);
+        assert_eq!(before_the_end(secs(1), moment), moment, "it does not outlast the token");
+    }
+}

@@ -1,0 +1,351 @@
+//! Everything that decides: a pure machine of events, actions and an explicit `now`.
+//!
+//! It reads no clock, does no I/O, and holds plain data only: a token is a [`Generation`] and a
+//! [`Window`] here, an error is a [`Fault`]. The shell around it ([`core`](super::core)) has the rest,
+//! and does only what the machine says.
+//!
+//! What holds after every event:
+//!
+//! 1. At most one flight is under way ([`Start`] is returned only where there was none).
+//! 2. A token is replaced only by a successor, and by nothing but time does it become unusable.
+//! 3. Within a pause after a failure, no flight starts.
+//! 4. A refresh token goes to one flight, and is gone with it unless that flight brings it back.
+//! 5. Generations only grow; those of one exchange and of its rotations form a *line*.
+
+pub(crate) mod backoff;
+pub(crate) mod budget;
+pub(crate) mod events;
+#[cfg(test)]
+#[path = "../../../tests/machine/model/mod.rs"]
+mod model;
+mod queries;
+pub(crate) mod rotation;
+#[cfg(test)]
+#[cfg(feature = "rotating")]
+#[path = "../../../tests/machine/scenarios/mod.rs"]
+mod scenarios;
+pub(crate) mod status;
+#[cfg(test)]
+mod tests;
+mod transitions;
+pub(crate) mod window;
+
+use std::cmp::Ordering;
+use std::time::Duration;
+
+use crate::clock::Now;
+use crate::error::recovery::Recovery;
+use crate::exchange::context::Reason;
+use crate::token::machine::backoff::{Fault, Nature};
+use crate::token::machine::budget::Payments;
+use crate::token::machine::events::{
+    Arrival, Ask, Finished, FlightId, Generation, Refused, Start, Tick,
+};
+use crate::token::machine::rotation::{LEEWAY, NotAdopted};
+use crate::token::machine::status::Counters;
+use crate::token::machine::window::Window;
+
+#[derive(Debug)]
+struct Current {
+    generation: Generation,
+    /// The generation that the exchange of this line issued.
+    line: Generation,
+    issued: Tick,
+    /// The flight that issued the line.
+    flight: Tick,
+    sent: Now,
+    /// Some answer has said how long it lives.
+    stated: bool,
+    /// When it ends at the latest, by its own claims.
+    dated_end: Option<Now>,
+    /// By its own claims, as in [`Arrival`].
+    claimed: (Option<Duration>, Option<Duration>),
+    window: Window,
+    /// How many exchanges in a row have brought this same token again.
+    repeats: u32,
+}
+
+#[derive(Debug)]
+struct Flight {
+    id: FlightId,
+    started: Now,
+    reason: Reason,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Failure {
+    /// When the first of the failures in a row happened, and the last.
+    since: Now,
+    at: Now,
+    count: u32,
+    /// How many of them were verdicts on the same credentials.
+    refusals: u32,
+    /// How many of the last ones, in a row, were in doubt.
+    doubts: u32,
+    retry_at: Now,
+    /// It takes somebody to mend it: the credentials were refused, say.
+    lasting: bool,
+}
+
+/// While credentials are refused, they are looked up this often.
+const LOOK_UP_EVERY: Duration = Duration::from_secs(1);
+
+/// The state of one source.
+#[derive(Debug)]
+pub(crate) struct Machine {
+    /// A flight that has not ended after this long has lost its runtime.
+    flight_limit: Duration,
+    rng: fastrand::Rng,
+    tick: Tick,
+    generation: Generation,
+    current: Option<Current>,
+    /// The token is given and not exchanged: it is never renewed.
+    fixed: bool,
+    flight: Option<Flight>,
+    /// A refresh token is kept that nobody has spent.
+    refresh: bool,
+    failure: Option<Failure>,
+    /// Flights in a row that vanished, and when the next one may start in the background.
+    lost: u32,
+    background_from: Option<Now>,
+    /// The credentials are read from somewhere, and may have changed since; when they may be looked up.
+    credentials_may_change: bool,
+    look_from: Option<Now>,
+    payments: Payments,
+    counters: Counters,
+}
+
+impl Machine {
+    pub(crate) fn new(flight_limit: Duration, seed: u64) -> Machine {
+        Machine {
+            flight_limit,
+            rng: fastrand::Rng::with_seed(seed),
+            tick: 0,
+            generation: Generation::default(),
+            current: None,
+            fixed: false,
+            flight: None,
+            refresh: false,
+            failure: None,
+            lost: 0,
+            background_from: None,
+            credentials_may_change: false,
+            look_from: None,
+            payments: Payments::default(),
+            counters: Counters::default(),
+        }
+    }
+
+    /// The credentials are read from somewhere, and may change.
+    pub(crate) fn with_changing_credentials(self, credentials_may_change: bool) -> Machine {
+        Machine { credentials_may_change, ..self }
+    }
+
+    // ===== events =====
+
+    /// Somebody wants a token to send.
+    pub(crate) fn ask(&mut self, now: Now) -> (Ask, Option<Start>) {
+        let (usable, reason) = match self.current.as_ref().map(|current| current.window) {
+            None => (false, Reason::First),
+            Some(window) if now.has_reached(window.ends_at) => (false, Reason::Expired),
+            Some(window) if now.has_reached(window.margin_at) => (true, Reason::Expiring),
+            Some(window) if now.has_reached(window.refresh_at) => (true, Reason::RefreshAhead),
+            Some(_) => return (Ask::Use, None),
+        };
+        let start = self.start_unless_paused(now, reason);
+        let ask = match (usable, &self.flight, &self.failure) {
+            (true, Some(_), _) if reason == Reason::Expiring => Ask::Wait,
+            (true, _, _) => Ask::Use,
+            (false, None, Some(failure)) => {
+                Ask::Fail { age: now.since(failure.at), retry_in: now.until(failure.retry_at) }
+            }
+            (false, _, _) => Ask::Wait,
+        };
+        (ask, start)
+    }
+
+    /// The API refused the token of this generation.
+    pub(crate) fn refused(&mut self, now: Now, refused: Generation) -> (Refused, Option<Start>) {
+        self.counters.refusals += 1;
+        if self.fixed {
+            return (Refused::HandOn(Recovery::FixedToken), None);
+        }
+        let Some(current) = &self.current else {
+            return self.renew(now, Reason::First, None);
+        };
+        if now.has_reached(current.window.ends_at) {
+            return self.renew(now, Reason::Expired, None);
+        }
+        if current.generation > refused {
+            return (Refused::Resend, None);
+        }
+        let issued = current.issued;
+        self.give_up_overdue(now);
+        match &self.flight {
+            Some(flight) if flight.id.tick() < issued => (Refused::WaitAndAsk, None),
+            _ => self.renew(now, Reason::Refused, Some(refused)),
+        }
+    }
+
+    /// A request whose token was refused was accepted with this one, after it had waited for it.
+    pub(crate) fn replay_accepted(&mut self, with: Generation) {
+        self.payments.redeem(with);
+    }
+
+    /// A request that was sent at `sent` was accepted with a token whose refusal has been paid for.
+    pub(crate) fn suspect_accepted(&mut self, suspect: Generation, sent: Now) {
+        self.payments.contradict(suspect, sent);
+    }
+
+    /// A flight ended.
+    pub(crate) fn finished(
+        &mut self,
+        now: Now,
+        id: FlightId,
+        outcome: Result<Arrival, Fault>,
+    ) -> Finished {
+        let ours = self.flight.as_ref().is_some_and(|flight| flight.id == id);
+        if ours {
+            self.flight = None;
+            self.lost = 0;
+            self.background_from = None;
+        }
+        // A flight that was given up and succeeds after all still counts, unless a later one has.
+        let later = self.current.as_ref().is_some_and(|current| current.flight > id.tick());
+        match outcome.map(|arrival| self.restated(arrival)) {
+            Ok(_) if later => Finished::Outdated,
+            Ok(arrival) if Window::is_worth_having(arrival.sent, arrival.life, now) => {
+                self.adopt_exchanged(now, id, arrival)
+            }
+            Ok(Arrival { same: true, refresh, .. }) if self.is_usable(now) => {
+                self.wait_for_the_end(now, id, refresh)
+            }
+            Ok(Arrival { same, .. }) if ours => {
+                let dead = Fault { nature: Nature::Passing, retry_after: None };
+                self.fail(now, id, dead, Some(same))
+            }
+            Err(fault) if ours => self.fail(now, id, fault, None),
+            Ok(_) | Err(_) => Finished::Outdated,
+        }
+    }
+
+    /// The task of a flight vanished with its runtime, or stands still with it. What waits may start
+    /// another one at once; a refresh in the background waits for a while, since a program that makes a
+    /// runtime per call would otherwise begin one per call and end none.
+    pub(crate) fn lost(&mut self, now: Now, id: FlightId) {
+        if self.flight.as_ref().is_some_and(|flight| flight.id == id) {
+            self.flight = None;
+            self.counters.exchanges_lost += 1;
+            self.lost = self.lost.saturating_add(1);
+            self.background_from = Some(now + backoff::pause_in_vain(self.lost, self.rng.f64()));
+            self.payments.refund(id);
+        }
+    }
+
+    /// A response to a request that carried the token of generation `used` brought a successor.
+    ///
+    /// Adopted if [nothing speaks against it](Machine::may_follow).
+    pub(crate) fn rotated(
+        &mut self,
+        now: Now,
+        used: Generation,
+        arrival: Arrival,
+    ) -> Result<(Generation, Window), NotAdopted> {
+        let draw = self.rng.f64();
+        self.may_follow(now, used, arrival)?;
+        let current = self.current.as_mut().ok_or(NotAdopted::OtherLine)?;
+        self.counters.rotations_adopted += 1;
+        self.tick += 1;
+        self.generation = self.generation.next();
+        current.generation = self.generation;
+        current.issued = self.tick;
+        current.sent = arrival.sent;
+        (current.stated, current.dated_end) = (arrival.stated, arrival.dated_end());
+        current.claimed = arrival.claimed;
+        current.window = Window::new(arrival.sent, arrival.life, draw);
+        current.repeats = 0;
+        Ok((current.generation, current.window))
+    }
+
+    /// Whether a token may follow the current one: if the request that brought it carried one of the
+    /// current exchange's line (a response from before a revocation must not beat the exchange after
+    /// it), and if it is newer than the current one: the answer to that very token is, and of others, by
+    /// `iat`, then `exp`, then the time of sending.
+    pub(crate) fn may_follow(
+        &self,
+        now: Now,
+        used: Generation,
+        arrival: Arrival,
+    ) -> Result<(), NotAdopted> {
+        let Some(current) = self.current.as_ref().filter(|it| !self.fixed && used >= it.line)
+        else {
+            return Err(NotAdopted::OtherLine);
+        };
+        if !Window::is_worth_having(arrival.sent, arrival.life, now) {
+            return Err(NotAdopted::Ended);
+        }
+        let claim = |one: Option<Duration>, other: Option<Duration>| {
+            one.zip(other).map_or(Ordering::Equal, |(one, other)| one.cmp(&other))
+        };
+        // The answer to the current token itself follows it, whatever second its issuer's clock shows; but
+        // one from the past was put there by something else.
+        if used == current.generation && !arrival.same {
+            let iats = arrival.claimed.0.zip(current.claimed.0);
+            let stale = iats.is_some_and(|(new, old)| new + LEEWAY < old);
+            return if stale { Err(NotAdopted::NotNewer) } else { Ok(()) };
+        }
+        let sent_later = arrival.sent.since(current.sent) > Duration::ZERO;
+        let by_claims = claim(arrival.claimed.0, current.claimed.0)
+            .then(claim(arrival.claimed.1, current.claimed.1));
+        match by_claims {
+            Ordering::Greater => Ok(()),
+            Ordering::Equal if sent_later && !arrival.same => Ok(()),
+            _ => Err(NotAdopted::NotNewer),
+        }
+    }
+
+    /// A response brought a token that is not adopted.
+    pub(crate) fn not_adopted(&mut self, why: NotAdopted) {
+        self.counters.count_not_adopted(why);
+    }
+
+    /// A token that needs no exchange, and is never renewed, was given.
+    pub(crate) fn fix(&mut self, now: Now) -> (Generation, Window) {
+        self.fixed = true;
+        let token = Arrival {
+            sent: now,
+            life: Duration::MAX,
+            stated: true,
+            dated: None,
+            same: false,
+            refresh: false,
+            claimed: (None, None),
+        };
+        (self.adopt(0, token, Window::ENDLESS), Window::ENDLESS)
+    }
+
+    /// Whether the credentials are to be looked up: while a failure that takes somebody to mend it keeps
+    /// exchanges away, once a second at most.
+    pub(crate) fn look_up(&mut self, now: Now) -> bool {
+        let look = self.next_look().is_some_and(|moment| now.has_reached(moment));
+        if look {
+            self.look_from = Some(now + LOOK_UP_EVERY);
+        }
+        look
+    }
+
+    /// The credentials have changed: what was said of the last ones does not count.
+    pub(crate) fn credentials_changed(&mut self, now: Now) {
+        self.lift_pause(now);
+        if let Some(failure) = &mut self.failure {
+            (failure.refusals, failure.doubts) = (0, 0);
+        }
+    }
+
+    /// The pause after a failure is to end now: somebody says so.
+    pub(crate) fn lift_pause(&mut self, now: Now) {
+        if let Some(failure) = &mut self.failure {
+            failure.retry_at = now;
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! What is asked of the machine.
+
+use std::time::Duration;
+
+use crate::clock::Now;
+use crate::exchange::context::Reason;
+use crate::token::machine::Machine;
+use crate::token::machine::events::Generation;
+use crate::token::machine::status::{State, Status};
+
+impl Machine {
+    /// Until when asking on behalf of a usable token changes nothing, so that the shell need not ask: a
+    /// flight is under way, or one was lost. A pause is told apart: of two moments on two clocks, no third
+    /// says when both have come.
+    pub(crate) fn quiet_until(&self) -> Option<Now> {
+        let flight = self.flight.as_ref();
+        flight.map(|flight| flight.started + self.flight_limit).or(self.background_from)
+    }
+
+    /// Whether the current token was refused and its renewal is under way: the next one to carry it would
+    /// probably be refused, too.
+    pub(crate) fn renews_a_refused_token(&self) -> bool {
+        self.flight.as_ref().is_some_and(|flight| flight.reason == Reason::Refused)
+    }
+
+    /// Until when there is nothing to wait for either, nor to look up: no flight is under way, and none
+    /// may start.
+    pub(crate) fn paused_until(&self) -> Option<Now> {
+        let failure = self.failure.filter(|_| self.flight.is_none())?;
+        Some(self.next_look().map_or(failure.retry_at, |look| look.earliest(failure.retry_at)))
+    }
+
+    /// When the credentials may be looked up next, while that is of use.
+    pub(crate) fn next_look(&self) -> Option<Now> {
+        let failure = self.failure.filter(|_| self.flight.is_none() && self.credentials_may_change);
+        failure.filter(|failure| failure.lasting).and(self.look_from)
+    }
+
+    /// Whether a refusal of this token would be answered by an exchange that is not under way yet.
+    pub(crate) fn would_renew(&self, now: Now, refused: Generation) -> bool {
+        let is_current = self.current.as_ref().is_some_and(|it| it.generation == refused);
+        is_current && self.flight.is_none() && !self.fixed && !self.is_paused(now)
+    }
+
+    /// The refused token that a renewal has been paid for: whether it is accepted elsewhere tells an
+    /// honest revocation from a bad server.
+    pub(crate) fn suspect(&self) -> Option<Generation> {
+        self.payments.suspect()
+    }
+
+    pub(crate) fn status(&mut self, now: Now) -> Status {
+        let current = self.current.as_ref();
+        let window = current.map(|current| current.window);
+        let usable = window.filter(|window| !now.has_reached(window.ends_at));
+        let state = match (usable, &self.flight, &self.failure) {
+            (Some(window), _, _) if now.has_reached(window.refresh_at) => State::Stale,
+            (Some(_), _, _) => State::Fresh,
+            (None, Some(_), _) => State::Exchanging,
+            (None, None, Some(_)) => State::Failing,
+            (None, None, None) if window.is_some() => State::Expired,
+            (None, None, None) => State::Empty,
+        };
+        let ending = window.filter(|window| window.ends_at != Now::NEVER);
+        // Each by the clock that gets there first: that need not be the same one.
+        let retry_in = self.failure.map(|failure| now.until(failure.retry_at));
+        let refresh_in = ending.map(|window| now.until(window.refresh_at));
+        // Where there is nothing to wait for, the next request causes one.
+        let is_idle = current.is_none() && self.flight.is_none();
+        let due = is_idle.then_some(Duration::ZERO);
+        Status {
+            state,
+            generation: current.map(|current| current.generation),
+            expires_in: ending.map(|window| now.until(window.ends_at)),
+            exchange_under_way: self.flight.is_some(),
+            next_attempt_in: retry_in.max(refresh_in).or(due),
+            consecutive_failures: self.failure.map_or(0, |failure| failure.count),
+            failing_for: self.failure.map(|failure| now.since(failure.since)),
+            last_error: None,
+            granted_scope: None,
+            renewal_budget: self.payments.left(now),
+            waiters: 0,
+            counters: self.counters,
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! Which of the tokens that an API's responses hand out may follow the current one.
+//!
+//! A response is a weaker witness than the token endpoint: it may be late, cached, mixed up or forged.
+//! So a rotated token is held against the token that the last exchange brought, the first of its *line*:
+//! it must be of the same party, and must not claim more than that one had. What is left to decide, which
+//! of two good tokens is the newer one, is the machine's.
+
+use std::time::Duration;
+
+use crate::clock::Now;
+use crate::scheme::jwt::Claims;
+
+/// What clocks, and lives stated in whole seconds, may differ by.
+pub(crate) const LEEWAY: Duration = Duration::from_secs(60);
+
+/// Why a token that a response handed out was not adopted. The caller never notices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum NotAdopted {
+    /// The response carried several different ones.
+    Ambiguous,
+    /// The response came from a shared cache: it has an `Age` of a second or more.
+    FromCache,
+    /// It cannot stand in the header, or it is no JWT and the exchanged token was.
+    Malformed,
+    /// It is longer than 16 KiB.
+    TooLong,
+    /// Its `iss`, `sub` or `aud` is not that of the exchanged token, or one of the two has none.
+    OtherParty,
+    /// It was signed with another algorithm than the exchanged token, or its signature is wrong.
+    BadSignature,
+    /// It has ended, or lives for less than a second.
+    Ended,
+    /// It was issued more than 60 s from now.
+    NotYetIssued,
+    /// It would live more than 60 s longer than the exchanged token did, or does not say how long.
+    LivesTooLong,
+    /// The request carried a token from before the last exchange.
+    OtherLine,
+    /// A newer one is current.
+    NotNewer,
+}
+
+impl NotAdopted {
+    pub(crate) const ALL: [NotAdopted; 11] = [
+        NotAdopted::Ambiguous,
+        NotAdopted::FromCache,
+        NotAdopted::Malformed,
+        NotAdopted::TooLong,
+        NotAdopted::OtherParty,
+        NotAdopted::BadSignature,
+        NotAdopted::Ended,
+        NotAdopted::NotYetIssued,
+        NotAdopted::LivesTooLong,
+        NotAdopted::OtherLine,
+        NotAdopted::NotNewer,
+    ];
+}
+
+crate::basics::as_str::impl_as_str!(NotAdopted {
+    Ambiguous => "ambiguous",
+    FromCache => "from_cache",
+    Malformed => "malformed",
+    TooLong => "too_long",
+    OtherParty => "other_party",
+    BadSignature => "bad_signature",
+    Ended => "ended",
+    NotYetIssued => "not_yet_issued",
+    LivesTooLong => "lives_too_long",
+    OtherLine => "other_line",
+    NotNewer => "not_newer",
+});
+
+/// What a line began with: the exchanged token.
+#[derive(Debug)]
+pub(crate) struct Line {
+    pub(crate) claims: Claims,
+    pub(crate) landed: Now,
+    pub(crate) life: Duration,
+}
+
+impl Line {
+    /// How long a token lives that a response hands out now; or why it may not follow.
+    pub(crate) fn admits(&self, token: &Claims, now: Now) -> Result<Duration, NotAdopted> {
+        let first = &self.claims;
+        if first.is_jwt && !token.is_jwt {
+            return Err(NotAdopted::Malformed);
+        }
+        if (&first.iss, &first.sub, &first.aud) != (&token.iss, &token.sub, &token.aud) {
+            return Err(NotAdopted::OtherParty);
+        }
+        if first.alg != token.alg {
+            return Err(NotAdopted::BadSignature);
+        }
+        // The issuer's clock, told by its own first token: ours may be wrong.
+        let issuers = first.times.iat.map(|iat| iat.saturating_add(now.since(self.landed)));
+        let ours = now.since_epoch();
+        let latest = issuers.map_or(ours, |issuers| issuers.max(ours));
+        if token.times.iat.is_some_and(|iat| iat > latest + LEEWAY) {
+            return Err(NotAdopted::NotYetIssued);
+        }
+        let Some(end) = token.times.exp else {
+            // It says nothing of its life, as the first one did not.
+            let silent = first.times.exp.is_none();
+            return if silent { Ok(self.life) } else { Err(NotAdopted::LivesTooLong) };
+        };
+        let left = end.saturating_sub(issuers.unwrap_or(ours));
+        let life = token.times.life().unwrap_or(left);
+        if left.is_zero() || life < Duration::from_secs(1) {
+            return Err(NotAdopted::Ended);
+        }
+        if life > self.life + LEEWAY {
+            return Err(NotAdopted::LivesTooLong);
+        }
+        // One that was not made for this response has lived for a while.
+        Ok(if issuers.is_some() { life.min(left) } else { life })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use super::*;
+    use crate::scheme::jwt::Times;
+
+    /// When the first token landed, by our clock and by the issuer's: ours is an hour behind.
+    const LANDED: u64 = 1_735_689_600;
+    const ISSUED: f64 = 1_735_693_200.0;
+    const LIFE: f64 = 600.0;
+
+    /// So many seconds after the first token landed.
+    fn after(secs: u64) -> Now {
+        Now::new(Duration::from_secs(secs), UNIX_EPOCH + Duration::from_secs(LANDED + secs))
+    }
+
+    fn claims(iat: Option<f64>, exp: Option<f64>) -> Claims {
+        let alg = Some("HS256".to_owned());
+        let (iss, sub) = (Some("issuer".into()), Some("client".into()));
+        let aud = vec!["api".to_owned()];
+        Claims { is_jwt: true, alg, iss, sub, aud, times: Times::new(iat, exp) }
+    }
+
+    fn line(claims: Claims) -> Line {
+        Line { claims, landed: after(0), life: Duration::from_secs_f64(LIFE) }
+    }
+
+    /// What becomes, ten seconds after the first token, of one with these claims about time; in seconds
+    /// after the first one's.
+    fn judged(iat: Option<f64>, exp: Option<f64>) -> Result<u64, NotAdopted> {
+        let line = line(claims(Some(ISSUED), Some(ISSUED + LIFE)));
+        let by_issuer = |time: f64| ISSUED + time;
+        let token = claims(iat.map(by_issuer), exp.map(by_issuer));
+        line.admits(&token, after(10)).map(|life| life.as_secs())
+    }
+
+    #[test]
+    fn a_successor_lives_as_it_says_if_that_is_as_long_as_the_first_one() {
+        for (iat, exp, life) in [
+            (10.0, 610.0, Ok(600)),
+            (10.0, 670.0, Ok(660)),
+            (10.0, 671.0, Err(NotAdopted::LivesTooLong)),
+            (0.0, 600.0, Ok(590)), // made a while ago
+            (70.0, 130.0, Ok(60)),
+            (71.0, 130.0, Err(NotAdopted::NotYetIssued)),
+            (10.0, 11.0, Ok(1)),
+            (-50.0, 10.0, Err(NotAdopted::Ended)),
+            (-50.0, 11.0, Ok(1)),
+        ] {
+            assert_eq!(judged(Some(iat), Some(exp)), life, "iat {iat}, exp {exp}");
+        }
+        assert_eq!(judged(None, Some(300.0)), Ok(290));
+        assert_eq!(judged(Some(10.0), None), Err(NotAdopted::LivesTooLong), "it never ends");
+    }
+
+    #[test]
+    fn where_no_issuers_clock_is_known_ours_counts() {
+        let silent = line(claims(None, None));
+        let at = |secs: u64| Some((LANDED + secs) as f64);
+        let admits = |iat, exp| silent.admits(&claims(iat, exp), after(10));
+        assert_eq!(admits(None, None), Ok(silent.life), "as silent as the first one");
+        assert_eq!(admits(None, at(310)), Ok(Duration::from_secs(300)));
+        assert_eq!(admits(at(0), at(300)), Ok(Duration::from_secs(300)), "a life is a life");
+        assert_eq!(admits(None, at(10)), Err(NotAdopted::Ended));
+        assert_eq!(admits(at(71), at(300)), Err(NotAdopted::NotYetIssued));
+    }
+
+    #[test]
+    fn a_successor_is_of_the_same_kind_party_and_algorithm() {
+        let first = || claims(Some(ISSUED), Some(ISSUED + LIFE));
+        let opaque = || Claims { is_jwt: false, ..first() };
+        for (line_of, token, why) in [
+            (first(), opaque(), NotAdopted::Malformed),
+            (first(), Claims { iss: None, ..first() }, NotAdopted::OtherParty),
+            (first(), Claims { sub: Some("other".into()), ..first() }, NotAdopted::OtherParty),
+            (first(), Claims { aud: Vec::new(), ..first() }, NotAdopted::OtherParty),
+            (first(), Claims { alg: Some("none".into()), ..first() }, NotAdopted::BadSignature),
+        ] {
+            assert_eq!(line(line_of).admits(&token, after(10)), Err(why), "{token:?}");
+        }
+        for (line_of, token) in [(first(), first()), (opaque(), first()), (opaque(), opaque())] {
+            assert!(line(line_of).admits(&token, after(10)).is_ok(), "{token:?}");
+        }
+    }
+}

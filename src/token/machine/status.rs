@@ -1,0 +1,157 @@
+//! What an operator sees.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::exchange::context::Reason;
+use crate::exchange::error::ExchangeError;
+use crate::token::machine::events::Generation;
+use crate::token::machine::rotation::NotAdopted;
+
+/// The state of a source at one moment; made by [`TokenSource::status`](crate::TokenSource::status).
+///
+/// Nothing in it is secret.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Status {
+    /// In one word.
+    pub state: State,
+    /// The generation of the current token, usable or not; none before the first.
+    pub generation: Option<Generation>,
+    /// What is left of the current token's life; zero when it is over; none if it has no end, or if
+    /// there is no token.
+    pub expires_in: Option<Duration>,
+    /// The scope that the last successful exchange was granted (at most 200 visible ASCII characters and
+    /// blanks); none if it is the one that was asked for, if none was asked for, or if the endpoint did not
+    /// say.
+    pub granted_scope: Option<String>,
+    /// Whether an exchange is under way.
+    pub exchange_under_way: bool,
+    /// When traffic causes the next exchange at the earliest, leaving refusals aside: the end of the
+    /// pause after a failure, else the refresh-ahead moment. Zero: the next request does.
+    pub next_attempt_in: Option<Duration>,
+    /// Failed exchanges since the last success.
+    pub consecutive_failures: u32,
+    /// The last of them.
+    pub last_error: Option<ExchangeError>,
+    /// How long ago the first of them failed.
+    pub failing_for: Option<Duration>,
+    /// Exchanges that refusals may still cause (of 5; one more every 30 s, or when a replay succeeds).
+    pub renewal_budget: u32,
+    /// Callers that wait for a token right now.
+    pub waiters: usize,
+    /// What has happened so far.
+    pub counters: Counters,
+}
+
+/// The state of a source in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum State {
+    /// No token yet, and nobody has asked for one.
+    Empty,
+    /// The token is usable.
+    Fresh,
+    /// The token is usable, and its successor is due.
+    Stale,
+    /// The token is over, and nobody has asked for another one.
+    Expired,
+    /// No usable token, and an exchange is under way.
+    Exchanging,
+    /// No usable token, and the last exchange failed. Callers get its error.
+    Failing,
+}
+
+/// How often what happened, since the source was made.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Counters {
+    /// By [`index`].
+    exchanges: [u64; Reason::ALL.len()],
+    /// Exchanges that brought a token.
+    pub exchanges_succeeded: u64,
+    /// Exchanges that failed.
+    pub exchanges_failed: u64,
+    /// Exchanges whose task vanished with its runtime, or stood still with it.
+    pub exchanges_lost: u64,
+    /// Exchanges that brought the current token once more.
+    pub same_token: u64,
+    /// Refresh tokens that exchanges were given to spend.
+    pub refresh_tokens_spent: u64,
+    /// Refusals (401) that were judged.
+    pub refusals: u64,
+    /// Refusals that were handed on because the budget of renewals was spent.
+    pub budget_refusals: u64,
+    /// Tokens adopted from responses.
+    pub rotations_adopted: u64,
+    /// By [`NotAdopted`]; the current token once more counts as none.
+    not_adopted: [u64; NotAdopted::ALL.len()],
+}
+
+impl Counters {
+    /// Exchanges begun for this reason.
+    #[must_use]
+    pub fn exchanges_for(&self, reason: Reason) -> u64 {
+        self.exchanges[index(reason)]
+    }
+
+    /// Exchanges begun.
+    #[must_use]
+    pub fn exchanges(&self) -> u64 {
+        self.exchanges.iter().sum()
+    }
+
+    /// Tokens in responses that were not adopted for this reason.
+    #[must_use]
+    pub fn rotations_not_adopted_for(&self, why: NotAdopted) -> u64 {
+        self.not_adopted[why as usize]
+    }
+
+    /// Tokens in responses that were not adopted. The current token once more is not counted.
+    #[must_use]
+    pub fn rotations_not_adopted(&self) -> u64 {
+        self.not_adopted.iter().sum()
+    }
+
+    pub(crate) fn count_not_adopted(&mut self, why: NotAdopted) {
+        self.not_adopted[why as usize] += 1;
+    }
+
+    pub(crate) fn count_exchange(&mut self, reason: Reason) {
+        self.exchanges[index(reason)] += 1;
+    }
+}
+
+fn index(reason: Reason) -> usize {
+    reason as usize
+}
+
+impl fmt::Debug for Counters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let reasons = Reason::ALL.iter().map(|reason| (reason, self.exchanges_for(*reason)));
+        let exchanges: Vec<_> = reasons.filter(|(_, count)| *count > 0).collect();
+        let whys = NotAdopted::ALL.iter().map(|why| (why, self.rotations_not_adopted_for(*why)));
+        let not_adopted: Vec<_> = whys.filter(|(_, count)| *count > 0).collect();
+        f.debug_struct("Counters")
+            .field("exchanges", &exchanges)
+            .field("exchanges_succeeded", &self.exchanges_succeeded)
+            .field("exchanges_failed", &self.exchanges_failed)
+            .field("exchanges_lost", &self.exchanges_lost)
+            .field("same_token", &self.same_token)
+            .field("refresh_tokens_spent", &self.refresh_tokens_spent)
+            .field("refusals", &self.refusals)
+            .field("budget_refusals", &self.budget_refusals)
+            .field("rotations_adopted", &self.rotations_adopted)
+            .field("rotations_not_adopted", &not_adopted)
+            .finish()
+    }
+}
+
+crate::basics::as_str::impl_as_str!(State {
+    Empty => "empty",
+    Fresh => "fresh",
+    Stale => "stale",
+    Expired => "expired",
+    Exchanging => "exchanging",
+    Failing => "failing",
+});

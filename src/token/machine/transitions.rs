@@ -1,0 +1,201 @@
+//! What events have in common: starting a flight, adopting its token, failing.
+
+use std::mem;
+use std::time::Duration;
+
+use crate::clock::Now;
+use crate::error::recovery::Recovery;
+use crate::exchange::context::Reason;
+use crate::token::machine::backoff::{DOUBTS_THAT_ARE_A_REFUSAL, Fault, Nature};
+use crate::token::machine::events::{
+    Arrival, Finished, FlightId, Generation, Refused, Start, Tick,
+};
+use crate::token::machine::window::Window;
+use crate::token::machine::{Current, Failure, Flight, LOOK_UP_EVERY, Machine, backoff};
+
+/// After so many failures in a row, a token that has ended and comes again and again is taken once more.
+const INSISTS: u32 = 3;
+
+impl Machine {
+    /// Joins the flight under way, or starts one; for a refusal of `paying`, out of the budget.
+    pub(crate) fn renew(
+        &mut self,
+        now: Now,
+        reason: Reason,
+        paying: Option<Generation>,
+    ) -> (Refused, Option<Start>) {
+        self.give_up_overdue(now);
+        if self.flight.is_some() {
+            return (Refused::Wait, None);
+        }
+        if self.is_paused(now) {
+            return (Refused::HandOn(Recovery::RenewalFailed), None);
+        }
+        if paying.is_some() && self.payments.left(now) == 0 {
+            self.counters.budget_refusals += 1;
+            return (Refused::HandOn(Recovery::BudgetSpent), None);
+        }
+        let start = self.start_unless_paused(now, reason);
+        if let (Some(refused), Some(start)) = (paying, start) {
+            self.payments.pay(start.id, refused, now);
+        }
+        (Refused::Wait, start)
+    }
+
+    pub(crate) fn start_unless_paused(&mut self, now: Now, reason: Reason) -> Option<Start> {
+        self.give_up_overdue(now);
+        let too_early = reason == Reason::RefreshAhead
+            && self.background_from.is_some_and(|from| !now.has_reached(from));
+        if self.flight.is_some() || self.is_paused(now) || too_early {
+            return None;
+        }
+        self.tick += 1;
+        let id = FlightId::at(self.tick);
+        self.flight = Some(Flight { id, started: now, reason });
+        self.counters.count_exchange(reason);
+        // Whatever becomes of the flight: a token that may have been spent is not spent again.
+        let refresh = mem::take(&mut self.refresh);
+        self.counters.refresh_tokens_spent += u64::from(refresh);
+        Some(Start { id, reason, started: now, refresh })
+    }
+
+    pub(crate) fn is_paused(&self, now: Now) -> bool {
+        self.failure.is_some_and(|failure| !now.has_reached(failure.retry_at))
+    }
+
+    /// A flight has a deadline of its own. One that is past it sits on a runtime that no longer runs.
+    /// The wall clock has no say: somebody who sets it does not end a flight.
+    pub(crate) fn give_up_overdue(&mut self, now: Now) {
+        if let Some(flight) = &self.flight
+            && now.since(flight.started) >= self.flight_limit
+        {
+            self.lost(now, flight.id);
+        }
+    }
+
+    /// The same token once more lives no longer than its own claims allow; no longer than it did, if this answer
+    /// says nothing of its life and an earlier one did; and no shorter, for a life in whole seconds.
+    pub(crate) fn restated(&self, arrival: Arrival) -> Arrival {
+        let Some(current) = self.current.as_ref().filter(|_| arrival.same) else { return arrival };
+        let left = arrival.sent.until(current.window.ends_at);
+        let rounding = left.saturating_sub(arrival.life) <= Duration::from_secs(1);
+        let life = if rounding { arrival.life.max(left) } else { arrival.life };
+        let dated = current.dated_end.map(|end| arrival.sent.until(end));
+        let life = dated.map_or(life, |dated| life.min(dated));
+        // An endpoint that goes on handing it out after its end, and never says more, may mean that it has none.
+        let insists =
+            left.is_zero() && self.failure.is_some_and(|failure| failure.count >= INSISTS);
+        let ends_as_before = !arrival.stated && current.stated && !insists;
+        Arrival { life: if ends_as_before { life.min(left) } else { life }, ..arrival }
+    }
+
+    pub(crate) fn adopt_exchanged(&mut self, now: Now, id: FlightId, arrival: Arrival) -> Finished {
+        self.counters.exchanges_succeeded += 1;
+        self.refresh = arrival.refresh;
+        let recovered = self.failure.take().map(|failure| now.since(failure.since));
+        let window = Window::new(arrival.sent, arrival.life, self.rng.f64());
+        let Some(current) = self.current.as_mut().filter(|_| arrival.same) else {
+            let generation = self.adopt(id.tick(), arrival, window);
+            self.payments.settle(id, generation);
+            return Finished::Adopt { generation, window, recovered };
+        };
+        // The same token again is no successor. It is asked after ever more rarely, or its last
+        // minutes would cost an exchange per request.
+        self.counters.same_token += 1;
+        self.payments.forfeit(id);
+        current.repeats = current.repeats.saturating_add(1);
+        let pause = backoff::pause_in_vain(current.repeats, self.rng.f64());
+        current.window = window.quiet_until(now + pause);
+        current.flight = id.tick();
+        current.stated |= arrival.stated;
+        current.dated_end = current.dated_end.or(arrival.dated_end());
+        Finished::Adopt { generation: current.generation, window: current.window, recovered }
+    }
+
+    pub(crate) fn is_usable(&self, now: Now) -> bool {
+        self.current.as_ref().is_some_and(|current| !now.has_reached(current.window.ends_at))
+    }
+
+    /// A cache handed out the current token in its last second: there is no other one before its end.
+    pub(crate) fn wait_for_the_end(&mut self, now: Now, id: FlightId, refresh: bool) -> Finished {
+        let Some(current) = &mut self.current else { return Finished::Outdated };
+        self.refresh = refresh;
+        self.counters.exchanges_succeeded += 1;
+        self.counters.same_token += 1;
+        self.payments.forfeit(id);
+        let recovered = self.failure.take().map(|failure| now.since(failure.since));
+        current.window = current.window.quiet_until(current.window.ends_at);
+        Finished::Adopt { generation: current.generation, window: current.window, recovered }
+    }
+
+    /// Begins a line.
+    pub(crate) fn adopt(&mut self, flight: Tick, arrival: Arrival, window: Window) -> Generation {
+        self.tick += 1;
+        self.generation = self.generation.next();
+        self.current = Some(Current {
+            generation: self.generation,
+            line: self.generation,
+            issued: self.tick,
+            flight,
+            sent: arrival.sent,
+            stated: arrival.stated,
+            dated_end: arrival.dated_end(),
+            claimed: arrival.claimed,
+            window,
+            repeats: 0,
+        });
+        self.generation
+    }
+
+    /// `dead`: it brought a token that had ended; whether that was the same one again.
+    pub(crate) fn fail(
+        &mut self,
+        now: Now,
+        id: FlightId,
+        fault: Fault,
+        dead: Option<bool>,
+    ) -> Finished {
+        self.counters.exchanges_failed += 1;
+        self.payments.refund(id);
+        let left = self.current.as_ref().map(|current| now.until(current.window.ends_at));
+        let left = left.filter(|left| !left.is_zero());
+        let last = self.failure.map(|failure| (failure.count, failure.refusals, failure.doubts));
+        let (failures, refusals, doubts) = last.unwrap_or_default();
+        let failures = failures.saturating_add(1);
+        let doubts = if fault.nature == Nature::InDoubt { doubts.saturating_add(1) } else { 0 };
+        let lasting = fault.nature == Nature::Lasting || doubts >= DOUBTS_THAT_ARE_A_REFUSAL;
+        let refusals = refusals.saturating_add(u32::from(lasting));
+        let draw = self.rng.f64();
+        let mut retry_in = match dead {
+            Some(true) => backoff::pause_after_stale_repeat(failures, draw),
+            // A verdict after an outage is the first of its kind.
+            _ if lasting => backoff::pause_after_refusal(refusals, fault.retry_after, draw),
+            _ => backoff::pause(failures, fault.retry_after, left.is_some(), draw),
+        };
+        let asked = fault.retry_after.is_some_and(|asked| !asked.is_zero());
+        let window = self.current.as_ref().map(|current| current.window);
+        if let (Some(left), Some(window)) = (left, window)
+            && retry_in >= left
+        {
+            let to_margin = now.until(window.margin_at);
+            retry_in = if !asked && !lasting {
+                backoff::before_the_end(retry_in, left)
+            } else if !to_margin.is_zero() {
+                // The endpoint wants to be left alone: one attempt in the hard margin, and no more.
+                let within = left.saturating_sub(to_margin).mul_f64(0.5 * draw);
+                backoff::at_least_apart(to_margin + within, left)
+            } else if lasting {
+                retry_in
+            } else {
+                // That attempt has been. The token will have ended by the next one.
+                backoff::pause(failures, fault.retry_after, false, draw)
+            };
+        }
+        let since = self.failure.map_or(now, |failure| failure.since);
+        let retry_at = now + retry_in;
+        self.failure =
+            Some(Failure { since, at: now, count: failures, refusals, doubts, retry_at, lasting });
+        self.look_from = Some(now + LOOK_UP_EVERY);
+        Finished::Failed { dead: dead.is_some(), failures, retry_in }
+    }
+}

@@ -1,0 +1,70 @@
+//! Where tokens come from: one source, one token, at most one exchange at a time.
+//!
+//! A [`TokenSource`] keeps one token and renews it on demand. Its rules, in the order in which they are
+//! met:
+//!
+//! 1. Nothing happens without a request: making a source needs no runtime, and an idle one is silent.
+//! 2. The first request causes an exchange; all that come while it is under way wait for that one.
+//! 3. At a moment between 80 and 90 % of a token's life, drawn once per token, the next request causes
+//!    an exchange in the background; nobody waits for it, a request that [cannot be sent
+//!    again](crate::replay) aside.
+//! 4. In the last tenth of the life, at most 30 s, callers wait for the successor; if it cannot be had,
+//!    the token is used until it ends.
+//! 5. After a failed exchange there is a pause: 1 s, doubling up to 30 s while there is no token and up
+//!    to 2 min while there is one; 10 s to 5 min if the credentials were refused; as long as the endpoint
+//!    asks for (`Retry-After`, 5 min at most). If a usable token would end before, there is one more attempt in
+//!    its last tenth; after an outage, several. Callers
+//!    without a token get the stored error at once.
+//! 6. A refused token is renewed once, however many callers report it; see [`TokenSource::reject`].
+//!
+//! # Events
+//!
+//! All `tracing` events have the target `tower_outbound_auth` and the field `system` (the scheme's). None
+//! is made per request, those of level `TRACE` aside: they are made per token in a response.
+//!
+//! | level | message | fields |
+//! |---|---|---|
+//! | `WARN` | `exchange failed` | `error`, `cause`, `reason`, `took`, `failures` in a row, `next_attempt_in` |
+//! | `INFO` | `exchange succeeds again` | `generation`, `reason`, `took`, `failing_for` |
+//! | `INFO` | `another scope was granted than was asked for`, once per exchange | `scope` |
+//! | `DEBUG` | `exchange begins`, `exchange succeeded`, `exchange ended too late` | `reason`, `took`, `generation` |
+//! | `INFO` | `the credentials have changed`, after they were refused | |
+//! | `INFO` | `refresh tokens are not taken ..`, `the refresh endpoint is not there ..` | `status` |
+//! | `WARN` | `a credential cannot be read: the last good one is used` | `credential` (where it is), `cause` |
+//! | `TRACE` | `adopted a rotated token`, `did not adopt a rotated token` | `generation`, `why` |
+//!
+//! # By itself
+//!
+//! Most use it through [`AuthLayer`](crate::AuthLayer). By itself it serves what is no HTTP request:
+//!
+//! ```
+//! use tower_outbound_auth::system::HeaderScheme;
+//! use tower_outbound_auth::{exchange, TokenSource};
+//!
+//! # tokio::runtime::Runtime::new()?.block_on(async {
+//! let login = exchange::from_fn(|| async { Ok(exchange::Issued::new("abc")) });
+//! let source = TokenSource::new(HeaderScheme::bearer(), login);
+//!
+//! let token = source.token().await?; // for a WebSocket handshake, say
+//! assert_eq!(token.header_value(), "Bearer abc");
+//! assert_eq!(source.status().counters.exchanges(), 1);
+//! # Ok::<_, tower_outbound_auth::Error>(()) })?;
+//! # Ok::<_, tower_outbound_auth::BoxError>(())
+//! ```
+
+pub(crate) mod machine;
+pub(crate) mod options;
+pub(crate) mod published;
+pub(crate) mod refresh_end;
+pub(crate) mod refresh_task;
+pub(crate) mod rotation;
+pub(crate) mod sent_count;
+pub(crate) mod shared;
+pub(crate) mod source;
+pub(crate) mod waiting;
+
+pub use self::machine::events::Generation;
+pub use self::machine::rotation::NotAdopted;
+pub use self::machine::status::{Counters, State, Status};
+pub use self::published::AccessToken;
+pub use self::source::TokenSource;

@@ -1,0 +1,340 @@
+//! The published token: what the hot path reads, with one atomic load and no lock.
+//!
+//! 1. Only the holder of the source's lock writes, so what is published never goes back.
+//! 2. A token is published before anybody who waited for it is woken.
+//! 3. A reader learns from one value whether it may send it, and whether a successor is due; it never
+//!    reads twice to act on both.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use arc_swap::{ArcSwapOption, Guard};
+use http::HeaderValue;
+
+use crate::clock::Now;
+use crate::exchange::chain::SourceId;
+use crate::secret::Secret;
+use crate::token::machine::Machine;
+use crate::token::machine::events::Generation;
+use crate::token::machine::rotation::Line;
+use crate::token::machine::window::Window;
+
+/// An access token: cheap to clone, and `Debug` shows nothing of its text.
+///
+/// ```
+/// use tower_outbound_auth::system::HeaderScheme;
+/// use tower_outbound_auth::TokenSource;
+///
+/// # tokio::runtime::Runtime::new()?.block_on(async {
+/// let source = TokenSource::fixed(HeaderScheme::bearer(), "abc")?;
+/// let token = source.token().await?;
+/// assert_eq!(token.expose(), "abc");
+/// assert_eq!(token.header_value(), "Bearer abc");
+/// assert!(!format!("{token:?}").contains("abc"));
+/// # Ok::<_, tower_outbound_auth::BoxError>(()) })?;
+/// # Ok::<_, tower_outbound_auth::BoxError>(())
+/// ```
+#[derive(Clone)]
+pub struct AccessToken(Arc<Published>);
+
+pub(crate) struct Published {
+    pub(crate) secret: Secret,
+    pub(crate) value: HeaderValue,
+    pub(crate) generation: Generation,
+    pub(crate) window: Window,
+    /// What its line began with, where responses hand out successors.
+    pub(crate) line: Option<Arc<Line>>,
+    /// The source that it is of.
+    pub(crate) source: SourceId,
+}
+
+impl AccessToken {
+    pub(crate) fn new(published: Arc<Published>) -> AccessToken {
+        AccessToken(published)
+    }
+
+    /// The token's text.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        self.0.secret.expose()
+    }
+
+    /// The value of the credential header, prefix and all, marked sensitive.
+    #[must_use]
+    pub fn header_value(&self) -> &HeaderValue {
+        &self.0.value
+    }
+
+    /// When it ends, by the wall clock that it was issued under; none if it has no end.
+    #[must_use]
+    pub fn expires_at(&self) -> Option<SystemTime> {
+        let end = self.0.window.ends_at;
+        (end != Now::NEVER).then(|| UNIX_EPOCH + end.since_epoch())
+    }
+
+    /// Which token of its source this is.
+    #[must_use]
+    pub fn generation(&self) -> Generation {
+        self.0.generation
+    }
+
+    pub(crate) fn is_usable(&self, now: Now) -> bool {
+        !now.has_reached(self.0.window.ends_at)
+    }
+
+    /// What is left of its life.
+    pub(crate) fn left(&self, now: Now) -> Duration {
+        now.until(self.0.window.ends_at)
+    }
+
+    /// Whether its refresh-ahead moment has come.
+    pub(crate) fn age(&self, now: Now) -> Age {
+        if now.has_reached(self.0.window.refresh_at) { Age::Stale } else { Age::Fresh }
+    }
+
+    pub(crate) fn line(&self) -> Option<&Arc<Line>> {
+        self.0.line.as_ref()
+    }
+
+    pub(crate) fn is_of(&self, source: SourceId) -> bool {
+        self.0.source == source
+    }
+}
+
+impl fmt::Debug for AccessToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AccessToken")
+            .field("generation", &self.0.generation)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How far a token is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Age {
+    Fresh,
+    /// Its refresh-ahead moment has come; asking for a successor changes nothing now.
+    Stale,
+    /// The same, and asking may start an exchange.
+    Due,
+}
+
+/// What the hot path found.
+pub(crate) struct Read {
+    token: Guard<Option<Arc<Published>>>,
+    pub(crate) age: Age,
+    /// A successor is due, and there is no pause in which none can be had; or the token was refused, and its
+    /// renewal is under way.
+    pub(crate) ageing: bool,
+}
+
+impl Read {
+    /// The token as a handle of its own.
+    pub(crate) fn to_token(&self) -> Option<AccessToken> {
+        self.token.as_ref().map(|token| AccessToken(token.clone()))
+    }
+
+    /// The token's header value and generation.
+    #[inline]
+    pub(crate) fn credential(&self) -> Option<(&HeaderValue, Generation)> {
+        self.token.as_ref().map(|token| (&token.value, token.generation))
+    }
+}
+
+pub(crate) struct Cell {
+    token: ArcSwapOption<Published>,
+    /// Until this moment, asking for a successor of a usable token changes nothing: a flight is under way.
+    quiet_until: Moment,
+    /// Until this moment there is a pause: nor does it then, and nothing is to be waited for even in the
+    /// hard margin. It keeps an outage from sending every request to the lock.
+    paused_until: Moment,
+    /// The number of a token that was refused, while it is of interest whether others accept it.
+    suspect: AtomicU64,
+    /// The current token was refused, and its renewal is under way.
+    renewing: AtomicBool,
+}
+
+impl Cell {
+    pub(crate) fn new() -> Cell {
+        Cell {
+            token: ArcSwapOption::empty(),
+            quiet_until: Moment::default(),
+            paused_until: Moment::default(),
+            suspect: AtomicU64::new(0),
+            renewing: AtomicBool::new(false),
+        }
+    }
+
+    /// The current token, if it can be sent without waiting.
+    #[inline]
+    pub(crate) fn read(&self, now: Now) -> Option<Read> {
+        let token = self.token.load();
+        if now.has_reached(token.as_ref()?.window.refresh_at) {
+            return self.read_late(token, now);
+        }
+        let ageing = self.renewing.load(Ordering::Relaxed);
+        Some(Read { token, age: Age::Fresh, ageing })
+    }
+
+    /// A token whose refresh-ahead moment has come.
+    #[inline(never)]
+    fn read_late(&self, token: Guard<Option<Arc<Published>>>, now: Now) -> Option<Read> {
+        let window = &token.as_ref()?.window;
+        if !now.has_reached(window.margin_at) {
+            let ageing = self.paused_until.has_come(now);
+            let due = ageing && self.quiet_until.has_come(now);
+            return Some(Read { token, age: if due { Age::Due } else { Age::Stale }, ageing });
+        }
+        let no_successor = !self.paused_until.has_come(now) && !now.has_reached(window.ends_at);
+        no_successor.then_some(Read { token, age: Age::Stale, ageing: false })
+    }
+
+    /// Whether it is of interest that a token of this generation was accepted.
+    #[inline]
+    pub(crate) fn is_suspect(&self, generation: Generation) -> bool {
+        self.suspect.load(Ordering::Relaxed) == generation.number()
+    }
+
+    /// The current token, usable or not.
+    pub(crate) fn latest(&self) -> Option<AccessToken> {
+        self.token.load_full().map(AccessToken)
+    }
+
+    /// To be called under the source's lock only. Hands back the token that was replaced, to be dropped
+    /// outside of it.
+    #[must_use]
+    pub(crate) fn publish(&self, token: Arc<Published>) -> Option<Arc<Published>> {
+        self.token.swap(Some(token))
+    }
+
+    /// Publishes what the hot path has to know of the machine besides its token. To be called under the
+    /// source's lock only.
+    pub(crate) fn hint(&self, machine: &Machine) {
+        self.quiet_until.set(machine.quiet_until());
+        self.paused_until.set(machine.paused_until());
+        let suspect = machine.suspect().map_or(0, Generation::number);
+        self.suspect.store(suspect, Ordering::Relaxed);
+        self.renewing.store(machine.renews_a_refused_token(), Ordering::Relaxed);
+    }
+}
+
+/// A moment on both clocks, as everything that the machine decides by: after a suspend, a pause may be over
+/// though the monotonic clock has stood still. None is one that has come. The two halves may be read from
+/// different moments; then somebody asks once for nothing, or one request later.
+#[derive(Default)]
+struct Moment {
+    mono: AtomicU64,
+    wall: AtomicU64,
+}
+
+impl Moment {
+    fn set(&self, moment: Option<Now>) {
+        let (mono, wall) = moment.map_or((0, 0), |it| (it.mono_nanos(), it.wall_nanos()));
+        self.mono.store(mono, Ordering::Relaxed);
+        self.wall.store(wall, Ordering::Relaxed);
+    }
+
+    fn has_come(&self, now: Now) -> bool {
+        now.mono_nanos() >= self.mono.load(Ordering::Relaxed)
+            || now.wall_nanos() >= self.wall.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(all(test, feature = "test-util"))]
+mod tests {
+    use std::time::{Duration, UNIX_EPOCH};
+
+    use super::Age;
+    use super::Moment;
+    use crate::clock::{Clock, Now};
+    use crate::exchange::error::{ExchangeError, ExchangeErrorKind};
+    use crate::system::header::HeaderScheme;
+    use crate::testkit::ManualClock;
+    use crate::testkit::ScriptedExchange;
+    use crate::token::source::TokenSource;
+
+    #[tokio::test]
+    async fn a_token_says_what_it_is_and_when_it_ends() {
+        let clock = ManualClock::new();
+        let source = TokenSource::new(HeaderScheme::bearer(), ScriptedExchange::new());
+        let token = source.with_clock(clock.clone()).token().await.unwrap();
+        assert_eq!(token.expose(), "token-1");
+        assert_eq!(token.header_value(), "Bearer token-1");
+        let end = clock.now().since_epoch() + Duration::from_secs(3_600);
+        assert_eq!(token.expires_at(), Some(UNIX_EPOCH + end));
+        assert_eq!(token.generation().number(), 1);
+        assert_eq!(format!("{token:?}"), "AccessToken { generation: Generation(1), .. }");
+        let fixed = TokenSource::fixed(HeaderScheme::bearer(), "abc").unwrap();
+        assert_eq!(fixed.token().await.unwrap().expires_at(), None);
+    }
+
+    #[test]
+    fn a_moment_has_come_when_one_of_the_clocks_says_so() {
+        let at = |mono, wall| {
+            Now::new(Duration::from_secs(mono), UNIX_EPOCH + Duration::from_secs(wall))
+        };
+        let moment = Moment::default();
+        assert!(moment.has_come(at(0, 0)), "none is one that has come");
+        moment.set(Some(at(10, 1_010)));
+        for (mono, wall, has_come) in [
+            (9, 1_009, false),
+            (10, 1_009, true),
+            (9, 1_010, true), // a suspend
+            (10, 900, true),  // the wall clock was set back
+            (11, 1_011, true),
+        ] {
+            assert_eq!(moment.has_come(at(mono, wall)), has_come, "{mono} {wall}");
+        }
+        moment.set(None);
+        assert!(moment.has_come(at(0, 0)));
+    }
+
+    #[tokio::test]
+    async fn the_lock_is_asked_for_only_where_that_may_change_something() {
+        let clock = ManualClock::new();
+        let exchange = ScriptedExchange::new().with_delay(Duration::from_secs(1), clock.clone());
+        let source =
+            TokenSource::new(HeaderScheme::bearer(), exchange.clone()).with_clock(clock.clone());
+        let read = || source.core().cell.read(clock.now()).map(|read| read.age == Age::Due);
+        let ageing = || source.core().cell.read(clock.now()).is_some_and(|read| read.ageing);
+        assert_eq!(read(), None, "no token");
+        let first = tokio::spawn({
+            let source = source.clone();
+            async move { source.token().await }
+        });
+        let next_exchange = async |nth| {
+            while exchange.exchanges() < nth {
+                tokio::task::yield_now().await;
+            }
+            clock.advance(Duration::from_secs(1));
+            source.settled().await;
+        };
+        next_exchange(1).await;
+        let token = first.await.unwrap().unwrap();
+        assert_eq!(read(), Some(false), "fresh");
+        let suspect = source.core().cell.is_suspect(token.generation());
+        assert!(!suspect, "that it is accepted is of no interest");
+
+        clock.advance(Duration::from_secs(3_300));
+        assert_eq!(read(), Some(true), "due");
+        exchange.fail_next(9, ExchangeError::new(ExchangeErrorKind::Unreachable, "down"));
+        source.core().nudge();
+        assert_eq!(read(), Some(false), "a flight is under way");
+        assert!(ageing(), "which some may want to wait for");
+        next_exchange(2).await;
+        assert_eq!(read(), Some(false), "a pause");
+        assert!(!ageing(), "there is nothing to wait for");
+        clock.advance(Duration::from_secs(2));
+        assert_eq!(read(), Some(true), "the pause is over");
+
+        clock.advance(Duration::from_secs(270));
+        assert_eq!(read(), None, "in the hard margin there may be something to wait for");
+        source.core().nudge();
+        next_exchange(3).await;
+        assert_eq!(read(), Some(false), "unless there is a pause");
+        clock.advance(Duration::from_secs(60));
+        assert_eq!(read(), None, "over");
+    }
+}

@@ -1,0 +1,135 @@
+//! What a flight's end means for the shell: what it brought is published, then those who waited are told.
+
+use std::mem;
+use std::sync::Arc;
+
+use http::HeaderValue;
+
+use crate::clock::Now;
+use crate::endpoint::scheme::Scheme;
+use crate::exchange::error::{ExchangeError, ExchangeErrorKind};
+use crate::exchange::issued::Issued;
+use crate::scheme::jwt::{Claims, Times};
+use crate::token::machine::backoff::Fault;
+use crate::token::machine::events::{Arrival, Finished, FlightId, Generation};
+use crate::token::machine::rotation::Line;
+use crate::token::machine::window;
+use crate::token::machine::window::{Life, Window};
+use crate::token::published::{AccessToken, Published};
+use crate::token::shared::{Boarding, Core, Locked, Outcome};
+
+/// What a successful exchange brought: known to be presentable. What its scheme has to say is in here,
+/// since after the exchange a panic of the scheme's would lose the token.
+pub(crate) struct Landed {
+    pub(crate) issued: Issued,
+    pub(crate) value: HeaderValue,
+    /// Responses may hand out successors of this token.
+    pub(crate) begins_a_line: bool,
+    /// When it was asked for.
+    pub(crate) sent: Now,
+}
+
+impl<S: Scheme> Core<S> {
+    /// A flight ended, having shown the credentials of this version: publishes its token, if it brought
+    /// one. Returns what its waiters get.
+    pub(crate) fn finished(
+        &self,
+        flight: FlightId,
+        landed: Result<Landed, ExchangeError>,
+        credentials: u64,
+    ) -> (Finished, Option<Outcome>) {
+        let now = self.now();
+        // What takes long goes before the lock.
+        let landed = landed.map(|landed| {
+            let claims = Claims::of(landed.issued.access_token().expose());
+            let arrival = self.arrival(&landed, claims.times, now);
+            let line = landed
+                .begins_a_line
+                .then(|| Arc::new(Line { claims, landed: now, life: arrival.life }));
+            (landed, arrival, line)
+        });
+        let mut locked = self.lock();
+        let arrival = match &landed {
+            Ok((landed, arrival, _)) => Ok(self.compared(*arrival, &landed.issued)),
+            Err(error) => Err(Fault::of(error)),
+        };
+        let finished = locked.machine.finished(now, flight, arrival);
+        let mut old_token = None;
+        let (outcome, last_error) = match (finished, &landed) {
+            (Finished::Adopt { generation, window, .. }, Ok((landed, _, line))) => {
+                let Landed { issued, value, .. } = landed;
+                // Stored before anybody can use the token that it came with.
+                locked.refresh_token = issued.refresh_token().cloned();
+                locked.granted_scope = issued.shared_scope();
+                let (token, old) =
+                    self.publish(issued, value.clone(), (generation, window), line.clone());
+                old_token = old;
+                (Some(Ok(token)), None)
+            }
+            (Finished::Failed { dead, retry_in, .. }, _) => {
+                let error = landed.as_ref().err().filter(|_| !dead).cloned();
+                let error = error.unwrap_or_else(dead_on_arrival);
+                locked.refused_credentials = credentials;
+                (Some(Err((error.clone(), retry_in))), Some(error))
+            }
+            _ => (None, locked.last_error.clone()),
+        };
+        let old_error = mem::replace(&mut locked.last_error, last_error);
+        let landing = self.settle(&mut locked, flight);
+        drop(locked);
+        drop((old_token, old_error, landing, landed));
+        self.wake_riders();
+        (finished, outcome)
+    }
+
+    /// Publishes what follows from the end of `flight`.
+    pub(crate) fn settle(&self, locked: &mut Locked, flight: FlightId) -> Option<Boarding> {
+        self.cell.hint(&locked.machine);
+        locked.landing.take_if(|boarding| boarding.flight == flight)
+    }
+
+    /// To be called under the lock. Returns the token, and the one that it replaces.
+    pub(crate) fn publish(
+        &self,
+        issued: &Issued,
+        value: HeaderValue,
+        (generation, window): (Generation, Window),
+        line: Option<Arc<Line>>,
+    ) -> (AccessToken, Option<Arc<Published>>) {
+        if let Some(riders) = &self.riders {
+            riders.issued(generation);
+        }
+        let secret = issued.access_token().clone();
+        let token = Published { secret, value, generation, window, line, source: self.id };
+        let token = Arc::new(token);
+        (AccessToken::new(token.clone()), self.cell.publish(token))
+    }
+
+    fn arrival(&self, landed: &Landed, claims: Times, now: Now) -> Arrival {
+        let Landed { issued, sent, .. } = landed;
+        let default = self.parts.default_lifetime;
+        let life = window::life(issued.stated(), claims, (*sent, now), default);
+        let Life { life, stated, dated } = life;
+        Arrival {
+            sent: *sent,
+            life,
+            stated,
+            dated,
+            same: false,
+            refresh: issued.refresh_token().is_some(),
+            claimed: (claims.iat, claims.exp),
+        }
+    }
+
+    /// To be called under the lock: whether it is the current token depends on which that is.
+    pub(crate) fn compared(&self, arrival: Arrival, issued: &Issued) -> Arrival {
+        let token = issued.access_token().expose();
+        let same = self.cell.latest().is_some_and(|current| current.expose() == token);
+        Arrival { same, ..arrival }
+    }
+}
+
+fn dead_on_arrival() -> ExchangeError {
+    let message = "the token had already ended when it arrived, or lives for less than a second";
+    ExchangeError::new(ExchangeErrorKind::Expired, message)
+}

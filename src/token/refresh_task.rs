@@ -1,0 +1,142 @@
+//! One exchange, on a task of its own.
+//!
+//! The task belongs to nobody: no caller's cancellation reaches it, and what it brings is stored though
+//! nobody may wait any more. It ends by its own deadline. A panic in the exchange or the scheme is a
+//! failure like any other; only the end of the runtime can make a flight vanish, and then its guard says
+//! so, and the next waiter starts another.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use futures_util::FutureExt;
+use futures_util::future::{Either, select};
+use tokio::sync::oneshot;
+
+use crate::basics::TARGET;
+use crate::clock::Now;
+use crate::endpoint::scheme::Scheme;
+use crate::exchange::chain::Chain;
+use crate::exchange::context::{ExchangeContext, Reason};
+use crate::exchange::error::{ExchangeError, ExchangeErrorKind};
+use crate::exchange::issued::Issued;
+use crate::secret::Secret;
+use crate::token::machine::events::{Finished, FlightId, Start};
+use crate::token::options::MAX_TOKEN;
+use crate::token::refresh_end::Landed;
+use crate::token::shared::{Core, Outcome};
+
+/// A flight; dropped before its end, it reports itself lost, and its waiters wake.
+pub(crate) struct Flight<S: Scheme> {
+    core: Arc<Core<S>>,
+    id: FlightId,
+    reason: Reason,
+    started: Now,
+    /// The refresh token that it may spend.
+    refresh_token: Option<Secret>,
+    /// Taken when the flight has ended.
+    waiters: Option<oneshot::Sender<Outcome>>,
+}
+
+impl<S: Scheme> Flight<S> {
+    pub(crate) fn new(
+        core: Arc<Core<S>>,
+        start: Start,
+        refresh_token: Option<Secret>,
+        waiters: oneshot::Sender<Outcome>,
+    ) -> Flight<S> {
+        let Start { id, reason, started, .. } = start;
+        Flight { core, id, reason, started, refresh_token, waiters: Some(waiters) }
+    }
+
+    pub(crate) async fn run(mut self, chain: Chain) {
+        tracing::debug!(
+            target: TARGET, system = self.core.system, reason = ?self.reason, "exchange begins",
+        );
+        let clock = self.core.parts.clock.clone();
+        let cx = ExchangeContext::new(clock, self.reason, self.refresh_token.take(), chain);
+        let outcome = match AssertUnwindSafe(self.exchange(&cx)).catch_unwind().await {
+            Ok(outcome) => outcome,
+            // The payload may hold anything, a secret too, so it is not shown.
+            Err(_) => Err(ExchangeError::new(ExchangeErrorKind::Panicked, "the exchange panicked")),
+        };
+        let issued = outcome.as_ref().ok().map(|landed| &landed.issued);
+        let scope = issued.and_then(Issued::shared_scope);
+        let no_life = issued.is_some_and(|issued| issued.stated().no_life);
+        let (finished, outcome) = self.core.finished(self.id, outcome, cx.credentials());
+        self.report(finished, outcome.as_ref());
+        if let (Finished::Adopt { .. }, Some(scope)) = (finished, scope) {
+            let system = self.core.system;
+            tracing::info!(
+                target: TARGET, system, %scope, "another scope was granted than was asked for",
+            );
+        }
+        if no_life && !self.core.told_no_life.swap(true, Ordering::Relaxed) {
+            let system = self.core.system;
+            tracing::warn!(
+                target: TARGET, system,
+                "the token endpoint stated no life (`expires_in` is zero or less): it counts as unstated",
+            );
+        }
+        // The token is published by now. Waking is the last thing: it may take a while.
+        if let (Some(waiters), Some(outcome)) = (self.waiters.take(), outcome) {
+            let _ = waiters.send(outcome);
+        }
+    }
+
+    /// One attempt, under its deadline, to the point where its token is known to be presentable.
+    async fn exchange(&self, cx: &ExchangeContext) -> Result<Landed, ExchangeError> {
+        let parts = &self.core.parts;
+        // It counts from the beginning of the flight, as the patience of those who wait does, and not
+        // from when a busy runtime first got round to it.
+        let late = parts.clock.now().since(self.started);
+        let left = parts.exchange_timeout.saturating_sub(late);
+        let deadline = self.core.sleep(left).map_err(|error| {
+            let message = "there is no timer for the exchange's deadline";
+            ExchangeError::new(ExchangeErrorKind::Configuration, message).with_source(error)
+        })?;
+        let issued = match select(parts.exchange.exchange(cx), deadline).await {
+            Either::Left((issued, _)) => issued?.settle_refresh_token(cx.refresh_token()),
+            Either::Right(((), _)) => {
+                let message = format!("no answer within {:?}", parts.exchange_timeout);
+                return Err(ExchangeError::new(ExchangeErrorKind::Timeout, message));
+            }
+        };
+        let value = self.core.present(issued.access_token(), MAX_TOKEN);
+        let value =
+            value.map_err(|message| ExchangeError::new(ExchangeErrorKind::Malformed, message))?;
+        let begins_a_line = self.core.scheme().rotation().is_some();
+        Ok(Landed { issued, value, begins_a_line, sent: cx.sent() })
+    }
+
+    fn report(&self, finished: Finished, outcome: Option<&Outcome>) {
+        let took = self.core.now().since(self.started);
+        let (reason, system) = (self.reason, self.core.system);
+        match (finished, outcome) {
+            (Finished::Adopt { generation, recovered: Some(failing_for), .. }, _) => {
+                tracing::info!(target: TARGET, system, %generation, ?reason, ?took, ?failing_for, "exchange succeeds again");
+            }
+            (Finished::Adopt { generation, recovered: None, .. }, _) => {
+                tracing::debug!(target: TARGET, system, %generation, ?reason, ?took, "exchange succeeded");
+            }
+            (Finished::Failed { failures, .. }, Some(Err((error, retry_in)))) => {
+                let cause = std::error::Error::source(error).map(tracing::field::display);
+                tracing::warn!(
+                    target: TARGET, system,
+                    %error, cause, ?reason, ?took, failures, next_attempt_in = ?retry_in,
+                    "exchange failed",
+                );
+            }
+            _ => tracing::debug!(target: TARGET, system, ?reason, ?took, "exchange ended too late"),
+        }
+    }
+}
+
+/// Never panics: it locks and wakes, no more.
+impl<S: Scheme> Drop for Flight<S> {
+    fn drop(&mut self) {
+        if self.waiters.is_some() {
+            self.core.lost(self.id);
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! What the shell does about the successors that responses hand out: hold them against the rules, publish
+//! those that pass, and wait for them where one is about to come.
+
+use std::pin::pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures_util::future::{Either, select};
+use http::HeaderValue;
+
+use crate::basics::TARGET;
+use crate::clock::Now;
+use crate::endpoint::scheme::Scheme;
+use crate::exchange::issued::Issued;
+use crate::scheme::jwt::Claims;
+use crate::scheme::response::ResponseHead;
+use crate::scheme::rotation::Rotation;
+use crate::secret::Secret;
+use crate::token::machine::events::{Arrival, Generation};
+use crate::token::machine::rotation::{Line, NotAdopted};
+use crate::token::options::{MAX_ROTATED_TOKEN, present};
+use crate::token::shared::{Core, Locked};
+
+/// A signature that is being checked; it ends when this is dropped, also by a scheme's panic.
+struct Verification<'a> {
+    locked: &'a Mutex<Locked>,
+    token: Secret,
+}
+
+impl Drop for Verification<'_> {
+    fn drop(&mut self) {
+        let mut locked = self.locked.lock().unwrap_or_else(PoisonError::into_inner);
+        locked.verifying.retain(|it| it.expose() != self.token.expose());
+    }
+}
+
+/// How long a refusal waits for the responses to others that carried the same token.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+impl<S: Scheme> Core<S> {
+    /// A response to a request that was sent at `sent`, by the monotonic clock, with the token of generation
+    /// `used`, and succeeded. Returns whether it brought a successor.
+    pub(crate) fn handed_out(
+        &self,
+        rotation: &Rotation,
+        used: Generation,
+        sent: u64,
+        response: ResponseHead<'_>,
+    ) -> bool {
+        let Some(current) = self.cell.latest() else { return false };
+        let token = match rotation.handed_out(response.headers) {
+            Ok(Some(token)) if token != current.expose() => Secret::from(token),
+            Ok(_) => return false,
+            Err(why) => return self.turned_down(why),
+        };
+        let now = self.now();
+        let sent = now - Duration::from_nanos(now.mono_nanos().saturating_sub(sent));
+        match self.follow(used, sent, now, token) {
+            Ok(Some(generation)) => {
+                let system = self.system;
+                tracing::trace!(target: TARGET, system, %generation, "adopted a rotated token");
+                true
+            }
+            Ok(None) => true,
+            Err(why) => self.turned_down(why),
+        }
+    }
+
+    /// Adopts a token, if nothing speaks against it. None if it is being verified already, or was adopted since.
+    fn follow(
+        &self,
+        used: Generation,
+        sent: Now,
+        now: Now,
+        token: Secret,
+    ) -> Result<Option<Generation>, NotAdopted> {
+        if token.expose().len() > MAX_ROTATED_TOKEN {
+            return Err(NotAdopted::TooLong);
+        }
+        let value = present(self.scheme(), &token, MAX_ROTATED_TOKEN);
+        let value = value.map_err(|_| NotAdopted::Malformed)?;
+        let claims = Claims::of(token.expose());
+        let current = self.cell.latest().ok_or(NotAdopted::OtherLine)?;
+        let line = current.line().ok_or(NotAdopted::OtherLine)?;
+        let life = line.admits(&claims, now)?;
+        let claimed = (claims.times.iat, claims.times.exp);
+        let dated = claims.times.exp.map(|_| life);
+        let arrival =
+            Arrival { sent, life, stated: true, dated, same: false, refresh: false, claimed };
+        // A signature costs more than all the rest: only a newer token's is checked, and not under the lock.
+        let Some(verification) = self.begin_verification(now, used, arrival, &token)? else {
+            return Ok(None);
+        };
+        if !self.scheme().is_authentic(&token) {
+            return Err(NotAdopted::BadSignature);
+        }
+        let adopted = self.adopt(now, used, arrival, &Issued::new(token), value, line.clone());
+        // It ends when the token is published, and takes the lock, which is free by now.
+        drop(verification);
+        adopted.map(Some)
+    }
+
+    /// Publishes a token that has passed all that takes long. Another response, or an exchange, may have been faster.
+    fn adopt(
+        &self,
+        now: Now,
+        used: Generation,
+        arrival: Arrival,
+        issued: &Issued,
+        value: HeaderValue,
+        line: Arc<Line>,
+    ) -> Result<Generation, NotAdopted> {
+        let mut locked = self.lock();
+        let arrival = self.compared(arrival, issued);
+        let adopted = locked.machine.rotated(now, used, arrival)?;
+        let (token, old) = self.publish(issued, value, adopted, Some(line));
+        self.cell.hint(&locked.machine);
+        drop(locked);
+        drop(old);
+        self.wake_riders();
+        Ok(token.generation())
+    }
+
+    /// None if another response has brought the same token, which is being verified or was adopted since.
+    fn begin_verification<'a>(
+        &'a self,
+        now: Now,
+        used: Generation,
+        arrival: Arrival,
+        token: &Secret,
+    ) -> Result<Option<Verification<'a>>, NotAdopted> {
+        let mut locked = self.lock();
+        let is_current = self.cell.latest().is_some_and(|it| it.expose() == token.expose());
+        if is_current || locked.verifying.iter().any(|it| it.expose() == token.expose()) {
+            return Ok(None);
+        }
+        locked.machine.may_follow(now, used, arrival)?;
+        locked.verifying.push(token.clone());
+        Ok(Some(Verification { locked: &self.locked, token: token.clone() }))
+    }
+
+    #[cold]
+    fn turned_down(&self, why: NotAdopted) -> bool {
+        self.lock().machine.not_adopted(why);
+        tracing::trace!(target: TARGET, system = self.system, why = why.as_str(), "did not adopt a rotated token");
+        false
+    }
+
+    /// Waits as long as the refusal of this token would cause an exchange while responses to others that
+    /// carried it are still to come. One of those may bring the successor.
+    pub(crate) async fn await_successor(&self, refused: Generation) {
+        let Some(riders) = &self.riders else { return };
+        let Ok(mut patience) = self.sleep(PATIENCE) else { return };
+        loop {
+            let mut changed = pin!(riders.changed());
+            changed.as_mut().enable(); // before the look, or a change in between would be missed
+            if !self.is_about_to_follow(refused) {
+                return;
+            }
+            if let Either::Right(_) = select(changed, &mut patience).await {
+                return;
+            }
+        }
+    }
+
+    /// Whether a successor may be on its way to us, and nothing else is.
+    pub(crate) fn is_about_to_follow(&self, refused: Generation) -> bool {
+        // Generations share their counts with those of long ago: only the current one is marked as refused.
+        let is_current = self.cell.latest().is_some_and(|token| token.generation() == refused);
+        let (now, riders) = (self.now(), self.riders.as_ref().filter(|_| is_current));
+        riders.is_some_and(|it| it.refused(refused))
+            && self.lock().machine.would_renew(now, refused)
+    }
+
+    pub(crate) fn wake_riders(&self) {
+        if let Some(riders) = &self.riders {
+            riders.notify();
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! Who is under way with which token, where responses hand out successors.
+//!
+//! An API that lets go of a token at the moment in which it hands out the next refuses every other request
+//! that carries the old one, and some of these refusals overtake the response with the successor. So before
+//! a refused token is exchanged for, the responses that were on their way when it was first refused are
+//! waited for, a moment at most. Those of later requests are not: under load there would always be some.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
+
+use crate::token::machine::events::Generation;
+
+/// Generations share their counts with those this far apart; that makes a wait longer at worst.
+const SLOTS: usize = 16;
+
+/// Counts requests by the generation of their token.
+#[derive(Debug, Default)]
+pub(crate) struct Riders {
+    slots: [Slot; SLOTS],
+    changed: Notify,
+}
+
+/// Whether the token was refused, and how many requests set out before: one word, so that the last of these
+/// and the first refusal see each other.
+#[derive(Debug, Default)]
+struct Slot(AtomicUsize);
+
+const REFUSED: usize = 1;
+const RIDER: usize = 2;
+
+/// The token of a request that is under way, and whether it is counted: the lowest bit, so that it takes no
+/// more room than the generation alone.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ticket(u64);
+
+impl Ticket {
+    /// Of a request that is not counted.
+    pub(crate) fn uncounted(generation: Generation) -> Ticket {
+        Ticket(generation.number() << 1)
+    }
+
+    pub(crate) fn generation(self) -> Generation {
+        Generation::of(self.0 >> 1)
+    }
+
+    fn is_counted(self) -> bool {
+        self.0 & 1 == 1
+    }
+}
+
+impl Riders {
+    /// A request sets out.
+    pub(crate) fn board(&self, generation: Generation) -> Ticket {
+        let slot = self.slot(generation);
+        let early = slot.0.load(Ordering::Relaxed) & REFUSED == 0;
+        if early {
+            slot.0.fetch_add(RIDER, Ordering::Relaxed);
+        }
+        Ticket(generation.number() << 1 | u64::from(early))
+    }
+
+    /// Its response has been read, or it was dropped. What the response brought has been published: who
+    /// sees the count go down sees that too.
+    pub(crate) fn leave(&self, ticket: Ticket) {
+        if !ticket.is_counted() {
+            return;
+        }
+        // Nobody waits for those whose token was not refused.
+        let before = self.slot(ticket.generation()).0.fetch_sub(RIDER, Ordering::Release);
+        if before == RIDER | REFUSED {
+            self.changed.notify_waiters();
+        }
+    }
+
+    /// The token was refused. Returns whether any are under way with it that set out before.
+    pub(crate) fn refused(&self, generation: Generation) -> bool {
+        self.slot(generation).0.fetch_or(REFUSED, Ordering::Acquire) >= RIDER
+    }
+
+    /// A new token is current; nobody has refused it yet.
+    pub(crate) fn issued(&self, generation: Generation) {
+        self.slot(generation).0.fetch_and(!REFUSED, Ordering::Relaxed);
+        self.changed.notify_waiters();
+    }
+
+    /// Something happened that those who wait should look at.
+    pub(crate) fn notify(&self) {
+        self.changed.notify_waiters();
+    }
+
+    /// The next such thing.
+    pub(crate) fn changed(&self) -> Notified<'_> {
+        self.changed.notified()
+    }
+
+    fn slot(&self, generation: Generation) -> &Slot {
+        &self.slots[generation.number() as usize % SLOTS]
+    }
+}
+
+#[cfg(all(test, feature = "test-util"))] // not where loom runs it
+mod tests {
+    use std::pin::pin;
+
+    use super::*;
+
+    fn generation(number: u64) -> Generation {
+        Generation::of(number)
+    }
+
+    #[test]
+    fn a_ticket_is_of_its_generation_whether_it_is_counted_or_not() {
+        let riders = Riders::default();
+        for number in [0, 1, 2, 15, 16, 1_000] {
+            let counted = riders.board(generation(number));
+            let uncounted = Ticket::uncounted(generation(number));
+            assert_eq!(counted.generation(), generation(number));
+            assert_eq!(uncounted.generation(), generation(number));
+            assert!(counted.is_counted() && !uncounted.is_counted());
+        }
+    }
+
+    #[test]
+    fn only_those_are_waited_for_that_set_out_before_the_first_refusal() {
+        let riders = Riders::default();
+        let (token, next) = (generation(20), generation(21));
+        let early = [riders.board(token), riders.board(token)];
+        assert!(!riders.refused(next), "these carry another token");
+        assert!(riders.refused(token));
+        let late = riders.board(token);
+        riders.leave(late);
+        riders.leave(Ticket::uncounted(token));
+        riders.leave(early[0]);
+        assert!(riders.refused(token), "one is still to come");
+        riders.leave(early[1]);
+        assert!(!riders.refused(token));
+        // The next token in the same place is counted anew.
+        riders.issued(generation(36));
+        riders.board(generation(36));
+        assert!(riders.refused(generation(36)));
+    }
+
+    #[test]
+    fn who_waits_is_woken_by_the_last_of_them_by_a_new_token_and_when_told() {
+        let riders = Riders::default();
+        let token = generation(1);
+        let [first, last] = [riders.board(token), riders.board(token)];
+        let is_woken_by = |what: &dyn Fn()| {
+            let mut changed = pin!(riders.changed());
+            assert!(!changed.as_mut().enable());
+            what();
+            changed.as_mut().enable()
+        };
+        assert!(!is_woken_by(&|| riders.leave(riders.board(generation(2)))), "nobody refused it");
+        assert!(riders.refused(token));
+        assert!(!is_woken_by(&|| riders.leave(first)));
+        assert!(!is_woken_by(&|| riders.leave(Ticket::uncounted(token))));
+        assert!(is_woken_by(&|| riders.leave(last)));
+        assert!(is_woken_by(&|| riders.issued(token)));
+        assert!(is_woken_by(&|| riders.notify()));
+    }
+}

@@ -1,0 +1,367 @@
+//! The shell around the machine: its lock, its actions.
+//!
+//! 1. Under the lock runs the machine and nothing of others: no exchange, no scheme, no clock, no waker,
+//!    no spawn, no drop of what a user gave.
+//! 2. Every event ends by publishing what follows from it, before the lock is released.
+//! 3. A flight's sender belongs to its task. While that lives, waiters have something to wait for; when
+//!    it is dropped unsent, the flight was lost and they ask again.
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::Shared;
+use http::{HeaderName, HeaderValue};
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+
+use crate::basics::TARGET;
+use crate::basics::headers::interned;
+use crate::clock::{Now, Sleep};
+use crate::credential;
+use crate::credential::Credential;
+use crate::endpoint::scheme::Scheme;
+use crate::error::{Error, ErrorKind};
+use crate::exchange::chain::{Chain, SourceId};
+use crate::exchange::error::ExchangeError;
+use crate::secret::Secret;
+use crate::token::machine::Machine;
+use crate::token::machine::events::{Ask, FlightId, Generation, Refused, Start};
+use crate::token::machine::status::Status;
+use crate::token::options::{MAX_TOKEN, Parts, present};
+use crate::token::published::{AccessToken, Cell, Published};
+use crate::token::refresh_task::Flight;
+use crate::token::sent_count::Riders;
+
+/// What everybody who waited for a flight gets: its token, or its error and when the next may start.
+pub(crate) type Outcome = Result<AccessToken, (ExchangeError, Duration)>;
+
+/// The waiting end of a flight. It yields an error if the flight was lost.
+pub(crate) type Landing = Shared<oneshot::Receiver<Outcome>>;
+
+pub(crate) struct Core<S> {
+    pub(crate) id: SourceId,
+    /// The system's name, for those who read logs.
+    pub(crate) system: &'static str,
+    pub(crate) parts: Parts<S>,
+    /// Where the token goes; free to clone.
+    pub(crate) header_name: HeaderName,
+    pub(crate) cell: Cell,
+    /// Where every newer token that a response hands out is adopted.
+    pub(crate) riders: Option<Riders>,
+    waiters: AtomicUsize,
+    /// Credentials that were refused are being read again, until this moment by the monotonic clock at the
+    /// latest; zero if they are not.
+    looking_up: AtomicU64,
+    /// An event has said that the endpoint states no life.
+    pub(crate) told_no_life: AtomicBool,
+    pub(crate) locked: Mutex<Locked>,
+}
+
+pub(crate) struct Locked {
+    pub(crate) machine: Machine,
+    /// The flight under way.
+    pub(crate) landing: Option<Boarding>,
+    /// What the next flight may spend, while the machine has one to spend.
+    pub(crate) refresh_token: Option<Secret>,
+    /// Tokens that responses brought, whose signatures are being checked: never more than there are threads.
+    pub(crate) verifying: Vec<Secret>,
+    /// Why the last exchange failed, while the machine has a failure.
+    pub(crate) last_error: Option<ExchangeError>,
+    /// The version of the credentials that the last failed exchange showed.
+    pub(crate) refused_credentials: u64,
+    /// The scope of the current token, where it is not the one that was asked for.
+    pub(crate) granted_scope: Option<Arc<str>>,
+}
+
+/// A flight, and the way to wait for it.
+#[derive(Clone)]
+pub(crate) struct Boarding {
+    pub(crate) flight: FlightId,
+    pub(crate) started: Now,
+    pub(crate) landing: Landing,
+}
+
+/// What somebody who wants a token does next.
+pub(crate) enum Asked {
+    Use,
+    Wait(Boarding),
+    Fail(Error),
+}
+
+impl<S: Scheme> Core<S> {
+    pub(crate) fn new(parts: Parts<S>) -> Core<S> {
+        let id = SourceId::next();
+        let credentials_may_change = parts.scheme.credentials().iter().any(Credential::may_change);
+        let mut machine = Machine::new(flight_limit(parts.exchange_timeout), fastrand::u64(..))
+            .with_changing_credentials(credentials_may_change);
+        let cell = Cell::new();
+        let fixed = parts.fixed.clone();
+        let value = fixed.as_ref().and_then(|token| present(&*parts.scheme, token, MAX_TOKEN).ok());
+        if let (Some(secret), Some(value)) = (fixed, value) {
+            let (generation, window) = machine.fix(parts.clock.now());
+            let token = Published { secret, value, generation, window, line: None, source: id };
+            let _ = cell.publish(Arc::new(token));
+        }
+        Core {
+            id,
+            system: parts.scheme.identity().system(),
+            riders: parts
+                .scheme
+                .rotation()
+                .filter(|it| !it.is_when_due())
+                .map(|_| Riders::default()),
+            header_name: interned(parts.scheme.header_name()),
+            parts,
+            cell,
+            waiters: AtomicUsize::new(0),
+            looking_up: AtomicU64::new(0),
+            told_no_life: AtomicBool::new(false),
+            locked: Mutex::new(Locked {
+                machine,
+                landing: None,
+                refresh_token: None,
+                verifying: Vec::new(),
+                last_error: None,
+                refused_credentials: 0,
+                granted_scope: None,
+            }),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn now(&self) -> Now {
+        self.parts.clock.now()
+    }
+
+    /// Sleeps on the source's clock.
+    pub(crate) fn sleep(&self, duration: Duration) -> Result<Sleep, Error> {
+        // Tokio has no other way to say that a runtime was built without a timer.
+        let sleep = catch_unwind(AssertUnwindSafe(|| self.parts.clock.sleep(duration)));
+        sleep.map_err(|_| {
+            let message =
+                "this tokio runtime has no timer: build it with enable_all or enable_time";
+            Error::new(ErrorKind::Runtime, message)
+        })
+    }
+
+    pub(crate) fn scheme(&self) -> &S {
+        &self.parts.scheme
+    }
+
+    /// The longest that anybody waits for one flight.
+    pub(crate) fn flight_limit(&self) -> Duration {
+        flight_limit(self.parts.exchange_timeout)
+    }
+
+    // ===== events =====
+
+    /// Asks on behalf of a request that is sent with the current token: at most, this starts a flight.
+    /// Outside a runtime it does nothing; the next request asks again.
+    pub(crate) fn nudge(self: &Arc<Self>) {
+        if let Ok(runtime) = Handle::try_current() {
+            self.ask(&runtime, &Chain::current());
+        }
+    }
+
+    pub(crate) fn ask(self: &Arc<Self>, runtime: &Handle, chain: &Chain) -> Asked {
+        let now = self.now();
+        let mut locked = self.lock();
+        let (ask, start) = locked.machine.ask(now);
+        let error = locked.last_error.clone();
+        let boarding = self.act(now, locked, runtime, chain, start);
+        match (ask, boarding, error) {
+            (Ask::Wait, Some(boarding), _) => Asked::Wait(boarding),
+            (Ask::Fail { age, retry_in }, _, Some(error)) => {
+                Asked::Fail(Error::backing_off(error, age, retry_in))
+            }
+            _ => Asked::Use,
+        }
+    }
+
+    pub(crate) fn refused(
+        self: &Arc<Self>,
+        runtime: &Handle,
+        chain: &Chain,
+        generation: Generation,
+    ) -> (Refused, Option<Boarding>) {
+        let now = self.now();
+        let mut locked = self.lock();
+        let (answer, start) = locked.machine.refused(now, generation);
+        let boarding = self.act(now, locked, runtime, chain, start);
+        (answer, boarding)
+    }
+
+    /// A request whose token was refused was accepted with this one, after it had waited for it.
+    pub(crate) fn replay_accepted(&self, with: Generation) {
+        let mut locked = self.lock();
+        locked.machine.replay_accepted(with);
+        self.cell.hint(&locked.machine);
+    }
+
+    /// A request that was sent at `sent` was accepted with a token that others have seen refused.
+    pub(crate) fn suspect_accepted(&self, suspect: Generation, sent: Now) {
+        let mut locked = self.lock();
+        locked.machine.suspect_accepted(suspect, sent);
+        self.cell.hint(&locked.machine);
+    }
+
+    pub(crate) fn lift_pause(&self) {
+        let now = self.now();
+        let mut locked = self.lock();
+        locked.machine.lift_pause(now);
+        self.cell.hint(&locked.machine);
+    }
+
+    fn credentials_changed(&self) {
+        let now = self.now();
+        let mut locked = self.lock();
+        locked.machine.credentials_changed(now);
+        self.cell.hint(&locked.machine);
+    }
+
+    /// A flight's task is gone, or stands still.
+    pub(crate) fn lost(&self, flight: FlightId) {
+        let now = self.now();
+        let mut locked = self.lock();
+        locked.machine.lost(now, flight);
+        let landing = self.settle(&mut locked, flight);
+        drop(locked);
+        drop(landing);
+    }
+
+    // ===== questions =====
+
+    pub(crate) fn status(&self) -> Status {
+        let now = self.now();
+        let mut locked = self.lock();
+        let mut status = locked.machine.status(now);
+        status.last_error = locked.last_error.clone();
+        let granted_scope = locked.granted_scope.clone();
+        drop(locked);
+        status.granted_scope = granted_scope.map(|scope| scope.to_string());
+        status.waiters = self.waiters.load(Ordering::Relaxed);
+        status
+    }
+
+    /// The flight under way.
+    pub(crate) fn boarding(&self) -> Option<Boarding> {
+        self.lock().landing.clone()
+    }
+
+    /// Counts a waiter until it is dropped.
+    pub(crate) fn waiter(&self) -> Waiter<'_> {
+        self.waiters.fetch_add(1, Ordering::Relaxed);
+        Waiter(&self.waiters)
+    }
+
+    /// The header value of a token, marked sensitive; or what is wrong with the token.
+    pub(crate) fn present(&self, token: &Secret, max: usize) -> Result<HeaderValue, &'static str> {
+        present(self.scheme(), token, max)
+    }
+
+    // ===== helpers =====
+
+    /// Ends an event: opens the flight that the machine asks for under the lock, so that nobody can miss
+    /// it, and spawns its task after. Returns the flight under way.
+    fn act(
+        self: &Arc<Self>,
+        now: Now,
+        mut locked: MutexGuard<'_, Locked>,
+        runtime: &Handle,
+        chain: &Chain,
+        start: Option<Start>,
+    ) -> Option<Boarding> {
+        let mut abandoned = None;
+        let flight = start.map(|start| {
+            let (sender, receiver) = oneshot::channel();
+            let (flight, started, landing) = (start.id, start.started, receiver.shared());
+            abandoned = locked.landing.replace(Boarding { flight, started, landing });
+            let refresh_token = locked.refresh_token.take().filter(|_| start.refresh);
+            Flight::new(self.clone(), start, refresh_token, sender)
+        });
+        let look_up = locked.machine.look_up(now);
+        self.cell.hint(&locked.machine);
+        let boarding = locked.landing.clone();
+        drop(locked);
+        drop(abandoned);
+        // One at a time: what they are read from may hang.
+        if look_up && let Some(look_up) = LookUp::begin(self, now) {
+            runtime.spawn(look_up.run());
+        }
+        if let Some(flight) = flight {
+            self.wake_riders();
+            let chain = chain.with(self.id);
+            runtime.spawn(chain.scope(flight.run(chain.clone())));
+        }
+        boarding
+    }
+
+    /// A panic under the lock would be a bug of the machine, whose state is then still of plain data.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Locked> {
+        self.locked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A flight ends itself at its deadline. If it has not a while later, its runtime does not run it.
+fn flight_limit(exchange_timeout: Duration) -> Duration {
+    exchange_timeout.saturating_add(Duration::from_secs(1))
+}
+
+/// Somebody may have mended the credentials that the endpoint refuses. It is over when this is dropped, be it
+/// with its runtime.
+struct LookUp<S: Scheme> {
+    core: Arc<Core<S>>,
+    ends: u64,
+}
+
+impl<S: Scheme> LookUp<S> {
+    /// How long one may take. After that its runtime stands still, or what it reads hangs: another one begins.
+    const LIMIT: Duration = Duration::from_secs(10);
+
+    /// None while another one is under way.
+    fn begin(core: &Arc<Core<S>>, now: Now) -> Option<LookUp<S>> {
+        let ends = (now + LookUp::<S>::LIMIT).mono_nanos();
+        let begin = |until: u64| (until <= now.mono_nanos()).then_some(ends);
+        core.looking_up.fetch_update(Ordering::Relaxed, Ordering::Relaxed, begin).ok()?;
+        Some(LookUp { core: core.clone(), ends })
+    }
+
+    async fn run(self) {
+        let core = &self.core;
+        let credentials = core.scheme().credentials();
+        let read = credential::reload(credentials, &*core.parts.clock).await;
+        let refused = core.lock().refused_credentials;
+        if read.is_ok() && credential::version(credentials) != refused {
+            tracing::info!(target: TARGET, system = core.system, "the credentials have changed");
+            core.credentials_changed();
+        }
+    }
+}
+
+/// Never panics.
+impl<S: Scheme> Drop for LookUp<S> {
+    fn drop(&mut self) {
+        // Not if it was given up, and another one is under way.
+        let (set, relaxed) = (&self.core.looking_up, Ordering::Relaxed);
+        let _ = set.compare_exchange(self.ends, 0, relaxed, relaxed);
+    }
+}
+
+/// Counts one waiter as long as it lives.
+pub(crate) struct Waiter<'a>(&'a AtomicUsize);
+
+impl Drop for Waiter<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl<S> fmt::Debug for Core<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Core").field("id", &self.id).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,266 @@
+//! The source, as its users see it.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::{Either, select};
+use http::{Request, Response};
+use http_body::Body;
+use http_body_util::Full;
+use tower_service::Service;
+
+use crate::clock::{Clock, SystemClock};
+use crate::endpoint::http_exchange::HttpExchange;
+use crate::endpoint::scheme::Scheme;
+use crate::error::recovery::Recovery;
+use crate::error::{BoxError, Error, ErrorKind};
+use crate::exchange::chain::Chain;
+use crate::exchange::error::{ExchangeError, ExchangeErrorKind};
+use crate::exchange::issued::Issued;
+use crate::exchange::{ErasedExchange, Exchange, from_fn};
+use crate::secret::Secret;
+use crate::token::machine::status::Status;
+use crate::token::options::{MAX_TOKEN, Parts};
+use crate::token::published::AccessToken;
+use crate::token::shared::Core;
+use crate::token::waiting::Renewal;
+
+/// An exchange may take this long in all.
+pub(crate) const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Assumed of a token that says nothing of its life.
+pub(crate) const DEFAULT_LIFETIME: Duration = Duration::from_secs(300);
+
+/// One token, renewed on demand. See the [module](super) for its rules.
+///
+/// A clone is a handle to the same source; several layers may share one. The `with_…` methods are for
+/// its making: each returns a source with a state of its own, which shares nothing with the one it was
+/// made from.
+pub struct TokenSource<S> {
+    core: Arc<Core<S>>,
+}
+
+impl<S: Scheme> TokenSource<S> {
+    /// A source that obtains its tokens by `exchange`, for use in the way of `scheme`.
+    pub fn new(scheme: S, exchange: impl Exchange) -> TokenSource<S> {
+        TokenSource::assemble(Arc::new(scheme), Arc::new(exchange))
+    }
+
+    fn assemble(scheme: Arc<S>, exchange: Arc<dyn ErasedExchange>) -> TokenSource<S> {
+        TokenSource::from_parts(Parts {
+            scheme,
+            exchange,
+            clock: Arc::new(SystemClock::new()),
+            exchange_timeout: EXCHANGE_TIMEOUT,
+            default_lifetime: DEFAULT_LIFETIME,
+            fixed: None,
+        })
+    }
+
+    /// A source that asks the scheme's token endpoint through `client`; see [`HttpExchange`]. For reqwest, that is
+    /// `HttpService::build(builder)?` (feature `reqwest`).
+    pub fn over_http<C, RB>(scheme: S, client: C) -> TokenSource<S>
+    where
+        C: Service<Request<Full<Bytes>>, Response = Response<RB>> + Clone + Send + 'static,
+        C::Future: Send,
+        C::Error: Into<BoxError>,
+        RB: Body + Send + 'static,
+        RB::Data: Send,
+        RB::Error: Into<BoxError>,
+    {
+        let scheme = Arc::new(scheme);
+        let exchange = HttpExchange::new(scheme.clone(), client);
+        TokenSource::assemble(scheme, Arc::new(exchange))
+    }
+
+    /// A source of one token, which has no end and is never renewed: for tests, and for API keys.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`] if the token cannot stand in the scheme's header.
+    pub fn fixed(scheme: S, token: impl Into<Secret>) -> Result<TokenSource<S>, Error> {
+        let none = from_fn(|| async {
+            let message = "a fixed token cannot be renewed";
+            Err::<Issued, _>(ExchangeError::new(ExchangeErrorKind::Configuration, message))
+        });
+        let source = TokenSource::new(scheme, none);
+        let token = token.into();
+        source.core.present(&token, MAX_TOKEN).map_err(Error::configuration)?;
+        Ok(source.with_parts(|parts| Parts { fixed: Some(token), ..parts }))
+    }
+
+    /// With another clock. Like all `with_…` of a source, this makes another source: handles that were
+    /// cloned before keep watching the old one.
+    #[must_use]
+    pub fn with_clock(self, clock: impl Clock) -> TokenSource<S> {
+        let clock = Arc::new(clock);
+        self.with_parts(|parts| Parts { clock, ..parts })
+    }
+
+    /// With another deadline for an exchange as a whole. Default: 10 s, which a slow identity provider
+    /// needs on a bad day and a caller can just bear. Below 10 ms it is taken for 10 ms.
+    #[must_use]
+    pub fn with_exchange_timeout(self, timeout: Duration) -> TokenSource<S> {
+        let exchange_timeout = timeout.max(Duration::from_millis(10));
+        self.with_parts(|parts| Parts { exchange_timeout, ..parts })
+    }
+
+    /// With another life for tokens that say nothing of theirs, neither in the answer nor in claims.
+    /// Default: 5 min. Too long a guess costs a refusal, which is healed; too short a one, an exchange.
+    /// Below one second it is taken for one second.
+    #[must_use]
+    pub fn with_default_lifetime(self, lifetime: Duration) -> TokenSource<S> {
+        let default_lifetime = lifetime.max(Duration::from_secs(1));
+        self.with_parts(|parts| Parts { default_lifetime, ..parts })
+    }
+
+    /// A usable token: at once if there is one, else after the exchange that this call joins or causes.
+    /// While nothing is due for the token, this takes no lock and needs no runtime.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Exchange`] if there is no usable token and the exchange failed (with the time of the
+    /// next attempt); [`ErrorKind::Runtime`] outside a tokio runtime with a timer;
+    /// [`ErrorKind::Reentrant`] within the exchange of this very source; [`ErrorKind::Timeout`] if the
+    /// runtime that the exchange runs on stands still.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future leaves the exchange under way; its token is kept for the next caller.
+    pub async fn token(&self) -> Result<AccessToken, Error> {
+        self.core.clone().acquire(Chain::current()).await
+    }
+
+    /// Reports that a server refused `token`, and waits for its successor.
+    ///
+    /// If a newer token is current already, that is the answer. Otherwise there is one exchange for all
+    /// who report this token; the others go on using it meanwhile, since a single server may be at fault.
+    /// Renewals are limited: five in a row, then one every 30 s.
+    ///
+    /// A renewal that was caused by this is not given back: the source does not learn whether it helped.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NoSuccessor`] if none can be had now, with the reason ([`Error::recovery`]); the
+    /// refused token stays current. [`ErrorKind::Configuration`] if the token is of another source.
+    ///
+    /// # Cancel safety
+    ///
+    /// As for [`token`](TokenSource::token).
+    pub async fn reject(&self, token: &AccessToken) -> Result<AccessToken, Error> {
+        if !token.is_of(self.core.id) {
+            return Err(Error::configuration("the rejected token is of another source"));
+        }
+        match self.core.clone().renew(token.generation(), Chain::current()).await {
+            Renewal::Token { token, .. } => Ok(token),
+            Renewal::HandOn(recovery) => {
+                let status = self.status();
+                let failed = status.last_error.filter(|_| recovery == Recovery::RenewalFailed);
+                let next = status.next_attempt_in.filter(|_| failed.is_some());
+                Err(Error::no_successor(recovery, failed, next))
+            }
+        }
+    }
+
+    /// Waits until there has been a token, for a service's start: ready means warmed once, and a failing
+    /// renewal later on never means unready.
+    ///
+    /// Failed attempts are repeated after their pause, until `deadline` has passed.
+    ///
+    /// # Errors
+    ///
+    /// The last attempt's error, when the deadline has passed, or at once if it is not transient (the
+    /// credentials were refused, say); [`ErrorKind::Timeout`] if no attempt came to an end.
+    ///
+    /// # Cancel safety
+    ///
+    /// As for [`token`](TokenSource::token).
+    pub async fn warm_up(&self, deadline: Duration) -> Result<(), Error> {
+        let mut last = None;
+        let attempts = async {
+            loop {
+                match self.token().await {
+                    Ok(_) => return Ok(()),
+                    Err(error) if !error.is_transient() => return Err(error),
+                    Err(error) => {
+                        let pause = error.retry_after().unwrap_or_default();
+                        last = Some(error);
+                        self.core.sleep(pause.max(Duration::from_millis(10)))?.await;
+                    }
+                }
+            }
+        };
+        // The first attempt goes before the deadline: outside a runtime it says what is missing.
+        let deadline = async {
+            self.core.sleep(deadline)?.await;
+            Ok::<_, Error>(())
+        };
+        match select(Box::pin(attempts), Box::pin(deadline)).await {
+            Either::Left((ended, _)) => return ended,
+            Either::Right((slept, _)) => slept?,
+        }
+        Err(last.unwrap_or_else(|| {
+            Error::new(ErrorKind::Timeout, "no exchange came to an end before the deadline")
+        }))
+    }
+
+    /// Ends the pause after a failure: the next request causes an exchange at once. For an operator who
+    /// has just mended something.
+    pub fn retry_now(&self) {
+        self.core.lift_pause();
+    }
+
+    /// Waits until no exchange is under way, for a service's end: what a token endpoint has issued by
+    /// then is not lost on the wire. It takes no longer than an exchange may: if the runtime that the
+    /// exchange runs on stands still, or this one has no timer, it returns all the same.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future changes nothing.
+    pub async fn settled(&self) {
+        self.core.settled().await;
+    }
+
+    /// The state of this source at this moment.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.core.status()
+    }
+
+    /// The scheme.
+    #[must_use]
+    pub fn scheme(&self) -> &S {
+        self.core.scheme()
+    }
+
+    pub(crate) fn core(&self) -> &Arc<Core<S>> {
+        &self.core
+    }
+
+    fn from_parts(parts: Parts<S>) -> TokenSource<S> {
+        TokenSource { core: Arc::new(Core::new(parts)) }
+    }
+
+    fn with_parts(self, change: impl FnOnce(Parts<S>) -> Parts<S>) -> TokenSource<S> {
+        TokenSource::from_parts(change(self.core.parts.clone()))
+    }
+}
+
+/// By hand: a derive would ask for `S: Clone`.
+impl<S> Clone for TokenSource<S> {
+    fn clone(&self) -> TokenSource<S> {
+        TokenSource { core: self.core.clone() }
+    }
+}
+
+impl<S: Scheme> fmt::Debug for TokenSource<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenSource")
+            .field("system", &self.scheme().identity().system())
+            .field("exchange_timeout", &self.core.parts.exchange_timeout)
+            .field("default_lifetime", &self.core.parts.default_lifetime)
+            .field("status", &self.status())
+            .finish()
+    }
+}

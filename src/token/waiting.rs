@@ -1,0 +1,231 @@
+//! Waiting: for a token, or for the successor of a refused one.
+//!
+//! Everybody who waited for a flight gets its outcome; nobody makes an attempt of his own after a failed
+//! one. Dropping a wait at any point leaves the flight and all other waits as they are.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::{Either, select};
+use tokio::runtime::Handle;
+
+use crate::endpoint::scheme::Scheme;
+use crate::error::recovery::Recovery;
+use crate::error::{Error, ErrorKind};
+use crate::exchange::chain::Chain;
+use crate::token::machine::events::{Generation, Refused};
+use crate::token::published::{AccessToken, Age};
+use crate::token::shared::{Asked, Boarding, Core, Outcome};
+
+/// Flights that one wait may see vanish (with their runtimes) before it gives up.
+const MAX_LOST: u32 = 3;
+
+/// In the hard margin, a caller goes with the old token rather than wait when only this is left of it,
+/// or half of what was left when it came.
+const LAST_MOMENT: Duration = Duration::from_secs(1);
+
+/// The longest that a request which cannot be sent again waits for a better token than the usable one: its
+/// refusal costs the caller one more sending, and a token endpoint that hangs must not hold it up.
+const FOR_A_BETTER_TOKEN: Duration = Duration::from_secs(1);
+
+/// How waiting for one flight ended.
+enum Waited {
+    Landed(Outcome),
+    Lost,
+    /// The patience was over before the flight.
+    Enough,
+}
+
+/// What follows a refusal.
+#[derive(Debug)]
+pub(crate) enum Renewal {
+    /// Send the request again with this token. `waited`: it was waited for, so that its acceptance shows
+    /// that the renewal was worth it.
+    Token { token: AccessToken, waited: bool },
+    /// Give the refusal to the caller.
+    HandOn(Recovery),
+}
+
+impl<S: Scheme> Core<S> {
+    /// A token for a request that cannot be sent again: if a successor is due, or the current token was refused
+    /// and is being renewed, that is waited for, for one second at most; else the current token will do.
+    pub(crate) async fn acquire_fresh(self: Arc<Self>, chain: Chain) -> Result<AccessToken, Error> {
+        let runtime = runtime()?;
+        drop(self.sleep(LAST_MOMENT)?); // as below
+        if let Asked::Use = self.ask(&runtime, &chain)
+            && let Some(boarding) = self.boarding()
+            && let Some(left) = self.usable().map(|token| token.left(self.now()))
+        {
+            let patience = (left - LAST_MOMENT.min(left / 2)).min(FOR_A_BETTER_TOKEN);
+            match self.wait(boarding, &chain, Some(patience)).await {
+                Err(error) if error.kind() == ErrorKind::Reentrant => return Err(error),
+                _ => {}
+            }
+            if let Some(token) = self.usable() {
+                return Ok(token);
+            }
+        }
+        self.acquire(chain).await
+    }
+
+    /// A usable token: the current one, or the next one.
+    pub(crate) async fn acquire(self: Arc<Self>, chain: Chain) -> Result<AccessToken, Error> {
+        // As on the hot path: a token that nothing is due for takes neither a lock nor a runtime.
+        let read = self.cell.read(self.now()).filter(|read| read.age != Age::Due);
+        if let Some(token) = read.and_then(|read| read.to_token()) {
+            return Ok(token);
+        }
+        let runtime = runtime()?;
+        for _ in 0..=MAX_LOST {
+            // A flight takes off only where it can be waited for.
+            drop(self.sleep(LAST_MOMENT)?);
+            let boarding = match self.ask(&runtime, &chain) {
+                Asked::Fail(error) => return Err(error),
+                Asked::Wait(boarding) => boarding,
+                Asked::Use => match self.usable() {
+                    Some(token) => return Ok(token),
+                    None => continue, // it ended this very moment
+                },
+            };
+            // In its last moments, a token that could not be renewed in time is still a token.
+            let left = self.usable().map(|token| token.left(self.now()));
+            let patience = left.map(|left| left - LAST_MOMENT.min(left / 2));
+            match self.wait(boarding, &chain, patience).await {
+                Ok(Waited::Landed(Ok(token))) if token.is_usable(self.now()) => return Ok(token),
+                Ok(Waited::Landed(Err((error, retry_in)))) => {
+                    return self.usable().ok_or_else(|| Error::exchange_failed(error, retry_in));
+                }
+                Ok(Waited::Enough) => {
+                    if let Some(token) = self.usable() {
+                        return Ok(token);
+                    }
+                }
+                Ok(Waited::Landed(Ok(_)) | Waited::Lost) => {}
+                Err(error) if error.kind() == ErrorKind::Reentrant => return Err(error),
+                Err(error) => return self.usable().ok_or(error),
+            }
+        }
+        self.usable().ok_or_else(vanished)
+    }
+
+    /// The successor of a token that the API refused.
+    pub(crate) async fn renew(self: Arc<Self>, refused: Generation, chain: Chain) -> Renewal {
+        let recovery = match self.clone().try_renew(refused, chain).await {
+            Renewal::HandOn(recovery) => recovery,
+            token @ Renewal::Token { .. } => return token,
+        };
+        // A rotation or another flight may have brought one in the meantime.
+        match self.usable().filter(|token| token.generation() > refused) {
+            Some(token) => Renewal::Token { token, waited: false },
+            None => Renewal::HandOn(recovery),
+        }
+    }
+
+    async fn try_renew(self: Arc<Self>, refused: Generation, chain: Chain) -> Renewal {
+        let Ok(runtime) = runtime() else { return Renewal::HandOn(Recovery::RenewalFailed) };
+        self.await_successor(refused).await;
+        for _ in 0..=MAX_LOST {
+            let (boarding, counts) = match self.refused(&runtime, &chain, refused) {
+                (Refused::HandOn(recovery), _) => return Renewal::HandOn(recovery),
+                (Refused::Resend, _) => match self.usable() {
+                    Some(token) => return Renewal::Token { token, waited: false },
+                    None => continue, // it ended this very moment
+                },
+                (Refused::Wait, Some(boarding)) => (boarding, true),
+                (Refused::WaitAndAsk, Some(boarding)) => (boarding, false),
+                (Refused::Wait | Refused::WaitAndAsk, None) => continue,
+            };
+            match self.wait(boarding, &chain, None).await {
+                Ok(Waited::Landed(Ok(token))) if counts && token.generation() > refused => {
+                    return Renewal::Token { token, waited: true };
+                }
+                Ok(Waited::Landed(Ok(_))) if counts => {
+                    return Renewal::HandOn(Recovery::SameToken);
+                }
+                Ok(Waited::Landed(Err(_))) if counts => break,
+                Ok(_) => {}
+                Err(_) => break,
+            }
+        }
+        Renewal::HandOn(Recovery::RenewalFailed)
+    }
+
+    /// Has a refused token renewed without waiting for it. Returns why not, if it is not.
+    pub(crate) fn renew_for_others(self: &Arc<Self>, refused: Generation) -> Option<Recovery> {
+        let Ok(runtime) = Handle::try_current() else { return Some(Recovery::RenewalFailed) };
+        let chain = Chain::current();
+        if self.is_about_to_follow(refused) {
+            // Waited for by nobody, but waited for: no other response may ever come.
+            runtime.spawn(chain.scope(self.clone().renew(refused, chain.clone())));
+            return None;
+        }
+        match self.refused(&runtime, &chain, refused).0 {
+            Refused::HandOn(recovery) => Some(recovery),
+            Refused::Resend | Refused::Wait | Refused::WaitAndAsk => None,
+        }
+    }
+
+    /// The current token, if it has not ended.
+    pub(crate) fn usable(&self) -> Option<AccessToken> {
+        self.cell.latest().filter(|token| token.is_usable(self.now()))
+    }
+
+    /// Waits until no flight is under way.
+    pub(crate) async fn settled(&self) {
+        while let Some(boarding) = self.boarding() {
+            if self.wait(boarding, &Chain::default(), None).await.is_err() {
+                return; // its runtime stands still
+            }
+        }
+    }
+
+    /// Waits for one flight, `patience` at most.
+    async fn wait(
+        &self,
+        boarding: Boarding,
+        chain: &Chain,
+        patience: Option<Duration>,
+    ) -> Result<Waited, Error> {
+        if chain.contains(self.id) {
+            return Err(Error::reentrant());
+        }
+        let _waiter = self.waiter();
+        // The flight has a deadline of its own, on its own runtime. This one is for the case that
+        // that runtime has stopped running without being dropped.
+        let flown = self.now().since(boarding.started);
+        let limit = self.flight_limit().saturating_sub(flown);
+        let patience = patience.filter(|patience| *patience < limit);
+        let sleep = self.sleep(patience.unwrap_or(limit))?;
+        let landing = match select(boarding.landing, sleep).await {
+            Either::Left((landed, _)) => return Ok(landed.map_or(Waited::Lost, Waited::Landed)),
+            Either::Right(((), landing)) => landing,
+        };
+        if patience.is_some() {
+            return Ok(Waited::Enough);
+        }
+        // After a standstill of the whole process, both deadlines are due: its task goes first.
+        tokio::task::yield_now().await;
+        if let Some(landed) = landing.now_or_never() {
+            return Ok(landed.map_or(Waited::Lost, Waited::Landed));
+        }
+        self.lost(boarding.flight);
+        Err(vanished())
+    }
+}
+
+fn runtime() -> Result<Handle, Error> {
+    Handle::try_current().map_err(|_| {
+        let message = "a token is needed, and there is no tokio runtime to exchange credentials on: \
+                       poll the future within one";
+        Error::new(ErrorKind::Runtime, message)
+    })
+}
+
+fn vanished() -> Error {
+    Error::new(
+        ErrorKind::Timeout,
+        "the exchange vanished: the runtime that it ran on ended or stands still; the next request \
+         starts another",
+    )
+}

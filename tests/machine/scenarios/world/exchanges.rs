@@ -1,0 +1,158 @@
+//! Exchanges: how they begin, what the endpoint answers, how they end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock::{Clock, Now, Sleep};
+use crate::credential::shown::Shown;
+use crate::endpoint::answer::ExchangeAnswer;
+use crate::endpoint::request_context::RequestContext;
+use crate::endpoint::scheme::Scheme;
+use crate::endpoint::step::Step;
+use crate::exchange::chain::Chain;
+use crate::exchange::context::ExchangeContext;
+use crate::exchange::error::{ExchangeError, ExchangeErrorKind};
+use crate::exchange::issued::Issued;
+use crate::scheme::jwt::Claims;
+use crate::token::machine::backoff::Fault;
+use crate::token::machine::events::{Arrival, Finished, Start};
+use crate::token::machine::rotation::Line;
+use crate::token::machine::scenarios::format::{Answer, Standing};
+use crate::token::machine::scenarios::world::texts::{numbered, shown_by};
+use crate::token::machine::scenarios::world::{Flight, Landed, Outcome, Played, World};
+use crate::token::machine::window;
+use crate::token::machine::window::Life;
+use crate::token::options::{MAX_TOKEN, present};
+
+impl World {
+    /// Does what follows an event: looks up credentials, begins an exchange.
+    pub(crate) fn act(&mut self, start: Option<Start>) -> Played {
+        let now = self.now();
+        if let Some(start) = start {
+            self.begin(&start)?;
+        }
+        if self.machine.look_up(now) {
+            self.look_ups += 1;
+            if std::mem::take(&mut self.credentials_changed) {
+                self.machine.credentials_changed(now);
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn begin(&mut self, start: &Start) -> Played {
+        self.credentials_changed = false; // they are read before each exchange
+        let spent = self.refresh_token.take().filter(|_| start.refresh);
+        let clock = Arc::new(Still(start.started));
+        let cx = ExchangeContext::new(clock, start.reason, spent.clone(), Chain::default());
+        let cx = RequestContext::first(&cx, Shown::default());
+        let request = self.scheme.exchange_request(&cx).map_err(|error| error.to_string())?;
+        let shows = shown_by(request.name(), spent.as_ref());
+        self.seen.starts.push((start.reason, shows));
+        let index = self.flights.len();
+        if let Some(Standing { takes, answer }) = &self.standing {
+            let body = answer.body.as_ref().map(|body| numbered(body, index + 1));
+            self.answers.push((self.time + takes.0, index, Answer { body, ..answer.clone() }));
+        }
+        let request_name = request.name();
+        self.flights.push(Flight { id: start.id, sent: start.started, spent, request_name });
+        Ok(())
+    }
+
+    pub(crate) fn answer(&mut self, index: usize, answer: &Answer) -> Played {
+        let body = match (&answer.body, &answer.text) {
+            (Some(body), _) => self.named(body).to_string(),
+            (None, Some(text)) => text.clone(),
+            (None, None) => String::new(),
+        };
+        let status = answer.status.unwrap_or(200);
+        let number = index + 1;
+        let response = self.response(status, &answer.headers, body.into(), number)?;
+        let answer = ExchangeAnswer::new(response)
+            .to_request(self.flights[index].request_name)
+            .received_at(self.now());
+        let (date, age) = (answer.issuers_clock(), answer.age());
+        match self.scheme.read_answer(answer) {
+            Ok(Step::Issued(issued)) => {
+                let issued = issued.answered(date, age);
+                let issued = issued.settle_refresh_token(self.flights[index].spent.as_ref());
+                let fits = present(&self.scheme, issued.access_token(), MAX_TOKEN);
+                let malformed = |it| ExchangeError::new(ExchangeErrorKind::Malformed, it);
+                self.land(index, fits.map(|_| issued).map_err(malformed))
+            }
+            Ok(Step::Again(name)) => {
+                let now = self.now();
+                let flight = &mut self.flights[index];
+                (flight.sent, flight.request_name) = (now, name);
+                let shows = shown_by(name, flight.spent.as_ref());
+                self.seen.landed = Some(Landed::AsksAgain(shows));
+                Ok(())
+            }
+            Err(error) => self.land(index, Err(error)),
+        }
+    }
+
+    /// An exchange ended; as `Core::finished`.
+    pub(crate) fn land(&mut self, index: usize, landed: Result<Issued, ExchangeError>) -> Played {
+        let (now, flight) = (self.now(), &self.flights[index]);
+        let (id, sent) = (flight.id, flight.sent);
+        let arrival = match &landed {
+            Ok(issued) => Ok(self.arrival(issued, sent)),
+            Err(error) => Err(Fault::of(error)),
+        };
+        let finished = self.machine.finished(now, id, arrival);
+        let outcome = match (finished, landed) {
+            (Finished::Adopt { generation, window, .. }, Ok(issued)) => {
+                self.refresh_token = issued.refresh_token().cloned();
+                self.last_error = None;
+                let text = issued.access_token().expose().to_owned();
+                let line = self.scheme.rotation().and(arrival.ok()).map(|arrival| {
+                    let claims = Claims::of(&text);
+                    Arc::new(Line { claims, landed: now, life: arrival.life })
+                });
+                self.seen.landed = Some(Landed::Brings(self.name_of(&text)));
+                self.hold(text, generation, window, line);
+                Outcome::Token
+            }
+            (Finished::Failed { dead, retry_in, .. }, landed) => {
+                let expired =
+                    || ExchangeError::new(ExchangeErrorKind::Expired, "over when it arrived");
+                let error = landed.err().filter(|_| !dead).unwrap_or_else(expired);
+                self.last_error = Some(error.clone());
+                self.seen.landed = Some(Landed::Fails(error.clone(), retry_in));
+                Outcome::Error(error, retry_in)
+            }
+            _ => {
+                self.seen.landed = Some(Landed::Ignored);
+                Outcome::Lost
+            }
+        };
+        self.resolve(index, &outcome)
+    }
+
+    /// As `Core::arrival` and `Core::compared`.
+    pub(crate) fn arrival(&self, issued: &Issued, sent: Now) -> Arrival {
+        let text = issued.access_token().expose();
+        let claims = Claims::of(text).times;
+        let (stated, times) = (issued.stated(), (sent, self.now()));
+        let life = window::life(stated, claims, times, self.default_lifetime);
+        let Life { life, stated, dated } = life;
+        let same = self.current.as_ref().is_some_and(|current| current.text == text);
+        let refresh = issued.refresh_token().is_some();
+        Arrival { sent, life, stated, dated, same, refresh, claimed: (claims.iat, claims.exp) }
+    }
+}
+
+/// A clock that stands still.
+#[derive(Debug)]
+struct Still(Now);
+
+impl Clock for Still {
+    fn now(&self) -> Now {
+        self.0
+    }
+
+    fn sleep(&self, _: Duration) -> Sleep {
+        Box::pin(std::future::pending())
+    }
+}
