@@ -21,7 +21,6 @@ use tower::{Layer, ServiceExt};
 use tower_outbound_auth::Auth;
 use tower_outbound_auth::clock::SystemClock;
 use tower_outbound_auth::exchange::{ExchangeError, ExchangeErrorKind};
-use tower_outbound_auth::system::HeaderScheme;
 use tower_outbound_auth::testkit::{ManualClock, ScriptedExchange};
 
 use common::goals::{Goals, short};
@@ -101,7 +100,7 @@ fn refusing(runtime: &Runtime, goals: &mut Goals, rounds: usize) {
     goals.figure("P7 first call to last answer, ms", floor, ours, floor + 5.0);
 }
 
-type Client = Auth<Api, HeaderScheme>;
+type Client = Auth<Api>;
 
 fn slow() -> ScriptedExchange {
     ScriptedExchange::new().with_lifetime(LIFE).with_delay(LATENCY, SystemClock::new())

@@ -46,7 +46,7 @@ fn main() -> ExitCode {
 
 /// P9.
 fn sizes(goals: &mut Goals) {
-    type Service<R> = Auth<Api, HeaderScheme, R>;
+    type Service<R> = Auth<Api, R>;
     let over = |whole: usize, inner: usize| (whole - inner) as i64;
     let inner = size_of::<<Api as tower::Service<Request<Body>>>::Future>();
     let off = size_of::<<Service<Off> as tower::Service<Request<Body>>>::Future>();
@@ -92,7 +92,7 @@ fn bytes(goals: &mut Goals) {
     goals.aim("P9 the same, used by 16 threads: bytes", one + more, 8 * KIB);
 }
 
-fn on_a_thread_of_its_own(service: &Auth<Api, HeaderScheme>) -> i64 {
+fn on_a_thread_of_its_own(service: &Auth<Api>) -> i64 {
     let send = || {
         once(&mut ours::layer().layer(Api), request()); // what the thread keeps, for all instances
         measure(|| once(&mut service.clone(), request())).bytes_current

@@ -78,7 +78,7 @@ fn verifications(goals: &mut Goals) {
         for _ in 0..10 {
             row.1(threads);
         }
-        let (newer, scheme) = (api.handed_out(), layer.source().scheme());
+        let (newer, scheme) = (api.handed_out(), layer.source().presentation());
         let verified = scheme.verified.load(Ordering::Relaxed);
         if threads == 1 {
             let what = "P8 every newer, 1T: signatures verified";

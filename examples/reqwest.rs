@@ -12,11 +12,10 @@ use reqwest::{Client, ClientBuilder, Request, Response};
 use serde_json::{Value, json};
 use tokio::time::{interval, sleep};
 use tower::{Service, ServiceExt};
-use tower_outbound_auth::system::Atlas;
 use tower_outbound_auth::testkit::AtlasServer;
 use tower_outbound_auth::{Auth, AuthLayer, BoxError, Recovery};
 
-type Api = Auth<Client, Atlas>;
+type Api = Auth<Client>;
 
 const UPLOADS: usize = 200;
 

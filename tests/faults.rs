@@ -122,7 +122,7 @@ struct World<S, P> {
     server: EmbeddedServer<P>,
     own: fn(&EmbeddedServer<P>, bool),
     source: TokenSource<S>,
-    client: Auth<Client<HttpConnector, Full<Bytes>>, S>,
+    client: Auth<Client<HttpConnector, Full<Bytes>>>,
     over: AtomicBool,
     refusing_routes: AtomicUsize,
     /// A cache has handed out tokens again: their renewal is paid for and does not help.

@@ -24,7 +24,7 @@ struct Setup {
     clock: ManualClock,
     server: OAuthServer,
     source: TokenSource<ClientCredentials>,
-    api: Auth<Http, ClientCredentials>,
+    api: Auth<Http>,
 }
 
 impl Setup {

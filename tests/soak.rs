@@ -15,18 +15,14 @@ use http::{HeaderName, HeaderValue, Request, Response};
 use http_body_util::Full;
 use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_outbound_auth::clock::Clock;
-use tower_outbound_auth::endpoint::{ExchangeAnswer, ExchangeRequest, RequestContext, Step};
-use tower_outbound_auth::exchange::Identity;
 use tower_outbound_auth::exchange::{
     Exchange, ExchangeContext, ExchangeError, ExchangeErrorKind, Issued,
 };
-use tower_outbound_auth::scheme::{InvalidToken, Rotation};
+use tower_outbound_auth::scheme::{InvalidToken, Presentation, Rotation};
 use tower_outbound_auth::system::HeaderScheme;
 use tower_outbound_auth::testkit::TokioClock;
 use tower_outbound_auth::token::State;
-use tower_outbound_auth::{
-    AuthLayer, BoxError, Error, Origin, Recovery, Scheme, Secret, TokenSource,
-};
+use tower_outbound_auth::{AuthLayer, BoxError, Error, Origin, Recovery, Secret, TokenSource};
 
 const CALLERS: u64 = 1_000;
 const HOUR: u64 = 3_600;
@@ -139,22 +135,15 @@ impl Exchange for World {
 /// Bearer tokens whose successors come in responses.
 struct Rotating(HeaderScheme, Rotation);
 
-impl Scheme for Rotating {
-    fn identity(&self) -> Identity {
-        Identity::new("rotating")
-    }
-    fn exchange_request(&self, cx: &RequestContext) -> Result<ExchangeRequest, ExchangeError> {
-        self.0.exchange_request(cx)
-    }
-    fn read_answer(&self, answer: ExchangeAnswer) -> Result<Step, ExchangeError> {
-        self.0.read_answer(answer)
-    }
+impl Presentation for Rotating {
     fn header_name(&self) -> &HeaderName {
         self.0.header_name()
     }
+
     fn header_value(&self, token: &Secret) -> Result<HeaderValue, InvalidToken> {
         self.0.header_value(token)
     }
+
     fn rotation(&self) -> Option<&Rotation> {
         Some(&self.1)
     }
@@ -163,7 +152,7 @@ impl Scheme for Rotating {
 /// A caller: a request a minute, all day. An error is one only while there is no usable token.
 async fn call<S, T>(nth: u64, mut api: T, source: TokenSource<S>, world: World)
 where
-    S: Scheme,
+    S: Presentation,
     T: Service<Request<Full<Bytes>>, Response = Response<Full<Bytes>>, Error = BoxError>,
 {
     tokio::time::sleep(Duration::from_millis(nth * 60)).await;
@@ -188,7 +177,7 @@ where
     }
 }
 
-fn a_day<S: Scheme>(scheme: S) -> (World, TokenSource<S>) {
+fn a_day<S: Presentation>(scheme: S) -> (World, TokenSource<S>) {
     // Without a backtrace: its symbols would be most of what is alive.
     std::panic::set_hook(Box::new(|panic| eprintln!("{panic}")));
     let mut builder = tokio::runtime::Builder::new_current_thread();

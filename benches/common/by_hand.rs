@@ -9,8 +9,9 @@ use http::header::AUTHORIZATION;
 use http::{HeaderValue, Request, Response};
 use tokio::sync::RwLock;
 use tower::Service;
+use tower_outbound_auth::Secret;
+use tower_outbound_auth::scheme::Presentation;
 use tower_outbound_auth::system::Rotating;
-use tower_outbound_auth::{Scheme, Secret};
 
 use super::{Body, token};
 

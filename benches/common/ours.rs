@@ -5,8 +5,9 @@ use std::time::{Duration, UNIX_EPOCH};
 use http::HeaderName;
 use tower_outbound_auth::clock::{Clock, Now, Sleep};
 use tower_outbound_auth::exchange::Exchange;
+use tower_outbound_auth::scheme::Presentation;
 use tower_outbound_auth::system::HeaderScheme;
-use tower_outbound_auth::{AuthLayer, Origin, Scheme, TokenSource};
+use tower_outbound_auth::{AuthLayer, Origin, TokenSource};
 
 use super::token;
 
@@ -41,7 +42,7 @@ pub(crate) fn exchanging(exchange: impl Exchange) -> AuthLayer<HeaderScheme> {
 }
 
 /// For the API of all benches.
-pub(crate) fn over<S: Scheme>(source: TokenSource<S>) -> AuthLayer<S> {
+pub(crate) fn over<P: Presentation>(source: TokenSource<P>) -> AuthLayer<P> {
     AuthLayer::new(source).with_origin(Origin::parse("https://api.example").unwrap())
 }
 

@@ -15,12 +15,12 @@ use serde_json::json;
 use sha2::Sha256;
 use tower::{Service, service_fn};
 use tower_outbound_auth::clock::{Clock, SystemClock};
-use tower_outbound_auth::endpoint::{ExchangeAnswer, ExchangeRequest, RequestContext, Step};
+use tower_outbound_auth::endpoint::{ExchangeAnswer, ExchangeRequest, Grant, RequestContext, Step};
 use tower_outbound_auth::exchange::ExchangeError;
 use tower_outbound_auth::exchange::Identity;
-use tower_outbound_auth::scheme::{Adopt, InvalidToken, Rotation};
+use tower_outbound_auth::scheme::{Adopt, InvalidToken, Presentation, Rotation};
 use tower_outbound_auth::system::Rotating;
-use tower_outbound_auth::{AuthLayer, BoxError, Credential, Scheme, Secret, TokenSource};
+use tower_outbound_auth::{AuthLayer, BoxError, Credential, Secret, TokenSource};
 
 use super::{Body, ours};
 
@@ -90,28 +90,37 @@ pub(crate) struct Counting {
     pub(crate) verified: AtomicUsize,
 }
 
-impl Scheme for Counting {
+impl Grant for Counting {
     fn identity(&self) -> Identity {
         self.scheme.identity()
     }
+
     fn credentials(&self) -> &[Credential] {
         self.scheme.credentials()
     }
-    fn exchange_request(&self, cx: &RequestContext) -> Result<ExchangeRequest, ExchangeError> {
-        self.scheme.exchange_request(cx)
+
+    fn request(&self, cx: &RequestContext) -> Result<ExchangeRequest, ExchangeError> {
+        self.scheme.request(cx)
     }
-    fn read_answer(&self, answer: ExchangeAnswer) -> Result<Step, ExchangeError> {
-        self.scheme.read_answer(answer)
+
+    fn read(&self, answer: ExchangeAnswer) -> Result<Step, ExchangeError> {
+        self.scheme.read(answer)
     }
+}
+
+impl Presentation for Counting {
     fn header_name(&self) -> &HeaderName {
         self.scheme.header_name()
     }
+
     fn header_value(&self, token: &Secret) -> Result<HeaderValue, InvalidToken> {
         self.scheme.header_value(token)
     }
+
     fn rotation(&self) -> Option<&Rotation> {
         self.scheme.rotation()
     }
+
     fn is_authentic(&self, token: &Secret) -> bool {
         self.verified.fetch_add(1, Ordering::Relaxed);
         self.scheme.is_authentic(token)

@@ -3,13 +3,13 @@
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, StatusCode};
+use tower_outbound_auth::Secret;
 use tower_outbound_auth::endpoint::{
-    Endpoint, ExchangeAnswer, ExchangeRequest, RequestContext, Step,
+    Endpoint, ExchangeAnswer, ExchangeRequest, Grant, RequestContext, Step,
 };
 use tower_outbound_auth::exchange::Identity;
 use tower_outbound_auth::exchange::{ExchangeError, Issued};
-use tower_outbound_auth::scheme::{InvalidToken, ResponseHead, Verdict, plain_value};
-use tower_outbound_auth::{Scheme, Secret};
+use tower_outbound_auth::scheme::{InvalidToken, Judge, Presentation, Verdict, plain_value};
 
 static X_SESSION: HeaderName = HeaderName::from_static("x-session");
 
@@ -18,24 +18,26 @@ pub(crate) struct Sessions {
     pub(crate) password: Secret,
 }
 
-impl Scheme for Sessions {
+impl Grant for Sessions {
     fn identity(&self) -> Identity {
         Identity::new("sessions").with("endpoint", self.login.to_string())
     }
 
-    fn exchange_request(&self, _: &RequestContext) -> Result<ExchangeRequest, ExchangeError> {
+    fn request(&self, _: &RequestContext) -> Result<ExchangeRequest, ExchangeError> {
         let body = Bytes::from(self.password.expose().to_owned());
         Ok(ExchangeRequest::new(Request::post(self.login.uri()).body(body)?))
     }
 
-    fn read_answer(&self, answer: ExchangeAnswer) -> Result<Step, ExchangeError> {
+    fn read(&self, answer: ExchangeAnswer) -> Result<Step, ExchangeError> {
         match answer.status() {
             StatusCode::OK => Ok(Step::Issued(Issued::new(answer.text()?))),
             StatusCode::FORBIDDEN => Err(answer.refused("wrong_password")),
             _ => Err(answer.unavailable()),
         }
     }
+}
 
+impl Presentation for Sessions {
     fn header_name(&self) -> &HeaderName {
         &X_SESSION
     }
@@ -44,7 +46,10 @@ impl Scheme for Sessions {
         plain_value(token)
     }
 
-    fn judge(&self, response: ResponseHead<'_>) -> Verdict {
-        if response.status == 419 { Verdict::Refused } else { Verdict::Accepted }
+    fn judge(&self) -> Judge {
+        Judge::new(|response| match response.status.as_u16() {
+            419 => Verdict::Refused,
+            _ => Verdict::Accepted,
+        })
     }
 }

@@ -21,11 +21,10 @@ use tonic::transport::Endpoint;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 use tower::ServiceBuilder;
-use tower_outbound_auth::system::ClientCredentials;
 use tower_outbound_auth::testkit::OAuthServer;
 use tower_outbound_auth::{Auth, AuthLayer, BoxError, Origin};
 
-type Client = HealthClient<Auth<tonic::transport::Channel, ClientCredentials>>;
+type Client = HealthClient<Auth<tonic::transport::Channel>>;
 
 const CALLERS: u64 = 50;
 const CALLS_EACH: u64 = 10;

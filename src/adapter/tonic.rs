@@ -65,13 +65,13 @@
 //! report it, and call again:
 //!
 //! ```
-//! # use tower_outbound_auth::{Scheme, TokenSource};
+//! # use tower_outbound_auth::TokenSource;
 //! # use tower_outbound_auth::system::HeaderScheme;
 //! use tower_outbound_auth::{AccessToken, Error};
 //!
 //! /// `before` is `source.token().await?` from before the call: of what came since, nobody has complained.
-//! async fn report<S: Scheme>(
-//!     source: &TokenSource<S>,
+//! async fn report(
+//!     source: &TokenSource,
 //!     before: &AccessToken,
 //!     status: &tonic::Status,
 //! ) -> Result<(), Error> {
@@ -82,7 +82,7 @@
 //!     Ok(())
 //! }
 //! # tokio::runtime::Runtime::new()?.block_on(async {
-//! # let source = TokenSource::fixed(HeaderScheme::bearer(), "abc")?;
+//! # let source = TokenSource::fixed(HeaderScheme::bearer(), "abc")?.erased();
 //! # let before = source.token().await?;
 //! # assert!(report(&source, &before, &tonic::Status::unauthenticated("late")).await.is_err());
 //! # assert!(report(&source, &before, &tonic::Status::not_found("no")).await.is_ok());

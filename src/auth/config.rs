@@ -10,12 +10,15 @@ use crate::auth::sent_request::Kept;
 use crate::replay::body::prefix::Room;
 use crate::replay::head::Head;
 use crate::replay::{Replay, ReplayMethods, Slot};
+use crate::scheme::judge::Judge;
 use crate::token::shared::Core;
 
 /// One allocation for a service and all its clones and futures.
-pub(crate) struct Shared<S> {
-    pub(crate) core: Arc<Core<S>>,
+pub(crate) struct Shared {
+    pub(crate) core: Arc<Core>,
     pub(crate) config: Config,
+    /// The layer's, or that of the source's presentation.
+    pub(crate) judge: Judge,
 }
 
 /// A layer's options, those of its source aside.
@@ -24,6 +27,7 @@ pub(crate) struct Config {
     pub(crate) guard: Guard,
     pub(crate) methods: ReplayMethods,
     pub(crate) response_uri: Option<ResponseUri>,
+    pub(crate) judge: Option<Judge>,
     /// What bodies keep for a second sending.
     pub(crate) room: Room,
     /// What is known of the redirects that a reqwest client below follows.

@@ -10,7 +10,6 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::clock::{Now, Sleep};
-use crate::endpoint::scheme::Scheme;
 use crate::token::shared::Core;
 
 /// A timeout has this many digits at most.
@@ -61,7 +60,7 @@ impl Deadline {
     }
 
     /// Ends when the time is over.
-    pub(crate) fn poll<S: Scheme>(&mut self, core: &Core<S>, cx: &mut Context<'_>) -> Poll<()> {
+    pub(crate) fn poll(&mut self, core: &Core, cx: &mut Context<'_>) -> Poll<()> {
         if let Alarm::Unset = self.alarm {
             let sleep = core.sleep(self.left(core.now()));
             self.alarm = sleep.map_or(Alarm::Broken, Alarm::Set);

@@ -18,7 +18,6 @@ use crate::auth::pending_request::Cold;
 use crate::auth::pending_request::Next;
 use crate::auth::sent_request::Attempt;
 use crate::auth::sent_request::{Answered, Refusal};
-use crate::endpoint::scheme::Scheme;
 #[cfg(feature = "reqwest")]
 use crate::error::recovery::Recovery;
 use crate::error::{BoxError, Error};
@@ -31,38 +30,35 @@ pin_project! {
     ///
     /// If it is polled after its completion, as tower's futures do.
     #[must_use = "futures do nothing unless polled"]
-    pub struct ResponseFuture<I, S, R, B, RB>
+    pub struct ResponseFuture<I, R, B, RB>
     where
         I: Service<Request<R::Body>>,
-        S: Scheme,
         R: Replay<B>,
     {
         #[pin]
-        state: State<I, S, R, B, RB>,
+        state: State<I, R, B, RB>,
         // What the response of the inner service means; none if the request went out bare.
-        attempt: Option<Attempt<I, S, R, B, RB>>,
+        attempt: Option<Attempt<I, R, B, RB>>,
     }
 }
 
 pin_project! {
     #[project = StateProj]
-    enum State<I, S, R, B, RB>
+    enum State<I, R, B, RB>
     where
         I: Service<Request<R::Body>>,
-        S: Scheme,
         R: Replay<B>,
     {
         /// The request is with the inner service.
         Calling { #[pin] future: I::Future },
-        Cold { cold: Box<Cold<I, S, R, B, RB>> },
+        Cold { cold: Box<Cold<I, R, B, RB>> },
         Failed { error: Option<Error> },
     }
 }
 
-impl<I, S, R, B, RB> ResponseFuture<I, S, R, B, RB>
+impl<I, R, B, RB> ResponseFuture<I, R, B, RB>
 where
     I: Service<Request<R::Body>>,
-    S: Scheme,
     R: Replay<B>,
 {
     pub(crate) fn bare(future: I::Future) -> Self {
@@ -70,11 +66,11 @@ where
     }
 
     #[inline(always)]
-    pub(crate) fn calling(future: I::Future, attempt: Attempt<I, S, R, B, RB>) -> Self {
+    pub(crate) fn calling(future: I::Future, attempt: Attempt<I, R, B, RB>) -> Self {
         ResponseFuture { state: State::Calling { future }, attempt: Some(attempt) }
     }
 
-    pub(crate) fn cold(cold: Cold<I, S, R, B, RB>) -> Self {
+    pub(crate) fn cold(cold: Cold<I, R, B, RB>) -> Self {
         ResponseFuture { state: State::Cold { cold: Box::new(cold) }, attempt: None }
     }
 
@@ -96,11 +92,10 @@ where
 }
 
 #[cfg(feature = "reqwest")]
-impl<I, S, R, B, RB> ResponseFuture<I, S, R, B, RB>
+impl<I, R, B, RB> ResponseFuture<I, R, B, RB>
 where
     I: Service<Request<R::Body>, Response = Response<RB>> + Clone,
     I::Error: Into<BoxError>,
-    S: Scheme,
     R: Replay<B>,
     RB: Body + Unpin,
 {
@@ -113,11 +108,10 @@ where
     }
 }
 
-impl<I, S, R, B, RB> Future for ResponseFuture<I, S, R, B, RB>
+impl<I, R, B, RB> Future for ResponseFuture<I, R, B, RB>
 where
     I: Service<Request<R::Body>, Response = Response<RB>> + Clone,
     I::Error: Into<BoxError>,
-    S: Scheme,
     R: Replay<B>,
     RB: Body + Unpin,
 {
@@ -183,12 +177,11 @@ where
 /// The answer to a request whose client has failed: the refusal that it followed, or the error.
 #[cold]
 #[inline(never)]
-fn client_failed<S, RB, E>(
-    refusal: Option<Box<Refusal<S, RB>>>,
+fn client_failed<RB, E>(
+    refusal: Option<Box<Refusal<RB>>>,
     error: E,
 ) -> Result<Response<RB>, BoxError>
 where
-    S: Scheme,
     E: Into<BoxError>,
 {
     match refusal {
@@ -200,13 +193,12 @@ where
 /// What follows a response that refuses the credential.
 #[cold]
 #[inline(never)]
-fn refusal<I, S, R, B, RB>(
-    attempt: Option<Attempt<I, S, R, B, RB>>,
+fn refusal<I, R, B, RB>(
+    attempt: Option<Attempt<I, R, B, RB>>,
     response: Response<RB>,
-) -> Answered<I, S, R, B, RB>
+) -> Answered<I, R, B, RB>
 where
     I: Service<Request<R::Body>>,
-    S: Scheme,
     R: Replay<B>,
 {
     match attempt {
@@ -223,10 +215,9 @@ pub(crate) fn polled_after_completion() -> ! {
     panic!("a response future was polled after completion")
 }
 
-impl<I, S, R, B, RB> fmt::Debug for ResponseFuture<I, S, R, B, RB>
+impl<I, R, B, RB> fmt::Debug for ResponseFuture<I, R, B, RB>
 where
     I: Service<Request<R::Body>>,
-    S: Scheme,
     R: Replay<B>,
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

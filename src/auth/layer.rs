@@ -12,10 +12,11 @@ use crate::auth::policy::request_head::RequestHead;
 use crate::auth::policy::{CallerHeader, Foreign};
 use crate::auth::service::Auth;
 use crate::clock::Clock;
-use crate::endpoint::scheme::Scheme;
 use crate::origin::Origin;
 use crate::replay::strategies::Same;
 use crate::replay::{ReplayMethods, Strategy};
+use crate::scheme::judge::Judge;
+use crate::scheme::presentation::Presentation;
 use crate::token::source::TokenSource;
 
 /// Gives every request of the wrapped service a valid credential.
@@ -33,6 +34,7 @@ use crate::token::source::TokenSource;
 /// | [`with_caller_header`](AuthLayer::with_caller_header) | [`CallerHeader::Replace`] | one party is responsible for a header |
 /// | [`with_exempt_if`](AuthLayer::with_exempt_if) | nothing is exempt | |
 /// | [`with_response_uri`](AuthLayer::with_response_uri) | the request's | redirects belong above this layer |
+/// | [`with_judge`](AuthLayer::with_judge) | the presentation's | it knows its system |
 /// | [`with_replay`](AuthLayer::with_replay) | [`Same`]: bodies in memory, boxed streams, those of the [stacks](crate::adapter) | keeps the body type, copies nothing |
 /// | [`with_replay_methods`](AuthLayer::with_replay_methods) | all | a 401 was not applied |
 /// | [`with_clock`](AuthLayer::with_clock) | the machine's | |
@@ -54,37 +56,46 @@ use crate::token::source::TokenSource;
 /// `tower::util::option_layer` puts the layer and the bare client side by side, and asks them for one type of error.
 /// So it fits only over a service whose error is a [`BoxError`](crate::BoxError):
 /// `.option_layer(auth).map_err(BoxError::from).service(client)`.
-pub struct AuthLayer<S, R = Same> {
-    source: TokenSource<S>,
+pub struct AuthLayer<P: ?Sized = dyn Presentation, R = Same> {
+    source: TokenSource<P>,
     pub(crate) config: Arc<Config>,
     replay: R,
 }
 
-impl<S: Scheme> AuthLayer<S> {
+impl<P: Presentation + ?Sized> AuthLayer<P> {
     /// A layer over a source of your own making. It is bound to no origin yet: without
     /// [`with_origin`](AuthLayer::with_origin), every request is foreign.
     #[must_use]
-    pub fn new(source: TokenSource<S>) -> AuthLayer<S> {
+    pub fn new(source: TokenSource<P>) -> AuthLayer<P> {
         AuthLayer { source, config: Arc::default(), replay: Same::new() }
     }
 }
 
-impl<S: Scheme, R> AuthLayer<S, R> {
+impl<P: Presentation, R> AuthLayer<P, R> {
+    /// A handle to the same source with the same options, whose type does not name the presentation.
+    #[must_use]
+    pub fn erased(self) -> AuthLayer<dyn Presentation, R> {
+        let AuthLayer { source, config, replay } = self;
+        AuthLayer { source: source.erased(), config, replay }
+    }
+}
+
+impl<P: Presentation + ?Sized, R> AuthLayer<P, R> {
     /// One more origin that the credential may be sent to.
     #[must_use]
-    pub fn with_origin(self, origin: Origin) -> AuthLayer<S, R> {
+    pub fn with_origin(self, origin: Origin) -> AuthLayer<P, R> {
         self.configure(|config| config.guard.origins.push(origin))
     }
 
     /// What becomes of requests to other origins. Default: [`Foreign::Refuse`].
     #[must_use]
-    pub fn with_foreign(self, foreign: Foreign) -> AuthLayer<S, R> {
+    pub fn with_foreign(self, foreign: Foreign) -> AuthLayer<P, R> {
         self.configure(|config| config.guard.foreign = foreign)
     }
 
     /// What becomes of a credential header that the caller set. Default: [`CallerHeader::Replace`].
     #[must_use]
-    pub fn with_caller_header(self, caller_header: CallerHeader) -> AuthLayer<S, R> {
+    pub fn with_caller_header(self, caller_header: CallerHeader) -> AuthLayer<P, R> {
         self.configure(|config| config.guard.caller_header = caller_header)
     }
 
@@ -94,7 +105,7 @@ impl<S: Scheme, R> AuthLayer<S, R> {
     pub fn with_exempt_if(
         self,
         exempt: impl Fn(RequestHead<'_>) -> bool + Send + Sync + 'static,
-    ) -> AuthLayer<S, R> {
+    ) -> AuthLayer<P, R> {
         self.configure(|config| config.guard.exempt_if = Some(Arc::new(exempt)))
     }
 
@@ -121,26 +132,46 @@ impl<S: Scheme, R> AuthLayer<S, R> {
     pub fn with_response_uri(
         self,
         find: impl Fn(&Extensions) -> Option<Uri> + Send + Sync + 'static,
-    ) -> AuthLayer<S, R> {
+    ) -> AuthLayer<P, R> {
         self.configure(|config| config.response_uri = Some(Arc::new(find)))
+    }
+
+    /// Reads the responses with another judge. Default: the one of the source's presentation.
+    ///
+    /// ```
+    /// # use tower_outbound_auth::{AuthLayer, TokenSource, system::HeaderScheme};
+    /// # let layer = AuthLayer::new(TokenSource::fixed(HeaderScheme::bearer(), "abc")?);
+    /// use tower_outbound_auth::scheme::{Judge, Verdict};
+    ///
+    /// // This API says 419 where others say 401.
+    /// let layer = layer.with_judge(Judge::new(|response| match response.status.as_u16() {
+    ///     419 => Verdict::Refused,
+    ///     _ => Verdict::Accepted,
+    /// }));
+    /// # let _ = layer;
+    /// # Ok::<_, tower_outbound_auth::Error>(())
+    /// ```
+    #[must_use]
+    pub fn with_judge(self, judge: Judge) -> AuthLayer<P, R> {
+        self.configure(|config| config.judge = Some(judge))
     }
 
     /// Which methods are sent again after a refusal. Default: all.
     #[must_use]
-    pub fn with_replay_methods(self, methods: ReplayMethods) -> AuthLayer<S, R> {
+    pub fn with_replay_methods(self, methods: ReplayMethods) -> AuthLayer<P, R> {
         self.configure(|config| config.methods = methods)
     }
 
     /// Another strategy of replay; see [`replay`](crate::replay).
     #[must_use]
-    pub fn with_replay<R2: Strategy>(self, replay: R2) -> AuthLayer<S, R2> {
+    pub fn with_replay<R2: Strategy>(self, replay: R2) -> AuthLayer<P, R2> {
         AuthLayer { source: self.source, config: self.config, replay }
     }
 
     /// With another clock; the source is made anew, see [`TokenSource::with_clock`]. Take
     /// [`source`](AuthLayer::source) after this.
     #[must_use]
-    pub fn with_clock(self, clock: impl Clock) -> AuthLayer<S, R> {
+    pub fn with_clock(self, clock: impl Clock) -> AuthLayer<P, R> {
         self.map_source(|source| source.with_clock(clock))
     }
 
@@ -160,19 +191,19 @@ impl<S: Scheme, R> AuthLayer<S, R> {
     #[must_use]
     pub fn map_source(
         self,
-        change: impl FnOnce(TokenSource<S>) -> TokenSource<S>,
-    ) -> AuthLayer<S, R> {
+        change: impl FnOnce(TokenSource<P>) -> TokenSource<P>,
+    ) -> AuthLayer<P, R> {
         AuthLayer { source: change(self.source), ..self }
     }
 
     /// The source: for [`warm_up`](TokenSource::warm_up), [`status`](TokenSource::status) and other
     /// layers. Take it after the last `with_…` that concerns the source, since those make it anew.
     #[must_use]
-    pub fn source(&self) -> &TokenSource<S> {
+    pub fn source(&self) -> &TokenSource<P> {
         &self.source
     }
 
-    pub(crate) fn configure(mut self, change: impl FnOnce(&mut Config)) -> AuthLayer<S, R> {
+    pub(crate) fn configure(mut self, change: impl FnOnce(&mut Config)) -> AuthLayer<P, R> {
         change(Arc::make_mut(&mut self.config));
         self
     }
@@ -194,16 +225,18 @@ impl<I: Clone> Inner for I {}
 
 /// The bounds of the service stand here too, so that a stack which cannot work says why where it is
 /// built.
-impl<I: Inner, S: Scheme, R: Clone> Layer<I> for AuthLayer<S, R> {
-    type Service = Auth<I, S, R>;
+impl<I: Inner, P: Presentation + ?Sized, R: Clone> Layer<I> for AuthLayer<P, R> {
+    type Service = Auth<I, R>;
 
-    fn layer(&self, inner: I) -> Auth<I, S, R> {
-        let shared = Shared { core: self.source.core().clone(), config: (*self.config).clone() };
+    fn layer(&self, inner: I) -> Auth<I, R> {
+        let (core, config) = (self.source.core().clone(), (*self.config).clone());
+        let judge = config.judge.clone().unwrap_or_else(|| core.judge.clone());
+        let shared = Shared { core, config, judge };
         Auth::new(inner, Arc::new(shared), self.replay.clone())
     }
 }
 
-impl<S: Scheme, R: fmt::Debug> fmt::Debug for AuthLayer<S, R> {
+impl<P: ?Sized, R: fmt::Debug> fmt::Debug for AuthLayer<P, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AuthLayer")
             .field("source", &self.source)
@@ -213,9 +246,9 @@ impl<S: Scheme, R: fmt::Debug> fmt::Debug for AuthLayer<S, R> {
     }
 }
 
-/// By hand: a derive would ask for `S: Clone`.
-impl<S, R: Clone> Clone for AuthLayer<S, R> {
-    fn clone(&self) -> AuthLayer<S, R> {
+/// By hand: a derive would ask for `P: Clone`.
+impl<P: ?Sized, R: Clone> Clone for AuthLayer<P, R> {
+    fn clone(&self) -> AuthLayer<P, R> {
         AuthLayer {
             source: self.source.clone(),
             config: self.config.clone(),

@@ -20,7 +20,6 @@ use crate::auth::drain::Drain;
 use crate::auth::future::polled_after_completion;
 use crate::auth::sent_request::{Attempt, Kept, Refusal};
 use crate::clock::Now;
-use crate::endpoint::scheme::Scheme;
 use crate::error::recovery::Recovery;
 use crate::error::{BoxError, Error};
 use crate::exchange::chain::Chain;
@@ -33,8 +32,8 @@ use crate::token::waiting::Renewal;
 type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// A request that waits.
-pub(crate) struct Cold<I, S, R: Replay<B>, B, RB> {
-    shared: Arc<Shared<S>>,
+pub(crate) struct Cold<I, R: Replay<B>, B, RB> {
+    shared: Arc<Shared>,
     /// Not ready.
     service: I,
     chain: Chain,
@@ -70,23 +69,18 @@ enum Stage<RB> {
 }
 
 /// What follows the wait.
-pub(crate) enum Next<I, S, R, B, RB>
+pub(crate) enum Next<I, R, B, RB>
 where
     R: Replay<B>,
     I: Service<Request<R::Body>>,
 {
-    Call { future: I::Future, attempt: Attempt<I, S, R, B, RB> },
+    Call { future: I::Future, attempt: Attempt<I, R, B, RB> },
     Respond(Response<RB>),
 }
 
-impl<I, S: Scheme, R: Replay<B>, B, RB> Cold<I, S, R, B, RB> {
+impl<I, R: Replay<B>, B, RB> Cold<I, R, B, RB> {
     /// There is no token that could be sent without waiting.
-    pub(crate) fn first(
-        service: I,
-        request: Request<B>,
-        shared: Arc<Shared<S>>,
-        replay: R,
-    ) -> Self {
+    pub(crate) fn first(service: I, request: Request<B>, shared: Arc<Shared>, replay: R) -> Self {
         let chain = Chain::of(request.extensions());
         let deadline = Deadline::of(request.headers().get(&Deadline::HEADER), shared.core.now());
         Cold {
@@ -106,7 +100,7 @@ impl<I, S: Scheme, R: Replay<B>, B, RB> Cold<I, S, R, B, RB> {
 
     /// The token of generation `refused` was refused, with a request that was sent at `sent`.
     pub(crate) fn again(
-        shared: Arc<Shared<S>>,
+        shared: Arc<Shared>,
         refused: Generation,
         sent: Now,
         kept: Kept<I, R::Kept>,
@@ -128,18 +122,17 @@ impl<I, S: Scheme, R: Replay<B>, B, RB> Cold<I, S, R, B, RB> {
     }
 }
 
-impl<I, S, R, B, RB> Cold<I, S, R, B, RB>
+impl<I, R, B, RB> Cold<I, R, B, RB>
 where
     I: Service<Request<R::Body>, Response = Response<RB>> + Clone,
     I::Error: Into<BoxError>,
-    S: Scheme,
     R: Replay<B>,
     RB: Body + Unpin,
 {
     pub(crate) fn poll(
         &mut self,
         cx: &mut Context<'_>,
-    ) -> Poll<Result<Next<I, S, R, B, RB>, BoxError>> {
+    ) -> Poll<Result<Next<I, R, B, RB>, BoxError>> {
         let polled = self.poll_stages(cx);
         if polled.is_pending()
             && let Some(deadline) = &mut self.deadline
@@ -150,10 +143,7 @@ where
         polled
     }
 
-    fn poll_stages(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<Next<I, S, R, B, RB>, BoxError>> {
+    fn poll_stages(&mut self, cx: &mut Context<'_>) -> Poll<Result<Next<I, R, B, RB>, BoxError>> {
         loop {
             self.stage = match &mut self.stage {
                 Stage::Acquire(acquire) => {
@@ -225,7 +215,7 @@ where
             .or_else(|| self.token.clone().filter(|token| token.is_usable(self.shared.core.now())))
     }
 
-    fn call(&mut self, token: &AccessToken, now: Now) -> Option<Next<I, S, R, B, RB>> {
+    fn call(&mut self, token: &AccessToken, now: Now) -> Option<Next<I, R, B, RB>> {
         let (value, generation) = (token.header_value().clone(), token.generation());
         let (future, attempt) = match self.work.take()? {
             Work::First { mut request, replay } => {
@@ -288,7 +278,7 @@ where
     }
 
     /// The caller's time is over: nothing more is sent.
-    fn out_of_time(&mut self) -> Poll<Result<Next<I, S, R, B, RB>, BoxError>> {
+    fn out_of_time(&mut self) -> Poll<Result<Next<I, R, B, RB>, BoxError>> {
         let is_first = matches!(self.work, Some(Work::First { .. }));
         match self.hand_on(Recovery::OutOfTime) {
             Some(response) => Poll::Ready(Ok(Next::Respond(response))),

@@ -11,12 +11,11 @@ use crate::auth::pending_request::Cold;
 use crate::auth::config::Shared;
 use crate::basics::TARGET;
 use crate::clock::Now;
-use crate::endpoint::scheme::Scheme;
 use crate::error::recovery::Recovery;
 use crate::error::{BoxError, Error, ErrorKind, root_cause};
 use crate::replay::head::Head;
 use crate::replay::{Replay, Slot};
-use crate::scheme::Verdict;
+use crate::scheme::judge::Verdict;
 use crate::scheme::response::ResponseHead;
 use crate::token::machine::events::Generation;
 use crate::token::published::Age;
@@ -32,8 +31,8 @@ pub(crate) struct Kept<I, K> {
 }
 
 /// A request that is on its way with a credential.
-pub(crate) struct Attempt<I, S, R: Replay<B>, B, RB> {
-    ride: Ride<S>,
+pub(crate) struct Attempt<I, R: Replay<B>, B, RB> {
+    ride: Ride,
     /// Monotonic time of sending.
     sent: u64,
     /// That of the token when it was sent; if a successor is due, the first poll says so to the source.
@@ -44,18 +43,18 @@ pub(crate) struct Attempt<I, S, R: Replay<B>, B, RB> {
     waited: bool,
     kept: R::Slot<Kept<I, R::Kept>>,
     /// The refusal that this replay follows: the answer if the replay ends without one.
-    refusal: R::Slot<Box<Refusal<S, RB>>>,
+    refusal: R::Slot<Box<Refusal<RB>>>,
 }
 
 /// The token of a request that is under way; counted where that is of interest, until it is dropped.
-struct Ride<S> {
-    shared: Arc<Shared<S>>,
+struct Ride {
+    shared: Arc<Shared>,
     ticket: Ticket,
 }
 
-impl<S> Ride<S> {
+impl Ride {
     #[inline]
-    fn begin(shared: Arc<Shared<S>>, generation: Generation) -> Ride<S> {
+    fn begin(shared: Arc<Shared>, generation: Generation) -> Ride {
         let ticket = match &shared.core.riders {
             None => Ticket::uncounted(generation),
             Some(riders) => riders.board(generation),
@@ -69,12 +68,12 @@ impl<S> Ride<S> {
 }
 
 /// A refused response, which is the answer if the request cannot be sent again.
-pub(crate) struct Refusal<S, RB> {
-    pub(crate) shared: Arc<Shared<S>>,
+pub(crate) struct Refusal<RB> {
+    pub(crate) shared: Arc<Shared>,
     pub(crate) response: Response<RB>,
 }
 
-impl<S: Scheme, RB> Refusal<S, RB> {
+impl<RB> Refusal<RB> {
     /// The caller gets the refusal, so the event is all that is left of the client's `error`; unless that says where
     /// the credential has gone.
     ///
@@ -97,7 +96,7 @@ impl<S: Scheme, RB> Refusal<S, RB> {
         // Its text says the whole URL, whose query may have a secret.
         #[cfg(feature = "reqwest")]
         let error = crate::adapter::reqwest::without_url(error);
-        let (system, cause) = (self.shared.core.scheme().identity().system(), root_cause(&*error));
+        let (system, cause) = (self.shared.core.system, root_cause(&*error));
         tracing::debug!(target: TARGET, system, cause, "a request could not be sent again");
         self.response.extensions_mut().insert(Recovery::ResendFailed);
         Ok(self.response)
@@ -105,7 +104,7 @@ impl<S: Scheme, RB> Refusal<S, RB> {
 }
 
 /// Never panics: it counts, and may wake.
-impl<S> Drop for Ride<S> {
+impl Drop for Ride {
     #[inline]
     fn drop(&mut self) {
         if let Some(riders) = &self.shared.core.riders {
@@ -115,20 +114,19 @@ impl<S> Drop for Ride<S> {
 }
 
 /// What follows a response.
-pub(crate) enum Answered<I, S, R, B, RB>
+pub(crate) enum Answered<I, R, B, RB>
 where
     R: Replay<B>,
     I: Service<Request<R::Body>>,
-    S: Scheme,
 {
     Done(Response<RB>),
-    Refused(Box<Cold<I, S, R, B, RB>>),
+    Refused(Box<Cold<I, R, B, RB>>),
 }
 
-impl<I, S: Scheme, R: Replay<B>, B, RB> Attempt<I, S, R, B, RB> {
+impl<I, R: Replay<B>, B, RB> Attempt<I, R, B, RB> {
     #[inline]
     pub(crate) fn new(
-        shared: Arc<Shared<S>>,
+        shared: Arc<Shared>,
         generation: Generation,
         now: Now,
         age: Age,
@@ -153,14 +151,14 @@ impl<I, S: Scheme, R: Replay<B>, B, RB> Attempt<I, S, R, B, RB> {
 
     /// What the caller gets if the client fails now; none if this is no replay.
     #[cold]
-    pub(crate) fn refusal(&mut self) -> Option<Box<Refusal<S, RB>>> {
+    pub(crate) fn refusal(&mut self) -> Option<Box<Refusal<RB>>> {
         self.refusal.take()
     }
 
     #[inline]
     pub(crate) fn nudge_if_due(&mut self) {
         // Where responses hand out successors, this one's may: an exchange is for when it does not.
-        if self.age == Age::Due && self.ride.shared.core.scheme().rotation().is_none() {
+        if self.age == Age::Due && self.ride.shared.core.rotation.is_none() {
             self.age = Age::Stale;
             self.ride.shared.core.nudge();
         }
@@ -170,16 +168,16 @@ impl<I, S: Scheme, R: Replay<B>, B, RB> Attempt<I, S, R, B, RB> {
     /// credential; all others are then ready for the caller.
     #[inline]
     pub(crate) fn look(&self, response: &mut Response<RB>) -> bool {
-        let Shared { core, config } = &*self.ride.shared;
+        let Shared { core, config, judge } = &*self.ride.shared;
         if config.is_foreign(response) {
             return false;
         }
-        if core.scheme().judge(ResponseHead::of(response)) == Verdict::Refused {
+        if judge.verdict(ResponseHead::of(response)) == Verdict::Refused {
             return true;
         }
         // Nearly all mean nothing to anybody but their caller.
         let of_interest = self.replayed
-            || core.scheme().rotation().is_some()
+            || core.rotation.is_some()
             || core.cell.is_suspect(self.ride.generation());
         if of_interest {
             self.accepted(response);
@@ -197,7 +195,7 @@ impl<I, S: Scheme, R: Replay<B>, B, RB> Attempt<I, S, R, B, RB> {
             core.replay_accepted(generation);
         }
         self.mark_replayed(response);
-        let Some(rotation) = core.scheme().rotation() else { return };
+        let Some(rotation) = &core.rotation else { return };
         let head = ResponseHead::of(response);
         // With `WhenDue`, nearly all responses bring nothing that is wanted.
         let followed = (self.age != Age::Fresh || !rotation.is_when_due())
@@ -211,11 +209,11 @@ impl<I, S: Scheme, R: Replay<B>, B, RB> Attempt<I, S, R, B, RB> {
 
     /// What follows a response that refuses the credential.
     #[cold]
-    pub(crate) fn refused(mut self, mut response: Response<RB>) -> Answered<I, S, R, B, RB>
+    pub(crate) fn refused(mut self, mut response: Response<RB>) -> Answered<I, R, B, RB>
     where
         I: Service<Request<R::Body>>,
     {
-        if let Some(rotation) = self.ride.shared.core.scheme().rotation() {
+        if let Some(rotation) = &self.ride.shared.core.rotation {
             response.headers_mut().remove(rotation.header());
         }
         if self.replayed {

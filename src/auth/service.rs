@@ -14,7 +14,6 @@ use crate::auth::future::ResponseFuture;
 use crate::auth::pending_request::Cold;
 use crate::auth::policy::Admission;
 use crate::auth::sent_request::Attempt;
-use crate::endpoint::scheme::Scheme;
 use crate::error::{BoxError, Error};
 use crate::replay::Replay;
 use crate::replay::strategies::Same;
@@ -40,14 +39,14 @@ use crate::replay::strategies::Same;
 /// # Cancel safety
 ///
 /// A call may be dropped at any time. An exchange that it has started goes on.
-pub struct Auth<I, S, R = Same> {
+pub struct Auth<I, R = Same> {
     inner: I,
-    pub(crate) shared: Arc<Shared<S>>,
+    pub(crate) shared: Arc<Shared>,
     pub(crate) replay: R,
 }
 
-impl<I, S, R> Auth<I, S, R> {
-    pub(crate) fn new(inner: I, shared: Arc<Shared<S>>, replay: R) -> Auth<I, S, R> {
+impl<I, R> Auth<I, R> {
+    pub(crate) fn new(inner: I, shared: Arc<Shared>, replay: R) -> Auth<I, R> {
         Auth { inner, shared, replay }
     }
 
@@ -67,17 +66,16 @@ impl<I, S, R> Auth<I, S, R> {
     }
 }
 
-impl<I, S, R, B, RB> Service<Request<B>> for Auth<I, S, R>
+impl<I, R, B, RB> Service<Request<B>> for Auth<I, R>
 where
     I: Service<Request<R::Body>, Response = Response<RB>> + Clone,
     I::Error: Into<BoxError>,
-    S: Scheme,
     R: Replay<B>,
     RB: Body + Unpin,
 {
     type Response = Response<RB>;
     type Error = BoxError;
-    type Future = ResponseFuture<I, S, R, B, RB>;
+    type Future = ResponseFuture<I, R, B, RB>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         self.inner.poll_ready(cx).map_err(Into::into)
@@ -85,7 +83,7 @@ where
 
     #[inline]
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let Shared { core, config } = &*self.shared;
+        let Shared { core, config, .. } = &*self.shared;
         if !config.guard.is_plain(&request) {
             match config.guard.admit(&mut request, &core.header_name, core.id) {
                 Ok(Admission::WithCredential) => {}
@@ -112,13 +110,12 @@ where
 }
 
 /// What few requests need, out of the way of all others.
-impl<I, S, R> Auth<I, S, R> {
+impl<I, R> Auth<I, R> {
     #[cold]
     #[inline(never)]
-    fn send_bare<B, RB>(&mut self, request: Request<B>) -> ResponseFuture<I, S, R, B, RB>
+    fn send_bare<B, RB>(&mut self, request: Request<B>) -> ResponseFuture<I, R, B, RB>
     where
         I: Service<Request<R::Body>, Response = Response<RB>> + Clone,
-        S: Scheme,
         R: Replay<B>,
     {
         let room = &self.shared.config.room;
@@ -127,10 +124,9 @@ impl<I, S, R> Auth<I, S, R> {
 
     #[cold]
     #[inline(never)]
-    fn fail<B, RB>(&mut self, error: Error) -> ResponseFuture<I, S, R, B, RB>
+    fn fail<B, RB>(&mut self, error: Error) -> ResponseFuture<I, R, B, RB>
     where
         I: Service<Request<R::Body>, Response = Response<RB>> + Clone,
-        S: Scheme,
         R: Replay<B>,
     {
         self.give_readiness_back();
@@ -140,10 +136,9 @@ impl<I, S, R> Auth<I, S, R> {
     /// A request that waits for a token.
     #[cold]
     #[inline(never)]
-    fn wait<B, RB>(&mut self, request: Request<B>) -> ResponseFuture<I, S, R, B, RB>
+    fn wait<B, RB>(&mut self, request: Request<B>) -> ResponseFuture<I, R, B, RB>
     where
         I: Service<Request<R::Body>, Response = Response<RB>> + Clone,
-        S: Scheme,
         R: Replay<B>,
     {
         let service = self.give_readiness_back();
@@ -163,13 +158,13 @@ impl<I, S, R> Auth<I, S, R> {
     }
 }
 
-impl<I: Clone, S, R: Clone> Clone for Auth<I, S, R> {
-    fn clone(&self) -> Auth<I, S, R> {
+impl<I: Clone, R: Clone> Clone for Auth<I, R> {
+    fn clone(&self) -> Auth<I, R> {
         Auth { inner: self.inner.clone(), shared: self.shared.clone(), replay: self.replay.clone() }
     }
 }
 
-impl<I: fmt::Debug, S, R: fmt::Debug> fmt::Debug for Auth<I, S, R> {
+impl<I: fmt::Debug, R: fmt::Debug> fmt::Debug for Auth<I, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Auth")
             .field("inner", &self.inner)

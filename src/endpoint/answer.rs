@@ -199,7 +199,7 @@ impl ExchangeAnswer {
     }
 
     /// This answer as the endpoint's verdict on the credentials; `code` is its reason. It is written into logs: one
-    /// that quotes a part of the scheme's [`credentials`](super::Scheme::credentials) is withheld.
+    /// that quotes a part of the scheme's [`credentials`](super::Grant::credentials) is withheld.
     #[must_use]
     pub fn refused(&self, code: &str) -> ExchangeError {
         let message = "the token endpoint refuses the credentials";

@@ -12,17 +12,19 @@ use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use tower_service::Service;
 
 use crate::credential;
+use crate::credential::Credential;
 use crate::credential::shown::Shown;
 use crate::endpoint::answer::ExchangeAnswer;
+use crate::endpoint::grant::Grant;
 use crate::endpoint::quotes::withheld;
 use crate::endpoint::request::ExchangeRequest;
 use crate::endpoint::request_context::RequestContext;
-use crate::endpoint::scheme::Scheme;
 use crate::endpoint::step::Step;
 use crate::error::{BoxError, root_cause};
 use crate::exchange::Exchange;
 use crate::exchange::context::ExchangeContext;
 use crate::exchange::error::{ExchangeError, ExchangeErrorKind};
+use crate::exchange::identity::Identity;
 use crate::exchange::issued::Issued;
 use crate::origin::Origin;
 
@@ -32,7 +34,7 @@ const MAX_ANSWER: usize = 256 * 1024;
 /// A scheme may ask for this many requests in one exchange (a challenge and its answer, with room).
 const MAX_STEPS: usize = 4;
 
-/// An [`Exchange`] that asks a token endpoint, in the words of a [`Scheme`], through a `client`.
+/// An [`Exchange`] that asks a token endpoint, in the words of a [`Grant`], through a `client`.
 ///
 /// The client is any `tower::Service` that takes `http::Request<Full<Bytes>>`: the built-in
 /// `HttpClient` (feature `client`), `HttpService::build(builder)?` for reqwest (feature `reqwest`), or one of your own,
@@ -68,20 +70,20 @@ const MAX_STEPS: usize = 4;
 /// # Ok::<_, tower_outbound_auth::BoxError>(()) })?;
 /// # Ok::<_, tower_outbound_auth::BoxError>(())
 /// ```
-pub struct HttpExchange<S, C> {
-    scheme: S,
+pub struct HttpExchange<G, C> {
+    grant: G,
     /// Behind a mutex because a service is `Send` but rarely `Sync`; locked only for its clone.
     client: Mutex<C>,
 }
 
-impl<S, C> HttpExchange<S, C> {
-    /// Asks the endpoint of `scheme` through `client`.
-    pub fn new(scheme: S, client: C) -> HttpExchange<S, C> {
-        HttpExchange { scheme, client: Mutex::new(client) }
+impl<G, C> HttpExchange<G, C> {
+    /// Asks the endpoint of `grant` through `client`.
+    pub fn new(grant: G, client: C) -> HttpExchange<G, C> {
+        HttpExchange { grant, client: Mutex::new(client) }
     }
 }
 
-impl<S, C, RB> HttpExchange<S, C>
+impl<G, C, RB> HttpExchange<G, C>
 where
     C: Service<Request<Full<Bytes>>, Response = Response<RB>> + Clone,
     C::Error: Into<BoxError>,
@@ -126,9 +128,9 @@ where
     }
 }
 
-impl<S, C, RB> Exchange for HttpExchange<S, C>
+impl<G, C, RB> Exchange for HttpExchange<G, C>
 where
-    S: Scheme,
+    G: Grant,
     C: Service<Request<Full<Bytes>>, Response = Response<RB>> + Clone + Send + 'static,
     C::Future: Send,
     C::Error: Into<BoxError>,
@@ -136,8 +138,16 @@ where
     RB::Data: Send,
     RB::Error: Into<BoxError>,
 {
+    fn identity(&self) -> Identity {
+        self.grant.identity()
+    }
+
+    fn credentials(&self) -> &[Credential] {
+        self.grant.credentials()
+    }
+
     async fn exchange(&self, cx: &ExchangeContext) -> Result<Issued, ExchangeError> {
-        let credentials = self.scheme.credentials();
+        let credentials = self.grant.credentials();
         let read = credential::reload(credentials, cx.clock()).await;
         cx.note_credentials(credential::version(credentials));
         read?;
@@ -150,7 +160,7 @@ where
                 Some((step, by)) => first.asked_for(step, by),
                 None => first,
             };
-            let request = self.scheme.exchange_request(&request_cx)?;
+            let request = self.grant.request(&request_cx)?;
             // A scheme that gave it no name expects that of the step.
             let name = match request.name() {
                 "" => request_cx.step().unwrap_or_default(),
@@ -158,7 +168,7 @@ where
             };
             let answer = self.send(request, cx).await?.to_request(name).with_shown(&shown);
             let (issuers_clock, age) = (answer.issuers_clock(), answer.age());
-            let read = self.scheme.read_answer(answer.clone());
+            let read = self.grant.read(answer.clone());
             match read.map_err(|error| withheld(error, &shown))? {
                 Step::Issued(issued) => return Ok(issued.answered(issuers_clock, age)),
                 Step::Again(step) => asked = Some((step, answer)),
@@ -166,7 +176,7 @@ where
         }
         Err(ExchangeError::new(
             ExchangeErrorKind::Malformed,
-            "the scheme asked for a fifth request in one exchange, which has four at most: does its read_answer tell \
+            "the scheme asked for a fifth request in one exchange, which has four at most: does its Grant::read tell \
              the answers apart (ExchangeAnswer::request_name)?",
         ))
     }
@@ -244,7 +254,7 @@ fn unreachable(origin: Option<&Origin>, error: BoxError) -> ExchangeError {
     ExchangeError::new(ExchangeErrorKind::Unreachable, message).with_source(error)
 }
 
-impl<S, C> fmt::Debug for HttpExchange<S, C> {
+impl<G, C> fmt::Debug for HttpExchange<G, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HttpExchange").finish_non_exhaustive()
     }

@@ -19,23 +19,26 @@
 //!
 //! struct Sessions { password: Credential }
 //!
-//! impl Scheme for Sessions {
+//! impl Grant for Sessions {
 //!     fn identity(&self) -> Identity {
 //!         Identity::new("sessions").with("endpoint", "https://api.example/login")
 //!     }
 //!     fn credentials(&self) -> &[Credential] {
 //!         std::slice::from_ref(&self.password)
 //!     }
-//!     fn exchange_request(&self, cx: &RequestContext) -> Result<ExchangeRequest, ExchangeError> {
+//!     fn request(&self, cx: &RequestContext) -> Result<ExchangeRequest, ExchangeError> {
 //!         let body = cx.credential(&self.password)?.expose().to_owned().into();
 //!         Ok(ExchangeRequest::new(http::Request::post("https://api.example/login").body(body)?))
 //!     }
-//!     fn read_answer(&self, answer: ExchangeAnswer) -> Result<Step, ExchangeError> {
+//!     fn read(&self, answer: ExchangeAnswer) -> Result<Step, ExchangeError> {
 //!         match answer.status() {
 //!             StatusCode::OK => Ok(Step::Issued(Issued::new(answer.text()?))),
 //!             _ => Err(answer.unavailable()),
 //!         }
 //!     }
+//! }
+//!
+//! impl Presentation for Sessions {
 //!     fn header_name(&self) -> &HeaderName {
 //!         &SESSION
 //!     }
@@ -50,9 +53,11 @@ pub(crate) mod answer;
 pub(crate) mod client;
 pub(crate) mod encoding;
 pub(crate) mod failure;
+pub(crate) mod grant;
 pub(crate) mod http_exchange;
 pub(crate) mod members;
 pub(crate) mod moment;
+pub(crate) mod over_http;
 pub(crate) mod pacing;
 #[cfg(feature = "client")]
 pub(crate) mod proxy;
@@ -69,6 +74,7 @@ pub(crate) mod token_endpoint;
 pub use self::answer::ExchangeAnswer;
 #[cfg(feature = "client")]
 pub use self::client::HttpClient;
+pub use self::grant::Grant;
 pub use self::http_exchange::HttpExchange;
 pub use self::request::ExchangeRequest;
 pub use self::request_context::RequestContext;

@@ -86,7 +86,7 @@ impl RequestContext {
     /// # Errors
     ///
     /// [`Configuration`](crate::exchange::ExchangeErrorKind::Configuration) if the credential has no value,
-    /// because it is not among the scheme's [`credentials`](super::Scheme::credentials).
+    /// because it is not among the scheme's [`credentials`](super::Grant::credentials).
     pub fn credential(&self, credential: &Credential) -> Result<Secret, ExchangeError> {
         self.shown.value(credential)
     }

@@ -8,7 +8,7 @@ use crate::exchange::issued::Issued;
 pub enum Step {
     /// The exchange has succeeded.
     Issued(Issued),
-    /// One more request is needed (an answer to a challenge, say). [`exchange_request`](crate::Scheme::exchange_request)
+    /// One more request is needed (an answer to a challenge, say). [`request`](super::Grant::request)
     /// builds it: [`RequestContext::step`](super::RequestContext::step) is this name, and [`RequestContext::answer`](super::RequestContext::answer) the answer that was just
     /// read. The next answer has the same name ([`ExchangeAnswer::request_name`](super::ExchangeAnswer::request_name)), unless the request was
     /// [named](super::ExchangeRequest::named) otherwise. Up to four requests make an exchange.
@@ -20,20 +20,20 @@ pub enum Step {
     /// # use tower_outbound_auth::scheme::*;
     /// # use tower_outbound_auth::system::*;
     /// # const URL: &str = "https://auth.example/login";
-    /// fn exchange_request(cx: &RequestContext) -> Result<ExchangeRequest, ExchangeError> {
+    /// fn request(cx: &RequestContext) -> Result<ExchangeRequest, ExchangeError> {
     ///     let challenge = cx.answer().and_then(|answer| answer.headers().get("x-challenge"));
     ///     let body = challenge.map(|it| it.as_bytes().to_vec()).unwrap_or_default();
     ///     Ok(ExchangeRequest::new(Request::post(URL).body(body.into())?))
     /// }
     ///
-    /// fn read_answer(answer: ExchangeAnswer) -> Result<Step, ExchangeError> {
+    /// fn read(answer: ExchangeAnswer) -> Result<Step, ExchangeError> {
     ///     match (answer.status().as_u16(), answer.request_name()) {
     ///         (200, _) => Ok(Step::Issued(Issued::new(answer.text()?))),
     ///         (401, "") => Ok(Step::Again("challenge")), // the first one
     ///         _ => Err(answer.unavailable()),
     ///     }
     /// }
-    /// # let _ = (exchange_request, read_answer);
+    /// # let _ = (request, read);
     /// ```
     Again(&'static str),
 }

@@ -36,6 +36,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use crate::credential::Credential;
+
 pub use self::context::{ExchangeContext, Reason};
 pub use self::error::{ExchangeError, ExchangeErrorKind};
 pub use self::identity::Identity;
@@ -78,9 +80,29 @@ pub trait Exchange: Send + Sync + 'static {
         &self,
         cx: &ExchangeContext,
     ) -> impl Future<Output = Result<Issued, ExchangeError>> + Send;
+
+    /// What the tokens belong to: everything that makes one token unfit to stand for another. Its name stands in
+    /// logs, as the field `system`. Default: the name `exchange`, and nothing else.
+    fn identity(&self) -> Identity {
+        Identity::new("exchange")
+    }
+
+    /// The credentials that it shows. Those that may change are read again before each attempt, and, after they were
+    /// refused, while a source pauses: other ones end the pause. Default: none.
+    fn credentials(&self) -> &[Credential] {
+        &[]
+    }
 }
 
 impl<E: Exchange> Exchange for Arc<E> {
+    fn identity(&self) -> Identity {
+        E::identity(self)
+    }
+
+    fn credentials(&self) -> &[Credential] {
+        E::credentials(self)
+    }
+
     fn exchange(
         &self,
         cx: &ExchangeContext,
@@ -144,10 +166,20 @@ pub(crate) type ExchangeFuture<'a> =
 /// for it.
 pub(crate) trait ErasedExchange: Send + Sync {
     fn exchange<'a>(&'a self, cx: &'a ExchangeContext) -> ExchangeFuture<'a>;
+    fn identity(&self) -> Identity;
+    fn credentials(&self) -> &[Credential];
 }
 
 impl<E: Exchange> ErasedExchange for E {
     fn exchange<'a>(&'a self, cx: &'a ExchangeContext) -> ExchangeFuture<'a> {
         Box::pin(Exchange::exchange(self, cx))
+    }
+
+    fn identity(&self) -> Identity {
+        Exchange::identity(self)
+    }
+
+    fn credentials(&self) -> &[Credential] {
+        Exchange::credentials(self)
     }
 }

@@ -51,7 +51,7 @@
 //! | of a stream is kept | 64 KiB | most requests that are streamed at all; of many uploads, what was sent before an early refusal | [`with_cap`](crate::replay::Wrap::with_cap) |
 //! | of all streams and `String`s of a layer | 64 MiB | a thousand uploads at once; more should not be kept by accident | |
 //! | renewals that refusals may cause | 5, one more every 30 s; one that helped is given back | honest revocations in a row are all healed; a route that refuses everything costs 6 exchanges in its first minute | |
-//! | what counts as a refusal | a 401, or gRPC's `UNAUTHENTICATED` in place of a response, unless its challenge names another reason (`insufficient_scope`, `invalid_request`); a 403 whose challenge says `invalid_token` | another token would not help elsewhere | [`Scheme::judge`](crate::Scheme::judge) |
+//! | what counts as a refusal | a 401, or gRPC's `UNAUTHENTICATED` in place of a response, unless its challenge names another reason (`insufficient_scope`, `invalid_request`); a 403 whose challenge says `invalid_token` | another token would not help elsewhere | [`Presentation::judge`](crate::scheme::Presentation::judge) |
 //!
 //! # What a token endpoint's answer means
 //!

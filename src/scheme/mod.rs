@@ -1,21 +1,17 @@
 //! How a token travels, and how an API speaks about it.
 
 pub(crate) mod challenge;
+pub(crate) mod judge;
 pub(crate) mod jwt;
+pub(crate) mod not_adopted;
+pub(crate) mod presentation;
 pub(crate) mod response;
 pub(crate) mod rotation;
 pub(crate) mod value;
 
+pub use self::judge::{Judge, Verdict};
+pub use self::not_adopted::NotAdopted;
+pub use self::presentation::Presentation;
 pub use self::response::ResponseHead;
 pub use self::rotation::{Adopt, Rotation};
 pub use self::value::{InvalidToken, bearer_value, plain_value, prefixed_value};
-
-/// What a response says of the credential that its request carried.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Verdict {
-    /// Nothing against it.
-    Accepted,
-    /// It was refused: renew it, and send the request again.
-    Refused,
-}

@@ -29,7 +29,7 @@ impl<'a> ResponseHead<'a> {
     }
 
     /// Whether a server refused the credential, in the words of HTTP or of gRPC; what
-    /// [`Scheme::judge`](crate::Scheme::judge) says by default.
+    /// [`Judge::standard`](super::Judge::standard) takes for a refusal.
     ///
     /// It does so by a 401 (RFC 9110 section 15.5.2), with or without a challenge, or by
     /// [`is_grpc_unauthenticated`](ResponseHead::is_grpc_unauthenticated); unless its `WWW-Authenticate`

@@ -3,10 +3,10 @@
 use http::{HeaderMap, HeaderName};
 
 use crate::basics::headers::age;
-use crate::token::machine::rotation::NotAdopted;
+use crate::scheme::not_adopted::NotAdopted;
 
 /// Where an API's responses carry the successor of the token that the request carried, and when it is
-/// adopted; what [`Scheme::rotation`](crate::Scheme::rotation) returns.
+/// adopted; what [`Presentation::rotation`](super::Presentation::rotation) returns.
 ///
 /// The header's value is the token, or `Bearer` and the token.
 ///

@@ -9,15 +9,16 @@ use crate::basics::TARGET;
 use crate::credential::Credential;
 use crate::endpoint::answer::ExchangeAnswer;
 use crate::endpoint::failure::Failure;
+use crate::endpoint::grant::Grant;
 use crate::endpoint::quotes::Credentials;
 use crate::endpoint::request::ExchangeRequest;
 use crate::endpoint::request_context::RequestContext;
-use crate::endpoint::scheme::Scheme;
 use crate::endpoint::step::Step;
 use crate::endpoint::token_endpoint::Endpoint;
 use crate::error::Error;
 use crate::exchange::error::{ExchangeError, ExchangeErrorKind};
 use crate::exchange::identity::Identity;
+use crate::scheme::presentation::Presentation;
 use crate::scheme::value::{InvalidToken, plain_value};
 use crate::secret::Secret;
 use crate::system::oauth::answer::{Meaning, read_2xx};
@@ -170,7 +171,7 @@ fn header_value(
     Ok(value)
 }
 
-impl Scheme for Atlas {
+impl Grant for Atlas {
     fn identity(&self) -> Identity {
         Identity::new("atlas")
             .with("endpoint", self.endpoint.uri().to_string())
@@ -181,7 +182,7 @@ impl Scheme for Atlas {
         &self.credentials
     }
 
-    fn exchange_request(&self, cx: &RequestContext) -> Result<ExchangeRequest, ExchangeError> {
+    fn request(&self, cx: &RequestContext) -> Result<ExchangeRequest, ExchangeError> {
         let known = self.refresh.as_ref().filter(|_| !self.without_refresh.holds(Some(cx.now())));
         match known.zip(cx.refresh_token()).filter(|_| cx.step().is_none()) {
             Some(((endpoint, travels), token)) => {
@@ -191,7 +192,7 @@ impl Scheme for Atlas {
         }
     }
 
-    fn read_answer(&self, answer: ExchangeAnswer) -> Result<Step, ExchangeError> {
+    fn read(&self, answer: ExchangeAnswer) -> Result<Step, ExchangeError> {
         let (status, refreshed) = (answer.status(), answer.request_name() == REFRESH);
         match status {
             _ if status.is_success() => match read_2xx(&answer, None)? {
@@ -213,7 +214,9 @@ impl Scheme for Atlas {
             _ => Err(answer.unavailable()),
         }
     }
+}
 
+impl Presentation for Atlas {
     fn header_name(&self) -> &HeaderName {
         &TOKEN
     }

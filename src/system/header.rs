@@ -3,13 +3,7 @@
 use http::header::AUTHORIZATION;
 use http::{HeaderName, HeaderValue};
 
-use crate::endpoint::answer::ExchangeAnswer;
-use crate::endpoint::request::ExchangeRequest;
-use crate::endpoint::request_context::RequestContext;
-use crate::endpoint::scheme::Scheme;
-use crate::endpoint::step::Step;
-use crate::exchange::error::{ExchangeError, ExchangeErrorKind};
-use crate::exchange::identity::Identity;
+use crate::scheme::presentation::Presentation;
 use crate::scheme::value::{InvalidToken, prefixed_value};
 use crate::secret::Secret;
 
@@ -46,19 +40,7 @@ impl HeaderScheme {
     }
 }
 
-impl Scheme for HeaderScheme {
-    fn identity(&self) -> Identity {
-        Identity::new("header").with("name", self.name.as_str())
-    }
-
-    fn exchange_request(&self, _: &RequestContext) -> Result<ExchangeRequest, ExchangeError> {
-        Err(no_exchange())
-    }
-
-    fn read_answer(&self, _: ExchangeAnswer) -> Result<Step, ExchangeError> {
-        Err(no_exchange())
-    }
-
+impl Presentation for HeaderScheme {
     fn header_name(&self) -> &HeaderName {
         &self.name
     }
@@ -66,11 +48,4 @@ impl Scheme for HeaderScheme {
     fn header_value(&self, token: &Secret) -> Result<HeaderValue, InvalidToken> {
         prefixed_value(self.prefix, token)
     }
-}
-
-fn no_exchange() -> ExchangeError {
-    ExchangeError::new(
-        ExchangeErrorKind::Configuration,
-        "HeaderScheme only says how a token travels: give TokenSource::new an Exchange that obtains it",
-    )
 }

@@ -195,18 +195,18 @@ pub fn exchange_context(reason: Reason) -> ExchangeContext {
     ExchangeContext::new(Arc::new(SystemClock::new()), reason, None, Chain::default())
 }
 
-/// What a [`Scheme`](crate::Scheme) is given to build the request that opens an exchange, for testing one of
+/// What a [`Grant`](crate::endpoint::Grant) is given to build the request that opens an exchange, for testing one of
 /// one's own without a source. A [minted](crate::Credential::minted) credential, or one that is
 /// read from somewhere, has the value that [`RequestContext::with_credential`] gives it.
 ///
 /// ```
-/// use tower_outbound_auth::Scheme;
+/// use tower_outbound_auth::endpoint::Grant;
 /// use tower_outbound_auth::exchange::Reason;
 /// use tower_outbound_auth::system::Atlas;
 /// use tower_outbound_auth::testkit::request_context;
 ///
 /// let atlas = Atlas::new("https://atlas.example/authtoken", "id", "secret")?;
-/// let request = atlas.exchange_request(&request_context(Reason::First))?.into_http();
+/// let request = atlas.request(&request_context(Reason::First))?.into_http();
 /// assert_eq!(request.headers()["client-id"], "id");
 /// # Ok::<_, tower_outbound_auth::BoxError>(())
 /// ```

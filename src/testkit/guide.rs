@@ -19,7 +19,7 @@
 //! use tower_outbound_auth::system::ClientCredentials;
 //! use tower_outbound_auth::{Auth, AuthLayer, BoxError};
 //!
-//! type Api = Auth<Client<HttpConnector, Full<Bytes>>, ClientCredentials>;
+//! type Api = Auth<Client<HttpConnector, Full<Bytes>>>;
 //!
 //! /// A part of your service: it asks another service for the number of orders.
 //! #[derive(Clone)]
@@ -61,7 +61,7 @@
 //! # use tower::{Layer, ServiceExt};
 //! # use tower_outbound_auth::Auth;
 //! # use tower_outbound_auth::system::ClientCredentials;
-//! # type Api = Auth<Client<HttpConnector, Full<Bytes>>, ClientCredentials>;
+//! # type Api = Auth<Client<HttpConnector, Full<Bytes>>>;
 //! # #[derive(Clone)]
 //! # struct Orders { api: Api, url: String }
 //! # impl Orders {

@@ -64,7 +64,7 @@ pub(crate) mod source;
 pub(crate) mod waiting;
 
 pub use self::machine::events::Generation;
-pub use self::machine::rotation::NotAdopted;
 pub use self::machine::status::{Counters, State, Status};
 pub use self::published::AccessToken;
 pub use self::source::TokenSource;
+pub use crate::scheme::NotAdopted;

@@ -6,8 +6,8 @@ use std::time::Duration;
 use http::HeaderValue;
 
 use crate::clock::Clock;
-use crate::endpoint::scheme::Scheme;
 use crate::exchange::ErasedExchange;
+use crate::scheme::presentation::Presentation;
 use crate::scheme::value::InvalidToken;
 use crate::secret::Secret;
 
@@ -17,8 +17,9 @@ pub(crate) const MAX_TOKEN: usize = 64 * 1024;
 pub(crate) const MAX_ROTATED_TOKEN: usize = 16 * 1024;
 
 /// What a source is made of besides its state; kept to make it anew with another option.
-pub(crate) struct Parts<S> {
-    pub(crate) scheme: Arc<S>,
+#[derive(Clone)]
+pub(crate) struct Parts {
+    pub(crate) presentation: Arc<dyn Presentation>,
     pub(crate) exchange: Arc<dyn ErasedExchange>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) exchange_timeout: Duration,
@@ -27,22 +28,9 @@ pub(crate) struct Parts<S> {
     pub(crate) fixed: Option<Secret>,
 }
 
-impl<S> Clone for Parts<S> {
-    fn clone(&self) -> Parts<S> {
-        Parts {
-            scheme: self.scheme.clone(),
-            exchange: self.exchange.clone(),
-            clock: self.clock.clone(),
-            exchange_timeout: self.exchange_timeout,
-            default_lifetime: self.default_lifetime,
-            fixed: self.fixed.clone(),
-        }
-    }
-}
-
 /// The header value of a token, marked sensitive; or what is wrong with the token.
 pub(crate) fn present(
-    scheme: &impl Scheme,
+    presentation: &dyn Presentation,
     token: &Secret,
     max: usize,
 ) -> Result<HeaderValue, &'static str> {
@@ -52,7 +40,7 @@ pub(crate) fn present(
     if token.expose().len() > max {
         return Err("the token is too long (64 KiB, or 16 KiB in a response of the API)");
     }
-    let mut value = scheme.header_value(token).map_err(InvalidToken::why)?;
+    let mut value = presentation.header_value(token).map_err(InvalidToken::why)?;
     value.set_sensitive(true);
     Ok(value)
 }

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use http::HeaderValue;
 
 use crate::clock::Now;
-use crate::endpoint::scheme::Scheme;
 use crate::exchange::error::{ExchangeError, ExchangeErrorKind};
 use crate::exchange::issued::Issued;
 use crate::scheme::jwt::{Claims, Times};
@@ -29,7 +28,7 @@ pub(crate) struct Landed {
     pub(crate) sent: Now,
 }
 
-impl<S: Scheme> Core<S> {
+impl Core {
     /// A flight ended, having shown the credentials of this version: publishes its token, if it brought
     /// one. Returns what its waiters get.
     pub(crate) fn finished(

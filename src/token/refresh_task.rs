@@ -15,7 +15,6 @@ use tokio::sync::oneshot;
 
 use crate::basics::TARGET;
 use crate::clock::Now;
-use crate::endpoint::scheme::Scheme;
 use crate::exchange::chain::Chain;
 use crate::exchange::context::{ExchangeContext, Reason};
 use crate::exchange::error::{ExchangeError, ExchangeErrorKind};
@@ -27,8 +26,8 @@ use crate::token::refresh_end::Landed;
 use crate::token::shared::{Core, Outcome};
 
 /// A flight; dropped before its end, it reports itself lost, and its waiters wake.
-pub(crate) struct Flight<S: Scheme> {
-    core: Arc<Core<S>>,
+pub(crate) struct Flight {
+    core: Arc<Core>,
     id: FlightId,
     reason: Reason,
     started: Now,
@@ -38,13 +37,13 @@ pub(crate) struct Flight<S: Scheme> {
     waiters: Option<oneshot::Sender<Outcome>>,
 }
 
-impl<S: Scheme> Flight<S> {
+impl Flight {
     pub(crate) fn new(
-        core: Arc<Core<S>>,
+        core: Arc<Core>,
         start: Start,
         refresh_token: Option<Secret>,
         waiters: oneshot::Sender<Outcome>,
-    ) -> Flight<S> {
+    ) -> Flight {
         let Start { id, reason, started, .. } = start;
         Flight { core, id, reason, started, refresh_token, waiters: Some(waiters) }
     }
@@ -105,7 +104,7 @@ impl<S: Scheme> Flight<S> {
         let value = self.core.present(issued.access_token(), MAX_TOKEN);
         let value =
             value.map_err(|message| ExchangeError::new(ExchangeErrorKind::Malformed, message))?;
-        let begins_a_line = self.core.scheme().rotation().is_some();
+        let begins_a_line = self.core.rotation.is_some();
         Ok(Landed { issued, value, begins_a_line, sent: cx.sent() })
     }
 
@@ -133,7 +132,7 @@ impl<S: Scheme> Flight<S> {
 }
 
 /// Never panics: it locks and wakes, no more.
-impl<S: Scheme> Drop for Flight<S> {
+impl Drop for Flight {
     fn drop(&mut self) {
         if self.waiters.is_some() {
             self.core.lost(self.id);

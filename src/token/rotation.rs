@@ -10,14 +10,14 @@ use http::HeaderValue;
 
 use crate::basics::TARGET;
 use crate::clock::Now;
-use crate::endpoint::scheme::Scheme;
 use crate::exchange::issued::Issued;
 use crate::scheme::jwt::Claims;
+use crate::scheme::not_adopted::NotAdopted;
 use crate::scheme::response::ResponseHead;
 use crate::scheme::rotation::Rotation;
 use crate::secret::Secret;
 use crate::token::machine::events::{Arrival, Generation};
-use crate::token::machine::rotation::{Line, NotAdopted};
+use crate::token::machine::rotation::Line;
 use crate::token::options::{MAX_ROTATED_TOKEN, present};
 use crate::token::shared::{Core, Locked};
 
@@ -37,7 +37,7 @@ impl Drop for Verification<'_> {
 /// How long a refusal waits for the responses to others that carried the same token.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-impl<S: Scheme> Core<S> {
+impl Core {
     /// A response to a request that was sent at `sent`, by the monotonic clock, with the token of generation
     /// `used`, and succeeded. Returns whether it brought a successor.
     pub(crate) fn handed_out(
@@ -77,7 +77,7 @@ impl<S: Scheme> Core<S> {
         if token.expose().len() > MAX_ROTATED_TOKEN {
             return Err(NotAdopted::TooLong);
         }
-        let value = present(self.scheme(), &token, MAX_ROTATED_TOKEN);
+        let value = present(self.presentation(), &token, MAX_ROTATED_TOKEN);
         let value = value.map_err(|_| NotAdopted::Malformed)?;
         let claims = Claims::of(token.expose());
         let current = self.cell.latest().ok_or(NotAdopted::OtherLine)?;
@@ -91,7 +91,7 @@ impl<S: Scheme> Core<S> {
         let Some(verification) = self.begin_verification(now, used, arrival, &token)? else {
             return Ok(None);
         };
-        if !self.scheme().is_authentic(&token) {
+        if !self.presentation().is_authentic(&token) {
             return Err(NotAdopted::BadSignature);
         }
         let adopted = self.adopt(now, used, arrival, &Issued::new(token), value, line.clone());

@@ -23,10 +23,12 @@ use crate::basics::headers::interned;
 use crate::clock::{Now, Sleep};
 use crate::credential;
 use crate::credential::Credential;
-use crate::endpoint::scheme::Scheme;
 use crate::error::{Error, ErrorKind};
 use crate::exchange::chain::{Chain, SourceId};
 use crate::exchange::error::ExchangeError;
+use crate::scheme::judge::Judge;
+use crate::scheme::presentation::Presentation;
+use crate::scheme::rotation::Rotation;
 use crate::secret::Secret;
 use crate::token::machine::Machine;
 use crate::token::machine::events::{Ask, FlightId, Generation, Refused, Start};
@@ -42,13 +44,17 @@ pub(crate) type Outcome = Result<AccessToken, (ExchangeError, Duration)>;
 /// The waiting end of a flight. It yields an error if the flight was lost.
 pub(crate) type Landing = Shared<oneshot::Receiver<Outcome>>;
 
-pub(crate) struct Core<S> {
+pub(crate) struct Core {
     pub(crate) id: SourceId,
     /// The system's name, for those who read logs.
     pub(crate) system: &'static str,
-    pub(crate) parts: Parts<S>,
+    pub(crate) parts: Parts,
     /// Where the token goes; free to clone.
     pub(crate) header_name: HeaderName,
+    /// How responses say that they refuse the credential.
+    pub(crate) judge: Judge,
+    /// How responses hand out successors, if they do.
+    pub(crate) rotation: Option<Rotation>,
     pub(crate) cell: Cell,
     /// Where every newer token that a response hands out is adopted.
     pub(crate) riders: Option<Riders>,
@@ -92,15 +98,18 @@ pub(crate) enum Asked {
     Fail(Error),
 }
 
-impl<S: Scheme> Core<S> {
-    pub(crate) fn new(parts: Parts<S>) -> Core<S> {
+impl Core {
+    pub(crate) fn new(parts: Parts) -> Core {
         let id = SourceId::next();
-        let credentials_may_change = parts.scheme.credentials().iter().any(Credential::may_change);
+        let rotation = parts.presentation.rotation().cloned();
+        let credentials = parts.exchange.credentials();
+        let credentials_may_change = credentials.iter().any(Credential::may_change);
         let mut machine = Machine::new(flight_limit(parts.exchange_timeout), fastrand::u64(..))
             .with_changing_credentials(credentials_may_change);
         let cell = Cell::new();
         let fixed = parts.fixed.clone();
-        let value = fixed.as_ref().and_then(|token| present(&*parts.scheme, token, MAX_TOKEN).ok());
+        let value =
+            fixed.as_ref().and_then(|token| present(&*parts.presentation, token, MAX_TOKEN).ok());
         if let (Some(secret), Some(value)) = (fixed, value) {
             let (generation, window) = machine.fix(parts.clock.now());
             let token = Published { secret, value, generation, window, line: None, source: id };
@@ -108,13 +117,11 @@ impl<S: Scheme> Core<S> {
         }
         Core {
             id,
-            system: parts.scheme.identity().system(),
-            riders: parts
-                .scheme
-                .rotation()
-                .filter(|it| !it.is_when_due())
-                .map(|_| Riders::default()),
-            header_name: interned(parts.scheme.header_name()),
+            system: parts.exchange.identity().system(),
+            riders: rotation.as_ref().filter(|it| !it.is_when_due()).map(|_| Riders::default()),
+            rotation,
+            judge: parts.presentation.judge(),
+            header_name: interned(parts.presentation.header_name()),
             parts,
             cell,
             waiters: AtomicUsize::new(0),
@@ -148,8 +155,8 @@ impl<S: Scheme> Core<S> {
         })
     }
 
-    pub(crate) fn scheme(&self) -> &S {
-        &self.parts.scheme
+    pub(crate) fn presentation(&self) -> &dyn Presentation {
+        &*self.parts.presentation
     }
 
     /// The longest that anybody waits for one flight.
@@ -260,7 +267,7 @@ impl<S: Scheme> Core<S> {
 
     /// The header value of a token, marked sensitive; or what is wrong with the token.
     pub(crate) fn present(&self, token: &Secret, max: usize) -> Result<HeaderValue, &'static str> {
-        present(self.scheme(), token, max)
+        present(self.presentation(), token, max)
     }
 
     // ===== helpers =====
@@ -313,18 +320,18 @@ fn flight_limit(exchange_timeout: Duration) -> Duration {
 
 /// Somebody may have mended the credentials that the endpoint refuses. It is over when this is dropped, be it
 /// with its runtime.
-struct LookUp<S: Scheme> {
-    core: Arc<Core<S>>,
+struct LookUp {
+    core: Arc<Core>,
     ends: u64,
 }
 
-impl<S: Scheme> LookUp<S> {
+impl LookUp {
     /// How long one may take. After that its runtime stands still, or what it reads hangs: another one begins.
     const LIMIT: Duration = Duration::from_secs(10);
 
     /// None while another one is under way.
-    fn begin(core: &Arc<Core<S>>, now: Now) -> Option<LookUp<S>> {
-        let ends = (now + LookUp::<S>::LIMIT).mono_nanos();
+    fn begin(core: &Arc<Core>, now: Now) -> Option<LookUp> {
+        let ends = (now + LookUp::LIMIT).mono_nanos();
         let begin = |until: u64| (until <= now.mono_nanos()).then_some(ends);
         core.looking_up.fetch_update(Ordering::Relaxed, Ordering::Relaxed, begin).ok()?;
         Some(LookUp { core: core.clone(), ends })
@@ -332,7 +339,7 @@ impl<S: Scheme> LookUp<S> {
 
     async fn run(self) {
         let core = &self.core;
-        let credentials = core.scheme().credentials();
+        let credentials = core.parts.exchange.credentials();
         let read = credential::reload(credentials, &*core.parts.clock).await;
         let refused = core.lock().refused_credentials;
         if read.is_ok() && credential::version(credentials) != refused {
@@ -343,7 +350,7 @@ impl<S: Scheme> LookUp<S> {
 }
 
 /// Never panics.
-impl<S: Scheme> Drop for LookUp<S> {
+impl Drop for LookUp {
     fn drop(&mut self) {
         // Not if it was given up, and another one is under way.
         let (set, relaxed) = (&self.core.looking_up, Ordering::Relaxed);
@@ -360,7 +367,7 @@ impl Drop for Waiter<'_> {
     }
 }
 
-impl<S> fmt::Debug for Core<S> {
+impl fmt::Debug for Core {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Core").field("id", &self.id).finish_non_exhaustive()
     }

@@ -4,22 +4,18 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures_util::future::{Either, select};
-use http::{Request, Response};
-use http_body::Body;
-use http_body_util::Full;
-use tower_service::Service;
 
 use crate::clock::{Clock, SystemClock};
-use crate::endpoint::http_exchange::HttpExchange;
-use crate::endpoint::scheme::Scheme;
 use crate::error::recovery::Recovery;
-use crate::error::{BoxError, Error, ErrorKind};
+use crate::error::{Error, ErrorKind};
+use crate::exchange::Exchange;
 use crate::exchange::chain::Chain;
+use crate::exchange::context::ExchangeContext;
 use crate::exchange::error::{ExchangeError, ExchangeErrorKind};
+use crate::exchange::identity::Identity;
 use crate::exchange::issued::Issued;
-use crate::exchange::{ErasedExchange, Exchange, from_fn};
+use crate::scheme::presentation::Presentation;
 use crate::secret::Secret;
 use crate::token::machine::status::Status;
 use crate::token::options::{MAX_TOKEN, Parts};
@@ -37,63 +33,56 @@ pub(crate) const DEFAULT_LIFETIME: Duration = Duration::from_secs(300);
 /// A clone is a handle to the same source; several layers may share one. The `with_…` methods are for
 /// its making: each returns a source with a state of its own, which shares nothing with the one it was
 /// made from.
-pub struct TokenSource<S> {
-    core: Arc<Core<S>>,
+///
+/// The type parameter is the presentation, which only [`presentation`](TokenSource::presentation) needs.
+/// [`erased`](TokenSource::erased) makes a handle without it, so that a struct's field is a plain `TokenSource`.
+pub struct TokenSource<P: ?Sized = dyn Presentation> {
+    core: Arc<Core>,
+    presentation: Arc<P>,
 }
 
-impl<S: Scheme> TokenSource<S> {
-    /// A source that obtains its tokens by `exchange`, for use in the way of `scheme`.
-    pub fn new(scheme: S, exchange: impl Exchange) -> TokenSource<S> {
-        TokenSource::assemble(Arc::new(scheme), Arc::new(exchange))
+impl<P: Presentation> TokenSource<P> {
+    /// A source that obtains its tokens by `exchange`. They travel as `presentation` says.
+    pub fn new(presentation: P, exchange: impl Exchange) -> TokenSource<P> {
+        TokenSource::shared(Arc::new(presentation), exchange)
     }
 
-    fn assemble(scheme: Arc<S>, exchange: Arc<dyn ErasedExchange>) -> TokenSource<S> {
-        TokenSource::from_parts(Parts {
-            scheme,
-            exchange,
+    pub(crate) fn shared(presentation: Arc<P>, exchange: impl Exchange) -> TokenSource<P> {
+        let options = Parts {
+            presentation: presentation.clone(),
+            exchange: Arc::new(exchange),
             clock: Arc::new(SystemClock::new()),
             exchange_timeout: EXCHANGE_TIMEOUT,
             default_lifetime: DEFAULT_LIFETIME,
             fixed: None,
-        })
-    }
-
-    /// A source that asks the scheme's token endpoint through `client`; see [`HttpExchange`]. For reqwest, that is
-    /// `HttpService::build(builder)?` (feature `reqwest`).
-    pub fn over_http<C, RB>(scheme: S, client: C) -> TokenSource<S>
-    where
-        C: Service<Request<Full<Bytes>>, Response = Response<RB>> + Clone + Send + 'static,
-        C::Future: Send,
-        C::Error: Into<BoxError>,
-        RB: Body + Send + 'static,
-        RB::Data: Send,
-        RB::Error: Into<BoxError>,
-    {
-        let scheme = Arc::new(scheme);
-        let exchange = HttpExchange::new(scheme.clone(), client);
-        TokenSource::assemble(scheme, Arc::new(exchange))
+        };
+        TokenSource { core: Arc::new(Core::new(options)), presentation }
     }
 
     /// A source of one token, which has no end and is never renewed: for tests, and for API keys.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Configuration`] if the token cannot stand in the scheme's header.
-    pub fn fixed(scheme: S, token: impl Into<Secret>) -> Result<TokenSource<S>, Error> {
-        let none = from_fn(|| async {
-            let message = "a fixed token cannot be renewed";
-            Err::<Issued, _>(ExchangeError::new(ExchangeErrorKind::Configuration, message))
-        });
-        let source = TokenSource::new(scheme, none);
+    /// [`ErrorKind::Configuration`] if the token cannot stand in the presentation's header.
+    pub fn fixed(presentation: P, token: impl Into<Secret>) -> Result<TokenSource<P>, Error> {
+        let source = TokenSource::new(presentation, NoExchange);
         let token = token.into();
         source.core.present(&token, MAX_TOKEN).map_err(Error::configuration)?;
         Ok(source.with_parts(|parts| Parts { fixed: Some(token), ..parts }))
     }
 
+    /// A handle to the same source, whose type does not name the presentation.
+    #[must_use]
+    pub fn erased(self) -> TokenSource {
+        TokenSource { core: self.core, presentation: self.presentation }
+    }
+}
+
+impl<P: Presentation + ?Sized> TokenSource<P> {
     /// With another clock. Like all `with_…` of a source, this makes another source: handles that were
     /// cloned before keep watching the old one.
     #[must_use]
-    pub fn with_clock(self, clock: impl Clock) -> TokenSource<S> {
+    pub fn with_clock(self, clock: impl Clock) -> TokenSource<P> {
         let clock = Arc::new(clock);
         self.with_parts(|parts| Parts { clock, ..parts })
     }
@@ -101,7 +90,7 @@ impl<S: Scheme> TokenSource<S> {
     /// With another deadline for an exchange as a whole. Default: 10 s, which a slow identity provider
     /// needs on a bad day and a caller can just bear. Below 10 ms it is taken for 10 ms.
     #[must_use]
-    pub fn with_exchange_timeout(self, timeout: Duration) -> TokenSource<S> {
+    pub fn with_exchange_timeout(self, timeout: Duration) -> TokenSource<P> {
         let exchange_timeout = timeout.max(Duration::from_millis(10));
         self.with_parts(|parts| Parts { exchange_timeout, ..parts })
     }
@@ -110,7 +99,7 @@ impl<S: Scheme> TokenSource<S> {
     /// Default: 5 min. Too long a guess costs a refusal, which is healed; too short a one, an exchange.
     /// Below one second it is taken for one second.
     #[must_use]
-    pub fn with_default_lifetime(self, lifetime: Duration) -> TokenSource<S> {
+    pub fn with_default_lifetime(self, lifetime: Duration) -> TokenSource<P> {
         let default_lifetime = lifetime.max(Duration::from_secs(1));
         self.with_parts(|parts| Parts { default_lifetime, ..parts })
     }
@@ -228,39 +217,50 @@ impl<S: Scheme> TokenSource<S> {
         self.core.status()
     }
 
-    /// The scheme.
+    /// How the tokens travel.
     #[must_use]
-    pub fn scheme(&self) -> &S {
-        self.core.scheme()
+    pub fn presentation(&self) -> &P {
+        &self.presentation
     }
 
-    pub(crate) fn core(&self) -> &Arc<Core<S>> {
+    pub(crate) fn core(&self) -> &Arc<Core> {
         &self.core
     }
 
-    fn from_parts(parts: Parts<S>) -> TokenSource<S> {
-        TokenSource { core: Arc::new(Core::new(parts)) }
-    }
-
-    fn with_parts(self, change: impl FnOnce(Parts<S>) -> Parts<S>) -> TokenSource<S> {
-        TokenSource::from_parts(change(self.core.parts.clone()))
+    fn with_parts(self, change: impl FnOnce(Parts) -> Parts) -> TokenSource<P> {
+        let core = Arc::new(Core::new(change(self.core.parts.clone())));
+        TokenSource { core, presentation: self.presentation }
     }
 }
 
-/// By hand: a derive would ask for `S: Clone`.
-impl<S> Clone for TokenSource<S> {
-    fn clone(&self) -> TokenSource<S> {
-        TokenSource { core: self.core.clone() }
+/// By hand: a derive would ask for `P: Clone`.
+impl<P: ?Sized> Clone for TokenSource<P> {
+    fn clone(&self) -> TokenSource<P> {
+        TokenSource { core: self.core.clone(), presentation: self.presentation.clone() }
     }
 }
 
-impl<S: Scheme> fmt::Debug for TokenSource<S> {
+impl<P: ?Sized> fmt::Debug for TokenSource<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TokenSource")
-            .field("system", &self.scheme().identity().system())
+            .field("system", &self.core.system)
             .field("exchange_timeout", &self.core.parts.exchange_timeout)
             .field("default_lifetime", &self.core.parts.default_lifetime)
-            .field("status", &self.status())
+            .field("status", &self.core.status())
             .finish()
+    }
+}
+
+/// The exchange of a source whose token is fixed.
+struct NoExchange;
+
+impl Exchange for NoExchange {
+    async fn exchange(&self, _: &ExchangeContext) -> Result<Issued, ExchangeError> {
+        let message = "a fixed token cannot be renewed";
+        Err(ExchangeError::new(ExchangeErrorKind::Configuration, message))
+    }
+
+    fn identity(&self) -> Identity {
+        Identity::new("fixed")
     }
 }

@@ -10,7 +10,6 @@ use futures_util::FutureExt;
 use futures_util::future::{Either, select};
 use tokio::runtime::Handle;
 
-use crate::endpoint::scheme::Scheme;
 use crate::error::recovery::Recovery;
 use crate::error::{Error, ErrorKind};
 use crate::exchange::chain::Chain;
@@ -47,7 +46,7 @@ pub(crate) enum Renewal {
     HandOn(Recovery),
 }
 
-impl<S: Scheme> Core<S> {
+impl Core {
     /// A token for a request that cannot be sent again: if a successor is due, or the current token was refused
     /// and is being renewed, that is waited for, for one second at most; else the current token will do.
     pub(crate) async fn acquire_fresh(self: Arc<Self>, chain: Chain) -> Result<AccessToken, Error> {

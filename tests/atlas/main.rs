@@ -38,7 +38,7 @@ struct Setup {
     clock: ManualClock,
     server: AtlasServer,
     source: TokenSource<Atlas>,
-    api: Auth<Http, Atlas>,
+    api: Auth<Http>,
 }
 
 impl Setup {

@@ -251,7 +251,7 @@ fn no_refresh_token_is_shown_anywhere() {
             assert!(setup.server.counts().refreshes > 3, "the story has refresh tokens");
             setup.server.begin_outage(None);
             let (error, exchange) = setup.no_token().await;
-            let (api, source, scheme) = (&setup.api, &setup.source, setup.source.scheme());
+            let (api, source, scheme) = (&setup.api, &setup.source, setup.source.presentation());
             let status = setup.source.status();
             let shown = format!("{error:?} {error} {exchange:?} {api:?} {source:?} {scheme:?}");
             assert_no_refresh_token(&format!("{shown} {status:?}"));

@@ -18,9 +18,10 @@ use http::{HeaderMap, Request, StatusCode};
 use http_body_util::Full;
 use tower::util::{BoxCloneSyncService, Oneshot};
 use tower::{Layer, ServiceExt, service_fn};
+use tower_outbound_auth::scheme::Presentation;
 use tower_outbound_auth::system::HeaderScheme;
 use tower_outbound_auth::testkit::ScriptedExchange;
-use tower_outbound_auth::{AuthLayer, BoxError, Origin, Scheme, TokenSource};
+use tower_outbound_auth::{AuthLayer, BoxError, Origin, TokenSource};
 
 use self::proxy::{Proxy, forward};
 
@@ -54,7 +55,7 @@ fn proxy_of(
     Setup { exchange, source, log, app }
 }
 
-fn bound<S: Scheme>(source: &TokenSource<S>, api: &str) -> AuthLayer<S> {
+fn bound<S: Presentation>(source: &TokenSource<S>, api: &str) -> AuthLayer<S> {
     AuthLayer::new(source.clone()).with_origin(Origin::parse(api).unwrap())
 }
 

@@ -4,10 +4,10 @@ use http::Method;
 use http::header::LOCATION;
 #[cfg(feature = "client")]
 use tower_outbound_auth::AuthLayer;
-use tower_outbound_auth::endpoint::Endpoint;
+use tower_outbound_auth::ErrorKind;
+use tower_outbound_auth::endpoint::{Endpoint, Grant};
 use tower_outbound_auth::exchange::ExchangeErrorKind::Refused;
 use tower_outbound_auth::system::{BasicEncoding, ClientAuth};
-use tower_outbound_auth::{ErrorKind, Scheme};
 
 use crate::*;
 

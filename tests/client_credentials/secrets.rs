@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 
 use tower_outbound_auth::ErrorKind;
-use tower_outbound_auth::endpoint::Endpoint;
+use tower_outbound_auth::endpoint::{Endpoint, Grant};
 use tower_outbound_auth::exchange::ExchangeErrorKind::Refused;
 
 use crate::log::log_in_paused_time;
@@ -76,8 +76,8 @@ fn rfc6749_13_no_log_and_no_debug_shows_a_secret() {
         }
         let issued = r#"{"access_token":"canary.1","refresh_token":"canary.2","expires_in":60}"#;
         let source = Server::with(200, issued).source(confidential());
-        shown(source.scheme());
-        shown(&source.scheme().identity());
+        shown(source.presentation());
+        shown(&source.presentation().identity());
         let api = Api::taking("another");
         for _ in 0..3 {
             assert_eq!(api.call(&source, get("/")).await.unwrap().status(), 401);

@@ -19,7 +19,7 @@ pub(crate) const CALLERS: usize = 50;
 /// What callers share: a client, and where it sends things.
 #[derive(Clone)]
 pub(crate) struct Api {
-    client: Auth<Http, ClientCredentials>,
+    client: Auth<Http>,
     url: String,
 }
 

@@ -54,7 +54,7 @@ async fn first_expired() -> World {
 }
 
 impl World {
-    fn echo(&self) -> EchoClient<Auth<Channel, HeaderScheme>> {
+    fn echo(&self) -> EchoClient<Auth<Channel>> {
         EchoClient::new(self.layer.layer(self.channel.clone()))
     }
 

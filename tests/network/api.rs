@@ -8,7 +8,7 @@ use tower_outbound_auth::testkit::{After, Fault};
 use super::*;
 
 /// Another way to the API: through a proxy, with a new connection for each request.
-async fn through_a_proxy(setup: &Setup) -> (FaultProxy, Auth<Http, ClientCredentials>, String) {
+async fn through_a_proxy(setup: &Setup) -> (FaultProxy, Auth<Http>, String) {
     let proxy = FaultProxy::start(setup.server.address()).await.unwrap();
     let url = proxy.url("/documents");
     let origin = tower_outbound_auth::Origin::parse(&proxy.url("")).unwrap();

@@ -166,7 +166,7 @@ where
 struct Layered {
     stage: Stage,
     exchange: ScriptedExchange,
-    api: Auth<Http, HeaderScheme>,
+    api: Auth<Http>,
 }
 
 impl Layered {

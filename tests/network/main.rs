@@ -100,7 +100,7 @@ struct Setup {
     server: OAuthServer,
     proxy: FaultProxy,
     source: TokenSource<ClientCredentials>,
-    api: Auth<Http, ClientCredentials>,
+    api: Auth<Http>,
 }
 
 impl Setup {
@@ -154,7 +154,7 @@ impl Setup {
     }
 }
 
-async fn get(api: &Auth<Http, ClientCredentials>, url: &str) -> Result<Response<Bytes>, BoxError> {
+async fn get(api: &Auth<Http>, url: &str) -> Result<Response<Bytes>, BoxError> {
     let request = Request::get(url).body(Full::default())?;
     // In real time: a clock that stands still would let a bug wait for ever.
     let response = timeout(secs(20), api.clone().oneshot(request)).await??;

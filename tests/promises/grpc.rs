@@ -8,9 +8,9 @@ use http::header::WWW_AUTHENTICATE;
 use http::{HeaderValue, Request, Response};
 use tokio::time::sleep;
 use tower::{Layer, Service, service_fn};
-use tower_outbound_auth::scheme::{ResponseHead, Verdict};
+use tower_outbound_auth::Recovery;
+use tower_outbound_auth::scheme::{Presentation, ResponseHead, Verdict};
 use tower_outbound_auth::system::{Atlas, ClientCredentials, HeaderScheme};
-use tower_outbound_auth::{Recovery, Scheme};
 
 use crate::support::*;
 
@@ -116,10 +116,10 @@ async fn no_other_status_of_grpc_renews_and_neither_does_16_beside_another_statu
 fn all_schemes_of_this_crate_read_grpc_s_refusal_and_its_reason() {
     let atlas = Atlas::new("https://auth.example/v1/authtoken", "id", "secret").unwrap();
     let oauth = ClientCredentials::new("https://auth.example/token", "id", "secret").unwrap();
-    let schemes: [Arc<dyn Scheme>; 3] =
+    let schemes: [Arc<dyn Presentation>; 3] =
         [Arc::new(atlas), Arc::new(oauth), Arc::new(HeaderScheme::bearer())];
     for scheme in schemes {
-        let judge = |response: Response<Body>| scheme.judge(ResponseHead::of(&response));
+        let judge = |response: Response<Body>| scheme.judge().verdict(ResponseHead::of(&response));
         assert_eq!(judge(status("16")), Verdict::Refused);
         for (reason, verdict) in [
             ("insufficient_scope", Verdict::Accepted),

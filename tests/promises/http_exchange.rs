@@ -10,10 +10,11 @@ use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, RETRY_AFTER};
 use http::{HeaderMap, Request, Response};
 use http_body::Frame;
 use tower::{Service, service_fn};
+use tower_outbound_auth::endpoint::Grant;
 use tower_outbound_auth::exchange::{ExchangeErrorKind, Reason};
 use tower_outbound_auth::system::Atlas;
 use tower_outbound_auth::testkit::{TokioClock, request_context};
-use tower_outbound_auth::{BoxError, Scheme, TokenSource};
+use tower_outbound_auth::{BoxError, TokenSource};
 
 use crate::support::*;
 
@@ -195,7 +196,7 @@ async fn an_empty_post_says_its_length() {
 
 #[test]
 fn atlas_marks_both_of_its_credentials_sensitive() {
-    let request = scheme().exchange_request(&request_context(Reason::First)).unwrap().into_http();
+    let request = scheme().request(&request_context(Reason::First)).unwrap().into_http();
     assert!(request.headers()["client-id"].is_sensitive());
     assert!(request.headers()["client-secret"].is_sensitive());
 }

@@ -11,11 +11,11 @@ use tower::util::{BoxCloneService, BoxCloneSyncService};
 use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
 use tower_outbound_auth::endpoint::HttpExchange;
 use tower_outbound_auth::endpoint::{
-    Endpoint, ExchangeAnswer, ExchangeRequest, RequestContext, Step,
+    Endpoint, ExchangeAnswer, ExchangeRequest, Grant, RequestContext, Step,
 };
 use tower_outbound_auth::exchange::Identity;
 use tower_outbound_auth::exchange::{ExchangeContext, ExchangeError, ExchangeErrorKind, Issued};
-use tower_outbound_auth::scheme::{InvalidToken, ResponseHead, Verdict};
+use tower_outbound_auth::scheme::{InvalidToken, Judge, Presentation, Verdict};
 use tower_outbound_auth::system::{Atlas, HeaderScheme};
 use tower_outbound_auth::testkit::TokioClock;
 use tower_outbound_auth::{
@@ -31,13 +31,13 @@ fn send_only<T: Send>() {}
 #[test]
 fn what_is_shared_between_threads_can_be() {
     send_sync::<AuthLayer<Atlas>>();
-    send_sync::<Auth<Api, Atlas>>();
+    send_sync::<Auth<Api>>();
     send_sync::<TokenSource<Arc<dyn Scheme>>>();
     send_sync::<AccessToken>();
     send_sync::<Error>();
     send_sync::<ExchangeError>();
     send_sync::<ExchangeContext>();
-    send_only::<ResponseFuture<Api, Atlas, tower_outbound_auth::replay::Same, Body, Body>>();
+    send_only::<ResponseFuture<Api, tower_outbound_auth::replay::Same, Body, Body>>();
 }
 
 /// A service that is neither `Send` nor `Sync` is none of the layer's business.
@@ -70,7 +70,7 @@ async fn a_stack_can_be_boxed_below_and_above_and_named_in_a_field() {
 #[tokio::test(start_paused = true)]
 async fn a_scheme_can_be_chosen_at_run_time() {
     for bearer in [true, false] {
-        let scheme: Arc<dyn Scheme> = if bearer {
+        let scheme: Arc<dyn Presentation> = if bearer {
             Arc::new(HeaderScheme::bearer())
         } else {
             Arc::new(HeaderScheme::new(HeaderName::from_static("x-api-key"), ""))
@@ -88,11 +88,12 @@ struct Odd {
     challenges: usize,
 }
 
-impl Scheme for Odd {
+impl Grant for Odd {
     fn identity(&self) -> Identity {
         Identity::new("odd")
     }
-    fn exchange_request(&self, cx: &RequestContext) -> Result<ExchangeRequest, ExchangeError> {
+
+    fn request(&self, cx: &RequestContext) -> Result<ExchangeRequest, ExchangeError> {
         let step = match (cx.step(), cx.answer()) {
             (Some("answer"), Some(challenge)) => challenge.text()?.parse::<usize>().unwrap() + 1,
             _ => 0,
@@ -100,7 +101,8 @@ impl Scheme for Odd {
         let uri = format!("https://auth.example/{step}");
         Ok(ExchangeRequest::new(Request::post(uri).body(Bytes::new())?))
     }
-    fn read_answer(&self, answer: ExchangeAnswer) -> Result<Step, ExchangeError> {
+
+    fn read(&self, answer: ExchangeAnswer) -> Result<Step, ExchangeError> {
         let step: usize = answer.text()?.parse().map_err(|_| answer.unavailable())?;
         assert_eq!(answer.request_name(), if step == 0 { "" } else { "answer" });
         if step == self.challenges {
@@ -108,15 +110,23 @@ impl Scheme for Odd {
         }
         Ok(Step::Again("answer"))
     }
+}
+
+impl Presentation for Odd {
     fn header_name(&self) -> &HeaderName {
         static AUTHORIZATION: HeaderName = http::header::AUTHORIZATION;
         &AUTHORIZATION
     }
+
     fn header_value(&self, token: &Secret) -> Result<HeaderValue, InvalidToken> {
         tower_outbound_auth::scheme::prefixed_value("Bearer ", token)
     }
-    fn judge(&self, response: ResponseHead<'_>) -> Verdict {
-        if response.status.as_u16() == 419 { Verdict::Refused } else { Verdict::Accepted }
+
+    fn judge(&self) -> Judge {
+        Judge::new(|response| match response.status.as_u16() {
+            419 => Verdict::Refused,
+            _ => Verdict::Accepted,
+        })
     }
 }
 

@@ -9,14 +9,11 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use http_body::Frame;
 use tower::{Layer, ServiceExt, service_fn};
-use tower_outbound_auth::endpoint::{ExchangeAnswer, ExchangeRequest, RequestContext, Step};
-use tower_outbound_auth::exchange::ExchangeError;
-use tower_outbound_auth::exchange::Identity;
 use tower_outbound_auth::replay::{Off, ReplayMethods};
-use tower_outbound_auth::scheme::{InvalidToken, ResponseHead, Verdict};
+use tower_outbound_auth::scheme::{InvalidToken, Judge, Presentation, Verdict};
 use tower_outbound_auth::system::HeaderScheme;
 use tower_outbound_auth::testkit::ScriptedExchange;
-use tower_outbound_auth::{AuthLayer, Origin, Recovery, Scheme, Secret, TokenSource};
+use tower_outbound_auth::{AuthLayer, Origin, Recovery, Secret, TokenSource};
 
 use crate::support::*;
 
@@ -162,24 +159,20 @@ async fn three_stacked_layers_share_one_replay_whichever_of_them_makes_it() {
 /// A bearer scheme of an API whose word for "refused" is 419.
 struct Says419(HeaderScheme);
 
-impl Scheme for Says419 {
-    fn identity(&self) -> Identity {
-        self.0.identity()
-    }
-    fn exchange_request(&self, cx: &RequestContext) -> Result<ExchangeRequest, ExchangeError> {
-        self.0.exchange_request(cx)
-    }
-    fn read_answer(&self, answer: ExchangeAnswer) -> Result<Step, ExchangeError> {
-        self.0.read_answer(answer)
-    }
+impl Presentation for Says419 {
     fn header_name(&self) -> &HeaderName {
         self.0.header_name()
     }
+
     fn header_value(&self, token: &Secret) -> Result<HeaderValue, InvalidToken> {
         self.0.header_value(token)
     }
-    fn judge(&self, response: ResponseHead<'_>) -> Verdict {
-        if response.status.as_u16() == 419 { Verdict::Refused } else { Verdict::Accepted }
+
+    fn judge(&self) -> Judge {
+        Judge::new(|response| match response.status.as_u16() {
+            419 => Verdict::Refused,
+            _ => Verdict::Accepted,
+        })
     }
 }
 

@@ -97,7 +97,7 @@ async fn the_clients_error_is_in_the_log() {
     drop(guard);
     for cause in ["connection reset", "not ready"] {
         let event =
-            format!("a request could not be sent again system=\"header\" cause=\"{cause}\"");
+            format!("a request could not be sent again system=\"exchange\" cause=\"{cause}\"");
         assert_eq!(log.text().matches(&event).count(), 1, "{}", log.text());
     }
 }

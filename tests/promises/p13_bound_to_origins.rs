@@ -7,13 +7,9 @@ use http::header::{AUTHORIZATION, HOST, HeaderName, LOCATION};
 use http::{HeaderValue, Request, Response};
 use tower::{Layer, ServiceBuilder, ServiceExt, service_fn};
 use tower_http::follow_redirect::FollowRedirectLayer;
-use tower_outbound_auth::endpoint::{ExchangeAnswer, ExchangeRequest, RequestContext, Step};
-use tower_outbound_auth::exchange::ExchangeError;
-use tower_outbound_auth::exchange::Identity;
-use tower_outbound_auth::scheme::{InvalidToken, Rotation};
-use tower_outbound_auth::system::HeaderScheme;
+use tower_outbound_auth::scheme::{InvalidToken, Presentation, Rotation};
 use tower_outbound_auth::testkit::ScriptedExchange;
-use tower_outbound_auth::{AuthLayer, ErrorKind, Foreign, Origin, Scheme, Secret, TokenSource};
+use tower_outbound_auth::{AuthLayer, ErrorKind, Foreign, Origin, Secret, TokenSource};
 
 use crate::support::*;
 
@@ -106,22 +102,15 @@ struct Rotating {
     rotation: Rotation,
 }
 
-impl Scheme for Rotating {
-    fn identity(&self) -> Identity {
-        Identity::new("rotating")
-    }
-    fn exchange_request(&self, cx: &RequestContext) -> Result<ExchangeRequest, ExchangeError> {
-        HeaderScheme::bearer().exchange_request(cx)
-    }
-    fn read_answer(&self, answer: ExchangeAnswer) -> Result<Step, ExchangeError> {
-        HeaderScheme::bearer().read_answer(answer)
-    }
+impl Presentation for Rotating {
     fn header_name(&self) -> &HeaderName {
         &self.credential
     }
+
     fn header_value(&self, token: &Secret) -> Result<HeaderValue, InvalidToken> {
         tower_outbound_auth::scheme::plain_value(token)
     }
+
     fn rotation(&self) -> Option<&Rotation> {
         Some(&self.rotation)
     }

@@ -12,17 +12,15 @@ use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use serde_json::{Value, json};
 use tower::{Layer, ServiceExt, service_fn};
 use tower_outbound_auth::clock::Clock;
-use tower_outbound_auth::endpoint::{ExchangeAnswer, ExchangeRequest, RequestContext, Step};
-use tower_outbound_auth::exchange::Identity;
 use tower_outbound_auth::exchange::{
     self, Exchange, ExchangeContext, ExchangeError, ExchangeErrorKind, Issued,
 };
 use tower_outbound_auth::replay::Off;
-use tower_outbound_auth::scheme::{Adopt, InvalidToken, Rotation};
+use tower_outbound_auth::scheme::{Adopt, InvalidToken, Presentation, Rotation};
 use tower_outbound_auth::system::HeaderScheme;
 use tower_outbound_auth::testkit::TokioClock;
 use tower_outbound_auth::token::NotAdopted;
-use tower_outbound_auth::{AuthLayer, BoxError, Origin, Scheme, Secret, TokenSource};
+use tower_outbound_auth::{AuthLayer, BoxError, Origin, Secret, TokenSource};
 
 use crate::support::*;
 
@@ -48,26 +46,20 @@ impl Jwts {
     }
 }
 
-impl Scheme for Jwts {
-    fn identity(&self) -> Identity {
-        Identity::new("jwts")
-    }
-    fn exchange_request(&self, cx: &RequestContext) -> Result<ExchangeRequest, ExchangeError> {
-        self.0.exchange_request(cx)
-    }
-    fn read_answer(&self, answer: ExchangeAnswer) -> Result<Step, ExchangeError> {
-        self.0.read_answer(answer)
-    }
+impl Presentation for Jwts {
     fn header_name(&self) -> &HeaderName {
         self.0.header_name()
     }
+
     fn header_value(&self, token: &Secret) -> Result<HeaderValue, InvalidToken> {
         self.happens(PRESENTED);
         self.0.header_value(token)
     }
+
     fn rotation(&self) -> Option<&Rotation> {
         Some(&self.1)
     }
+
     fn is_authentic(&self, token: &Secret) -> bool {
         *self.2.lock().unwrap() += 1;
         self.happens(CHECKED);

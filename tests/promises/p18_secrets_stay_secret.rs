@@ -9,15 +9,12 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response};
 use tower::{Layer, Service, service_fn};
 use tower_outbound_auth::endpoint::HttpExchange;
-use tower_outbound_auth::endpoint::{
-    Endpoint, ExchangeAnswer, ExchangeRequest, RequestContext, Step,
-};
-use tower_outbound_auth::exchange::Identity;
-use tower_outbound_auth::exchange::{self, ExchangeError, ExchangeErrorKind, Issued};
-use tower_outbound_auth::scheme::InvalidToken;
+use tower_outbound_auth::endpoint::{Endpoint, ExchangeAnswer, ExchangeRequest, Step};
+use tower_outbound_auth::exchange::{self, ExchangeError, ExchangeErrorKind, Identity, Issued};
+use tower_outbound_auth::scheme::{InvalidToken, Presentation};
 use tower_outbound_auth::system::{Atlas, HeaderScheme, RefreshTokenIn};
 use tower_outbound_auth::testkit::{ScriptedExchange, TokioClock};
-use tower_outbound_auth::{AccessToken, AuthLayer, BoxError, Origin, Scheme, Secret, TokenSource};
+use tower_outbound_auth::{AccessToken, AuthLayer, BoxError, Origin, Secret, TokenSource};
 
 use crate::log::log_in_paused_time;
 use crate::support::*;
@@ -94,7 +91,7 @@ async fn no_public_type_shows_a_secret_in_debug() {
     shown(&Secret::from(SECRET));
     shown(&scheme());
     shown(scheme().endpoint());
-    shown(&tower_outbound_auth::Scheme::identity(&HeaderScheme::bearer()));
+    shown(&Identity::new("header"));
     shown(&layer);
     shown(layer.source());
     shown(&layer.source().status());
@@ -275,19 +272,11 @@ impl Drop for Wiped {
     }
 }
 
-impl Scheme for Tracked {
-    fn identity(&self) -> Identity {
-        self.0.identity()
-    }
-    fn exchange_request(&self, cx: &RequestContext) -> Result<ExchangeRequest, ExchangeError> {
-        self.0.exchange_request(cx)
-    }
-    fn read_answer(&self, answer: ExchangeAnswer) -> Result<Step, ExchangeError> {
-        self.0.read_answer(answer)
-    }
+impl Presentation for Tracked {
     fn header_name(&self) -> &HeaderName {
         self.0.header_name()
     }
+
     fn header_value(&self, token: &Secret) -> Result<HeaderValue, InvalidToken> {
         let bytes = Wiped(format!("Bearer {}", token.expose()).into(), self.1.clone());
         HeaderValue::from_maybe_shared(Bytes::from_owner(bytes)).map_err(|_| InvalidToken::Other)

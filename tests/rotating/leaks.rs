@@ -92,7 +92,7 @@ async fn what_is_printed_has_no_secret() {
     setup.server.refuse_credentials(true);
     setup.clock.advance(secs(3_600));
     let (error, exchange) = setup.no_token().await;
-    let (api, source, scheme) = (&setup.api, &setup.source, setup.source.scheme());
+    let (api, source, scheme) = (&setup.api, &setup.source, setup.source.presentation());
     let status = setup.source.status();
     let shown = format!("{api:?} {source:#?} {scheme:?} {status:?} {exchange:?}");
     let secrets = secrets(&setup);

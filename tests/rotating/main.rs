@@ -45,7 +45,7 @@ struct Setup {
     clock: ManualClock,
     server: RotatingServer,
     source: TokenSource<Rotating>,
-    api: Auth<Http, Rotating>,
+    api: Auth<Http>,
 }
 
 impl Setup {

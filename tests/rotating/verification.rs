@@ -9,11 +9,12 @@ use http::{Request, Response};
 use http_body_util::Full;
 use serde_json::json;
 use tower::service_fn;
-use tower_outbound_auth::endpoint::{ExchangeAnswer, Step};
+use tower_outbound_auth::endpoint::{ExchangeAnswer, Grant, Step};
 use tower_outbound_auth::exchange::ExchangeErrorKind;
+use tower_outbound_auth::scheme::Presentation;
 use tower_outbound_auth::system::Rotating;
 use tower_outbound_auth::testkit::RotatingServer;
-use tower_outbound_auth::{BoxError, Credential, ErrorKind, Scheme, TokenSource};
+use tower_outbound_auth::{BoxError, Credential, ErrorKind, TokenSource};
 
 use super::{Setup, all_texts, layer, secs, unsigned, until};
 
@@ -110,7 +111,7 @@ async fn of_several_texts_that_may_be_the_token_the_signed_one_is() {
     for body in ["OK", r#""success""#, r#"{"token":"7"}"#, "{}", ""] {
         let answer = Response::builder().header("authorization", format!("Bearer {token}"));
         let answer = ExchangeAnswer::new(answer.body(Bytes::from(body)).unwrap());
-        match scheme.read_answer(answer).unwrap() {
+        match scheme.read(answer).unwrap() {
             Step::Issued(issued) => assert_eq!(issued.access_token().expose(), token, "{body}"),
             other => panic!("{other:?}"),
         }

@@ -93,14 +93,14 @@ fn schemes() -> String {
     let rotating = Rotating::new("https://api.example/v1", SECRET, SECRET).unwrap();
     let bearer = HeaderScheme::bearer();
     let context = request_context(Reason::First);
-    let request = oauth.exchange_request(&context).unwrap();
+    let request = oauth.request(&context).unwrap();
     let answer = Response::builder().header("authorization", TOKEN).header("x-secret", SECRET);
     let answer = answer.body(Bytes::from(SECRET)).unwrap();
     [
         shown(&ResponseHead::of(&answer)),
         has_both(&[atlas.endpoint().clone()]),
         shown(&atlas.identity()) + &shown::<Identity>(&oauth.identity()),
-        shown(&rotating.identity()) + &shown(&bearer.identity()),
+        shown(&rotating.identity()),
         shown(&rotating.rotation()) + &shown(&Rotation::in_header(http::header::AUTHORIZATION)),
         shown(&atlas) + &shown(&oauth) + &shown(&rotating) + &shown(&bearer),
         shown::<ExchangeRequest>(&request)
@@ -110,6 +110,7 @@ fn schemes() -> String {
         shown(&ExchangeAnswer::new(answer)),
         shown(&Adopt::EveryNewer)
             + &shown(&Verdict::Refused)
+            + &shown(&Judge::new(|_| Verdict::Refused))
             + &shown(&InvalidToken::Other)
             + &InvalidToken::Other.to_string(),
     ]
@@ -140,9 +141,9 @@ async fn layers() -> String {
         .with_origin(Origin::parse("https://api.example").unwrap())
         .with_exempt_if(|_| false);
     let mut texts = shown(&layer) + &shown(&source);
-    let mut service: Auth<Api, HeaderScheme> = layer.layer(Api);
+    let mut service: Auth<Api> = layer.layer(Api);
     for _ in 0..2 {
-        let call: ResponseFuture<_, _, _, _, _> = service.call(head()); // waiting, then calling
+        let call: ResponseFuture<_, _, _, _> = service.call(head()); // waiting, then calling
         texts += &shown(&call);
         texts += &shown(&call.await.unwrap());
     }
@@ -158,9 +159,9 @@ async fn layers() -> String {
     let error: Error = source.reject(&AccessToken::clone(&token)).await.unwrap_err();
     texts += &(has_both(&[error]) + &has_both(&[ErrorKind::Insecure]));
     let client = builder().build().unwrap();
-    let mut reqwest: Auth<reqwest::Client, HeaderScheme> = layer.layer(client.clone());
+    let mut reqwest: Auth<reqwest::Client> = layer.layer(client.clone());
     let request: reqwest::Request = head().map(|_| SECRET).try_into().unwrap();
-    let call: ReqwestFuture<_, _, _> = reqwest.call(request);
+    let call: ReqwestFuture<_, _> = reqwest.call(request);
     texts += &shown(&call);
     drop(call);
     let mut http = HttpService::new(client);

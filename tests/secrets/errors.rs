@@ -14,11 +14,10 @@ use tower::{Layer, ServiceExt, service_fn};
 use tower_outbound_auth::adapter::reqwest::HttpService;
 use tower_outbound_auth::endpoint::HttpClient;
 use tower_outbound_auth::exchange::{self, ExchangeErrorKind, Issued};
+use tower_outbound_auth::scheme::Presentation;
 use tower_outbound_auth::system::{Atlas, ClientCredentials, HeaderScheme, Rotating};
 use tower_outbound_auth::testkit::{AtlasServer, MalformedAnswer};
-use tower_outbound_auth::{
-    AuthLayer, BoxError, Credential, Error, ErrorKind, Origin, Scheme, TokenSource,
-};
+use tower_outbound_auth::{AuthLayer, BoxError, Credential, Error, ErrorKind, Origin, TokenSource};
 
 use crate::canary::{Canaries, percent_encoded, shown, texts_of};
 use crate::log_of_all;
@@ -72,7 +71,7 @@ async fn failed(answer: Option<(u16, String)>) -> Vec<Error> {
         .await
 }
 
-async fn asked<S: Scheme>(source: TokenSource<S>) -> Vec<Error> {
+async fn asked<S: Presentation>(source: TokenSource<S>) -> Vec<Error> {
     let errors = vec![source.token().await.unwrap_err(), source.token().await.unwrap_err()];
     assert_clean(&(shown(&source) + &shown(&source.status())));
     errors

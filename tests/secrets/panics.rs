@@ -10,13 +10,13 @@ use http::{HeaderName, HeaderValue};
 use http_body_util::Full;
 use tower::{Layer, ServiceExt, service_fn};
 use tower_outbound_auth::endpoint::{
-    ExchangeAnswer, ExchangeRequest, HttpClient, RequestContext, Step,
+    ExchangeAnswer, ExchangeRequest, Grant, HttpClient, RequestContext, Step,
 };
 use tower_outbound_auth::exchange::{ExchangeError, ExchangeErrorKind, Identity, from_fn};
-use tower_outbound_auth::scheme::{InvalidToken, ResponseHead, Rotation, Verdict};
+use tower_outbound_auth::scheme::{InvalidToken, Judge, Presentation, Rotation};
 use tower_outbound_auth::system::Atlas;
 use tower_outbound_auth::testkit::AtlasServer;
-use tower_outbound_auth::{AuthLayer, Credential, Origin, Scheme, Secret, TokenSource};
+use tower_outbound_auth::{AuthLayer, Credential, Origin, Secret, TokenSource};
 
 use crate::canary::{Canaries, shown, texts_of};
 use crate::log::Log;
@@ -49,13 +49,12 @@ enum Place {
     Answer,
     HeaderValue,
     Judge,
-    Rotation,
     Signature,
 }
 
-const OF_AN_EXCHANGE: [Place; 5] =
-    [Place::Credentials, Place::Request, Place::Answer, Place::HeaderValue, Place::Rotation];
-const OF_A_RESPONSE: [Place; 3] = [Place::Judge, Place::Rotation, Place::Signature];
+const OF_AN_EXCHANGE: [Place; 4] =
+    [Place::Credentials, Place::Request, Place::Answer, Place::HeaderValue];
+const OF_A_RESPONSE: [Place; 2] = [Place::Judge, Place::Signature];
 
 /// Atlas's, but for a bug that is there once it is armed; and responses hand out successors.
 struct Buggy {
@@ -72,7 +71,7 @@ impl Buggy {
     }
 }
 
-impl Scheme for Buggy {
+impl Grant for Buggy {
     fn identity(&self) -> Identity {
         self.atlas.identity()
     }
@@ -82,17 +81,19 @@ impl Scheme for Buggy {
         self.atlas.credentials()
     }
 
-    fn exchange_request(&self, cx: &RequestContext) -> Result<ExchangeRequest, ExchangeError> {
-        let request = self.atlas.exchange_request(cx)?;
+    fn request(&self, cx: &RequestContext) -> Result<ExchangeRequest, ExchangeError> {
+        let request = self.atlas.request(cx)?;
         self.trip(Place::Request);
         Ok(request)
     }
 
-    fn read_answer(&self, answer: ExchangeAnswer) -> Result<Step, ExchangeError> {
+    fn read(&self, answer: ExchangeAnswer) -> Result<Step, ExchangeError> {
         self.trip(Place::Answer);
-        self.atlas.read_answer(answer)
+        self.atlas.read(answer)
     }
+}
 
+impl Presentation for Buggy {
     fn header_name(&self) -> &HeaderName {
         self.atlas.header_name()
     }
@@ -102,13 +103,16 @@ impl Scheme for Buggy {
         self.atlas.header_value(token)
     }
 
-    fn judge(&self, response: ResponseHead<'_>) -> Verdict {
-        self.trip(Place::Judge);
-        self.atlas.judge(response)
+    fn judge(&self) -> Judge {
+        let (judge, said, armed) = (self.atlas.judge(), self.said, self.armed.clone());
+        let is_here = self.place == Place::Judge;
+        Judge::new(move |response| {
+            assert!(!is_here || !armed.load(Relaxed), "a bug: {said}");
+            judge.verdict(response)
+        })
     }
 
     fn rotation(&self) -> Option<&Rotation> {
-        self.trip(Place::Rotation);
         Some(&self.rotation)
     }
 

@@ -58,7 +58,7 @@ impl<P: EmbeddedProtocol, S: Scheme> Life<P, S> {
         let source = self.layer.source();
         self.texts += &shown(&self.layer);
         self.texts += &shown(&source.status());
-        self.texts += &shown(&source.scheme().identity());
+        self.texts += &shown(&source.presentation().identity());
         self.texts += &shown(&self.server);
     }
 
@@ -114,7 +114,7 @@ impl<P: EmbeddedProtocol, S: Scheme> Life<P, S> {
         canaries.add(self.server.client_secret());
         let requests = self.server.requests();
         let tokens =
-            requests.iter().flat_map(|request| values(request, self.layer.source().scheme()));
+            requests.iter().flat_map(|request| values(request, self.layer.source().presentation()));
         tokens.for_each(|token| canaries.add(&token));
         self.server
             .exchange_requests()

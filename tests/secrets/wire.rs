@@ -11,9 +11,10 @@ use hyper_util::rt::TokioExecutor;
 use tokio::net::{TcpListener, TcpStream};
 use tower::{Layer, ServiceExt};
 use tower_outbound_auth::endpoint::Endpoint;
+use tower_outbound_auth::scheme::Presentation;
 use tower_outbound_auth::system::{Atlas, ClientCredentials, HeaderScheme, RefreshTokenIn};
 use tower_outbound_auth::testkit::ScriptedExchange;
-use tower_outbound_auth::{AuthLayer, Origin, Scheme, TokenSource};
+use tower_outbound_auth::{AuthLayer, Origin, TokenSource};
 
 use crate::frames::{
     ACK, DATA, END_HEADERS, END_STREAM, HEADERS, SETTINGS, STATUS_200, STATUS_401, open, read,

@@ -13,13 +13,11 @@ use http_body_util::Full;
 use tower::limit::ConcurrencyLimit;
 use tower::util::BoxCloneSyncService;
 use tower::{Layer, ServiceExt, service_fn};
-use tower_outbound_auth::endpoint::{ExchangeAnswer, ExchangeRequest, RequestContext, Step};
-use tower_outbound_auth::exchange::Identity;
 use tower_outbound_auth::exchange::{Exchange, ExchangeContext, ExchangeError, Issued};
-use tower_outbound_auth::scheme::{InvalidToken, Rotation};
+use tower_outbound_auth::scheme::{InvalidToken, Presentation, Rotation};
 use tower_outbound_auth::system::HeaderScheme;
 use tower_outbound_auth::testkit::TokioClock;
-use tower_outbound_auth::{Auth, AuthLayer, Origin, Scheme, Secret, TokenSource};
+use tower_outbound_auth::{Auth, AuthLayer, Origin, Secret, TokenSource};
 
 pub(crate) const HOUR: Duration = Duration::from_secs(3_600);
 const API: &str = "https://api.example";
@@ -31,22 +29,15 @@ const HALF_A_REQUEST: Duration = Duration::from_millis(5);
 /// Opaque tokens, which responses may hand out as well.
 pub(crate) struct Opaque(HeaderScheme, Option<Rotation>);
 
-impl Scheme for Opaque {
-    fn identity(&self) -> Identity {
-        self.0.identity()
-    }
-    fn exchange_request(&self, cx: &RequestContext) -> Result<ExchangeRequest, ExchangeError> {
-        self.0.exchange_request(cx)
-    }
-    fn read_answer(&self, answer: ExchangeAnswer) -> Result<Step, ExchangeError> {
-        self.0.read_answer(answer)
-    }
+impl Presentation for Opaque {
     fn header_name(&self) -> &HeaderName {
         self.0.header_name()
     }
+
     fn header_value(&self, token: &Secret) -> Result<HeaderValue, InvalidToken> {
         self.0.header_value(token)
     }
+
     fn rotation(&self) -> Option<&Rotation> {
         self.1.as_ref()
     }
@@ -179,8 +170,7 @@ impl Exchange for Server {
 pub(crate) struct World {
     pub(crate) server: Server,
     pub(crate) source: TokenSource<Opaque>,
-    service:
-        Auth<BoxCloneSyncService<Request<Full<Bytes>>, Response<Full<Bytes>>, Infallible>, Opaque>,
+    service: Auth<BoxCloneSyncService<Request<Full<Bytes>>, Response<Full<Bytes>>, Infallible>>,
 }
 
 impl World {

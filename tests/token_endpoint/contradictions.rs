@@ -264,28 +264,37 @@ async fn a_word_or_a_page_is_no_token_of_a_rotating_system() {
 #[tokio::test(start_paused = true)]
 async fn a_code_that_a_scheme_of_ones_own_passes_on_is_withheld_if_it_quotes_its_credentials() {
     use http::{HeaderName, HeaderValue};
-    use tower_outbound_auth::endpoint::{ExchangeAnswer, ExchangeRequest, RequestContext, Step};
+    use tower_outbound_auth::endpoint::{
+        ExchangeAnswer, ExchangeRequest, Grant, RequestContext, Step,
+    };
     use tower_outbound_auth::exchange::Identity;
-    use tower_outbound_auth::scheme::InvalidToken;
+    use tower_outbound_auth::scheme::{InvalidToken, Presentation};
     use tower_outbound_auth::{Credential, Secret};
 
     struct PassesOn(ClientCredentials);
-    impl Scheme for PassesOn {
+    impl Grant for PassesOn {
         fn identity(&self) -> Identity {
             self.0.identity()
         }
+
         fn credentials(&self) -> &[Credential] {
             self.0.credentials()
         }
-        fn exchange_request(&self, cx: &RequestContext) -> Result<ExchangeRequest, ExchangeError> {
-            self.0.exchange_request(cx)
+
+        fn request(&self, cx: &RequestContext) -> Result<ExchangeRequest, ExchangeError> {
+            self.0.request(cx)
         }
-        fn read_answer(&self, answer: ExchangeAnswer) -> Result<Step, ExchangeError> {
+
+        fn read(&self, answer: ExchangeAnswer) -> Result<Step, ExchangeError> {
             Err(answer.refused(&answer.error_code().unwrap_or_default()))
         }
+    }
+
+    impl Presentation for PassesOn {
         fn header_name(&self) -> &HeaderName {
             self.0.header_name()
         }
+
         fn header_value(&self, token: &Secret) -> Result<HeaderValue, InvalidToken> {
             self.0.header_value(token)
         }

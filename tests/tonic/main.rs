@@ -28,7 +28,7 @@ use tower_outbound_auth::{Auth, AuthLayer, Origin, TokenSource};
 use self::echo::EchoClient;
 use self::server::GrpcServer;
 
-pub(crate) type Authenticated = Auth<Channel, HeaderScheme>;
+pub(crate) type Authenticated = Auth<Channel>;
 
 /// A server, a channel to it, and scripted tokens: `token-1`, `token-2` and so on.
 pub(crate) struct World {

@@ -41,7 +41,7 @@ pub(crate) struct Client {
     pub(crate) network: Network,
     pub(crate) servers: Servers,
     pub(crate) source: TokenSource<Scheme>,
-    api: Auth<Below, Scheme>,
+    api: Auth<Below>,
     oracle: Oracle,
     /// Nothing of the crate is left when nobody has this any more.
     scheme: Weak<ClientCredentials>,

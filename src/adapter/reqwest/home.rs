@@ -21,9 +21,9 @@ use crate::error::{BoxError, Error};
 ///
 /// A response that redirects have led away from the credential's origins ends in [`LeftHome`], so that it
 /// is not looked at: it neither renews a token nor hands one out.
-pub(crate) struct Home<C, S> {
+pub(crate) struct Home<C> {
     client: HttpService<C>,
-    shared: Arc<Shared<S>>,
+    shared: Arc<Shared>,
     url: Url,
     deadline: Option<Deadline>,
 }
@@ -38,8 +38,8 @@ impl Deadline {
     }
 }
 
-impl<C, S: crate::endpoint::scheme::Scheme> Home<C, S> {
-    pub(crate) fn new(client: C, shared: Arc<Shared<S>>, request: &reqwest::Request) -> Home<C, S> {
+impl<C> Home<C> {
+    pub(crate) fn new(client: C, shared: Arc<Shared>, request: &reqwest::Request) -> Home<C> {
         let deadline = request.timeout().map(|timeout| Deadline(shared.core.now() + *timeout));
         Home { client: HttpService::new(client), shared, url: request.url().clone(), deadline }
     }
@@ -49,16 +49,15 @@ impl<C, S: crate::endpoint::scheme::Scheme> Home<C, S> {
     }
 }
 
-impl<C, S, B> Service<http::Request<B>> for Home<C, S>
+impl<C, B> Service<http::Request<B>> for Home<C>
 where
     C: Service<reqwest::Request, Response = reqwest::Response>,
     C::Error: Into<BoxError>,
-    S: crate::endpoint::scheme::Scheme,
     B: Into<reqwest::Body>,
 {
     type Response = http::Response<ResponseBody>;
     type Error = BoxError;
-    type Future = HomeFuture<C::Future, S>;
+    type Future = HomeFuture<C::Future>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         self.client.poll_client(cx)
@@ -77,8 +76,8 @@ where
     }
 }
 
-impl<C: Clone, S> Clone for Home<C, S> {
-    fn clone(&self) -> Home<C, S> {
+impl<C: Clone> Clone for Home<C> {
+    fn clone(&self) -> Home<C> {
         Home {
             client: self.client.clone(),
             shared: self.shared.clone(),
@@ -90,14 +89,14 @@ impl<C: Clone, S> Clone for Home<C, S> {
 
 pin_project! {
     /// The response of [`Home`].
-    pub(crate) struct HomeFuture<F, S> {
+    pub(crate) struct HomeFuture<F> {
         #[pin]
         future: HttpFuture<F>,
-        shared: Arc<Shared<S>>,
+        shared: Arc<Shared>,
     }
 }
 
-impl<F, E, S> Future for HomeFuture<F, S>
+impl<F, E> Future for HomeFuture<F>
 where
     F: Future<Output = Result<reqwest::Response, E>>,
     E: Into<BoxError>,

@@ -15,10 +15,10 @@ use tower_service::Service;
 use crate::auth::layer::AuthLayer;
 use crate::auth::policy::Exempt;
 use crate::auth::service::Auth;
-use crate::endpoint::scheme::Scheme;
 use crate::error::BoxError;
 use crate::replay::Replay;
 use crate::replay::strategies::{Off, Same};
+use crate::scheme::presentation::Presentation;
 
 type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -61,14 +61,14 @@ type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 ///
 /// A call may be dropped at any time. An exchange that it has started goes on.
 #[derive(Clone, Debug)]
-pub struct AuthMiddleware<S, R = Same> {
-    auth: Auth<(), S, R>,
+pub struct AuthMiddleware<R = Same> {
+    auth: Auth<(), R>,
 }
 
-impl<S: Scheme, R: Clone> AuthMiddleware<S, R> {
+impl<R: Clone> AuthMiddleware<R> {
     /// A middleware that shares its source with `layer` and all that is made of it.
     #[must_use]
-    pub fn new(layer: &AuthLayer<S, R>) -> AuthMiddleware<S, R> {
+    pub fn new<P: Presentation + ?Sized>(layer: &AuthLayer<P, R>) -> AuthMiddleware<R> {
         AuthMiddleware { auth: layer.layer(()) }
     }
 
@@ -96,7 +96,7 @@ impl<S: Scheme, R: Clone> AuthMiddleware<S, R> {
 /// For each strategy by name: that their futures are `Send` cannot be said of all of them at once.
 macro_rules! middleware {
     ($replay:ty) => {
-        impl<S: Scheme> Middleware for AuthMiddleware<S, $replay> {
+        impl Middleware for AuthMiddleware<$replay> {
             fn handle<'life0, 'life1, 'life2, 'async_trait>(
                 &'life0 self,
                 request: Request,

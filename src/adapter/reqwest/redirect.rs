@@ -15,10 +15,10 @@ use crate::adapter::reqwest::response::is_same_origin;
 use crate::auth::layer::AuthLayer;
 use crate::auth::policy::Guard;
 use crate::auth::service::Auth;
-use crate::endpoint::scheme::Scheme;
 use crate::error::Error;
 use crate::origin::Origin;
 use crate::origin::parts::is_this_machine;
+use crate::scheme::presentation::Presentation;
 
 /// As many as reqwest follows by itself.
 const MAX_REDIRECTS: usize = 10;
@@ -85,7 +85,7 @@ impl fmt::Debug for Redirects {
     }
 }
 
-impl<S: Scheme, R: Clone> AuthLayer<S, R> {
+impl<P: Presentation + ?Sized, R: Clone> AuthLayer<P, R> {
     /// Builds a reqwest client whose redirects keep the credential at home, and puts this layer over it.
     ///
     /// The builder's redirect policy is replaced by [`reqwest_redirects`](AuthLayer::reqwest_redirects). If one of
@@ -96,7 +96,7 @@ impl<S: Scheme, R: Clone> AuthLayer<S, R> {
     /// # Errors
     ///
     /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if reqwest cannot build the client.
-    pub fn reqwest(&self, builder: ClientBuilder) -> Result<Auth<Client, S, R>, Error> {
+    pub fn reqwest(&self, builder: ClientBuilder) -> Result<Auth<Client, R>, Error> {
         let stays_here = self.config.guard.origins.iter().any(Origin::is_this_machine);
         let builder = if stays_here { builder.no_proxy() } else { builder };
         let client = built(builder.redirect(self.policy()))?;
@@ -144,7 +144,7 @@ impl<S: Scheme, R: Clone> AuthLayer<S, R> {
     }
 }
 
-impl<S: Scheme, R: Clone> AuthLayer<S, R> {
+impl<P: Presentation + ?Sized, R: Clone> AuthLayer<P, R> {
     /// Trusts a reqwest client that was not built with the policy of
     /// [`reqwest_redirects`](AuthLayer::reqwest_redirects).
     ///
@@ -154,7 +154,7 @@ impl<S: Scheme, R: Clone> AuthLayer<S, R> {
     /// before anybody can notice; the call then fails with
     /// [`ErrorKind::ForeignOrigin`](crate::ErrorKind::ForeignOrigin).
     #[must_use]
-    pub fn danger_own_reqwest_client(self) -> AuthLayer<S, R> {
+    pub fn danger_own_reqwest_client(self) -> AuthLayer<P, R> {
         let redirects = Redirects::default();
         redirects.learn(true);
         self.configure(|config| config.redirects = redirects)

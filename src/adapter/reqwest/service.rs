@@ -17,7 +17,6 @@ use crate::auth::future::{ResponseFuture, polled_after_completion};
 use crate::auth::policy::Admission;
 use crate::auth::service::Auth;
 use crate::clock::Sleep;
-use crate::endpoint::scheme::Scheme;
 use crate::error::{BoxError, Error, ErrorKind};
 use crate::replay::Replay;
 
@@ -25,17 +24,16 @@ use crate::replay::Replay;
 ///
 /// A request is turned into one of `http`'s, goes the way of all requests, and what comes back is the
 /// client's own response with nothing lost: see [`adapter::reqwest`](crate::adapter::reqwest).
-impl<C, S, R> Service<reqwest::Request> for Auth<C, S, R>
+impl<C, R> Service<reqwest::Request> for Auth<C, R>
 where
     C: Service<reqwest::Request, Response = reqwest::Response> + Clone,
     C::Error: Into<BoxError>,
-    S: Scheme,
     R: Replay<reqwest::Body>,
     R::Body: Into<reqwest::Body>,
 {
     type Response = reqwest::Response;
     type Error = BoxError;
-    type Future = ReqwestFuture<C, S, R>;
+    type Future = ReqwestFuture<C, R>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         self.get_mut().poll_ready(cx).map_err(Into::into)
@@ -69,43 +67,41 @@ where
 pin_project! {
     /// The response of [`Auth`] over a reqwest client.
     #[must_use = "futures do nothing unless polled"]
-    pub struct ReqwestFuture<C, S, R>
+    pub struct ReqwestFuture<C, R>
     where
         C: Service<reqwest::Request, Response = reqwest::Response>,
         C::Error: Into<BoxError>,
-        S: Scheme,
         R: Replay<reqwest::Body>,
         R::Body: Into<reqwest::Body>,
     {
         #[pin]
-        state: State<C, S, R>,
+        state: State<C, R>,
     }
 }
 
 pin_project! {
     #[project = StateProj]
-    enum State<C, S, R>
+    enum State<C, R>
     where
         C: Service<reqwest::Request, Response = reqwest::Response>,
         C::Error: Into<BoxError>,
-        S: Scheme,
         R: Replay<reqwest::Body>,
         R::Body: Into<reqwest::Body>,
     {
         Sending {
             #[pin]
-            future: ResponseFuture<Home<C, S>, S, R, reqwest::Body, ResponseBody>,
+            future: ResponseFuture<Home<C>, R, reqwest::Body, ResponseBody>,
             bare: bool,
-            wait: Option<Wait<S>>,
+            wait: Option<Wait>,
         },
         Failed { error: Option<BoxError> },
     }
 }
 
 /// The request's own timeout, while it is not yet with the client (which has a timer of its own).
-enum Wait<S> {
+enum Wait {
     Timed {
-        shared: Arc<Shared<S>>,
+        shared: Arc<Shared>,
         deadline: Deadline,
     },
     Until(Sleep),
@@ -113,7 +109,7 @@ enum Wait<S> {
     Untimed,
 }
 
-impl<S: Scheme> Wait<S> {
+impl Wait {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if let Wait::Timed { shared, deadline } = self {
             let sleep = shared.core.sleep(deadline.left(shared.core.now()));
@@ -126,11 +122,10 @@ impl<S: Scheme> Wait<S> {
     }
 }
 
-impl<C, S, R> State<C, S, R>
+impl<C, R> State<C, R>
 where
     C: Service<reqwest::Request, Response = reqwest::Response>,
     C::Error: Into<BoxError>,
-    S: Scheme,
     R: Replay<reqwest::Body>,
     R::Body: Into<reqwest::Body>,
 {
@@ -139,11 +134,10 @@ where
     }
 }
 
-impl<C, S, R> Future for ReqwestFuture<C, S, R>
+impl<C, R> Future for ReqwestFuture<C, R>
 where
     C: Service<reqwest::Request, Response = reqwest::Response> + Clone,
     C::Error: Into<BoxError>,
-    S: Scheme,
     R: Replay<reqwest::Body>,
     R::Body: Into<reqwest::Body>,
 {
@@ -192,11 +186,10 @@ fn timed_out() -> Error {
     )
 }
 
-impl<C, S, R> fmt::Debug for ReqwestFuture<C, S, R>
+impl<C, R> fmt::Debug for ReqwestFuture<C, R>
 where
     C: Service<reqwest::Request, Response = reqwest::Response>,
     C::Error: Into<BoxError>,
-    S: Scheme,
     R: Replay<reqwest::Body>,
     R::Body: Into<reqwest::Body>,
 {

@@ -13,15 +13,16 @@ use crate::credential::Credential;
 use crate::endpoint::answer::ExchangeAnswer;
 use crate::endpoint::encoding::{form_body, is_ambiguous};
 use crate::endpoint::failure::{Failure, is_refusal};
+use crate::endpoint::grant::Grant;
 use crate::endpoint::quotes::Credentials;
 use crate::endpoint::request::ExchangeRequest;
 use crate::endpoint::request_context::RequestContext;
-use crate::endpoint::scheme::Scheme;
 use crate::endpoint::step::Step;
 use crate::endpoint::token_endpoint::Endpoint;
 use crate::error::Error;
 use crate::exchange::error::ExchangeError;
 use crate::exchange::identity::Identity;
+use crate::scheme::presentation::Presentation;
 use crate::scheme::value::{InvalidToken, bearer_value};
 use crate::secret::Secret;
 use crate::system::oauth::answer::{
@@ -312,7 +313,7 @@ impl ClientCredentials {
     }
 }
 
-impl Scheme for ClientCredentials {
+impl Grant for ClientCredentials {
     fn identity(&self) -> Identity {
         let identity = Identity::new("client_credentials")
             .with("endpoint", self.endpoint.uri().to_string())
@@ -324,7 +325,7 @@ impl Scheme for ClientCredentials {
         &self.credentials
     }
 
-    fn exchange_request(&self, cx: &RequestContext) -> Result<ExchangeRequest, ExchangeError> {
+    fn request(&self, cx: &RequestContext) -> Result<ExchangeRequest, ExchangeError> {
         let now = Some(cx.now());
         let refresh = self.refresh && !self.without_refresh.holds(now);
         match (cx.step(), cx.refresh_token().filter(|_| refresh)) {
@@ -334,7 +335,7 @@ impl Scheme for ClientCredentials {
         }
     }
 
-    fn read_answer(&self, answer: ExchangeAnswer) -> Result<Step, ExchangeError> {
+    fn read(&self, answer: ExchangeAnswer) -> Result<Step, ExchangeError> {
         match answer.status() {
             status if status.is_success() => {}
             StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
@@ -363,7 +364,9 @@ impl Scheme for ClientCredentials {
             _ => issued,
         }))
     }
+}
 
+impl Presentation for ClientCredentials {
     fn header_name(&self) -> &HeaderName {
         &AUTHORIZATION
     }

@@ -13,11 +13,11 @@ use http::{HeaderName, HeaderValue, Request, StatusCode};
 use crate::credential::Credential;
 use crate::endpoint::answer::ExchangeAnswer;
 use crate::endpoint::failure::{Failure, is_refusal};
+use crate::endpoint::grant::Grant;
 use crate::endpoint::members::{Members, media_type};
 use crate::endpoint::quotes::Credentials;
 use crate::endpoint::request::{ExchangeRequest, json_body};
 use crate::endpoint::request_context::RequestContext;
-use crate::endpoint::scheme::Scheme;
 use crate::endpoint::step::Step;
 use crate::endpoint::token_endpoint::Endpoint;
 use crate::error::Error;
@@ -25,6 +25,7 @@ use crate::exchange::error::{ExchangeError, ExchangeErrorKind};
 use crate::exchange::identity::Identity;
 use crate::exchange::issued::Issued;
 use crate::scheme::jwt::algorithm;
+use crate::scheme::presentation::Presentation;
 use crate::scheme::rotation::{Adopt, Rotation, without_scheme};
 use crate::scheme::value::{InvalidToken, bearer_value};
 use crate::secret::Secret;
@@ -236,7 +237,7 @@ fn not_verified(token: &Secret) -> ExchangeError {
     ExchangeError::new(ExchangeErrorKind::Configuration, message)
 }
 
-impl Scheme for Rotating {
+impl Grant for Rotating {
     fn identity(&self) -> Identity {
         Identity::new("rotating")
             .with("endpoint", self.endpoint.uri().to_string())
@@ -247,7 +248,7 @@ impl Scheme for Rotating {
         &self.credentials
     }
 
-    fn exchange_request(&self, cx: &RequestContext) -> Result<ExchangeRequest, ExchangeError> {
+    fn request(&self, cx: &RequestContext) -> Result<ExchangeRequest, ExchangeError> {
         let [key, secret] = &self.credentials;
         let (key, secret) = (cx.credential(key)?, cx.credential(secret)?);
         let credentials = [("apiKey", key.expose()), ("clientSecret", secret.expose())];
@@ -258,7 +259,7 @@ impl Scheme for Rotating {
         Ok(ExchangeRequest::new(request))
     }
 
-    fn read_answer(&self, answer: ExchangeAnswer) -> Result<Step, ExchangeError> {
+    fn read(&self, answer: ExchangeAnswer) -> Result<Step, ExchangeError> {
         let failure = Failure::in_body(&answer);
         match answer.status() {
             status if status.is_success() => {
@@ -281,7 +282,9 @@ impl Scheme for Rotating {
             None => answer.unavailable().in_doubt(),
         })
     }
+}
 
+impl Presentation for Rotating {
     fn header_name(&self) -> &HeaderName {
         &AUTHORIZATION
     }

@@ -36,12 +36,13 @@ use std::time::Duration;
 use crate::clock::Now;
 use crate::error::recovery::Recovery;
 use crate::exchange::context::Reason;
+use crate::scheme::not_adopted::NotAdopted;
 use crate::token::machine::backoff::{Fault, Nature};
 use crate::token::machine::budget::Payments;
 use crate::token::machine::events::{
     Arrival, Ask, Finished, FlightId, Generation, Refused, Start, Tick,
 };
-use crate::token::machine::rotation::{LEEWAY, NotAdopted};
+use crate::token::machine::rotation::LEEWAY;
 use crate::token::machine::status::Counters;
 use crate::token::machine::window::Window;
 

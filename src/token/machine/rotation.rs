@@ -9,67 +9,10 @@ use std::time::Duration;
 
 use crate::clock::Now;
 use crate::scheme::jwt::Claims;
+use crate::scheme::not_adopted::NotAdopted;
 
 /// What clocks, and lives stated in whole seconds, may differ by.
 pub(crate) const LEEWAY: Duration = Duration::from_secs(60);
-
-/// Why a token that a response handed out was not adopted. The caller never notices.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum NotAdopted {
-    /// The response carried several different ones.
-    Ambiguous,
-    /// The response came from a shared cache: it has an `Age` of a second or more.
-    FromCache,
-    /// It cannot stand in the header, or it is no JWT and the exchanged token was.
-    Malformed,
-    /// It is longer than 16 KiB.
-    TooLong,
-    /// Its `iss`, `sub` or `aud` is not that of the exchanged token, or one of the two has none.
-    OtherParty,
-    /// It was signed with another algorithm than the exchanged token, or its signature is wrong.
-    BadSignature,
-    /// It has ended, or lives for less than a second.
-    Ended,
-    /// It was issued more than 60 s from now.
-    NotYetIssued,
-    /// It would live more than 60 s longer than the exchanged token did, or does not say how long.
-    LivesTooLong,
-    /// The request carried a token from before the last exchange.
-    OtherLine,
-    /// A newer one is current.
-    NotNewer,
-}
-
-impl NotAdopted {
-    pub(crate) const ALL: [NotAdopted; 11] = [
-        NotAdopted::Ambiguous,
-        NotAdopted::FromCache,
-        NotAdopted::Malformed,
-        NotAdopted::TooLong,
-        NotAdopted::OtherParty,
-        NotAdopted::BadSignature,
-        NotAdopted::Ended,
-        NotAdopted::NotYetIssued,
-        NotAdopted::LivesTooLong,
-        NotAdopted::OtherLine,
-        NotAdopted::NotNewer,
-    ];
-}
-
-crate::basics::as_str::impl_as_str!(NotAdopted {
-    Ambiguous => "ambiguous",
-    FromCache => "from_cache",
-    Malformed => "malformed",
-    TooLong => "too_long",
-    OtherParty => "other_party",
-    BadSignature => "bad_signature",
-    Ended => "ended",
-    NotYetIssued => "not_yet_issued",
-    LivesTooLong => "lives_too_long",
-    OtherLine => "other_line",
-    NotNewer => "not_newer",
-});
 
 /// What a line began with: the exchanged token.
 #[derive(Debug)]

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::exchange::context::Reason;
 use crate::exchange::error::ExchangeError;
+use crate::scheme::not_adopted::NotAdopted;
 use crate::token::machine::events::Generation;
-use crate::token::machine::rotation::NotAdopted;
 
 /// The state of a source at one moment; made by [`TokenSource::status`](crate::TokenSource::status).
 ///

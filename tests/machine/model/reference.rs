@@ -23,11 +23,11 @@ use std::time::Duration;
 use crate::clock::Now;
 use crate::error::recovery::Recovery;
 use crate::exchange::context::Reason;
+use crate::scheme::not_adopted::NotAdopted;
 use crate::token::machine::Machine;
 use crate::token::machine::backoff::{Fault, Nature};
 use crate::token::machine::events::{Arrival, Ask, Finished, FlightId, Generation, Refused, Start};
 use crate::token::machine::model::event::{Moment, Setup};
-use crate::token::machine::rotation::NotAdopted;
 use crate::token::machine::status::{State, Status};
 use crate::token::machine::window::Window;
 

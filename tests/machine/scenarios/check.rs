@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::exchange::context::Reason;
 use crate::exchange::error::ExchangeError;
-use crate::token::machine::rotation::NotAdopted;
+use crate::scheme::not_adopted::NotAdopted;
 use crate::token::machine::scenarios::format::{CallerExpect, Expect, Fails};
 use crate::token::machine::scenarios::units::{Count, Draw, Range};
 use crate::token::machine::scenarios::world::{Did, Landed, World};

@@ -23,10 +23,8 @@ use tower_outbound_auth::clock::{Clock, Now, Sleep};
 use tower_outbound_auth::exchange::{
     Exchange, ExchangeContext, ExchangeError, ExchangeErrorKind, Issued,
 };
-use tower_outbound_auth::endpoint::{ExchangeAnswer, ExchangeRequest, RequestContext, Step};
-use tower_outbound_auth::exchange::Identity;
-use tower_outbound_auth::scheme::{InvalidToken, Rotation};
-use tower_outbound_auth::{Scheme, Secret, TokenSource};
+use tower_outbound_auth::scheme::{InvalidToken, Presentation, Rotation};
+use tower_outbound_auth::{Secret, TokenSource};
 
 /// Schedules for each story and way of drawing them.
 const SCHEDULES: usize = 5_000;
@@ -108,25 +106,19 @@ impl Exchange for Login {
 /// Tokens as they are, in requests and in responses.
 struct Plain(Rotation);
 
-impl Scheme for Plain {
-    fn identity(&self) -> Identity {
-        Identity::new("plain")
-    }
-    fn exchange_request(&self, _: &RequestContext) -> Result<ExchangeRequest, ExchangeError> {
-        Err(ExchangeError::new(ExchangeErrorKind::Configuration, "there is `Login`"))
-    }
-    fn read_answer(&self, _: ExchangeAnswer) -> Result<Step, ExchangeError> {
-        Err(ExchangeError::new(ExchangeErrorKind::Configuration, "there is `Login`"))
-    }
+impl Presentation for Plain {
     fn header_name(&self) -> &HeaderName {
         &AUTHORIZATION
     }
+
     fn header_value(&self, token: &Secret) -> Result<HeaderValue, InvalidToken> {
         token.expose().parse().map_err(|_| InvalidToken::Other)
     }
+
     fn rotation(&self) -> Option<&Rotation> {
         Some(&self.0)
     }
+
     fn is_authentic(&self, _: &Secret) -> bool {
         true
     }

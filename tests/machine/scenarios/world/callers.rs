@@ -62,7 +62,7 @@ impl World {
         };
         let response = self.response(answer.status, &answer.headers, Bytes::new(), 0)?;
         let head = ResponseHead::of(&response);
-        if self.scheme.judge(head) == Verdict::Refused {
+        if self.scheme.judge().verdict(head) == Verdict::Refused {
             return match replay {
                 Some(_) => {
                     self.set(name, Stage::Over, Did::Gets401(Recovery::Replayed.as_str()));

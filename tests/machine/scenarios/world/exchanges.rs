@@ -7,7 +7,6 @@ use crate::clock::{Clock, Now, Sleep};
 use crate::credential::shown::Shown;
 use crate::endpoint::answer::ExchangeAnswer;
 use crate::endpoint::request_context::RequestContext;
-use crate::endpoint::scheme::Scheme;
 use crate::endpoint::step::Step;
 use crate::exchange::chain::Chain;
 use crate::exchange::context::ExchangeContext;
@@ -46,7 +45,7 @@ impl World {
         let clock = Arc::new(Still(start.started));
         let cx = ExchangeContext::new(clock, start.reason, spent.clone(), Chain::default());
         let cx = RequestContext::first(&cx, Shown::default());
-        let request = self.scheme.exchange_request(&cx).map_err(|error| error.to_string())?;
+        let request = self.scheme.request(&cx).map_err(|error| error.to_string())?;
         let shows = shown_by(request.name(), spent.as_ref());
         self.seen.starts.push((start.reason, shows));
         let index = self.flights.len();
@@ -72,7 +71,7 @@ impl World {
             .to_request(self.flights[index].request_name)
             .received_at(self.now());
         let (date, age) = (answer.issuers_clock(), answer.age());
-        match self.scheme.read_answer(answer) {
+        match self.scheme.read(answer) {
             Ok(Step::Issued(issued)) => {
                 let issued = issued.answered(date, age);
                 let issued = issued.settle_refresh_token(self.flights[index].spent.as_ref());

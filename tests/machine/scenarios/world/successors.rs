@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use crate::clock::Now;
-use crate::endpoint::scheme::Scheme;
 use crate::scheme::jwt::{Claims, Times};
+use crate::scheme::not_adopted::NotAdopted;
 use crate::scheme::response::ResponseHead;
 use crate::secret::Secret;
 use crate::token::machine::events::{Arrival, Generation};
-use crate::token::machine::rotation::{Line, NotAdopted};
+use crate::token::machine::rotation::Line;
 use crate::token::machine::scenarios::world::{Held, World};
 use crate::token::machine::window::Window;
 use crate::token::options::{MAX_ROTATED_TOKEN, present};

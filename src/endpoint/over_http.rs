@@ -1,0 +1,32 @@
+//! Sources whose tokens come from a token endpoint.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
+use http_body_util::Full;
+use tower_service::Service;
+
+use crate::endpoint::http_exchange::HttpExchange;
+use crate::endpoint::scheme::Scheme;
+use crate::error::BoxError;
+use crate::token::source::TokenSource;
+
+impl<S: Scheme> TokenSource<S> {
+    /// A source that asks the scheme's token endpoint through `client`; see [`HttpExchange`]. For reqwest, that is
+    /// `HttpService::build(builder)?` (feature `reqwest`).
+    pub fn over_http<C, RB>(scheme: S, client: C) -> TokenSource<S>
+    where
+        C: Service<Request<Full<Bytes>>, Response = Response<RB>> + Clone + Send + 'static,
+        C::Future: Send,
+        C::Error: Into<BoxError>,
+        RB: Body + Send + 'static,
+        RB::Data: Send,
+        RB::Error: Into<BoxError>,
+    {
+        let scheme = Arc::new(scheme);
+        let exchange = HttpExchange::new(scheme.clone(), client);
+        TokenSource::shared(scheme, exchange)
+    }
+}

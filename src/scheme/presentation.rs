@@ -1,0 +1,100 @@
+//! How a token travels.
+
+use std::sync::Arc;
+
+use http::{HeaderName, HeaderValue};
+
+use crate::scheme::judge::Judge;
+use crate::scheme::rotation::Rotation;
+use crate::scheme::value::InvalidToken;
+use crate::secret::Secret;
+
+/// How a token travels, and how the API speaks about it.
+///
+/// A [`TokenSource`](crate::TokenSource) asks for the header's name, the judge and the rotation once, when it is made.
+///
+/// Object safe: `Arc<dyn Presentation>` is a `Presentation`.
+///
+/// ```
+/// use http::{HeaderName, HeaderValue};
+/// use tower_outbound_auth::scheme::{InvalidToken, Judge, Presentation, Verdict, plain_value};
+/// use tower_outbound_auth::Secret;
+///
+/// static SESSION: HeaderName = HeaderName::from_static("x-session");
+///
+/// struct Session;
+///
+/// impl Presentation for Session {
+///     fn header_name(&self) -> &HeaderName {
+///         &SESSION
+///     }
+///     fn header_value(&self, token: &Secret) -> Result<HeaderValue, InvalidToken> {
+///         plain_value(token)
+///     }
+///     fn judge(&self) -> Judge {
+///         Judge::new(|response| match response.status.as_u16() {
+///             401 | 419 => Verdict::Refused,
+///             _ => Verdict::Accepted,
+///         })
+///     }
+/// }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not say how a token travels",
+    label = "not a `Presentation`",
+    note = "use `system::HeaderScheme::bearer()`, or implement `tower_outbound_auth::scheme::Presentation`"
+)]
+pub trait Presentation: Send + Sync + 'static {
+    /// The header that carries the credential.
+    fn header_name(&self) -> &HeaderName;
+
+    /// Makes the header's value; called once per token. The source marks it sensitive.
+    ///
+    /// # Errors
+    ///
+    /// If the token cannot stand in this header.
+    fn header_value(&self, token: &Secret) -> Result<HeaderValue, InvalidToken>;
+
+    /// How the API says that it refuses the credential. Default: [`Judge::standard`].
+    fn judge(&self) -> Judge {
+        Judge::standard()
+    }
+
+    /// How the API hands out successors in its responses, if it does. Default: it does not.
+    ///
+    /// One is adopted from a 2xx response to a request that carried a token of the last exchange or its
+    /// successors, if it is newer than the current one and of the same party; see
+    /// [`NotAdopted`](crate::token::NotAdopted) for what speaks against it.
+    fn rotation(&self) -> Option<&Rotation> {
+        None
+    }
+
+    /// Whether the signature of a token that a response handed out is right. Asked last, once for each
+    /// newer token, and only of one whose algorithm is that of the exchanged token. Default: all are.
+    fn is_authentic(&self, token: &Secret) -> bool {
+        let _ = token;
+        true
+    }
+}
+
+impl<P: Presentation + ?Sized> Presentation for Arc<P> {
+    fn header_name(&self) -> &HeaderName {
+        P::header_name(self)
+    }
+
+    fn header_value(&self, token: &Secret) -> Result<HeaderValue, InvalidToken> {
+        P::header_value(self, token)
+    }
+
+    fn judge(&self) -> Judge {
+        P::judge(self)
+    }
+
+    fn rotation(&self) -> Option<&Rotation> {
+        P::rotation(self)
+    }
+
+    fn is_authentic(&self, token: &Secret) -> bool {
+        P::is_authentic(self, token)
+    }
+}
