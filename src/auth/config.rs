@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use http::{Extensions, Request, Response, Uri};
 
+use crate::auth::kept_request::KeptRequest;
 use crate::auth::policy::Guard;
-use crate::auth::sent_request::Kept;
 use crate::replay::body::prefix::Room;
 use crate::replay::head::Head;
 use crate::replay::{Replay, ReplayMethods, Slot};
@@ -32,7 +32,7 @@ pub(crate) struct Config {
     pub(crate) room: Room,
     /// What is known of the redirects that a reqwest client below follows.
     #[cfg(feature = "reqwest")]
-    pub(crate) redirects: crate::adapter::reqwest::redirect::Redirects,
+    pub(crate) redirects: crate::auth::client_redirects::ClientRedirects,
 }
 
 /// Finds the URI that a response is really from.
@@ -67,11 +67,11 @@ impl Config {
         inner: &I,
         replay: &R,
         request: &mut Request<B>,
-    ) -> R::Slot<Kept<I, R::Kept>> {
+    ) -> R::Slot<KeptRequest<I, R::Kept>> {
         let replayable = R::KEEPS
             && self.methods.allow(request.method())
             && request.extensions().get::<Replayed>().is_none();
-        R::Slot::new(replayable.then(|| Kept {
+        R::Slot::new(replayable.then(|| KeptRequest {
             service: inner.clone(), // not ready: a replay asks for readiness first
             head: Head::keep(request),
             body: replay.keep(request.body_mut(), &self.room),

@@ -14,6 +14,7 @@ use http_body::Body;
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
+use crate::auth::completed::polled_after_completion;
 use crate::auth::pending_request::Cold;
 use crate::auth::pending_request::Next;
 use crate::auth::sent_request::Attempt;
@@ -148,7 +149,9 @@ where
                     let Poll::Ready(Ok(response)) = polled else { return Poll::Pending };
                     match refusal(attempt.take(), response) {
                         Answered::Done(response) => return Poll::Ready(Ok(response)),
-                        Answered::Refused(cold) => State::Cold { cold },
+                        Answered::Refused(refused) => {
+                            State::Cold { cold: Box::new(Cold::again(*refused)) }
+                        }
                     }
                 }
                 StateProj::Cold { cold } => {
@@ -196,23 +199,14 @@ where
 fn refusal<I, R, B, RB>(
     attempt: Option<Attempt<I, R, B, RB>>,
     response: Response<RB>,
-) -> Answered<I, R, B, RB>
+) -> Answered<I, R::Kept, RB>
 where
-    I: Service<Request<R::Body>>,
     R: Replay<B>,
 {
     match attempt {
         Some(attempt) => attempt.refused(response),
         None => Answered::Done(response),
     }
-}
-
-/// A mistake of the caller's. tower's and hyper's futures panic too: one that was always pending would be a
-/// hang without a cause.
-#[cold]
-#[allow(clippy::panic)]
-pub(crate) fn polled_after_completion() -> ! {
-    panic!("a response future was polled after completion")
 }
 
 impl<I, R, B, RB> fmt::Debug for ResponseFuture<I, R, B, RB>

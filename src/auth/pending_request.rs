@@ -14,11 +14,12 @@ use http::{Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
+use crate::auth::completed::polled_after_completion;
 use crate::auth::config::{Replayed, Shared};
 use crate::auth::deadline::Deadline;
 use crate::auth::drain::Drain;
-use crate::auth::future::polled_after_completion;
-use crate::auth::sent_request::{Attempt, Kept, Refusal};
+use crate::auth::kept_request::KeptRequest;
+use crate::auth::sent_request::{Attempt, Refusal, Refused};
 use crate::clock::Now;
 use crate::error::recovery::Recovery;
 use crate::error::{BoxError, Error};
@@ -98,15 +99,11 @@ impl<I, R: Replay<B>, B, RB> Cold<I, R, B, RB> {
         }
     }
 
-    /// The token of generation `refused` was refused, with a request that was sent at `sent`.
-    pub(crate) fn again(
-        shared: Arc<Shared>,
-        refused: Generation,
-        sent: Now,
-        kept: Kept<I, R::Kept>,
-        rejected: Response<RB>,
-    ) -> Self {
-        let Kept { service, head, body } = kept;
+    /// A request was refused, and is to be sent again with another token.
+    #[cold]
+    pub(crate) fn again(request: Refused<I, R::Kept, RB>) -> Self {
+        let Refused { shared, generation: refused, sent, kept, response: rejected } = request;
+        let KeptRequest { service, head, body } = kept;
         let chain = head.extensions().map(Chain::of).unwrap_or_default();
         let deadline = Deadline::of(head.header(&Deadline::HEADER), sent);
         let rejected = Some(rejected);

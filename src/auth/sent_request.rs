@@ -3,32 +3,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{Request, Response};
-use tower_service::Service;
-
-use crate::auth::pending_request::Cold;
+use http::Response;
 
 use crate::auth::config::Shared;
+use crate::auth::kept_request::KeptRequest;
 use crate::basics::TARGET;
 use crate::clock::Now;
 use crate::error::recovery::Recovery;
 use crate::error::{BoxError, Error, ErrorKind, root_cause};
-use crate::replay::head::Head;
 use crate::replay::{Replay, Slot};
 use crate::scheme::judge::Verdict;
 use crate::scheme::response::ResponseHead;
 use crate::token::machine::events::Generation;
 use crate::token::published::Age;
 use crate::token::sent_count::Ticket;
-
-/// What it takes to send a request again.
-pub(crate) struct Kept<I, K> {
-    /// Not ready.
-    pub(crate) service: I,
-    pub(crate) head: Head,
-    /// None if there is no other body.
-    pub(crate) body: Option<K>,
-}
 
 /// A request that is on its way with a credential.
 pub(crate) struct Attempt<I, R: Replay<B>, B, RB> {
@@ -41,7 +29,7 @@ pub(crate) struct Attempt<I, R: Replay<B>, B, RB> {
     replayed: bool,
     /// The replay waited for its token, so that its acceptance shows that the renewal was worth it.
     waited: bool,
-    kept: R::Slot<Kept<I, R::Kept>>,
+    kept: R::Slot<KeptRequest<I, R::Kept>>,
     /// The refusal that this replay follows: the answer if the replay ends without one.
     refusal: R::Slot<Box<Refusal<RB>>>,
 }
@@ -86,16 +74,12 @@ impl<RB> Refusal<RB> {
         error: impl Into<BoxError>,
     ) -> Result<Response<RB>, BoxError> {
         let error = error.into();
-        let went_astray =
-            Error::find(&*error).is_some_and(|it| it.kind() == ErrorKind::ForeignOrigin);
-        #[cfg(feature = "reqwest")]
-        let went_astray = went_astray || crate::adapter::reqwest::went_astray(&*error);
-        if went_astray {
+        if Error::find(&*error).is_some_and(|it| it.kind() == ErrorKind::ForeignOrigin) {
             return Err(error);
         }
         // Its text says the whole URL, whose query may have a secret.
         #[cfg(feature = "reqwest")]
-        let error = crate::adapter::reqwest::without_url(error);
+        let error = crate::error::without_url::without_url(error);
         let (system, cause) = (self.shared.core.system, root_cause(&*error));
         tracing::debug!(target: TARGET, system, cause, "a request could not be sent again");
         self.response.extensions_mut().insert(Recovery::ResendFailed);
@@ -114,13 +98,21 @@ impl Drop for Ride {
 }
 
 /// What follows a response.
-pub(crate) enum Answered<I, R, B, RB>
-where
-    R: Replay<B>,
-    I: Service<Request<R::Body>>,
-{
+pub(crate) enum Answered<I, K, RB> {
+    /// It goes to the caller.
     Done(Response<RB>),
-    Refused(Box<Cold<I, R, B, RB>>),
+    /// The token is renewed, and the request is sent again.
+    Refused(Box<Refused<I, K, RB>>),
+}
+
+/// A request that was refused and can be sent again.
+pub(crate) struct Refused<I, K, RB> {
+    pub(crate) shared: Arc<Shared>,
+    /// The refused token.
+    pub(crate) generation: Generation,
+    pub(crate) sent: Now,
+    pub(crate) kept: KeptRequest<I, K>,
+    pub(crate) response: Response<RB>,
 }
 
 impl<I, R: Replay<B>, B, RB> Attempt<I, R, B, RB> {
@@ -130,7 +122,7 @@ impl<I, R: Replay<B>, B, RB> Attempt<I, R, B, RB> {
         generation: Generation,
         now: Now,
         age: Age,
-        kept: R::Slot<Kept<I, R::Kept>>,
+        kept: R::Slot<KeptRequest<I, R::Kept>>,
     ) -> Self {
         let (ride, sent) = (Ride::begin(shared, generation), now.mono_nanos());
         let refusal = R::Slot::new(None);
@@ -209,10 +201,7 @@ impl<I, R: Replay<B>, B, RB> Attempt<I, R, B, RB> {
 
     /// What follows a response that refuses the credential.
     #[cold]
-    pub(crate) fn refused(mut self, mut response: Response<RB>) -> Answered<I, R, B, RB>
-    where
-        I: Service<Request<R::Body>>,
-    {
+    pub(crate) fn refused(mut self, mut response: Response<RB>) -> Answered<I, R::Kept, RB> {
         if let Some(rotation) = &self.ride.shared.core.rotation {
             response.headers_mut().remove(rotation.header());
         }
@@ -234,8 +223,7 @@ impl<I, R: Replay<B>, B, RB> Attempt<I, R, B, RB> {
         });
         match kept {
             Some(kept) => {
-                let cold = Cold::again(shared, generation, sent, kept, response);
-                Answered::Refused(Box::new(cold))
+                Answered::Refused(Box::new(Refused { shared, generation, sent, kept, response }))
             }
             None => {
                 let unrenewed = shared.core.renew_for_others(generation);

@@ -12,11 +12,11 @@ use std::time::{Duration, SystemTime};
 use zeroize::Zeroizing;
 
 use crate::clock;
-use crate::credential::Unreadable;
+use crate::credential::error::Unreadable;
+#[cfg(unix)]
+use crate::credential::pipe;
+use crate::credential::text::{MAX_FILE, without_line_break};
 use crate::secret::Secret;
-
-/// A secret that is longer than this is another file.
-pub(crate) const MAX_FILE: usize = 64 * 1024;
 
 /// New text is looked at a second time after this long.
 const SECOND_LOOK: Duration = Duration::from_millis(20);
@@ -40,7 +40,7 @@ pub(crate) fn read(path: &Path, known: Option<&Secret>) -> Result<Option<Secret>
         // What a shell's process substitution leaves is a pipe, which gives what it has once.
         #[cfg(unix)]
         if known.is_none() && std::os::unix::fs::FileTypeExt::is_fifo(&kind) {
-            return super::pipe::read(path).map(Some);
+            return pipe::read(path).map(Some);
         }
         return Err(Unreadable("not a regular file".to_owned()));
     }
@@ -68,7 +68,7 @@ fn look(path: &Path) -> Result<Look, Unreadable> {
     if text.len() > MAX_FILE {
         return Err(Unreadable("longer than 64 KiB".to_owned()));
     }
-    Ok(Look { text: super::without_line_break(&text), modified })
+    Ok(Look { text: without_line_break(&text), modified })
 }
 
 #[cfg(test)]

@@ -1,25 +1,29 @@
 //! Credentials that may change while a service runs.
 
+pub(crate) mod error;
 pub(crate) mod file;
 #[cfg(unix)]
 pub(crate) mod pipe;
 pub(crate) mod reading;
 pub(crate) mod shown;
+pub(crate) mod text;
 
 use std::env::VarError;
 use std::fmt;
 use std::future::Future;
 use std::mem;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::basics::TARGET;
-use crate::credential::reading::Reading;
-pub(crate) use crate::credential::reading::reload;
-use crate::credential::shown::Mint;
-use crate::error::{BoxError, Error};
-use crate::exchange::error::{ExchangeError, ExchangeErrorKind};
+use futures_util::future::join_all;
+
+use crate::basics::{BoxError, TARGET};
+use crate::clock::Clock;
+use crate::credential::error::{CredentialError, CredentialErrorKind, Unreadable};
+use crate::credential::reading::Readings;
+use crate::credential::text::without_line_break;
 use crate::secret::Secret;
 
 /// A client's id or secret: a value, or where to find it.
@@ -31,7 +35,7 @@ use crate::secret::Secret;
 ///
 /// - One line break at the end is taken off: editors and `echo` put it there.
 /// - What is empty, or cannot be read, or has just been half written leaves the last good value in place.
-///   Without one, the exchange fails with [`Configuration`](ExchangeErrorKind::Configuration).
+///   Without one, the exchange fails with [`Configuration`](crate::exchange::ExchangeErrorKind::Configuration).
 /// - A file is half written until nobody has touched it for 250 ms.
 /// - A pipe is read once. What is neither a pipe nor a regular file is an error.
 /// - One thread at a time reads a credential. If that takes more than five seconds, because a file system
@@ -55,8 +59,7 @@ pub struct Credential(Arc<Inner>);
 struct Inner {
     place: Place,
     known: Mutex<Known>,
-    /// The last reading, under way or over.
-    reading: Mutex<Option<Reading>>,
+    readings: Readings,
 }
 
 /// What has been read.
@@ -78,6 +81,10 @@ enum Place {
     Function(u64, Box<dyn Fn() -> Result<Secret, BoxError> + Send + Sync>),
     Minted(u64, Box<Mint>),
 }
+
+/// The function of a minted credential.
+type Mint =
+    dyn Fn() -> Pin<Box<dyn Future<Output = Result<Secret, BoxError>> + Send>> + Send + Sync;
 
 /// Identifies a function: two functions never count as the same credential.
 fn next_function() -> u64 {
@@ -113,8 +120,8 @@ impl Credential {
     /// - A new value says nothing about the key behind it. So, unlike a [function](Credential::from_fn), a
     ///   minted credential never counts as changed: a refusal of it has the usual pauses.
     /// - The function must not block. Its time counts as a part of the exchange's.
-    /// - Its error fails the exchange with [`Unavailable`](ExchangeErrorKind::Unavailable), so that it is tried
-    ///   again soon. An [`ExchangeError`] keeps its kind. So does the failure of another source, if the function
+    /// - Its error fails the exchange with [`Unavailable`](crate::exchange::ExchangeErrorKind::Unavailable), so that it is tried
+    ///   again soon. An [`ExchangeError`](crate::exchange::ExchangeError) keeps its kind. So does the failure of another source, if the function
     ///   waited for its token. The text of the error is shown to operators.
     /// - An empty value, or one with a control character, is an error. One line break at the end is taken
     ///   off.
@@ -140,7 +147,7 @@ impl Credential {
 
     fn at(place: Place, good: Option<Secret>) -> Credential {
         let known = Mutex::new(Known { good, ..Known::default() });
-        Credential(Arc::new(Inner { place, known, reading: Mutex::default() }))
+        Credential(Arc::new(Inner { place, known, readings: Readings::default() }))
     }
 
     /// What is wrong with it, if that can be known now: a value is checked where it is given.
@@ -148,22 +155,25 @@ impl Credential {
         &self,
         what: &str,
         flaw: impl Fn(&str) -> Option<&'static str>,
-    ) -> Result<(), Error> {
+    ) -> Result<(), CredentialError> {
         let good = self.known().good.clone();
         match good.as_ref().and_then(|value| flaw(value.expose())) {
-            Some(flaw) => Err(Error::configuration(format!("the {what} {flaw}"))),
+            Some(flaw) => {
+                let message = format!("the {what} {flaw}");
+                Err(CredentialError::new(CredentialErrorKind::Unusable, message))
+            }
             None => Ok(()),
         }
     }
 
     /// The last good value.
-    pub(crate) fn current(&self) -> Result<Secret, ExchangeError> {
+    pub(crate) fn current(&self) -> Result<Secret, CredentialError> {
         self.known().good.clone().ok_or_else(|| self.not_read())
     }
 
-    fn not_read(&self) -> ExchangeError {
+    fn not_read(&self) -> CredentialError {
         self.unreadable(
-            "has no value here: is it among Scheme::credentials? (In a test, say \
+            "has no value here: is it among Grant::credentials? (In a test, say \
              RequestContext::with_credential.)",
         )
     }
@@ -178,8 +188,20 @@ impl Credential {
         matches!(self.0.place, Place::Value)
     }
 
+    /// Reads it again, on a thread where that may block; at most one at a time, and no longer than the deadline.
+    async fn read_again(&self, clock: &dyn Clock) -> Result<(), CredentialError> {
+        let credential = self.clone();
+        let read = self.0.readings.join(clock, move || credential.reload()).await;
+        read.unwrap_or_else(|| {
+            Err(self.unreadable(
+                "cannot be read: it has taken more than 5 s (a pipe that nobody writes into, or a file \
+                 system that hangs?)",
+            ))
+        })
+    }
+
     /// Reads it again; this may block.
-    fn reload(&self) -> Result<(), ExchangeError> {
+    fn reload(&self) -> Result<(), CredentialError> {
         let read = self.read();
         let mut known = self.known();
         let Some(good) = &known.good else {
@@ -211,7 +233,7 @@ impl Credential {
         }
     }
 
-    fn learn(&self, known: &mut Known, text: Secret) -> Result<(), ExchangeError> {
+    fn learn(&self, known: &mut Known, text: Secret) -> Result<(), CredentialError> {
         if text.expose().chars().any(char::is_control) {
             return Err(self.unreadable("has a control character"));
         }
@@ -245,14 +267,14 @@ impl Credential {
         Ok(Some(text).filter(|text| !text.expose().is_empty()))
     }
 
-    fn unreadable(&self, why: &str) -> ExchangeError {
+    fn unreadable(&self, why: &str) -> CredentialError {
         let of = if matches!(self.0.place, Place::Function(..) | Place::Minted(..)) {
             "of"
         } else {
             "in"
         };
         let message = format!("the credential {of} {self} {why}");
-        ExchangeError::new(ExchangeErrorKind::Configuration, message)
+        CredentialError::new(CredentialErrorKind::Unusable, message)
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
@@ -260,34 +282,24 @@ impl Credential {
     }
 }
 
+/// Reads those that may change again.
+///
+/// # Errors
+///
+/// If one cannot be read and has no last good value, or if its reading takes too long.
+pub(crate) async fn reload(
+    credentials: &[Credential],
+    clock: &dyn Clock,
+) -> Result<(), CredentialError> {
+    let changing = credentials.iter().filter(|credential| credential.may_change());
+    let read = join_all(changing.map(|credential| credential.read_again(clock))).await;
+    read.into_iter().collect()
+}
+
 /// Grows whenever one of them changes.
 pub(crate) fn version(credentials: &[Credential]) -> u64 {
     credentials.iter().map(|it| it.known().version).sum()
 }
-
-/// One line break at the end is an editor's.
-fn without_line_break(text: &str) -> Secret {
-    let trimmed = text.strip_suffix("\r\n").or_else(|| text.strip_suffix('\n'));
-    Secret::from(trimmed.unwrap_or(text))
-}
-
-/// Why a credential cannot be read; it never quotes what was read.
-#[derive(Debug)]
-pub(crate) struct Unreadable(String);
-
-impl Unreadable {
-    fn of(error: impl fmt::Display) -> Unreadable {
-        Unreadable(error.to_string())
-    }
-}
-
-impl fmt::Display for Unreadable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for Unreadable {}
 
 impl From<Secret> for Credential {
     fn from(value: Secret) -> Credential {
@@ -342,7 +354,7 @@ mod tests {
         for bad in ["b\tad", "bad\n\n", "\0bad"] {
             *text.lock().unwrap() = bad;
             let error = credential.reload().unwrap_err();
-            assert_eq!(error.kind(), ExchangeErrorKind::Configuration);
+            assert_eq!(error.kind, CredentialErrorKind::Unusable);
             assert!(error.to_string().contains("control character"), "{error}");
             assert_eq!(credential.current().unwrap().expose(), "good");
         }

@@ -12,9 +12,8 @@ use std::time::Duration;
 use rustix::fs::OFlags;
 use zeroize::Zeroizing;
 
-use crate::credential::Unreadable;
-use crate::credential::file::MAX_FILE;
-use crate::credential::reading::DEADLINE;
+use crate::credential::error::Unreadable;
+use crate::credential::text::{DEADLINE, MAX_FILE, without_line_break};
 use crate::secret::Secret;
 
 /// Looked at so often.
@@ -48,5 +47,5 @@ pub(crate) fn read(path: &Path) -> Result<Secret, Unreadable> {
         std::thread::sleep(EVERY);
     }
     let text = std::str::from_utf8(&text[..length]).map_err(Unreadable::of)?;
-    Ok(super::without_line_break(text))
+    Ok(without_line_break(text))
 }

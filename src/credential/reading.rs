@@ -4,74 +4,67 @@
 //! thread for each attempt. Nobody waits for that thread longer than a deadline.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::FutureExt;
-use futures_util::future::{Either, Shared, join_all, select};
+use futures_util::future::{Either, Shared, select};
 use tokio::sync::oneshot;
 
 use crate::clock::Clock;
-use crate::credential::Credential;
-use crate::exchange::error::{ExchangeError, ExchangeErrorKind};
+use crate::credential::error::{CredentialError, CredentialErrorKind};
+use crate::credential::text::DEADLINE;
 
-/// Half the time that an exchange has by default: the other half is for the token endpoint.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(5);
+type Outcome = Result<(), CredentialError>;
 
-/// A reading that is under way.
+/// The readings of one credential: at most one at a time.
+#[derive(Default)]
+pub(crate) struct Readings {
+    /// The last one, under way or over.
+    last: Mutex<Option<Reading>>,
+}
+
+/// A reading that is under way, or over.
 #[derive(Clone)]
-pub(crate) struct Reading {
-    outcome: Shared<oneshot::Receiver<Result<(), ExchangeError>>>,
+struct Reading {
+    outcome: Shared<oneshot::Receiver<Outcome>>,
     over: Arc<AtomicBool>,
 }
 
-/// Reads those that may change again.
-///
-/// # Errors
-///
-/// If one cannot be read and has no last good value, or if its reading takes too long.
-pub(crate) async fn reload(
-    credentials: &[Credential],
-    clock: &dyn Clock,
-) -> Result<(), ExchangeError> {
-    let changing = credentials.iter().filter(|credential| credential.may_change());
-    let read = join_all(changing.map(|credential| credential.read_again(clock))).await;
-    read.into_iter().collect()
-}
-
-impl Credential {
-    async fn read_again(&self, clock: &dyn Clock) -> Result<(), ExchangeError> {
-        let reading = self.reading();
+impl Readings {
+    /// Waits for the reading that is under way, or for a new one. None if that takes too long.
+    pub(crate) async fn join(
+        &self,
+        clock: &dyn Clock,
+        read: impl FnOnce() -> Outcome + Send + 'static,
+    ) -> Option<Outcome> {
+        let reading = self.current(read);
         match select(reading.outcome, clock.sleep(DEADLINE)).await {
-            Either::Left((Ok(read), _)) => read,
+            Either::Left((Ok(outcome), _)) => Some(outcome),
             Either::Left((Err(_), _)) => {
                 let message =
                     "the function that reads a credential panicked, or the runtime is ending";
-                Err(ExchangeError::new(ExchangeErrorKind::Panicked, message))
+                Some(Err(CredentialError::new(CredentialErrorKind::Panicked, message)))
             }
-            Either::Right(_) => Err(self.unreadable(
-                "cannot be read: it has taken more than 5 s (a pipe that nobody writes into, or a file \
-                 system that hangs?)",
-            )),
+            Either::Right(_) => None,
         }
     }
 
     /// The reading that is under way, or a new one.
-    fn reading(&self) -> Reading {
-        let mut reading = self.0.reading.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(reading) = reading.as_ref().filter(|it| !it.over.load(Ordering::Acquire)) {
+    fn current(&self, read: impl FnOnce() -> Outcome + Send + 'static) -> Reading {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(reading) = last.as_ref().filter(|it| !it.over.load(Ordering::Acquire)) {
             return reading.clone();
         }
         let (sender, receiver) = oneshot::channel();
         let over = Arc::new(AtomicBool::new(false));
-        let (credential, ending) = (self.clone(), Over(over.clone()));
+        let ending = Over(over.clone());
         tokio::task::spawn_blocking(move || {
-            let read = credential.reload();
+            let outcome = read();
             drop(ending); // before anybody is woken, who may want to read once more
-            let _ = sender.send(read);
+            let _ = sender.send(outcome);
         });
         let new = Reading { outcome: receiver.shared(), over };
-        *reading = Some(new.clone());
+        *last = Some(new.clone());
         new
     }
 }

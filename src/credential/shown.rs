@@ -1,18 +1,13 @@
 //! The credentials of one request on the wire.
 
 use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 
-use crate::credential::{Credential, Place, without_line_break};
-use crate::error::{BoxError, Error, ErrorKind};
-use crate::exchange::error::{ExchangeError, ExchangeErrorKind};
+use crate::basics::BoxError;
+use crate::credential::error::{CredentialError, CredentialErrorKind};
+use crate::credential::text::without_line_break;
+use crate::credential::{Credential, Place};
 use crate::secret::Secret;
-
-/// The function of a minted credential.
-pub(crate) type Mint =
-    dyn Fn() -> Pin<Box<dyn Future<Output = Result<Secret, BoxError>> + Send>> + Send + Sync;
 
 /// The values that one request to a token endpoint shows.
 ///
@@ -30,7 +25,7 @@ impl Shown {
     /// # Errors
     ///
     /// If one has no good value, or cannot be minted.
-    pub(crate) async fn of(credentials: &[Credential]) -> Result<Shown, ExchangeError> {
+    pub(crate) async fn of(credentials: &[Credential]) -> Result<Shown, CredentialError> {
         let mut values: Vec<(Credential, Secret)> = Vec::with_capacity(credentials.len());
         let mut version = 0;
         for credential in credentials {
@@ -62,7 +57,7 @@ impl Shown {
     }
 
     /// The value of this credential. One that is not among these gives its last good value.
-    pub(crate) fn value(&self, credential: &Credential) -> Result<Secret, ExchangeError> {
+    pub(crate) fn value(&self, credential: &Credential) -> Result<Secret, CredentialError> {
         let found = self.values.iter().find(|(it, _)| it.is(credential));
         found.map_or_else(|| credential.current(), |(_, value)| Ok(value.clone()))
     }
@@ -84,27 +79,11 @@ impl Credential {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    /// Why there is no value. The function may have waited for a token of another source: its error then has the
-    /// kind of that source's failure.
-    fn not_minted(&self, error: BoxError) -> ExchangeError {
-        let error = match error.downcast::<ExchangeError>() {
-            Ok(error) => return *error,
-            Err(error) => error,
-        };
-        let ours = Error::find(&*error);
-        let kind = match ours.and_then(Error::exchange) {
-            Some(failure) => failure.kind(),
-            None if ours.is_some_and(|it| it.kind() == ErrorKind::Reentrant) => {
-                ExchangeErrorKind::Reentrant
-            }
-            None => ExchangeErrorKind::Unavailable,
-        };
-        let message = format!("the credential of {self} cannot be minted: {error}");
-        ExchangeError::new(kind, message).with_source(error)
-    }
-
-    fn minted_value(&self, minted: Result<Secret, BoxError>) -> Result<Secret, ExchangeError> {
-        let minted = minted.map_err(|error| self.not_minted(error))?;
+    fn minted_value(&self, minted: Result<Secret, BoxError>) -> Result<Secret, CredentialError> {
+        let minted = minted.map_err(|error| {
+            let message = format!("the credential of {self} cannot be minted: {error}");
+            CredentialError::new(CredentialErrorKind::NotMinted, message).with_source(error)
+        })?;
         let minted = without_line_break(minted.expose());
         match minted.expose() {
             "" => Err(self.unreadable("is empty")),

@@ -13,6 +13,7 @@ use tower_service::Service;
 
 use crate::credential;
 use crate::credential::Credential;
+use crate::credential::error::CredentialError;
 use crate::credential::shown::Shown;
 use crate::endpoint::answer::ExchangeAnswer;
 use crate::endpoint::grant::Grant;
@@ -20,7 +21,7 @@ use crate::endpoint::quotes::withheld;
 use crate::endpoint::request::ExchangeRequest;
 use crate::endpoint::request_context::RequestContext;
 use crate::endpoint::step::Step;
-use crate::error::{BoxError, root_cause};
+use crate::error::{BoxError, ErrorKind, root_cause};
 use crate::exchange::Exchange;
 use crate::exchange::context::ExchangeContext;
 use crate::exchange::error::{ExchangeError, ExchangeErrorKind};
@@ -153,7 +154,7 @@ where
         read?;
         let mut asked = None;
         for _ in 0..MAX_STEPS {
-            let shown = Shown::of(credentials).await?;
+            let shown = Shown::of(credentials).await.map_err(not_shown)?;
             cx.note_credentials(shown.version());
             let first = RequestContext::first(cx, shown.clone());
             let request_cx = match asked {
@@ -180,6 +181,20 @@ where
              the answers apart (ExchangeAnswer::request_name)?",
         ))
     }
+}
+
+/// Why there is no value to show. The function that mints one may have waited for a token of another source: the error
+/// then has the kind of that source's failure.
+fn not_shown(error: CredentialError) -> ExchangeError {
+    let ours = std::error::Error::source(&error).and_then(crate::error::Error::find);
+    let kind = match ours.and_then(crate::error::Error::exchange) {
+        Some(failure) => failure.kind(),
+        None if ours.is_some_and(|it| it.kind() == ErrorKind::Reentrant) => {
+            ExchangeErrorKind::Reentrant
+        }
+        None => return error.into(),
+    };
+    ExchangeError::of_credential(kind, &error)
 }
 
 /// The compression that a body has, by the registry of HTTP content codings. Servers also write `none`, `utf-8`
@@ -225,7 +240,7 @@ where
 fn unreachable(origin: Option<&Origin>, error: BoxError) -> ExchangeError {
     // reqwest's says the whole URL, and a token endpoint's may have a key in its query.
     #[cfg(feature = "reqwest")]
-    let error = crate::adapter::reqwest::without_url(error);
+    let error = crate::error::without_url::without_url(error);
     let ours = crate::error::Error::find(&*error);
     if ours.is_some_and(|ours| ours.kind() == crate::error::ErrorKind::Reentrant) {
         let message = "the token endpoint's client sends through the layer that the token is for";

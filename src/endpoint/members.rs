@@ -6,8 +6,6 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use http::HeaderMap;
-use http::header::CONTENT_TYPE;
 use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
@@ -16,6 +14,7 @@ use zeroize::Zeroizing;
 
 use crate::basics::bounds::number;
 use crate::endpoint::answer::ExchangeAnswer;
+use crate::endpoint::content_type::media_type;
 use crate::exchange::error::{ExchangeError, ExchangeErrorKind};
 use crate::secret::Secret;
 
@@ -224,31 +223,4 @@ fn decode(text: &str) -> Option<Zeroizing<String>> {
         });
     }
     Some(Zeroizing::new(std::str::from_utf8(&decoded).ok()?.to_owned()))
-}
-
-/// The media type of a body as one of those that token endpoints send, without its parameters; a type that
-/// is none of these is told apart from none.
-pub(crate) fn media_type(headers: &HeaderMap) -> Option<&'static str> {
-    const KNOWN: [&str; 7] = [
-        "application/json",
-        "application/x-www-form-urlencoded",
-        "application/jwt",
-        "application/xml",
-        "text/html",
-        "text/plain",
-        "text/xml",
-    ];
-    let value = headers.get(CONTENT_TYPE)?.to_str().unwrap_or_default();
-    let essence = value.split(';').next().unwrap_or_default().trim();
-    let known = KNOWN.into_iter().find(|known| essence.eq_ignore_ascii_case(known));
-    Some(known.unwrap_or("another content type"))
-}
-
-/// What a body is, in words that quote nothing of it.
-pub(crate) fn described(answer: &ExchangeAnswer) -> String {
-    let kind = media_type(answer.headers()).unwrap_or("no content type");
-    match answer.body().len() {
-        1 => format!("{kind}, 1 byte"),
-        length => format!("{kind}, {length} bytes"),
-    }
 }

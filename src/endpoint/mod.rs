@@ -51,12 +51,14 @@
 pub(crate) mod answer;
 #[cfg(feature = "client")]
 pub(crate) mod client;
+pub(crate) mod content_type;
 pub(crate) mod encoding;
 pub(crate) mod failure;
 pub(crate) mod grant;
 pub(crate) mod http_exchange;
 pub(crate) mod members;
 pub(crate) mod moment;
+pub(crate) mod no_token;
 pub(crate) mod over_http;
 pub(crate) mod pacing;
 #[cfg(feature = "client")]

@@ -88,7 +88,7 @@ impl RequestContext {
     /// [`Configuration`](crate::exchange::ExchangeErrorKind::Configuration) if the credential has no value,
     /// because it is not among the scheme's [`credentials`](super::Grant::credentials).
     pub fn credential(&self, credential: &Credential) -> Result<Secret, ExchangeError> {
-        self.shown.value(credential)
+        Ok(self.shown.value(credential)?)
     }
 
     /// The name that [`Step::Again`](super::Step::Again) gave to this request. None for the request that

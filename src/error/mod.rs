@@ -21,17 +21,20 @@
 //! ```
 
 pub(crate) mod recovery;
+#[cfg(feature = "tonic")]
+pub(crate) mod status;
+#[cfg(feature = "reqwest")]
+pub(crate) mod without_url;
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
+pub use crate::basics::BoxError;
+use crate::credential::error::CredentialError;
 use crate::error::recovery::Recovery;
 use crate::exchange::error::ExchangeError;
-
-/// Any error, as tower's own layers use it.
-pub type BoxError = Box<dyn StdError + Send + Sync>;
 
 /// Of a cause that is not ours, this much is kept, in characters.
 const MAX_CAUSE: usize = 200;
@@ -289,7 +292,14 @@ impl StdError for Error {
 
     #[cfg(feature = "tonic")]
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        Some(self.0.status.get_or_init(|| crate::adapter::tonic::status_of(self)))
+        Some(self.0.status.get_or_init(|| self::status::status_of(self)))
+    }
+}
+
+/// A credential that can be seen to be wrong where it is given.
+impl From<CredentialError> for Error {
+    fn from(error: CredentialError) -> Error {
+        Error::configuration(error.to_string())
     }
 }
 

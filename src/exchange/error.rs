@@ -9,6 +9,7 @@ use std::time::Duration;
 use http::StatusCode;
 
 use crate::basics::bounds::LONGEST_PAUSE;
+use crate::credential::error::{CredentialError, CredentialErrorKind};
 
 /// Of a server's error code, this much is kept.
 const MAX_CODE: usize = 64;
@@ -192,6 +193,13 @@ impl ExchangeError {
         self.0.code.as_deref()
     }
 
+    /// With the text and the source of a credential's error.
+    pub(crate) fn of_credential(kind: ExchangeErrorKind, error: &CredentialError) -> ExchangeError {
+        let mut new = ExchangeError::new(kind, error.to_string());
+        Arc::make_mut(&mut new.0).source = error.shared_source();
+        new
+    }
+
     #[cfg(feature = "tonic")]
     pub(crate) fn shared_source(&self) -> Option<Arc<dyn StdError + Send + Sync>> {
         self.0.source.clone()
@@ -226,6 +234,23 @@ impl fmt::Debug for ExchangeError {
             .field("retry_after", &self.0.retry_after)
             .field("source", &self.0.source)
             .finish()
+    }
+}
+
+/// The function of a minted credential may have failed with an [`ExchangeError`]: that one counts.
+impl From<CredentialError> for ExchangeError {
+    fn from(error: CredentialError) -> ExchangeError {
+        let source = error.shared_source();
+        let inner = source.as_ref().and_then(|it| it.downcast_ref::<ExchangeError>());
+        if let Some(inner) = inner {
+            return inner.clone();
+        }
+        let kind = match error.kind {
+            CredentialErrorKind::Unusable => ExchangeErrorKind::Configuration,
+            CredentialErrorKind::Panicked => ExchangeErrorKind::Panicked,
+            CredentialErrorKind::NotMinted => ExchangeErrorKind::Unavailable,
+        };
+        ExchangeError::of_credential(kind, &error)
     }
 }
 

@@ -64,3 +64,24 @@ impl<B: InMemory> InMemory for Option<B> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn either_of_two_bodies_in_memory_is_shared_as_it_is() {
+        type Either = http_body_util::Either<&'static str, Option<()>>;
+        assert!(matches!(Either::Left("x").share(), Some(Either::Left("x"))));
+        assert!(matches!(Either::Right(None).share(), Some(Either::Right(None))));
+    }
+
+    #[test]
+    fn bodies_in_memory_are_shared_and_what_is_not_there_is_nothing_twice() {
+        assert_eq!(Some("x").share(), Some(Some("x")));
+        assert_eq!(None::<&str>.share(), Some(None));
+        let bytes = bytes::Bytes::from(vec![1; 1_000]);
+        let shared = bytes.share().unwrap();
+        assert_eq!(shared.as_ptr(), bytes.as_ptr(), "not copied");
+    }
+}

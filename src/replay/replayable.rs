@@ -5,11 +5,12 @@ use std::mem;
 use bytes::Bytes;
 use http_body_util::combinators::{BoxBody, UnsyncBoxBody};
 
+use http_body::Body;
+
 use crate::error::BoxError;
 use crate::replay::body::prefix::Room;
 use crate::replay::body::{Kept, ReplayBody};
 use crate::replay::in_memory::InMemory;
-use crate::replay::strategies::is_within;
 
 /// A body that [`Same`](super::Same) can send again: one in memory ([`InMemory`], which can be implemented
 /// for a body of one's own), a boxed one, or a `String`.
@@ -99,3 +100,8 @@ boxed!(UnsyncBoxBody<Bytes, BoxError>);
 boxed!(axum_core::body::Body);
 #[cfg(feature = "tonic")]
 boxed!(tonic::body::Body);
+
+/// Whether a stream is not known to be longer than the cap.
+pub(crate) fn is_within(body: &impl Body, cap: usize) -> bool {
+    body.size_hint().lower() <= cap as u64
+}

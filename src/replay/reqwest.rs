@@ -12,7 +12,7 @@ use crate::error::BoxError;
 use crate::replay::body::prefix::Room;
 use crate::replay::body::{Kept, ReplayBody};
 use crate::replay::replayable::Replayable;
-use crate::replay::strategies::is_within;
+use crate::replay::replayable::is_within;
 
 /// What is kept of a body.
 #[doc(hidden)]

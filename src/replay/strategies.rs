@@ -9,8 +9,8 @@ use tower_service::Service;
 
 use crate::replay::body::prefix::Room;
 use crate::replay::body::{Kept, ReplayBody};
-use crate::replay::replayable::Replayable;
-use crate::replay::{Nothing, Replay, Strategy};
+use crate::replay::replayable::{Replayable, is_within};
+use crate::replay::strategy::{Nothing, Replay, Strategy};
 
 /// Of one stream, this much is kept.
 const CAP: usize = 64 * 1024;
@@ -285,11 +285,6 @@ fn wrapped<B: Body>(
     let (body, kept) = ReplayBody::new(body, cap, room);
     *slot = Some(kept);
     body
-}
-
-/// Whether a stream is not known to be longer than the cap.
-pub(crate) fn is_within(body: &impl Body, cap: usize) -> bool {
-    body.size_hint().lower() <= cap as u64
 }
 
 impl<F> fmt::Debug for Rewrap<F> {

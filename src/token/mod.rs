@@ -57,6 +57,7 @@ pub(crate) mod options;
 pub(crate) mod published;
 pub(crate) mod refresh_end;
 pub(crate) mod refresh_task;
+pub(crate) mod request_refresh;
 pub(crate) mod rotation;
 pub(crate) mod sent_count;
 pub(crate) mod shared;

@@ -12,30 +12,25 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use futures_util::FutureExt;
 use futures_util::future::Shared;
 use http::{HeaderName, HeaderValue};
-use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
-use crate::basics::TARGET;
 use crate::basics::headers::interned;
 use crate::clock::{Now, Sleep};
-use crate::credential;
 use crate::credential::Credential;
 use crate::error::{Error, ErrorKind};
-use crate::exchange::chain::{Chain, SourceId};
+use crate::exchange::chain::SourceId;
 use crate::exchange::error::ExchangeError;
 use crate::scheme::judge::Judge;
 use crate::scheme::presentation::Presentation;
 use crate::scheme::rotation::Rotation;
 use crate::secret::Secret;
 use crate::token::machine::Machine;
-use crate::token::machine::events::{Ask, FlightId, Generation, Refused, Start};
+use crate::token::machine::events::{FlightId, Generation};
 use crate::token::machine::status::Status;
 use crate::token::options::{MAX_TOKEN, Parts, present};
 use crate::token::published::{AccessToken, Cell, Published};
-use crate::token::refresh_task::Flight;
 use crate::token::sent_count::Riders;
 
 /// What everybody who waited for a flight gets: its token, or its error and when the next may start.
@@ -61,7 +56,7 @@ pub(crate) struct Core {
     waiters: AtomicUsize,
     /// Credentials that were refused are being read again, until this moment by the monotonic clock at the
     /// latest; zero if they are not.
-    looking_up: AtomicU64,
+    pub(crate) looking_up: AtomicU64,
     /// An event has said that the endpoint states no life.
     pub(crate) told_no_life: AtomicBool,
     pub(crate) locked: Mutex<Locked>,
@@ -89,13 +84,6 @@ pub(crate) struct Boarding {
     pub(crate) flight: FlightId,
     pub(crate) started: Now,
     pub(crate) landing: Landing,
-}
-
-/// What somebody who wants a token does next.
-pub(crate) enum Asked {
-    Use,
-    Wait(Boarding),
-    Fail(Error),
 }
 
 impl Core {
@@ -166,42 +154,6 @@ impl Core {
 
     // ===== events =====
 
-    /// Asks on behalf of a request that is sent with the current token: at most, this starts a flight.
-    /// Outside a runtime it does nothing; the next request asks again.
-    pub(crate) fn nudge(self: &Arc<Self>) {
-        if let Ok(runtime) = Handle::try_current() {
-            self.ask(&runtime, &Chain::current());
-        }
-    }
-
-    pub(crate) fn ask(self: &Arc<Self>, runtime: &Handle, chain: &Chain) -> Asked {
-        let now = self.now();
-        let mut locked = self.lock();
-        let (ask, start) = locked.machine.ask(now);
-        let error = locked.last_error.clone();
-        let boarding = self.act(now, locked, runtime, chain, start);
-        match (ask, boarding, error) {
-            (Ask::Wait, Some(boarding), _) => Asked::Wait(boarding),
-            (Ask::Fail { age, retry_in }, _, Some(error)) => {
-                Asked::Fail(Error::backing_off(error, age, retry_in))
-            }
-            _ => Asked::Use,
-        }
-    }
-
-    pub(crate) fn refused(
-        self: &Arc<Self>,
-        runtime: &Handle,
-        chain: &Chain,
-        generation: Generation,
-    ) -> (Refused, Option<Boarding>) {
-        let now = self.now();
-        let mut locked = self.lock();
-        let (answer, start) = locked.machine.refused(now, generation);
-        let boarding = self.act(now, locked, runtime, chain, start);
-        (answer, boarding)
-    }
-
     /// A request whose token was refused was accepted with this one, after it had waited for it.
     pub(crate) fn replay_accepted(&self, with: Generation) {
         let mut locked = self.lock();
@@ -223,7 +175,7 @@ impl Core {
         self.cell.hint(&locked.machine);
     }
 
-    fn credentials_changed(&self) {
+    pub(crate) fn credentials_changed(&self) {
         let now = self.now();
         let mut locked = self.lock();
         locked.machine.credentials_changed(now);
@@ -272,41 +224,6 @@ impl Core {
 
     // ===== helpers =====
 
-    /// Ends an event: opens the flight that the machine asks for under the lock, so that nobody can miss
-    /// it, and spawns its task after. Returns the flight under way.
-    fn act(
-        self: &Arc<Self>,
-        now: Now,
-        mut locked: MutexGuard<'_, Locked>,
-        runtime: &Handle,
-        chain: &Chain,
-        start: Option<Start>,
-    ) -> Option<Boarding> {
-        let mut abandoned = None;
-        let flight = start.map(|start| {
-            let (sender, receiver) = oneshot::channel();
-            let (flight, started, landing) = (start.id, start.started, receiver.shared());
-            abandoned = locked.landing.replace(Boarding { flight, started, landing });
-            let refresh_token = locked.refresh_token.take().filter(|_| start.refresh);
-            Flight::new(self.clone(), start, refresh_token, sender)
-        });
-        let look_up = locked.machine.look_up(now);
-        self.cell.hint(&locked.machine);
-        let boarding = locked.landing.clone();
-        drop(locked);
-        drop(abandoned);
-        // One at a time: what they are read from may hang.
-        if look_up && let Some(look_up) = LookUp::begin(self, now) {
-            runtime.spawn(look_up.run());
-        }
-        if let Some(flight) = flight {
-            self.wake_riders();
-            let chain = chain.with(self.id);
-            runtime.spawn(chain.scope(flight.run(chain.clone())));
-        }
-        boarding
-    }
-
     /// A panic under the lock would be a bug of the machine, whose state is then still of plain data.
     pub(crate) fn lock(&self) -> MutexGuard<'_, Locked> {
         self.locked.lock().unwrap_or_else(PoisonError::into_inner)
@@ -316,46 +233,6 @@ impl Core {
 /// A flight ends itself at its deadline. If it has not a while later, its runtime does not run it.
 fn flight_limit(exchange_timeout: Duration) -> Duration {
     exchange_timeout.saturating_add(Duration::from_secs(1))
-}
-
-/// Somebody may have mended the credentials that the endpoint refuses. It is over when this is dropped, be it
-/// with its runtime.
-struct LookUp {
-    core: Arc<Core>,
-    ends: u64,
-}
-
-impl LookUp {
-    /// How long one may take. After that its runtime stands still, or what it reads hangs: another one begins.
-    const LIMIT: Duration = Duration::from_secs(10);
-
-    /// None while another one is under way.
-    fn begin(core: &Arc<Core>, now: Now) -> Option<LookUp> {
-        let ends = (now + LookUp::LIMIT).mono_nanos();
-        let begin = |until: u64| (until <= now.mono_nanos()).then_some(ends);
-        core.looking_up.fetch_update(Ordering::Relaxed, Ordering::Relaxed, begin).ok()?;
-        Some(LookUp { core: core.clone(), ends })
-    }
-
-    async fn run(self) {
-        let core = &self.core;
-        let credentials = core.parts.exchange.credentials();
-        let read = credential::reload(credentials, &*core.parts.clock).await;
-        let refused = core.lock().refused_credentials;
-        if read.is_ok() && credential::version(credentials) != refused {
-            tracing::info!(target: TARGET, system = core.system, "the credentials have changed");
-            core.credentials_changed();
-        }
-    }
-}
-
-/// Never panics.
-impl Drop for LookUp {
-    fn drop(&mut self) {
-        // Not if it was given up, and another one is under way.
-        let (set, relaxed) = (&self.core.looking_up, Ordering::Relaxed);
-        let _ = set.compare_exchange(self.ends, 0, relaxed, relaxed);
-    }
 }
 
 /// Counts one waiter as long as it lives.

@@ -15,7 +15,8 @@ use crate::error::{Error, ErrorKind};
 use crate::exchange::chain::Chain;
 use crate::token::machine::events::{Generation, Refused};
 use crate::token::published::{AccessToken, Age};
-use crate::token::shared::{Asked, Boarding, Core, Outcome};
+use crate::token::request_refresh::Asked;
+use crate::token::shared::{Boarding, Core, Outcome};
 
 /// Flights that one wait may see vanish (with their runtimes) before it gives up.
 const MAX_LOST: u32 = 3;

@@ -110,22 +110,26 @@ where
         Poll::Ready(match Astray::of(response.extensions()) {
             None => Ok(response),
             Some(Astray::Redirected(uri)) if is_ours(uri) => Ok(response),
-            Some(_) => Err(LeftHome(response).into()),
+            Some(astray) => {
+                let error = astray.to_error();
+                Err(LeftHome { response, error }.into())
+            }
         })
     }
 }
 
 /// A response that is from elsewhere or came through a proxy, on its way past [`Auth`](crate::Auth).
-pub(crate) struct LeftHome(pub(crate) http::Response<ResponseBody>);
-
-impl LeftHome {
+pub(crate) struct LeftHome {
+    pub(crate) response: http::Response<ResponseBody>,
     /// What the caller of a request with a credential gets.
-    pub(crate) fn to_error(&self) -> Option<Error> {
-        Astray::of(self.0.extensions()).map(Astray::to_error)
-    }
+    pub(crate) error: Error,
 }
 
-impl std::error::Error for LeftHome {}
+impl std::error::Error for LeftHome {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.error)
+    }
+}
 
 impl fmt::Display for LeftHome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -17,7 +17,7 @@ use tower_service::Service;
 
 use crate::adapter::reqwest::redirect::built;
 use crate::adapter::reqwest::response::{Astray, ResponseBody, from_reqwest};
-use crate::auth::future::polled_after_completion;
+use crate::auth::completed::polled_after_completion;
 use crate::error::{BoxError, Error};
 
 /// A reqwest client as a `Service<http::Request<B>>`, for any body of bytes, so that layers of tower and

@@ -122,16 +122,9 @@ pub(crate) mod middleware;
 pub(crate) mod redirect;
 pub(crate) mod response;
 pub(crate) mod service;
-pub(crate) mod without_url;
 
 pub use crate::adapter::reqwest::http_service::{HttpFuture, HttpService};
 #[cfg(feature = "reqwest-middleware")]
 pub use crate::adapter::reqwest::middleware::AuthMiddleware;
 pub use crate::adapter::reqwest::response::{ResponseBody, into_reqwest};
 pub use crate::adapter::reqwest::service::ReqwestFuture;
-pub(crate) use crate::adapter::reqwest::without_url::without_url;
-
-/// Whether an error says that a request went where a credential should not go.
-pub(crate) fn went_astray(error: &(dyn std::error::Error + 'static)) -> bool {
-    error.is::<self::home::LeftHome>()
-}

@@ -1,89 +1,23 @@
 //! Redirects that keep the credential at home.
 
 use std::error::Error as StdError;
-use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
 
 use http::Uri;
-use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::redirect::Policy;
 use reqwest::{Client, ClientBuilder, Url};
 use tower_layer::Layer;
 
 use crate::adapter::reqwest::response::is_same_origin;
+use crate::auth::client_redirects::ClientRedirects;
 use crate::auth::layer::AuthLayer;
 use crate::auth::policy::Guard;
 use crate::auth::service::Auth;
 use crate::error::Error;
 use crate::origin::Origin;
-use crate::origin::parts::is_this_machine;
 use crate::scheme::presentation::Presentation;
 
 /// As many as reqwest follows by itself.
 const MAX_REDIRECTS: usize = 10;
-
-/// What is known of the client below. It cannot be asked what its redirect policy and its proxies are. So a layer
-/// remembers what it has done for a client, and that its user vouches for one. Clones of the layer share this.
-#[derive(Clone, Default)]
-pub(crate) struct Redirects(Arc<Known>);
-
-#[derive(Default)]
-struct Known {
-    /// It follows no redirect to another origin.
-    stays_home: AtomicBool,
-    /// It reaches this machine past every proxy.
-    past_proxies: AtomicBool,
-}
-
-impl Redirects {
-    fn learn(&self, past_proxies: bool) {
-        self.0.stays_home.store(true, Ordering::Relaxed);
-        self.0.past_proxies.fetch_or(past_proxies, Ordering::Relaxed);
-    }
-
-    /// # Errors
-    ///
-    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if the credential of a request to `url` might go
-    /// elsewhere.
-    pub(crate) fn check(&self, url: &Url) -> Result<(), Error> {
-        if !self.0.stays_home.load(Ordering::Relaxed) {
-            return Err(Error::configuration(
-                "the reqwest client may follow a redirect to another origin and carry the credential there: \
-                 build it by AuthLayer::reqwest, or give its builder the policy of \
-                 AuthLayer::reqwest_redirects. If it follows no redirects at all, say so: \
-                 AuthLayer::danger_own_reqwest_client",
-            ));
-        }
-        if !self.0.past_proxies.load(Ordering::Relaxed) && is_proxied_by_environment(url) {
-            return Err(Error::configuration(
-                "the environment names a proxy (http_proxy, say), and the reqwest client may send it this request, \
-                 which is for this very machine, with the credential: set NO_PROXY=127.0.0.1,::1,localhost, or \
-                 build the client by AuthLayer::reqwest. If it uses no proxy (ClientBuilder::no_proxy), say so: \
-                 AuthLayer::danger_own_reqwest_client",
-            ));
-        }
-        Ok(())
-    }
-}
-
-/// Whether reqwest would, by itself, send a request for this machine to a proxy. The environment is read once, as a
-/// client does when it is built.
-fn is_proxied_by_environment(url: &Url) -> bool {
-    static ENVIRONMENT: OnceLock<Matcher> = OnceLock::new();
-    if !url.host_str().is_some_and(is_this_machine) {
-        return false; // as nearly always
-    }
-    let proxies = ENVIRONMENT.get_or_init(Matcher::from_env);
-    url.as_str().parse().is_ok_and(|uri| proxies.intercept(&uri).is_some())
-}
-
-impl fmt::Debug for Redirects {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let stays_home = self.0.stays_home.load(Ordering::Relaxed);
-        f.write_str(if stays_home { "StayHome" } else { "Unknown" })
-    }
-}
 
 impl<P: Presentation + ?Sized, R: Clone> AuthLayer<P, R> {
     /// Builds a reqwest client whose redirects keep the credential at home, and puts this layer over it.
@@ -155,7 +89,7 @@ impl<P: Presentation + ?Sized, R: Clone> AuthLayer<P, R> {
     /// [`ErrorKind::ForeignOrigin`](crate::ErrorKind::ForeignOrigin).
     #[must_use]
     pub fn danger_own_reqwest_client(self) -> AuthLayer<P, R> {
-        let redirects = Redirects::default();
+        let redirects = ClientRedirects::default();
         redirects.learn(true);
         self.configure(|config| config.redirects = redirects)
     }

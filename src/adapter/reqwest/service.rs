@@ -12,8 +12,9 @@ use tower_service::Service;
 
 use crate::adapter::reqwest::home::{Deadline, Home, LeftHome};
 use crate::adapter::reqwest::response::{ResponseBody, into_reqwest};
+use crate::auth::completed::polled_after_completion;
 use crate::auth::config::Shared;
-use crate::auth::future::{ResponseFuture, polled_after_completion};
+use crate::auth::future::ResponseFuture;
 use crate::auth::policy::Admission;
 use crate::auth::service::Auth;
 use crate::clock::Sleep;
@@ -174,8 +175,8 @@ fn came_from_elsewhere(
     bare: bool,
 ) -> Result<http::Response<ResponseBody>, BoxError> {
     match *error.downcast::<LeftHome>()? {
-        LeftHome(response) if bare => Ok(response),
-        left => Err(left.to_error().map_or_else(|| left.into(), Into::into)),
+        LeftHome { response, .. } if bare => Ok(response),
+        LeftHome { error, .. } => Err(error.into()),
     }
 }
 

@@ -21,17 +21,17 @@ const OVERHEAD: usize = 2 * size_of::<Part>() + 32;
 pub struct Room(Arc<AtomicUsize>);
 
 impl Room {
-    pub(in crate::replay) fn take(&self, bytes: usize) -> bool {
+    pub(crate) fn take(&self, bytes: usize) -> bool {
         let fits = |taken: usize| taken.checked_add(bytes).filter(|taken| *taken <= ALL);
         self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).is_ok()
     }
 
-    pub(in crate::replay) fn give_back(&self, bytes: usize) {
+    pub(crate) fn give_back(&self, bytes: usize) {
         self.0.fetch_sub(bytes, Ordering::Relaxed);
     }
 
     #[cfg(test)]
-    pub(in crate::replay) fn taken(&self) -> usize {
+    pub(crate) fn taken(&self) -> usize {
         self.0.load(Ordering::Relaxed)
     }
 }

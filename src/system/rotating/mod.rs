@@ -12,9 +12,10 @@ use http::{HeaderName, HeaderValue, Request, StatusCode};
 
 use crate::credential::Credential;
 use crate::endpoint::answer::ExchangeAnswer;
+use crate::endpoint::content_type::media_type;
 use crate::endpoint::failure::{Failure, is_refusal};
 use crate::endpoint::grant::Grant;
-use crate::endpoint::members::{Members, media_type};
+use crate::endpoint::members::Members;
 use crate::endpoint::quotes::Credentials;
 use crate::endpoint::request::{ExchangeRequest, json_body};
 use crate::endpoint::request_context::RequestContext;

@@ -116,7 +116,7 @@ fn the_second_body_may_be_longer_than_the_cap() {
 /// `body_too_big`: what is known to be longer than the cap is told beforehand; where nothing is known, nothing.
 #[test]
 fn a_body_is_within_the_cap_unless_it_says_otherwise() {
-    use crate::replay::strategies::is_within;
+    use crate::replay::replayable::is_within;
     for (lower, upper, within) in [
         (0, Some(0), true),
         (8, Some(8), true),

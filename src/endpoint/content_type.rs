@@ -1,0 +1,22 @@
+//! The content type of an answer.
+
+use http::HeaderMap;
+use http::header::CONTENT_TYPE;
+
+/// The media type of a body as one of those that token endpoints send, without its parameters; a type that
+/// is none of these is told apart from none.
+pub(crate) fn media_type(headers: &HeaderMap) -> Option<&'static str> {
+    const KNOWN: [&str; 7] = [
+        "application/json",
+        "application/x-www-form-urlencoded",
+        "application/jwt",
+        "application/xml",
+        "text/html",
+        "text/plain",
+        "text/xml",
+    ];
+    let value = headers.get(CONTENT_TYPE)?.to_str().unwrap_or_default();
+    let essence = value.split(';').next().unwrap_or_default().trim();
+    let known = KNOWN.into_iter().find(|known| essence.eq_ignore_ascii_case(known));
+    Some(known.unwrap_or("another content type"))
+}

@@ -1,0 +1,117 @@
+//! What an answer means that brings no token.
+
+use std::borrow::Cow;
+
+use http::header::LOCATION;
+use http::{StatusCode, Uri};
+
+use crate::clock::Now;
+use crate::endpoint::answer::ExchangeAnswer;
+use crate::endpoint::failure::Failure;
+use crate::endpoint::pacing;
+use crate::exchange::error::{ExchangeError, ExchangeErrorKind};
+use crate::origin::Origin;
+
+/// An origin that is longer is not shown: it would fill the log.
+const MAX_ORIGIN: usize = 100;
+
+impl ExchangeAnswer {
+    /// The code of a failure, wherever servers put it: under `error` (RFC 6749 section 5.2), `error.code`,
+    /// `errors[0].code` or `errorCode`, in a JSON object or in a form. None if there is none, if it is empty, or if
+    /// it is given twice with different values.
+    ///
+    /// It is as the server wrote it, who may quote what it was sent: compare it, and show it only if it is one
+    /// that you know.
+    ///
+    /// ```
+    /// use tower_outbound_auth::exchange::{ExchangeError, ExchangeErrorKind};
+    /// use tower_outbound_auth::endpoint::ExchangeAnswer;
+    ///
+    /// fn failure(answer: &ExchangeAnswer) -> ExchangeError {
+    ///     match answer.error_code().as_deref() {
+    ///         Some(code @ ("LOCKED" | "WRONG_PASSWORD")) => answer.refused(code),
+    ///         _ => answer.unavailable(),
+    ///     }
+    /// }
+    /// # let answer = http::Response::builder().status(400).body(r#"{"errors":[{"code":"LOCKED"}]}"#.into())?;
+    /// # let error = failure(&ExchangeAnswer::new(answer));
+    /// # assert_eq!((error.kind(), error.code()), (ExchangeErrorKind::Refused, Some("LOCKED")));
+    /// # Ok::<_, http::Error>(())
+    /// ```
+    #[must_use]
+    pub fn error_code(&self) -> Option<String> {
+        Failure::in_body(self)?.code
+    }
+
+    /// This answer as a failure that says nothing of the credentials: an outage, an overload, or
+    /// something in between that answered in the endpoint's place.
+    ///
+    /// A 4xx other than 407, 408, 425 and 429 is in doubt: a gateway may have answered, or the endpoint may
+    /// have refused the credentials in words that nobody understands. From the third such answer in a row on,
+    /// the next attempt waits as long as after a refusal.
+    #[must_use]
+    pub fn unavailable(&self) -> ExchangeError {
+        use StatusCode as Is;
+        let status = self.status();
+        let message = match status {
+            _ if status.is_redirection() => {
+                let to = self
+                    .redirects_to()
+                    .map_or_else(String::new, |to| format!(", and points to {to}"));
+                format!("something in between (a proxy, a captive portal) answered in the token endpoint's place{to}").into()
+            }
+            Is::PROXY_AUTHENTICATION_REQUIRED | Is::NETWORK_AUTHENTICATION_REQUIRED => {
+                Cow::Borrowed(
+                    "something in between (a proxy, a captive portal) answered in the token endpoint's place",
+                )
+            }
+            Is::NOT_FOUND | Is::METHOD_NOT_ALLOWED | Is::GONE => {
+                Cow::Borrowed("there is no token endpoint at this address")
+            }
+            _ => Cow::Borrowed("the token endpoint gave no token"),
+        };
+        let passing = matches!(
+            status,
+            Is::PROXY_AUTHENTICATION_REQUIRED
+                | Is::REQUEST_TIMEOUT
+                | Is::TOO_EARLY
+                | Is::TOO_MANY_REQUESTS
+        );
+        let error = self.failure(ExchangeErrorKind::Unavailable, message);
+        if status.is_client_error() && !passing { error.in_doubt() } else { error }
+    }
+
+    /// This answer as the endpoint's verdict on the credentials; `code` is its reason. It is written into logs: one
+    /// that quotes a part of the scheme's [`credentials`](super::Grant::credentials) is withheld.
+    #[must_use]
+    pub fn refused(&self, code: &str) -> ExchangeError {
+        let message = "the token endpoint refuses the credentials";
+        self.failure(ExchangeErrorKind::Refused, message).with_code(code)
+    }
+
+    /// This answer as the endpoint's own failure; `code` is its reason.
+    pub(crate) fn failed(&self, code: &str) -> ExchangeError {
+        let message = "the token endpoint gave no token";
+        self.failure(ExchangeErrorKind::Unavailable, message).with_code(code)
+    }
+
+    fn failure(
+        &self,
+        kind: ExchangeErrorKind,
+        message: impl Into<Cow<'static, str>>,
+    ) -> ExchangeError {
+        let error = ExchangeError::new(kind, message).with_status(self.status());
+        let ours = self.received().map(Now::since_epoch);
+        match pacing::pause(self.status(), self.headers(), ours) {
+            Some(pause) => error.with_retry_after(pause),
+            None => error,
+        }
+    }
+
+    /// The origin of `Location`: the rest may hold anything.
+    fn redirects_to(&self) -> Option<Origin> {
+        let location = self.headers().get(LOCATION)?.to_str().ok()?;
+        let origin = Origin::of_uri(&location.parse::<Uri>().ok()?)?;
+        (origin.to_string().len() <= MAX_ORIGIN).then_some(origin)
+    }
+}

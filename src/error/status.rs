@@ -1,0 +1,32 @@
+//! The gRPC status of an error; see [`adapter::tonic`](crate::adapter::tonic).
+
+use tonic::{Code, Status};
+
+use crate::error::{Error, ErrorKind};
+use crate::exchange::error::{ExchangeError, ExchangeErrorKind};
+
+/// The status of an error, to be its source.
+pub(crate) fn status_of(error: &Error) -> Status {
+    let mut status = Status::new(code_of(error), error.to_string());
+    if let Some(source) = error.exchange().and_then(ExchangeError::shared_source) {
+        status.set_source(source);
+    }
+    status
+}
+
+fn code_of(error: &Error) -> Code {
+    match error.kind() {
+        ErrorKind::Exchange => match error.exchange().map(ExchangeError::kind) {
+            Some(ExchangeErrorKind::Refused) => Code::Unauthenticated,
+            Some(ExchangeErrorKind::Configuration) => Code::FailedPrecondition,
+            Some(ExchangeErrorKind::Reentrant) => Code::Internal,
+            _ => Code::Unavailable,
+        },
+        ErrorKind::NoSuccessor => Code::Unauthenticated,
+        ErrorKind::Timeout => Code::DeadlineExceeded,
+        ErrorKind::Configuration | ErrorKind::ForeignOrigin | ErrorKind::Insecure => {
+            Code::FailedPrecondition
+        }
+        ErrorKind::Reentrant | ErrorKind::Runtime => Code::Internal,
+    }
+}

@@ -1,0 +1,44 @@
+//! Which methods may be sent again.
+
+use http::Method;
+
+/// Which methods may be sent again after a refusal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ReplayMethods {
+    /// All: a 401 says that the request was not applied. The default.
+    #[default]
+    All,
+    /// Only those that may be repeated whatever happened (RFC 9110 section 9.2.2): `GET`, `HEAD`,
+    /// `OPTIONS`, `TRACE`, `PUT`, `DELETE`.
+    Idempotent,
+}
+
+impl ReplayMethods {
+    pub(crate) fn allow(self, method: &Method) -> bool {
+        self == ReplayMethods::All || method.is_idempotent()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_be_repeated_is_what_rfc_9110_says() {
+        for (method, idempotent) in [
+            (Method::GET, true),
+            (Method::HEAD, true),
+            (Method::OPTIONS, true),
+            (Method::TRACE, true),
+            (Method::PUT, true),
+            (Method::DELETE, true),
+            (Method::POST, false),
+            (Method::PATCH, false),
+            (Method::CONNECT, false),
+        ] {
+            assert_eq!(ReplayMethods::Idempotent.allow(&method), idempotent, "{method}");
+            assert!(ReplayMethods::All.allow(&method));
+        }
+    }
+}

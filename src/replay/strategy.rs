@@ -1,0 +1,146 @@
+//! What a strategy of replay is.
+
+use std::fmt;
+
+use http::Request;
+use tower_service::Service;
+
+pub(crate) use self::sealed::Strategy;
+use crate::replay::body::prefix::Room;
+
+/// A strategy of replay: [`Same`](super::Same), [`Wrap`](super::Wrap), [`Rewrap`](super::Rewrap) or [`Off`](super::Off); it cannot be implemented elsewhere.
+#[diagnostic::on_unimplemented(
+    message = "the strategy `{Self}` cannot replay requests with a body of type `{B}`",
+    label = "this body cannot be replayed",
+    note = "`Same` replays bodies in memory (`Full`, `Empty`, `String`, ..) and boxed ones with a `BoxError`; \
+            for a stream, say `.with_replay(Wrap::new())` or `.with_replay(Rewrap::new(..))`, or \
+            `.with_replay(Off)` to replay nothing (all in `tower_outbound_auth::replay`)"
+)]
+pub trait Replay<B>: Strategy {
+    /// The body that the inner service sees.
+    type Body;
+
+    /// What is kept of a body.
+    #[doc(hidden)]
+    type Kept;
+
+    /// Where the future keeps the request.
+    #[doc(hidden)]
+    type Slot<T>: Slot<T>;
+
+    /// Whether anything is ever kept.
+    #[doc(hidden)]
+    const KEEPS: bool = true;
+
+    /// What it takes to make the body once more, where it stays of the same type; nothing where that is
+    /// impossible, or where it does not.
+    #[doc(hidden)]
+    fn keep(&self, body: &mut B, room: &Room) -> Option<Self::Kept> {
+        let _ = (body, room);
+        None
+    }
+
+    /// Calls `inner`. Where the body changes its type, this puts into `kept`, if there is such a place, what
+    /// it takes to make it once more.
+    ///
+    /// It calls, rather than return the request, so that a request whose body stays the same does not move:
+    /// a move costs 30 instructions.
+    #[doc(hidden)]
+    fn send<I: Service<Request<Self::Body>>>(
+        &self,
+        inner: &mut I,
+        request: Request<B>,
+        room: &Room,
+        kept: Option<&mut Option<Self::Kept>>,
+    ) -> I::Future;
+
+    /// Whether a request with this body can be sent again as a whole, as far as that is known beforehand.
+    #[doc(hidden)]
+    fn covers(&self, body: &B) -> bool;
+
+    /// The request was refused: from now on nothing more of its body is sent. Returns whether it can be
+    /// sent again.
+    #[doc(hidden)]
+    fn pause(kept: &Self::Kept) -> bool {
+        let _ = kept;
+        true
+    }
+
+    /// The body once more.
+    #[doc(hidden)]
+    fn again(kept: Self::Kept) -> Self::Body;
+}
+
+/// A place for the kept request: an `Option`, or [`Nothing`] where nothing is ever kept, so that the
+/// future does not pay for it.
+#[doc(hidden)]
+pub trait Slot<T> {
+    fn new(kept: Option<T>) -> Self;
+    fn get(&mut self) -> Option<&mut T>;
+    fn take(&mut self) -> Option<T>;
+}
+
+impl<T> Slot<T> for Option<T> {
+    fn new(kept: Option<T>) -> Self {
+        kept
+    }
+
+    fn get(&mut self) -> Option<&mut T> {
+        self.as_mut()
+    }
+
+    fn take(&mut self) -> Option<T> {
+        Option::take(self)
+    }
+}
+
+#[doc(hidden)]
+#[derive(Clone, Copy)]
+pub struct Nothing;
+
+impl<T> Slot<T> for Nothing {
+    fn new(_: Option<T>) -> Self {
+        Nothing
+    }
+
+    fn get(&mut self) -> Option<&mut T> {
+        None
+    }
+
+    fn take(&mut self) -> Option<T> {
+        None
+    }
+}
+
+impl fmt::Debug for Nothing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Nothing")
+    }
+}
+
+mod sealed {
+    /// A strategy, whatever bodies it takes.
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` is no strategy of replay",
+        label = "not a strategy",
+        note = "there are `Same`, `Wrap`, `Rewrap` and `Off` in `tower_outbound_auth::replay`; how much of a \
+                stream is kept is said by their `with_cap`"
+    )]
+    pub trait Strategy: Clone {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_keeps_nothing_has_no_place_for_it() {
+        let mut nothing = <Nothing as Slot<u8>>::new(Some(7));
+        assert_eq!(Slot::<u8>::get(&mut nothing), None);
+        assert_eq!(Slot::<u8>::take(&mut nothing), None);
+        assert_eq!(format!("{nothing:?}"), "Nothing");
+        let mut something = <Option<u8> as Slot<u8>>::new(Some(7));
+        assert_eq!(Slot::get(&mut something), Some(&mut 7));
+        assert_eq!((Slot::take(&mut something), something), (Some(7), None));
+    }
+}

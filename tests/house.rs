@@ -1,0 +1,169 @@
+//! The architecture: which folder of `src` may use which, and how long a file may be.
+//!
+//! [`STOREYS`] is the documentation. A file uses files of its own storey or of those below, never of those above, and no
+//! two files use each other in a circle. `testkit` stands outside: it may use everything, and nothing uses it. Tests and
+//! documentation may name whatever they like.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// From the top down.
+const STOREYS: [(&str, &str); 15] = [
+    ("manual", "text, and no code"),
+    ("system", "what is particular to one system, and the presets"),
+    ("endpoint", "asking a token endpoint over HTTP: the traits Grant and Scheme"),
+    ("adapter", "what is particular to axum, reqwest and tonic"),
+    ("auth", "the middleware"),
+    ("token", "the source, and the machine that decides"),
+    ("scheme", "how a token travels, and how an API speaks about it: the trait Presentation"),
+    ("replay", "bodies that can be sent again"),
+    ("origin", "where a credential may go"),
+    ("error", "the crate's own error"),
+    ("exchange", "how a token is obtained: the trait Exchange"),
+    ("credential", "ids and secrets, and reading them again"),
+    ("basics", "small things that every storey needs"),
+    ("clock", "the one file that reads a clock"),
+    ("secret", "text that must not be seen"),
+];
+
+/// Lines of code, tests and comments aside.
+const LONGEST: usize = 400;
+
+struct File {
+    /// Without comments and tests.
+    code: String,
+    has_doc: bool,
+}
+
+fn files() -> BTreeMap<String, File> {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut paths = Vec::new();
+    walk(&src, &mut paths);
+    let mut files = BTreeMap::new();
+    for path in paths {
+        let name = path.strip_prefix(&src).unwrap().to_str().unwrap().replace('\\', "/");
+        let is_test = name.contains("/tests/") || name.ends_with("/tests.rs");
+        if name == "lib.rs" || name.starts_with("testkit/") || is_test {
+            continue;
+        }
+        let text = fs::read_to_string(path).unwrap();
+        files.insert(name, File { has_doc: text.starts_with("//!"), code: code_of(&text) });
+    }
+    assert!(files.len() > 80, "{}", files.len());
+    files
+}
+
+fn walk(folder: &Path, paths: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => walk(&path, paths),
+            false => paths.push(path),
+        }
+    }
+}
+
+fn code_of(text: &str) -> String {
+    let mut code = String::new();
+    let mut is_test = false;
+    for line in text.lines() {
+        let start = line.trim_start();
+        if line.starts_with("#[cfg(test)]") || line.starts_with("#[cfg(all(test") {
+            is_test = true;
+        }
+        if !is_test && !start.is_empty() && !start.starts_with("//") {
+            code.push_str(line);
+            code.push('\n');
+        }
+        // A module in braces, or a line such as `mod tests;`.
+        if is_test && (line == "}" || (line.ends_with(';') && !line.starts_with(' '))) {
+            is_test = false;
+        }
+    }
+    code
+}
+
+/// The files that a file names by `crate::` and `super::`. Names that a module hands on count as the module's.
+fn named(name: &str, file: &File, files: &BTreeMap<String, File>) -> BTreeSet<String> {
+    let module = |path: &[&str]| {
+        let path = path.join("/");
+        [format!("{path}.rs"), format!("{path}/mod.rs")]
+            .into_iter()
+            .find(|it| files.contains_key(it))
+    };
+    let mut own: Vec<&str> =
+        name.trim_end_matches(".rs").trim_end_matches("/mod").split('/').collect();
+    own.pop(); // what `super` names
+    let mut found = BTreeSet::new();
+    for (root, below) in [("crate::", Vec::new()), ("super::", own)] {
+        for (at, _) in file.code.match_indices(root) {
+            let is_path = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
+            let rest: String =
+                file.code[at + root.len()..].chars().take_while(|c| is_path(*c)).collect();
+            let is_plain = root == "super::" || rest.starts_with(char::is_lowercase);
+            assert!(is_plain, "{name} names crate::{rest}: name the file that it is in");
+            let mut path = below.clone();
+            path.extend(rest.split("::").filter(|it| !it.is_empty()));
+            let target = (1..=path.len()).rev().find_map(|length| module(&path[..length]));
+            found.extend(target.filter(|it| it != name));
+        }
+    }
+    found
+}
+
+fn arrows() -> BTreeMap<String, BTreeSet<String>> {
+    let files = files();
+    files.iter().map(|(name, file)| (name.clone(), named(name, file, &files))).collect()
+}
+
+fn storey(file: &str) -> usize {
+    let folder = file.split('/').next().unwrap().trim_end_matches(".rs");
+    let place = STOREYS.iter().position(|(name, _)| *name == folder);
+    place.unwrap_or_else(|| panic!("{file} is in no storey: give its folder a line in STOREYS"))
+}
+
+#[test]
+fn every_arrow_points_down() {
+    let mut up = Vec::new();
+    for (from, targets) in &arrows() {
+        let above = targets.iter().filter(|to| storey(to) < storey(from));
+        up.extend(above.map(|to| (from.clone(), to.clone())));
+    }
+    assert!(up.is_empty(), "{up:#?}");
+}
+
+#[test]
+fn no_two_files_use_each_other_in_a_circle() {
+    let arrows = arrows();
+    let reached = |from: &String| {
+        let mut seen = BTreeSet::new();
+        let mut open: Vec<_> = arrows[from].iter().collect();
+        while let Some(next) = open.pop() {
+            if seen.insert(next) {
+                open.extend(arrows[next].iter());
+            }
+        }
+        seen
+    };
+    let reached: BTreeMap<_, _> = arrows.keys().map(|file| (file, reached(file))).collect();
+    let mut circles: Vec<Vec<&String>> = Vec::new();
+    for (file, below) in &reached {
+        let circle: Vec<_> =
+            below.iter().copied().filter(|it| reached[it].contains(file)).collect();
+        if circle.first() == Some(file) {
+            circles.push(circle);
+        }
+    }
+    assert!(circles.is_empty(), "{circles:#?}");
+}
+
+#[test]
+fn every_file_is_short_and_says_what_it_is() {
+    for (name, file) in files() {
+        let lines = file.code.lines().count();
+        assert!(lines <= LONGEST, "{name} has {lines} lines of code");
+        assert!(file.has_doc, "{name} has no module documentation");
+    }
+}
