@@ -7,8 +7,7 @@ use tower_outbound_auth::Secret;
 use tower_outbound_auth::endpoint::{
     Endpoint, ExchangeAnswer, ExchangeRequest, Grant, RequestContext, Step,
 };
-use tower_outbound_auth::exchange::Identity;
-use tower_outbound_auth::exchange::{ExchangeError, Issued};
+use tower_outbound_auth::exchange::{ExchangeError, Identity, Issued};
 use tower_outbound_auth::scheme::{InvalidToken, Judge, Presentation, Verdict, plain_value};
 
 static X_SESSION: HeaderName = HeaderName::from_static("x-session");

@@ -15,10 +15,8 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use crate::auth::completed::polled_after_completion;
-use crate::auth::pending_request::Cold;
-use crate::auth::pending_request::Next;
-use crate::auth::sent_request::Attempt;
-use crate::auth::sent_request::{Answered, Refusal};
+use crate::auth::pending_request::{Cold, Next};
+use crate::auth::sent_request::{Answered, Attempt, Refusal};
 #[cfg(feature = "reqwest")]
 use crate::error::recovery::Recovery;
 use crate::error::{BoxError, Error};

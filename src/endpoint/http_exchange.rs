@@ -11,10 +11,9 @@ use http_body::Body;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use tower_service::Service;
 
-use crate::credential;
-use crate::credential::Credential;
 use crate::credential::error::CredentialError;
 use crate::credential::shown::Shown;
+use crate::credential::{self, Credential};
 use crate::endpoint::answer::ExchangeAnswer;
 use crate::endpoint::grant::Grant;
 use crate::endpoint::quotes::withheld;

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::basics::bounds;
-use crate::basics::bounds::{EARLIEST, number};
+use crate::basics::bounds::{self, EARLIEST, number};
 
 /// The moment, since the epoch. None of what cannot be read, and of what is no time of day: a number of
 /// seconds that stands in the wrong member, or a default of zero.

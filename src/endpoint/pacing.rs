@@ -9,8 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use http::header::{DATE, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, StatusCode};
 
-use crate::basics::bounds;
-use crate::basics::bounds::{EPOCH_AND_NO_SPAN, LONGEST_PAUSE};
+use crate::basics::bounds::{self, EPOCH_AND_NO_SPAN, LONGEST_PAUSE};
 use crate::basics::headers::{seconds, texts};
 
 static RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");

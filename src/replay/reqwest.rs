@@ -11,8 +11,7 @@ use http_body_util::BodyExt;
 use crate::error::BoxError;
 use crate::replay::body::prefix::Room;
 use crate::replay::body::{Kept, ReplayBody};
-use crate::replay::replayable::Replayable;
-use crate::replay::replayable::is_within;
+use crate::replay::replayable::{Replayable, is_within};
 
 /// What is kept of a body.
 #[doc(hidden)]

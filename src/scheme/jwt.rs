@@ -11,8 +11,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::basics::bounds;
-use crate::basics::bounds::{EARLIEST, number};
+use crate::basics::bounds::{self, EARLIEST, number};
 
 /// What a JWT says of itself; all absent of a token that is none.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -6,10 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::clock;
-use crate::clock::Clock;
-use crate::clock::Now;
-use crate::clock::Sleep;
+use crate::clock::{self, Clock, Now, Sleep};
 
 /// Where the wall clocks of tests begin: 2025-01-01T00:00:00Z.
 const NEW_YEAR: Duration = Duration::from_secs(1_735_689_600);

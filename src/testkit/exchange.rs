@@ -4,14 +4,12 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::clock::Clock;
-use crate::clock::SystemClock;
+use crate::clock::{Clock, SystemClock};
 use crate::credential::shown::Shown;
 use crate::endpoint::request_context::RequestContext;
 use crate::exchange::Exchange;
 use crate::exchange::chain::Chain;
-use crate::exchange::context::ExchangeContext;
-use crate::exchange::context::Reason;
+use crate::exchange::context::{ExchangeContext, Reason};
 use crate::exchange::error::ExchangeError;
 use crate::exchange::issued::Issued;
 use crate::secret::Secret;

@@ -246,13 +246,11 @@ impl Moment {
 mod tests {
     use std::time::{Duration, UNIX_EPOCH};
 
-    use super::Age;
-    use super::Moment;
+    use super::{Age, Moment};
     use crate::clock::{Clock, Now};
     use crate::exchange::error::{ExchangeError, ExchangeErrorKind};
     use crate::system::header::HeaderScheme;
-    use crate::testkit::ManualClock;
-    use crate::testkit::ScriptedExchange;
+    use crate::testkit::{ManualClock, ScriptedExchange};
     use crate::token::source::TokenSource;
 
     #[tokio::test]

@@ -12,8 +12,7 @@ use crate::scheme::jwt::{Claims, Times};
 use crate::token::machine::backoff::Fault;
 use crate::token::machine::events::{Arrival, Finished, FlightId, Generation};
 use crate::token::machine::rotation::Line;
-use crate::token::machine::window;
-use crate::token::machine::window::{Life, Window};
+use crate::token::machine::window::{self, Life, Window};
 use crate::token::published::{AccessToken, Published};
 use crate::token::shared::{Boarding, Core, Locked, Outcome};
 

@@ -9,12 +9,12 @@ use futures::FutureExt;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use tower::util::{BoxCloneService, BoxCloneSyncService};
 use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
-use tower_outbound_auth::endpoint::HttpExchange;
 use tower_outbound_auth::endpoint::{
-    Endpoint, ExchangeAnswer, ExchangeRequest, Grant, RequestContext, Step,
+    Endpoint, ExchangeAnswer, ExchangeRequest, Grant, HttpExchange, RequestContext, Step,
 };
-use tower_outbound_auth::exchange::Identity;
-use tower_outbound_auth::exchange::{ExchangeContext, ExchangeError, ExchangeErrorKind, Issued};
+use tower_outbound_auth::exchange::{
+    ExchangeContext, ExchangeError, ExchangeErrorKind, Identity, Issued,
+};
 use tower_outbound_auth::scheme::{InvalidToken, Judge, Presentation, Verdict};
 use tower_outbound_auth::system::{Atlas, HeaderScheme};
 use tower_outbound_auth::testkit::TokioClock;

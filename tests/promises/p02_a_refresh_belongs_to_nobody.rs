@@ -6,11 +6,10 @@ use std::task::{Context, Poll};
 use futures::FutureExt;
 use futures::task::noop_waker;
 use tower::{Layer, Service};
-use tower_outbound_auth::ErrorKind;
-use tower_outbound_auth::TokenSource;
 use tower_outbound_auth::exchange::{self, ExchangeErrorKind, Issued};
 use tower_outbound_auth::system::HeaderScheme;
 use tower_outbound_auth::testkit::{ManualClock, ScriptedExchange};
+use tower_outbound_auth::{ErrorKind, TokenSource};
 
 use crate::support::*;
 

@@ -4,10 +4,10 @@ use futures::future::join_all;
 use http::{Request, Response};
 use tower::limit::ConcurrencyLimitLayer;
 use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
-use tower_outbound_auth::exchange::ExchangeErrorKind;
+use tower_outbound_auth::exchange::{self, ExchangeErrorKind};
 use tower_outbound_auth::system::{Atlas, ClientAuth, ClientCredentials, HeaderScheme};
 use tower_outbound_auth::testkit::TokioClock;
-use tower_outbound_auth::{AuthLayer, BoxError, ErrorKind, Origin, TokenSource, exchange};
+use tower_outbound_auth::{AuthLayer, BoxError, ErrorKind, Origin, TokenSource};
 
 use crate::support::*;
 

@@ -8,8 +8,9 @@ use std::thread;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response};
 use tower::{Layer, Service, service_fn};
-use tower_outbound_auth::endpoint::HttpExchange;
-use tower_outbound_auth::endpoint::{Endpoint, ExchangeAnswer, ExchangeRequest, Step};
+use tower_outbound_auth::endpoint::{
+    Endpoint, ExchangeAnswer, ExchangeRequest, HttpExchange, Step,
+};
 use tower_outbound_auth::exchange::{self, ExchangeError, ExchangeErrorKind, Identity, Issued};
 use tower_outbound_auth::scheme::{InvalidToken, Presentation};
 use tower_outbound_auth::system::{Atlas, HeaderScheme, RefreshTokenIn};

@@ -8,8 +8,7 @@ use serde_json::Value;
 
 use crate::basics::bounds;
 use crate::endpoint::answer::ExchangeAnswer;
-use crate::endpoint::failure::Failure;
-use crate::endpoint::failure::is_refusal;
+use crate::endpoint::failure::{Failure, is_refusal};
 use crate::endpoint::members::Members;
 use crate::endpoint::moment::moment;
 use crate::endpoint::quotes::Credentials;

@@ -7,8 +7,7 @@ use serde_json::{Value, json};
 
 use super::counts::ServerCounts;
 use super::refresh::{RefreshTokens, Spent};
-use crate::clock::Clock;
-use crate::clock::SystemClock;
+use crate::clock::{Clock, SystemClock};
 use crate::testkit::mint::Mint;
 
 /// The client that a server knows.

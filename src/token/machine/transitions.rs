@@ -6,12 +6,12 @@ use std::time::Duration;
 use crate::clock::Now;
 use crate::error::recovery::Recovery;
 use crate::exchange::context::Reason;
-use crate::token::machine::backoff::{DOUBTS_THAT_ARE_A_REFUSAL, Fault, Nature};
+use crate::token::machine::backoff::{self, DOUBTS_THAT_ARE_A_REFUSAL, Fault, Nature};
 use crate::token::machine::events::{
     Arrival, Finished, FlightId, Generation, Refused, Start, Tick,
 };
 use crate::token::machine::window::Window;
-use crate::token::machine::{Current, Failure, Flight, LOOK_UP_EVERY, Machine, backoff};
+use crate::token::machine::{Current, Failure, Flight, LOOK_UP_EVERY, Machine};
 
 /// After so many failures in a row, a token that has ended and comes again and again is taken once more.
 const INSISTS: u32 = 3;

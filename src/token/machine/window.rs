@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use crate::basics::bounds;
-use crate::basics::bounds::LONGEST_LIFE;
+use crate::basics::bounds::{self, LONGEST_LIFE};
 use crate::clock::Now;
 use crate::exchange::issued::Stated;
 use crate::scheme::jwt::Times;

@@ -19,8 +19,7 @@ use crate::token::machine::rotation::Line;
 use crate::token::machine::scenarios::format::{Answer, Standing};
 use crate::token::machine::scenarios::world::texts::{numbered, shown_by};
 use crate::token::machine::scenarios::world::{Flight, Landed, Outcome, Played, World};
-use crate::token::machine::window;
-use crate::token::machine::window::Life;
+use crate::token::machine::window::{self, Life};
 use crate::token::options::{MAX_TOKEN, present};
 
 impl World {
