@@ -73,7 +73,25 @@ impl<P: Presentation + ?Sized> AuthLayer<P> {
 }
 
 impl<P: Presentation, R> AuthLayer<P, R> {
-    /// A handle to the same source with the same options, whose type does not name the presentation.
+    /// A handle to the same source with the same options, whose type does not name the presentation: for fields and
+    /// arguments.
+    ///
+    /// ```
+    /// use tower_outbound_auth::{AuthLayer, Error, TokenSource, system::HeaderScheme};
+    ///
+    /// struct Settings {
+    ///     auth: AuthLayer,
+    /// }
+    ///
+    /// fn has_token(source: &TokenSource) -> bool {
+    ///     source.status().expires_in.is_some()
+    /// }
+    ///
+    /// let auth = AuthLayer::new(TokenSource::fixed(HeaderScheme::bearer(), "abc")?);
+    /// let settings = Settings { auth: auth.erased() };
+    /// assert!(!has_token(settings.auth.source()), "a fixed token has no end");
+    /// # Ok::<_, Error>(())
+    /// ```
     #[must_use]
     pub fn erased(self) -> AuthLayer<dyn Presentation, R> {
         let AuthLayer { source, config, replay } = self;
