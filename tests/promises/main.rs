@@ -5,6 +5,7 @@
 mod log;
 mod support;
 
+mod behind_pointers;
 mod deadlines;
 mod grpc;
 mod http_exchange;

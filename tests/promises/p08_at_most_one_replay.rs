@@ -6,14 +6,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use http::header::AUTHORIZATION;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use http_body::Frame;
 use tower::{Layer, ServiceExt, service_fn};
 use tower_outbound_auth::replay::{Off, ReplayMethods};
-use tower_outbound_auth::scheme::{InvalidToken, Judge, Presentation, Verdict};
+use tower_outbound_auth::scheme::{Judge, Verdict};
 use tower_outbound_auth::system::HeaderScheme;
 use tower_outbound_auth::testkit::ScriptedExchange;
-use tower_outbound_auth::{AuthLayer, Origin, Recovery, Secret, TokenSource};
+use tower_outbound_auth::{AuthLayer, Origin, Recovery, TokenSource};
 
 use crate::support::*;
 
@@ -156,23 +157,32 @@ async fn three_stacked_layers_share_one_replay_whichever_of_them_makes_it() {
     assert_eq!(bottom.api.requests(), 2);
 }
 
-/// A bearer scheme of an API whose word for "refused" is 419.
-struct Says419(HeaderScheme);
+/// Of an API whose word for "refused" is 419.
+fn says_419() -> Judge {
+    Judge::new(|response| match response.status.as_u16() {
+        419 => Verdict::Refused,
+        _ => Verdict::Accepted,
+    })
+}
 
-impl Presentation for Says419 {
-    fn header_name(&self) -> &HeaderName {
-        self.0.header_name()
-    }
-
-    fn header_value(&self, token: &Secret) -> Result<HeaderValue, InvalidToken> {
-        self.0.header_value(token)
-    }
-
-    fn judge(&self) -> Judge {
-        Judge::new(|response| match response.status.as_u16() {
-            419 => Verdict::Refused,
-            _ => Verdict::Accepted,
-        })
+/// `with_judge` replaces the judge of any source: a 419 is renewed and sent again, and a 401 is handed on.
+#[tokio::test(start_paused = true)]
+async fn a_layer_may_read_the_responses_by_a_judge_of_its_own() {
+    for (status, renewed) in [(419, true), (401, false)] {
+        let world = world();
+        let refuses = service_fn(move |request: Request<Body>| async move {
+            let is_first = request.headers()[AUTHORIZATION] == "Bearer token-1";
+            let status = if is_first { status } else { 200 };
+            Ok::<_, std::convert::Infallible>(
+                Response::builder().status(status).body(Body::default()).unwrap(),
+            )
+        });
+        let service = world.layer.clone().with_judge(says_419()).layer(refuses);
+        let response = send(&service, get("/")).await.unwrap();
+        let recovery = renewed.then_some(&Recovery::Replayed);
+        assert_eq!(response.extensions().get(), recovery, "{status}");
+        assert_eq!(response.status() == 200, renewed, "{status}");
+        assert_eq!(world.exchange.exchanges(), if renewed { 2 } else { 1 }, "{status}");
     }
 }
 
@@ -180,10 +190,11 @@ impl Presentation for Says419 {
 #[tokio::test(start_paused = true)]
 async fn a_replay_from_above_is_not_replayed_below() {
     let outer = world();
-    let scheme = Says419(HeaderScheme::new(HeaderName::from_static("x-gateway"), ""));
-    let source = TokenSource::new(scheme, ScriptedExchange::new());
+    let gateway = HeaderScheme::new(HeaderName::from_static("x-gateway"), "");
+    let source = TokenSource::new(gateway, ScriptedExchange::new());
     let inner = AuthLayer::new(source.with_clock(outer.clock.clone()))
-        .with_origin(Origin::parse(API).unwrap());
+        .with_origin(Origin::parse(API).unwrap())
+        .with_judge(says_419());
     let api = outer.api.clone();
     let status = service_fn(move |request: Request<Body>| {
         let (api, first) = (api.clone(), api.requests() == 0);
