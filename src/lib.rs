@@ -78,8 +78,20 @@
 //! - **The hot path** takes no lock, allocates nothing and boxes nothing. (Where every response hands out a
 //!   successor, adopting it takes both; see [`Adopt`](scheme::Adopt).)
 //!
-//! [`token`] has the rules of renewal, [`defaults`](manual::defaults) every number and its reason, [`error`](Error) how to tell failures apart, [`scheme`] and
-//! [`exchange`] how to add a system, `testkit` (feature `test-util`) how to test with it.
+//! # Where to find what
+//!
+//! | module | what it has |
+//! |---|---|
+//! | [`system`] | the systems that are built in |
+//! | [`endpoint`] | asking a token endpoint over HTTP: how to add a system ([`Grant`](endpoint::Grant)), the client, the exchange |
+//! | [`adapter`] | axum, reqwest and tonic |
+//! | [`token`] | the source, its rules of renewal, its events, its status |
+//! | [`scheme`] | how a token travels, and how an API speaks about it ([`Presentation`](scheme::Presentation)) |
+//! | [`replay`] | bodies that can be sent again |
+//! | [`exchange`] | obtaining a token in another way: a file, a program, a key service |
+//! | [`manual::defaults`] | every number, and its reason |
+//! | [`Error`] | how to tell failures apart |
+//! | `testkit` (feature `test-util`) | how to test with it |
 //!
 //! # Where in a stack
 //!

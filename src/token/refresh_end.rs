@@ -16,8 +16,8 @@ use crate::token::machine::window::{self, Life, Window};
 use crate::token::published::{AccessToken, Published};
 use crate::token::shared::{Boarding, Core, Locked, Outcome};
 
-/// What a successful exchange brought: known to be presentable. What its scheme has to say is in here,
-/// since after the exchange a panic of the scheme's would lose the token.
+/// What a successful exchange brought: known to be presentable. What its presentation has to say is in
+/// here, since after the exchange a panic of the presentation's would lose the token.
 pub(crate) struct Landed {
     pub(crate) issued: Issued,
     pub(crate) value: HeaderValue,
