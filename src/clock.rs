@@ -194,7 +194,7 @@ impl Clock for SystemClock {
 mod system {
     use rustix::time::{ClockId, Timespec, clock_gettime};
 
-    use super::Now;
+    use crate::clock::Now;
 
     pub(crate) fn now() -> Now {
         Now {
@@ -217,7 +217,7 @@ mod system {
     use std::sync::OnceLock;
     use std::time::{Instant, SystemTime};
 
-    use super::Now;
+    use crate::clock::Now;
 
     static START: OnceLock<Instant> = OnceLock::new();
 

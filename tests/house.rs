@@ -37,6 +37,7 @@ struct File {
     has_doc: bool,
 }
 
+/// All but the front page; `testkit` too, so that it is seen who uses it.
 fn files() -> BTreeMap<String, File> {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut paths = Vec::new();
@@ -44,8 +45,7 @@ fn files() -> BTreeMap<String, File> {
     let mut files = BTreeMap::new();
     for path in paths {
         let name = path.strip_prefix(&src).unwrap().to_str().unwrap().replace('\\', "/");
-        let is_test = name.contains("/tests/") || name.ends_with("/tests.rs");
-        if name == "lib.rs" || name.starts_with("testkit/") || is_test {
+        if name == "lib.rs" || name.contains("/tests/") || name.ends_with("/tests.rs") {
             continue;
         }
         let text = fs::read_to_string(path).unwrap();
@@ -70,22 +70,65 @@ fn code_of(text: &str) -> String {
     let mut is_test = false;
     for line in text.lines() {
         let start = line.trim_start();
-        if line.starts_with("#[cfg(test)]") || line.starts_with("#[cfg(all(test") {
-            is_test = true;
-        }
+        let begins_test = line.starts_with("#[cfg(test)]") || line.starts_with("#[cfg(all(test");
+        is_test |= begins_test;
         if !is_test && !start.is_empty() && !start.starts_with("//") {
             code.push_str(line);
             code.push('\n');
         }
-        // A module in braces, or a line such as `mod tests;`.
-        if is_test && (line == "}" || (line.ends_with(';') && !line.starts_with(' '))) {
+        // A module in braces, or an item on one line.
+        if is_test && !line.starts_with([' ', '#']) && line.ends_with(['}', ';']) {
             is_test = false;
         }
     }
     code
 }
 
-/// The files that a file names by `crate::` and `super::`. Names that a module hands on count as the module's.
+/// The paths that begin with `crate`, `super` or `self`, and those in their braces.
+fn paths(code: &str) -> Vec<Vec<String>> {
+    let mut found = Vec::new();
+    for root in ["crate::", "super::", "self::"] {
+        for (at, _) in code.match_indices(root) {
+            let is_word = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
+            if code[..at].chars().next_back().is_some_and(is_word) {
+                continue; // within another path
+            }
+            tree(&code[at..], Vec::new(), &mut found);
+        }
+    }
+    found
+}
+
+/// Reads a path, or a tree of paths as `use` has them. Returns what is left of the text.
+fn tree<'a>(mut text: &'a str, mut path: Vec<String>, found: &mut Vec<Vec<String>>) -> &'a str {
+    loop {
+        let end = text.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(text.len());
+        if end > 0 {
+            path.push(text[..end].to_owned());
+        }
+        text = &text[end..];
+        match text.strip_prefix("::") {
+            Some(rest) if rest.starts_with('{') => {
+                let mut rest = rest[1..].trim_start();
+                while !rest.starts_with('}') {
+                    rest = tree(rest, path.clone(), found).trim_start();
+                    let alias = rest.strip_prefix("as ").map_or(rest, |it| {
+                        it.trim_start_matches(|c: char| c.is_alphanumeric() || c == '_')
+                    });
+                    rest = alias.trim_start_matches(',').trim_start();
+                }
+                return &rest[1..];
+            }
+            Some(rest) => text = rest,
+            None => {
+                found.push(path);
+                return text.strip_prefix('*').unwrap_or(text);
+            }
+        }
+    }
+}
+
+/// The files that a file names. A name that a folder hands on leads to the folder's `mod.rs`, and from there on.
 fn named(name: &str, file: &File, files: &BTreeMap<String, File>) -> BTreeSet<String> {
     let module = |path: &[&str]| {
         let path = path.join("/");
@@ -93,29 +136,42 @@ fn named(name: &str, file: &File, files: &BTreeMap<String, File>) -> BTreeSet<St
             .into_iter()
             .find(|it| files.contains_key(it))
     };
-    let mut own: Vec<&str> =
-        name.trim_end_matches(".rs").trim_end_matches("/mod").split('/').collect();
-    own.pop(); // what `super` names
+    assert!(!file.code.contains("crate as "), "{name} gives the crate another name");
+    let own: Vec<&str> = name.trim_end_matches(".rs").trim_end_matches("/mod").split('/').collect();
     let mut found = BTreeSet::new();
-    for (root, below) in [("crate::", Vec::new()), ("super::", own)] {
-        for (at, _) in file.code.match_indices(root) {
-            let is_path = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
-            let rest: String =
-                file.code[at + root.len()..].chars().take_while(|c| is_path(*c)).collect();
-            let is_plain = root == "super::" || rest.starts_with(char::is_lowercase);
-            assert!(is_plain, "{name} names crate::{rest}: name the file that it is in");
-            let mut path = below.clone();
-            path.extend(rest.split("::").filter(|it| !it.is_empty()));
-            let target = (1..=path.len()).rev().find_map(|length| module(&path[..length]));
-            found.extend(target.filter(|it| it != name));
+    for path in paths(&file.code) {
+        let mut full: Vec<&str> = match &*path[0] {
+            "crate" => Vec::new(),
+            _ => own.clone(),
+        };
+        for part in path.iter().map(String::as_str).filter(|it| *it != "crate" && *it != "self") {
+            match part {
+                "super" => drop(full.pop()),
+                part => full.push(part),
+            }
+        }
+        let target = (1..=full.len()).rev().find_map(|length| module(&full[..length]));
+        let target = target.unwrap_or_else(|| {
+            panic!("{name} names {}: name the file that it is in", path.join("::"))
+        });
+        if target != name {
+            found.insert(target);
         }
     }
     found
 }
 
+/// Which file names which, `testkit` aside.
 fn arrows() -> BTreeMap<String, BTreeSet<String>> {
     let files = files();
-    files.iter().map(|(name, file)| (name.clone(), named(name, file, &files))).collect()
+    let others = files.iter().filter(|(name, _)| !name.starts_with("testkit/"));
+    let arrows: BTreeMap<_, _> =
+        others.map(|(name, file)| (name.clone(), named(name, file, &files))).collect();
+    for (name, targets) in &arrows {
+        let used = targets.iter().find(|it| it.starts_with("testkit/"));
+        assert!(used.is_none(), "{name} uses {used:?}");
+    }
+    arrows
 }
 
 fn storey(file: &str) -> usize {

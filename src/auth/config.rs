@@ -83,6 +83,7 @@ impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Config")
             .field("guard", &self.guard)
+            .field("judge", &self.judge)
             .field("methods", &self.methods)
             .field("response_uri", &self.response_uri.as_ref().map(|_| "…"))
             .finish()

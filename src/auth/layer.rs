@@ -28,6 +28,9 @@ use crate::token::source::TokenSource;
 /// it does nothing but check what it was given. It is cheap to clone, and all services that come from it
 /// and its clones share one source: one token, and never more than one exchange.
 ///
+/// The parameter `P` is the presentation: what `atlas` makes is an `AuthLayer<Atlas>`. For a field or an argument of type
+/// `AuthLayer`, say [`erased`](AuthLayer::erased).
+///
 /// | option | default | because |
 /// |---|---|---|
 /// | [`with_origin`](AuthLayer::with_origin) | the token endpoint's (presets), none (`new`) | a credential goes nowhere by accident |
@@ -72,7 +75,7 @@ impl<P: Presentation + ?Sized> AuthLayer<P> {
     }
 }
 
-impl<P: Presentation, R> AuthLayer<P, R> {
+impl<P: Presentation + ?Sized, R> AuthLayer<P, R> {
     /// A handle to the same source with the same options, whose type does not name the presentation: for fields and
     /// arguments.
     ///
@@ -97,9 +100,7 @@ impl<P: Presentation, R> AuthLayer<P, R> {
         let AuthLayer { source, config, replay } = self;
         AuthLayer { source: source.erased(), config, replay }
     }
-}
 
-impl<P: Presentation + ?Sized, R> AuthLayer<P, R> {
     /// One more origin that the credential may be sent to.
     #[must_use]
     pub fn with_origin(self, origin: Origin) -> AuthLayer<P, R> {

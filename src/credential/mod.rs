@@ -173,8 +173,8 @@ impl Credential {
 
     fn not_read(&self) -> CredentialError {
         self.unreadable(
-            "has no value here: is it among Grant::credentials? (In a test, say \
-             RequestContext::with_credential.)",
+            "has no value here: is it among the credentials of the Grant, and of the Exchange that wraps it? \
+             (In a test, say RequestContext::with_credential.)",
         )
     }
 

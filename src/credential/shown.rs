@@ -16,7 +16,6 @@ use crate::secret::Secret;
 #[derive(Clone, Default)]
 pub(crate) struct Shown {
     values: Arc<[(Credential, Secret)]>,
-    version: u64,
 }
 
 impl Shown {
@@ -27,33 +26,22 @@ impl Shown {
     /// If one has no good value, or cannot be minted.
     pub(crate) async fn of(credentials: &[Credential]) -> Result<Shown, CredentialError> {
         let mut values: Vec<(Credential, Secret)> = Vec::with_capacity(credentials.len());
-        let mut version = 0;
         for credential in credentials {
             if values.iter().any(|(it, _)| it.is(credential)) {
                 continue; // one value, wherever it is used
             }
             let value = match &credential.0.place {
                 Place::Minted(_, mint) => credential.minted_value(mint().await)?,
-                _ => {
-                    let known = credential.known();
-                    version += known.version;
-                    known.good.clone().ok_or_else(|| credential.not_read())?
-                }
+                _ => credential.current()?,
             };
             values.push((credential.clone(), value));
         }
-        Ok(Shown { values: values.into(), version })
+        Ok(Shown { values: values.into() })
     }
 
     pub(crate) fn with(&self, credential: &Credential, value: Secret) -> Shown {
         let others = self.values.iter().filter(|(it, _)| !it.is(credential)).cloned();
-        let values = others.chain([(credential.clone(), value)]).collect();
-        Shown { values, version: self.version }
-    }
-
-    /// Of the credentials that may change; see [`version`](super::version).
-    pub(crate) fn version(&self) -> u64 {
-        self.version
+        Shown { values: others.chain([(credential.clone(), value)]).collect() }
     }
 
     /// The value of this credential. One that is not among these gives its last good value.

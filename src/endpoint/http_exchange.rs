@@ -11,9 +11,9 @@ use http_body::Body;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use tower_service::Service;
 
+use crate::credential::Credential;
 use crate::credential::error::CredentialError;
 use crate::credential::shown::Shown;
-use crate::credential::{self, Credential};
 use crate::endpoint::answer::ExchangeAnswer;
 use crate::endpoint::grant::Grant;
 use crate::endpoint::quotes::withheld;
@@ -148,13 +148,9 @@ where
 
     async fn exchange(&self, cx: &ExchangeContext) -> Result<Issued, ExchangeError> {
         let credentials = self.grant.credentials();
-        let read = credential::reload(credentials, cx.clock()).await;
-        cx.note_credentials(credential::version(credentials));
-        read?;
         let mut asked = None;
         for _ in 0..MAX_STEPS {
             let shown = Shown::of(credentials).await.map_err(not_shown)?;
-            cx.note_credentials(shown.version());
             let first = RequestContext::first(cx, shown.clone());
             let request_cx = match asked {
                 Some((step, by)) => first.asked_for(step, by),
@@ -185,7 +181,11 @@ where
 /// Why there is no value to show. The function that mints one may have waited for a token of another source: the error
 /// then has the kind of that source's failure.
 fn not_shown(error: CredentialError) -> ExchangeError {
-    let ours = std::error::Error::source(&error).and_then(crate::error::Error::find);
+    let source = std::error::Error::source(&error);
+    if source.and_then(|it| it.downcast_ref::<ExchangeError>()).is_some() {
+        return error.into(); // as the function says
+    }
+    let ours = source.and_then(crate::error::Error::find);
     let kind = match ours.and_then(crate::error::Error::exchange) {
         Some(failure) => failure.kind(),
         None if ours.is_some_and(|it| it.kind() == ErrorKind::Reentrant) => {

@@ -8,11 +8,10 @@
 //! A scheme of your own:
 //!
 //! ```
-//! use http::{header, HeaderName, HeaderValue, StatusCode};
+//! use http::{HeaderName, HeaderValue, StatusCode};
 //! use tower_outbound_auth::exchange::*;
 //! use tower_outbound_auth::endpoint::*;
 //! use tower_outbound_auth::scheme::*;
-//! use tower_outbound_auth::system::*;
 //! use tower_outbound_auth::{Credential, Secret};
 //!
 //! static SESSION: HeaderName = HeaderName::from_static("x-session");

@@ -17,8 +17,6 @@ pub enum Step {
     /// # use http::Request;
     /// # use tower_outbound_auth::exchange::*;
     /// # use tower_outbound_auth::endpoint::*;
-    /// # use tower_outbound_auth::scheme::*;
-    /// # use tower_outbound_auth::system::*;
     /// # const URL: &str = "https://auth.example/login";
     /// fn request(cx: &RequestContext) -> Result<ExchangeRequest, ExchangeError> {
     ///     let challenge = cx.answer().and_then(|answer| answer.headers().get("x-challenge"));

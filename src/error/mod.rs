@@ -20,6 +20,7 @@
 //! # assert_eq!(describe(&error), "the API itself failed");
 //! ```
 
+pub(crate) mod kind;
 pub(crate) mod recovery;
 #[cfg(feature = "tonic")]
 pub(crate) mod status;
@@ -31,9 +32,12 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
+pub use self::kind::ErrorKind;
 pub use crate::basics::BoxError;
 use crate::credential::error::CredentialError;
 use crate::error::recovery::Recovery;
+#[cfg(feature = "tonic")]
+use crate::error::status::status_of;
 use crate::exchange::error::ExchangeError;
 
 /// Of a cause that is not ours, this much is kept, in characters.
@@ -48,33 +52,6 @@ pub(crate) fn root_cause(error: &(dyn StdError + 'static)) -> String {
     }
     let visible = |c: char| if c.is_control() { ' ' } else { c };
     root.to_string().chars().take(MAX_CAUSE).map(visible).collect()
-}
-
-/// What kind of failure an [`Error`] is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum ErrorKind {
-    /// Something given to a constructor, or put below the layer, cannot work; the text says what and how to mend
-    /// it.
-    Configuration,
-    /// The request is for an origin that this credential is not bound to. It was not sent. (Or a client that
-    /// follows redirects by itself, such as reqwest's, led it there: the text says so.)
-    ForeignOrigin,
-    /// The request would show the credential: it goes over plain HTTP, its method is TRACE or CONNECT, or its
-    /// `Connection` header names the credential's header. It was not sent.
-    Insecure,
-    /// There is no usable token because the exchange failed; see [`Error::exchange`].
-    Exchange,
-    /// A refused token has no successor now; see [`Error::recovery`]. The refused token stays current.
-    NoSuccessor,
-    /// No exchange came to an end in time, or the caller's own deadline (gRPC's `grpc-timeout`, the timeout of
-    /// a request of reqwest's) ended while its request waited here, and it was not sent. The exchange under way is
-    /// not cut short by this.
-    Timeout,
-    /// The exchange went through the source that it was to supply, and would have waited for itself.
-    Reentrant,
-    /// The future was polled outside a tokio runtime, or in one without a timer.
-    Runtime,
 }
 
 /// A failure of this crate. Errors of the service below pass through unwrapped, but for one case:
@@ -292,7 +269,9 @@ impl StdError for Error {
 
     #[cfg(feature = "tonic")]
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        Some(self.0.status.get_or_init(|| self::status::status_of(self)))
+        Some(
+            self.0.status.get_or_init(|| status_of(self.kind(), self.exchange(), self.to_string())),
+        )
     }
 }
 
@@ -309,14 +288,3 @@ impl From<std::convert::Infallible> for Error {
         match never {}
     }
 }
-
-crate::basics::as_str::impl_as_str!(ErrorKind {
-    Configuration => "configuration",
-    ForeignOrigin => "foreign_origin",
-    Insecure => "insecure",
-    Exchange => "exchange",
-    NoSuccessor => "no_successor",
-    Timeout => "timeout",
-    Reentrant => "reentrant",
-    Runtime => "runtime",
-});

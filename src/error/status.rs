@@ -2,21 +2,21 @@
 
 use tonic::{Code, Status};
 
-use crate::error::{Error, ErrorKind};
+use crate::error::kind::ErrorKind;
 use crate::exchange::error::{ExchangeError, ExchangeErrorKind};
 
 /// The status of an error, to be its source.
-pub(crate) fn status_of(error: &Error) -> Status {
-    let mut status = Status::new(code_of(error), error.to_string());
-    if let Some(source) = error.exchange().and_then(ExchangeError::shared_source) {
+pub(crate) fn status_of(kind: ErrorKind, exchange: Option<&ExchangeError>, text: String) -> Status {
+    let mut status = Status::new(code_of(kind, exchange), text);
+    if let Some(source) = exchange.and_then(ExchangeError::shared_source) {
         status.set_source(source);
     }
     status
 }
 
-fn code_of(error: &Error) -> Code {
-    match error.kind() {
-        ErrorKind::Exchange => match error.exchange().map(ExchangeError::kind) {
+fn code_of(kind: ErrorKind, exchange: Option<&ExchangeError>) -> Code {
+    match kind {
+        ErrorKind::Exchange => match exchange.map(ExchangeError::kind) {
             Some(ExchangeErrorKind::Refused) => Code::Unauthenticated,
             Some(ExchangeErrorKind::Configuration) => Code::FailedPrecondition,
             Some(ExchangeErrorKind::Reentrant) => Code::Internal,

@@ -4,7 +4,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::clock::{Clock, Now};
+use crate::credential::Credential;
+use crate::credential::shown::Shown;
 use crate::exchange::chain::Chain;
+use crate::exchange::error::ExchangeError;
 use crate::secret::Secret;
 
 /// Why a source makes an exchange.
@@ -90,6 +93,23 @@ impl ExchangeContext {
     /// of the response).
     pub fn mark_sent(&self) {
         *self.sent.lock().unwrap_or_else(PoisonError::into_inner) = self.clock.now();
+    }
+
+    /// The value of a credential of [`Exchange::credentials`](super::Exchange::credentials), for an exchange that is no
+    /// [`HttpExchange`](crate::endpoint::HttpExchange): the last good value; of a
+    /// [minted](Credential::minted) one, a new one.
+    ///
+    /// # Errors
+    ///
+    /// [`Configuration`](super::ExchangeErrorKind::Configuration) if it has no value, because it is not among
+    /// [`Exchange::credentials`](super::Exchange::credentials); the error of the function that mints it.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future drops the function's.
+    pub async fn credential(&self, credential: &Credential) -> Result<Secret, ExchangeError> {
+        let shown = Shown::of(std::slice::from_ref(credential)).await?;
+        Ok(shown.value(credential)?)
     }
 
     pub(crate) fn clock(&self) -> &dyn Clock {

@@ -87,8 +87,30 @@ pub trait Exchange: Send + Sync + 'static {
         Identity::new("exchange")
     }
 
-    /// The credentials that it shows. Those that may change are read again before each attempt, and, after they were
-    /// refused, while a source pauses: other ones end the pause. Default: none.
+    /// The credentials that it shows. Those that may change are read again before each attempt
+    /// ([`ExchangeContext::credential`] has the value), and, after they were refused, while a source pauses: other ones
+    /// end the pause. An exchange that wraps another hands on both this and its identity. Default: none.
+    ///
+    /// ```
+    /// use tower_outbound_auth::Credential;
+    /// use tower_outbound_auth::exchange::{Exchange, ExchangeContext, ExchangeError, Issued};
+    ///
+    /// struct Vault {
+    ///     password: Credential,
+    /// }
+    ///
+    /// impl Exchange for Vault {
+    ///     async fn exchange(&self, cx: &ExchangeContext) -> Result<Issued, ExchangeError> {
+    ///         let password = cx.credential(&self.password).await?;
+    ///         Ok(Issued::new(format!("token-of-{}", password.expose().len())))
+    ///     }
+    ///
+    ///     fn credentials(&self) -> &[Credential] {
+    ///         std::slice::from_ref(&self.password)
+    ///     }
+    /// }
+    /// # let _ = Vault { password: Credential::file("/run/secrets/vault") };
+    /// ```
     fn credentials(&self) -> &[Credential] {
         &[]
     }

@@ -19,7 +19,7 @@
 //!
 //! # Events
 //!
-//! All `tracing` events have the target `tower_outbound_auth` and the field `system` (the scheme's). None
+//! All `tracing` events have the target `tower_outbound_auth` and the field `system` (the name in the exchange's identity). None
 //! is made per request, those of level `TRACE` aside: they are made per token in a response.
 //!
 //! | level | message | fields |

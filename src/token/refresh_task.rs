@@ -6,6 +6,7 @@
 //! so, and the next waiter starts another.
 
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -15,6 +16,7 @@ use tokio::sync::oneshot;
 
 use crate::basics::TARGET;
 use crate::clock::Now;
+use crate::credential;
 use crate::exchange::chain::Chain;
 use crate::exchange::context::{ExchangeContext, Reason};
 use crate::exchange::error::{ExchangeError, ExchangeErrorKind};
@@ -94,7 +96,15 @@ impl Flight {
             let message = "there is no timer for the exchange's deadline";
             ExchangeError::new(ExchangeErrorKind::Configuration, message).with_source(error)
         })?;
-        let issued = match select(parts.exchange.exchange(cx), deadline).await {
+        let exchange = async {
+            // Whoever the exchange hands them on to: what may change is read again, and known by its version.
+            let credentials = parts.exchange.credentials();
+            let read = credential::reload(credentials, cx.clock()).await;
+            cx.note_credentials(credential::version(credentials));
+            read?;
+            parts.exchange.exchange(cx).await
+        };
+        let issued = match select(pin!(exchange), deadline).await {
             Either::Left((issued, _)) => issued?.settle_refresh_token(cx.refresh_token()),
             Either::Right(((), _)) => {
                 let message = format!("no answer within {:?}", parts.exchange_timeout);

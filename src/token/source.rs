@@ -70,15 +70,17 @@ impl<P: Presentation> TokenSource<P> {
         source.core.present(&token, MAX_TOKEN).map_err(Error::configuration)?;
         Ok(source.with_parts(|parts| Parts { fixed: Some(token), ..parts }))
     }
-
-    /// A handle to the same source, whose type does not name the presentation.
-    #[must_use]
-    pub fn erased(self) -> TokenSource {
-        TokenSource { core: self.core, presentation: self.presentation }
-    }
 }
 
 impl<P: Presentation + ?Sized> TokenSource<P> {
+    /// A handle to the same source, whose type does not name the presentation: for fields and arguments. Of a source that
+    /// is only lent, `source.clone().erased()`.
+    #[must_use]
+    pub fn erased(self) -> TokenSource {
+        let presentation = self.core.parts.presentation.clone();
+        TokenSource { core: self.core, presentation }
+    }
+
     /// With another clock. Like all `with_…` of a source, this makes another source: handles that were
     /// cloned before keep watching the old one.
     #[must_use]

@@ -25,6 +25,7 @@ mod p08_streams;
 mod p09_thrash_guard;
 mod p10_backoff;
 mod p10_credentials;
+mod p10_exchanges;
 mod p10_files;
 mod p10_minted;
 mod p11_two_clocks;

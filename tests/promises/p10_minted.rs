@@ -206,3 +206,26 @@ async fn the_failure_of_a_source_that_a_mint_waits_for_keeps_its_kind() {
     let error = source.token().await.unwrap_err();
     assert_eq!(error.exchange().unwrap().kind(), ExchangeErrorKind::Refused, "{error}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_exchange_error_keeps_its_kind_whatever_its_source_is() {
+    let (_, refusing) = endpoint(|_| (503, String::new()));
+    let keys =
+        TokenSource::over_http(scheme("wrong".into()), refusing).with_clock(TokioClock::new());
+    let secret = Credential::minted(move || {
+        let keys = keys.clone();
+        async move {
+            let below = keys.token().await.unwrap_err();
+            let verdict = ExchangeError::new(ExchangeErrorKind::Refused, "a verdict of my own");
+            Err(verdict.with_source(below).into())
+        }
+    });
+    let (_, client) = endpoint(token);
+    let source = TokenSource::over_http(scheme(secret), client).with_clock(TokioClock::new());
+    let error = source.token().await.unwrap_err();
+    let error = error.exchange().unwrap();
+    assert_eq!(
+        (error.kind(), &*error.to_string()),
+        (ExchangeErrorKind::Refused, "a verdict of my own")
+    );
+}

@@ -258,7 +258,7 @@ async fn no_kind_of_error_shows_a_secret() {
     errors.append(&mut found.lock().unwrap());
 
     let seen: BTreeSet<_> = errors.iter().map(|error| format!("{:?}", error.kind())).collect();
-    let all = variants(include_str!("../../src/error/mod.rs"), "ErrorKind");
+    let all = variants(include_str!("../../src/error/kind.rs"), "ErrorKind");
     assert_eq!(seen, all, "each kind occurs");
     assert!(errors.iter().any(|error| error.kind() == ErrorKind::Insecure));
     assert_clean(&errors.into_iter().map(said).collect::<String>());

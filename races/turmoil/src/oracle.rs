@@ -15,7 +15,8 @@ use hyper::body::Incoming;
 use tokio::time::{Instant, timeout};
 use tower::Service;
 use tower_outbound_auth::BoxError;
-use tower_outbound_auth::exchange::{Exchange, ExchangeContext, ExchangeError, Issued};
+use tower_outbound_auth::Credential;
+use tower_outbound_auth::exchange::{Exchange, ExchangeContext, ExchangeError, Identity, Issued};
 
 use crate::client::API_TIMEOUT;
 use crate::net::Http;
@@ -120,6 +121,14 @@ impl<E: Exchange> Exchange for Watched<E> {
             Err(error) => self.1.history.note(format_args!("client: exchange failed: {error}")),
         }
         issued
+    }
+
+    fn identity(&self) -> Identity {
+        self.0.identity()
+    }
+
+    fn credentials(&self) -> &[Credential] {
+        self.0.credentials()
     }
 }
 

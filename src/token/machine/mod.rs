@@ -1,7 +1,7 @@
 //! Everything that decides: a pure machine of events, actions and an explicit `now`.
 //!
 //! It reads no clock, does no I/O, and holds plain data only: a token is a [`Generation`] and a
-//! [`Window`] here, an error is a [`Fault`]. The shell around it ([`core`](super::core)) has the rest,
+//! [`Window`] here, an error is a [`Fault`]. The shell around it (`token/shared.rs`) has the rest,
 //! and does only what the machine says.
 //!
 //! What holds after every event:

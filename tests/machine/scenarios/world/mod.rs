@@ -1,6 +1,6 @@
 //! The world around a machine, on a clock that is a number: a token endpoint, an API, callers.
 //!
-//! It does what the shell (`core.rs`, `wait.rs`, `attempt.rs`) does, without waiting: classification,
+//! It does what the shell (`shared.rs`, `waiting.rs`, `sent_request.rs`) does, without waiting: classification,
 //! lifetimes and rotations are the crate's own code.
 
 mod callers;
