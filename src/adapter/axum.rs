@@ -49,4 +49,34 @@
 //! # Ok::<_, BoxError>(())
 //! ```
 //!
+//! The state may name the client instead of boxing it: its type does not say which system the tokens are of.
+//!
+//! ```
+//! use axum::body::Body;
+//! use axum::extract::State;
+//! use axum::{Router, routing::get};
+//! use hyper_util::client::legacy::{Client, connect::HttpConnector};
+//! use tower::ServiceExt;
+//! use tower_outbound_auth::{Auth, BoxError};
+//!
+//! #[derive(Clone)]
+//! struct App {
+//!     api: Auth<Client<HttpConnector, Body>>,
+//! }
+//!
+//! async fn is_up(State(app): State<App>) -> String {
+//!     let request = http::Request::get("https://api.example/health").body(Body::empty());
+//!     let Ok(request) = request else { return "no request".to_owned() };
+//!     match app.api.oneshot(request).await {
+//!         Ok(response) => response.status().to_string(),
+//!         Err(error) => BoxError::to_string(&error),
+//!     }
+//! }
+//!
+//! fn router(app: App) -> Router {
+//!     Router::new().route("/up", get(is_up)).with_state(app)
+//! }
+//! # let _ = router;
+//! ```
+//!
 //! A whole reverse proxy, with what it has to do about headers and errors, is the example `axum_proxy`.

@@ -52,6 +52,30 @@
 //! # Ok::<_, BoxError>(())
 //! ```
 //!
+//! In a field, a generated client needs the channel's type and nothing of the system:
+//!
+//! ```
+//! use tonic::transport::Channel;
+//! use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
+//! use tower::Layer;
+//! use tower_outbound_auth::{Auth, AuthLayer};
+//!
+//! struct Monitor {
+//!     health: HealthClient<Auth<Channel>>,
+//! }
+//!
+//! impl Monitor {
+//!     fn new(auth: &AuthLayer, channel: Channel) -> Monitor {
+//!         Monitor { health: HealthClient::new(auth.layer(channel)) }
+//!     }
+//!
+//!     async fn check(&mut self) -> Result<(), tonic::Status> {
+//!         self.health.check(HealthCheckRequest::default()).await.map(drop)
+//!     }
+//! }
+//! # let _ = (Monitor::new, Monitor::check);
+//! ```
+//!
 //! # What is a refusal
 //!
 //! `UNAUTHENTICATED` in the place of a response (`grpc-status: 16` among the *headers*), or HTTP's 401, from a
