@@ -296,6 +296,26 @@ mod tests {
     }
 
     #[test]
+    fn each_of_several_origins_is_told_at_a_glance_and_no_other_is() {
+        let origins =
+            ["https://api.example", "https://other.example", "https://third.example:8443"];
+        let guard = Guard {
+            origins: origins.iter().map(|it| Origin::parse(it).unwrap()).collect(),
+            ..Guard::default()
+        };
+        for origin in origins {
+            let request = request(&format!("{origin}/x"), None);
+            assert!(guard.is_plain(&request), "{origin}");
+            assert_eq!(judged(&guard, request), Ok(Admission::WithCredential), "{origin}");
+        }
+        for origin in ["https://evil.test", "https://third.example", "https://other.example:8443"] {
+            let request = request(&format!("{origin}/x"), None);
+            assert!(!guard.is_plain(&request), "{origin}");
+            assert_eq!(judged(&guard, request), Err(ErrorKind::ForeignOrigin), "{origin}");
+        }
+    }
+
+    #[test]
     fn every_host_header_has_to_agree_with_the_uri() {
         for (second, verdict) in [
             ("api.example", Ok(Admission::WithCredential)),
