@@ -97,7 +97,7 @@ impl Flight {
             ExchangeError::new(ExchangeErrorKind::Configuration, message).with_source(error)
         })?;
         let exchange = async {
-            // Whoever the exchange hands them on to: what may change is read again, and known by its version.
+            // Read here, so that the noted version is of all credentials, also where one exchange wraps another.
             let credentials = parts.exchange.credentials();
             let read = credential::reload(credentials, cx.clock()).await;
             cx.note_credentials(credential::version(credentials));
