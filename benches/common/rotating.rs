@@ -112,8 +112,8 @@ impl Presentation for Counting {
         self.scheme.header_name()
     }
 
-    fn header_value(&self, token: &Secret) -> Result<HeaderValue, InvalidToken> {
-        self.scheme.header_value(token)
+    fn header_value(&self, token: &Secret, _: Option<&str>) -> Result<HeaderValue, InvalidToken> {
+        self.scheme.header_value(token, None)
     }
 
     fn rotation(&self) -> Option<&Rotation> {

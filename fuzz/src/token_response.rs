@@ -81,7 +81,7 @@ fn check_issued(scheme: &impl Scheme, member: &str, body: &Bytes, issued: &Issue
     if token.expose().len() >= 24 && !in_scope {
         assert!(!format!("{issued:?}").contains(token.expose()), "a token is shown");
     }
-    if let Ok(value) = scheme.header_value(token) {
+    if let Ok(value) = scheme.header_value(token, None) {
         let value = value.as_bytes();
         assert!(value.ends_with(token.expose().as_bytes()));
         assert!(value.iter().all(|byte| byte.is_ascii_graphic() || *byte == b' '));

@@ -8,7 +8,6 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::auth::config::{Config, Shared};
-use crate::auth::policy::request_head::RequestHead;
 use crate::auth::policy::{CallerHeader, Foreign};
 use crate::auth::service::Auth;
 use crate::clock::Clock;
@@ -18,6 +17,7 @@ use crate::replay::strategies::Same;
 use crate::replay::strategy::Strategy;
 use crate::scheme::judge::Judge;
 use crate::scheme::presentation::Presentation;
+use crate::scheme::request::RequestHead;
 use crate::token::source::TokenSource;
 
 /// Gives every request of the wrapped service a valid credential.

@@ -19,6 +19,7 @@ use crate::auth::config::{Replayed, Shared};
 use crate::auth::deadline::Deadline;
 use crate::auth::drain::Drain;
 use crate::auth::kept_request::KeptRequest;
+use crate::auth::proof;
 use crate::auth::sent_request::{Attempt, Refusal, Refused};
 use crate::clock::Now;
 use crate::error::recovery::Recovery;
@@ -184,7 +185,7 @@ where
                     }
                     match self.token_to_send() {
                         Some(token) => match self.call(&token, now) {
-                            Some(next) => return Poll::Ready(Ok(next)),
+                            Some(next) => return Poll::Ready(next),
                             None => polled_after_completion(),
                         },
                         None => {
@@ -212,8 +213,12 @@ where
             .or_else(|| self.token.clone().filter(|token| token.is_usable(self.shared.core.now())))
     }
 
-    fn call(&mut self, token: &AccessToken, now: Now) -> Option<Next<I, R, B, RB>> {
-        let (value, generation) = (token.header_value().clone(), token.generation());
+    fn call(
+        &mut self,
+        token: &AccessToken,
+        now: Now,
+    ) -> Option<Result<Next<I, R, B, RB>, BoxError>> {
+        let generation = token.generation();
         let (future, attempt) = match self.work.take()? {
             Work::First { mut request, replay } => {
                 if let Some(deadline) = &self.deadline {
@@ -223,15 +228,21 @@ where
                 let kept = config.keep(&self.service, &replay, &mut request);
                 let mut attempt =
                     Attempt::new(self.shared.clone(), generation, now, token.age(now), kept);
-                request.headers_mut().insert(&self.shared.core.header_name, value);
+                if let Err(error) = self.present(token, now, &mut request) {
+                    return Some(Err(error.into()));
+                }
                 let slot = attempt.kept_body();
                 (replay.send(&mut self.service, request, &config.room, slot), attempt)
             }
             Work::Again { head, body, waited, rejected, .. } => {
                 let mut request = head.into_request(R::again(body?));
-                request.headers_mut().insert(&self.shared.core.header_name, value);
                 if let Some(deadline) = &self.deadline {
                     deadline.reduce(request.headers_mut(), now);
+                }
+                if let Err(error) = self.present(token, now, &mut request) {
+                    let Some(response) = rejected else { return Some(Err(error.into())) };
+                    let refusal = Refusal { shared: self.shared.clone(), response };
+                    return Some(refusal.instead_of(error).map(Next::Respond));
                 }
                 request.extensions_mut().insert(Replayed);
                 let kept = R::Slot::new(None);
@@ -243,7 +254,22 @@ where
                 (self.service.call(request), attempt.replaying(waited, rejected))
             }
         };
-        Some(Next::Call { future, attempt })
+        Some(Ok(Next::Call { future, attempt }))
+    }
+
+    /// Puts the credential into a request, and what belongs to it.
+    fn present<B2>(
+        &self,
+        token: &AccessToken,
+        now: Now,
+        request: &mut Request<B2>,
+    ) -> Result<(), Error> {
+        let (name, value) = (&self.shared.core.header_name, token.header_value().clone());
+        request.headers_mut().insert(name, value);
+        match token.per_request() {
+            Some((maker, token)) => proof::add(&**maker, token, now, request),
+            None => Ok(()),
+        }
     }
 
     fn after_renewal(&mut self, has_waited: bool) -> Stage<RB> {

@@ -13,6 +13,7 @@ use crate::auth::config::Shared;
 use crate::auth::future::ResponseFuture;
 use crate::auth::pending_request::Cold;
 use crate::auth::policy::Admission;
+use crate::auth::proof;
 use crate::auth::sent_request::Attempt;
 use crate::error::{BoxError, Error};
 use crate::replay::Replay;
@@ -100,6 +101,11 @@ where
         }
         let kept = config.keep(&self.inner, &self.replay, &mut request);
         request.headers_mut().insert(&core.header_name, value.clone());
+        if let Some((maker, token)) = read.per_request()
+            && let Err(error) = proof::add(&**maker, token, now, &mut request)
+        {
+            return self.fail(error);
+        }
         let age = read.age;
         drop(read);
         let mut attempt = Attempt::new(self.shared.clone(), generation, now, age, kept);

@@ -41,7 +41,7 @@
 //!     fn header_name(&self) -> &HeaderName {
 //!         &SESSION
 //!     }
-//!     fn header_value(&self, token: &Secret) -> Result<HeaderValue, InvalidToken> {
+//!     fn header_value(&self, token: &Secret, _: Option<&str>) -> Result<HeaderValue, InvalidToken> {
 //!         plain_value(token)
 //!     }
 //! }

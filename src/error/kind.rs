@@ -13,6 +13,9 @@ pub enum ErrorKind {
     /// The request would show the credential: it goes over plain HTTP, its method is TRACE or CONNECT, or its
     /// `Connection` header names the credential's header. It was not sent.
     Insecure,
+    /// The headers that each request carries beside its token (a DPoP proof, say) could not be made: see
+    /// [`PerRequest`](crate::scheme::PerRequest). The request was not sent.
+    Proof,
     /// There is no usable token because the exchange failed; see [`Error::exchange`](super::Error::exchange).
     Exchange,
     /// A refused token has no successor now; see [`Error::recovery`](super::Error::recovery). The refused token stays current.
@@ -31,6 +34,7 @@ crate::basics::as_str::impl_as_str!(ErrorKind {
     Configuration => "configuration",
     ForeignOrigin => "foreign_origin",
     Insecure => "insecure",
+    Proof => "proof",
     Exchange => "exchange",
     NoSuccessor => "no_successor",
     Timeout => "timeout",

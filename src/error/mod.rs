@@ -200,6 +200,7 @@ impl Error {
             ErrorKind::Configuration
             | ErrorKind::ForeignOrigin
             | ErrorKind::Insecure
+            | ErrorKind::Proof
             | ErrorKind::Reentrant
             | ErrorKind::Runtime => false,
         }

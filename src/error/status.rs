@@ -27,6 +27,6 @@ fn code_of(kind: ErrorKind, exchange: Option<&ExchangeError>) -> Code {
         ErrorKind::Configuration | ErrorKind::ForeignOrigin | ErrorKind::Insecure => {
             Code::FailedPrecondition
         }
-        ErrorKind::Reentrant | ErrorKind::Runtime => Code::Internal,
+        ErrorKind::Proof | ErrorKind::Reentrant | ErrorKind::Runtime => Code::Internal,
     }
 }

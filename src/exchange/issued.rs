@@ -9,6 +9,8 @@ use crate::secret::Secret;
 const MAX_REFRESH_TOKEN: usize = 64 * 1024;
 /// Of a granted scope, this much is kept.
 const MAX_SCOPE: usize = 200;
+/// Of a token's type, this much is kept.
+const MAX_TYPE: usize = 64;
 
 /// What a successful exchange yields.
 #[derive(Clone, Debug)]
@@ -17,6 +19,7 @@ pub struct Issued {
     stated: Stated,
     refresh: Refresh,
     scope: Option<Arc<str>>,
+    token_type: Option<Arc<str>>,
 }
 
 /// What an answer says of the token's life.
@@ -50,7 +53,7 @@ impl Issued {
     /// 64 KiB is refused by the source as [`Malformed`](super::ExchangeErrorKind::Malformed).
     pub fn new(access_token: impl Into<Secret>) -> Issued {
         let (access_token, refresh) = (access_token.into(), Refresh::Nothing);
-        Issued { access_token, stated: Stated::default(), refresh, scope: None }
+        Issued { access_token, stated: Stated::default(), refresh, scope: None, token_type: None }
     }
 
     /// The life that the issuer stated, counted from the sending of the request (RFC 6749 section 5.1).
@@ -110,9 +113,18 @@ impl Issued {
     /// server can forge neither log lines nor terminal sequences. An empty text counts as none.
     #[must_use]
     pub fn with_scope(mut self, scope: impl Into<String>) -> Issued {
-        let visible = |c: char| if c.is_ascii_graphic() || c == ' ' { c } else { '_' };
-        let scope: String = scope.into().chars().take(MAX_SCOPE).map(visible).collect();
-        self.scope = (!scope.is_empty()).then(|| scope.into());
+        self.scope = visible(&scope.into(), MAX_SCOPE);
+        self
+    }
+
+    /// What the issuer calls the token (`token_type`, RFC 6749 section 7.1): `Bearer`, or `DPoP`. The
+    /// [presentation](crate::scheme::Presentation::header_value) gets it in lower case. Nothing else depends on it.
+    ///
+    /// The first 64 characters are kept; what is neither visible ASCII nor a blank becomes `_`. An empty text counts as
+    /// none.
+    #[must_use]
+    pub fn with_token_type(mut self, token_type: impl Into<String>) -> Issued {
+        self.token_type = visible(&token_type.into().to_ascii_lowercase(), MAX_TYPE);
         self
     }
 
@@ -153,6 +165,16 @@ impl Issued {
         self.scope.as_deref()
     }
 
+    /// What the issuer calls the token, in lower case.
+    #[must_use]
+    pub fn token_type(&self) -> Option<&str> {
+        self.token_type.as_deref()
+    }
+
+    pub(crate) fn shared_token_type(&self) -> Option<Arc<str>> {
+        self.token_type.clone()
+    }
+
     pub(crate) fn shared_scope(&self) -> Option<Arc<str>> {
         self.scope.clone()
     }
@@ -164,4 +186,12 @@ impl Issued {
         }
         self
     }
+}
+
+/// The beginning of a server's text, with what could forge a line of a log or a terminal sequence replaced; none if it
+/// is empty.
+fn visible(text: &str, max: usize) -> Option<Arc<str>> {
+    let visible = |c: char| if c.is_ascii_graphic() || c == ' ' { c } else { '_' };
+    let text: String = text.chars().take(max).map(visible).collect();
+    (!text.is_empty()).then(|| text.into())
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use http::{HeaderName, HeaderValue};
 
 use crate::scheme::judge::Judge;
+use crate::scheme::per_request::PerRequest;
 use crate::scheme::rotation::Rotation;
 use crate::scheme::value::InvalidToken;
 use crate::secret::Secret;
@@ -28,7 +29,7 @@ use crate::secret::Secret;
 ///     fn header_name(&self) -> &HeaderName {
 ///         &SESSION
 ///     }
-///     fn header_value(&self, token: &Secret) -> Result<HeaderValue, InvalidToken> {
+///     fn header_value(&self, token: &Secret, _: Option<&str>) -> Result<HeaderValue, InvalidToken> {
 ///         plain_value(token)
 ///     }
 ///     fn judge(&self) -> Judge {
@@ -50,10 +51,19 @@ pub trait Presentation: Send + Sync + 'static {
 
     /// Makes the header's value; called once per token. The source marks it sensitive.
     ///
+    /// `token_type` is what the issuer calls the token ([`Issued::with_token_type`](crate::exchange::Issued::with_token_type)),
+    /// in lower case; none if it does not say. Most presentations ignore it. One that serves an issuer of both kinds writes
+    /// `DPoP` before a token of type `dpop` and `Bearer` before the others. A successor that a response hands out has the
+    /// type of the token that the last exchange brought.
+    ///
     /// # Errors
     ///
     /// If the token cannot stand in this header.
-    fn header_value(&self, token: &Secret) -> Result<HeaderValue, InvalidToken>;
+    fn header_value(
+        &self,
+        token: &Secret,
+        token_type: Option<&str>,
+    ) -> Result<HeaderValue, InvalidToken>;
 
     /// How the API says that it refuses the credential. Default: [`Judge::standard`].
     fn judge(&self) -> Judge {
@@ -75,6 +85,14 @@ pub trait Presentation: Send + Sync + 'static {
         let _ = token;
         true
     }
+
+    /// What makes headers for each single request: a DPoP proof (RFC 9449), or a signature of its method and path.
+    ///
+    /// Asked once for each token of an exchange, before the token is published with it. So a request keeps the pair of
+    /// token and key that it began with, and a new key comes with a new token. Default: none.
+    fn per_request(&self) -> Option<Arc<dyn PerRequest>> {
+        None
+    }
 }
 
 impl<P: Presentation + ?Sized> Presentation for Arc<P> {
@@ -82,8 +100,12 @@ impl<P: Presentation + ?Sized> Presentation for Arc<P> {
         P::header_name(self)
     }
 
-    fn header_value(&self, token: &Secret) -> Result<HeaderValue, InvalidToken> {
-        P::header_value(self, token)
+    fn header_value(
+        &self,
+        token: &Secret,
+        token_type: Option<&str>,
+    ) -> Result<HeaderValue, InvalidToken> {
+        P::header_value(self, token, token_type)
     }
 
     fn judge(&self) -> Judge {
@@ -96,5 +118,9 @@ impl<P: Presentation + ?Sized> Presentation for Arc<P> {
 
     fn is_authentic(&self, token: &Secret) -> bool {
         P::is_authentic(self, token)
+    }
+
+    fn per_request(&self) -> Option<Arc<dyn PerRequest>> {
+        P::per_request(self)
     }
 }

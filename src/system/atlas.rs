@@ -221,7 +221,7 @@ impl Presentation for Atlas {
         &TOKEN
     }
 
-    fn header_value(&self, token: &Secret) -> Result<HeaderValue, InvalidToken> {
+    fn header_value(&self, token: &Secret, _: Option<&str>) -> Result<HeaderValue, InvalidToken> {
         plain_value(token)
     }
 }

@@ -45,7 +45,7 @@ impl Presentation for HeaderScheme {
         &self.name
     }
 
-    fn header_value(&self, token: &Secret) -> Result<HeaderValue, InvalidToken> {
+    fn header_value(&self, token: &Secret, _: Option<&str>) -> Result<HeaderValue, InvalidToken> {
         prefixed_value(self.prefix, token)
     }
 }

@@ -7,6 +7,7 @@ use http::HeaderValue;
 
 use crate::clock::Clock;
 use crate::exchange::ErasedExchange;
+use crate::scheme::per_request::PerRequest;
 use crate::scheme::presentation::Presentation;
 use crate::scheme::value::InvalidToken;
 use crate::secret::Secret;
@@ -28,10 +29,22 @@ pub(crate) struct Parts {
     pub(crate) fixed: Option<Secret>,
 }
 
-/// The header value of a token, marked sensitive; or what is wrong with the token.
-pub(crate) fn present(
+/// How requests carry a token.
+#[derive(Clone)]
+pub(crate) struct Presented {
+    /// The header's value, marked sensitive.
+    pub(crate) value: HeaderValue,
+    /// What the issuer calls the token.
+    pub(crate) token_type: Option<Arc<str>>,
+    /// What makes headers for each request.
+    pub(crate) per_request: Option<Arc<dyn PerRequest>>,
+}
+
+/// The header's value for a token, marked sensitive; or what is wrong with the token.
+pub(crate) fn header_value(
     presentation: &dyn Presentation,
     token: &Secret,
+    token_type: Option<&str>,
     max: usize,
 ) -> Result<HeaderValue, &'static str> {
     if token.expose().is_empty() {
@@ -40,7 +53,17 @@ pub(crate) fn present(
     if token.expose().len() > max {
         return Err("the token is too long (64 KiB, or 16 KiB in a response of the API)");
     }
-    let mut value = presentation.header_value(token).map_err(InvalidToken::why)?;
+    let mut value = presentation.header_value(token, token_type).map_err(InvalidToken::why)?;
     value.set_sensitive(true);
     Ok(value)
+}
+
+/// How requests carry a token of an exchange; or what is wrong with the token.
+pub(crate) fn present(
+    presentation: &dyn Presentation,
+    token: &Secret,
+    token_type: Option<Arc<str>>,
+) -> Result<Presented, &'static str> {
+    let value = header_value(presentation, token, token_type.as_deref(), MAX_TOKEN)?;
+    Ok(Presented { value, token_type, per_request: presentation.per_request() })
 }

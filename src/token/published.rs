@@ -15,11 +15,13 @@ use http::HeaderValue;
 
 use crate::clock::Now;
 use crate::exchange::chain::SourceId;
+use crate::scheme::per_request::PerRequest;
 use crate::secret::Secret;
 use crate::token::machine::Machine;
 use crate::token::machine::events::Generation;
 use crate::token::machine::rotation::Line;
 use crate::token::machine::window::Window;
+use crate::token::options::Presented;
 
 /// An access token: cheap to clone, and `Debug` shows nothing of its text.
 ///
@@ -41,13 +43,20 @@ pub struct AccessToken(Arc<Published>);
 
 pub(crate) struct Published {
     pub(crate) secret: Secret,
-    pub(crate) value: HeaderValue,
+    pub(crate) presented: Presented,
     pub(crate) generation: Generation,
     pub(crate) window: Window,
     /// What its line began with, where responses hand out successors.
     pub(crate) line: Option<Arc<Line>>,
     /// The source that it is of.
     pub(crate) source: SourceId,
+}
+
+impl Published {
+    #[inline]
+    fn per_request(&self) -> Option<(&Arc<dyn PerRequest>, &Secret)> {
+        self.presented.per_request.as_ref().map(|maker| (maker, &self.secret))
+    }
 }
 
 impl AccessToken {
@@ -64,7 +73,7 @@ impl AccessToken {
     /// The value of the credential header, prefix and all, marked sensitive.
     #[must_use]
     pub fn header_value(&self) -> &HeaderValue {
-        &self.0.value
+        &self.0.presented.value
     }
 
     /// When it ends, by the wall clock that it was issued under; none if it has no end.
@@ -92,6 +101,15 @@ impl AccessToken {
     /// Whether its refresh-ahead moment has come.
     pub(crate) fn age(&self, now: Now) -> Age {
         if now.has_reached(self.0.window.refresh_at) { Age::Stale } else { Age::Fresh }
+    }
+
+    /// What makes headers for each request, and the token that it makes them for.
+    pub(crate) fn per_request(&self) -> Option<(&Arc<dyn PerRequest>, &Secret)> {
+        self.0.per_request()
+    }
+
+    pub(crate) fn presented(&self) -> &Presented {
+        &self.0.presented
     }
 
     pub(crate) fn line(&self) -> Option<&Arc<Line>> {
@@ -136,10 +154,16 @@ impl Read {
         self.token.as_ref().map(|token| AccessToken(token.clone()))
     }
 
+    /// What makes headers for each request, and the token that it makes them for.
+    #[inline]
+    pub(crate) fn per_request(&self) -> Option<(&Arc<dyn PerRequest>, &Secret)> {
+        self.token.as_ref().and_then(|token| token.per_request())
+    }
+
     /// The token's header value and generation.
     #[inline]
     pub(crate) fn credential(&self) -> Option<(&HeaderValue, Generation)> {
-        self.token.as_ref().map(|token| (&token.value, token.generation))
+        self.token.as_ref().map(|token| (&token.presented.value, token.generation))
     }
 }
 

@@ -3,8 +3,6 @@
 use std::mem;
 use std::sync::Arc;
 
-use http::HeaderValue;
-
 use crate::clock::Now;
 use crate::exchange::error::{ExchangeError, ExchangeErrorKind};
 use crate::exchange::issued::Issued;
@@ -13,6 +11,7 @@ use crate::token::machine::backoff::Fault;
 use crate::token::machine::events::{Arrival, Finished, FlightId, Generation};
 use crate::token::machine::rotation::Line;
 use crate::token::machine::window::{self, Life, Window};
+use crate::token::options::Presented;
 use crate::token::published::{AccessToken, Published};
 use crate::token::shared::{Boarding, Core, Locked, Outcome};
 
@@ -20,7 +19,7 @@ use crate::token::shared::{Boarding, Core, Locked, Outcome};
 /// here, since after the exchange a panic of the presentation's would lose the token.
 pub(crate) struct Landed {
     pub(crate) issued: Issued,
-    pub(crate) value: HeaderValue,
+    pub(crate) presented: Presented,
     /// Responses may hand out successors of this token.
     pub(crate) begins_a_line: bool,
     /// When it was asked for.
@@ -55,12 +54,12 @@ impl Core {
         let mut old_token = None;
         let (outcome, last_error) = match (finished, &landed) {
             (Finished::Adopt { generation, window, .. }, Ok((landed, _, line))) => {
-                let Landed { issued, value, .. } = landed;
+                let Landed { issued, presented, .. } = landed;
                 // Stored before anybody can use the token that it came with.
                 locked.refresh_token = issued.refresh_token().cloned();
                 locked.granted_scope = issued.shared_scope();
                 let (token, old) =
-                    self.publish(issued, value.clone(), (generation, window), line.clone());
+                    self.publish(issued, presented.clone(), (generation, window), line.clone());
                 old_token = old;
                 (Some(Ok(token)), None)
             }
@@ -90,7 +89,7 @@ impl Core {
     pub(crate) fn publish(
         &self,
         issued: &Issued,
-        value: HeaderValue,
+        presented: Presented,
         (generation, window): (Generation, Window),
         line: Option<Arc<Line>>,
     ) -> (AccessToken, Option<Arc<Published>>) {
@@ -98,7 +97,7 @@ impl Core {
             riders.issued(generation);
         }
         let secret = issued.access_token().clone();
-        let token = Published { secret, value, generation, window, line, source: self.id };
+        let token = Published { secret, presented, generation, window, line, source: self.id };
         let token = Arc::new(token);
         (AccessToken::new(token.clone()), self.cell.publish(token))
     }

@@ -23,7 +23,7 @@ use crate::exchange::error::{ExchangeError, ExchangeErrorKind};
 use crate::exchange::issued::Issued;
 use crate::secret::Secret;
 use crate::token::machine::events::{Finished, FlightId, Start};
-use crate::token::options::MAX_TOKEN;
+use crate::token::options::present;
 use crate::token::refresh_end::Landed;
 use crate::token::shared::{Core, Outcome};
 
@@ -111,11 +111,11 @@ impl Flight {
                 return Err(ExchangeError::new(ExchangeErrorKind::Timeout, message));
             }
         };
-        let value = self.core.present(issued.access_token(), MAX_TOKEN);
-        let value =
-            value.map_err(|message| ExchangeError::new(ExchangeErrorKind::Malformed, message))?;
+        let (token, token_type) = (issued.access_token(), issued.shared_token_type());
+        let presented = present(self.core.presentation(), token, token_type)
+            .map_err(|message| ExchangeError::new(ExchangeErrorKind::Malformed, message))?;
         let begins_a_line = self.core.rotation.is_some();
-        Ok(Landed { issued, value, begins_a_line, sent: cx.sent() })
+        Ok(Landed { issued, presented, begins_a_line, sent: cx.sent() })
     }
 
     fn report(&self, finished: Finished, outcome: Option<&Outcome>) {

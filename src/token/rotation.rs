@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
-use http::HeaderValue;
 
 use crate::basics::TARGET;
 use crate::clock::Now;
@@ -18,7 +17,7 @@ use crate::scheme::rotation::Rotation;
 use crate::secret::Secret;
 use crate::token::machine::events::{Arrival, Generation};
 use crate::token::machine::rotation::Line;
-use crate::token::options::{MAX_ROTATED_TOKEN, present};
+use crate::token::options::{MAX_ROTATED_TOKEN, Presented, header_value};
 use crate::token::shared::{Core, Locked};
 
 /// A signature that is being checked; it ends when this is dropped, also by a scheme's panic.
@@ -77,10 +76,15 @@ impl Core {
         if token.expose().len() > MAX_ROTATED_TOKEN {
             return Err(NotAdopted::TooLong);
         }
-        let value = present(self.presentation(), &token, MAX_ROTATED_TOKEN);
-        let value = value.map_err(|_| NotAdopted::Malformed)?;
-        let claims = Claims::of(token.expose());
         let current = self.cell.latest().ok_or(NotAdopted::OtherLine)?;
+        // What the last exchange brought with its token is good for the successors, too.
+        let Presented { token_type, per_request, .. } = current.presented();
+        let value =
+            header_value(self.presentation(), &token, token_type.as_deref(), MAX_ROTATED_TOKEN);
+        let value = value.map_err(|_| NotAdopted::Malformed)?;
+        let (token_type, per_request) = (token_type.clone(), per_request.clone());
+        let presented = Presented { value, token_type, per_request };
+        let claims = Claims::of(token.expose());
         let line = current.line().ok_or(NotAdopted::OtherLine)?;
         let life = line.admits(&claims, now)?;
         let claimed = (claims.times.iat, claims.times.exp);
@@ -94,7 +98,7 @@ impl Core {
         if !self.presentation().is_authentic(&token) {
             return Err(NotAdopted::BadSignature);
         }
-        let adopted = self.adopt(now, used, arrival, &Issued::new(token), value, line.clone());
+        let adopted = self.adopt(now, used, arrival, &Issued::new(token), presented, line.clone());
         // It ends when the token is published, and takes the lock, which is free by now.
         drop(verification);
         adopted.map(Some)
@@ -107,13 +111,13 @@ impl Core {
         used: Generation,
         arrival: Arrival,
         issued: &Issued,
-        value: HeaderValue,
+        presented: Presented,
         line: Arc<Line>,
     ) -> Result<Generation, NotAdopted> {
         let mut locked = self.lock();
         let arrival = self.compared(arrival, issued);
         let adopted = locked.machine.rotated(now, used, arrival)?;
-        let (token, old) = self.publish(issued, value, adopted, Some(line));
+        let (token, old) = self.publish(issued, presented, adopted, Some(line));
         self.cell.hint(&locked.machine);
         drop(locked);
         drop(old);

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::Shared;
-use http::{HeaderName, HeaderValue};
+use http::HeaderName;
 use tokio::sync::oneshot;
 
 use crate::basics::headers::interned;
@@ -29,7 +29,7 @@ use crate::secret::Secret;
 use crate::token::machine::Machine;
 use crate::token::machine::events::{FlightId, Generation};
 use crate::token::machine::status::Status;
-use crate::token::options::{MAX_TOKEN, Parts, present};
+use crate::token::options::{Parts, present};
 use crate::token::published::{AccessToken, Cell, Published};
 use crate::token::sent_count::Riders;
 
@@ -96,11 +96,11 @@ impl Core {
             .with_changing_credentials(credentials_may_change);
         let cell = Cell::new();
         let fixed = parts.fixed.clone();
-        let value =
-            fixed.as_ref().and_then(|token| present(&*parts.presentation, token, MAX_TOKEN).ok());
-        if let (Some(secret), Some(value)) = (fixed, value) {
+        let presented =
+            fixed.as_ref().and_then(|token| present(&*parts.presentation, token, None).ok());
+        if let (Some(secret), Some(presented)) = (fixed, presented) {
             let (generation, window) = machine.fix(parts.clock.now());
-            let token = Published { secret, value, generation, window, line: None, source: id };
+            let token = Published { secret, presented, generation, window, line: None, source: id };
             let _ = cell.publish(Arc::new(token));
         }
         Core {
@@ -215,11 +215,6 @@ impl Core {
     pub(crate) fn waiter(&self) -> Waiter<'_> {
         self.waiters.fetch_add(1, Ordering::Relaxed);
         Waiter(&self.waiters)
-    }
-
-    /// The header value of a token, marked sensitive; or what is wrong with the token.
-    pub(crate) fn present(&self, token: &Secret, max: usize) -> Result<HeaderValue, &'static str> {
-        present(self.presentation(), token, max)
     }
 
     // ===== helpers =====

@@ -18,7 +18,7 @@ use crate::exchange::issued::Issued;
 use crate::scheme::presentation::Presentation;
 use crate::secret::Secret;
 use crate::token::machine::status::Status;
-use crate::token::options::{MAX_TOKEN, Parts};
+use crate::token::options::{Parts, present};
 use crate::token::published::AccessToken;
 use crate::token::shared::Core;
 use crate::token::waiting::Renewal;
@@ -67,7 +67,7 @@ impl<P: Presentation> TokenSource<P> {
     pub fn fixed(presentation: P, token: impl Into<Secret>) -> Result<TokenSource<P>, Error> {
         let source = TokenSource::new(presentation, NoExchange);
         let token = token.into();
-        source.core.present(&token, MAX_TOKEN).map_err(Error::configuration)?;
+        present(source.core.presentation(), &token, None).map_err(Error::configuration)?;
         Ok(source.with_parts(|parts| Parts { fixed: Some(token), ..parts }))
     }
 }

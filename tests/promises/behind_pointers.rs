@@ -4,17 +4,18 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::AUTHORIZATION;
-use http::{HeaderName, HeaderValue, Request, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use tower_outbound_auth::endpoint::{ExchangeAnswer, ExchangeRequest, Grant, RequestContext, Step};
 use tower_outbound_auth::exchange::{
     Exchange, ExchangeContext, ExchangeError, Identity, Issued, Reason,
 };
 use tower_outbound_auth::scheme::{
-    InvalidToken, Judge, Presentation, ResponseHead, Rotation, Verdict, plain_value,
+    InvalidToken, Judge, PerRequest, Presentation, RequestToSign, ResponseHead, Rotation, Verdict,
+    prefixed_value,
 };
 use tower_outbound_auth::system::HeaderScheme;
 use tower_outbound_auth::testkit::{exchange_context, request_context};
-use tower_outbound_auth::{Credential, Scheme, Secret, TokenSource};
+use tower_outbound_auth::{BoxError, Credential, Scheme, Secret, TokenSource};
 
 static NAME: HeaderName = HeaderName::from_static("x-token");
 
@@ -54,8 +55,12 @@ impl Presentation for Own {
         &NAME
     }
 
-    fn header_value(&self, token: &Secret) -> Result<HeaderValue, InvalidToken> {
-        plain_value(token)
+    fn header_value(
+        &self,
+        token: &Secret,
+        token_type: Option<&str>,
+    ) -> Result<HeaderValue, InvalidToken> {
+        prefixed_value(&format!("{} ", token_type.unwrap_or_default()), token)
     }
 
     fn judge(&self) -> Judge {
@@ -68,6 +73,18 @@ impl Presentation for Own {
 
     fn is_authentic(&self, _: &Secret) -> bool {
         false
+    }
+
+    fn per_request(&self) -> Option<Arc<dyn PerRequest>> {
+        Some(Arc::new(NoProof))
+    }
+}
+
+struct NoProof;
+
+impl PerRequest for NoProof {
+    fn headers(&self, _: RequestToSign<'_>) -> Result<HeaderMap, BoxError> {
+        Ok(HeaderMap::new())
     }
 }
 
@@ -93,11 +110,12 @@ fn assert_is_own(scheme: &impl Scheme) {
     let answer = ExchangeAnswer::new(Response::new(Bytes::from("a token")));
     assert!(matches!(scheme.read(answer), Ok(Step::Issued(_))));
     assert_eq!(scheme.header_name(), "x-token");
-    assert_eq!(scheme.header_value(&Secret::from("abc")).unwrap(), "abc");
+    assert_eq!(scheme.header_value(&Secret::from("abc"), Some("own")).unwrap(), "own abc");
     let fine = Response::new(());
     assert_eq!(scheme.judge().verdict(ResponseHead::of(&fine)), Verdict::Refused);
     assert!(scheme.rotation().is_some());
     assert!(!scheme.is_authentic(&Secret::from("abc")));
+    assert!(scheme.per_request().is_some());
 }
 
 #[test]

@@ -118,7 +118,7 @@ impl Presentation for Odd {
         &AUTHORIZATION
     }
 
-    fn header_value(&self, token: &Secret) -> Result<HeaderValue, InvalidToken> {
+    fn header_value(&self, token: &Secret, _: Option<&str>) -> Result<HeaderValue, InvalidToken> {
         tower_outbound_auth::scheme::prefixed_value("Bearer ", token)
     }
 

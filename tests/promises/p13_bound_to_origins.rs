@@ -107,7 +107,7 @@ impl Presentation for Rotating {
         &self.credential
     }
 
-    fn header_value(&self, token: &Secret) -> Result<HeaderValue, InvalidToken> {
+    fn header_value(&self, token: &Secret, _: Option<&str>) -> Result<HeaderValue, InvalidToken> {
         tower_outbound_auth::scheme::plain_value(token)
     }
 

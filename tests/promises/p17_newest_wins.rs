@@ -51,9 +51,9 @@ impl Presentation for Jwts {
         self.0.header_name()
     }
 
-    fn header_value(&self, token: &Secret) -> Result<HeaderValue, InvalidToken> {
+    fn header_value(&self, token: &Secret, _: Option<&str>) -> Result<HeaderValue, InvalidToken> {
         self.happens(PRESENTED);
-        self.0.header_value(token)
+        self.0.header_value(token, None)
     }
 
     fn rotation(&self) -> Option<&Rotation> {

@@ -278,7 +278,7 @@ impl Presentation for Tracked {
         self.0.header_name()
     }
 
-    fn header_value(&self, token: &Secret) -> Result<HeaderValue, InvalidToken> {
+    fn header_value(&self, token: &Secret, _: Option<&str>) -> Result<HeaderValue, InvalidToken> {
         let bytes = Wiped(format!("Bearer {}", token.expose()).into(), self.1.clone());
         HeaderValue::from_maybe_shared(Bytes::from_owner(bytes)).map_err(|_| InvalidToken::Other)
     }

@@ -175,6 +175,11 @@ fn others() -> String {
     let origin = Origin::parse("https://api.example").unwrap();
     let settings = [
         shown(&CallerHeader::Keep) + &shown(&Exempt) + &shown(&Foreign::PassBare),
+        shown(&RequestToSign::new(
+            RequestHead::of(&head()),
+            &Secret::from(SECRET),
+            SystemClock::new().now(),
+        )),
         shown(&RequestHead::of(&head())) + &shown(&Recovery::Replayed) + &has_both(&[origin]),
         shown(&Same::new())
             + &shown(&Wrap::new())

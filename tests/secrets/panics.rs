@@ -98,9 +98,9 @@ impl Presentation for Buggy {
         self.atlas.header_name()
     }
 
-    fn header_value(&self, token: &Secret) -> Result<HeaderValue, InvalidToken> {
+    fn header_value(&self, token: &Secret, _: Option<&str>) -> Result<HeaderValue, InvalidToken> {
         self.trip(Place::HeaderValue);
-        self.atlas.header_value(token)
+        self.atlas.header_value(token, None)
     }
 
     fn judge(&self) -> Judge {

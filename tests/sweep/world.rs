@@ -34,8 +34,8 @@ impl Presentation for Opaque {
         self.0.header_name()
     }
 
-    fn header_value(&self, token: &Secret) -> Result<HeaderValue, InvalidToken> {
-        self.0.header_value(token)
+    fn header_value(&self, token: &Secret, _: Option<&str>) -> Result<HeaderValue, InvalidToken> {
+        self.0.header_value(token, None)
     }
 
     fn rotation(&self) -> Option<&Rotation> {

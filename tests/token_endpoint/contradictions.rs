@@ -295,8 +295,12 @@ async fn a_code_that_a_scheme_of_ones_own_passes_on_is_withheld_if_it_quotes_its
             self.0.header_name()
         }
 
-        fn header_value(&self, token: &Secret) -> Result<HeaderValue, InvalidToken> {
-            self.0.header_value(token)
+        fn header_value(
+            &self,
+            token: &Secret,
+            _: Option<&str>,
+        ) -> Result<HeaderValue, InvalidToken> {
+            self.0.header_value(token, None)
         }
     }
     for (code, shown) in [

@@ -12,4 +12,4 @@ mod clock;
 mod stand_ins;
 mod token;
 
-use self::stand_ins::{exchange, secret};
+use self::stand_ins::{exchange, scheme, secret};

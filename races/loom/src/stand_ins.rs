@@ -11,6 +11,25 @@ pub(crate) mod secret {
     }
 }
 
+pub(crate) mod scheme {
+    pub(crate) mod per_request {
+        pub(crate) trait PerRequest {}
+    }
+}
+
+pub(crate) mod options {
+    use std::sync::Arc;
+
+    use http::HeaderValue;
+
+    use super::scheme::per_request::PerRequest;
+
+    pub(crate) struct Presented {
+        pub(crate) value: HeaderValue,
+        pub(crate) per_request: Option<Arc<dyn PerRequest>>,
+    }
+}
+
 pub(crate) mod exchange {
     pub(crate) mod chain {
         #[derive(Clone, Copy, PartialEq, Eq)]

@@ -9,4 +9,4 @@ mod tests {
     mod sent_count;
 }
 
-pub(crate) use crate::stand_ins::machine;
+pub(crate) use crate::stand_ins::{machine, options};

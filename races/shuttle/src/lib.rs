@@ -35,7 +35,6 @@ pub mod token;
 
 pub use self::auth::future::ResponseFuture;
 pub use self::auth::layer::{AuthLayer, check};
-pub use self::auth::policy::request_head::RequestHead;
 pub use self::auth::policy::{CallerHeader, Exempt, Foreign};
 pub use self::auth::service::Auth;
 pub use self::credential::Credential;
@@ -43,5 +42,6 @@ pub use self::endpoint::Scheme;
 pub use self::error::recovery::Recovery;
 pub use self::error::{BoxError, Error, ErrorKind};
 pub use self::origin::Origin;
+pub use self::scheme::request::RequestHead;
 pub use self::secret::Secret;
 pub use self::token::{AccessToken, TokenSource};

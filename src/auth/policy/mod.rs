@@ -1,18 +1,16 @@
 //! Which requests get the credential.
 
-pub(crate) mod request_head;
-
 use std::fmt;
 use std::sync::Arc;
 
 use http::header::{CONNECTION, HOST};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
 
-use crate::auth::policy::request_head::RequestHead;
 use crate::error::{Error, ErrorKind};
 use crate::exchange::chain::{Chain, SourceId};
 use crate::origin::Origin;
 use crate::origin::parts::{host_agrees, is_same};
+use crate::scheme::request::RequestHead;
 
 /// What becomes of a request to an origin that the credential is not bound to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

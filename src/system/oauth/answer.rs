@@ -114,10 +114,14 @@ impl TokenAnswer {
     /// The token and its life, with the refresh token if that is `wanted`; `refreshed` if a refresh token was
     /// spent for it, which stays good where no new one came (RFC 6749 section 6).
     pub(crate) fn issued(self, refreshed: bool, wanted: bool) -> Issued {
-        match self.refresh_token.filter(|_| wanted) {
-            Some(refresh_token) => self.issued.with_refresh_token(refresh_token),
-            None if refreshed => self.issued.keeping_refresh_token(),
+        let issued = match self.token_type {
+            Some(token_type) => self.issued.with_token_type(token_type),
             None => self.issued,
+        };
+        match self.refresh_token.filter(|_| wanted) {
+            Some(refresh_token) => issued.with_refresh_token(refresh_token),
+            None if refreshed => issued.keeping_refresh_token(),
+            None => issued,
         }
     }
 }

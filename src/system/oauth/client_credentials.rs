@@ -371,7 +371,7 @@ impl Presentation for ClientCredentials {
         &AUTHORIZATION
     }
 
-    fn header_value(&self, token: &Secret) -> Result<HeaderValue, InvalidToken> {
+    fn header_value(&self, token: &Secret, _: Option<&str>) -> Result<HeaderValue, InvalidToken> {
         bearer_value(token)
     }
 }

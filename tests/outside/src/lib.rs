@@ -45,7 +45,7 @@ impl Presentation for Vault {
     fn header_name(&self) -> &HeaderName {
         &HEADER
     }
-    fn header_value(&self, token: &Secret) -> Result<HeaderValue, InvalidToken> {
+    fn header_value(&self, token: &Secret, _: Option<&str>) -> Result<HeaderValue, InvalidToken> {
         plain_value(token)
     }
     fn judge(&self) -> Judge {

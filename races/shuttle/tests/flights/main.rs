@@ -111,7 +111,7 @@ impl Presentation for Plain {
         &AUTHORIZATION
     }
 
-    fn header_value(&self, token: &Secret) -> Result<HeaderValue, InvalidToken> {
+    fn header_value(&self, token: &Secret, _: Option<&str>) -> Result<HeaderValue, InvalidToken> {
         token.expose().parse().map_err(|_| InvalidToken::Other)
     }
 

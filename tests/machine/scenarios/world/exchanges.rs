@@ -20,7 +20,7 @@ use crate::token::machine::scenarios::format::{Answer, Standing};
 use crate::token::machine::scenarios::world::texts::{numbered, shown_by};
 use crate::token::machine::scenarios::world::{Flight, Landed, Outcome, Played, World};
 use crate::token::machine::window::{self, Life};
-use crate::token::options::{MAX_TOKEN, present};
+use crate::token::options::present;
 
 impl World {
     /// Does what follows an event: looks up credentials, begins an exchange.
@@ -74,7 +74,7 @@ impl World {
             Ok(Step::Issued(issued)) => {
                 let issued = issued.answered(date, age);
                 let issued = issued.settle_refresh_token(self.flights[index].spent.as_ref());
-                let fits = present(&self.scheme, issued.access_token(), MAX_TOKEN);
+                let fits = present(&self.scheme, issued.access_token(), None);
                 let malformed = |it| ExchangeError::new(ExchangeErrorKind::Malformed, it);
                 self.land(index, fits.map(|_| issued).map_err(malformed))
             }

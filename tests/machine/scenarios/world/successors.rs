@@ -11,7 +11,7 @@ use crate::token::machine::events::{Arrival, Generation};
 use crate::token::machine::rotation::Line;
 use crate::token::machine::scenarios::world::{Held, World};
 use crate::token::machine::window::Window;
-use crate::token::options::{MAX_ROTATED_TOKEN, present};
+use crate::token::options::{MAX_ROTATED_TOKEN, header_value};
 
 impl World {
     /// A response brought a successor, or not; as `Core::handed_out`.
@@ -55,7 +55,8 @@ impl World {
         if text.len() > MAX_ROTATED_TOKEN {
             return Err(NotAdopted::TooLong);
         }
-        present(&self.scheme, token, MAX_ROTATED_TOKEN).map_err(|_| NotAdopted::Malformed)?;
+        header_value(&self.scheme, token, None, MAX_ROTATED_TOKEN)
+            .map_err(|_| NotAdopted::Malformed)?;
         let claims = Claims::of(text);
         let line = self.current.as_ref().and_then(|it| it.line.clone());
         let line = line.ok_or(NotAdopted::OtherLine)?;

@@ -5,13 +5,14 @@ use loom::sync::atomic::{AtomicBool, Ordering};
 use loom::sync::{Arc, Mutex};
 use loom::thread;
 
-use crate::secret::Secret;
 use crate::clock::Now;
 use crate::exchange::chain::SourceId;
-use crate::token::machine::events::Generation;
-use crate::token::published::{Age, Cell, Published};
-use crate::token::machine::window::Window;
+use crate::secret::Secret;
 use crate::token::machine::Machine;
+use crate::token::options::Presented;
+use crate::token::machine::events::Generation;
+use crate::token::machine::window::Window;
+use crate::token::published::{Age, Cell, Published};
 
 /// What a model is about: the cell, and those who write it.
 struct Source {
@@ -40,7 +41,7 @@ impl Source {
         machine.generation += 1;
         let token = Published {
             secret: Secret,
-            value: HeaderValue::from_static("token"),
+            presented: Presented { value: HeaderValue::from_static("token"), per_request: None },
             generation: Generation::of(machine.generation),
             window: Window { refresh_at, margin_at: at(100), ends_at: at(110) },
             line: None,

@@ -1,4 +1,4 @@
-//! What a predicate sees of a request.
+//! A request without its body, as predicates and makers of proofs see it.
 
 use std::fmt;
 

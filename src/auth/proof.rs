@@ -1,0 +1,32 @@
+//! The headers that a request carries beside its token, where the presentation wants some.
+
+use http::Request;
+
+use crate::clock::Now;
+use crate::error::{Error, ErrorKind, root_cause};
+use crate::scheme::per_request::{PerRequest, RequestToSign};
+use crate::scheme::request::RequestHead;
+use crate::secret::Secret;
+
+/// Adds them to a request that is about to be sent with `token`.
+///
+/// # Errors
+///
+/// [`ErrorKind::Proof`] if they cannot be made. The request must not be sent then.
+#[cold]
+#[inline(never)]
+pub(crate) fn add<B>(
+    maker: &dyn PerRequest,
+    token: &Secret,
+    now: Now,
+    request: &mut Request<B>,
+) -> Result<(), Error> {
+    let head = RequestHead::of(request);
+    let made = maker.headers(RequestToSign::new(head, token, now)).map_err(|error| {
+        let cause = root_cause(&*error);
+        Error::new(ErrorKind::Proof, format!("the request was not sent: no proof for it: {cause}"))
+    })?;
+    // Each name takes the place of the caller's.
+    request.headers_mut().extend(made);
+    Ok(())
+}

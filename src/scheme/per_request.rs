@@ -1,0 +1,78 @@
+//! What each single request carries beside its token.
+
+use std::fmt;
+
+use http::HeaderMap;
+
+use crate::basics::BoxError;
+use crate::clock::Now;
+use crate::scheme::request::RequestHead;
+use crate::secret::Secret;
+
+/// Makes headers for each single request, beside the one that carries the token.
+///
+/// [`Presentation::per_request`](super::Presentation::per_request) hands it to the source. It is called each time that a
+/// request is sent with the token, the second sending after a refusal included, just before the request goes to the
+/// inner service. A request that is sent without a credential has none of these headers.
+///
+/// ```
+/// use http::{HeaderMap, HeaderName, HeaderValue};
+/// use tower_outbound_auth::scheme::{PerRequest, RequestToSign};
+/// use tower_outbound_auth::{BoxError, Secret};
+///
+/// static SIGNATURE: HeaderName = HeaderName::from_static("x-signature");
+///
+/// /// An API that wants a MAC of the method, the path and the time.
+/// struct Signer {
+///     key: Secret,
+/// }
+///
+/// impl PerRequest for Signer {
+///     fn headers(&self, request: RequestToSign<'_>) -> Result<HeaderMap, BoxError> {
+///         let (head, seconds) = (request.head, request.now.since_epoch().as_secs());
+///         let text = format!("{} {} {seconds}", head.method, head.uri.path());
+///         let signature = format!("{seconds};{}", mac(&self.key, &text));
+///         Ok(HeaderMap::from_iter([(SIGNATURE.clone(), HeaderValue::try_from(signature)?)]))
+///     }
+/// }
+/// # fn mac(_: &Secret, text: &str) -> usize { text.len() }
+/// # let _ = Signer { key: Secret::from("key") };
+/// ```
+pub trait PerRequest: Send + Sync + 'static {
+    /// The headers of this request. Each takes the place of the caller's header of the same name.
+    ///
+    /// It runs on the task of the request, so it must not block. A panic reaches the caller of the request.
+    ///
+    /// # Errors
+    ///
+    /// The request is then not sent. Its caller gets [`ErrorKind::Proof`](crate::ErrorKind::Proof); or, in place of a
+    /// second sending, the refusal with [`Recovery::ResendFailed`](crate::Recovery::ResendFailed). The text of the error
+    /// is shown to operators.
+    fn headers(&self, request: RequestToSign<'_>) -> Result<HeaderMap, BoxError>;
+}
+
+/// A request that is about to be sent with a token.
+#[derive(Clone, Copy)]
+#[non_exhaustive]
+pub struct RequestToSign<'a> {
+    /// The request without its body. The credential's header is in place.
+    pub head: RequestHead<'a>,
+    /// The token that it carries.
+    pub token: &'a Secret,
+    /// The time on the source's clocks.
+    pub now: Now,
+}
+
+impl<'a> RequestToSign<'a> {
+    /// For tests of a [`PerRequest`]; the layer sees to it by itself.
+    #[must_use]
+    pub fn new(head: RequestHead<'a>, token: &'a Secret, now: Now) -> RequestToSign<'a> {
+        RequestToSign { head, token, now }
+    }
+}
+
+impl fmt::Debug for RequestToSign<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RequestToSign").field("head", &self.head).finish_non_exhaustive()
+    }
+}
