@@ -94,19 +94,19 @@ where
         }
         let now = core.now();
         let Some(read) = core.cell.read(now) else { return self.wait(request) };
-        let Some((value, generation)) = read.credential() else { return self.wait(request) };
+        let Some(token) = read.published() else { return self.wait(request) };
         // What cannot be sent again wants a token that will not be refused for its age.
         if read.ageing && R::KEEPS && !config.can_replay(&self.replay, &request) {
             return self.wait(request);
         }
         let kept = config.keep(&self.inner, &self.replay, &mut request);
-        request.headers_mut().insert(&core.header_name, value.clone());
-        if let Some((maker, token)) = read.per_request()
-            && let Err(error) = proof::add(&**maker, token, now, &mut request)
+        request.headers_mut().insert(&core.header_name, token.presented.value.clone());
+        if let Some(maker) = &token.presented.per_request
+            && let Err(error) = proof::add(&**maker, &token.secret, now, &mut request)
         {
             return self.fail(error);
         }
-        let age = read.age;
+        let (generation, age) = (token.generation, read.age);
         drop(read);
         let mut attempt = Attempt::new(self.shared.clone(), generation, now, age, kept);
         let slot = attempt.kept_body();

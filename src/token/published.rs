@@ -154,16 +154,10 @@ impl Read {
         self.token.as_ref().map(|token| AccessToken(token.clone()))
     }
 
-    /// What makes headers for each request, and the token that it makes them for.
+    /// The token itself.
     #[inline]
-    pub(crate) fn per_request(&self) -> Option<(&Arc<dyn PerRequest>, &Secret)> {
-        self.token.as_ref().and_then(|token| token.per_request())
-    }
-
-    /// The token's header value and generation.
-    #[inline]
-    pub(crate) fn credential(&self) -> Option<(&HeaderValue, Generation)> {
-        self.token.as_ref().map(|token| (&token.presented.value, token.generation))
+    pub(crate) fn published(&self) -> Option<&Published> {
+        self.token.as_deref()
     }
 }
 

@@ -72,7 +72,7 @@ impl Source {
     /// What a request gets now, and how old it takes it to be.
     fn read(&self) -> (u64, Age) {
         let read = self.cell.read(at(50)).unwrap();
-        (read.credential().unwrap().1.number(), read.age)
+        (read.published().unwrap().generation.number(), read.age)
     }
 }
 
