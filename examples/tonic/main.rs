@@ -21,10 +21,11 @@ use tonic::transport::Endpoint;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 use tower::ServiceBuilder;
+use tower_outbound_auth::adapter::tonic::TonicAuth;
 use tower_outbound_auth::testkit::OAuthServer;
-use tower_outbound_auth::{Auth, AuthLayer, BoxError, Origin};
+use tower_outbound_auth::{AuthLayer, BoxError, Origin};
 
-type Client = HealthClient<Auth<tonic::transport::Channel>>;
+type Client = HealthClient<TonicAuth<tonic::transport::Channel>>;
 
 const CALLERS: u64 = 50;
 const CALLS_EACH: u64 = 10;
@@ -39,12 +40,13 @@ async fn main() -> Result<ExitCode, BoxError> {
     tokens.delay_exchanges(Duration::from_millis(100)); // so that callers have something to wait for
     let api = api::start(tokens.clone()).await?;
 
-    // All that a client needs. The channel has one peer, and its requests name none: `Origin::relative`.
+    // All that a client needs. The channel has one peer, and its requests name none: `Origin::relative`. With
+    // `for_tonic`, callers see a code for a token that is missing.
     let (endpoint, id, secret) = (tokens.endpoint(), tokens.client_id(), tokens.client_secret());
     let layer = AuthLayer::client_credentials(endpoint, id, secret, Origin::relative())?;
     let source = layer.source().clone(); // to look at, afterwards
     let channel = Endpoint::from_shared(api)?.connect().await?;
-    let client = HealthClient::new(ServiceBuilder::new().layer(layer).service(channel));
+    let client = HealthClient::new(ServiceBuilder::new().layer(layer.for_tonic()).service(channel));
 
     let mut callers = JoinSet::new();
     for caller in 0..CALLERS {

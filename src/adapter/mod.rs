@@ -12,7 +12,7 @@
 )]
 #![cfg_attr(
     feature = "tonic",
-    doc = "| [`tonic`] | `tonic` | generated clients: bodies, refusals, deadlines and statuses of gRPC |"
+    doc = "| [`tonic`] | `tonic` | generated clients: bodies, refusals and deadlines of gRPC, and its codes for this crate's errors |"
 )]
 //!
 //! Hyper needs none: its clients are services of `http` requests as they are; see [the order of

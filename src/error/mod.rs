@@ -19,11 +19,11 @@
 //! # let error: BoxError = "reset".into();
 //! # assert_eq!(describe(&error), "the API itself failed");
 //! ```
+//!
+//! Where a layer above has wrapped the error, or `AuthLayer::for_tonic` has, [`Error::find`] finds it.
 
 pub(crate) mod kind;
 pub(crate) mod recovery;
-#[cfg(feature = "tonic")]
-pub(crate) mod status;
 #[cfg(feature = "reqwest")]
 pub(crate) mod without_url;
 
@@ -36,8 +36,6 @@ pub use self::kind::ErrorKind;
 pub use crate::basics::BoxError;
 use crate::credential::error::CredentialError;
 use crate::error::recovery::Recovery;
-#[cfg(feature = "tonic")]
-use crate::error::status::status_of;
 use crate::exchange::error::ExchangeError;
 
 /// Of a cause that is not ours, this much is kept, in characters.
@@ -67,9 +65,6 @@ struct Inner {
     age: Option<Duration>,
     retry_after: Option<Duration>,
     recovery: Option<Recovery>,
-    /// Made when somebody asks for it.
-    #[cfg(feature = "tonic")]
-    status: std::sync::OnceLock<tonic::Status>,
 }
 
 impl Error {
@@ -81,8 +76,6 @@ impl Error {
             age: None,
             retry_after: None,
             recovery: None,
-            #[cfg(feature = "tonic")]
-            status: std::sync::OnceLock::new(),
         }))
     }
 
@@ -260,19 +253,10 @@ impl fmt::Display for Error {
     }
 }
 
-/// The source is what lies below the failed exchange, which is itself part of the text. With feature `tonic`,
-/// a `tonic::Status` comes in between, so that generated clients show the right code.
+/// The source is what lies below the failed exchange, which is itself part of the text.
 impl StdError for Error {
-    #[cfg(not(feature = "tonic"))]
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.0.exchange.as_ref().and_then(StdError::source)
-    }
-
-    #[cfg(feature = "tonic")]
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        Some(
-            self.0.status.get_or_init(|| status_of(self.kind(), self.exchange(), self.to_string())),
-        )
     }
 }
 

@@ -200,11 +200,6 @@ impl ExchangeError {
         new
     }
 
-    #[cfg(feature = "tonic")]
-    pub(crate) fn shared_source(&self) -> Option<Arc<dyn StdError + Send + Sync>> {
-        self.0.source.clone()
-    }
-
     /// How long the endpoint asked to be left alone.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {

@@ -14,6 +14,7 @@ use tower::{Layer, Service};
 use tower_outbound_auth::adapter::reqwest::{
     AuthMiddleware, HttpFuture, HttpService, ReqwestFuture, ResponseBody,
 };
+use tower_outbound_auth::adapter::tonic::{TonicAuth, TonicFuture, TonicLayer};
 use tower_outbound_auth::clock::{Clock, Now, SystemClock};
 use tower_outbound_auth::endpoint::*;
 use tower_outbound_auth::exchange::*;
@@ -158,6 +159,12 @@ async fn layers() -> String {
 
     let error: Error = source.reject(&AccessToken::clone(&token)).await.unwrap_err();
     texts += &(has_both(&[error]) + &has_both(&[ErrorKind::Insecure]));
+    let tonic: TonicLayer = layer.clone().for_tonic();
+    let mut service: TonicAuth<Api> = tonic.layer(Api);
+    texts += &(shown(&tonic) + &shown(&service));
+    let call: TonicFuture<_, _, _, _> = service.call(head());
+    texts += &shown(&call);
+    drop(call);
     let client = builder().build().unwrap();
     let mut reqwest: Auth<reqwest::Client> = layer.layer(client.clone());
     let request: reqwest::Request = head().map(|_| SECRET).try_into().unwrap();

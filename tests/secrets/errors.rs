@@ -9,7 +9,6 @@ use bytes::Bytes;
 use futures::FutureExt;
 use http::{Request, Response, StatusCode};
 use http_body_util::Full;
-use tonic::Status;
 use tower::{Layer, ServiceExt, service_fn};
 use tower_outbound_auth::adapter::reqwest::HttpService;
 use tower_outbound_auth::endpoint::HttpClient;
@@ -20,6 +19,7 @@ use tower_outbound_auth::testkit::{AtlasServer, MalformedAnswer};
 use tower_outbound_auth::{AuthLayer, BoxError, Credential, Error, ErrorKind, Origin, TokenSource};
 
 use crate::canary::{Canaries, percent_encoded, shown, texts_of};
+use crate::failing::status_of;
 use crate::log_of_all;
 use crate::stacks::builder;
 
@@ -33,10 +33,10 @@ fn assert_clean(texts: &str) {
     canaries.assert_absent("the log", &log_of_all().text());
 }
 
-/// As a caller, as tonic, and as a log would show it.
+/// As a caller, as a client of tonic's, and as a log would show it.
 fn said(error: Error) -> String {
     let texts = texts_of(&error) + &error.exchange().map_or(String::new(), |it| texts_of(it));
-    let status = Status::from_error(Box::new(error));
+    let status = status_of(error);
     texts + &texts_of(&status) + status.message() + &shown(status.metadata())
 }
 

@@ -9,6 +9,8 @@ mod debug;
 #[allow(dead_code)]
 mod echo;
 mod errors;
+#[path = "../support/failing.rs"]
+mod failing;
 #[path = "../support/frames.rs"]
 mod frames;
 #[path = "../tonic/server.rs"]

@@ -32,7 +32,7 @@ async fn neither_a_status_nor_the_log_of_a_call_shows_a_secret() {
     let endpoint = scheme.endpoint().clone();
     let layer = AuthLayer::for_endpoint(scheme, &endpoint).unwrap().with_origin(Origin::relative());
     let source = layer.source().clone();
-    let mut echo = EchoClient::new(layer.layer(server.channel().await));
+    let mut echo = EchoClient::new(layer.for_tonic().layer(server.channel().await));
 
     let mut texts = String::new();
     let mut canaries = Canaries::of([SECRET, MalformedAnswer::CANARY]);
@@ -67,7 +67,7 @@ async fn neither_a_status_nor_the_log_of_a_call_shows_a_secret() {
         oauth.set_malformed(Some(MalformedAnswer::Custom(status, Bytes::from(answer))));
         let scheme = ClientCredentials::new(oauth.endpoint(), "the-client", SECRET).unwrap();
         let layer = AuthLayer::for_endpoint(scheme, &endpoint).unwrap();
-        let layer = layer.with_origin(Origin::relative());
+        let layer = layer.with_origin(Origin::relative()).for_tonic();
         let mut echo = EchoClient::new(layer.layer(server.channel().await));
         let status = echo.call("Unary", "x").await.unwrap_err();
         assert_eq!(status.code(), code, "{answer}");
@@ -80,7 +80,7 @@ async fn neither_a_status_nor_the_log_of_a_call_shows_a_secret() {
     source.reject(&source.token().await.unwrap()).await.unwrap_err();
     let scheme = ClientCredentials::new(oauth.endpoint(), "the-client", SECRET).unwrap();
     let layer = AuthLayer::for_endpoint(scheme, &endpoint).unwrap().with_origin(Origin::relative());
-    let mut echo = EchoClient::new(layer.layer(server.channel().await));
+    let mut echo = EchoClient::new(layer.for_tonic().layer(server.channel().await));
     let mut request = Request::new(Bytes::from("x"));
     request.set_timeout(Duration::from_millis(50));
     texts += &said(&echo.call_with("Unary", request).await.unwrap_err());

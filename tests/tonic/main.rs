@@ -8,6 +8,8 @@ mod codes;
 mod deadlines;
 #[path = "../support/echo.rs"]
 mod echo;
+#[path = "../support/failing.rs"]
+mod failing;
 mod late;
 mod recovery;
 mod server;
@@ -15,20 +17,22 @@ mod stacks;
 mod streams;
 #[path = "../support/until.rs"]
 mod until;
+mod without;
 
 use std::time::Duration;
 
 use tonic::transport::Channel;
 use tower::Layer;
+use tower_outbound_auth::adapter::tonic::TonicAuth;
 use tower_outbound_auth::clock::SystemClock;
 use tower_outbound_auth::system::HeaderScheme;
 use tower_outbound_auth::testkit::ScriptedExchange;
-use tower_outbound_auth::{Auth, AuthLayer, Origin, TokenSource};
+use tower_outbound_auth::{AuthLayer, Origin, TokenSource};
 
 use self::echo::EchoClient;
 use self::server::GrpcServer;
 
-pub(crate) type Authenticated = Auth<Channel>;
+pub(crate) type Authenticated = TonicAuth<Channel>;
 
 /// A server, a channel to it, and scripted tokens: `token-1`, `token-2` and so on.
 pub(crate) struct World {
@@ -55,7 +59,7 @@ pub(crate) async fn world_with_delay(delay: Duration) -> World {
 
 impl World {
     pub(crate) fn service(&self) -> Authenticated {
-        self.layer.layer(self.channel.clone())
+        self.layer.clone().for_tonic().layer(self.channel.clone())
     }
 
     pub(crate) fn echo(&self) -> EchoClient<Authenticated> {

@@ -3,6 +3,7 @@
 use tokio::task::JoinSet;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
+use tower::Layer;
 
 use crate::world;
 
@@ -43,7 +44,7 @@ async fn all_four_kinds_of_calls_recover_from_a_token_that_was_revoked() {
 #[tokio::test]
 async fn generated_clients_take_the_layer_as_it_is_and_recover() {
     let world = world().await;
-    let mut client = HealthClient::new(world.service());
+    let mut client = HealthClient::new(world.layer.layer(world.channel.clone()));
     world.server.ledger.revoke("token-1");
     client.check(HealthCheckRequest::default()).await.unwrap();
     world.server.ledger.revoke("token-2");

@@ -36,7 +36,7 @@ async fn interceptors_timeouts_and_limits_around_it_are_no_hindrance() {
 async fn an_overload_below_stays_resource_exhausted() {
     let world = world().await;
     let stack = ServiceBuilder::new()
-        .layer(world.layer.clone())
+        .layer(world.layer.clone().for_tonic())
         .load_shed()
         .concurrency_limit(1)
         .service(world.channel.clone());

@@ -1,6 +1,7 @@
-//! tonic: clients that it generates, over a channel behind [`AuthLayer`](crate::AuthLayer) (feature `tonic`).
+//! tonic: clients that it generates, over a channel behind [`AuthLayer`] (feature `tonic`).
 //!
-//! `FooClient::new(ServiceBuilder::new().layer(auth).service(channel))` is all there is to it. tonic's
+//! `FooClient::new(ServiceBuilder::new().layer(auth.for_tonic()).service(channel))` is all there is to it.
+//! [`for_tonic`](AuthLayer::for_tonic) makes the client show a [code](self#codes) for this crate's errors. tonic's
 //! requests name no host, so the layer has to be told that the channel has one peer:
 //! [`Origin::relative()`](crate::Origin::relative).
 //!
@@ -31,7 +32,7 @@
 //! let tokens = exchange::from_fn(move || std::future::ready(Ok(Issued::new(next()))));
 //! let source = TokenSource::new(HeaderScheme::bearer(), tokens);
 //! let auth = AuthLayer::new(source.clone()).with_origin(Origin::relative());
-//! let mut client = HealthClient::new(ServiceBuilder::new().layer(auth.clone()).service(channel));
+//! let mut client = HealthClient::new(ServiceBuilder::new().layer(auth.for_tonic()).service(channel));
 //!
 //! // The refusal is healed: renewed, and sent again.
 //! client.check(HealthCheckRequest::default()).await?;
@@ -41,9 +42,9 @@
 //! let cut = exchange::from_fn(|| async {
 //!     Err(ExchangeError::new(ExchangeErrorKind::Unreachable, "cable cut"))
 //! });
-//! let auth = AuthLayer::new(TokenSource::new(HeaderScheme::bearer(), cut));
+//! let auth = AuthLayer::new(TokenSource::new(HeaderScheme::bearer(), cut)).with_origin(Origin::relative());
 //! # let (_, health) = tonic_health::server::health_reporter();
-//! let mut client = HealthClient::new(auth.with_origin(Origin::relative()).layer(health));
+//! let mut client = HealthClient::new(auth.for_tonic().layer(health));
 //! let status = client.check(HealthCheckRequest::default()).await.unwrap_err();
 //! assert_eq!(status.code(), Code::Unavailable);
 //! assert!(Error::find(&status).is_some_and(Error::is_transient));
@@ -58,15 +59,16 @@
 //! use tonic::transport::Channel;
 //! use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 //! use tower::Layer;
-//! use tower_outbound_auth::{Auth, AuthLayer};
+//! use tower_outbound_auth::AuthLayer;
+//! use tower_outbound_auth::adapter::tonic::TonicAuth;
 //!
 //! struct Monitor {
-//!     health: HealthClient<Auth<Channel>>,
+//!     health: HealthClient<TonicAuth<Channel>>,
 //! }
 //!
 //! impl Monitor {
-//!     fn new(auth: &AuthLayer, channel: Channel) -> Monitor {
-//!         Monitor { health: HealthClient::new(auth.layer(channel)) }
+//!     fn new(auth: AuthLayer, channel: Channel) -> Monitor {
+//!         Monitor { health: HealthClient::new(auth.for_tonic().layer(channel)) }
 //!     }
 //!
 //!     async fn check(&mut self) -> Result<(), tonic::Status> {
@@ -116,9 +118,9 @@
 //!
 //! # Codes
 //!
-//! The [`source`](std::error::Error::source) of this crate's [`Error`] is a [`Status`] with our text and the
-//! code below; its own source is what the error's would be without this feature. A generated client finds
-//! that status, so its caller gets the code, and [`Error::find`] finds our error in what the caller got.
+//! Where [`Auth`](crate::Auth) fails with this crate's [`Error`], [`TonicAuth`] fails with a [`Status`]. The status has the
+//! text of that error and the code below. Its source is that error. A generated client hands the status to its
+//! caller, and [`Error::find`] finds our error in it.
 //!
 //! | code | [`Error::kind`] | |
 //! |---|---|---|
@@ -129,16 +131,22 @@
 //! | `FAILED_PRECONDITION` | [`Configuration`](ErrorKind::Configuration), [`ForeignOrigin`](ErrorKind::ForeignOrigin), [`Insecure`](ErrorKind::Insecure) | somebody has to change the set-up before it can succeed |
 //! | `FAILED_PRECONDITION` | [`Exchange`](ErrorKind::Exchange), [`Configuration`](ExchangeErrorKind::Configuration) | the same of the exchange's |
 //! | `INTERNAL` | [`Reentrant`](ErrorKind::Reentrant), [`Runtime`](ErrorKind::Runtime) | the program is put together wrongly |
+//! | `INTERNAL` | [`Proof`](ErrorKind::Proof) | a header that belongs to the request alone could not be made |
+//! | `INTERNAL` | [`Exchange`](ErrorKind::Exchange), [`Reentrant`](ExchangeErrorKind::Reentrant) | the same of the exchange's |
 //!
-//! Errors of the channel keep their own: an overload below is still `RESOURCE_EXHAUSTED`. A service that passes
+//! Errors of the channel pass through unchanged: an overload below is still `RESOURCE_EXHAUSTED`. A service that passes
 //! a status on to callers of its own should change `UNAUTHENTICATED` first: it is not their credential that was
 //! refused.
+//!
+//! Without `for_tonic`, this feature changes no error. tonic does not know ours, so a generated client shows
+//! [`Code::Unknown`] and our text. If an error below the exchange is one that tonic knows (a [`Status`], say), the
+//! client shows the code and the text of that one. [`Error::find`] finds our error in both cases.
 //!
 //! # Deadlines
 //!
 //! A call's timeout ([`Request::set_timeout`](::tonic::Request::set_timeout), the header `grpc-timeout`) covers what
 //! this layer does. A call that waited for a token is sent with what is left, and so is one that is sent again. If
-//! nothing is left while it waits here, it ends in `DEADLINE_EXCEEDED`; where it had been refused before, in that
+//! nothing is left while it waits here, it ends in [`ErrorKind::Timeout`]; where it had been refused before, in that
 //! refusal, with [`Recovery::OutOfTime`](crate::Recovery::OutOfTime) among the extensions of the HTTP response, for
 //! layers to see. All this holds for any client that sets that header, with or without the feature.
 //!
@@ -146,9 +154,17 @@
 //!
 //! [`Channel`]: https://docs.rs/tonic/latest/tonic/transport/struct.Channel.html
 
-#[cfg(doc)]
-use ::tonic::Status;
+pub(crate) mod layer;
+pub(crate) mod service;
+pub(crate) mod status;
 
+#[cfg(doc)]
+use ::tonic::{Code, Status};
+
+pub use crate::adapter::tonic::layer::TonicLayer;
+pub use crate::adapter::tonic::service::{TonicAuth, TonicFuture};
+#[cfg(doc)]
+use crate::auth::layer::AuthLayer;
 #[cfg(doc)]
 use crate::error::{Error, ErrorKind};
 #[cfg(doc)]

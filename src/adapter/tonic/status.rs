@@ -1,0 +1,101 @@
+//! The gRPC status of this crate's errors: the table of codes.
+
+use std::sync::Arc;
+
+use tonic::{Code, Status};
+
+use crate::error::kind::ErrorKind;
+use crate::error::{BoxError, Error};
+use crate::exchange::error::{ExchangeError, ExchangeErrorKind};
+
+/// An error of this crate becomes a status, whose source it then is. Any other error stays what it is.
+#[cold]
+pub(crate) fn with_status(error: BoxError) -> BoxError {
+    match error.downcast::<Error>() {
+        Ok(ours) => status_of(*ours).into(),
+        Err(other) => other,
+    }
+}
+
+fn status_of(error: Error) -> Status {
+    let mut status = Status::new(code_of(&error), error.to_string());
+    status.set_source(Arc::new(error));
+    status
+}
+
+fn code_of(error: &Error) -> Code {
+    match error.kind() {
+        ErrorKind::Exchange => match error.exchange().map(ExchangeError::kind) {
+            Some(ExchangeErrorKind::Refused) => Code::Unauthenticated,
+            Some(ExchangeErrorKind::Configuration) => Code::FailedPrecondition,
+            Some(ExchangeErrorKind::Reentrant) => Code::Internal,
+            _ => Code::Unavailable,
+        },
+        ErrorKind::NoSuccessor => Code::Unauthenticated,
+        ErrorKind::Timeout => Code::DeadlineExceeded,
+        ErrorKind::Configuration | ErrorKind::ForeignOrigin | ErrorKind::Insecure => {
+            Code::FailedPrecondition
+        }
+        ErrorKind::Proof | ErrorKind::Reentrant | ErrorKind::Runtime => Code::Internal,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+    use std::time::Duration;
+
+    use super::*;
+
+    fn wrapped(error: Error) -> Status {
+        *with_status(error.into()).downcast().unwrap()
+    }
+
+    #[test]
+    fn every_kind_of_error_has_its_code() {
+        for (kind, code) in [
+            (ErrorKind::Exchange, Code::Unavailable),
+            (ErrorKind::NoSuccessor, Code::Unauthenticated),
+            (ErrorKind::Timeout, Code::DeadlineExceeded),
+            (ErrorKind::Configuration, Code::FailedPrecondition),
+            (ErrorKind::ForeignOrigin, Code::FailedPrecondition),
+            (ErrorKind::Insecure, Code::FailedPrecondition),
+            (ErrorKind::Proof, Code::Internal),
+            (ErrorKind::Reentrant, Code::Internal),
+            (ErrorKind::Runtime, Code::Internal),
+        ] {
+            let status = wrapped(Error::new(kind, "our text"));
+            assert_eq!((status.code(), status.message()), (code, "our text"), "{kind}");
+            assert_eq!(Error::find(&status).unwrap().kind(), kind);
+        }
+    }
+
+    #[test]
+    fn every_kind_of_failed_exchange_has_its_code() {
+        for (kind, code) in [
+            (ExchangeErrorKind::Unreachable, Code::Unavailable),
+            (ExchangeErrorKind::Timeout, Code::Unavailable),
+            (ExchangeErrorKind::Unavailable, Code::Unavailable),
+            (ExchangeErrorKind::Refused, Code::Unauthenticated),
+            (ExchangeErrorKind::Malformed, Code::Unavailable),
+            (ExchangeErrorKind::Expired, Code::Unavailable),
+            (ExchangeErrorKind::Panicked, Code::Unavailable),
+            (ExchangeErrorKind::Reentrant, Code::Internal),
+            (ExchangeErrorKind::Configuration, Code::FailedPrecondition),
+        ] {
+            let failed = ExchangeError::new(kind, "no token");
+            let status = wrapped(Error::exchange_failed(failed, Duration::from_secs(1)));
+            assert_eq!(status.code(), code, "{kind}");
+            let ours = status.source().unwrap().downcast_ref::<Error>().unwrap();
+            assert_eq!(ours.exchange().unwrap().kind(), kind);
+        }
+    }
+
+    #[test]
+    fn another_error_stays_what_it_is_even_with_one_of_ours_below_it() {
+        let other = with_status(std::io::Error::other(Error::out_of_time()).into());
+        assert!(other.is::<std::io::Error>());
+        let status = with_status(Status::not_found("no").into());
+        assert_eq!(status.downcast::<Status>().unwrap().code(), Code::NotFound);
+    }
+}
