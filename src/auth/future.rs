@@ -21,6 +21,7 @@ use crate::auth::sent_request::{Answered, Attempt, Refusal};
 use crate::error::recovery::Recovery;
 use crate::error::{BoxError, Error};
 use crate::replay::Replay;
+use crate::token::machine::events::Complaint;
 
 pin_project! {
     /// The response of [`Auth`](crate::Auth).
@@ -127,12 +128,12 @@ where
                     }
                     // A response is dear to move, so it is looked at where it lies.
                     let mut polled = future.poll(cx);
-                    let refused = match (&mut polled, &*attempt) {
+                    let complaint = match (&mut polled, &*attempt) {
                         (Poll::Pending, _) => return Poll::Pending,
                         (Poll::Ready(Ok(response)), Some(attempt)) => attempt.look(response),
-                        _ => false,
+                        _ => None,
                     };
-                    if !refused {
+                    let Some(complaint) = complaint else {
                         let refusal = match polled {
                             Poll::Ready(Err(_)) => attempt.as_mut().and_then(Attempt::refusal),
                             _ => None,
@@ -143,9 +144,9 @@ where
                             Poll::Ready(Err(error)) => Poll::Ready(client_failed(refusal, error)),
                             Poll::Pending => Poll::Pending,
                         };
-                    }
+                    };
                     let Poll::Ready(Ok(response)) = polled else { return Poll::Pending };
-                    match refusal(attempt.take(), response) {
+                    match refusal(attempt.take(), complaint, response) {
                         Answered::Done(response) => return Poll::Ready(Ok(response)),
                         Answered::Refused(refused) => {
                             State::Cold { cold: Box::new(Cold::again(*refused)) }
@@ -191,18 +192,19 @@ where
     }
 }
 
-/// What follows a response that refuses the credential.
+/// What follows a response that says something against the credential.
 #[cold]
 #[inline(never)]
 fn refusal<I, R, B, RB>(
     attempt: Option<Attempt<I, R, B, RB>>,
+    complaint: Complaint,
     response: Response<RB>,
 ) -> Answered<I, R::Kept, RB>
 where
     R: Replay<B>,
 {
     match attempt {
-        Some(attempt) => attempt.refused(response),
+        Some(attempt) => attempt.refused(complaint, response),
         None => Answered::Done(response),
     }
 }

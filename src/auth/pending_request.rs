@@ -103,13 +103,18 @@ impl<I, R: Replay<B>, B, RB> Cold<I, R, B, RB> {
     /// A request was refused, and is to be sent again with another token.
     #[cold]
     pub(crate) fn again(request: Refused<I, R::Kept, RB>) -> Self {
-        let Refused { shared, generation: refused, sent, kept, response: rejected } = request;
+        let Refused { shared, complaint, generation: refused, sent, kept, response: rejected } =
+            request;
         let KeptRequest { service, head, body } = kept;
         let chain = head.extensions().map(Chain::of).unwrap_or_default();
         let deadline = Deadline::of(head.header(&Deadline::HEADER), sent);
         let rejected = Some(rejected);
         Cold {
-            stage: Stage::Renew(Box::pin(shared.core.clone().renew(refused, chain.clone()))),
+            stage: Stage::Renew(Box::pin(shared.core.clone().renew(
+                complaint,
+                refused,
+                chain.clone(),
+            ))),
             shared,
             service,
             chain,

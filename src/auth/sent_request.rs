@@ -11,10 +11,11 @@ use crate::basics::TARGET;
 use crate::clock::Now;
 use crate::error::recovery::Recovery;
 use crate::error::{BoxError, Error, ErrorKind, root_cause};
+use crate::replay::methods::ReplayMethods;
 use crate::replay::{Replay, Slot};
 use crate::scheme::judge::Verdict;
 use crate::scheme::response::ResponseHead;
-use crate::token::machine::events::Generation;
+use crate::token::machine::events::{Complaint, Generation};
 use crate::token::published::Age;
 use crate::token::sent_count::Ticket;
 
@@ -108,6 +109,7 @@ pub(crate) enum Answered<I, K, RB> {
 /// A request that was refused and can be sent again.
 pub(crate) struct Refused<I, K, RB> {
     pub(crate) shared: Arc<Shared>,
+    pub(crate) complaint: Complaint,
     /// The refused token.
     pub(crate) generation: Generation,
     pub(crate) sent: Now,
@@ -156,16 +158,18 @@ impl<I, R: Replay<B>, B, RB> Attempt<I, R, B, RB> {
         }
     }
 
-    /// Looks at a response where it lies: a response is dear to move. Returns whether it refuses the
-    /// credential; all others are then ready for the caller.
+    /// Looks at a response where it lies: a response is dear to move. Returns what it says against the
+    /// credential; if it says nothing, it is then ready for the caller.
     #[inline]
-    pub(crate) fn look(&self, response: &mut Response<RB>) -> bool {
+    pub(crate) fn look(&self, response: &mut Response<RB>) -> Option<Complaint> {
         let Shared { core, config, judge } = &*self.ride.shared;
         if config.is_foreign(response) {
-            return false;
+            return None;
         }
-        if judge.verdict(ResponseHead::of(response)) == Verdict::Refused {
-            return true;
+        match judge.verdict(ResponseHead::of(response)) {
+            Verdict::Accepted => {}
+            Verdict::Refused => return Some(Complaint::Refusal),
+            Verdict::Doubted => return Some(Complaint::Doubt),
         }
         // Nearly all mean nothing to anybody but their caller.
         let of_interest = self.replayed
@@ -174,7 +178,7 @@ impl<I, R: Replay<B>, B, RB> Attempt<I, R, B, RB> {
         if of_interest {
             self.accepted(response);
         }
-        false
+        None
     }
 
     fn accepted(&self, response: &mut Response<RB>) {
@@ -199,9 +203,13 @@ impl<I, R: Replay<B>, B, RB> Attempt<I, R, B, RB> {
         }
     }
 
-    /// What follows a response that refuses the credential.
+    /// What follows a response that says something against the credential.
     #[cold]
-    pub(crate) fn refused(mut self, mut response: Response<RB>) -> Answered<I, R::Kept, RB> {
+    pub(crate) fn refused(
+        mut self,
+        complaint: Complaint,
+        mut response: Response<RB>,
+    ) -> Answered<I, R::Kept, RB> {
         if let Some(rotation) = &self.ride.shared.core.rotation {
             response.headers_mut().remove(rotation.header());
         }
@@ -218,15 +226,27 @@ impl<I, R: Replay<B>, B, RB> Attempt<I, R, B, RB> {
             response.extensions().get(),
             Some(Recovery::Replayed | Recovery::ResendFailed)
         );
+        // A refused request was not applied. Of a doubted one, nobody knows.
+        let may_be_repeated = |kept: &KeptRequest<I, R::Kept>| {
+            let is_idempotent = |method| ReplayMethods::Idempotent.allow(method);
+            complaint == Complaint::Refusal || kept.head.method().is_some_and(is_idempotent)
+        };
         let kept = kept.filter(|kept| {
-            !replayed_below && kept.body.as_ref().is_some_and(|body| R::pause(body))
+            !replayed_below
+                && may_be_repeated(kept)
+                && kept.body.as_ref().is_some_and(|body| R::pause(body))
         });
         match kept {
-            Some(kept) => {
-                Answered::Refused(Box::new(Refused { shared, generation, sent, kept, response }))
-            }
+            Some(kept) => Answered::Refused(Box::new(Refused {
+                shared,
+                complaint,
+                generation,
+                sent,
+                kept,
+                response,
+            })),
             None => {
-                let unrenewed = shared.core.renew_for_others(generation);
+                let unrenewed = shared.core.renew_for_others(complaint, generation);
                 if !replayed_below {
                     let recovery = unrenewed.unwrap_or(Recovery::NotReplayable);
                     response.extensions_mut().insert(recovery);

@@ -1,7 +1,7 @@
 //! What the layer did about a refusal.
 
-/// What was done about a refused request. A response that was refused, or that answers a replay,
-/// carries this in its extensions; every other response is untouched.
+/// What was done about a refused request. A response that was refused or [doubted](crate::scheme::Verdict::Doubted), or
+/// that answers a replay, carries this in its extensions; every other response is untouched.
 ///
 /// ```
 /// use tower_outbound_auth::Recovery;
@@ -22,8 +22,10 @@ pub enum Recovery {
     NotReplayable,
     /// This is the refusal: too many renewals in a row did not help, so none was made.
     BudgetSpent,
-    /// This is the refusal: the token could not be renewed.
+    /// This is the refusal: the token could not be renewed. (Or, of a doubted response, not within a second.)
     RenewalFailed,
+    /// This is the doubted response: the source has renewed a token for another one within the last minute.
+    RenewedLately,
     /// This is the refusal: the source has a fixed token, which cannot be renewed.
     FixedToken,
     /// This is the refusal: the token endpoint handed out the refused token once more.
@@ -45,6 +47,7 @@ crate::basics::as_str::impl_as_str!(Recovery {
     NotReplayable => "not_replayable",
     BudgetSpent => "budget_spent",
     RenewalFailed => "renewal_failed",
+    RenewedLately => "renewed_lately",
     FixedToken => "fixed_token",
     SameToken => "same_token",
     OutOfTime => "out_of_time",

@@ -24,11 +24,20 @@ pub enum Reason {
     Expired,
     /// The API refused the token.
     Refused,
+    /// A response of the API may mean that the token has ended, and mostly does not
+    /// ([`Verdict::Doubted`](crate::scheme::Verdict::Doubted)).
+    Doubted,
 }
 
 impl Reason {
-    pub(crate) const ALL: [Reason; 5] =
-        [Reason::First, Reason::RefreshAhead, Reason::Expiring, Reason::Expired, Reason::Refused];
+    pub(crate) const ALL: [Reason; 6] = [
+        Reason::First,
+        Reason::RefreshAhead,
+        Reason::Expiring,
+        Reason::Expired,
+        Reason::Refused,
+        Reason::Doubted,
+    ];
 }
 
 crate::basics::as_str::impl_as_str!(Reason {
@@ -37,6 +46,7 @@ crate::basics::as_str::impl_as_str!(Reason {
     Expiring => "expiring",
     Expired => "expired",
     Refused => "refused",
+    Doubted => "doubted",
 });
 
 /// What an [`Exchange`](super::Exchange) is told about the attempt that it makes.

@@ -54,6 +54,11 @@ impl Head {
         Head(Some(snapshot))
     }
 
+    /// The request's method.
+    pub(crate) fn method(&self) -> Option<&Method> {
+        self.0.as_ref()?.line.as_ref().map(|line| &line.method)
+    }
+
     /// The request's extensions.
     pub(crate) fn extensions(&self) -> Option<&Extensions> {
         self.0.as_ref()?.line.as_ref().map(|line| &line.extensions)

@@ -13,6 +13,14 @@ pub enum Verdict {
     Accepted,
     /// It was refused: renew it, and send the request again.
     Refused,
+    /// It may have ended, and mostly has not: an API that answers 404 to whoever may not see a thing, or 500 to a token
+    /// that it does not know.
+    ///
+    /// A source renews its token for such a response once a minute at most, and never out of the budget of refusals.
+    /// Whoever waits for that renewal waits for one second at most. Only idempotent methods are sent again (RFC 9110
+    /// section 9.2.2), because the response does not say that the request was not applied. In all other cases the caller
+    /// gets the response as it came, with a [`Recovery`](crate::Recovery) in its extensions.
+    Doubted,
 }
 
 /// Whether an API refused the credential: how a response is read.

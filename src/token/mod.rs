@@ -16,6 +16,8 @@
 //!    its last tenth; after an outage, several. Callers
 //!    without a token get the stored error at once.
 //! 6. A refused token is renewed once, however many callers report it; see [`TokenSource::reject`].
+//! 7. For a doubted response ([`Verdict::Doubted`](crate::scheme::Verdict::Doubted)), a token is renewed once a minute at
+//!    most.
 //!
 //! # Events
 //!

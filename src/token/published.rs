@@ -17,8 +17,8 @@ use crate::clock::Now;
 use crate::exchange::chain::SourceId;
 use crate::scheme::per_request::PerRequest;
 use crate::secret::Secret;
-use crate::token::machine::Machine;
 use crate::token::machine::events::Generation;
+use crate::token::machine::queries::Flags;
 use crate::token::machine::rotation::Line;
 use crate::token::machine::window::Window;
 use crate::token::options::Presented;
@@ -229,12 +229,12 @@ impl Cell {
 
     /// Publishes what the hot path has to know of the machine besides its token. To be called under the
     /// source's lock only.
-    pub(crate) fn hint(&self, machine: &Machine) {
-        self.quiet_until.set(machine.quiet_until());
-        self.paused_until.set(machine.paused_until());
-        let suspect = machine.suspect().map_or(0, Generation::number);
+    pub(crate) fn publish_flags(&self, flags: Flags) {
+        self.quiet_until.set(flags.quiet_until);
+        self.paused_until.set(flags.paused_until);
+        let suspect = flags.suspect.map_or(0, Generation::number);
         self.suspect.store(suspect, Ordering::Relaxed);
-        self.renewing.store(machine.renews_a_refused_token(), Ordering::Relaxed);
+        self.renewing.store(flags.renews_a_refused_token, Ordering::Relaxed);
     }
 }
 

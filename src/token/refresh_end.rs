@@ -1,19 +1,18 @@
 //! What a flight's end means for the shell: what it brought is published, then those who waited are told.
 
-use std::mem;
 use std::sync::Arc;
 
 use crate::clock::Now;
-use crate::exchange::error::{ExchangeError, ExchangeErrorKind};
+use crate::exchange::error::ExchangeError;
 use crate::exchange::issued::Issued;
 use crate::scheme::jwt::{Claims, Times};
-use crate::token::machine::backoff::Fault;
+use crate::secret::Secret;
 use crate::token::machine::events::{Arrival, Finished, FlightId, Generation};
 use crate::token::machine::rotation::Line;
 use crate::token::machine::window::{self, Life, Window};
 use crate::token::options::Presented;
 use crate::token::published::{AccessToken, Published};
-use crate::token::shared::{Boarding, Core, Locked, Outcome};
+use crate::token::shared::{Core, Outcome};
 
 /// What a successful exchange brought: known to be presentable. What its presentation has to say is in
 /// here, since after the exchange a panic of the presentation's would lose the token.
@@ -34,7 +33,7 @@ impl Core {
         flight: FlightId,
         landed: Result<Landed, ExchangeError>,
         credentials: u64,
-    ) -> (Finished, Option<Outcome>) {
+    ) -> (Finished<ExchangeError>, Option<Outcome>) {
         let now = self.now();
         // What takes long goes before the lock.
         let landed = landed.map(|landed| {
@@ -45,44 +44,34 @@ impl Core {
                 .then(|| Arc::new(Line { claims, landed: now, life: arrival.life }));
             (landed, arrival, line)
         });
-        let mut locked = self.lock();
+        let mut event = self.event();
         let arrival = match &landed {
-            Ok((landed, arrival, _)) => Ok(self.compared(*arrival, &landed.issued)),
-            Err(error) => Err(Fault::of(error)),
+            Ok((landed, arrival, _)) => Ok(self.compared(arrival.clone(), &landed.issued)),
+            Err(error) => Err(error.clone()),
         };
-        let finished = locked.machine.finished(now, flight, arrival);
+        // The refresh token is stored before anybody can use the token that it came with.
+        let finished = event.machine.finished(now, flight, arrival);
         let mut old_token = None;
-        let (outcome, last_error) = match (finished, &landed) {
+        let outcome = match (&finished, &landed) {
             (Finished::Adopt { generation, window, .. }, Ok((landed, _, line))) => {
                 let Landed { issued, presented, .. } = landed;
-                // Stored before anybody can use the token that it came with.
-                locked.refresh_token = issued.refresh_token().cloned();
-                locked.granted_scope = issued.shared_scope();
-                let (token, old) =
-                    self.publish(issued, presented.clone(), (generation, window), line.clone());
+                event.granted_scope = issued.shared_scope();
+                let place = (*generation, *window);
+                let (token, old) = self.publish(issued, presented.clone(), place, line.clone());
                 old_token = old;
-                (Some(Ok(token)), None)
+                Some(Ok(token))
             }
-            (Finished::Failed { dead, retry_in, .. }, _) => {
-                let error = landed.as_ref().err().filter(|_| !dead).cloned();
-                let error = error.unwrap_or_else(dead_on_arrival);
-                locked.refused_credentials = credentials;
-                (Some(Err((error.clone(), retry_in))), Some(error))
+            (Finished::Failed { error, retry_in, .. }, _) => {
+                event.refused_credentials = credentials;
+                Some(Err((error.clone(), *retry_in)))
             }
-            _ => (None, locked.last_error.clone()),
+            _ => None,
         };
-        let old_error = mem::replace(&mut locked.last_error, last_error);
-        let landing = self.settle(&mut locked, flight);
-        drop(locked);
-        drop((old_token, old_error, landing, landed));
+        drop(event);
+        // What is a user's is dropped without the lock; so is the failure before, in `finished`.
+        drop((old_token, landed));
         self.wake_riders();
         (finished, outcome)
-    }
-
-    /// Publishes what follows from the end of `flight`.
-    pub(crate) fn settle(&self, locked: &mut Locked, flight: FlightId) -> Option<Boarding> {
-        self.cell.hint(&locked.machine);
-        locked.landing.take_if(|boarding| boarding.flight == flight)
     }
 
     /// To be called under the lock. Returns the token, and the one that it replaces.
@@ -102,7 +91,7 @@ impl Core {
         (AccessToken::new(token.clone()), self.cell.publish(token))
     }
 
-    fn arrival(&self, landed: &Landed, claims: Times, now: Now) -> Arrival {
+    fn arrival(&self, landed: &Landed, claims: Times, now: Now) -> Arrival<Secret> {
         let Landed { issued, sent, .. } = landed;
         let default = self.parts.default_lifetime;
         let life = window::life(issued.stated(), claims, (*sent, now), default);
@@ -113,20 +102,15 @@ impl Core {
             stated,
             dated,
             same: false,
-            refresh: issued.refresh_token().is_some(),
+            refresh: issued.refresh_token().cloned(),
             claimed: (claims.iat, claims.exp),
         }
     }
 
     /// To be called under the lock: whether it is the current token depends on which that is.
-    pub(crate) fn compared(&self, arrival: Arrival, issued: &Issued) -> Arrival {
+    pub(crate) fn compared(&self, arrival: Arrival<Secret>, issued: &Issued) -> Arrival<Secret> {
         let token = issued.access_token().expose();
         let same = self.cell.latest().is_some_and(|current| current.expose() == token);
         Arrival { same, ..arrival }
     }
-}
-
-fn dead_on_arrival() -> ExchangeError {
-    let message = "the token had already ended when it arrived, or lives for less than a second";
-    ExchangeError::new(ExchangeErrorKind::Expired, message)
 }

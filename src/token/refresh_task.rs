@@ -42,11 +42,10 @@ pub(crate) struct Flight {
 impl Flight {
     pub(crate) fn new(
         core: Arc<Core>,
-        start: Start,
-        refresh_token: Option<Secret>,
+        start: Start<Secret>,
         waiters: oneshot::Sender<Outcome>,
     ) -> Flight {
-        let Start { id, reason, started, .. } = start;
+        let Start { id, reason, started, refresh: refresh_token } = start;
         Flight { core, id, reason, started, refresh_token, waiters: Some(waiters) }
     }
 
@@ -65,8 +64,8 @@ impl Flight {
         let scope = issued.and_then(Issued::shared_scope);
         let no_life = issued.is_some_and(|issued| issued.stated().no_life);
         let (finished, outcome) = self.core.finished(self.id, outcome, cx.credentials());
-        self.report(finished, outcome.as_ref());
-        if let (Finished::Adopt { .. }, Some(scope)) = (finished, scope) {
+        self.report(&finished, outcome.as_ref());
+        if let (Finished::Adopt { .. }, Some(scope)) = (&finished, scope) {
             let system = self.core.system;
             tracing::info!(
                 target: TARGET, system, %scope, "another scope was granted than was asked for",
@@ -118,7 +117,7 @@ impl Flight {
         Ok(Landed { issued, presented, begins_a_line, sent: cx.sent() })
     }
 
-    fn report(&self, finished: Finished, outcome: Option<&Outcome>) {
+    fn report(&self, finished: &Finished<ExchangeError>, outcome: Option<&Outcome>) {
         let took = self.core.now().since(self.started);
         let (reason, system) = (self.reason, self.core.system);
         match (finished, outcome) {

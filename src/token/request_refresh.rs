@@ -1,7 +1,7 @@
 //! What callers cause: a refresh, and another look at credentials that were refused.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, MutexGuard};
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -13,9 +13,10 @@ use crate::clock::Now;
 use crate::credential;
 use crate::error::Error;
 use crate::exchange::chain::Chain;
-use crate::token::machine::events::{Ask, Generation, Refused, Start};
+use crate::secret::Secret;
+use crate::token::machine::events::{Ask, Complaint, Generation, Refused, Start};
 use crate::token::refresh_task::Flight;
-use crate::token::shared::{Boarding, Core, Locked};
+use crate::token::shared::{Boarding, Core, Event};
 
 /// What somebody who wants a token does next.
 pub(crate) enum Asked {
@@ -35,10 +36,10 @@ impl Core {
 
     pub(crate) fn ask(self: &Arc<Self>, runtime: &Handle, chain: &Chain) -> Asked {
         let now = self.now();
-        let mut locked = self.lock();
-        let (ask, start) = locked.machine.ask(now);
-        let error = locked.last_error.clone();
-        let boarding = self.act(now, locked, runtime, chain, start);
+        let mut event = self.event();
+        let (ask, start) = event.machine.ask(now);
+        let error = event.machine.last_error().cloned();
+        let boarding = self.act(now, event, runtime, chain, start);
         match (ask, boarding, error) {
             (Ask::Wait, Some(boarding), _) => Asked::Wait(boarding),
             (Ask::Fail { age, retry_in }, _, Some(error)) => {
@@ -48,16 +49,21 @@ impl Core {
         }
     }
 
+    /// Asks for the successor of a token that an answer speaks against.
     pub(crate) fn refused(
         self: &Arc<Self>,
         runtime: &Handle,
         chain: &Chain,
         generation: Generation,
+        complaint: Complaint,
     ) -> (Refused, Option<Boarding>) {
         let now = self.now();
-        let mut locked = self.lock();
-        let (answer, start) = locked.machine.refused(now, generation);
-        let boarding = self.act(now, locked, runtime, chain, start);
+        let mut event = self.event();
+        let (answer, start) = match complaint {
+            Complaint::Refusal => event.machine.refused(now, generation),
+            Complaint::Doubt => event.machine.doubted(now, generation),
+        };
+        let boarding = self.act(now, event, runtime, chain, start);
         (answer, boarding)
     }
 
@@ -66,24 +72,19 @@ impl Core {
     fn act(
         self: &Arc<Self>,
         now: Now,
-        mut locked: MutexGuard<'_, Locked>,
+        mut event: Event<'_>,
         runtime: &Handle,
         chain: &Chain,
-        start: Option<Start>,
+        start: Option<Start<Secret>>,
     ) -> Option<Boarding> {
-        let mut abandoned = None;
         let flight = start.map(|start| {
             let (sender, receiver) = oneshot::channel();
-            let (flight, started, landing) = (start.id, start.started, receiver.shared());
-            abandoned = locked.landing.replace(Boarding { flight, started, landing });
-            let refresh_token = locked.refresh_token.take().filter(|_| start.refresh);
-            Flight::new(self.clone(), start, refresh_token, sender)
+            event.machine.began(start.id, receiver.shared());
+            Flight::new(self.clone(), start, sender)
         });
-        let look_up = locked.machine.look_up(now);
-        self.cell.hint(&locked.machine);
-        let boarding = locked.landing.clone();
-        drop(locked);
-        drop(abandoned);
+        let look_up = event.machine.look_up(now);
+        let boarding = event.boarding();
+        drop(event);
         // One at a time: what they are read from may hang.
         if look_up && let Some(look_up) = LookUp::begin(self, now) {
             runtime.spawn(look_up.run());

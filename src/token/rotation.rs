@@ -90,9 +90,9 @@ impl Core {
         let claimed = (claims.times.iat, claims.times.exp);
         let dated = claims.times.exp.map(|_| life);
         let arrival =
-            Arrival { sent, life, stated: true, dated, same: false, refresh: false, claimed };
+            Arrival { sent, life, stated: true, dated, same: false, refresh: None, claimed };
         // A signature costs more than all the rest: only a newer token's is checked, and not under the lock.
-        let Some(verification) = self.begin_verification(now, used, arrival, &token)? else {
+        let Some(verification) = self.begin_verification(now, used, &arrival, &token)? else {
             return Ok(None);
         };
         if !self.presentation().is_authentic(&token) {
@@ -109,17 +109,16 @@ impl Core {
         &self,
         now: Now,
         used: Generation,
-        arrival: Arrival,
+        arrival: Arrival<Secret>,
         issued: &Issued,
         presented: Presented,
         line: Arc<Line>,
     ) -> Result<Generation, NotAdopted> {
-        let mut locked = self.lock();
+        let mut event = self.event();
         let arrival = self.compared(arrival, issued);
-        let adopted = locked.machine.rotated(now, used, arrival)?;
+        let adopted = event.machine.rotated(now, used, arrival)?;
         let (token, old) = self.publish(issued, presented, adopted, Some(line));
-        self.cell.hint(&locked.machine);
-        drop(locked);
+        drop(event);
         drop(old);
         self.wake_riders();
         Ok(token.generation())
@@ -130,7 +129,7 @@ impl Core {
         &'a self,
         now: Now,
         used: Generation,
-        arrival: Arrival,
+        arrival: &Arrival<Secret>,
         token: &Secret,
     ) -> Result<Option<Verification<'a>>, NotAdopted> {
         let mut locked = self.lock();

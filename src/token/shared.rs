@@ -2,11 +2,12 @@
 //!
 //! 1. Under the lock runs the machine and nothing of others: no exchange, no scheme, no clock, no waker,
 //!    no spawn, no drop of what a user gave.
-//! 2. Every event ends by publishing what follows from it, before the lock is released.
+//! 2. Every event ends by publishing what follows from it, before the lock is released: [`Event`] does.
 //! 3. A flight's sender belongs to its task. While that lives, waiters have something to wait for; when
 //!    it is dropped unsent, the flight was lost and they ask again.
 
 use std::fmt;
+use std::ops::{Deref, DerefMut};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -63,15 +64,9 @@ pub(crate) struct Core {
 }
 
 pub(crate) struct Locked {
-    pub(crate) machine: Machine,
-    /// The flight under way.
-    pub(crate) landing: Option<Boarding>,
-    /// What the next flight may spend, while the machine has one to spend.
-    pub(crate) refresh_token: Option<Secret>,
+    pub(crate) machine: Machine<Secret, ExchangeError, Landing>,
     /// Tokens that responses brought, whose signatures are being checked: never more than there are threads.
     pub(crate) verifying: Vec<Secret>,
-    /// Why the last exchange failed, while the machine has a failure.
-    pub(crate) last_error: Option<ExchangeError>,
     /// The version of the credentials that the last failed exchange showed.
     pub(crate) refused_credentials: u64,
     /// The scope of the current token, where it is not the one that was asked for.
@@ -79,11 +74,45 @@ pub(crate) struct Locked {
 }
 
 /// A flight, and the way to wait for it.
-#[derive(Clone)]
 pub(crate) struct Boarding {
     pub(crate) flight: FlightId,
     pub(crate) started: Now,
     pub(crate) landing: Landing,
+}
+
+impl Locked {
+    /// The flight under way.
+    pub(crate) fn boarding(&self) -> Option<Boarding> {
+        let (flight, started, landing) = self.machine.under_way()?;
+        Some(Boarding { flight, started, landing: landing.clone() })
+    }
+}
+
+/// The lock, held for one event of the machine. When it is released, what follows from the event has been published.
+pub(crate) struct Event<'a> {
+    locked: MutexGuard<'a, Locked>,
+    cell: &'a Cell,
+}
+
+impl Deref for Event<'_> {
+    type Target = Locked;
+
+    fn deref(&self) -> &Locked {
+        &self.locked
+    }
+}
+
+impl DerefMut for Event<'_> {
+    fn deref_mut(&mut self) -> &mut Locked {
+        &mut self.locked
+    }
+}
+
+/// Before its fields: the lock is still held.
+impl Drop for Event<'_> {
+    fn drop(&mut self) {
+        self.cell.publish_flags(self.locked.machine.flags());
+    }
 }
 
 impl Core {
@@ -117,10 +146,7 @@ impl Core {
             told_no_life: AtomicBool::new(false),
             locked: Mutex::new(Locked {
                 machine,
-                landing: None,
-                refresh_token: None,
                 verifying: Vec::new(),
-                last_error: None,
                 refused_credentials: 0,
                 granted_scope: None,
             }),
@@ -156,40 +182,28 @@ impl Core {
 
     /// A request whose token was refused was accepted with this one, after it had waited for it.
     pub(crate) fn replay_accepted(&self, with: Generation) {
-        let mut locked = self.lock();
-        locked.machine.replay_accepted(with);
-        self.cell.hint(&locked.machine);
+        self.event().machine.replay_accepted(with);
     }
 
     /// A request that was sent at `sent` was accepted with a token that others have seen refused.
     pub(crate) fn suspect_accepted(&self, suspect: Generation, sent: Now) {
-        let mut locked = self.lock();
-        locked.machine.suspect_accepted(suspect, sent);
-        self.cell.hint(&locked.machine);
+        self.event().machine.suspect_accepted(suspect, sent);
     }
 
     pub(crate) fn lift_pause(&self) {
         let now = self.now();
-        let mut locked = self.lock();
-        locked.machine.lift_pause(now);
-        self.cell.hint(&locked.machine);
+        self.event().machine.lift_pause(now);
     }
 
     pub(crate) fn credentials_changed(&self) {
         let now = self.now();
-        let mut locked = self.lock();
-        locked.machine.credentials_changed(now);
-        self.cell.hint(&locked.machine);
+        self.event().machine.credentials_changed(now);
     }
 
     /// A flight's task is gone, or stands still.
     pub(crate) fn lost(&self, flight: FlightId) {
         let now = self.now();
-        let mut locked = self.lock();
-        locked.machine.lost(now, flight);
-        let landing = self.settle(&mut locked, flight);
-        drop(locked);
-        drop(landing);
+        self.event().machine.lost(now, flight);
     }
 
     // ===== questions =====
@@ -198,7 +212,7 @@ impl Core {
         let now = self.now();
         let mut locked = self.lock();
         let mut status = locked.machine.status(now);
-        status.last_error = locked.last_error.clone();
+        status.last_error = locked.machine.last_error().cloned();
         let granted_scope = locked.granted_scope.clone();
         drop(locked);
         status.granted_scope = granted_scope.map(|scope| scope.to_string());
@@ -208,7 +222,7 @@ impl Core {
 
     /// The flight under way.
     pub(crate) fn boarding(&self) -> Option<Boarding> {
-        self.lock().landing.clone()
+        self.lock().boarding()
     }
 
     /// Counts a waiter until it is dropped.
@@ -219,7 +233,12 @@ impl Core {
 
     // ===== helpers =====
 
-    /// A panic under the lock would be a bug of the machine, whose state is then still of plain data.
+    /// The lock, for an event.
+    pub(crate) fn event(&self) -> Event<'_> {
+        Event { locked: self.lock(), cell: &self.cell }
+    }
+
+    /// The lock, for a question. A panic under the lock would be a bug of the machine, whose state is then still of plain data.
     pub(crate) fn lock(&self) -> MutexGuard<'_, Locked> {
         self.locked.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -17,6 +17,7 @@ use crate::exchange::identity::Identity;
 use crate::exchange::issued::Issued;
 use crate::scheme::presentation::Presentation;
 use crate::secret::Secret;
+use crate::token::machine::events::Complaint;
 use crate::token::machine::status::Status;
 use crate::token::options::{Parts, present};
 use crate::token::published::AccessToken;
@@ -143,7 +144,12 @@ impl<P: Presentation + ?Sized> TokenSource<P> {
         if !token.is_of(self.core.id) {
             return Err(Error::configuration("the rejected token is of another source"));
         }
-        match self.core.clone().renew(token.generation(), Chain::current()).await {
+        match self
+            .core
+            .clone()
+            .renew(Complaint::Refusal, token.generation(), Chain::current())
+            .await
+        {
             Renewal::Token { token, .. } => Ok(token),
             Renewal::HandOn(recovery) => {
                 let status = self.status();

@@ -13,7 +13,7 @@ use tokio::runtime::Handle;
 use crate::error::recovery::Recovery;
 use crate::error::{Error, ErrorKind};
 use crate::exchange::chain::Chain;
-use crate::token::machine::events::{Generation, Refused};
+use crate::token::machine::events::{Complaint, Generation, Refused};
 use crate::token::published::{AccessToken, Age};
 use crate::token::request_refresh::Asked;
 use crate::token::shared::{Boarding, Core, Outcome};
@@ -26,7 +26,8 @@ const MAX_LOST: u32 = 3;
 const LAST_MOMENT: Duration = Duration::from_secs(1);
 
 /// The longest that a request which cannot be sent again waits for a better token than the usable one: its
-/// refusal costs the caller one more sending, and a token endpoint that hangs must not hold it up.
+/// refusal costs the caller one more sending, and a token endpoint that hangs must not hold it up. And the longest that
+/// a doubted response is held back, which mostly is the right one.
 const FOR_A_BETTER_TOKEN: Duration = Duration::from_secs(1);
 
 /// How waiting for one flight ended.
@@ -109,9 +110,14 @@ impl Core {
         self.usable().ok_or_else(vanished)
     }
 
-    /// The successor of a token that the API refused.
-    pub(crate) async fn renew(self: Arc<Self>, refused: Generation, chain: Chain) -> Renewal {
-        let recovery = match self.clone().try_renew(refused, chain).await {
+    /// The successor of a token that the API refused, or doubted.
+    pub(crate) async fn renew(
+        self: Arc<Self>,
+        complaint: Complaint,
+        refused: Generation,
+        chain: Chain,
+    ) -> Renewal {
+        let recovery = match self.clone().try_renew(complaint, refused, chain).await {
             Renewal::HandOn(recovery) => recovery,
             token @ Renewal::Token { .. } => return token,
         };
@@ -122,11 +128,22 @@ impl Core {
         }
     }
 
-    async fn try_renew(self: Arc<Self>, refused: Generation, chain: Chain) -> Renewal {
+    async fn try_renew(
+        self: Arc<Self>,
+        complaint: Complaint,
+        refused: Generation,
+        chain: Chain,
+    ) -> Renewal {
         let Ok(runtime) = runtime() else { return Renewal::HandOn(Recovery::RenewalFailed) };
-        self.await_successor(refused).await;
+        let patience = match complaint {
+            Complaint::Refusal => None,
+            Complaint::Doubt => Some(FOR_A_BETTER_TOKEN),
+        };
+        if complaint == Complaint::Refusal {
+            self.await_successor(refused).await;
+        }
         for _ in 0..=MAX_LOST {
-            let (boarding, counts) = match self.refused(&runtime, &chain, refused) {
+            let (boarding, counts) = match self.refused(&runtime, &chain, refused, complaint) {
                 (Refused::HandOn(recovery), _) => return Renewal::HandOn(recovery),
                 (Refused::Resend, _) => match self.usable() {
                     Some(token) => return Renewal::Token { token, waited: false },
@@ -136,14 +153,16 @@ impl Core {
                 (Refused::WaitAndAsk, Some(boarding)) => (boarding, false),
                 (Refused::Wait | Refused::WaitAndAsk, None) => continue,
             };
-            match self.wait(boarding, &chain, None).await {
+            match self.wait(boarding, &chain, patience).await {
                 Ok(Waited::Landed(Ok(token))) if counts && token.generation() > refused => {
-                    return Renewal::Token { token, waited: true };
+                    // A doubt has cost nothing that could be given back.
+                    return Renewal::Token { token, waited: complaint == Complaint::Refusal };
                 }
                 Ok(Waited::Landed(Ok(_))) if counts => {
                     return Renewal::HandOn(Recovery::SameToken);
                 }
                 Ok(Waited::Landed(Err(_))) if counts => break,
+                Ok(Waited::Enough) => break,
                 Ok(_) => {}
                 Err(_) => break,
             }
@@ -151,16 +170,20 @@ impl Core {
         Renewal::HandOn(Recovery::RenewalFailed)
     }
 
-    /// Has a refused token renewed without waiting for it. Returns why not, if it is not.
-    pub(crate) fn renew_for_others(self: &Arc<Self>, refused: Generation) -> Option<Recovery> {
+    /// Has a refused or doubted token renewed without waiting for it. Returns why not, if it is not.
+    pub(crate) fn renew_for_others(
+        self: &Arc<Self>,
+        complaint: Complaint,
+        refused: Generation,
+    ) -> Option<Recovery> {
         let Ok(runtime) = Handle::try_current() else { return Some(Recovery::RenewalFailed) };
         let chain = Chain::current();
-        if self.is_about_to_follow(refused) {
+        if complaint == Complaint::Refusal && self.is_about_to_follow(refused) {
             // Waited for by nobody, but waited for: no other response may ever come.
-            runtime.spawn(chain.scope(self.clone().renew(refused, chain.clone())));
+            runtime.spawn(chain.scope(self.clone().renew(complaint, refused, chain.clone())));
             return None;
         }
-        match self.refused(&runtime, &chain, refused).0 {
+        match self.refused(&runtime, &chain, refused, complaint).0 {
             Refused::HandOn(recovery) => Some(recovery),
             Refused::Resend | Refused::Wait | Refused::WaitAndAsk => None,
         }

@@ -22,6 +22,7 @@ mod p07_judged_by_generation;
 mod p08_at_most_one_replay;
 mod p08_second_sendings;
 mod p08_streams;
+mod p09_doubts;
 mod p09_thrash_guard;
 mod p10_backoff;
 mod p10_credentials;

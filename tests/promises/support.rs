@@ -122,6 +122,7 @@ struct State {
     revoked: HashSet<String>,
     refusing: HashSet<String>,
     failing: Option<(String, u16)>,
+    failing_once: Option<(String, u16)>,
     one_in: Option<usize>,
     status: Option<StatusCode>,
     delay: Duration,
@@ -140,6 +141,11 @@ impl Api {
     /// All requests to this path get this status, whatever their token.
     pub(crate) fn fail_path(&self, path: &str, status: u16) {
         self.0.lock().unwrap().failing = Some((path.to_owned(), status));
+    }
+
+    /// The next request to this path gets this status.
+    pub(crate) fn fail_once(&self, path: &str, status: u16) {
+        self.0.lock().unwrap().failing_once = Some((path.to_owned(), status));
     }
 
     /// One request in `n` gets 401, whatever its token: a bad server behind a balancer.
@@ -186,11 +192,13 @@ impl Api {
         if !delay.is_zero() {
             tokio::time::sleep(delay).await;
         }
-        let state = self.0.lock().unwrap();
+        let mut state = self.0.lock().unwrap();
+        let once = state.failing_once.take_if(|(failing, _)| *failing == path);
         let refused = token.is_none_or(|token| state.revoked.contains(&token))
             || state.refusing.contains(&path)
             || state.one_in.is_some_and(|n| state.seen.len().is_multiple_of(n));
         let failing = state.failing.as_ref().filter(|(failing, _)| *failing == path);
+        let failing = once.as_ref().or(failing);
         let failing = failing.map(|(_, status)| StatusCode::from_u16(*status).unwrap());
         let status = match state.status.or(failing) {
             Some(status) => status,

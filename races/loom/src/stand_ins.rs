@@ -38,8 +38,20 @@ pub(crate) mod exchange {
 }
 
 pub(crate) mod machine {
-    use self::events::Generation;
+    use self::queries::Flags;
     use crate::clock::Now;
+
+    pub(crate) mod queries {
+        use super::events::Generation;
+        use crate::clock::Now;
+
+        pub(crate) struct Flags {
+            pub(crate) quiet_until: Option<Now>,
+            pub(crate) paused_until: Option<Now>,
+            pub(crate) suspect: Option<Generation>,
+            pub(crate) renews_a_refused_token: bool,
+        }
+    }
 
     pub(crate) mod events {
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -79,20 +91,13 @@ pub(crate) mod machine {
     }
 
     impl Machine {
-        pub(crate) fn quiet_until(&self) -> Option<Now> {
-            self.quiet_until
-        }
-
-        pub(crate) fn paused_until(&self) -> Option<Now> {
-            self.paused_until
-        }
-
-        pub(crate) fn suspect(&self) -> Option<Generation> {
-            None
-        }
-
-        pub(crate) fn renews_a_refused_token(&self) -> bool {
-            false
+        pub(crate) fn flags(&self) -> Flags {
+            Flags {
+                quiet_until: self.quiet_until,
+                paused_until: self.paused_until,
+                suspect: None,
+                renews_a_refused_token: false,
+            }
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::basics::bounds::LONGEST_PAUSE;
-use crate::exchange::error::ExchangeError;
+use crate::exchange::error::{ExchangeError, ExchangeErrorKind};
 
 /// What of a failure decides about the next attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,14 +28,39 @@ pub(crate) enum Nature {
 /// while it is restarted.
 pub(crate) const DOUBTS_THAT_ARE_A_REFUSAL: u32 = 3;
 
-impl Fault {
-    pub(crate) fn of(error: &ExchangeError) -> Fault {
-        let nature = match (error.is_transient(), error.is_in_doubt()) {
+/// Why an exchange failed. The machine keeps the last one, and decides by its [`Fault`] alone.
+pub(crate) trait Failing: Clone {
+    fn fault(&self) -> Fault;
+
+    /// The token that an exchange brought had ended when it arrived.
+    fn dead_on_arrival() -> Self;
+}
+
+impl Failing for ExchangeError {
+    fn fault(&self) -> Fault {
+        let nature = match (self.is_transient(), self.is_in_doubt()) {
             (true, false) => Nature::Passing,
             (true, true) => Nature::InDoubt,
             (false, _) => Nature::Lasting,
         };
-        Fault { nature, retry_after: error.retry_after() }
+        Fault { nature, retry_after: self.retry_after() }
+    }
+
+    fn dead_on_arrival() -> ExchangeError {
+        let message =
+            "the token had already ended when it arrived, or lives for less than a second";
+        ExchangeError::new(ExchangeErrorKind::Expired, message)
+    }
+}
+
+/// For tests of the machine alone.
+impl Failing for Fault {
+    fn fault(&self) -> Fault {
+        *self
+    }
+
+    fn dead_on_arrival() -> Fault {
+        Fault { nature: Nature::Passing, retry_after: None }
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::clock::Now;
 use crate::error::recovery::Recovery;
 use crate::exchange::context::Reason;
+use crate::token::machine::backoff::Fault;
 use crate::token::machine::window::Window;
 
 /// Numbers the tokens of a source in the order in which they became current.
@@ -56,13 +57,13 @@ impl FlightId {
 
 /// The action that an event may ask for: start this flight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Start {
+pub(crate) struct Start<R = ()> {
     pub(crate) id: FlightId,
     pub(crate) reason: Reason,
     /// When: its deadline counts from here.
     pub(crate) started: Now,
-    /// It may spend the refresh token that is kept. Nothing else will.
-    pub(crate) refresh: bool,
+    /// The refresh token that it may spend. Nothing else will.
+    pub(crate) refresh: Option<R>,
 }
 
 /// What somebody who wants a token is told.
@@ -76,7 +77,16 @@ pub(crate) enum Ask {
     Fail { age: Duration, retry_in: Duration },
 }
 
-/// What somebody whose token the API refused is told.
+/// What an answer of the API says against the token that its request carried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Complaint {
+    /// It refuses the token.
+    Refusal,
+    /// The token may have ended, and mostly has not.
+    Doubt,
+}
+
+/// What somebody whose token the API refused, or doubted, is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refused {
     /// A newer token is current: send the request again with that one.
@@ -92,7 +102,7 @@ pub(crate) enum Refused {
 
 /// A token that an exchange or a rotation brought.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Arrival {
+pub(crate) struct Arrival<R = ()> {
     /// When the request that it answers was sent.
     pub(crate) sent: Now,
     /// How long it lives from then on.
@@ -104,25 +114,33 @@ pub(crate) struct Arrival {
     pub(crate) dated: Option<Duration>,
     /// It is, byte for byte, the current token.
     pub(crate) same: bool,
-    /// It came with a refresh token.
-    pub(crate) refresh: bool,
+    /// The refresh token that came with it.
+    pub(crate) refresh: Option<R>,
     /// When it was issued and when it ends, by its own claims, since the epoch.
     pub(crate) claimed: (Option<Duration>, Option<Duration>),
 }
 
-impl Arrival {
+impl<R> Arrival<R> {
     pub(crate) fn dated_end(&self) -> Option<Now> {
         self.dated.map(|dated| self.sent + dated)
     }
 }
 
 /// What became of a flight.
+///
+/// `previous` is why the last exchange before it failed. The machine has done with it: it is to be dropped without the
+/// lock, since what a user's error does then is not ours to know.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Finished {
+pub(crate) enum Finished<E = Fault> {
     /// Publish its token. `recovered`: how long exchanges had been failing before.
-    Adopt { generation: Generation, window: Window, recovered: Option<Duration> },
+    Adopt {
+        generation: Generation,
+        window: Window,
+        recovered: Option<Duration>,
+        previous: Option<E>,
+    },
     /// Tell those who waited. `dead`: it brought a token, which had ended already.
-    Failed { dead: bool, failures: u32, retry_in: Duration },
+    Failed { dead: bool, failures: u32, retry_in: Duration, error: E, previous: Option<E> },
     /// Nothing: the flight was given up, and has failed or been overtaken since.
     Outdated,
 }

@@ -18,7 +18,7 @@ pub(crate) mod events;
 #[cfg(test)]
 #[path = "../../../tests/machine/model/mod.rs"]
 mod model;
-mod queries;
+pub(crate) mod queries;
 pub(crate) mod rotation;
 #[cfg(test)]
 #[cfg(feature = "rotating")]
@@ -37,7 +37,7 @@ use crate::clock::Now;
 use crate::error::recovery::Recovery;
 use crate::exchange::context::Reason;
 use crate::scheme::not_adopted::NotAdopted;
-use crate::token::machine::backoff::{Fault, Nature};
+use crate::token::machine::backoff::{Failing, Fault};
 use crate::token::machine::budget::Payments;
 use crate::token::machine::events::{
     Arrival, Ask, Finished, FlightId, Generation, Refused, Start, Tick,
@@ -67,14 +67,17 @@ struct Current {
 }
 
 #[derive(Debug)]
-struct Flight {
+struct Flight<W> {
     id: FlightId,
     started: Now,
     reason: Reason,
+    /// How to wait for it, once the shell has said so.
+    waiting: Option<W>,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Failure {
+#[derive(Debug)]
+struct Failure<E> {
+    error: E,
     /// When the first of the failures in a row happened, and the last.
     since: Now,
     at: Now,
@@ -91,9 +94,17 @@ struct Failure {
 /// While credentials are refused, they are looked up this often.
 const LOOK_UP_EVERY: Duration = Duration::from_secs(1);
 
+/// A renewal for a doubted answer is followed by none for another one for this long: most such answers are honest, and
+/// an API may give many.
+const BETWEEN_DOUBTS: Duration = Duration::from_secs(60);
+
 /// The state of one source.
+///
+/// Three things it keeps for the shell and does not look into: a refresh token `R`, why the last exchange failed `E`,
+/// and the way to wait for the flight under way `W`. So each has one place, and is there exactly as long as the machine
+/// says that it is.
 #[derive(Debug)]
-pub(crate) struct Machine {
+pub(crate) struct Machine<R = (), E = Fault, W = ()> {
     /// A flight that has not ended after this long has lost its runtime.
     flight_limit: Duration,
     rng: fastrand::Rng,
@@ -102,10 +113,10 @@ pub(crate) struct Machine {
     current: Option<Current>,
     /// The token is given and not exchanged: it is never renewed.
     fixed: bool,
-    flight: Option<Flight>,
-    /// A refresh token is kept that nobody has spent.
-    refresh: bool,
-    failure: Option<Failure>,
+    flight: Option<Flight<W>>,
+    /// A refresh token that nobody has spent.
+    refresh: Option<R>,
+    failure: Option<Failure<E>>,
     /// Flights in a row that vanished, and when the next one may start in the background.
     lost: u32,
     background_from: Option<Now>,
@@ -113,11 +124,13 @@ pub(crate) struct Machine {
     credentials_may_change: bool,
     look_from: Option<Now>,
     payments: Payments,
+    /// From when on a doubted answer may cause a renewal again.
+    doubts_from: Option<Now>,
     counters: Counters,
 }
 
-impl Machine {
-    pub(crate) fn new(flight_limit: Duration, seed: u64) -> Machine {
+impl<R, E: Failing, W> Machine<R, E, W> {
+    pub(crate) fn new(flight_limit: Duration, seed: u64) -> Machine<R, E, W> {
         Machine {
             flight_limit,
             rng: fastrand::Rng::with_seed(seed),
@@ -126,26 +139,36 @@ impl Machine {
             current: None,
             fixed: false,
             flight: None,
-            refresh: false,
+            refresh: None,
             failure: None,
             lost: 0,
             background_from: None,
             credentials_may_change: false,
             look_from: None,
             payments: Payments::default(),
+            doubts_from: None,
             counters: Counters::default(),
         }
     }
 
     /// The credentials are read from somewhere, and may change.
-    pub(crate) fn with_changing_credentials(self, credentials_may_change: bool) -> Machine {
+    pub(crate) fn with_changing_credentials(self, credentials_may_change: bool) -> Self {
         Machine { credentials_may_change, ..self }
     }
 
     // ===== events =====
 
+    /// The shell has begun a flight that an event asked for: this is how to wait for it.
+    ///
+    /// It is dropped with the flight, under the lock. By then no outcome is in it.
+    pub(crate) fn began(&mut self, id: FlightId, waiting: W) {
+        if let Some(flight) = self.flight.as_mut().filter(|flight| flight.id == id) {
+            flight.waiting = Some(waiting);
+        }
+    }
+
     /// Somebody wants a token to send.
-    pub(crate) fn ask(&mut self, now: Now) -> (Ask, Option<Start>) {
+    pub(crate) fn ask(&mut self, now: Now) -> (Ask, Option<Start<R>>) {
         let (usable, reason) = match self.current.as_ref().map(|current| current.window) {
             None => (false, Reason::First),
             Some(window) if now.has_reached(window.ends_at) => (false, Reason::Expired),
@@ -166,25 +189,41 @@ impl Machine {
     }
 
     /// The API refused the token of this generation.
-    pub(crate) fn refused(&mut self, now: Now, refused: Generation) -> (Refused, Option<Start>) {
+    pub(crate) fn refused(&mut self, now: Now, refused: Generation) -> (Refused, Option<Start<R>>) {
         self.counters.refusals += 1;
+        self.succeed(now, refused, Reason::Refused)
+    }
+
+    /// An answer of the API may mean that the token of this generation has ended, and mostly does not.
+    pub(crate) fn doubted(&mut self, now: Now, doubted: Generation) -> (Refused, Option<Start<R>>) {
+        self.counters.doubts += 1;
+        self.succeed(now, doubted, Reason::Doubted)
+    }
+
+    /// A successor is wanted for a token that was sent.
+    fn succeed(
+        &mut self,
+        now: Now,
+        used: Generation,
+        reason: Reason,
+    ) -> (Refused, Option<Start<R>>) {
         if self.fixed {
             return (Refused::HandOn(Recovery::FixedToken), None);
         }
         let Some(current) = &self.current else {
-            return self.renew(now, Reason::First, None);
+            return self.renew(now, Reason::First, used);
         };
         if now.has_reached(current.window.ends_at) {
-            return self.renew(now, Reason::Expired, None);
+            return self.renew(now, Reason::Expired, used);
         }
-        if current.generation > refused {
+        if current.generation > used {
             return (Refused::Resend, None);
         }
         let issued = current.issued;
         self.give_up_overdue(now);
         match &self.flight {
             Some(flight) if flight.id.tick() < issued => (Refused::WaitAndAsk, None),
-            _ => self.renew(now, Reason::Refused, Some(refused)),
+            _ => self.renew(now, reason, used),
         }
     }
 
@@ -203,8 +242,8 @@ impl Machine {
         &mut self,
         now: Now,
         id: FlightId,
-        outcome: Result<Arrival, Fault>,
-    ) -> Finished {
+        outcome: Result<Arrival<R>, E>,
+    ) -> Finished<E> {
         let ours = self.flight.as_ref().is_some_and(|flight| flight.id == id);
         if ours {
             self.flight = None;
@@ -222,10 +261,9 @@ impl Machine {
                 self.wait_for_the_end(now, id, refresh)
             }
             Ok(Arrival { same, .. }) if ours => {
-                let dead = Fault { nature: Nature::Passing, retry_after: None };
-                self.fail(now, id, dead, Some(same))
+                self.fail(now, id, E::dead_on_arrival(), Some(same))
             }
-            Err(fault) if ours => self.fail(now, id, fault, None),
+            Err(error) if ours => self.fail(now, id, error, None),
             Ok(_) | Err(_) => Finished::Outdated,
         }
     }
@@ -250,10 +288,10 @@ impl Machine {
         &mut self,
         now: Now,
         used: Generation,
-        arrival: Arrival,
+        arrival: Arrival<R>,
     ) -> Result<(Generation, Window), NotAdopted> {
         let draw = self.rng.f64();
-        self.may_follow(now, used, arrival)?;
+        self.may_follow(now, used, &arrival)?;
         let current = self.current.as_mut().ok_or(NotAdopted::OtherLine)?;
         self.counters.rotations_adopted += 1;
         self.tick += 1;
@@ -276,7 +314,7 @@ impl Machine {
         &self,
         now: Now,
         used: Generation,
-        arrival: Arrival,
+        arrival: &Arrival<R>,
     ) -> Result<(), NotAdopted> {
         let Some(current) = self.current.as_ref().filter(|it| !self.fixed && used >= it.line)
         else {
@@ -319,10 +357,10 @@ impl Machine {
             stated: true,
             dated: None,
             same: false,
-            refresh: false,
+            refresh: None,
             claimed: (None, None),
         };
-        (self.adopt(0, token, Window::ENDLESS), Window::ENDLESS)
+        (self.adopt(0, &token, Window::ENDLESS), Window::ENDLESS)
     }
 
     /// Whether the credentials are to be looked up: while a failure that takes somebody to mend it keeps

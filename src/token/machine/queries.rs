@@ -5,34 +5,70 @@ use std::time::Duration;
 use crate::clock::Now;
 use crate::exchange::context::Reason;
 use crate::token::machine::Machine;
-use crate::token::machine::events::Generation;
+use crate::token::machine::backoff::Failing;
+use crate::token::machine::events::{FlightId, Generation};
 use crate::token::machine::status::{State, Status};
 
-impl Machine {
-    /// Until when asking on behalf of a usable token changes nothing, so that the shell need not ask: a
-    /// flight is under way, or one was lost. A pause is told apart: of two moments on two clocks, no third
-    /// says when both have come.
-    pub(crate) fn quiet_until(&self) -> Option<Now> {
+/// What the hot path has to know of the machine besides its token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Flags {
+    /// Until when asking on behalf of a usable token changes nothing: a flight is under way, or one was lost.
+    pub(crate) quiet_until: Option<Now>,
+    /// Until when there is nothing to wait for either, nor to look up: no flight is under way, and none may start. Of
+    /// two moments on two clocks, no third says when both have come, so it is told apart.
+    pub(crate) paused_until: Option<Now>,
+    /// The refused token that a renewal has been paid for: whether it is accepted elsewhere tells an honest revocation
+    /// from a bad server.
+    pub(crate) suspect: Option<Generation>,
+    /// The current token was refused and its renewal is under way: the next request to carry it would probably be
+    /// refused, too.
+    pub(crate) renews_a_refused_token: bool,
+}
+
+impl<R, E: Failing, W> Machine<R, E, W> {
+    pub(crate) fn flags(&self) -> Flags {
+        Flags {
+            quiet_until: self.quiet_until(),
+            paused_until: self.paused_until(),
+            suspect: self.suspect(),
+            renews_a_refused_token: self
+                .flight
+                .as_ref()
+                .is_some_and(|flight| flight.reason == Reason::Refused),
+        }
+    }
+
+    /// The flight under way, when it began, and how to wait for it.
+    pub(crate) fn under_way(&self) -> Option<(FlightId, Now, &W)> {
+        let flight = self.flight.as_ref()?;
+        Some((flight.id, flight.started, flight.waiting.as_ref()?))
+    }
+
+    /// Why the last exchange failed, if it did.
+    pub(crate) fn last_error(&self) -> Option<&E> {
+        self.failure.as_ref().map(|failure| &failure.error)
+    }
+
+    /// The refresh token that the next flight may spend.
+    #[cfg(test)]
+    pub(crate) fn refresh_token(&self) -> Option<&R> {
+        self.refresh.as_ref()
+    }
+
+    fn quiet_until(&self) -> Option<Now> {
         let flight = self.flight.as_ref();
         flight.map(|flight| flight.started + self.flight_limit).or(self.background_from)
     }
 
-    /// Whether the current token was refused and its renewal is under way: the next one to carry it would
-    /// probably be refused, too.
-    pub(crate) fn renews_a_refused_token(&self) -> bool {
-        self.flight.as_ref().is_some_and(|flight| flight.reason == Reason::Refused)
-    }
-
-    /// Until when there is nothing to wait for either, nor to look up: no flight is under way, and none
-    /// may start.
-    pub(crate) fn paused_until(&self) -> Option<Now> {
-        let failure = self.failure.filter(|_| self.flight.is_none())?;
+    fn paused_until(&self) -> Option<Now> {
+        let failure = self.failure.as_ref().filter(|_| self.flight.is_none())?;
         Some(self.next_look().map_or(failure.retry_at, |look| look.earliest(failure.retry_at)))
     }
 
     /// When the credentials may be looked up next, while that is of use.
     pub(crate) fn next_look(&self) -> Option<Now> {
-        let failure = self.failure.filter(|_| self.flight.is_none() && self.credentials_may_change);
+        let of_use = self.flight.is_none() && self.credentials_may_change;
+        let failure = self.failure.as_ref().filter(|_| of_use);
         failure.filter(|failure| failure.lasting).and(self.look_from)
     }
 
@@ -42,9 +78,7 @@ impl Machine {
         is_current && self.flight.is_none() && !self.fixed && !self.is_paused(now)
     }
 
-    /// The refused token that a renewal has been paid for: whether it is accepted elsewhere tells an
-    /// honest revocation from a bad server.
-    pub(crate) fn suspect(&self) -> Option<Generation> {
+    fn suspect(&self) -> Option<Generation> {
         self.payments.suspect()
     }
 
@@ -62,7 +96,8 @@ impl Machine {
         };
         let ending = window.filter(|window| window.ends_at != Now::NEVER);
         // Each by the clock that gets there first: that need not be the same one.
-        let retry_in = self.failure.map(|failure| now.until(failure.retry_at));
+        let failure = self.failure.as_ref();
+        let retry_in = failure.map(|failure| now.until(failure.retry_at));
         let refresh_in = ending.map(|window| now.until(window.refresh_at));
         // Where there is nothing to wait for, the next request causes one.
         let is_idle = current.is_none() && self.flight.is_none();
@@ -73,8 +108,8 @@ impl Machine {
             expires_in: ending.map(|window| now.until(window.ends_at)),
             exchange_under_way: self.flight.is_some(),
             next_attempt_in: retry_in.max(refresh_in).or(due),
-            consecutive_failures: self.failure.map_or(0, |failure| failure.count),
-            failing_for: self.failure.map(|failure| now.since(failure.since)),
+            consecutive_failures: failure.map_or(0, |failure| failure.count),
+            failing_for: failure.map(|failure| now.since(failure.since)),
             last_error: None,
             granted_scope: None,
             renewal_budget: self.payments.left(now),

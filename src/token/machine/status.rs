@@ -80,6 +80,8 @@ pub struct Counters {
     pub refresh_tokens_spent: u64,
     /// Refusals (401) that were judged.
     pub refusals: u64,
+    /// Responses that were judged to be [`Doubted`](crate::scheme::Verdict::Doubted).
+    pub doubts: u64,
     /// Refusals that were handed on because the budget of renewals was spent.
     pub budget_refusals: u64,
     /// Tokens adopted from responses.
@@ -140,6 +142,7 @@ impl fmt::Debug for Counters {
             .field("same_token", &self.same_token)
             .field("refresh_tokens_spent", &self.refresh_tokens_spent)
             .field("refusals", &self.refusals)
+            .field("doubts", &self.doubts)
             .field("budget_refusals", &self.budget_refusals)
             .field("rotations_adopted", &self.rotations_adopted)
             .field("rotations_not_adopted", &not_adopted)

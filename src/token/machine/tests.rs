@@ -2,6 +2,7 @@
 
 use std::time::UNIX_EPOCH;
 
+use crate::token::machine::backoff::Nature;
 use crate::token::machine::*;
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -22,7 +23,7 @@ fn arrival(sent: Now) -> Arrival {
         stated: true,
         dated: None,
         same: false,
-        refresh: false,
+        refresh: None,
         claimed: (None, None),
     }
 }
@@ -190,13 +191,16 @@ fn a_refusal_joins_the_refresh_that_is_under_way_for_free() {
 #[test]
 fn the_quiet_time_ends_with_the_pause_or_the_limit_of_the_flight() {
     let mut machine = machine();
-    assert_eq!(machine.quiet_until(), None);
+    assert_eq!(machine.flags().quiet_until, None);
     let id = start(&mut machine, at(0.0));
-    assert_eq!(machine.quiet_until(), Some(at(11.0)));
+    assert_eq!(machine.flags().quiet_until, Some(at(11.0)));
     let Finished::Failed { retry_in, .. } = machine.finished(at(1.0), id, Err(DOWN)) else {
         panic!("failed")
     };
-    assert_eq!((machine.quiet_until(), machine.paused_until()), (None, Some(at(1.0) + retry_in)));
+    assert_eq!(
+        (machine.flags().quiet_until, machine.flags().paused_until),
+        (None, Some(at(1.0) + retry_in))
+    );
 }
 
 /// Two pauses, one over by the one clock and the other by the other: no single moment says so.
@@ -212,7 +216,7 @@ fn after_a_clock_was_set_back_and_a_suspend_no_hint_keeps_a_refresh_away() {
     let lost = start(&mut machine, behind(3_300.0, 0.0));
     machine.lost(behind(3_312.0, 0.0), lost);
     let after = behind(3_312.0, 1.0); // a second asleep, which only the wall clock shows
-    for hint in [machine.quiet_until(), machine.paused_until()] {
+    for hint in [machine.flags().quiet_until, machine.flags().paused_until] {
         assert!(hint.is_none_or(|hint| after.has_reached(hint)), "{hint:?} is ahead");
     }
     assert!(machine.ask(after).1.is_some());
@@ -394,7 +398,7 @@ fn after_a_lost_flight_those_who_wait_start_another_and_the_background_pauses() 
     let id = start(&mut machine, at(3_300.0));
     machine.lost(at(3_300.0), id);
     assert_eq!(machine.ask(at(3_300.5)), (Ask::Use, None));
-    assert!(machine.quiet_until().is_some());
+    assert!(machine.flags().quiet_until.is_some());
     start(&mut machine, at(3_301.0));
 }
 
@@ -593,7 +597,7 @@ fn after_a_pause_a_lost_flight_still_keeps_the_background_quiet() {
     machine.finished(at(3_300.0), id, Err(DOWN));
     let id = start(&mut machine, at(3_302.0));
     machine.lost(at(3_302.0), id);
-    let quiet = machine.quiet_until().expect("quiet");
+    let quiet = machine.flags().quiet_until.expect("quiet");
     assert!(!at(3_302.5).has_reached(quiet), "{quiet:?}");
     assert_eq!(machine.ask(at(3_302.5)), (Ask::Use, None));
 }

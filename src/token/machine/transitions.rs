@@ -1,29 +1,29 @@
 //! What events have in common: starting a flight, adopting its token, failing.
 
-use std::mem;
 use std::time::Duration;
 
 use crate::clock::Now;
 use crate::error::recovery::Recovery;
 use crate::exchange::context::Reason;
-use crate::token::machine::backoff::{self, DOUBTS_THAT_ARE_A_REFUSAL, Fault, Nature};
+use crate::token::machine::backoff::{self, DOUBTS_THAT_ARE_A_REFUSAL, Failing, Nature};
 use crate::token::machine::events::{
     Arrival, Finished, FlightId, Generation, Refused, Start, Tick,
 };
 use crate::token::machine::window::Window;
-use crate::token::machine::{Current, Failure, Flight, LOOK_UP_EVERY, Machine};
+use crate::token::machine::{BETWEEN_DOUBTS, Current, Failure, Flight, LOOK_UP_EVERY, Machine};
 
 /// After so many failures in a row, a token that has ended and comes again and again is taken once more.
 const INSISTS: u32 = 3;
 
-impl Machine {
-    /// Joins the flight under way, or starts one; for a refusal of `paying`, out of the budget.
+impl<R, E: Failing, W> Machine<R, E, W> {
+    /// Joins the flight under way, or starts one: for a refusal of the token that was `used`, out of the budget; for a
+    /// doubt, once a minute.
     pub(crate) fn renew(
         &mut self,
         now: Now,
         reason: Reason,
-        paying: Option<Generation>,
-    ) -> (Refused, Option<Start>) {
+        used: Generation,
+    ) -> (Refused, Option<Start<R>>) {
         self.give_up_overdue(now);
         if self.flight.is_some() {
             return (Refused::Wait, None);
@@ -31,18 +31,26 @@ impl Machine {
         if self.is_paused(now) {
             return (Refused::HandOn(Recovery::RenewalFailed), None);
         }
-        if paying.is_some() && self.payments.left(now) == 0 {
-            self.counters.budget_refusals += 1;
-            return (Refused::HandOn(Recovery::BudgetSpent), None);
+        match reason {
+            Reason::Refused if self.payments.left(now) == 0 => {
+                self.counters.budget_refusals += 1;
+                return (Refused::HandOn(Recovery::BudgetSpent), None);
+            }
+            Reason::Doubted if self.doubts_from.is_some_and(|from| !now.has_reached(from)) => {
+                return (Refused::HandOn(Recovery::RenewedLately), None);
+            }
+            _ => {}
         }
         let start = self.start_unless_paused(now, reason);
-        if let (Some(refused), Some(start)) = (paying, start) {
-            self.payments.pay(start.id, refused, now);
+        match (&start, reason) {
+            (Some(start), Reason::Refused) => self.payments.pay(start.id, used, now),
+            (Some(_), Reason::Doubted) => self.doubts_from = Some(now + BETWEEN_DOUBTS),
+            _ => {}
         }
         (Refused::Wait, start)
     }
 
-    pub(crate) fn start_unless_paused(&mut self, now: Now, reason: Reason) -> Option<Start> {
+    pub(crate) fn start_unless_paused(&mut self, now: Now, reason: Reason) -> Option<Start<R>> {
         self.give_up_overdue(now);
         let too_early = reason == Reason::RefreshAhead
             && self.background_from.is_some_and(|from| !now.has_reached(from));
@@ -51,16 +59,16 @@ impl Machine {
         }
         self.tick += 1;
         let id = FlightId::at(self.tick);
-        self.flight = Some(Flight { id, started: now, reason });
+        self.flight = Some(Flight { id, started: now, reason, waiting: None });
         self.counters.count_exchange(reason);
         // Whatever becomes of the flight: a token that may have been spent is not spent again.
-        let refresh = mem::take(&mut self.refresh);
-        self.counters.refresh_tokens_spent += u64::from(refresh);
+        let refresh = self.refresh.take();
+        self.counters.refresh_tokens_spent += u64::from(refresh.is_some());
         Some(Start { id, reason, started: now, refresh })
     }
 
     pub(crate) fn is_paused(&self, now: Now) -> bool {
-        self.failure.is_some_and(|failure| !now.has_reached(failure.retry_at))
+        self.failure.as_ref().is_some_and(|failure| !now.has_reached(failure.retry_at))
     }
 
     /// A flight has a deadline of its own. One that is past it sits on a runtime that no longer runs.
@@ -75,7 +83,7 @@ impl Machine {
 
     /// The same token once more lives no longer than its own claims allow; no longer than it did, if this answer
     /// says nothing of its life and an earlier one did; and no shorter, for a life in whole seconds.
-    pub(crate) fn restated(&self, arrival: Arrival) -> Arrival {
+    pub(crate) fn restated(&self, arrival: Arrival<R>) -> Arrival<R> {
         let Some(current) = self.current.as_ref().filter(|_| arrival.same) else { return arrival };
         let left = arrival.sent.until(current.window.ends_at);
         let rounding = left.saturating_sub(arrival.life) <= Duration::from_secs(1);
@@ -83,21 +91,25 @@ impl Machine {
         let dated = current.dated_end.map(|end| arrival.sent.until(end));
         let life = dated.map_or(life, |dated| life.min(dated));
         // An endpoint that goes on handing it out after its end, and never says more, may mean that it has none.
-        let insists =
-            left.is_zero() && self.failure.is_some_and(|failure| failure.count >= INSISTS);
+        let insists = left.is_zero() && self.failure.as_ref().is_some_and(|it| it.count >= INSISTS);
         let ends_as_before = !arrival.stated && current.stated && !insists;
         Arrival { life: if ends_as_before { life.min(left) } else { life }, ..arrival }
     }
 
-    pub(crate) fn adopt_exchanged(&mut self, now: Now, id: FlightId, arrival: Arrival) -> Finished {
+    pub(crate) fn adopt_exchanged(
+        &mut self,
+        now: Now,
+        id: FlightId,
+        mut arrival: Arrival<R>,
+    ) -> Finished<E> {
         self.counters.exchanges_succeeded += 1;
-        self.refresh = arrival.refresh;
-        let recovered = self.failure.take().map(|failure| now.since(failure.since));
+        self.refresh = arrival.refresh.take();
+        let (recovered, previous) = self.recover(now);
         let window = Window::new(arrival.sent, arrival.life, self.rng.f64());
         let Some(current) = self.current.as_mut().filter(|_| arrival.same) else {
-            let generation = self.adopt(id.tick(), arrival, window);
+            let generation = self.adopt(id.tick(), &arrival, window);
             self.payments.settle(id, generation);
-            return Finished::Adopt { generation, window, recovered };
+            return Finished::Adopt { generation, window, recovered, previous };
         };
         // The same token again is no successor. It is asked after ever more rarely, or its last
         // minutes would cost an exchange per request.
@@ -109,7 +121,14 @@ impl Machine {
         current.flight = id.tick();
         current.stated |= arrival.stated;
         current.dated_end = current.dated_end.or(arrival.dated_end());
-        Finished::Adopt { generation: current.generation, window: current.window, recovered }
+        let Current { generation, window, .. } = *current;
+        Finished::Adopt { generation, window, recovered, previous }
+    }
+
+    /// Exchanges succeed again: how long they had been failing, and why.
+    fn recover(&mut self, now: Now) -> (Option<Duration>, Option<E>) {
+        let failure = self.failure.take();
+        failure.map(|failure| (now.since(failure.since), failure.error)).unzip()
     }
 
     pub(crate) fn is_usable(&self, now: Now) -> bool {
@@ -117,19 +136,30 @@ impl Machine {
     }
 
     /// A cache handed out the current token in its last second: there is no other one before its end.
-    pub(crate) fn wait_for_the_end(&mut self, now: Now, id: FlightId, refresh: bool) -> Finished {
+    pub(crate) fn wait_for_the_end(
+        &mut self,
+        now: Now,
+        id: FlightId,
+        refresh: Option<R>,
+    ) -> Finished<E> {
         let Some(current) = &mut self.current else { return Finished::Outdated };
+        current.window = current.window.quiet_until(current.window.ends_at);
+        let Current { generation, window, .. } = *current;
         self.refresh = refresh;
         self.counters.exchanges_succeeded += 1;
         self.counters.same_token += 1;
         self.payments.forfeit(id);
-        let recovered = self.failure.take().map(|failure| now.since(failure.since));
-        current.window = current.window.quiet_until(current.window.ends_at);
-        Finished::Adopt { generation: current.generation, window: current.window, recovered }
+        let (recovered, previous) = self.recover(now);
+        Finished::Adopt { generation, window, recovered, previous }
     }
 
     /// Begins a line.
-    pub(crate) fn adopt(&mut self, flight: Tick, arrival: Arrival, window: Window) -> Generation {
+    pub(crate) fn adopt(
+        &mut self,
+        flight: Tick,
+        arrival: &Arrival<R>,
+        window: Window,
+    ) -> Generation {
         self.tick += 1;
         self.generation = self.generation.next();
         self.current = Some(Current {
@@ -152,14 +182,15 @@ impl Machine {
         &mut self,
         now: Now,
         id: FlightId,
-        fault: Fault,
+        error: E,
         dead: Option<bool>,
-    ) -> Finished {
+    ) -> Finished<E> {
+        let fault = error.fault();
         self.counters.exchanges_failed += 1;
         self.payments.refund(id);
         let left = self.current.as_ref().map(|current| now.until(current.window.ends_at));
         let left = left.filter(|left| !left.is_zero());
-        let last = self.failure.map(|failure| (failure.count, failure.refusals, failure.doubts));
+        let last = self.failure.as_ref().map(|it| (it.count, it.refusals, it.doubts));
         let (failures, refusals, doubts) = last.unwrap_or_default();
         let failures = failures.saturating_add(1);
         let doubts = if fault.nature == Nature::InDoubt { doubts.saturating_add(1) } else { 0 };
@@ -191,11 +222,20 @@ impl Machine {
                 backoff::pause(failures, fault.retry_after, false, draw)
             };
         }
-        let since = self.failure.map_or(now, |failure| failure.since);
-        let retry_at = now + retry_in;
-        self.failure =
-            Some(Failure { since, at: now, count: failures, refusals, doubts, retry_at, lasting });
+        let since = self.failure.as_ref().map_or(now, |failure| failure.since);
+        let (retry_at, error_kept) = (now + retry_in, error.clone());
+        let previous = self.failure.replace(Failure {
+            error: error_kept,
+            since,
+            at: now,
+            count: failures,
+            refusals,
+            doubts,
+            retry_at,
+            lasting,
+        });
+        let previous = previous.map(|failure| failure.error);
         self.look_from = Some(now + LOOK_UP_EVERY);
-        Finished::Failed { dead: dead.is_some(), failures, retry_in }
+        Finished::Failed { dead: dead.is_some(), failures, retry_in, error, previous }
     }
 }

@@ -19,6 +19,7 @@ pub(crate) enum Event {
     ClockSetBack(Duration),
     Ask,
     Refused(Back),
+    Doubted(Back),
     /// Some flight's task ends, of those that have not yet.
     Ends(Back, Answer),
     /// Some flight's task is dropped with its runtime.
@@ -170,6 +171,7 @@ pub(crate) fn any_event() -> impl Strategy<Value = Event> {
     prop_oneof![
         24 => Just(Event::Ask),
         12 => back().prop_map(Event::Refused),
+        6 => back().prop_map(Event::Doubted),
         22 => (back(), any_answer()).prop_map(|(flight, answer)| Event::Ends(flight, answer)),
         12 => (moment, any::<bool>()).prop_map(|(moment, just_before)| Event::Comes(moment, just_before)),
         10 => step().prop_map(Event::TimePasses),
@@ -196,6 +198,7 @@ pub(crate) fn any_busy_event() -> impl Strategy<Value = Event> {
     let accepted = (back(), one_of(&[0, 1, 500]));
     prop_oneof![
         30 => back().prop_map(Event::Refused),
+        6 => back().prop_map(Event::Doubted),
         30 => renewed,
         6 => back().prop_map(Event::ReplayAccepted),
         6 => accepted.prop_map(|(token, ago)| Event::SuspectAccepted(token, ago)),
@@ -217,6 +220,7 @@ impl fmt::Debug for Event {
             Event::ClockSetBack(time) => write!(f, "the wall clock is set back by {time:?}"),
             Event::Ask => write!(f, "somebody asks"),
             Event::Refused(token) => write!(f, "{} is refused", nth(*token, "token")),
+            Event::Doubted(token) => write!(f, "{} is doubted", nth(*token, "token")),
             Event::Ends(flight, answer) => write!(f, "{} ends: {answer:?}", nth(*flight, "flight")),
             Event::Vanishes(flight) => write!(f, "{} vanishes", nth(*flight, "flight")),
             Event::WaitedTooLong => write!(f, "somebody has waited for the flight's whole limit"),

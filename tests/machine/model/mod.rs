@@ -125,6 +125,12 @@ impl Run {
                 self.model.refused(refused, answer, start);
                 self.tasks.extend(start);
             }
+            Event::Doubted(token) => {
+                let doubted = self.generation(token);
+                let (answer, start) = self.machine.doubted(now, doubted);
+                self.model.doubted(doubted, answer, start);
+                self.tasks.extend(start);
+            }
             Event::Ends(flight, answer) => {
                 let Some(flight) = self.end(flight) else { return };
                 let outcome = match answer {
@@ -153,7 +159,7 @@ impl Run {
             Event::Rotated { used, sent_ago, token } => {
                 let (used, arrival) = (self.generation(used), self.arrival(now - sent_ago, token));
                 assert_eq!(
-                    self.machine.may_follow(now, used, arrival).err(),
+                    self.machine.may_follow(now, used, &arrival).err(),
                     self.model.why_not(used, arrival),
                     "before its signature is verified"
                 );
@@ -216,6 +222,7 @@ impl Run {
         let Token { life, stated, dated_by, same, refresh, claimed } = token;
         let dated = dated_by.map(|by| life + by);
         let same = same && !self.generations.is_empty();
+        let refresh = refresh.then_some(());
         Arrival { sent, life, stated, dated, same, refresh, claimed }
     }
 }

@@ -17,6 +17,7 @@
 //! 9. A refusal of an older token costs nothing; others join; without budget it is handed on.
 //! 10. What is drawn lies in its range; without `Retry-After`, no pause outlasts a usable token.
 //! 11. What is published hides nothing that is due.
+//! 12. Doubts cause a renewal a minute at most, and leave the budget alone.
 
 use std::time::Duration;
 
@@ -106,6 +107,8 @@ pub(crate) struct Model {
     /// The bucket's, by the monotonic clock: taken (false) and given back (true).
     bucket: Vec<(Duration, bool)>,
     payments: Vec<Payment>,
+    /// When a doubt caused a renewal last.
+    doubted: Option<Now>,
     /// When the credentials were looked up last, or had failed.
     looked: Option<Now>,
     refresh: bool,
@@ -123,6 +126,7 @@ struct Counted {
     same: u64,
     spent: u64,
     refusals: u64,
+    doubts: u64,
     without_budget: u64,
     rotations: u64,
 }
@@ -140,6 +144,7 @@ impl Model {
             vanished: Vec::new(),
             bucket: Vec::new(),
             payments: Vec::new(),
+            doubted: None,
             looked: None,
             refresh: false,
             excused: false,
@@ -202,7 +207,9 @@ impl Model {
 
     pub(crate) fn refused(&mut self, refused: Generation, answer: Refused, start: Option<Start>) {
         self.counted.refusals += 1;
-        let told = self.whoever_was_refused(refused);
+        let told = self.whoever_wants_a_successor(refused, |model| {
+            (model.budget() == 0).then_some(Recovery::BudgetSpent)
+        });
         assert_eq!(answer, told, "9: whoever was refused");
         if told == Refused::HandOn(Recovery::BudgetSpent) {
             self.counted.without_budget += 1;
@@ -225,7 +232,38 @@ impl Model {
         }
     }
 
-    fn whoever_was_refused(&mut self, refused: Generation) -> Refused {
+    pub(crate) fn doubted(&mut self, doubted: Generation, answer: Refused, start: Option<Start>) {
+        self.counted.doubts += 1;
+        let told = self.whoever_wants_a_successor(doubted, |model| {
+            let next = model.doubted.map(|last| last + 60 * SECOND);
+            next.filter(|next| !model.has_come(*next)).map(|_| Recovery::RenewedLately)
+        });
+        assert_eq!(answer, told, "12: whoever was doubted");
+        let begins = matches!(told, Refused::Wait) && self.under_way().is_none();
+        assert_eq!(start.is_some(), begins, "1, 2, 12: an exchange for a doubt");
+        if let Some(start) = start {
+            let reason = match self.token() {
+                None => Reason::First,
+                Some(_) if self.is_usable() => Reason::Doubted,
+                Some(_) => Reason::Expired,
+            };
+            // Paid for by the minute that follows.
+            self.started(start, reason, reason == Reason::Doubted);
+            if reason == Reason::Doubted {
+                self.doubted = Some(self.now);
+            }
+        }
+        if matches!(answer, Refused::Wait | Refused::WaitAndAsk) {
+            self.somebody_waits();
+        }
+    }
+
+    /// `limit`: why no renewal may begin now for a token that is usable.
+    fn whoever_wants_a_successor(
+        &mut self,
+        refused: Generation,
+        limit: impl Fn(&Model) -> Option<Recovery>,
+    ) -> Refused {
         if self.setup.fixed {
             return Refused::HandOn(Recovery::FixedToken);
         }
@@ -238,7 +276,7 @@ impl Model {
         match self.under_way() {
             Some(flight) if usable && flight.order < issued => Refused::WaitAndAsk,
             None if self.is_paused() => Refused::HandOn(Recovery::RenewalFailed),
-            None if usable && self.budget() == 0 => Refused::HandOn(Recovery::BudgetSpent),
+            None if usable => limit(self).map_or(Refused::Wait, Refused::HandOn),
             Some(_) | None => Refused::Wait,
         }
     }
@@ -267,11 +305,11 @@ impl Model {
         let alive = arrival.life >= SECOND && !self.has_come(arrival.sent + arrival.life);
         let dead = Fault { nature: Nature::Passing, retry_after: None };
         match told {
-            Finished::Adopt { generation, window, recovered } if alive || self.is_usable() => {
+            Finished::Adopt { generation, window, recovered, .. } if alive || self.is_usable() => {
                 let first = self.failures.first().map(|first| self.ago(first.at));
                 assert_eq!(recovered, first);
                 self.failures.clear();
-                self.refresh = arrival.refresh;
+                self.refresh = arrival.refresh.is_some();
                 self.counted.succeeded += 1;
                 let again = arrival.same && !self.tokens.is_empty();
                 match (again, alive) {
@@ -334,7 +372,7 @@ impl Model {
     }
 
     fn failed(&mut self, id: FlightId, fault: Fault, dead: Option<bool>, told: Finished) {
-        let Finished::Failed { dead: says_dead, failures, retry_in } = told else {
+        let Finished::Failed { dead: says_dead, failures, retry_in, .. } = told else {
             panic!("a failure, not {told:?}")
         };
         assert_eq!(says_dead, dead.is_some());
@@ -512,7 +550,7 @@ impl Model {
         assert!(self.flights.iter().all(|flight| flight.start.id != start.id));
         assert!(self.flights.iter().all(|flight| !flight.under_way), "1: two flights");
         assert!(!self.setup.fixed, "a fixed token is never renewed");
-        assert_eq!(start.refresh, self.refresh, "8: a refresh token");
+        assert_eq!(start.refresh.is_some(), self.refresh, "8: a refresh token");
         self.counted.spent += u64::from(self.refresh);
         self.refresh = false;
         if let Some(last) = self.flights.last()
@@ -762,6 +800,7 @@ impl Model {
             same: counters.same_token,
             spent: counters.refresh_tokens_spent,
             refusals: counters.refusals,
+            doubts: counters.doubts,
             without_budget: counters.budget_refusals,
             rotations: counters.rotations_adopted,
         };
@@ -774,14 +813,18 @@ impl Model {
         let is_ahead = |moment: Option<Now>| moment.is_some_and(|it| !self.has_come(it));
         match window {
             _ if self.has_come(window.ends_at) || !self.has_come(window.refresh_at) => false,
-            _ if self.has_come(window.margin_at) => is_ahead(machine.paused_until()),
-            _ => is_ahead(machine.quiet_until()) || is_ahead(machine.paused_until()),
+            _ if self.has_come(window.margin_at) => is_ahead(machine.flags().paused_until),
+            _ => is_ahead(machine.flags().quiet_until) || is_ahead(machine.flags().paused_until),
         }
     }
 
     pub(crate) fn hints(&self, machine: &Machine) {
         let suspect = self.payments.last().filter(|payment| payment.open && !payment.contradicted);
-        assert_eq!(machine.suspect(), suspect.map(|payment| payment.refused), "11: the suspect");
+        assert_eq!(
+            machine.flags().suspect,
+            suspect.map(|payment| payment.refused),
+            "11: the suspect"
+        );
         for token in self.tokens.iter().rev().take(2) {
             let current = self.token().is_some_and(|it| it.generation == token.generation);
             let renews =
@@ -789,7 +832,7 @@ impl Model {
             let said = machine.would_renew(self.now, token.generation);
             assert_eq!(said, renews, "11: would renew");
         }
-        let (quiet, paused) = (machine.quiet_until(), machine.paused_until());
+        let (quiet, paused) = (machine.flags().quiet_until, machine.flags().paused_until);
         if let Some(flight) = self.under_way() {
             assert_eq!(quiet, Some(flight.start.started + self.setup.flight_limit), "11: quiet");
             assert_eq!(paused, None, "11: there is something to wait for");

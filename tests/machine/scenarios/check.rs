@@ -62,6 +62,7 @@ fn check_callers(world: &World, expect: &Expect, found: &mut Differences) {
         waits: expect.waits,
         fails: expect.fails.clone(),
         gets_401: expect.gets_401.clone(),
+        gets_doubted: expect.gets_doubted.clone(),
         gets: expect.gets,
     };
     if let Some(name) = &world.seen.caller {
@@ -76,8 +77,8 @@ fn check_callers(world: &World, expect: &Expect, found: &mut Differences) {
 
 impl CallerExpect {
     fn is_empty(&self) -> bool {
-        let CallerExpect { sends, sends_again, waits, fails, gets_401, gets } = self;
-        let texts = sends.is_none() && sends_again.is_none() && gets_401.is_none();
+        let CallerExpect { sends, sends_again, waits, fails, gets_401, gets_doubted, gets } = self;
+        let texts = [sends, sends_again, gets_401, gets_doubted].iter().all(|it| it.is_none());
         texts && waits.is_none() && fails.is_none() && gets.is_none()
     }
 }
@@ -87,7 +88,7 @@ fn check_caller(world: &World, name: &str, expect: &CallerExpect, found: &mut Di
         found.0.push(format!("there is no caller {name:?}"));
         return;
     };
-    let CallerExpect { sends, sends_again, waits, fails, gets_401, gets } = expect;
+    let CallerExpect { sends, sends_again, waits, fails, gets_401, gets_doubted, gets } = expect;
     let holds = match (&did, expect) {
         (Did::Fails(error, age, next), CallerExpect { fails: Some(fails), .. }) => {
             check_failure(name, fails, error, Some(*age), *next, found);
@@ -97,6 +98,7 @@ fn check_caller(world: &World, name: &str, expect: &CallerExpect, found: &mut Di
         (Did::SendsAgain(token), _) => sends_again.as_ref().is_some_and(|it| it == token),
         (Did::Waits, _) => *waits == Some(true),
         (Did::Gets401(why), _) => gets_401.as_ref().is_some_and(|it| it == why),
+        (Did::GetsDoubted(why), _) => gets_doubted.as_ref().is_some_and(|it| it == why),
         (Did::Gets(status), _) => *gets == Some(*status),
         (Did::Fails(..), _) => false,
     };
@@ -106,6 +108,7 @@ fn check_caller(world: &World, name: &str, expect: &CallerExpect, found: &mut Di
         waits.map(|_| "waits".to_owned()),
         fails.as_ref().map(|_| "fails".to_owned()),
         gets_401.as_ref().map(|why| format!("gets the 401: {why}")),
+        gets_doubted.as_ref().map(|why| format!("gets the doubted answer: {why}")),
         gets.map(|status| format!("gets {status}")),
     ];
     let expected: Vec<_> = expected.into_iter().flatten().collect();
@@ -208,6 +211,7 @@ fn check_counts(world: &mut World, expect: &Expect, found: &mut Differences) {
         ("refresh_tokens_spent", &expect.refresh_tokens_spent, counters.refresh_tokens_spent),
         ("refusals", &expect.refusals, counters.refusals),
         ("refusals_over_budget", &expect.refusals_over_budget, counters.budget_refusals),
+        ("doubts", &expect.doubts, counters.doubts),
         ("successors_adopted", &expect.successors_adopted, counters.rotations_adopted),
         ("look_ups", &expect.look_ups, world.look_ups),
         ("requests_failed", &expect.requests_failed, world.requests_failed),

@@ -43,6 +43,7 @@ pub(crate) struct Given {
     pub(crate) wall_clock: Option<u64>,
     pub(crate) uptime: Option<Span>,
     pub(crate) jwts: BTreeMap<String, Jwt>,
+    pub(crate) doubted_statuses: Vec<u16>,
 }
 
 #[derive(Clone, Copy, Default, Deserialize, PartialEq)]
@@ -161,6 +162,7 @@ pub(crate) struct CallerExpect {
     pub(crate) waits: Option<bool>,
     pub(crate) fails: Option<Fails>,
     pub(crate) gets_401: Option<String>,
+    pub(crate) gets_doubted: Option<String>,
     pub(crate) gets: Option<u16>,
 }
 
@@ -183,6 +185,7 @@ pub(crate) struct Expect {
     pub(crate) waits: Option<bool>,
     pub(crate) fails: Option<Fails>,
     pub(crate) gets_401: Option<String>,
+    pub(crate) gets_doubted: Option<String>,
     pub(crate) gets: Option<u16>,
     pub(crate) callers: BTreeMap<String, CallerExpect>,
     // what this step caused
@@ -215,6 +218,7 @@ pub(crate) struct Expect {
     pub(crate) refresh_tokens_spent: Option<Count>,
     pub(crate) refusals: Option<Count>,
     pub(crate) refusals_over_budget: Option<Count>,
+    pub(crate) doubts: Option<Count>,
     pub(crate) successors_adopted: Option<Count>,
     pub(crate) successors_not_adopted: BTreeMap<String, Count>,
     pub(crate) look_ups: Option<Count>,

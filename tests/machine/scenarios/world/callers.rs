@@ -8,7 +8,7 @@ use http::StatusCode;
 use crate::error::recovery::Recovery;
 use crate::scheme::Verdict;
 use crate::scheme::response::ResponseHead;
-use crate::token::machine::events::{Ask, Generation, Refused};
+use crate::token::machine::events::{Ask, Complaint, Generation, Refused};
 use crate::token::machine::scenarios::format::ApiAnswer;
 use crate::token::machine::scenarios::world::{Caller, Did, Outcome, Played, Stage, World};
 
@@ -32,7 +32,8 @@ impl World {
                 Ok(())
             }
             Ask::Fail { age, retry_in } => {
-                let error = self.last_error.clone().ok_or("a failure without an error")?;
+                let error =
+                    self.machine.last_error().cloned().ok_or("a failure without an error")?;
                 self.set(name, Stage::Over, Did::Fails(error, age, retry_in));
                 Ok(())
             }
@@ -62,18 +63,23 @@ impl World {
         };
         let response = self.response(answer.status, &answer.headers, Bytes::new(), 0)?;
         let head = ResponseHead::of(&response);
-        if self.scheme.judge().verdict(head) == Verdict::Refused {
+        let complaint = match self.scheme.judge().verdict(head) {
+            Verdict::Refused => Some(Complaint::Refusal),
+            _ if self.doubted_statuses.contains(&answer.status) => Some(Complaint::Doubt),
+            _ => None,
+        };
+        if let Some(complaint) = complaint {
             return match replay {
                 Some(_) => {
-                    self.set(name, Stage::Over, Did::Gets401(Recovery::Replayed.as_str()));
+                    self.set(name, Stage::Over, gets(complaint, Recovery::Replayed));
                     Ok(())
                 }
-                None => self.refused(name, with),
+                None => self.refused(name, complaint, with),
             };
         }
         let now = self.now();
         let sent = now - now.since(at);
-        if self.machine.suspect() == Some(with) && head.status.is_success() {
+        if self.machine.flags().suspect == Some(with) && head.status.is_success() {
             self.machine.suspect_accepted(with, sent);
         }
         let is_judged =
@@ -92,24 +98,36 @@ impl World {
         Ok(())
     }
 
-    /// The API refused the token of a request.
-    pub(crate) fn refused(&mut self, name: &str, refused: Generation) -> Played {
-        let (answer, start) = self.machine.refused(self.now(), refused);
+    /// The API refused, or doubted, the token of a request.
+    pub(crate) fn refused(
+        &mut self,
+        name: &str,
+        complaint: Complaint,
+        refused: Generation,
+    ) -> Played {
+        let (answer, start) = match complaint {
+            Complaint::Refusal => self.machine.refused(self.now(), refused),
+            Complaint::Doubt => self.machine.doubted(self.now(), refused),
+        };
         self.act(start)?;
         if self.callers.get(name).is_some_and(|caller| !caller.replayable) {
             let recovery = match answer {
                 Refused::HandOn(recovery) => recovery,
                 _ => Recovery::NotReplayable,
             };
-            self.set(name, Stage::Over, Did::Gets401(recovery.as_str()));
+            self.set(name, Stage::Over, gets(complaint, recovery));
             return Ok(());
         }
         match answer {
             Refused::Resend => self.send(name, Some(false)),
-            Refused::HandOn(recovery) => self.hand_on(name, refused, recovery),
+            Refused::HandOn(recovery) => self.hand_on(name, complaint, refused, recovery),
             Refused::Wait | Refused::WaitAndAsk => {
                 let (flight, counts) = (self.last_flight()?, answer == Refused::Wait);
-                self.set(name, Stage::ForSuccessor { flight, refused, counts }, Did::Waits);
+                self.set(
+                    name,
+                    Stage::ForSuccessor { flight, complaint, refused, counts },
+                    Did::Waits,
+                );
                 Ok(())
             }
         }
@@ -119,6 +137,7 @@ impl World {
     pub(crate) fn hand_on(
         &mut self,
         name: &str,
+        complaint: Complaint,
         refused: Generation,
         recovery: Recovery,
     ) -> Played {
@@ -127,7 +146,7 @@ impl World {
                 self.send(name, Some(false))
             }
             _ => {
-                self.set(name, Stage::Over, Did::Gets401(recovery.as_str()));
+                self.set(name, Stage::Over, gets(complaint, recovery));
                 Ok(())
             }
         }
@@ -154,17 +173,20 @@ impl World {
                     self.send(&name, None)?;
                 }
                 (Stage::ForToken { .. }, _) => self.ask(&name)?,
-                (Stage::ForSuccessor { refused, counts: true, .. }, Outcome::Token) => {
+                (Stage::ForSuccessor { complaint, refused, counts: true, .. }, Outcome::Token) => {
                     if self.current.as_ref().is_some_and(|it| it.generation > refused) {
-                        self.send(&name, Some(true))?;
+                        self.send(&name, Some(complaint == Complaint::Refusal))?;
                     } else {
-                        self.hand_on(&name, refused, Recovery::SameToken)?;
+                        self.hand_on(&name, complaint, refused, Recovery::SameToken)?;
                     }
                 }
-                (Stage::ForSuccessor { refused, counts: true, .. }, Outcome::Error(..)) => {
-                    self.hand_on(&name, refused, Recovery::RenewalFailed)?;
+                (
+                    Stage::ForSuccessor { complaint, refused, counts: true, .. },
+                    Outcome::Error(..),
+                ) => self.hand_on(&name, complaint, refused, Recovery::RenewalFailed)?,
+                (Stage::ForSuccessor { complaint, refused, .. }, _) => {
+                    self.refused(&name, complaint, refused)?;
                 }
-                (Stage::ForSuccessor { refused, .. }, _) => self.refused(&name, refused)?,
                 (Stage::Sent { .. } | Stage::Over, _) => {}
             }
         }
@@ -179,5 +201,13 @@ impl World {
         } else {
             self.callers.insert(name.to_owned(), Caller { replayable: true, stage, did });
         }
+    }
+}
+
+/// The answer goes to the caller.
+fn gets(complaint: Complaint, recovery: Recovery) -> Did {
+    match complaint {
+        Complaint::Refusal => Did::Gets401(recovery.as_str()),
+        Complaint::Doubt => Did::GetsDoubted(recovery.as_str()),
     }
 }

@@ -13,7 +13,7 @@ use crate::exchange::context::ExchangeContext;
 use crate::exchange::error::{ExchangeError, ExchangeErrorKind};
 use crate::exchange::issued::Issued;
 use crate::scheme::jwt::Claims;
-use crate::token::machine::backoff::Fault;
+use crate::secret::Secret;
 use crate::token::machine::events::{Arrival, Finished, Start};
 use crate::token::machine::rotation::Line;
 use crate::token::machine::scenarios::format::{Answer, Standing};
@@ -24,10 +24,10 @@ use crate::token::options::present;
 
 impl World {
     /// Does what follows an event: looks up credentials, begins an exchange.
-    pub(crate) fn act(&mut self, start: Option<Start>) -> Played {
+    pub(crate) fn act(&mut self, start: Option<Start<Secret>>) -> Played {
         let now = self.now();
         if let Some(start) = start {
-            self.begin(&start)?;
+            self.begin(start)?;
         }
         if self.machine.look_up(now) {
             self.look_ups += 1;
@@ -38,9 +38,9 @@ impl World {
         Ok(())
     }
 
-    pub(crate) fn begin(&mut self, start: &Start) -> Played {
+    pub(crate) fn begin(&mut self, start: Start<Secret>) -> Played {
         self.credentials_changed = false; // they are read before each exchange
-        let spent = self.refresh_token.take().filter(|_| start.refresh);
+        let spent = start.refresh;
         let clock = Arc::new(Still(start.started));
         let cx = ExchangeContext::new(clock, start.reason, spent.clone(), Chain::default());
         let cx = RequestContext::first(&cx, Shown::default());
@@ -96,27 +96,22 @@ impl World {
         let (id, sent) = (flight.id, flight.sent);
         let arrival = match &landed {
             Ok(issued) => Ok(self.arrival(issued, sent)),
-            Err(error) => Err(Fault::of(error)),
+            Err(error) => Err(error.clone()),
         };
+        let life = arrival.as_ref().map(|arrival| arrival.life).map_err(drop);
         let finished = self.machine.finished(now, id, arrival);
         let outcome = match (finished, landed) {
             (Finished::Adopt { generation, window, .. }, Ok(issued)) => {
-                self.refresh_token = issued.refresh_token().cloned();
-                self.last_error = None;
                 let text = issued.access_token().expose().to_owned();
-                let line = self.scheme.rotation().and(arrival.ok()).map(|arrival| {
+                let line = self.scheme.rotation().and(life.ok()).map(|life| {
                     let claims = Claims::of(&text);
-                    Arc::new(Line { claims, landed: now, life: arrival.life })
+                    Arc::new(Line { claims, landed: now, life })
                 });
                 self.seen.landed = Some(Landed::Brings(self.name_of(&text)));
                 self.hold(text, generation, window, line);
                 Outcome::Token
             }
-            (Finished::Failed { dead, retry_in, .. }, landed) => {
-                let expired =
-                    || ExchangeError::new(ExchangeErrorKind::Expired, "over when it arrived");
-                let error = landed.err().filter(|_| !dead).unwrap_or_else(expired);
-                self.last_error = Some(error.clone());
+            (Finished::Failed { error, retry_in, .. }, _) => {
                 self.seen.landed = Some(Landed::Fails(error.clone(), retry_in));
                 Outcome::Error(error, retry_in)
             }
@@ -129,14 +124,14 @@ impl World {
     }
 
     /// As `Core::arrival` and `Core::compared`.
-    pub(crate) fn arrival(&self, issued: &Issued, sent: Now) -> Arrival {
+    pub(crate) fn arrival(&self, issued: &Issued, sent: Now) -> Arrival<Secret> {
         let text = issued.access_token().expose();
         let claims = Claims::of(text).times;
         let (stated, times) = (issued.stated(), (sent, self.now()));
         let life = window::life(stated, claims, times, self.default_lifetime);
         let Life { life, stated, dated } = life;
         let same = self.current.as_ref().is_some_and(|current| current.text == text);
-        let refresh = issued.refresh_token().is_some();
+        let refresh = issued.refresh_token().cloned();
         Arrival { sent, life, stated, dated, same, refresh, claimed: (claims.iat, claims.exp) }
     }
 }

@@ -21,7 +21,7 @@ use crate::exchange::error::ExchangeError;
 use crate::scheme::not_adopted::NotAdopted;
 use crate::secret::Secret;
 use crate::token::machine::Machine;
-use crate::token::machine::events::{FlightId, Generation};
+use crate::token::machine::events::{Complaint, FlightId, Generation};
 use crate::token::machine::rotation::Line;
 use crate::token::machine::scenarios::format::*;
 use crate::token::machine::scenarios::units::{Moment, nanos};
@@ -38,7 +38,10 @@ const SECRET: &str = "secret";
 
 pub(crate) struct World {
     scheme: Arc<dyn Scheme>,
-    machine: Machine,
+    /// As a source has it: with its refresh token and its last error.
+    machine: Machine<Secret, ExchangeError>,
+    /// Answers of the API with these statuses are doubted.
+    doubted_statuses: Vec<u16>,
     default_lifetime: Duration,
     /// Since the scenario began, without suspends.
     pub(crate) time: Duration,
@@ -49,8 +52,6 @@ pub(crate) struct World {
     current: Option<Held>,
     /// The text of each token that was current.
     texts: BTreeMap<Generation, String>,
-    refresh_token: Option<Secret>,
-    last_error: Option<ExchangeError>,
     flights: Vec<Flight>,
     callers: BTreeMap<String, Caller>,
     standing: Option<Standing>,
@@ -109,6 +110,7 @@ enum Stage {
     },
     ForSuccessor {
         flight: usize,
+        complaint: Complaint,
         refused: Generation,
         counts: bool,
     },
@@ -129,6 +131,7 @@ pub(crate) enum Did {
     Waits,
     Fails(ExchangeError, Duration, Duration),
     Gets401(&'static str),
+    GetsDoubted(&'static str),
     Gets(u16),
 }
 
@@ -148,6 +151,7 @@ impl World {
             scheme: scheme(given.scheme).map_err(|error| error.to_string())?,
             machine: Machine::new(timeout + Duration::from_secs(1), seed)
                 .with_changing_credentials(given.credentials == Credentials::InFiles),
+            doubted_statuses: given.doubted_statuses.clone(),
             default_lifetime: given.default_lifetime.map_or(DEFAULT_LIFETIME, |it| it.0),
             time: Duration::ZERO,
             uptime: given.uptime.map_or(UPTIME, |it| it.0),
@@ -155,8 +159,6 @@ impl World {
             jwts: BTreeMap::new(),
             current: None,
             texts: BTreeMap::new(),
-            refresh_token: None,
-            last_error: None,
             flights: Vec::new(),
             callers: BTreeMap::new(),
             standing: None,
@@ -186,7 +188,7 @@ impl World {
             world.ask("given")?;
             world.answer(0, &Answer { body: Some(body), ..Answer::default() })?;
             if world.current.is_none() {
-                return Err(format!("no token was issued: {:?}", world.last_error));
+                return Err(format!("no token was issued: {:?}", world.machine.last_error()));
             }
             world.callers.clear();
         }
@@ -299,7 +301,7 @@ impl World {
     }
 
     pub(crate) fn refresh_token(&self) -> Option<&str> {
-        self.refresh_token.as_ref().map(Secret::expose)
+        self.machine.refresh_token().map(Secret::expose)
     }
 
     fn generation(&self) -> Generation {

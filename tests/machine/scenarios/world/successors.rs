@@ -65,8 +65,8 @@ impl World {
         let claimed = (iat, exp);
         let dated = exp.map(|_| life);
         let arrival =
-            Arrival { sent, life, stated: true, dated, same: false, refresh: false, claimed };
-        self.machine.may_follow(now, used, arrival)?;
+            Arrival { sent, life, stated: true, dated, same: false, refresh: None, claimed };
+        self.machine.may_follow(now, used, &arrival)?;
         if !self.scheme.is_authentic(token) {
             return Err(NotAdopted::BadSignature);
         }

@@ -48,7 +48,7 @@ impl Source {
             source: SourceId,
         };
         let old = self.cell.publish(token.into());
-        self.cell.hint(&machine);
+        self.cell.publish_flags(machine.flags());
         drop(machine);
         drop(old);
     }
@@ -57,7 +57,7 @@ impl Source {
     fn pause(&self, until: Option<Now>) {
         let mut machine = self.machine.lock().unwrap();
         (machine.quiet_until, machine.paused_until) = (until, until);
-        self.cell.hint(&machine);
+        self.cell.publish_flags(machine.flags());
     }
 
     /// As `Flight::run`, at its end.
