@@ -137,7 +137,7 @@ pub mod adapter;
 pub(crate) mod auth;
 pub(crate) mod basics;
 pub mod clock;
-pub(crate) mod credential;
+pub mod credential;
 pub mod endpoint;
 pub(crate) mod error;
 pub mod exchange;

@@ -8,7 +8,7 @@ use crate::basics::BoxError;
 
 /// Why a credential has no value. It says where the credential is, and never quotes what was read there.
 #[derive(Clone, Debug)]
-pub(crate) struct CredentialError {
+pub struct CredentialError {
     pub(crate) kind: CredentialErrorKind,
     message: String,
     source: Option<Arc<dyn StdError + Send + Sync>>,
@@ -20,8 +20,8 @@ pub(crate) enum CredentialErrorKind {
     Unusable,
     /// The function that reads it panicked, or its runtime is ending.
     Panicked,
-    /// The function that makes it failed.
-    NotMinted,
+    /// The function or the provider that makes it failed.
+    Unavailable,
 }
 
 impl CredentialError {

@@ -4,7 +4,9 @@ pub(crate) mod error;
 pub(crate) mod file;
 #[cfg(unix)]
 pub(crate) mod pipe;
+pub(crate) mod provider;
 pub(crate) mod reading;
+pub(crate) mod reload;
 pub(crate) mod shown;
 pub(crate) mod text;
 
@@ -17,11 +19,11 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use futures_util::future::join_all;
-
 use crate::basics::{BoxError, TARGET};
-use crate::clock::Clock;
-use crate::credential::error::{CredentialError, CredentialErrorKind, Unreadable};
+pub use crate::credential::error::CredentialError;
+use crate::credential::error::{CredentialErrorKind, Unreadable};
+use crate::credential::provider::ErasedProvider;
+pub use crate::credential::provider::{CredentialProvider, Provided};
 use crate::credential::reading::Readings;
 use crate::credential::text::without_line_break;
 use crate::secret::Secret;
@@ -50,6 +52,7 @@ use crate::secret::Secret;
 /// let passed = Credential::env("ATLAS_CLIENT_SECRET");
 /// let asked = Credential::from_fn(|| Ok("from a key ring".into()));
 /// let signed = Credential::minted(|| async { Ok("an assertion".into()) });
+/// // And from a provider, such as another source: `Credential::from_provider(source)`.
 /// assert_eq!(format!("{fixed:?}"), "Credential(value)");
 /// # let _ = (mounted, passed, asked, signed);
 /// ```
@@ -69,6 +72,8 @@ struct Known {
     good: Option<Secret>,
     /// How many good values there have been.
     version: u64,
+    /// Which one it is, by its provider's count.
+    provided: Option<u64>,
     /// The last attempt to read it failed, though there is a good value.
     unreadable: bool,
 }
@@ -80,6 +85,7 @@ enum Place {
     /// With the number that identifies it.
     Function(u64, Box<dyn Fn() -> Result<Secret, BoxError> + Send + Sync>),
     Minted(u64, Box<Mint>),
+    Provided(u64, Box<dyn ErasedProvider>),
 }
 
 /// The function of a minted credential.
@@ -145,6 +151,15 @@ impl Credential {
         Credential::at(Place::Minted(next_function(), Box::new(mint)), None)
     }
 
+    /// From a provider: a key service, say, or another [`TokenSource`](crate::TokenSource). It is asked before each exchange,
+    /// and told when the endpoint refuses its value.
+    ///
+    /// An empty value, or one with a control character, is an error. One line break at the end is taken off.
+    #[must_use]
+    pub fn from_provider(provider: impl CredentialProvider) -> Credential {
+        Credential::at(Place::Provided(next_function(), Box::new(provider)), None)
+    }
+
     fn at(place: Place, good: Option<Secret>) -> Credential {
         let known = Mutex::new(Known { good, ..Known::default() });
         Credential(Arc::new(Inner { place, known, readings: Readings::default() }))
@@ -188,21 +203,9 @@ impl Credential {
         matches!(self.0.place, Place::Value)
     }
 
-    /// Reads it again, on a thread where that may block; at most one at a time, and no longer than the deadline.
-    async fn read_again(&self, clock: &dyn Clock) -> Result<(), CredentialError> {
-        let credential = self.clone();
-        let read = self.0.readings.join(clock, move || credential.reload()).await;
-        read.unwrap_or_else(|| {
-            Err(self.unreadable(
-                "cannot be read: it has taken more than 5 s (a pipe that nobody writes into, or a file \
-                 system that hangs?)",
-            ))
-        })
-    }
-
     /// Reads it again; this may block.
     fn reload(&self) -> Result<(), CredentialError> {
-        let read = self.read();
+        let read = self.found();
         let mut known = self.known();
         let Some(good) = &known.good else {
             let found = match read {
@@ -213,7 +216,7 @@ impl Credential {
                     return Err(self.unreadable(&why).with_source(error));
                 }
             };
-            return self.learn(&mut known, found);
+            return self.learn(&mut known, found, None);
         };
         match read {
             // Nothing to be had now: what was good is kept.
@@ -229,25 +232,32 @@ impl Credential {
                 known.unreadable = false;
                 Ok(())
             }
-            Ok(Some(found)) => self.learn(&mut known, found),
+            Ok(Some(found)) => self.learn(&mut known, found, None),
         }
     }
 
-    fn learn(&self, known: &mut Known, text: Secret) -> Result<(), CredentialError> {
+    fn learn(
+        &self,
+        known: &mut Known,
+        text: Secret,
+        provided: Option<u64>,
+    ) -> Result<(), CredentialError> {
         if text.expose().chars().any(char::is_control) {
             return Err(self.unreadable("has a control character"));
         }
         let version = known.version + 1;
-        *known = Known { good: Some(text), version, unreadable: false };
+        *known = Known { good: Some(text), version, provided, unreadable: false };
         Ok(())
     }
 
     /// The text; none if it is empty, or is being written.
-    fn read(&self) -> Result<Option<Secret>, Unreadable> {
+    fn found(&self) -> Result<Option<Secret>, Unreadable> {
         let known = self.known().good.clone();
         let text = match &self.0.place {
             // These are not read.
-            Place::Value | Place::Minted(..) => self.current().map_err(Unreadable::of)?,
+            Place::Value | Place::Minted(..) | Place::Provided(..) => {
+                self.current().map_err(Unreadable::of)?
+            }
             Place::File(path) => {
                 let found = file::read(path, known.as_ref())?;
                 return Ok(found.filter(|text| !text.expose().is_empty()));
@@ -268,10 +278,9 @@ impl Credential {
     }
 
     fn unreadable(&self, why: &str) -> CredentialError {
-        let of = if matches!(self.0.place, Place::Function(..) | Place::Minted(..)) {
-            "of"
-        } else {
-            "in"
+        let of = match self.0.place {
+            Place::Function(..) | Place::Minted(..) | Place::Provided(..) => "of",
+            Place::Value | Place::File(_) | Place::Env(_) => "in",
         };
         let message = format!("the credential {of} {self} {why}");
         CredentialError::new(CredentialErrorKind::Unusable, message)
@@ -280,25 +289,6 @@ impl Credential {
     fn known(&self) -> MutexGuard<'_, Known> {
         self.0.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Reads those that may change again.
-///
-/// # Errors
-///
-/// If one cannot be read and has no last good value, or if its reading takes too long.
-pub(crate) async fn reload(
-    credentials: &[Credential],
-    clock: &dyn Clock,
-) -> Result<(), CredentialError> {
-    let changing = credentials.iter().filter(|credential| credential.may_change());
-    let read = join_all(changing.map(|credential| credential.read_again(clock))).await;
-    read.into_iter().collect()
-}
-
-/// Grows whenever one of them changes.
-pub(crate) fn version(credentials: &[Credential]) -> u64 {
-    credentials.iter().map(|it| it.known().version).sum()
 }
 
 impl From<Secret> for Credential {
@@ -328,6 +318,7 @@ impl fmt::Display for Credential {
             Place::Env(name) => write!(f, "environment variable {name}"),
             Place::Function(number, _) => write!(f, "function {number}"),
             Place::Minted(number, _) => write!(f, "minting function {number}"),
+            Place::Provided(number, _) => write!(f, "provider {number}"),
         }
     }
 }

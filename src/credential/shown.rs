@@ -67,18 +67,26 @@ impl Credential {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    fn minted_value(&self, minted: Result<Secret, BoxError>) -> Result<Secret, CredentialError> {
+    pub(crate) fn minted_value(
+        &self,
+        minted: Result<Secret, BoxError>,
+    ) -> Result<Secret, CredentialError> {
         let minted = minted.map_err(|error| {
             let message = format!("the credential of {self} cannot be minted: {error}");
-            CredentialError::new(CredentialErrorKind::NotMinted, message).with_source(error)
+            CredentialError::new(CredentialErrorKind::Unavailable, message).with_source(error)
         })?;
-        let minted = without_line_break(minted.expose());
-        match minted.expose() {
+        self.checked(&minted)
+    }
+
+    /// A value that is made by a function or a provider; there is no last good one in its place.
+    pub(crate) fn checked(&self, value: &Secret) -> Result<Secret, CredentialError> {
+        let value = without_line_break(value.expose());
+        match value.expose() {
             "" => Err(self.unreadable("is empty")),
             text if text.chars().any(char::is_control) => {
                 Err(self.unreadable("has a control character"))
             }
-            _ => Ok(minted),
+            _ => Ok(value),
         }
     }
 }

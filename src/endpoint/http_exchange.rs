@@ -12,7 +12,6 @@ use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use tower_service::Service;
 
 use crate::credential::Credential;
-use crate::credential::error::CredentialError;
 use crate::credential::shown::Shown;
 use crate::endpoint::answer::ExchangeAnswer;
 use crate::endpoint::grant::Grant;
@@ -20,7 +19,8 @@ use crate::endpoint::quotes::withheld;
 use crate::endpoint::request::ExchangeRequest;
 use crate::endpoint::request_context::RequestContext;
 use crate::endpoint::step::Step;
-use crate::error::{BoxError, ErrorKind, root_cause};
+use crate::error::of_credential::of_credential;
+use crate::error::{BoxError, root_cause};
 use crate::exchange::Exchange;
 use crate::exchange::context::ExchangeContext;
 use crate::exchange::error::{ExchangeError, ExchangeErrorKind};
@@ -150,7 +150,7 @@ where
         let credentials = self.grant.credentials();
         let mut asked = None;
         for _ in 0..MAX_STEPS {
-            let shown = Shown::of(credentials).await.map_err(not_shown)?;
+            let shown = Shown::of(credentials).await.map_err(of_credential)?;
             let first = RequestContext::first(cx, shown.clone());
             let request_cx = match asked {
                 Some((step, by)) => first.asked_for(step, by),
@@ -176,24 +176,6 @@ where
              the answers apart (ExchangeAnswer::request_name)?",
         ))
     }
-}
-
-/// Why there is no value to show. The function that mints one may have waited for a token of another source: the error
-/// then has the kind of that source's failure.
-fn not_shown(error: CredentialError) -> ExchangeError {
-    let source = std::error::Error::source(&error);
-    if source.and_then(|it| it.downcast_ref::<ExchangeError>()).is_some() {
-        return error.into(); // as the function says
-    }
-    let ours = source.and_then(crate::error::Error::find);
-    let kind = match ours.and_then(crate::error::Error::exchange) {
-        Some(failure) => failure.kind(),
-        None if ours.is_some_and(|it| it.kind() == ErrorKind::Reentrant) => {
-            ExchangeErrorKind::Reentrant
-        }
-        None => return error.into(),
-    };
-    ExchangeError::of_credential(kind, &error)
 }
 
 /// The compression that a body has, by the registry of HTTP content codings. Servers also write `none`, `utf-8`

@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use percent_encoding::percent_decode_str;
 use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
@@ -209,18 +210,12 @@ fn children<'a>(raw: &Cow<'a, RawValue>) -> Option<Vec<(String, Member<'a>)>> {
     }
 }
 
-/// `%XX` for any byte, `+` for a blank.
+/// `%XX` for any byte, `+` for a blank. A `%` that begins no such byte stands for itself.
 fn decode(text: &str) -> Option<Zeroizing<String>> {
     // Allocated at full size: growing would copy the secret and leave the old buffer unwiped.
-    let mut decoded = Zeroizing::new(Vec::with_capacity(text.len()));
-    let mut bytes = text.bytes();
-    let digit = |byte: Option<u8>| char::from(byte?).to_digit(16);
-    while let Some(byte) = bytes.next() {
-        decoded.push(match byte {
-            b'+' => b' ',
-            b'%' => u8::try_from(16 * digit(bytes.next())? + digit(bytes.next())?).ok()?,
-            byte => byte,
-        });
-    }
+    let mut spaced = Zeroizing::new(String::with_capacity(text.len()));
+    spaced.extend(text.chars().map(|char| if char == '+' { ' ' } else { char }));
+    let mut decoded = Zeroizing::new(Vec::with_capacity(spaced.len()));
+    decoded.extend(percent_decode_str(&spaced));
     Some(Zeroizing::new(std::str::from_utf8(&decoded).ok()?.to_owned()))
 }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use bytes::Bytes;
 use http::Request;
+use serde::Serializer;
 use zeroize::Zeroizing;
 
 use crate::exchange::error::{ExchangeError, ExchangeErrorKind};
@@ -73,20 +74,11 @@ impl fmt::Debug for ExchangeRequest {
 /// A JSON object of such texts, in memory that is wiped after use.
 pub(crate) fn json_body(members: &[(&str, &str)]) -> Zeroizing<Vec<u8>> {
     let length = |(name, value): &(&str, &str)| 6 * (name.len() + value.len()) + 6;
-    // Sized at once: a buffer that grew would leave parts of a secret behind.
+    // Allocated at full size: growing would copy a secret and leave the old buffer unwiped.
     let mut body =
         Zeroizing::new(Vec::with_capacity(members.iter().map(length).sum::<usize>() + 2));
-    body.push(b'{');
-    for (name, value) in members {
-        if body.len() > 1 {
-            body.push(b',');
-        }
-        // A text is always JSON, and a vector takes all that is written into it.
-        let _ = serde_json::to_writer(&mut *body, name);
-        body.push(b':');
-        let _ = serde_json::to_writer(&mut *body, value);
-    }
-    body.push(b'}');
+    // A text is always JSON, and a vector takes all that is written into it.
+    let _ = serde_json::Serializer::new(&mut *body).collect_map(members.iter().copied());
     body
 }
 

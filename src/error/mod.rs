@@ -23,6 +23,7 @@
 //! Where a layer above has wrapped the error, or `AuthLayer::for_tonic` has, [`Error::find`] finds it.
 
 pub(crate) mod kind;
+pub(crate) mod of_credential;
 pub(crate) mod recovery;
 #[cfg(feature = "reqwest")]
 pub(crate) mod without_url;

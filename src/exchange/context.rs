@@ -55,7 +55,8 @@ pub struct ExchangeContext {
     clock: Arc<dyn Clock>,
     reason: Reason,
     refresh_token: Option<Secret>,
-    sent: Mutex<Now>,
+    /// Shared with the context of the attempt that follows in the same exchange.
+    sent: Arc<Mutex<Now>>,
     /// Of the credentials that this attempt shows.
     credentials: AtomicU64,
     chain: Chain,
@@ -68,9 +69,21 @@ impl ExchangeContext {
         refresh_token: Option<Secret>,
         chain: Chain,
     ) -> ExchangeContext {
-        let sent = Mutex::new(clock.now());
+        let sent = Arc::new(Mutex::new(clock.now()));
         let credentials = AtomicU64::new(0);
         ExchangeContext { clock, reason, refresh_token, sent, credentials, chain }
+    }
+
+    /// For another attempt of the same exchange, with other credentials. The refresh token was the first one's.
+    pub(crate) fn once_more(&self) -> ExchangeContext {
+        ExchangeContext {
+            clock: self.clock.clone(),
+            reason: self.reason,
+            refresh_token: None,
+            sent: self.sent.clone(),
+            credentials: AtomicU64::new(0),
+            chain: self.chain.clone(),
+        }
     }
 
     /// Why the exchange is made.

@@ -243,7 +243,7 @@ impl From<CredentialError> for ExchangeError {
         let kind = match error.kind {
             CredentialErrorKind::Unusable => ExchangeErrorKind::Configuration,
             CredentialErrorKind::Panicked => ExchangeErrorKind::Panicked,
-            CredentialErrorKind::NotMinted => ExchangeErrorKind::Unavailable,
+            CredentialErrorKind::Unavailable => ExchangeErrorKind::Unavailable,
         };
         ExchangeError::of_credential(kind, &error)
     }

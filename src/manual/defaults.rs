@@ -51,6 +51,9 @@
 //! | of a stream is kept | 64 KiB | most requests that are streamed at all; of many uploads, what was sent before an early refusal | [`with_cap`](crate::replay::Wrap::with_cap) |
 //! | of all streams and `String`s of a layer | 64 MiB | a thousand uploads at once; more should not be kept by accident | |
 //! | renewals that refusals may cause | 5, one more every 30 s; one that helped is given back | honest revocations in a row are all healed; a route that refuses everything costs 6 exchanges in its first minute | |
+//! | a renewal for a doubted response ([`Verdict::Doubted`](crate::scheme::Verdict::Doubted)) | one a minute, and none of the 5 | most doubted responses are honest, and an API may send many | [`with_judge`](crate::AuthLayer::with_judge) |
+//! | a doubted response waits for its renewal | 1 s | it mostly is the right answer, and a token endpoint may hang | |
+//! | of a doubted response, these methods are sent again | idempotent ones | it does not say that the request was not applied | |
 //! | what counts as a refusal | a 401, or gRPC's `UNAUTHENTICATED` in place of a response, unless its challenge names another reason (`insufficient_scope`, `invalid_request`); a 403 whose challenge says `invalid_token` | another token would not help elsewhere | [`Presentation::judge`](crate::scheme::Presentation::judge) |
 //!
 //! # What a token endpoint's answer means
@@ -103,5 +106,6 @@
 //! | an access token, a refresh token | 64 KiB | no header takes more |
 //! | a token in a response | 16 KiB | it came in a header |
 //! | a `WWW-Authenticate` that is read | 8 KiB, 16 challenges | real ones have one or two |
-//! | requests of one exchange | 4 | a challenge and its answer, a refresh token and the credentials, with room |
+//! | requests of one exchange | 4; as many once more if a [`CredentialProvider`](crate::credential::CredentialProvider) has another value after a refusal | a challenge and its answer, a refresh token and the credentials, with room |
+//! | asking such a provider after a refusal | half of the exchange's time | one that hangs must not turn a refusal into a timeout |
 //! | of a server's error code | 64 visible characters | it goes into logs |

@@ -56,6 +56,7 @@
 
 pub(crate) mod machine;
 pub(crate) mod options;
+pub(crate) mod provider;
 pub(crate) mod published;
 pub(crate) mod refresh_end;
 pub(crate) mod refresh_task;

@@ -16,7 +16,8 @@ use tokio::sync::oneshot;
 
 use crate::basics::TARGET;
 use crate::clock::Now;
-use crate::credential;
+use crate::credential::reload::{provided, rejected, reload, version};
+use crate::error::of_credential::of_credential;
 use crate::exchange::chain::Chain;
 use crate::exchange::context::{ExchangeContext, Reason};
 use crate::exchange::error::{ExchangeError, ExchangeErrorKind};
@@ -98,13 +99,29 @@ impl Flight {
         let exchange = async {
             // Read here, so that the noted version is of all credentials, also where one exchange wraps another.
             let credentials = parts.exchange.credentials();
-            let read = credential::reload(credentials, cx.clock()).await;
-            cx.note_credentials(credential::version(credentials));
-            read?;
-            parts.exchange.exchange(cx).await
+            let read = reload(credentials, cx.clock()).await;
+            cx.note_credentials(version(credentials));
+            read.map_err(of_credential)?;
+            let versions = provided(credentials);
+            let refused = match parts.exchange.exchange(cx).await {
+                Err(error) if error.kind() == ExchangeErrorKind::Refused => error,
+                Err(error) => return Err(error),
+                Ok(issued) => return Ok(issued.settle_refresh_token(cx.refresh_token())),
+            };
+            // Half of the time at most: a provider that hangs must not hide the refusal.
+            let patience = self.core.sleep(parts.exchange_timeout / 2);
+            let Ok(patience) = patience else { return Err(refused) };
+            match select(pin!(rejected(credentials, &versions)), patience).await {
+                // A provider has another value, which the endpoint has not seen.
+                Either::Left((true, _)) => {}
+                _ => return Err(refused),
+            }
+            cx.note_credentials(version(credentials));
+            let issued = parts.exchange.exchange(&cx.once_more()).await?;
+            Ok(issued.settle_refresh_token(None))
         };
         let issued = match select(pin!(exchange), deadline).await {
-            Either::Left((issued, _)) => issued?.settle_refresh_token(cx.refresh_token()),
+            Either::Left((issued, _)) => issued?,
             Either::Right(((), _)) => {
                 let message = format!("no answer within {:?}", parts.exchange_timeout);
                 return Err(ExchangeError::new(ExchangeErrorKind::Timeout, message));

@@ -1,16 +1,18 @@
 //! What callers cause: a refresh, and another look at credentials that were refused.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use futures_util::future::{Either, select};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use crate::basics::TARGET;
 use crate::clock::Now;
-use crate::credential;
+use crate::credential::reload::{reload, version};
 use crate::error::Error;
 use crate::exchange::chain::Chain;
 use crate::secret::Secret;
@@ -87,7 +89,8 @@ impl Core {
         drop(event);
         // One at a time: what they are read from may hang.
         if look_up && let Some(look_up) = LookUp::begin(self, now) {
-            runtime.spawn(look_up.run());
+            // In this source's name: a credential may be another source's token, and that one's be ours.
+            runtime.spawn(chain.with(self.id).scope(look_up.run()));
         }
         if let Some(flight) = flight {
             self.wake_riders();
@@ -120,9 +123,12 @@ impl LookUp {
     async fn run(self) {
         let core = &self.core;
         let credentials = core.parts.exchange.credentials();
-        let read = credential::reload(credentials, &*core.parts.clock).await;
+        // Beyond the limit, another one may begin: no provider that hangs has more than one.
+        let Ok(limit) = core.sleep(LookUp::LIMIT) else { return };
+        let read = pin!(reload(credentials, &*core.parts.clock));
+        let Either::Left((read, _)) = select(read, limit).await else { return };
         let refused = core.lock().refused_credentials;
-        if read.is_ok() && credential::version(credentials) != refused {
+        if read.is_ok() && version(credentials) != refused {
             tracing::info!(target: TARGET, system = core.system, "the credentials have changed");
             core.credentials_changed();
         }

@@ -116,7 +116,7 @@ impl Core {
     ) -> Result<Generation, NotAdopted> {
         let mut event = self.event();
         let arrival = self.compared(arrival, issued);
-        let adopted = event.machine.rotated(now, used, arrival)?;
+        let adopted = event.machine.rotated(now, used, &arrival)?;
         let (token, old) = self.publish(issued, presented, adopted, Some(line));
         drop(event);
         drop(old);

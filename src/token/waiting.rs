@@ -162,9 +162,8 @@ impl Core {
                     return Renewal::HandOn(Recovery::SameToken);
                 }
                 Ok(Waited::Landed(Err(_))) if counts => break,
-                Ok(Waited::Enough) => break,
+                Ok(Waited::Enough) | Err(_) => break,
                 Ok(_) => {}
-                Err(_) => break,
             }
         }
         Renewal::HandOn(Recovery::RenewalFailed)

@@ -16,6 +16,7 @@ use tower_outbound_auth::adapter::reqwest::{
 };
 use tower_outbound_auth::adapter::tonic::{TonicAuth, TonicFuture, TonicLayer};
 use tower_outbound_auth::clock::{Clock, Now, SystemClock};
+use tower_outbound_auth::credential::{CredentialError, Provided};
 use tower_outbound_auth::endpoint::*;
 use tower_outbound_auth::exchange::*;
 use tower_outbound_auth::replay::*;
@@ -178,10 +179,16 @@ async fn layers() -> String {
     texts + &shown(&call)
 }
 
-fn others() -> String {
+/// Why a credential has no value.
+async fn unset() -> CredentialError {
+    Credential::env("NOT_SET_ANYWHERE").read().await.unwrap_err()
+}
+
+async fn others() -> String {
     let origin = Origin::parse("https://api.example").unwrap();
     let settings = [
         shown(&CallerHeader::Keep) + &shown(&Exempt) + &shown(&Foreign::PassBare),
+        shown(&Provided::new(SECRET, 1)) + &has_both(&[unset().await]),
         shown(&RequestToSign::new(
             RequestHead::of(&head()),
             &Secret::from(SECRET),
@@ -229,7 +236,7 @@ async fn no_public_type_shows_a_secret() {
     canaries.assert_absent("schemes", &schemes());
     canaries.assert_absent("exchanges", &exchanges());
     canaries.assert_absent("layers", &layers().await);
-    canaries.assert_absent("other types", &others());
+    canaries.assert_absent("other types", &others().await);
     canaries.assert_absent("the test kit", &kit().await);
     assert!(shown(head().headers()).contains(SECRET), "this is what they would look like");
 }

@@ -7,16 +7,18 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::FutureExt;
-use http::{Request, Response, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 use http_body_util::Full;
 use tower::{Layer, ServiceExt, service_fn};
 use tower_outbound_auth::adapter::reqwest::HttpService;
 use tower_outbound_auth::endpoint::HttpClient;
 use tower_outbound_auth::exchange::{self, ExchangeErrorKind, Issued};
-use tower_outbound_auth::scheme::Presentation;
+use tower_outbound_auth::scheme::{InvalidToken, PerRequest, Presentation, RequestToSign};
 use tower_outbound_auth::system::{Atlas, ClientCredentials, HeaderScheme, Rotating};
 use tower_outbound_auth::testkit::{AtlasServer, MalformedAnswer};
-use tower_outbound_auth::{AuthLayer, BoxError, Credential, Error, ErrorKind, Origin, TokenSource};
+use tower_outbound_auth::{
+    AuthLayer, BoxError, Credential, Error, ErrorKind, Origin, Secret, TokenSource,
+};
 
 use crate::canary::{Canaries, percent_encoded, shown, texts_of};
 use crate::failing::status_of;
@@ -206,6 +208,36 @@ fn misconfigured() -> Vec<Error> {
     errors
 }
 
+/// Sees the token and fails.
+struct NoProof;
+
+impl PerRequest for NoProof {
+    fn headers(&self, request: RequestToSign<'_>) -> Result<HeaderMap, BoxError> {
+        assert_eq!(request.token.expose(), SECRET);
+        Err("the key service is away".into())
+    }
+}
+
+struct Proving(HeaderScheme);
+
+impl Presentation for Proving {
+    fn header_name(&self) -> &HeaderName {
+        self.0.header_name()
+    }
+
+    fn header_value(
+        &self,
+        token: &Secret,
+        token_type: Option<&str>,
+    ) -> Result<HeaderValue, InvalidToken> {
+        self.0.header_value(token, token_type)
+    }
+
+    fn per_request(&self) -> Option<Arc<dyn PerRequest>> {
+        Some(Arc::new(NoProof))
+    }
+}
+
 #[tokio::test]
 async fn no_kind_of_error_shows_a_secret() {
     log_of_all();
@@ -213,8 +245,9 @@ async fn no_kind_of_error_shows_a_secret() {
     let api = service_fn(|_: Request<Full<Bytes>>| async {
         Ok::<_, BoxError>(Response::new(Full::new(Bytes::new())))
     });
-    let layer =
-        |source| AuthLayer::new(source).with_origin(Origin::parse("https://api.example").unwrap());
+    let layer = |source: TokenSource| {
+        AuthLayer::new(source).with_origin(Origin::parse("https://api.example").unwrap())
+    };
     let fixed = TokenSource::fixed(HeaderScheme::bearer(), SECRET).unwrap();
     // Requests that must not be sent, with secrets of their caller's.
     for url in [
@@ -224,9 +257,13 @@ async fn no_kind_of_error_shows_a_secret() {
         format!("http://api.example/?code={QUERY}"),
     ] {
         let request = Request::get(url).header("x-secret", SECRET).body(Full::default()).unwrap();
-        let error = layer(fixed.clone()).layer(api).oneshot(request).await.unwrap_err();
+        let error = layer(fixed.clone().erased()).layer(api).oneshot(request).await.unwrap_err();
         errors.push(ours(error));
     }
+    let proving = TokenSource::fixed(Proving(HeaderScheme::bearer()), SECRET).unwrap();
+    let request = Request::get(format!("https://api.example/?code={QUERY}"));
+    let request = request.header("x-secret", SECRET).body(Full::default()).unwrap();
+    errors.push(ours(layer(proving.erased()).layer(api).oneshot(request).await.unwrap_err()));
     let token = fixed.token().await.unwrap();
     errors.push(fixed.reject(&token).await.unwrap_err());
     // No time, and no runtime.
@@ -234,7 +271,7 @@ async fn no_kind_of_error_shows_a_secret() {
     let never = TokenSource::new(HeaderScheme::bearer(), never);
     let request = Request::get(format!("https://api.example/?code={QUERY}"));
     let request = request.header("grpc-timeout", "1m").body(Full::default()).unwrap();
-    errors.push(ours(layer(never.clone()).layer(api).oneshot(request).await.unwrap_err()));
+    errors.push(ours(layer(never.clone().erased()).layer(api).oneshot(request).await.unwrap_err()));
     let outside = move || never.token().now_or_never().unwrap().unwrap_err();
     errors.push(std::thread::spawn(outside).join().unwrap());
     // A failed exchange, and one that waits for itself.

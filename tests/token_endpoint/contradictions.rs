@@ -206,10 +206,19 @@ async fn a_redirect_to_a_very_long_host_fills_no_log() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_form_may_have_names_without_values_and_pairs_that_cannot_be_decoded() {
+async fn a_form_may_have_names_without_values_and_percent_signs_that_encode_nothing() {
     for body in ["access_token=abc&scope", "x=%zz&access_token=abc", "&&access_token=abc&"] {
         let answer = ok(body).with("content-type", "application/x-www-form-urlencoded");
         assert_eq!(value_of(scheme(), &answer).await.unwrap(), "Bearer abc", "{body}");
+    }
+    for (body, token) in [
+        ("access_token=100%zz", "100%zz"),
+        ("access_token=a%2Bb%3d%", "a+b=%"),
+        ("access%5Ftoken=%61bc", "abc"),
+    ] {
+        let answer = ok(body).with("content-type", "application/x-www-form-urlencoded");
+        let value = value_of(scheme(), &answer).await.unwrap();
+        assert_eq!(value, format!("Bearer {token}"), "{body}");
     }
 }
 

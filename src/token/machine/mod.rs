@@ -288,10 +288,10 @@ impl<R, E: Failing, W> Machine<R, E, W> {
         &mut self,
         now: Now,
         used: Generation,
-        arrival: Arrival<R>,
+        arrival: &Arrival<R>,
     ) -> Result<(Generation, Window), NotAdopted> {
         let draw = self.rng.f64();
-        self.may_follow(now, used, &arrival)?;
+        self.may_follow(now, used, arrival)?;
         let current = self.current.as_mut().ok_or(NotAdopted::OtherLine)?;
         self.counters.rotations_adopted += 1;
         self.tick += 1;

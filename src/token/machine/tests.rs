@@ -76,7 +76,7 @@ fn a_flight_that_began_before_the_refused_token_was_issued_does_not_count() {
     let (mut machine, first) = with_token(at(0.0));
     // A refresh begins; while it is under way a rotated token is adopted, and then refused.
     let flight = start(&mut machine, at(3_300.0));
-    let (rotated, _) = machine.rotated(at(3_301.0), first, arrival(at(3_300.5))).unwrap();
+    let (rotated, _) = machine.rotated(at(3_301.0), first, &arrival(at(3_300.5))).unwrap();
     assert_eq!(machine.refused(at(3_302.0), rotated), (Refused::WaitAndAsk, None));
     // It hands out the token that the first one was replaced by: newer, so it is worth a try.
     succeed(&mut machine, at(3_303.0), flight);
@@ -88,7 +88,7 @@ fn a_flight_that_began_before_the_refused_token_was_issued_does_not_count() {
 fn nobody_whose_token_was_refused_waits_for_a_flight_that_is_past_its_limit() {
     let (mut machine, first) = with_token(at(0.0));
     start(&mut machine, at(3_300.0));
-    let (rotated, _) = machine.rotated(at(3_301.0), first, arrival(at(3_300.5))).unwrap();
+    let (rotated, _) = machine.rotated(at(3_301.0), first, &arrival(at(3_300.5))).unwrap();
     let (answer, started) = machine.refused(at(3_311.0), rotated);
     assert_eq!(answer, Refused::Wait, "for one that can still end");
     assert!(started.is_some());
@@ -99,15 +99,15 @@ fn a_late_response_from_before_a_revocation_does_not_bring_its_token_back() {
     let (mut machine, old) = with_token(at(0.0));
     let (_, started) = machine.refused(at(10.0), old);
     let new = succeed(&mut machine, at(11.0), started.unwrap().id);
-    let late = machine.rotated(at(12.0), old, arrival(at(11.5)));
+    let late = machine.rotated(at(12.0), old, &arrival(at(11.5)));
     assert_eq!(late, Err(NotAdopted::OtherLine));
-    let (rotated, _) = machine.rotated(at(13.0), new, arrival(at(12.5))).unwrap();
+    let (rotated, _) = machine.rotated(at(13.0), new, &arrival(at(12.5))).unwrap();
     assert!(rotated > new);
-    let older = machine.rotated(at(14.0), new, arrival(at(12.0)));
+    let older = machine.rotated(at(14.0), new, &arrival(at(12.0)));
     assert_eq!(older, Err(NotAdopted::NotNewer), "sent before that one");
-    assert!(machine.rotated(at(15.0), rotated, arrival(at(13.0))).is_ok(), "of the same line");
+    assert!(machine.rotated(at(15.0), rotated, &arrival(at(13.0))).is_ok(), "of the same line");
     let dead = Arrival { life: Duration::ZERO, ..arrival(at(16.0)) };
-    assert_eq!(machine.rotated(at(16.0), rotated, dead), Err(NotAdopted::Ended));
+    assert_eq!(machine.rotated(at(16.0), rotated, &dead), Err(NotAdopted::Ended));
     assert_eq!(machine.counters.rotations_adopted, 2);
 }
 
@@ -493,7 +493,7 @@ fn a_caching_endpoint_costs_no_errors_before_the_end_and_a_moment_after_it() {
 fn the_answer_to_the_current_token_itself_is_newer_however_coarse_the_clock() {
     let (mut machine, mut token) = with_token(at(0.0));
     for _ in 0..100 {
-        (token, _) = machine.rotated(at(1.0), token, arrival(at(0.0))).expect("adopted");
+        (token, _) = machine.rotated(at(1.0), token, &arrival(at(0.0))).expect("adopted");
     }
 }
 
@@ -507,8 +507,8 @@ fn the_answer_to_the_current_token_is_not_newer_if_it_is_from_the_past() {
     let id = start(&mut machine, at(0.0));
     machine.finished(at(0.0), id, Ok(issued(0.0, 1_000)));
     let token = machine.current.as_ref().unwrap().generation;
-    assert_eq!(machine.rotated(at(1.0), token, issued(1.0, 939)), Err(NotAdopted::NotNewer));
-    assert!(machine.rotated(at(1.0), token, issued(1.0, 940)).is_ok(), "clocks differ by so much");
+    assert_eq!(machine.rotated(at(1.0), token, &issued(1.0, 939)), Err(NotAdopted::NotNewer));
+    assert!(machine.rotated(at(1.0), token, &issued(1.0, 940)).is_ok(), "clocks differ by so much");
 }
 
 #[test]
@@ -587,7 +587,7 @@ fn credentials_that_cannot_change_are_not_looked_up() {
 fn a_fixed_token_is_not_replaced_by_a_rotated_one() {
     let mut machine = machine();
     let (token, _) = machine.fix(at(0.0));
-    assert!(machine.rotated(at(1.0), token, arrival(at(1.0))).is_err());
+    assert!(machine.rotated(at(1.0), token, &arrival(at(1.0))).is_err());
 }
 
 #[test]

@@ -163,7 +163,7 @@ impl Run {
                     self.model.why_not(used, arrival),
                     "before its signature is verified"
                 );
-                let rotated = self.machine.rotated(now, used, arrival);
+                let rotated = self.machine.rotated(now, used, &arrival);
                 if let Ok((generation, _)) = rotated {
                     self.adopted(generation);
                 }

@@ -70,7 +70,7 @@ impl World {
         if !self.scheme.is_authentic(token) {
             return Err(NotAdopted::BadSignature);
         }
-        let (generation, window) = self.machine.rotated(now, used, arrival)?;
+        let (generation, window) = self.machine.rotated(now, used, &arrival)?;
         self.hold(text.to_owned(), generation, window, Some(line));
         Ok(())
     }
