@@ -49,12 +49,6 @@ impl<R, E: Failing, W> Machine<R, E, W> {
         self.failure.as_ref().map(|failure| &failure.error)
     }
 
-    /// The refresh token that the next flight may spend.
-    #[cfg(test)]
-    pub(crate) fn refresh_token(&self) -> Option<&R> {
-        self.refresh.as_ref()
-    }
-
     fn quiet_until(&self) -> Option<Now> {
         let flight = self.flight.as_ref();
         flight.map(|flight| flight.started + self.flight_limit).or(self.background_from)

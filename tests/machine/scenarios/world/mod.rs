@@ -301,7 +301,7 @@ impl World {
     }
 
     pub(crate) fn refresh_token(&self) -> Option<&str> {
-        self.machine.refresh_token().map(Secret::expose)
+        self.machine.refresh.as_ref().map(Secret::expose)
     }
 
     fn generation(&self) -> Generation {
