@@ -86,9 +86,10 @@
 //! | [`endpoint`] | asking a token endpoint over HTTP: how to add a system ([`Grant`](endpoint::Grant)), the client, the exchange |
 //! | [`adapter`] | axum, reqwest and tonic |
 //! | [`token`] | the source, its rules of renewal, its events, its status |
-//! | [`scheme`] | how a token travels, and how an API speaks about it ([`Presentation`](scheme::Presentation)) |
+//! | [`scheme`] | how a token travels, and how an API speaks about it ([`Presentation`](scheme::Presentation)): what counts as a refusal ([`Judge`](scheme::Judge)), a signature for each request ([`PerRequest`](scheme::PerRequest)) |
 //! | [`replay`] | bodies that can be sent again |
 //! | [`exchange`] | obtaining a token in another way: a file, a program, a key service |
+//! | [`credential`] | where ids and secrets come from: a file, a key service that hears of a refusal, another source |
 //! | [`manual::defaults`] | every number, and its reason |
 //! | [`Error`] | how to tell failures apart |
 //! | `testkit` (feature `test-util`) | how to test with it |

@@ -3,18 +3,18 @@
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, StatusCode};
-use tower_outbound_auth::Secret;
 use tower_outbound_auth::endpoint::{
     Endpoint, ExchangeAnswer, ExchangeRequest, Grant, RequestContext, Step,
 };
 use tower_outbound_auth::exchange::{ExchangeError, Identity, Issued};
 use tower_outbound_auth::scheme::{InvalidToken, Judge, Presentation, Verdict, plain_value};
+use tower_outbound_auth::{Credential, Secret};
 
 static X_SESSION: HeaderName = HeaderName::from_static("x-session");
 
 pub(crate) struct Sessions {
     pub(crate) login: Endpoint,
-    pub(crate) password: Secret,
+    pub(crate) password: Credential,
 }
 
 impl Grant for Sessions {
@@ -22,8 +22,12 @@ impl Grant for Sessions {
         Identity::new("sessions").with("endpoint", self.login.to_string())
     }
 
-    fn request(&self, _: &RequestContext) -> Result<ExchangeRequest, ExchangeError> {
-        let body = Bytes::from(self.password.expose().to_owned());
+    fn credentials(&self) -> &[Credential] {
+        std::slice::from_ref(&self.password)
+    }
+
+    fn request(&self, cx: &RequestContext) -> Result<ExchangeRequest, ExchangeError> {
+        let body = Bytes::from(cx.credential(&self.password)?.expose().to_owned());
         Ok(ExchangeRequest::new(Request::post(self.login.uri()).body(body)?))
     }
 
@@ -46,9 +50,9 @@ impl Presentation for Sessions {
     }
 
     fn judge(&self) -> Judge {
-        Judge::new(|response| match response.status.as_u16() {
-            419 => Verdict::Refused,
-            _ => Verdict::Accepted,
+        Judge::new(|response| match response.is_refusal() || response.status == 419 {
+            true => Verdict::Refused,
+            false => Verdict::Accepted,
         })
     }
 }

@@ -156,17 +156,22 @@ impl<P: Presentation + ?Sized, R> AuthLayer<P, R> {
         self.configure(|config| config.response_uri = Some(Arc::new(find)))
     }
 
-    /// Reads the responses with another judge. Default: the one of the source's presentation.
+    /// Reads the responses with another judge. Default: the one of the source's presentation. It takes the place of the
+    /// standard judge: what that one takes for a refusal, this one has to say as well ([`is_refusal`]).
+    ///
+    /// [`is_refusal`]: crate::scheme::ResponseHead::is_refusal
     ///
     /// ```
     /// # use tower_outbound_auth::{AuthLayer, TokenSource, system::HeaderScheme};
     /// # let layer = AuthLayer::new(TokenSource::fixed(HeaderScheme::bearer(), "abc")?);
     /// use tower_outbound_auth::scheme::{Judge, Verdict};
     ///
-    /// // This API says 419 where others say 401.
-    /// let layer = layer.with_judge(Judge::new(|response| match response.status.as_u16() {
-    ///     419 => Verdict::Refused,
-    ///     _ => Verdict::Accepted,
+    /// // This API also says 419.
+    /// let layer = layer.with_judge(Judge::new(|response| {
+    ///     match response.is_refusal() || response.status == 419 {
+    ///         true => Verdict::Refused,
+    ///         false => Verdict::Accepted,
+    ///     }
     /// }));
     /// # let _ = layer;
     /// # Ok::<_, tower_outbound_auth::Error>(())

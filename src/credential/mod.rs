@@ -23,7 +23,7 @@ use crate::basics::{BoxError, TARGET};
 pub use crate::credential::error::CredentialError;
 use crate::credential::error::{CredentialErrorKind, Unreadable};
 use crate::credential::provider::ErasedProvider;
-pub use crate::credential::provider::{CredentialProvider, Provided};
+pub use crate::credential::provider::{CredentialProvider, Provided, Rejection};
 use crate::credential::reading::Readings;
 use crate::credential::text::without_line_break;
 use crate::secret::Secret;

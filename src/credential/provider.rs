@@ -15,10 +15,10 @@ use crate::secret::Secret;
 ///
 /// ```
 /// use std::sync::atomic::{AtomicU64, Ordering};
-/// use tower_outbound_auth::credential::{CredentialProvider, Provided};
+/// use tower_outbound_auth::credential::{CredentialProvider, Provided, Rejection};
 /// use tower_outbound_auth::{BoxError, Credential};
 ///
-/// /// A key service, which has another version of the secret when it was asked to rotate it.
+/// /// A key service. When it hears that a version was refused, it makes the next one.
 /// #[derive(Default)]
 /// struct Vault {
 ///     version: AtomicU64,
@@ -30,9 +30,9 @@ use crate::secret::Secret;
 ///         Ok(Provided::new(format!("secret-{version}"), version))
 ///     }
 ///
-///     async fn rejected(&self, version: u64) {
+///     async fn rejected(&self, rejection: Rejection<'_>) {
 ///         // Once for each version, however many report it.
-///         let next = |current: u64| (current == version).then_some(current + 1);
+///         let next = |current: u64| (current == rejection.version).then_some(current + 1);
 ///         let _ = self.version.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
 ///     }
 /// }
@@ -41,10 +41,9 @@ use crate::secret::Secret;
 /// assert!(format!("{secret:?}").starts_with("Credential(provider "));
 /// ```
 pub trait CredentialProvider: Send + Sync + 'static {
-    /// The value to show now. Called before each exchange; and, after the endpoint refused it, while the source pauses:
-    /// once a second at most, and only if there is traffic.
-    ///
-    /// It is not called twice at once for one exchange. Its time counts as a part of the exchange's. It must not block.
+    /// The value to show now. It is called before each exchange. After the endpoint refused the value, it is also called
+    /// while the source pauses: once a second at most, and only if there is traffic. So it should keep what it has read,
+    /// as long as that is good. Its time counts as a part of the exchange's. It must not block.
     ///
     /// # Errors
     ///
@@ -57,12 +56,20 @@ pub trait CredentialProvider: Send + Sync + 'static {
     /// The future is dropped when the time for the exchange is over.
     fn read(&self) -> impl Future<Output = Result<Provided, BoxError>> + Send;
 
-    /// The token endpoint refused the value of this version. What follows is asked by [`read`](CredentialProvider::read):
-    /// if it has another version then, the exchange is made once more, at once. Default: nothing.
+    /// The token endpoint refused the credentials, and this value is one of them. Then
+    /// [`read`](CredentialProvider::read) is called once more. If it gives another version, the exchange is repeated at
+    /// once, and never a third time. Default: nothing is done.
     ///
-    /// Several exchanges may report the same version, and a version that is no longer the current one.
-    fn rejected(&self, version: u64) -> impl Future<Output = ()> + Send {
-        let _ = version;
+    /// - Only a verdict is reported: an error of kind [`Refused`](crate::exchange::ExchangeErrorKind::Refused). A 401 that
+    ///   cannot be read, such as an empty one, is none. In a [`Grant`](crate::endpoint::Grant) of your own, that is what
+    ///   [`ExchangeAnswer::refused`](crate::endpoint::ExchangeAnswer::refused) makes.
+    /// - Codes that are about the request and not about the client are not reported: `invalid_scope`, `invalid_target`,
+    ///   `unsupported_grant_type`, `invalid_authorization_details`.
+    /// - Where an exchange shows several credentials, each provider is told: the endpoint does not say which one is wrong.
+    /// - The same version may be reported several times, also after `read` has given a newer one.
+    /// - This and the `read` that follows may take half of the exchange's time (5 s by default). Then the refusal counts.
+    fn rejected(&self, rejection: Rejection<'_>) -> impl Future<Output = ()> + Send {
+        let _ = rejection;
         async {}
     }
 }
@@ -72,8 +79,26 @@ impl<P: CredentialProvider> CredentialProvider for Arc<P> {
         P::read(self)
     }
 
-    fn rejected(&self, version: u64) -> impl Future<Output = ()> + Send {
-        P::rejected(self, version)
+    fn rejected(&self, rejection: Rejection<'_>) -> impl Future<Output = ()> + Send {
+        P::rejected(self, rejection)
+    }
+}
+
+/// What a token endpoint refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Rejection<'a> {
+    /// The version of the value that was shown.
+    pub version: u64,
+    /// The endpoint's error code, such as `invalid_client` (RFC 6749 section 5.2); none if it gave none.
+    pub code: Option<&'a str>,
+}
+
+impl<'a> Rejection<'a> {
+    /// For tests of a [`CredentialProvider`]; a source sees to it by itself.
+    #[must_use]
+    pub fn new(version: u64, code: Option<&'a str>) -> Rejection<'a> {
+        Rejection { version, code }
     }
 }
 
@@ -85,7 +110,8 @@ pub struct Provided {
 }
 
 impl Provided {
-    /// A value. The same `version` means the same value; any other number is another one.
+    /// A value. The same `version` means the same value; any other number is another one. A service whose versions are
+    /// texts counts the changes.
     pub fn new(value: impl Into<Secret>, version: u64) -> Provided {
         Provided { value: value.into(), version }
     }
@@ -103,7 +129,7 @@ type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// [`CredentialProvider`] behind a pointer.
 pub(crate) trait ErasedProvider: Send + Sync {
     fn read(&self) -> BoxFuture<'_, Result<Provided, BoxError>>;
-    fn rejected(&self, version: u64) -> BoxFuture<'_, ()>;
+    fn rejected<'a>(&'a self, rejection: Rejection<'a>) -> BoxFuture<'a, ()>;
 }
 
 impl<P: CredentialProvider> ErasedProvider for P {
@@ -111,7 +137,7 @@ impl<P: CredentialProvider> ErasedProvider for P {
         Box::pin(CredentialProvider::read(self))
     }
 
-    fn rejected(&self, version: u64) -> BoxFuture<'_, ()> {
-        Box::pin(CredentialProvider::rejected(self, version))
+    fn rejected<'a>(&'a self, rejection: Rejection<'a>) -> BoxFuture<'a, ()> {
+        Box::pin(CredentialProvider::rejected(self, rejection))
     }
 }

@@ -5,7 +5,7 @@ use futures_util::future::join_all;
 use crate::basics::BoxError;
 use crate::clock::{Clock, SystemClock};
 use crate::credential::error::{CredentialError, CredentialErrorKind};
-use crate::credential::provider::Provided;
+use crate::credential::provider::{Provided, Rejection};
 use crate::credential::{Credential, Place};
 use crate::secret::Secret;
 
@@ -79,11 +79,11 @@ impl Credential {
     }
 
     /// Tells its provider that the endpoint refused the value of a version. Returns whether there is another one now.
-    async fn rejected(&self, version: Option<u64>) -> bool {
+    async fn rejected(&self, version: Option<u64>, code: Option<&str>) -> bool {
         let (Place::Provided(_, provider), Some(version)) = (&self.0.place, version) else {
             return false;
         };
-        provider.rejected(version).await;
+        provider.rejected(Rejection::new(version, code)).await;
         self.take(provider.read().await).is_ok() && self.provided() != Some(version)
     }
 }
@@ -107,13 +107,24 @@ pub(crate) fn version(credentials: &[Credential]) -> u64 {
     credentials.iter().map(|it| it.known().version).sum()
 }
 
+/// Those that are read again, in words.
+pub(crate) fn read_again(credentials: &[Credential]) -> String {
+    let names = credentials.iter().filter(|it| it.may_change()).map(|it| format!("{it:?}"));
+    names.collect::<Vec<_>>().join(", ")
+}
+
 /// The versions of what providers gave.
 pub(crate) fn provided(credentials: &[Credential]) -> Vec<Option<u64>> {
     credentials.iter().map(Credential::provided).collect()
 }
 
-/// The endpoint refused these versions: tells the providers. Returns whether one of them has another value now.
-pub(crate) async fn rejected(credentials: &[Credential], versions: &[Option<u64>]) -> bool {
-    let told = credentials.iter().zip(versions).map(|(it, version)| it.rejected(*version));
+/// The endpoint refused these versions with this code: tells the providers. Returns whether one of them has another value
+/// now.
+pub(crate) async fn rejected(
+    credentials: &[Credential],
+    versions: &[Option<u64>],
+    code: Option<&str>,
+) -> bool {
+    let told = credentials.iter().zip(versions).map(|(it, version)| it.rejected(*version, code));
     join_all(told).await.contains(&true)
 }

@@ -32,6 +32,8 @@
 //!     fn read(&self, answer: ExchangeAnswer) -> Result<Step, ExchangeError> {
 //!         match answer.status() {
 //!             StatusCode::OK => Ok(Step::Issued(Issued::new(answer.text()?))),
+//!             // A verdict: it is tried rarely, and a provider of the password is told.
+//!             StatusCode::UNAUTHORIZED => Err(answer.refused("wrong_password")),
 //!             _ => Err(answer.unavailable()),
 //!         }
 //!     }

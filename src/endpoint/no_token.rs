@@ -48,7 +48,8 @@ impl ExchangeAnswer {
     ///
     /// A 4xx other than 407, 408, 425 and 429 is in doubt: a gateway may have answered, or the endpoint may
     /// have refused the credentials in words that nobody understands. From the third such answer in a row on,
-    /// the next attempt waits as long as after a refusal.
+    /// the next attempt waits as long as after a refusal. A
+    /// [`CredentialProvider`](crate::credential::CredentialProvider) is not told.
     #[must_use]
     pub fn unavailable(&self) -> ExchangeError {
         use StatusCode as Is;
@@ -83,6 +84,9 @@ impl ExchangeAnswer {
 
     /// This answer as the endpoint's verdict on the credentials; `code` is its reason. It is written into logs: one
     /// that quotes a part of the scheme's [`credentials`](super::Grant::credentials) is withheld.
+    ///
+    /// The next attempt waits for 10 s to 5 min, unless the credentials change before. A
+    /// [`CredentialProvider`](crate::credential::CredentialProvider) is told, and may have another value at once.
     #[must_use]
     pub fn refused(&self, code: &str) -> ExchangeError {
         let message = "the token endpoint refuses the credentials";

@@ -1,7 +1,8 @@
 //! What the layer did about a refusal.
 
 /// What was done about a refused request. A response that was refused or [doubted](crate::scheme::Verdict::Doubted), or
-/// that answers a replay, carries this in its extensions; every other response is untouched.
+/// that answers a replay, carries this in its extensions; every other response is untouched. Of a doubted response, "the
+/// refusal" below is that response.
 ///
 /// ```
 /// use tower_outbound_auth::Recovery;
@@ -22,9 +23,11 @@ pub enum Recovery {
     NotReplayable,
     /// This is the refusal: too many renewals in a row did not help, so none was made.
     BudgetSpent,
-    /// This is the refusal: the token could not be renewed. (Or, of a doubted response, not within a second.)
+    /// This is the refusal: the token could not be renewed. A doubted response waits for its renewal for one second at
+    /// most, so that renewal may still be running.
     RenewalFailed,
-    /// This is the doubted response: the source has renewed a token for another one within the last minute.
+    /// This is a doubted response, and nothing was done: the source has renewed its token for an earlier doubted response,
+    /// less than a minute ago.
     RenewedLately,
     /// This is the refusal: the source has a fixed token, which cannot be renewed.
     FixedToken,

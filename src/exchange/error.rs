@@ -200,6 +200,11 @@ impl ExchangeError {
         new
     }
 
+    /// Whether the credentials may be what is refused.
+    pub(crate) fn is_about_the_credentials(&self) -> bool {
+        self.kind() == ExchangeErrorKind::Refused && !self.code().is_some_and(is_about_the_request)
+    }
+
     /// How long the endpoint asked to be left alone.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
@@ -230,6 +235,17 @@ impl fmt::Debug for ExchangeError {
             .field("source", &self.0.source)
             .finish()
     }
+}
+
+/// Whether an error code of OAuth is about the request, and not about the client that made it.
+pub(crate) fn is_about_the_request(code: &str) -> bool {
+    matches!(
+        code,
+        "invalid_scope"
+            | "invalid_target"
+            | "unsupported_grant_type"
+            | "invalid_authorization_details"
+    )
 }
 
 /// The function of a minted credential may have failed with an [`ExchangeError`]: that one counts.

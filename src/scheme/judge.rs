@@ -13,13 +13,32 @@ pub enum Verdict {
     Accepted,
     /// It was refused: renew it, and send the request again.
     Refused,
-    /// It may have ended, and mostly has not: an API that answers 404 to whoever may not see a thing, or 500 to a token
-    /// that it does not know.
+    /// The token may have ended, but such a response mostly means something else. For APIs that answer 404 or 500 where
+    /// others answer 401.
     ///
-    /// A source renews its token for such a response once a minute at most, and never out of the budget of refusals.
-    /// Whoever waits for that renewal waits for one second at most. Only idempotent methods are sent again (RFC 9110
-    /// section 9.2.2), because the response does not say that the request was not applied. In all other cases the caller
-    /// gets the response as it came, with a [`Recovery`](crate::Recovery) in its extensions.
+    /// - A source renews its token for such a response once a minute at most. It takes no renewal from the budget of
+    ///   refusals. So the end of a token may go unnoticed for up to a minute, if another response was doubted just before.
+    /// - A response waits for its renewal for one second at most. The renewal goes on after that.
+    /// - Only idempotent methods are sent again (RFC 9110 section 9.2.2): the response does not say that the request was
+    ///   not applied. For the others, the token is renewed for the next request.
+    /// - If the request is not sent again, its caller gets the response as it came, with a
+    ///   [`Recovery`](crate::Recovery) in its extensions.
+    ///
+    /// ```
+    /// use http::StatusCode;
+    /// use tower_outbound_auth::scheme::{Judge, Verdict};
+    ///
+    /// let judge = Judge::new(|response| {
+    ///     if response.is_refusal() {
+    ///         Verdict::Refused // a 401, and what else the standard judge takes for a refusal
+    ///     } else if response.status == StatusCode::NOT_FOUND {
+    ///         Verdict::Doubted
+    ///     } else {
+    ///         Verdict::Accepted
+    ///     }
+    /// });
+    /// # let _ = judge;
+    /// ```
     Doubted,
 }
 

@@ -33,9 +33,9 @@ use crate::secret::Secret;
 ///         plain_value(token)
 ///     }
 ///     fn judge(&self) -> Judge {
-///         Judge::new(|response| match response.status.as_u16() {
-///             401 | 419 => Verdict::Refused,
-///             _ => Verdict::Accepted,
+///         Judge::new(|response| match response.is_refusal() || response.status == 419 {
+///             true => Verdict::Refused,
+///             false => Verdict::Accepted,
 ///         })
 ///     }
 /// }
@@ -88,8 +88,9 @@ pub trait Presentation: Send + Sync + 'static {
 
     /// What makes headers for each single request: a DPoP proof (RFC 9449), or a signature of its method and path.
     ///
-    /// Asked once for each token of an exchange, before the token is published with it. So a request keeps the pair of
-    /// token and key that it began with, and a new key comes with a new token. Default: none.
+    /// The source asks for it once for each token that an exchange brings, and keeps it with that token. A request that is
+    /// sent with the token is signed by that maker. So a maker that has a key of its own never meets another token; a maker
+    /// whose key changes at other times looks it up for each request. Default: none.
     fn per_request(&self) -> Option<Arc<dyn PerRequest>> {
         None
     }

@@ -14,7 +14,7 @@ pub struct RequestHead<'a> {
     pub method: &'a Method,
     /// The URI.
     pub uri: &'a Uri,
-    /// The headers as the caller made them.
+    /// The headers: as the caller made them, for a predicate; with the credential's in place, for a maker of proofs.
     pub headers: &'a HeaderMap,
     /// The extensions.
     pub extensions: &'a Extensions,

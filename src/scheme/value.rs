@@ -5,6 +5,7 @@ use std::fmt;
 use http::HeaderValue;
 use zeroize::Zeroizing;
 
+use crate::exchange::error::{ExchangeError, ExchangeErrorKind};
 use crate::secret::Secret;
 
 /// Why a token cannot stand in a header. Says nothing else of the token.
@@ -67,6 +68,13 @@ impl fmt::Display for InvalidToken {
 }
 
 impl std::error::Error for InvalidToken {}
+
+/// For a [`Grant`](crate::endpoint::Grant) that shows a credential in a header.
+impl From<InvalidToken> for ExchangeError {
+    fn from(error: InvalidToken) -> ExchangeError {
+        ExchangeError::new(ExchangeErrorKind::Configuration, error.why())
+    }
+}
 
 /// A header value that is the token itself, in memory that is wiped after use.
 ///

@@ -1,8 +1,12 @@
 //! A token in a header of one's choice, without an exchange of its own.
 
+use std::fmt;
+use std::sync::Arc;
+
 use http::header::AUTHORIZATION;
 use http::{HeaderName, HeaderValue};
 
+use crate::scheme::per_request::PerRequest;
 use crate::scheme::presentation::Presentation;
 use crate::scheme::value::{InvalidToken, prefixed_value};
 use crate::secret::Secret;
@@ -20,10 +24,11 @@ use crate::secret::Secret;
 /// let source = TokenSource::fixed(api_key, "0123456789abcdef")?;
 /// # Ok::<_, tower_outbound_auth::Error>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct HeaderScheme {
     name: HeaderName,
     prefix: &'static str,
+    per_request: Option<Arc<dyn PerRequest>>,
 }
 
 impl HeaderScheme {
@@ -36,7 +41,29 @@ impl HeaderScheme {
     /// `<name>: <prefix><token>`. The prefix brings its blank with it: `"Bearer "`, and not `"Bearer"`.
     #[must_use]
     pub fn new(name: HeaderName, prefix: &'static str) -> HeaderScheme {
-        HeaderScheme { name, prefix }
+        HeaderScheme { name, prefix, per_request: None }
+    }
+
+    /// With headers that are made for each request: a signature, or a proof of a key.
+    ///
+    /// ```
+    /// use tower_outbound_auth::TokenSource;
+    /// use tower_outbound_auth::endpoint::{Grant, HttpClient, HttpExchange, TlsRoots};
+    /// use tower_outbound_auth::scheme::PerRequest;
+    /// use tower_outbound_auth::system::{ClientCredentials, HeaderScheme};
+    ///
+    /// /// OAuth's tokens, and a signature beside them.
+    /// # #[cfg(feature = "client")]
+    /// fn signed(signer: impl PerRequest) -> Result<TokenSource, tower_outbound_auth::Error> {
+    ///     let oauth = ClientCredentials::new("https://idp.example/token", "billing", "secret")?;
+    ///     let exchange = HttpExchange::new(oauth, HttpClient::new(TlsRoots::native())?);
+    ///     let scheme = HeaderScheme::bearer().with_per_request(signer);
+    ///     Ok(TokenSource::new(scheme, exchange).erased())
+    /// }
+    /// ```
+    #[must_use]
+    pub fn with_per_request(self, maker: impl PerRequest) -> HeaderScheme {
+        HeaderScheme { per_request: Some(Arc::new(maker)), ..self }
     }
 }
 
@@ -47,5 +74,18 @@ impl Presentation for HeaderScheme {
 
     fn header_value(&self, token: &Secret, _: Option<&str>) -> Result<HeaderValue, InvalidToken> {
         prefixed_value(self.prefix, token)
+    }
+
+    fn per_request(&self) -> Option<Arc<dyn PerRequest>> {
+        self.per_request.clone()
+    }
+}
+
+impl fmt::Debug for HeaderScheme {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HeaderScheme")
+            .field("name", &self.name)
+            .field("prefix", &self.prefix)
+            .finish_non_exhaustive()
     }
 }

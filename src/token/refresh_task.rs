@@ -8,7 +8,7 @@
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::FutureExt;
 use futures_util::future::{Either, select};
@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 
 use crate::basics::TARGET;
 use crate::clock::Now;
-use crate::credential::reload::{provided, rejected, reload, version};
+use crate::credential::reload::{provided, read_again, rejected, reload, version};
 use crate::error::of_credential::of_credential;
 use crate::exchange::chain::Chain;
 use crate::exchange::context::{ExchangeContext, Reason};
@@ -96,25 +96,22 @@ impl Flight {
             let message = "there is no timer for the exchange's deadline";
             ExchangeError::new(ExchangeErrorKind::Configuration, message).with_source(error)
         })?;
+        let is_read = AtomicBool::new(false);
         let exchange = async {
             // Read here, so that the noted version is of all credentials, also where one exchange wraps another.
             let credentials = parts.exchange.credentials();
             let read = reload(credentials, cx.clock()).await;
             cx.note_credentials(version(credentials));
             read.map_err(of_credential)?;
+            is_read.store(true, Ordering::Relaxed);
             let versions = provided(credentials);
             let refused = match parts.exchange.exchange(cx).await {
-                Err(error) if error.kind() == ExchangeErrorKind::Refused => error,
+                Err(error) if error.is_about_the_credentials() => error,
                 Err(error) => return Err(error),
                 Ok(issued) => return Ok(issued.settle_refresh_token(cx.refresh_token())),
             };
-            // Half of the time at most: a provider that hangs must not hide the refusal.
-            let patience = self.core.sleep(parts.exchange_timeout / 2);
-            let Ok(patience) = patience else { return Err(refused) };
-            match select(pin!(rejected(credentials, &versions)), patience).await {
-                // A provider has another value, which the endpoint has not seen.
-                Either::Left((true, _)) => {}
-                _ => return Err(refused),
+            if !self.has_another_value(&versions, &refused).await {
+                return Err(refused);
             }
             cx.note_credentials(version(credentials));
             let issued = parts.exchange.exchange(&cx.once_more()).await?;
@@ -123,7 +120,16 @@ impl Flight {
         let issued = match select(pin!(exchange), deadline).await {
             Either::Left((issued, _)) => issued?,
             Either::Right(((), _)) => {
-                let message = format!("no answer within {:?}", parts.exchange_timeout);
+                let timeout = parts.exchange_timeout;
+                let message = match is_read.load(Ordering::Relaxed) {
+                    true => format!("no answer within {timeout:?}"),
+                    false => {
+                        let credentials = read_again(parts.exchange.credentials());
+                        format!(
+                            "the credentials could not be read within {timeout:?}: {credentials}"
+                        )
+                    }
+                };
                 return Err(ExchangeError::new(ExchangeErrorKind::Timeout, message));
             }
         };
@@ -132,6 +138,16 @@ impl Flight {
             .map_err(|message| ExchangeError::new(ExchangeErrorKind::Malformed, message))?;
         let begins_a_line = self.core.rotation.is_some();
         Ok(Landed { issued, presented, begins_a_line, sent: cx.sent() })
+    }
+
+    /// Whether a provider has a value that the endpoint has not seen, once it knows of this refusal.
+    ///
+    /// It has half of the exchange's time: one that hangs must not hide the refusal.
+    async fn has_another_value(&self, shown: &[Option<u64>], refused: &ExchangeError) -> bool {
+        let options = &self.core.parts;
+        let Ok(patience) = self.core.sleep(options.exchange_timeout / 2) else { return false };
+        let told = pin!(rejected(options.exchange.credentials(), shown, refused.code()));
+        matches!(select(told, patience).await, Either::Left((true, _)))
     }
 
     fn report(&self, finished: &Finished<ExchangeError>, outcome: Option<&Outcome>) {

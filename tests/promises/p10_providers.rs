@@ -4,11 +4,11 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tower_outbound_auth::credential::{CredentialProvider, Provided};
+use tower_outbound_auth::credential::{CredentialProvider, Provided, Rejection};
 use tower_outbound_auth::exchange::{
     Exchange, ExchangeContext, ExchangeError, ExchangeErrorKind, Issued,
 };
-use tower_outbound_auth::system::HeaderScheme;
+use tower_outbound_auth::system::{ClientAuth, ClientCredentials, HeaderScheme};
 use tower_outbound_auth::testkit::{ScriptedExchange, TokioClock};
 use tower_outbound_auth::{BoxError, Credential, ErrorKind, Secret, TokenSource};
 
@@ -71,8 +71,8 @@ impl CredentialProvider for Vault {
         Ok(Provided::new(format!("secret-{version}"), version))
     }
 
-    async fn rejected(&self, version: u64) {
-        self.rejected.lock().unwrap().push(version);
+    async fn rejected(&self, rejection: Rejection<'_>) {
+        self.rejected.lock().unwrap().push(rejection.version);
         if self.rotates {
             self.version.fetch_add(1, Ordering::SeqCst);
         }
@@ -146,6 +146,42 @@ async fn another_kind_of_failure_is_not_reported_to_the_provider() {
     assert_eq!(vault.reads.load(Ordering::SeqCst), 1);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_verdict_on_the_request_is_not_reported_and_one_on_the_client_comes_with_its_code() {
+    for (code, is_reported) in [
+        ("invalid_client", true),
+        ("invalid_grant", true),
+        ("unauthorized_client", true),
+        ("invalid_scope", false),
+        ("invalid_target", false),
+        ("unsupported_grant_type", false),
+        ("invalid_authorization_details", false),
+    ] {
+        let told: Arc<Mutex<Vec<Option<String>>>> = Arc::default();
+        struct Told(Arc<Mutex<Vec<Option<String>>>>);
+        impl CredentialProvider for Told {
+            async fn read(&self) -> Result<Provided, BoxError> {
+                Ok(Provided::new("secret", 7))
+            }
+            async fn rejected(&self, rejection: Rejection<'_>) {
+                assert_eq!(rejection.version, 7);
+                self.0.lock().unwrap().push(rejection.code.map(str::to_owned));
+            }
+        }
+        let answer = tower::service_fn(move |_: http::Request<Body>| async move {
+            let body = format!(r#"{{"error":"{code}"}}"#);
+            let response = http::Response::builder().status(400).body(Body::from(body));
+            response.map_err(BoxError::from)
+        });
+        let secret = Credential::from_provider(Told(told.clone()));
+        let oauth = ClientCredentials::new("https://idp.example/token", "id", secret).unwrap();
+        let oauth = oauth.with_auth(ClientAuth::Post);
+        TokenSource::over_http(oauth, answer).token().await.unwrap_err();
+        let expected = if is_reported { vec![Some(code.to_owned())] } else { vec![] };
+        assert_eq!(*told.lock().unwrap(), expected, "{code}");
+    }
+}
+
 /// A source whose tokens are `token-<n>`.
 fn identity(exchange: &ScriptedExchange) -> TokenSource<HeaderScheme> {
     TokenSource::new(HeaderScheme::bearer(), exchange.clone()).with_clock(TokioClock::new())
@@ -155,7 +191,7 @@ fn identity(exchange: &ScriptedExchange) -> TokenSource<HeaderScheme> {
 async fn another_sources_token_is_a_credential_and_is_renewed_when_it_is_refused() {
     let exchange = ScriptedExchange::new();
     let identity = identity(&exchange);
-    let login = Login::new(Credential::from_provider(identity.clone()), "token-1");
+    let login = Login::new(Credential::from(identity.clone()), "token-1");
     let source = source(&login);
     assert_eq!(source.token().await.unwrap().expose(), "session-1");
     assert_eq!(exchange.exchanges(), 1);
@@ -230,6 +266,11 @@ async fn a_provider_that_hangs_hides_no_refusal_and_is_asked_by_one_at_a_time() 
         let _ = source.token().await;
         tokio::time::sleep(millis(100)).await;
     }
+    let error = source.token().await.unwrap_err().to_string();
+    assert!(
+        error.contains("the credentials could not be read within 10s: Credential(provider"),
+        "{error}"
+    );
     // The first value, the look for another one, and then one look or exchange at a time, of 10 s each.
     let reads = provider.0.load(Ordering::SeqCst);
     assert!((5..=9).contains(&reads), "{reads}");

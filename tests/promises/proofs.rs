@@ -7,10 +7,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use tower::Layer;
-use tower_outbound_auth::exchange::{self, Issued};
+use tower_outbound_auth::exchange::{self, ExchangeError, ExchangeErrorKind, Issued};
 use tower_outbound_auth::scheme::{
-    InvalidToken, PerRequest, Presentation, RequestToSign, Rotation, prefixed_value,
+    InvalidToken, PerRequest, Presentation, RequestToSign, Rotation, bearer_value, prefixed_value,
 };
+use tower_outbound_auth::system::HeaderScheme;
 use tower_outbound_auth::{
     AuthLayer, BoxError, ErrorKind, Exempt, Origin, Recovery, Secret, TokenSource,
 };
@@ -177,6 +178,34 @@ async fn a_presentation_learns_what_the_issuer_calls_its_token() {
     let odd = Issued::new("abc").with_token_type("B\u{1b}\n".to_owned() + &"x".repeat(100));
     assert_eq!(odd.token_type(), Some(&*("b__".to_owned() + &"x".repeat(61))));
     assert_eq!(Issued::new("abc").with_token_type("").token_type(), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_header_scheme_takes_a_maker_too() {
+    let maker = Key { number: 9, proofs: Arc::default(), fails_from: None };
+    let scheme = HeaderScheme::bearer().with_per_request(maker);
+    assert_eq!(
+        format!("{scheme:?}"),
+        r#"HeaderScheme { name: "authorization", prefix: "Bearer ", .. }"#
+    );
+    let source = TokenSource::new(scheme, world().exchange);
+    let (api, layer) = (Api::default(), AuthLayer::new(source));
+    let service = layer.with_origin(Origin::parse(API).unwrap()).layer(api.clone());
+    for _ in 0..2 {
+        send(&service, get("/")).await.unwrap();
+    }
+    let second = " | a second value";
+    assert_eq!(
+        proofs(&api),
+        [format!("key 9, 1: GET / token-1{second}"), format!("key 9, 2: GET / token-1{second}")]
+    );
+}
+
+#[test]
+fn a_credential_that_cannot_stand_in_a_header_is_a_wrong_configuration() {
+    let error = ExchangeError::from(bearer_value(&Secret::from("a\nb")).unwrap_err());
+    assert_eq!(error.kind(), ExchangeErrorKind::Configuration);
+    assert!(error.to_string().contains("a line break"), "{error}");
 }
 
 /// Hands out successors, and has a key of its own for each exchange.

@@ -16,7 +16,7 @@ use tower_outbound_auth::adapter::reqwest::{
 };
 use tower_outbound_auth::adapter::tonic::{TonicAuth, TonicFuture, TonicLayer};
 use tower_outbound_auth::clock::{Clock, Now, SystemClock};
-use tower_outbound_auth::credential::{CredentialError, Provided};
+use tower_outbound_auth::credential::{CredentialError, Provided, Rejection};
 use tower_outbound_auth::endpoint::*;
 use tower_outbound_auth::exchange::*;
 use tower_outbound_auth::replay::*;
@@ -188,7 +188,9 @@ async fn others() -> String {
     let origin = Origin::parse("https://api.example").unwrap();
     let settings = [
         shown(&CallerHeader::Keep) + &shown(&Exempt) + &shown(&Foreign::PassBare),
-        shown(&Provided::new(SECRET, 1)) + &has_both(&[unset().await]),
+        shown(&Provided::new(SECRET, 1))
+            + &shown(&Rejection::new(1, Some("invalid_client")))
+            + &has_both(&[unset().await]),
         shown(&RequestToSign::new(
             RequestHead::of(&head()),
             &Secret::from(SECRET),

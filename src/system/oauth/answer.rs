@@ -12,7 +12,7 @@ use crate::endpoint::failure::{Failure, is_refusal};
 use crate::endpoint::members::Members;
 use crate::endpoint::moment::moment;
 use crate::endpoint::quotes::Credentials;
-use crate::exchange::error::{ExchangeError, ExchangeErrorKind};
+use crate::exchange::error::{ExchangeError, ExchangeErrorKind, is_about_the_request};
 use crate::exchange::issued::Issued;
 use crate::secret::Secret;
 
@@ -201,8 +201,7 @@ pub(crate) fn failed(
 /// request: another try would only add to it.
 pub(crate) fn may_be_about_the_client(answer: &ExchangeAnswer, failure: &Failure) -> bool {
     match failure.code.as_deref() {
-        Some("invalid_scope" | "invalid_target" | "unsupported_grant_type") => false,
-        Some(_) => is_refusal(failure),
+        Some(code) => is_refusal(failure) && !is_about_the_request(code),
         // glewlwyd says so by an empty 403. A page is a firewall's.
         None => match answer.status() {
             StatusCode::UNAUTHORIZED => true,
