@@ -22,10 +22,12 @@ pub(crate) fn add<B>(
     request: &mut Request<B>,
 ) -> Result<(), Error> {
     let head = RequestHead::of(request);
-    let made = maker.headers(RequestToSign::new(head, token, now)).map_err(|error| {
+    let mut made = maker.headers(RequestToSign::new(head, token, now)).map_err(|error| {
         let cause = root_cause(&*error);
         Error::new(ErrorKind::Proof, format!("the request was not sent: no proof for it: {cause}"))
     })?;
+    // A proof is good for a while: no log should show it.
+    made.values_mut().for_each(|value| value.set_sensitive(true));
     // Each name takes the place of the caller's.
     request.headers_mut().extend(made);
     Ok(())

@@ -15,6 +15,7 @@ use crate::replay::methods::ReplayMethods;
 use crate::replay::{Replay, Slot};
 use crate::scheme::judge::Verdict;
 use crate::scheme::response::ResponseHead;
+use crate::scheme::rotation::Rotation;
 use crate::token::machine::events::{Complaint, Generation};
 use crate::token::published::Age;
 use crate::token::sent_count::Ticket;
@@ -192,12 +193,18 @@ impl<I, R: Replay<B>, B, RB> Attempt<I, R, B, RB> {
         }
         self.mark_replayed(response);
         let Some(rotation) = &core.rotation else { return };
-        let head = ResponseHead::of(response);
+        self.follow(rotation, response);
+        response.headers_mut().remove(rotation.header());
+    }
+
+    /// Adopts the successor that a response hands out. If one is due and there is none, an exchange begins.
+    #[inline]
+    fn follow(&self, rotation: &Rotation, response: &Response<RB>) {
+        let (core, head) = (&self.ride.shared.core, ResponseHead::of(response));
         // With `WhenDue`, nearly all responses bring nothing that is wanted.
         let followed = (self.age != Age::Fresh || !rotation.is_when_due())
             && head.is_success()
-            && core.handed_out(rotation, generation, self.sent, head);
-        response.headers_mut().remove(rotation.header());
+            && core.handed_out(rotation, self.ride.generation(), self.sent, head);
         if self.age == Age::Due && !followed {
             core.nudge();
         }
@@ -210,7 +217,12 @@ impl<I, R: Replay<B>, B, RB> Attempt<I, R, B, RB> {
         complaint: Complaint,
         mut response: Response<RB>,
     ) -> Answered<I, R::Kept, RB> {
-        if let Some(rotation) = &self.ride.shared.core.rotation {
+        let core = &self.ride.shared.core;
+        if let Some(rotation) = &core.rotation {
+            // A doubted response mostly is a good one.
+            if complaint == Complaint::Doubt {
+                self.follow(rotation, &response);
+            }
             response.headers_mut().remove(rotation.header());
         }
         if self.replayed {

@@ -74,8 +74,19 @@ struct Known {
     version: u64,
     /// Which one it is, by its provider's count.
     provided: Option<u64>,
+    /// How many readings of its provider have begun, and the number of the one that gave this value.
+    began: u64,
+    stored: u64,
     /// The last attempt to read it failed, though there is a good value.
     unreadable: bool,
+}
+
+impl Known {
+    /// A provider is about to be read. Returns the number of that reading.
+    fn begin(&mut self) -> u64 {
+        self.began += 1;
+        self.began
+    }
 }
 
 enum Place {
@@ -246,7 +257,8 @@ impl Credential {
             return Err(self.unreadable("has a control character"));
         }
         let version = known.version + 1;
-        *known = Known { good: Some(text), version, provided, unreadable: false };
+        (known.good, known.version, known.provided) = (Some(text), version, provided);
+        known.unreadable = false;
         Ok(())
     }
 

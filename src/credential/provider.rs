@@ -63,14 +63,20 @@ pub trait CredentialProvider: Send + Sync + 'static {
     /// - Only a verdict is reported: an error of kind [`Refused`](crate::exchange::ExchangeErrorKind::Refused). A 401 that
     ///   cannot be read, such as an empty one, is none. In a [`Grant`](crate::endpoint::Grant) of your own, that is what
     ///   [`ExchangeAnswer::refused`](crate::endpoint::ExchangeAnswer::refused) makes.
-    /// - Codes that are about the request and not about the client are not reported: `invalid_scope`, `invalid_target`,
-    ///   `unsupported_grant_type`, `invalid_authorization_details`.
+    /// - Codes that are about the request and not about the client are not reported: `invalid_request`, `invalid_scope`,
+    ///   `invalid_target`, `unsupported_grant_type`, `invalid_authorization_details`, and `unauthorized_client` with
+    ///   another status than 401.
     /// - Where an exchange shows several credentials, each provider is told: the endpoint does not say which one is wrong.
     /// - The same version may be reported several times, also after `read` has given a newer one.
     /// - This and the `read` that follows may take half of the exchange's time (5 s by default). Then the refusal counts.
     fn rejected(&self, rejection: Rejection<'_>) -> impl Future<Output = ()> + Send {
         let _ = rejection;
         async {}
+    }
+
+    /// An exchange that was repeated with this version has succeeded. Default: nothing is done.
+    fn accepted(&self, version: u64) {
+        let _ = version;
     }
 }
 
@@ -81,6 +87,10 @@ impl<P: CredentialProvider> CredentialProvider for Arc<P> {
 
     fn rejected(&self, rejection: Rejection<'_>) -> impl Future<Output = ()> + Send {
         P::rejected(self, rejection)
+    }
+
+    fn accepted(&self, version: u64) {
+        P::accepted(self, version);
     }
 }
 
@@ -130,6 +140,7 @@ type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 pub(crate) trait ErasedProvider: Send + Sync {
     fn read(&self) -> BoxFuture<'_, Result<Provided, BoxError>>;
     fn rejected<'a>(&'a self, rejection: Rejection<'a>) -> BoxFuture<'a, ()>;
+    fn accepted(&self, version: u64);
 }
 
 impl<P: CredentialProvider> ErasedProvider for P {
@@ -139,5 +150,9 @@ impl<P: CredentialProvider> ErasedProvider for P {
 
     fn rejected<'a>(&'a self, rejection: Rejection<'a>) -> BoxFuture<'a, ()> {
         Box::pin(CredentialProvider::rejected(self, rejection))
+    }
+
+    fn accepted(&self, version: u64) {
+        CredentialProvider::accepted(self, version);
     }
 }

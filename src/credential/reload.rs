@@ -6,6 +6,7 @@ use crate::basics::BoxError;
 use crate::clock::{Clock, SystemClock};
 use crate::credential::error::{CredentialError, CredentialErrorKind};
 use crate::credential::provider::{Provided, Rejection};
+use crate::credential::shown::{Shown, Value};
 use crate::credential::{Credential, Place};
 use crate::secret::Secret;
 
@@ -41,14 +42,21 @@ impl Credential {
         if let Place::Minted(_, mint) = &self.0.place {
             return self.minted_value(mint().await);
         }
-        reload(std::slice::from_ref(self), &SystemClock::new()).await?;
-        self.current()
+        Ok(self.read_again_if_it_changes(&SystemClock::new()).await?.secret)
     }
 
-    /// Reads it again, on a thread where that may block; at most one at a time, and no longer than the deadline.
-    async fn read_again(&self, clock: &dyn Clock) -> Result<(), CredentialError> {
+    async fn read_again_if_it_changes(&self, clock: &dyn Clock) -> Result<Value, CredentialError> {
+        match self.may_change() {
+            true => self.read_again(clock).await,
+            false => self.known_value(),
+        }
+    }
+
+    /// Reads it again. What is read on a thread is read by one at a time, and no longer than the deadline.
+    async fn read_again(&self, clock: &dyn Clock) -> Result<Value, CredentialError> {
         if let Place::Provided(_, provider) = &self.0.place {
-            return self.take(provider.read().await);
+            let began = self.known().begin();
+            return self.take(began, provider.read().await);
         }
         let credential = self.clone();
         let read = self.0.readings.join(clock, move || credential.reload()).await;
@@ -57,38 +65,68 @@ impl Credential {
                 "cannot be read: it has taken more than 5 s (a pipe that nobody writes into, or a file \
                  system that hangs?)",
             ))
-        })
+        })?;
+        self.known_value()
     }
 
-    /// What its provider says.
-    fn take(&self, provided: Result<Provided, BoxError>) -> Result<(), CredentialError> {
-        let Provided { value, version } = provided.map_err(|error| {
+    /// What its provider says, to a reading that has this number.
+    fn take(
+        &self,
+        began: u64,
+        provided: Result<Provided, BoxError>,
+    ) -> Result<Value, CredentialError> {
+        let Provided { value, version: provided } = provided.map_err(|error| {
             let message = format!("the credential of {self} cannot be read: {error}");
             CredentialError::new(CredentialErrorKind::Unavailable, message).with_source(error)
         })?;
-        if self.known().provided == Some(version) {
-            return Ok(());
+        let secret = self.checked(&value)?;
+        let mut known = self.known();
+        // A reading that began before the last one was stored may have an older value.
+        let is_late = began < known.stored;
+        if known.provided != Some(provided) && !is_late {
+            known.stored = began;
+            self.learn(&mut known, secret.clone(), Some(provided))?;
         }
-        let value = self.checked(&value)?;
-        self.learn(&mut self.known(), value, Some(version))
+        let is_known = known.provided == Some(provided);
+        let version = if is_known { known.version } else { known.version.wrapping_sub(1) };
+        let provided = Some(provided);
+        Ok(Value { credential: self.clone(), secret, version, provided })
     }
 
-    /// The version of its provider's last value.
-    fn provided(&self) -> Option<u64> {
-        self.known().provided
-    }
-
-    /// Tells its provider that the endpoint refused the value of a version. Returns whether there is another one now.
-    async fn rejected(&self, version: Option<u64>, code: Option<&str>) -> bool {
-        let (Place::Provided(_, provider), Some(version)) = (&self.0.place, version) else {
-            return false;
-        };
-        provider.rejected(Rejection::new(version, code)).await;
-        self.take(provider.read().await).is_ok() && self.provided() != Some(version)
+    /// The last good value.
+    pub(crate) fn known_value(&self) -> Result<Value, CredentialError> {
+        let secret = self.current()?;
+        let known = self.known();
+        let (version, provided) = (known.version, known.provided);
+        Ok(Value { credential: self.clone(), secret, version, provided })
     }
 }
 
-/// Reads those that may change again.
+impl Value {
+    /// Tells its provider that the endpoint refused it. Returns whether there is another value now.
+    async fn rejected(&self, code: Option<&str>) -> bool {
+        let credential = &self.credential;
+        let (Place::Provided(_, provider), Some(version)) = (&credential.0.place, self.provided)
+        else {
+            return false;
+        };
+        provider.rejected(Rejection::new(version, code)).await;
+        let began = credential.known().begin();
+        let next = credential.take(began, provider.read().await);
+        next.is_ok_and(|next| next.provided != self.provided)
+    }
+
+    /// Tells its provider that the endpoint took it, after it had refused another one.
+    fn accepted(&self) {
+        if let (Place::Provided(_, provider), Some(version)) =
+            (&self.credential.0.place, self.provided)
+        {
+            provider.accepted(version);
+        }
+    }
+}
+
+/// Reads those that may change again. Returns the values of all but the minted ones.
 ///
 /// # Errors
 ///
@@ -96,15 +134,22 @@ impl Credential {
 pub(crate) async fn reload(
     credentials: &[Credential],
     clock: &dyn Clock,
-) -> Result<(), CredentialError> {
-    let changing = credentials.iter().filter(|credential| credential.may_change());
-    let read = join_all(changing.map(|credential| credential.read_again(clock))).await;
-    read.into_iter().collect()
+) -> Result<Shown, CredentialError> {
+    let mut each: Vec<&Credential> = Vec::with_capacity(credentials.len());
+    for credential in credentials {
+        let is_minted = matches!(credential.0.place, Place::Minted(..));
+        if !is_minted && !each.iter().any(|it| it.is(credential)) {
+            each.push(credential);
+        }
+    }
+    let read = join_all(each.iter().map(|credential| credential.read_again_if_it_changes(clock)));
+    let values = read.await.into_iter().collect::<Result<_, CredentialError>>()?;
+    Ok(Shown::new(values))
 }
 
 /// Grows whenever one of them changes.
 pub(crate) fn version(credentials: &[Credential]) -> u64 {
-    credentials.iter().map(|it| it.known().version).sum()
+    credentials.iter().fold(0, |sum, it| sum.wrapping_add(it.known().version))
 }
 
 /// Those that are read again, in words.
@@ -113,18 +158,17 @@ pub(crate) fn read_again(credentials: &[Credential]) -> String {
     names.collect::<Vec<_>>().join(", ")
 }
 
-/// The versions of what providers gave.
-pub(crate) fn provided(credentials: &[Credential]) -> Vec<Option<u64>> {
-    credentials.iter().map(Credential::provided).collect()
+/// The endpoint refused these values with this code: tells the providers. Returns whether one of them has another value
+/// now.
+pub(crate) async fn rejected(shown: &Shown, code: Option<&str>) -> bool {
+    join_all(shown.values().iter().map(|it| it.rejected(code))).await.contains(&true)
 }
 
-/// The endpoint refused these versions with this code: tells the providers. Returns whether one of them has another value
-/// now.
-pub(crate) async fn rejected(
-    credentials: &[Credential],
-    versions: &[Option<u64>],
-    code: Option<&str>,
-) -> bool {
-    let told = credentials.iter().zip(versions).map(|(it, version)| it.rejected(*version, code));
-    join_all(told).await.contains(&true)
+/// The endpoint took these values, after it had refused `refused`: tells the providers.
+pub(crate) fn accepted(shown: &Shown, refused: &Shown) {
+    let is_new = |it: &&Value| {
+        let before = refused.values().iter().find(|other| other.credential.is(&it.credential));
+        before.is_some_and(|before| before.provided != it.provided)
+    };
+    shown.values().iter().filter(is_new).for_each(Value::accepted);
 }

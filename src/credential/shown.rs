@@ -1,4 +1,4 @@
-//! The credentials of one request on the wire.
+//! The values of the credentials that one attempt shows.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,61 +9,95 @@ use crate::credential::text::without_line_break;
 use crate::credential::{Credential, Place};
 use crate::secret::Secret;
 
-/// The values that one request to a token endpoint shows.
+/// The values that one attempt shows: what was read for it.
 ///
-/// Another exchange may read the same credentials again meanwhile. That changes nothing here: what is said of
-/// the request's answer is said of these values.
+/// Another exchange may read the same credentials again meanwhile. That changes nothing here: what an endpoint says of
+/// an attempt is said of these values.
 #[derive(Clone, Default)]
 pub(crate) struct Shown {
-    values: Arc<[(Credential, Secret)]>,
+    values: Arc<[Value]>,
+}
+
+/// The value of one credential.
+#[derive(Clone)]
+pub(crate) struct Value {
+    pub(crate) credential: Credential,
+    pub(crate) secret: Secret,
+    /// Which of the credential's values this is.
+    pub(crate) version: u64,
+    /// The same by its provider's count.
+    pub(crate) provided: Option<u64>,
 }
 
 impl Shown {
-    /// The last good values. The minted ones are made now.
+    pub(crate) fn new(values: Vec<Value>) -> Shown {
+        Shown { values: values.into() }
+    }
+
+    /// For one request on the wire: the same values, and new ones for the minted credentials among `credentials`.
     ///
     /// # Errors
     ///
-    /// If one has no good value, or cannot be minted.
-    pub(crate) async fn of(credentials: &[Credential]) -> Result<Shown, CredentialError> {
-        let mut values: Vec<(Credential, Secret)> = Vec::with_capacity(credentials.len());
+    /// If one has no value, or cannot be minted.
+    pub(crate) async fn for_request(
+        &self,
+        credentials: &[Credential],
+    ) -> Result<Shown, CredentialError> {
+        let mut values: Vec<Value> = Vec::with_capacity(credentials.len());
         for credential in credentials {
-            if values.iter().any(|(it, _)| it.is(credential)) {
+            if values.iter().any(|it| it.credential.is(credential)) {
                 continue; // one value, wherever it is used
             }
-            let value = match &credential.0.place {
-                Place::Minted(_, mint) => credential.minted_value(mint().await)?,
-                _ => credential.current()?,
-            };
-            values.push((credential.clone(), value));
+            values.push(match &credential.0.place {
+                Place::Minted(_, mint) => {
+                    let secret = credential.minted_value(mint().await)?;
+                    Value { credential: credential.clone(), secret, version: 0, provided: None }
+                }
+                _ => self.find(credential).cloned().map_or_else(|| credential.known_value(), Ok)?,
+            });
         }
-        Ok(Shown { values: values.into() })
+        Ok(Shown::new(values))
     }
 
-    pub(crate) fn with(&self, credential: &Credential, value: Secret) -> Shown {
-        let others = self.values.iter().filter(|(it, _)| !it.is(credential)).cloned();
-        Shown { values: others.chain([(credential.clone(), value)]).collect() }
+    pub(crate) fn with(&self, credential: &Credential, secret: Secret) -> Shown {
+        let others = self.values.iter().filter(|it| !it.credential.is(credential)).cloned();
+        let value = Value { credential: credential.clone(), secret, version: 0, provided: None };
+        Shown { values: others.chain([value]).collect() }
     }
 
     /// The value of this credential. One that is not among these gives its last good value.
     pub(crate) fn value(&self, credential: &Credential) -> Result<Secret, CredentialError> {
-        let found = self.values.iter().find(|(it, _)| it.is(credential));
-        found.map_or_else(|| credential.current(), |(_, value)| Ok(value.clone()))
+        let found = self.find(credential);
+        found.map_or_else(|| credential.current(), |it| Ok(it.secret.clone()))
     }
 
     /// All values.
-    pub(crate) fn values(&self) -> impl Iterator<Item = &Secret> {
-        self.values.iter().map(|(_, value)| value)
+    pub(crate) fn secrets(&self) -> impl Iterator<Item = &Secret> {
+        self.values.iter().map(|it| &it.secret)
+    }
+
+    pub(crate) fn values(&self) -> &[Value] {
+        &self.values
+    }
+
+    /// Differs from that of other values of the same credentials.
+    pub(crate) fn version(&self) -> u64 {
+        self.values.iter().fold(0, |sum, it| sum.wrapping_add(it.version))
+    }
+
+    fn find(&self, credential: &Credential) -> Option<&Value> {
+        self.values.iter().find(|it| it.credential.is(credential))
     }
 }
 
 impl fmt::Debug for Shown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.values.iter().map(|(credential, _)| credential)).finish()
+        f.debug_list().entries(self.values.iter().map(|it| &it.credential)).finish()
     }
 }
 
 impl Credential {
-    fn is(&self, other: &Credential) -> bool {
+    pub(crate) fn is(&self, other: &Credential) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
 

@@ -12,14 +12,12 @@ use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use tower_service::Service;
 
 use crate::credential::Credential;
-use crate::credential::shown::Shown;
 use crate::endpoint::answer::ExchangeAnswer;
 use crate::endpoint::grant::Grant;
 use crate::endpoint::quotes::withheld;
 use crate::endpoint::request::ExchangeRequest;
 use crate::endpoint::request_context::RequestContext;
 use crate::endpoint::step::Step;
-use crate::error::of_credential::of_credential;
 use crate::error::{BoxError, root_cause};
 use crate::exchange::Exchange;
 use crate::exchange::context::ExchangeContext;
@@ -150,7 +148,7 @@ where
         let credentials = self.grant.credentials();
         let mut asked = None;
         for _ in 0..MAX_STEPS {
-            let shown = Shown::of(credentials).await.map_err(of_credential)?;
+            let shown = cx.shown().for_request(credentials).await?;
             let first = RequestContext::first(cx, shown.clone());
             let request_cx = match asked {
                 Some((step, by)) => first.asked_for(step, by),

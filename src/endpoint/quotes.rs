@@ -88,7 +88,7 @@ pub(crate) fn withheld(error: ExchangeError, shown: &Shown) -> ExchangeError {
     let is_shown = |code: &&str| !error.is_judged() && !is_refusal_code(code);
     let Some(code) = error.code().filter(is_shown) else { return error };
     // Which of them is an id is not known here.
-    let quotes = shown.values().any(|secret| {
+    let quotes = shown.secrets().any(|secret| {
         let (id, secret) = (Secret::from(""), secret.clone());
         Credentials { id, secret, id_is_secret: false }.are_quoted_in(code)
     });

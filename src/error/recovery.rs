@@ -26,8 +26,8 @@ pub enum Recovery {
     /// This is the refusal: the token could not be renewed. A doubted response waits for its renewal for one second at
     /// most, so that renewal may still be running.
     RenewalFailed,
-    /// This is a doubted response, and nothing was done: the source has renewed its token for an earlier doubted response,
-    /// less than a minute ago.
+    /// This is a doubted response, and nothing was done: an earlier doubted response has made the
+    /// source renew its token, or try to, less than a minute ago.
     RenewedLately,
     /// This is the refusal: the source has a fixed token, which cannot be renewed.
     FixedToken,

@@ -7,8 +7,8 @@
 //! flight that starts there inherits the chain.
 
 use std::future::Future;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Tells sources apart within the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,8 +53,49 @@ impl Chain {
         Chain(self.0.iter().copied().chain([source]).collect())
     }
 
+    /// Notes that the exchange of this chain waits for one of `source`, until what is returned is dropped. None if that
+    /// one waits for this one, through however many others: all of them would wait for ever.
+    pub(crate) fn wait_for(&self, source: SourceId) -> Option<Waits> {
+        let Some(waiting) = self.0.last().copied() else { return Some(Waits(None)) };
+        let mut all = waits();
+        let mut reached = vec![source];
+        let mut next = 0;
+        while let Some(&from) = reached.get(next) {
+            if from == waiting {
+                return None;
+            }
+            let further = all.iter().filter(|(it, _)| *it == from).map(|(_, to)| *to);
+            let further: Vec<_> = further.filter(|to| !reached.contains(to)).collect();
+            reached.extend(further);
+            next += 1;
+        }
+        all.push((waiting, source));
+        Some(Waits(Some((waiting, source))))
+    }
+
     /// Runs `future` as part of an exchange with this chain.
     pub(crate) fn scope<F: Future>(&self, future: F) -> impl Future<Output = F::Output> + use<F> {
         CURRENT.scope(self.clone(), future)
+    }
+}
+
+/// Whose exchange waits for whose, in this process. There are as many as exchanges that wait for another source's token.
+static WAITS: Mutex<Vec<(SourceId, SourceId)>> = Mutex::new(Vec::new());
+
+fn waits() -> MutexGuard<'static, Vec<(SourceId, SourceId)>> {
+    WAITS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// One exchange waits for another one; none if it is no exchange that waits.
+#[derive(Debug)]
+pub(crate) struct Waits(Option<(SourceId, SourceId)>);
+
+impl Drop for Waits {
+    fn drop(&mut self) {
+        let Some(this) = self.0 else { return };
+        let mut all = waits();
+        if let Some(at) = all.iter().position(|it| *it == this) {
+            all.swap_remove(at);
+        }
     }
 }

@@ -1,7 +1,6 @@
 //! What an exchange is told about the attempt that it makes.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::clock::{Clock, Now};
 use crate::credential::Credential;
@@ -57,8 +56,8 @@ pub struct ExchangeContext {
     refresh_token: Option<Secret>,
     /// Shared with the context of the attempt that follows in the same exchange.
     sent: Arc<Mutex<Now>>,
-    /// Of the credentials that this attempt shows.
-    credentials: AtomicU64,
+    /// The credentials that this attempt shows, once they have been read.
+    shown: OnceLock<Shown>,
     chain: Chain,
 }
 
@@ -70,18 +69,18 @@ impl ExchangeContext {
         chain: Chain,
     ) -> ExchangeContext {
         let sent = Arc::new(Mutex::new(clock.now()));
-        let credentials = AtomicU64::new(0);
-        ExchangeContext { clock, reason, refresh_token, sent, credentials, chain }
+        ExchangeContext { clock, reason, refresh_token, sent, shown: OnceLock::new(), chain }
     }
 
     /// For another attempt of the same exchange, with other credentials. The refresh token was the first one's.
     pub(crate) fn once_more(&self) -> ExchangeContext {
+        self.mark_sent(); // it begins now
         ExchangeContext {
             clock: self.clock.clone(),
             reason: self.reason,
             refresh_token: None,
             sent: self.sent.clone(),
-            credentials: AtomicU64::new(0),
+            shown: OnceLock::new(),
             chain: self.chain.clone(),
         }
     }
@@ -119,7 +118,7 @@ impl ExchangeContext {
     }
 
     /// The value of a credential of [`Exchange::credentials`](super::Exchange::credentials), for an exchange that is no
-    /// [`HttpExchange`](crate::endpoint::HttpExchange): the last good value; of a
+    /// [`HttpExchange`](crate::endpoint::HttpExchange): the value that was read for this attempt; of a
     /// [minted](Credential::minted) one, a new one.
     ///
     /// # Errors
@@ -131,7 +130,7 @@ impl ExchangeContext {
     ///
     /// Dropping the future drops the function's.
     pub async fn credential(&self, credential: &Credential) -> Result<Secret, ExchangeError> {
-        let shown = Shown::of(std::slice::from_ref(credential)).await?;
+        let shown = self.shown().for_request(std::slice::from_ref(credential)).await?;
         Ok(shown.value(credential)?)
     }
 
@@ -147,13 +146,13 @@ impl ExchangeContext {
         *self.sent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes the version of the credentials that this attempt shows.
-    pub(crate) fn note_credentials(&self, version: u64) {
-        self.credentials.store(version, Ordering::Relaxed);
+    /// The credentials have been read for this attempt.
+    pub(crate) fn show(&self, shown: Shown) {
+        let _ = self.shown.set(shown);
     }
 
-    pub(crate) fn credentials(&self) -> u64 {
-        self.credentials.load(Ordering::Relaxed)
+    pub(crate) fn shown(&self) -> Shown {
+        self.shown.get().cloned().unwrap_or_default()
     }
 
     pub(crate) fn chain(&self) -> &Chain {

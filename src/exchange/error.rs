@@ -93,6 +93,10 @@ struct Inner {
     in_doubt: bool,
     /// Its scheme has seen to it that the code quotes no credential.
     judged: bool,
+    /// A credential has no value: nothing was shown to the endpoint.
+    of_credential: bool,
+    /// The kind is that of the user's own error.
+    kind_is_given: bool,
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
@@ -107,6 +111,8 @@ impl ExchangeError {
             retry_after: None,
             in_doubt: false,
             judged: false,
+            of_credential: false,
+            kind_is_given: false,
             source: None,
         }))
     }
@@ -193,16 +199,24 @@ impl ExchangeError {
         self.0.code.as_deref()
     }
 
-    /// With the text and the source of a credential's error.
-    pub(crate) fn of_credential(kind: ExchangeErrorKind, error: &CredentialError) -> ExchangeError {
-        let mut new = ExchangeError::new(kind, error.to_string());
-        Arc::make_mut(&mut new.0).source = error.shared_source();
-        new
+    pub(crate) fn with_kind(mut self, kind: ExchangeErrorKind) -> ExchangeError {
+        Arc::make_mut(&mut self.0).kind = kind;
+        self
+    }
+
+    /// A credential had no value, so that nothing was shown to the endpoint; and nobody has said of which kind that is.
+    pub(crate) fn is_of_credential(&self) -> bool {
+        self.0.of_credential && !self.0.kind_is_given
     }
 
     /// Whether the credentials may be what is refused.
     pub(crate) fn is_about_the_credentials(&self) -> bool {
-        self.kind() == ExchangeErrorKind::Refused && !self.code().is_some_and(is_about_the_request)
+        // As a 401, that code means wrong credentials (Keycloak).
+        let is_unauthorized = self.code() == Some("unauthorized_client")
+            && self.status() != Some(StatusCode::UNAUTHORIZED);
+        let is_about_the_request = is_unauthorized
+            || self.code().is_some_and(|it| it == "invalid_request" || is_about_the_request(it));
+        self.kind() == ExchangeErrorKind::Refused && !self.0.of_credential && !is_about_the_request
     }
 
     /// How long the endpoint asked to be left alone.
@@ -254,14 +268,20 @@ impl From<CredentialError> for ExchangeError {
         let source = error.shared_source();
         let inner = source.as_ref().and_then(|it| it.downcast_ref::<ExchangeError>());
         if let Some(inner) = inner {
-            return inner.clone();
+            let mut inner = inner.clone();
+            let changed = Arc::make_mut(&mut inner.0);
+            (changed.of_credential, changed.kind_is_given) = (true, true);
+            return inner;
         }
         let kind = match error.kind {
             CredentialErrorKind::Unusable => ExchangeErrorKind::Configuration,
             CredentialErrorKind::Panicked => ExchangeErrorKind::Panicked,
             CredentialErrorKind::Unavailable => ExchangeErrorKind::Unavailable,
         };
-        ExchangeError::of_credential(kind, &error)
+        let mut new = ExchangeError::new(kind, error.to_string());
+        let inner = Arc::make_mut(&mut new.0);
+        (inner.source, inner.of_credential) = (error.shared_source(), true);
+        new
     }
 }
 

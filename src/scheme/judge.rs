@@ -22,7 +22,8 @@ pub enum Verdict {
     /// - Only idempotent methods are sent again (RFC 9110 section 9.2.2): the response does not say that the request was
     ///   not applied. For the others, the token is renewed for the next request.
     /// - If the request is not sent again, its caller gets the response as it came, with a
-    ///   [`Recovery`](crate::Recovery) in its extensions.
+    ///   [`Recovery`](crate::Recovery) in its extensions. If the second sending fails, see
+    ///   [`ResendFailed`](crate::Recovery::ResendFailed).
     ///
     /// ```
     /// use http::StatusCode;

@@ -13,7 +13,13 @@ use crate::secret::Secret;
 ///
 /// [`Presentation::per_request`](super::Presentation::per_request) hands it to the source. It is called each time that a
 /// request is sent with the token, the second sending after a refusal included, just before the request goes to the
-/// inner service. A request that is sent without a credential has none of these headers.
+/// inner service. A request that is sent without a credential has none of these headers. Their values are marked
+/// sensitive.
+///
+/// A client that follows redirects by itself sends the same headers to the next URL, and a signature of the first URL is
+/// wrong there. Put redirects above the layer ([`FollowRedirect`]), or switch them off in the client.
+///
+/// [`FollowRedirect`]: https://docs.rs/tower-http/latest/tower_http/follow_redirect/
 ///
 /// ```
 /// use http::{HeaderMap, HeaderName, HeaderValue};

@@ -88,10 +88,11 @@ pub trait Presentation: Send + Sync + 'static {
 
     /// What makes headers for each single request: a DPoP proof (RFC 9449), or a signature of its method and path.
     ///
-    /// The source asks for it once for each token that an exchange brings, and keeps it with that token. A request that is
-    /// sent with the token is signed by that maker. So a maker that has a key of its own never meets another token; a maker
+    /// The source asks for it once for each `token` that an exchange brings, and keeps it with that token and its successors
+    /// in responses. A request that is sent with the token is signed by that maker. So a maker that has a key of its own never meets another token; a maker
     /// whose key changes at other times looks it up for each request. Default: none.
-    fn per_request(&self) -> Option<Arc<dyn PerRequest>> {
+    fn per_request(&self, token: &Secret) -> Option<Arc<dyn PerRequest>> {
+        let _ = token;
         None
     }
 }
@@ -121,7 +122,7 @@ impl<P: Presentation + ?Sized> Presentation for Arc<P> {
         P::is_authentic(self, token)
     }
 
-    fn per_request(&self) -> Option<Arc<dyn PerRequest>> {
-        P::per_request(self)
+    fn per_request(&self, token: &Secret) -> Option<Arc<dyn PerRequest>> {
+        P::per_request(self, token)
     }
 }

@@ -76,7 +76,7 @@ impl Presentation for HeaderScheme {
         prefixed_value(self.prefix, token)
     }
 
-    fn per_request(&self) -> Option<Arc<dyn PerRequest>> {
+    fn per_request(&self, _: &Secret) -> Option<Arc<dyn PerRequest>> {
         self.per_request.clone()
     }
 }

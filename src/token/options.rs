@@ -65,5 +65,5 @@ pub(crate) fn present(
     token_type: Option<Arc<str>>,
 ) -> Result<Presented, &'static str> {
     let value = header_value(presentation, token, token_type.as_deref(), MAX_TOKEN)?;
-    Ok(Presented { value, token_type, per_request: presentation.per_request() })
+    Ok(Presented { value, token_type, per_request: presentation.per_request(token) })
 }

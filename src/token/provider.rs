@@ -12,7 +12,7 @@ use crate::token::source::TokenSource;
 /// The token is a credential of another source. Its value is the text of the token, without a prefix.
 ///
 /// If the endpoint of the other source refuses it, this source renews it, as [`reject`](TokenSource::reject) does: once for
-/// all who report it, and within the budget of refusals.
+/// all who report it, and within the budget of refusals. A renewal that helped is given back.
 ///
 /// ```
 /// use tower_outbound_auth::system::{ClientCredentials, HeaderScheme};
@@ -36,6 +36,10 @@ impl<P: Presentation + ?Sized> CredentialProvider for TokenSource<P> {
         let refused = Generation::of(rejection.version);
         // Whether there is a successor is asked by `read`.
         let _ = self.core().clone().renew(Complaint::Refusal, refused, Chain::current()).await;
+    }
+
+    fn accepted(&self, version: u64) {
+        self.core().replay_accepted(Generation::of(version));
     }
 }
 

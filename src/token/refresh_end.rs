@@ -57,7 +57,8 @@ impl Core {
                 let Landed { issued, presented, .. } = landed;
                 event.granted_scope = issued.shared_scope();
                 let place = (*generation, *window);
-                let (token, old) = self.publish(issued, presented.clone(), place, line.clone());
+                let presented = self.with_its_maker(presented.clone(), issued);
+                let (token, old) = self.publish(issued, presented, place, line.clone());
                 old_token = old;
                 Some(Ok(token))
             }
@@ -89,6 +90,17 @@ impl Core {
         let token = Published { secret, presented, generation, window, line, source: self.id };
         let token = Arc::new(token);
         (AccessToken::new(token.clone()), self.cell.publish(token))
+    }
+
+    /// To be called under the lock. The same token once more keeps what makes headers for its requests.
+    fn with_its_maker(&self, presented: Presented, issued: &Issued) -> Presented {
+        let current = self.cell.latest();
+        match current.filter(|it| it.expose() == issued.access_token().expose()) {
+            Some(same) => {
+                Presented { per_request: same.presented().per_request.clone(), ..presented }
+            }
+            None => presented,
+        }
     }
 
     fn arrival(&self, landed: &Landed, claims: Times, now: Now) -> Arrival<Secret> {

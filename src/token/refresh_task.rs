@@ -8,7 +8,7 @@
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use futures_util::FutureExt;
 use futures_util::future::{Either, select};
@@ -16,8 +16,9 @@ use tokio::sync::oneshot;
 
 use crate::basics::TARGET;
 use crate::clock::Now;
-use crate::credential::reload::{provided, read_again, rejected, reload, version};
-use crate::error::of_credential::of_credential;
+use crate::credential::reload::{accepted, read_again, rejected, reload, version};
+use crate::credential::shown::Shown;
+use crate::error::of_credential::with_the_kind_below;
 use crate::exchange::chain::Chain;
 use crate::exchange::context::{ExchangeContext, Reason};
 use crate::exchange::error::{ExchangeError, ExchangeErrorKind};
@@ -36,6 +37,8 @@ pub(crate) struct Flight {
     started: Now,
     /// The refresh token that it may spend.
     refresh_token: Option<Secret>,
+    /// The version of the credentials that it has shown.
+    shown: AtomicU64,
     /// Taken when the flight has ended.
     waiters: Option<oneshot::Sender<Outcome>>,
 }
@@ -47,7 +50,8 @@ impl Flight {
         waiters: oneshot::Sender<Outcome>,
     ) -> Flight {
         let Start { id, reason, started, refresh: refresh_token } = start;
-        Flight { core, id, reason, started, refresh_token, waiters: Some(waiters) }
+        let shown = AtomicU64::new(0);
+        Flight { core, id, reason, started, refresh_token, shown, waiters: Some(waiters) }
     }
 
     pub(crate) async fn run(mut self, chain: Chain) {
@@ -64,7 +68,8 @@ impl Flight {
         let issued = outcome.as_ref().ok().map(|landed| &landed.issued);
         let scope = issued.and_then(Issued::shared_scope);
         let no_life = issued.is_some_and(|issued| issued.stated().no_life);
-        let (finished, outcome) = self.core.finished(self.id, outcome, cx.credentials());
+        let (finished, outcome) =
+            self.core.finished(self.id, outcome, self.shown.load(Ordering::Relaxed));
         self.report(&finished, outcome.as_ref());
         if let (Finished::Adopt { .. }, Some(scope)) = (&finished, scope) {
             let system = self.core.system;
@@ -98,27 +103,26 @@ impl Flight {
         })?;
         let is_read = AtomicBool::new(false);
         let exchange = async {
-            // Read here, so that the noted version is of all credentials, also where one exchange wraps another.
-            let credentials = parts.exchange.credentials();
-            let read = reload(credentials, cx.clock()).await;
-            cx.note_credentials(version(credentials));
-            read.map_err(of_credential)?;
+            // Read here, so that the values are of all credentials, also where one exchange wraps another.
+            let shown = self.show_credentials(cx).await?;
             is_read.store(true, Ordering::Relaxed);
-            let versions = provided(credentials);
             let refused = match parts.exchange.exchange(cx).await {
                 Err(error) if error.is_about_the_credentials() => error,
                 Err(error) => return Err(error),
                 Ok(issued) => return Ok(issued.settle_refresh_token(cx.refresh_token())),
             };
-            if !self.has_another_value(&versions, &refused).await {
+            if !self.has_another_value(&shown, &refused).await {
                 return Err(refused);
             }
-            cx.note_credentials(version(credentials));
-            let issued = parts.exchange.exchange(&cx.once_more()).await?;
+            let (again, system) = (cx.once_more(), self.core.system);
+            tracing::info!(target: TARGET, system, "the credentials were refused, and a provider has others");
+            let others = self.show_credentials(&again).await?;
+            let issued = parts.exchange.exchange(&again).await?;
+            accepted(&others, &shown);
             Ok(issued.settle_refresh_token(None))
         };
         let issued = match select(pin!(exchange), deadline).await {
-            Either::Left((issued, _)) => issued?,
+            Either::Left((issued, _)) => issued.map_err(with_the_kind_below)?,
             Either::Right(((), _)) => {
                 let timeout = parts.exchange_timeout;
                 let message = match is_read.load(Ordering::Relaxed) {
@@ -140,14 +144,26 @@ impl Flight {
         Ok(Landed { issued, presented, begins_a_line, sent: cx.sent() })
     }
 
+    /// Reads the credentials for an attempt.
+    async fn show_credentials(&self, cx: &ExchangeContext) -> Result<Shown, ExchangeError> {
+        let credentials = self.core.parts.exchange.credentials();
+        let read = reload(credentials, cx.clock()).await;
+        let version = read.as_ref().map_or_else(|_| version(credentials), Shown::version);
+        self.shown.store(version, Ordering::Relaxed);
+        let shown = read?;
+        cx.show(shown.clone());
+        Ok(shown)
+    }
+
     /// Whether a provider has a value that the endpoint has not seen, once it knows of this refusal.
     ///
-    /// It has half of the exchange's time: one that hangs must not hide the refusal.
-    async fn has_another_value(&self, shown: &[Option<u64>], refused: &ExchangeError) -> bool {
-        let options = &self.core.parts;
-        let Ok(patience) = self.core.sleep(options.exchange_timeout / 2) else { return false };
-        let told = pin!(rejected(options.exchange.credentials(), shown, refused.code()));
-        matches!(select(told, patience).await, Either::Left((true, _)))
+    /// It has half of the time that is left: one that hangs must not hide the refusal. Nor must one that panics.
+    async fn has_another_value(&self, shown: &Shown, refused: &ExchangeError) -> bool {
+        let (options, now) = (&self.core.parts, self.core.now());
+        let left = options.exchange_timeout.saturating_sub(now.since(self.started));
+        let Ok(patience) = self.core.sleep(left / 2) else { return false };
+        let told = AssertUnwindSafe(rejected(shown, refused.code())).catch_unwind();
+        matches!(select(pin!(told), patience).await, Either::Left((Ok(true), _)))
     }
 
     fn report(&self, finished: &Finished<ExchangeError>, outcome: Option<&Outcome>) {

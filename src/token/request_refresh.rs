@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 
 use crate::basics::TARGET;
 use crate::clock::Now;
-use crate::credential::reload::{reload, version};
+use crate::credential::reload::reload;
 use crate::error::Error;
 use crate::exchange::chain::Chain;
 use crate::secret::Secret;
@@ -128,7 +128,7 @@ impl LookUp {
         let read = pin!(reload(credentials, &*core.parts.clock));
         let Either::Left((read, _)) = select(read, limit).await else { return };
         let refused = core.lock().refused_credentials;
-        if read.is_ok() && version(credentials) != refused {
+        if read.is_ok_and(|shown| shown.version() != refused) {
             tracing::info!(target: TARGET, system = core.system, "the credentials have changed");
             core.credentials_changed();
         }

@@ -142,7 +142,9 @@ impl Core {
         if complaint == Complaint::Refusal {
             self.await_successor(refused).await;
         }
+        let ends = patience.map(|patience| self.now() + patience);
         for _ in 0..=MAX_LOST {
+            let patience = ends.map(|ends| self.now().until(ends));
             let (boarding, counts) = match self.refused(&runtime, &chain, refused, complaint) {
                 (Refused::HandOn(recovery), _) => return Renewal::HandOn(recovery),
                 (Refused::Resend, _) => match self.usable() {
@@ -212,6 +214,7 @@ impl Core {
         if chain.contains(self.id) {
             return Err(Error::reentrant());
         }
+        let Some(_waits) = chain.wait_for(self.id) else { return Err(Error::reentrant()) };
         let _waiter = self.waiter();
         // The flight has a deadline of its own, on its own runtime. This one is for the case that
         // that runtime has stopped running without being dropped.

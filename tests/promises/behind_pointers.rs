@@ -75,7 +75,7 @@ impl Presentation for Own {
         false
     }
 
-    fn per_request(&self) -> Option<Arc<dyn PerRequest>> {
+    fn per_request(&self, _: &Secret) -> Option<Arc<dyn PerRequest>> {
         Some(Arc::new(NoProof))
     }
 }
@@ -115,7 +115,7 @@ fn assert_is_own(scheme: &impl Scheme) {
     assert_eq!(scheme.judge().verdict(ResponseHead::of(&fine)), Verdict::Refused);
     assert!(scheme.rotation().is_some());
     assert!(!scheme.is_authentic(&Secret::from("abc")));
-    assert!(scheme.per_request().is_some());
+    assert!(scheme.per_request(&Secret::from("abc")).is_some());
 }
 
 #[test]

@@ -30,6 +30,7 @@ mod p10_exchanges;
 mod p10_files;
 mod p10_minted;
 mod p10_providers;
+mod p10_shared_providers;
 mod p11_two_clocks;
 mod p12_windows_fit_the_lifetime;
 mod p13_bound_to_origins;

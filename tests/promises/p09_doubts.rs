@@ -1,16 +1,22 @@
 //! Promise 9, of doubted responses: a renewal a minute at most, and none out of the budget of refusals.
 
 use futures::future::join_all;
-use http::StatusCode;
-use tower::Layer;
+use http::header::AUTHORIZATION;
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
+use tower::{Layer, service_fn};
 use tower_outbound_auth::exchange::Reason;
-use tower_outbound_auth::scheme::{Judge, Verdict};
-use tower_outbound_auth::{AuthLayer, Recovery};
+use tower_outbound_auth::replay::ReplayMethods;
+use tower_outbound_auth::scheme::{
+    InvalidToken, Judge, Presentation, Rotation, Verdict, bearer_value,
+};
+use tower_outbound_auth::system::HeaderScheme;
+use tower_outbound_auth::testkit::{ScriptedExchange, TokioClock};
+use tower_outbound_auth::{AuthLayer, BoxError, Origin, Recovery, Secret, TokenSource};
 
 use crate::support::*;
 
 /// An API that answers 404 to a token that it does not know.
-fn doubting(layer: &AuthLayer<tower_outbound_auth::system::HeaderScheme>) -> AuthLayer {
+fn doubting(layer: &AuthLayer<HeaderScheme>) -> AuthLayer {
     let layer = layer.clone().with_judge(Judge::new(|response| match response.status {
         StatusCode::UNAUTHORIZED => Verdict::Refused,
         StatusCode::NOT_FOUND => Verdict::Doubted,
@@ -118,4 +124,122 @@ async fn a_doubt_does_not_take_from_the_budget_and_does_not_give_back_to_it() {
     assert_eq!(send(&service, get("/flaky")).await.unwrap().status(), 200);
     assert_eq!(world.exchange.exchanges(), before + 1);
     assert_eq!(world.source.status().renewal_budget, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_that_joins_the_renewal_of_a_doubt_is_known_to_those_that_cannot_be_sent_again() {
+    for doubt_first in [false, true] {
+        let world = world_with_delay(millis(500));
+        let layer = doubting(&world.layer).with_replay_methods(ReplayMethods::Idempotent);
+        let service = layer.layer(world.api.clone());
+        send(&service, get("/")).await.unwrap();
+        world.api.fail_path("/missing", 404);
+        world.api.revoke("token-1");
+        let spawn = |path: &'static str| {
+            let service = service.clone();
+            tokio::spawn(async move { send(&service, get(path)).await.unwrap().status() })
+        };
+        let doubt = doubt_first.then(|| spawn("/missing"));
+        tokio::time::sleep(millis(1)).await;
+        let refused = spawn("/");
+        tokio::time::sleep(millis(1)).await;
+        // It is known by now that the token is refused: this one waits for the next.
+        assert_eq!(send(&service, post("/", "x")).await.unwrap().status(), 200, "{doubt_first}");
+        assert_eq!(refused.await.unwrap(), 200);
+        if let Some(doubt) = doubt {
+            assert_eq!(doubt.await.unwrap(), 404);
+        }
+    }
+}
+
+/// Hands out successors.
+struct Handing(Rotation);
+
+impl Presentation for Handing {
+    fn header_name(&self) -> &HeaderName {
+        &AUTHORIZATION
+    }
+
+    fn header_value(&self, token: &Secret, _: Option<&str>) -> Result<HeaderValue, InvalidToken> {
+        bearer_value(token)
+    }
+
+    fn rotation(&self) -> Option<&Rotation> {
+        Some(&self.0)
+    }
+
+    fn judge(&self) -> Judge {
+        Judge::new(|response| match () {
+            () if response.is_refusal() => Verdict::Refused,
+            () if response.headers.contains_key("x-odd") => Verdict::Doubted,
+            () => Verdict::Accepted,
+        })
+    }
+}
+
+fn handing(exchange: &ScriptedExchange) -> TokenSource<Handing> {
+    let rotation = Rotation::in_header(HeaderName::from_static("x-next"));
+    TokenSource::new(Handing(rotation), exchange.clone()).with_clock(TokioClock::new())
+}
+
+/// Answers what the path says: a successor, an odd answer, both, or nothing of the kind.
+fn odd_api(request: &Request<Body>) -> Response<Body> {
+    let response = match request.uri().path() {
+        "/next" => Response::builder().header("x-next", "shared"),
+        "/odd" => Response::builder().status(500).header("x-odd", "maybe"),
+        "/both" => Response::builder().header("x-next", "next-1").header("x-odd", "maybe"),
+        _ => Response::builder(),
+    };
+    response.body(Body::default()).unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_successor_that_a_doubted_success_hands_out_is_adopted() {
+    let source = handing(&ScriptedExchange::new());
+    let layer = AuthLayer::new(source.clone()).with_origin(Origin::parse(API).unwrap());
+    let service = layer.layer(service_fn(|request: Request<Body>| {
+        std::future::ready(Ok::<_, BoxError>(odd_api(&request)))
+    }));
+    let answer = send(&service, post("/both", "x")).await.unwrap();
+    assert!(!answer.headers().contains_key("x-next"));
+    assert_eq!(source.status().counters.rotations_adopted, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn doubted_responses_do_not_keep_a_source_from_renewing_ahead() {
+    let exchange = ScriptedExchange::new().with_lifetime(secs(60));
+    let exchange = exchange.with_delay(millis(200), TokioClock::new());
+    let source = handing(&exchange);
+    let layer = AuthLayer::new(source.clone()).with_origin(Origin::parse(API).unwrap());
+    let service = layer.layer(service_fn(|request: Request<Body>| {
+        std::future::ready(Ok::<_, BoxError>(odd_api(&request)))
+    }));
+    send(&service, get("/")).await.unwrap();
+    let start = now();
+    for nth in 1..3_600 {
+        tokio::time::sleep_until(start + millis(50 * nth)).await;
+        let begin = now();
+        send(&service, post("/odd", "x")).await.unwrap();
+        assert_eq!(begin.elapsed(), secs(0), "nobody waits, at {:?}", start.elapsed());
+    }
+    assert_eq!(source.status().counters.exchanges_for(Reason::Expiring), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_doubted_response_waits_a_second_in_all_also_for_two_exchanges_in_a_row() {
+    let exchange = ScriptedExchange::new().with_delay(millis(950), TokioClock::new());
+    let source = handing(&exchange);
+    let layer = AuthLayer::new(source.clone()).with_origin(Origin::parse(API).unwrap());
+    let service = layer.layer(service_fn(|request: Request<Body>| {
+        std::future::ready(Ok::<_, BoxError>(odd_api(&request)))
+    }));
+    send(&service, get("/")).await.unwrap();
+    tokio::time::sleep(secs(3_300)).await;
+    // The endpoint and the API hand out the same token: an exchange that began before it says nothing of a doubt.
+    exchange.set_sticky(Some("shared"));
+    send(&service, get("/")).await.unwrap();
+    send(&service, get("/next")).await.unwrap();
+    let start = now();
+    send(&service, get("/odd")).await.unwrap();
+    assert_eq!(start.elapsed(), secs(1));
 }

@@ -151,7 +151,8 @@ async fn a_verdict_on_the_request_is_not_reported_and_one_on_the_client_comes_wi
     for (code, is_reported) in [
         ("invalid_client", true),
         ("invalid_grant", true),
-        ("unauthorized_client", true),
+        ("unauthorized_client", false),
+        ("invalid_request", false),
         ("invalid_scope", false),
         ("invalid_target", false),
         ("unsupported_grant_type", false),
@@ -170,7 +171,8 @@ async fn a_verdict_on_the_request_is_not_reported_and_one_on_the_client_comes_wi
         }
         let answer = tower::service_fn(move |_: http::Request<Body>| async move {
             let body = format!(r#"{{"error":"{code}"}}"#);
-            let response = http::Response::builder().status(400).body(Body::from(body));
+            let status = if code == "invalid_client" { 401 } else { 400 };
+            let response = http::Response::builder().status(status).body(Body::from(body));
             response.map_err(BoxError::from)
         });
         let secret = Credential::from_provider(Told(told.clone()));

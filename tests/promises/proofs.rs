@@ -12,6 +12,7 @@ use tower_outbound_auth::scheme::{
     InvalidToken, PerRequest, Presentation, RequestToSign, Rotation, bearer_value, prefixed_value,
 };
 use tower_outbound_auth::system::HeaderScheme;
+use tower_outbound_auth::testkit::TokioClock;
 use tower_outbound_auth::{
     AuthLayer, BoxError, ErrorKind, Exempt, Origin, Recovery, Secret, TokenSource,
 };
@@ -64,7 +65,7 @@ impl Presentation for Proving {
         prefixed_value(if token_type == Some("dpop") { "DPoP " } else { "Bearer " }, token)
     }
 
-    fn per_request(&self) -> Option<Arc<dyn PerRequest>> {
+    fn per_request(&self, _: &Secret) -> Option<Arc<dyn PerRequest>> {
         let number = self.keys.fetch_add(1, Ordering::SeqCst) + 1;
         let (proofs, fails_from) = (self.proofs.clone(), self.fails_from);
         Some(Arc::new(Key { number, proofs, fails_from }))
@@ -181,6 +182,23 @@ async fn a_presentation_learns_what_the_issuer_calls_its_token() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_same_token_once_more_keeps_its_key_and_no_log_may_show_a_proof() {
+    let exchange = world().exchange;
+    exchange.set_sticky(Some("sticky"));
+    let source = TokenSource::new(Proving::default(), exchange).with_clock(TokioClock::new());
+    let (api, layer) = (Api::default(), AuthLayer::new(source.clone()));
+    let service = layer.with_origin(Origin::parse(API).unwrap()).layer(api.clone());
+    send(&service, get("/")).await.unwrap();
+    tokio::time::sleep(secs(3_300)).await;
+    send(&service, get("/")).await.unwrap(); // it is asked for again, in the background
+    source.settled().await;
+    send(&service, get("/")).await.unwrap();
+    assert_eq!(source.status().counters.same_token, 1);
+    assert!(proofs(&api).iter().all(|proof| proof.starts_with("key 1, ")), "{:?}", proofs(&api));
+    assert!(api.seen().iter().all(|seen| seen.headers[&PROOF].is_sensitive()));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_header_scheme_takes_a_maker_too() {
     let maker = Key { number: 9, proofs: Arc::default(), fails_from: None };
     let scheme = HeaderScheme::bearer().with_per_request(maker);
@@ -228,7 +246,7 @@ impl Presentation for Handing {
         Some(&self.0)
     }
 
-    fn per_request(&self) -> Option<Arc<dyn PerRequest>> {
+    fn per_request(&self, _: &Secret) -> Option<Arc<dyn PerRequest>> {
         let number = self.1.fetch_add(1, Ordering::SeqCst) + 1;
         Some(Arc::new(Key { number, proofs: Arc::default(), fails_from: None }))
     }

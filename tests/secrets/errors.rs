@@ -233,7 +233,7 @@ impl Presentation for Proving {
         self.0.header_value(token, token_type)
     }
 
-    fn per_request(&self) -> Option<Arc<dyn PerRequest>> {
+    fn per_request(&self, _: &Secret) -> Option<Arc<dyn PerRequest>> {
         Some(Arc::new(NoProof))
     }
 }

@@ -70,7 +70,8 @@ struct Current {
 struct Flight<W> {
     id: FlightId,
     started: Now,
-    reason: Reason,
+    /// The token that it renews was refused, before it began or since.
+    refused: bool,
     /// How to wait for it, once the shell has said so.
     waiting: Option<W>,
 }

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use crate::clock::Now;
-use crate::exchange::context::Reason;
 use crate::token::machine::Machine;
 use crate::token::machine::backoff::Failing;
 use crate::token::machine::events::{FlightId, Generation};
@@ -31,10 +30,7 @@ impl<R, E: Failing, W> Machine<R, E, W> {
             quiet_until: self.quiet_until(),
             paused_until: self.paused_until(),
             suspect: self.suspect(),
-            renews_a_refused_token: self
-                .flight
-                .as_ref()
-                .is_some_and(|flight| flight.reason == Reason::Refused),
+            renews_a_refused_token: self.flight.as_ref().is_some_and(|it| it.refused),
         }
     }
 

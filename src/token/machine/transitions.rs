@@ -25,7 +25,8 @@ impl<R, E: Failing, W> Machine<R, E, W> {
         used: Generation,
     ) -> (Refused, Option<Start<R>>) {
         self.give_up_overdue(now);
-        if self.flight.is_some() {
+        if let Some(flight) = &mut self.flight {
+            flight.refused |= reason == Reason::Refused;
             return (Refused::Wait, None);
         }
         if self.is_paused(now) {
@@ -59,7 +60,8 @@ impl<R, E: Failing, W> Machine<R, E, W> {
         }
         self.tick += 1;
         let id = FlightId::at(self.tick);
-        self.flight = Some(Flight { id, started: now, reason, waiting: None });
+        let refused = reason == Reason::Refused;
+        self.flight = Some(Flight { id, started: now, refused, waiting: None });
         self.counters.count_exchange(reason);
         // Whatever becomes of the flight: a token that may have been spent is not spent again.
         let refresh = self.refresh.take();
