@@ -27,7 +27,6 @@ use crate::error::{BoxError, Error};
 use crate::exchange::chain::Chain;
 use crate::replay::head::Head;
 use crate::replay::{Replay, Slot};
-use crate::token::machine::events::Generation;
 use crate::token::published::AccessToken;
 use crate::token::waiting::Renewal;
 
@@ -40,8 +39,6 @@ pub(crate) struct Cold<I, R: Replay<B>, B, RB> {
     service: I,
     chain: Chain,
     work: Option<Work<R, B, RB>>,
-    /// The token that was waited for.
-    token: Option<AccessToken>,
     deadline: Option<Deadline>,
     stage: Stage<RB>,
 }
@@ -56,7 +53,6 @@ enum Work<R: Replay<B>, B, RB> {
     Again {
         head: Head,
         body: Option<R::Kept>,
-        refused: Generation,
         waited: bool,
         rejected: Option<Response<RB>>,
     },
@@ -95,7 +91,6 @@ impl<I, R: Replay<B>, B, RB> Cold<I, R, B, RB> {
             service,
             chain,
             work: Some(Work::First { request, replay }),
-            token: None,
             deadline,
         }
     }
@@ -118,8 +113,7 @@ impl<I, R: Replay<B>, B, RB> Cold<I, R, B, RB> {
             shared,
             service,
             chain,
-            work: Some(Work::Again { head, body, refused, waited: false, rejected }),
-            token: None,
+            work: Some(Work::Again { head, body, waited: false, rejected }),
             deadline,
         }
     }
@@ -150,20 +144,14 @@ where
         loop {
             self.stage = match &mut self.stage {
                 Stage::Acquire(acquire) => {
-                    match ready!(acquire.as_mut().poll(cx)) {
-                        Ok(token) => self.token = Some(token),
-                        Err(error) => {
-                            let refusal = self.hand_on(Recovery::RenewalFailed).map(Next::Respond);
-                            return Poll::Ready(refusal.ok_or_else(|| error.into()));
-                        }
+                    if let Err(error) = ready!(acquire.as_mut().poll(cx)) {
+                        let refusal = self.hand_on(Recovery::RenewalFailed).map(Next::Respond);
+                        return Poll::Ready(refusal.ok_or_else(|| error.into()));
                     }
                     Stage::Ready
                 }
                 Stage::Renew(renew) => match ready!(renew.as_mut().poll(cx)) {
-                    Renewal::Token { token, waited } => {
-                        self.token = Some(token);
-                        self.after_renewal(waited)
-                    }
+                    Renewal::Token { waited, .. } => self.after_renewal(waited),
                     Renewal::HandOn(recovery) => match self.hand_on(recovery) {
                         Some(response) => return Poll::Ready(Ok(Next::Respond(response))),
                         None => polled_after_completion(),
@@ -188,7 +176,8 @@ where
                     if self.deadline.as_ref().is_some_and(|deadline| deadline.is_over(now)) {
                         return self.out_of_time();
                     }
-                    match self.token_to_send() {
+                    // The newest one: it is never older than the one that was waited for.
+                    match self.shared.core.usable() {
                         Some(token) => match self.call(&token, now) {
                             Some(next) => return Poll::Ready(next),
                             None => polled_after_completion(),
@@ -205,17 +194,6 @@ where
                 }
             };
         }
-    }
-
-    /// The newest token, if it is not the refused one; else the one that was waited for.
-    fn token_to_send(&self) -> Option<AccessToken> {
-        let refused = match &self.work {
-            Some(Work::Again { refused, .. }) => Some(*refused),
-            _ => None,
-        };
-        let newest = self.shared.core.usable().filter(|token| Some(token.generation()) > refused);
-        newest
-            .or_else(|| self.token.clone().filter(|token| token.is_usable(self.shared.core.now())))
     }
 
     fn call(

@@ -370,6 +370,15 @@ mod tests {
     }
 
     #[test]
+    fn a_request_with_no_other_header_than_connection_is_looked_at() {
+        let mut request = Request::get("https://api.example/x").body(()).unwrap();
+        assert!(guard().is_plain(&request));
+        request.headers_mut().insert(CONNECTION, HeaderValue::from_static("authorization"));
+        assert!(!guard().is_plain(&request));
+        assert_eq!(judged(&guard(), request), Err(ErrorKind::Insecure));
+    }
+
+    #[test]
     fn what_is_exempt_is_sent_bare_wherever_it_goes() {
         for uri in ["https://api.example/x", "https://evil.test/x"] {
             let mut exempt = request(uri, None);
