@@ -1,10 +1,12 @@
 //! Tower middleware that gives every outgoing request a valid credential.
 //!
-//! [`AuthLayer`] wraps a client (any [`tower::Service`] from [`http::Request`] to [`http::Response`]:
-//! hyper, tonic, the outbound side of an axum server; see [`adapter`] for stacks that want more) and takes care of its tokens: it exchanges
-//! credentials for a token when the first request needs one, renews it before it ends, lets any number
-//! of concurrent callers cause exactly one exchange, and answers a 401 by renewing once and sending the
-//! request again, body included; of a stream it keeps what was sent (see [`replay`]).
+//! [`AuthLayer`] wraps an HTTP client: any [`tower::Service`] from [`http::Request`] to [`http::Response`], such as those of
+//! hyper and tonic. For reqwest, axum and tonic, see also [`adapter`]. The layer
+//!
+//! - exchanges credentials for a token when the first request needs one, and renews the token before it expires;
+//! - makes one exchange, however many requests wait for its token;
+//! - adopts the tokens that some APIs hand out in their responses;
+//! - answers a 401 by renewing the token once and sending the request again, with its body (see [`replay`]).
 //!
 //! ```
 //! use bytes::Bytes;
@@ -26,7 +28,7 @@
 //!     Ok::<_, BoxError>(Response::new(Full::new(Bytes::from("hello"))))
 //! });
 //!
-//! // With feature `client`, `AuthLayer::atlas(url, id, secret)?` is the first two lines in one.
+//! // With feature `client`, `AuthLayer::atlas(url, "my-service", "s3cret")?` does the same over HTTP.
 //! let scheme = Atlas::new("https://api.example/v1/authtoken", "my-service", "s3cret")?;
 //! let auth = AuthLayer::new(TokenSource::over_http(scheme, token_endpoint))
 //!     .with_origin(Origin::parse("https://api.example")?);
@@ -57,69 +59,45 @@
 //!      none usable │        └─────────────► inner service (hyper, tonic, …) ────────┘
 //!                  ▼
 //!   ┌─ TokenSource ────────────────┐     ┌─ Exchange ─────────────────┐
-//!   │ one flight for all who wait, ├────►│ a Scheme's request, through ├───► token endpoint
+//!   │ one exchange for all callers ├────►│ a Grant's request, through  ├───► token endpoint
 //!   │ on a task of its own         │     │ a client of its own         │
 //!   └──────────────────────────────┘     └────────────────────────────┘
 //! ```
 //!
 //! # What it promises
 //!
-//! - **One exchange at a time**, whoever asks, whoever gives up. Its outcome reaches all who waited.
-//! - **Nobody waits while a token is usable.** Renewal begins in the background at 80–90 % of a life;
-//!   only in its last tenth (at most 30 s) do callers wait for the successor, and if there is none they
-//!   use the old token to its end.
-//! - **An idle service is silent**, and a failing token endpoint is left alone between attempts.
-//! - **A 401 renews once**, judged by which token was refused, and within a budget: an API that refuses
-//!   everything gets at most two requests per call, and six exchanges in the first minute. If nothing
-//!   helps, the caller gets the server's own answer; a [`Recovery`] in its extensions says what was done.
-//! - **A credential stays at home.** It goes to the origins it is bound to, over https (or to this very
-//!   machine), and nowhere else; responses from elsewhere mean nothing.
-//! - **No secret is shown**: not by `Debug`, errors, logs or traces.
-//! - **The hot path** takes no lock, allocates nothing and boxes nothing. (Where every response hands out a
-//!   successor, adopting it takes both; see [`Adopt`](scheme::Adopt).)
+//! - **One exchange at a time.** A caller that gives up does not end it. All who wait get its outcome.
+//! - **A usable token is used.** It is renewed in the background at 80 to 90 % of its life. In the last tenth of its life (30 s
+//!   at most) requests wait for the next token. If there is none, they use the old one until it expires.
+//! - **No traffic, no exchange.** A failing token endpoint is left alone between two attempts.
+//! - **A 401 renews the token once.** An API that refuses everything gets two requests per call at most, and causes six
+//!   exchanges in the first minute. Then the caller gets the API's own answer, with a [`Recovery`] in its extensions.
+//! - **The credential is sent only to the origins you bind,** over https or to a literal loopback address.
+//! - **No secret is shown** by `Debug`, errors, logs or traces.
+//! - **The hot path** takes no lock and allocates nothing. Adopting a token from a response does ([`Adopt`](scheme::Adopt)).
 //!
-//! # Where to find what
-//!
-//! | module | what it has |
+//! | I want to … | see |
 //! |---|---|
-//! | [`system`] | the systems that are built in |
-//! | [`endpoint`] | asking a token endpoint over HTTP: how to add a system ([`Grant`](endpoint::Grant)), the client, the exchange |
-//! | [`adapter`] | axum, reqwest and tonic |
-//! | [`token`] | the source, its rules of renewal, its events, its status |
-//! | [`scheme`] | how a token travels, and how an API speaks about it ([`Presentation`](scheme::Presentation)): what counts as a refusal ([`Judge`](scheme::Judge)), a signature for each request ([`PerRequest`](scheme::PerRequest)) |
-//! | [`replay`] | bodies that can be sent again |
-//! | [`exchange`] | obtaining a token in another way: a file, a program, a key service |
-//! | [`credential`] | where ids and secrets come from: a file, a key service that hears of a refusal, another source |
-//! | [`manual::defaults`] | every number, and its reason |
-//! | [`Error`] | how to tell failures apart |
-//! | `testkit` (feature `test-util`) | how to test with it |
-//!
-//! # Where in a stack
-//!
-//! From the outside in:
-//!
-//! ```text
-//! Trace > Timeout > FollowRedirect > Retry (5xx) > AuthLayer > Decompression > limits > client
-//! ```
-//!
-//! - **`FollowRedirect` outside.** A redirect layer, or a client that follows redirects, *below* this one
-//!   copies the credential to wherever it is sent, and custom headers such as `Token` are not taken off by
-//!   any of them. Above it, every hop passes the origin guard; with
-//!   [`Foreign::PassBare`] foreign hops go on without the credential.
-//! - **Retry outside**, and only for what is not ours: where [`Error::find`] finds an error of this crate,
-//!   there is no token, and trying again before [`Error::retry_after`] gets the same answer.
-//! - **Limits inside.** While waiting for a token, no permit of the inner service is held. A limit *above*
-//!   this layer through which the token endpoint's client goes too can deadlock, whatever a layer does.
-//! - A service that copes with one request at a time gets a `ConcurrencyLimit` of 1 inside: the token is
-//!   read after readiness, so each request has the newest.
+//! | use a system that is built in | [`system`], and the constructors of [`AuthLayer`] |
+//! | add a system of my own: a login over HTTP | [`endpoint`] ([`Grant`](endpoint::Grant)) |
+//! | obtain a token in another way: a file, a program, a key service | [`exchange`] |
+//! | keep the *secret* in a file or a key service, or use another token as a credential | [`credential`] |
+//! | say what counts as a refusal; sign each request; choose the header | [`scheme`] |
+//! | use it with axum, reqwest or tonic | [`adapter`] |
+//! | know where the layer belongs among others | [`manual::stacking`] |
+//! | send streams again, or nothing | [`replay`] |
+//! | know when tokens are renewed; see the status; read the logs | [`token`] |
+//! | know every number, and its reason | [`manual::defaults`] |
+//! | tell failures apart | [`Error`] |
+//! | test my service | `testkit` (feature `test-util`) |
 //!
 //! # Features
 //!
-//! All are additive; none changes what another part of the crate does.
+//! A feature adds something, and changes nothing else.
 //!
 //! | feature | default | adds |
 //! |---|---|---|
-//! | `client` | yes | the presets' constructors and [`HttpClient`](endpoint::HttpClient): hyper, rustls with ring, the platform's roots |
+//! | `client` | yes | constructors such as `AuthLayer::atlas`, and [`HttpClient`](endpoint::HttpClient): hyper, rustls with ring, the platform's roots |
 //! | `rotating` | yes | [`Rotating`](system::Rotating): an API that hands out a new JWT with every response |
 //! | `webpki-roots` | | [`TlsRoots::webpki`](endpoint::TlsRoots) |
 //! | `aws-lc` | | [`TlsProvider::aws_lc`](endpoint::TlsProvider) |

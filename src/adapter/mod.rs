@@ -15,8 +15,8 @@
     doc = "| [`tonic`] | `tonic` | generated clients: bodies, refusals and deadlines of gRPC, and its codes for this crate's errors |"
 )]
 //!
-//! Hyper needs none: its clients are services of `http` requests as they are; see [the order of
-//! layers](crate#where-in-a-stack).
+//! Hyper needs none: its clients are services of `http` requests as they are. For the order of layers, see
+//! [`manual::stacking`](crate::manual::stacking).
 
 #[cfg(feature = "axum")]
 #[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
