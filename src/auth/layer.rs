@@ -35,12 +35,12 @@ use crate::token::source::TokenSource;
 /// |---|---|---|
 /// | [`with_origin`](AuthLayer::with_origin) | the token endpoint's (presets), none (`new`) | a credential goes nowhere by accident |
 /// | [`with_foreign`](AuthLayer::with_foreign) | [`Foreign::Refuse`] | a request without its credential is not what was asked for |
-/// | [`with_caller_header`](AuthLayer::with_caller_header) | [`CallerHeader::Replace`] | one party is responsible for a header |
+/// | [`with_caller_header`](AuthLayer::with_caller_header) | [`CallerHeader::Replace`] | this layer is responsible for the header |
 /// | [`with_exempt_if`](AuthLayer::with_exempt_if) | nothing is exempt | |
 /// | [`with_response_uri`](AuthLayer::with_response_uri) | the request's | redirects belong above this layer |
 /// | [`with_judge`](AuthLayer::with_judge) | the presentation's | it knows its system |
 /// | [`with_replay`](AuthLayer::with_replay) | [`Same`]: bodies in memory, boxed streams, those of the [stacks](crate::adapter) | keeps the body type, copies nothing |
-/// | [`with_replay_methods`](AuthLayer::with_replay_methods) | all | a 401 was not applied |
+/// | [`with_replay_methods`](AuthLayer::with_replay_methods) | all | a server that answers 401 has not applied the request |
 /// | [`with_clock`](AuthLayer::with_clock) | the machine's | |
 ///
 /// # Switched off

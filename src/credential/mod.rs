@@ -1,4 +1,23 @@
-//! Credentials that may change while a service runs.
+//! Ids and secrets, and where they come from.
+//!
+//! | constructor | is read | may it block, or wait | a refusal | a failure |
+//! |---|---|---|---|---|
+//! | [`Credential::from`] a text | never | | | |
+//! | [`Credential::file`], [`Credential::env`] | before each exchange | | it is read again, once a second at most | the last good value is used |
+//! | [`Credential::from_fn`] | before each exchange | it may block: it runs on a thread of its own | the same | the last good value is used |
+//! | [`Credential::minted`] | for each request on the wire | async, and must not block | the usual pause | the exchange fails |
+//! | [`Credential::from_provider`], [`Credential::from`] a source | before each exchange | async, and must not block | the provider is told, and asked for another value | the exchange fails |
+//!
+//! ```
+//! use tower_outbound_auth::Credential;
+//! use tower_outbound_auth::system::ClientCredentials;
+//!
+//! // Read before each exchange, so that a secret which is rotated on disk is used at once.
+//! let secret = Credential::file("/run/secrets/billing");
+//! let scheme = ClientCredentials::new("https://idp.example/token", "billing", secret)?;
+//! # let _ = scheme;
+//! # Ok::<_, tower_outbound_auth::Error>(())
+//! ```
 
 pub(crate) mod error;
 pub(crate) mod file;
@@ -30,19 +49,18 @@ use crate::secret::Secret;
 
 /// A client's id or secret: a value, or where to find it.
 ///
-/// What is found elsewhere is read before every exchange, on a thread where reading may block, and not
-/// before the first one; so a secret that is rotated on disk is picked up by the next exchange. While the
-/// endpoint refuses the credentials, callers have it looked up once a second at most, and a changed one
-/// ends the pause.
+/// The [module](crate::credential) says which constructor is for what. A file, a variable and a function are read before
+/// each exchange, so a secret that is rotated on disk is used by the next exchange. While the endpoint refuses the
+/// credentials and there is traffic, they are read once a second at most. A changed one ends the pause.
 ///
-/// - One line break at the end is taken off: editors and `echo` put it there.
-/// - What is empty, or cannot be read, or has just been half written leaves the last good value in place.
-///   Without one, the exchange fails with [`Configuration`](crate::exchange::ExchangeErrorKind::Configuration).
-/// - A file is half written until nobody has touched it for 250 ms.
-/// - A pipe is read once. What is neither a pipe nor a regular file is an error.
-/// - One thread at a time reads a credential. If that takes more than five seconds, because a file system
-///   hangs, the exchange fails.
-/// - Other control characters are an error that names the place and never the text.
+/// - One line break at the end is removed: editors and `echo` put it there.
+/// - If a file, a variable or a function gives an empty value or cannot be read, the last good value is used. Without one,
+///   the exchange fails with [`Configuration`](crate::exchange::ExchangeErrorKind::Configuration).
+/// - A new value in a file is used when nobody has touched the file for 250 ms: it may have been written by half.
+/// - A pipe is read once. A directory or a device is an error.
+/// - One thread at a time reads a credential. If that takes more than five seconds, because a file system hangs, the
+///   exchange fails.
+/// - A control character within the value is an error. It names the place and never the text.
 ///
 /// ```
 /// use tower_outbound_auth::Credential;
@@ -132,14 +150,16 @@ impl Credential {
 
     /// Made anew for each request to the token endpoint, by an async function: a signed assertion, or a
     /// one-time code. A value is shown once: a second request of the same exchange, a retry, and another
-    /// source that shares this credential each get a value of their own.
+    /// source that shares this credential each get a value of their own. (For a secret in a key service, use
+    /// [`from_provider`](Credential::from_provider).)
     ///
-    /// - A new value says nothing about the key behind it. So, unlike a [function](Credential::from_fn), a
-    ///   minted credential never counts as changed: a refusal of it has the usual pauses.
+    /// - A minted credential never counts as changed, since each value is another one. So a new value does not end the pause
+    ///   after a refusal.
     /// - The function must not block. Its time counts as a part of the exchange's.
-    /// - Its error fails the exchange with [`Unavailable`](crate::exchange::ExchangeErrorKind::Unavailable), so that it is tried
-    ///   again soon. An [`ExchangeError`](crate::exchange::ExchangeError) keeps its kind. So does the failure of another source, if the function
-    ///   waited for its token. The text of the error is shown to operators.
+    /// - If it fails, the exchange fails with [`Unavailable`](crate::exchange::ExchangeErrorKind::Unavailable), and is tried
+    ///   again soon. An [`ExchangeError`](crate::exchange::ExchangeError) of the function keeps its kind. If the function
+    ///   waited for a token of another source, the failure of that source keeps its kind. The text of the error is shown to
+    ///   operators.
     /// - An empty value, or one with a control character, is an error. One line break at the end is taken
     ///   off.
     ///

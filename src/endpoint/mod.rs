@@ -1,9 +1,7 @@
 //! Asking a token endpoint over HTTP.
 //!
-//! A [`Scheme`] does no I/O, and keeps no state but what it has learned of its server (which encoding it
-//! understands, say). It builds requests and reads answers; when they are
-//! sent, and how often, is the business of a [`TokenSource`](crate::TokenSource). That makes a scheme
-//! short, and its test a table of answers.
+//! A [`Grant`] builds requests and reads answers. It does no I/O. A [`TokenSource`](crate::TokenSource) decides when a
+//! request is sent, and how often. So a grant is short, and easy to test: give it an answer, and see what it makes of it.
 //!
 //! A scheme of your own:
 //!

@@ -12,8 +12,8 @@
 //! use tower_outbound_auth::system::HeaderScheme;
 //! use tower_outbound_auth::TokenSource;
 //!
-//! // A token that the platform keeps in a file and rewrites now and then. Its life here means: read the
-//! // file again at 80 to 90 % of that. (Of a JWT, leave it out: its own claims are read.)
+//! // A token that the platform keeps in a file and rewrites now and then. The source reads the file again at 80 to 90 %
+//! // of the life that is stated here. (Without `with_expires_in`, the claims of a JWT say how long it lives.)
 //! let from_file = exchange::from_fn(|| async {
 //!     let text = tokio::fs::read_to_string("/var/run/secrets/token").await.map_err(|error| {
 //!         ExchangeError::new(ExchangeErrorKind::Unavailable, "cannot read the token file")
@@ -89,7 +89,8 @@ pub trait Exchange: Send + Sync + 'static {
 
     /// The credentials that it shows. Those that may change are read again before each attempt
     /// ([`ExchangeContext::credential`] has the value), and, after they were refused, while a source pauses: other ones
-    /// end the pause. An exchange that wraps another hands on both this and its identity. Default: none.
+    /// end the pause. An exchange that wraps another one returns the credentials and the identity of that one. Default:
+    /// none.
     ///
     /// ```
     /// use tower_outbound_auth::Credential;

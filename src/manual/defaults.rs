@@ -50,8 +50,8 @@
 //! | with which bodies | those in memory, and boxed streams | the first are shared, not copied; of the others is kept what was sent | [`with_replay`](crate::AuthLayer::with_replay): [`Wrap`](crate::replay::Wrap), [`Rewrap`](crate::replay::Rewrap) |
 //! | of a stream is kept | 64 KiB | most requests that are streamed at all; of many uploads, what was sent before an early refusal | [`with_cap`](crate::replay::Wrap::with_cap) |
 //! | of all streams and `String`s of a layer | 64 MiB | a thousand uploads at once; more should not be kept by accident | |
-//! | renewals that refusals may cause | 5, one more every 30 s; one that helped is given back | honest revocations in a row are all healed; a route that refuses everything costs 6 exchanges in its first minute | |
-//! | a renewal for a doubted response ([`Verdict::Doubted`](crate::scheme::Verdict::Doubted)) | one a minute, and none of the 5 | most doubted responses are honest, and an API may send many | [`with_judge`](crate::AuthLayer::with_judge) |
+//! | renewals that refusals may cause | 5 in a row, and one more every 30 s; a renewal that helped does not count | any number of honest revocations is healed; a route that refuses everything costs 6 exchanges in its first minute | |
+//! | renewals for doubted responses ([`Verdict::Doubted`](crate::scheme::Verdict::Doubted)) | one a minute, which does not count among the 5 | most doubted responses mean something else, and an API may send many | which responses are doubted: [`with_judge`](crate::AuthLayer::with_judge) |
 //! | a doubted response waits for its renewal | 1 s | it mostly is the right answer, and a token endpoint may hang | |
 //! | of a doubted response, these methods are sent again | idempotent ones | it does not say that the request was not applied | |
 //! | what counts as a refusal | a 401, or gRPC's `UNAUTHENTICATED` in place of a response, unless its challenge names another reason (`insufficient_scope`, `invalid_request`); a 403 whose challenge says `invalid_token` | another token would not help elsewhere | [`Presentation::judge`](crate::scheme::Presentation::judge) |
@@ -80,7 +80,7 @@
 //! | plain http | to literal loopback addresses only | everybody on the way could read it | [`Origin::danger_plain_http`](crate::Origin::danger_plain_http), [`Endpoint::danger_plain_http`](crate::endpoint::Endpoint::danger_plain_http) |
 //! | a request to another origin | an error | a request without its credential is not what was asked for | [`with_foreign`](crate::AuthLayer::with_foreign) |
 //! | a request of method TRACE or CONNECT, or whose `Connection` names the credential's header | an error | the credential would be shown, or lost on the way | the extension [`Exempt`](crate::Exempt) |
-//! | a credential header that the caller set | replaced | one party is responsible for a header | [`with_caller_header`](crate::AuthLayer::with_caller_header) |
+//! | a credential header that the caller set | replaced | this layer is responsible for the header | [`with_caller_header`](crate::AuthLayer::with_caller_header) |
 //! | a proxy to the token endpoint (built-in client) | none, whatever the environment says; never to this machine | a variable that was set for another program would move the credentials to another way | `HttpClient::with_proxy`, `with_proxy_from_env` |
 //! | redirects of the token endpoint | not followed | the request carries the credentials | |
 //!

@@ -1,8 +1,7 @@
 //! Sending a request a second time.
 //!
-//! A refused request can be answered by renewing the token and sending it again, if a copy of it was
-//! kept. What is kept, and what body type the inner service sees, is the choice of a strategy, the second
-//! parameter of [`AuthLayer`](crate::AuthLayer):
+//! After a refusal, the layer renews the token and sends the request again. For this it keeps what was sent. A strategy, the
+//! second parameter of [`AuthLayer`](crate::AuthLayer), decides what is kept, and which body type the inner service gets:
 //!
 //! | strategy | for | the inner service sees |
 //! |---|---|---|
@@ -11,17 +10,17 @@
 //! | [`Rewrap`] | the same, for an inner service that wants a body type of its own | what a function makes of it |
 //! | [`Off`] | any body; nothing is kept, a refusal goes to the caller | the same body type |
 //!
-//! Of a stream, what has been sent before the refusal is kept, up to a cap; the second request sends that
-//! and goes on with the rest of the stream, so that the source is read once. Over the cap, or if the source
-//! failed, the refusal goes to the caller as it came, the token is renewed for the next request, and
-//! [`Recovery::NotReplayable`](crate::Recovery::NotReplayable) on the response says so.
+//! Of a stream, the layer keeps what was sent before the refusal, up to a cap. The second request sends that, and then the
+//! rest of the stream: the caller's stream is read once. If more than the cap was sent, or the stream failed, the caller gets
+//! the refusal with [`Recovery::NotReplayable`](crate::Recovery::NotReplayable), and the token is renewed for the next
+//! request.
 //!
 //! # Memory
 //!
-//! All that a layer copies of bodies is 64 MiB at most, with what it takes to keep a list of small parts. That is
-//! what was sent of streams, and each `String`, which cannot be shared. Where there is no more room, a request is sent
-//! all the same, and cannot be sent again. Other bodies in memory (`Full<Bytes>`, reqwest's) are not
-//! copied: a second reference to the caller's own buffer is held until the response has come.
+//! A layer copies 64 MiB of bodies at most, for all its requests together. It copies what was sent of streams, and each
+//! `String`, which cannot be shared. A request that finds no room is sent all the same, and cannot be sent again. Other
+//! bodies in memory (`Full<Bytes>`, reqwest's) are not copied: the layer holds a second reference to the caller's buffer
+//! until the response has come.
 //!
 //! ```
 //! use bytes::Bytes;
@@ -63,10 +62,10 @@
 //! # Ok::<_, BoxError>(())
 //! ```
 //!
-//! A request that cannot be sent again, or is known to be longer than the cap, wants a token that will not be
-//! refused. When a successor is due, or when the token was refused and is being renewed, it waits for the
-//! exchange, for one second at most, and goes with the old token after that. With [`Off`] it does not wait. No
-//! other request waits while a token is usable.
+//! A refusal of a request that cannot be sent again, or that is known to be longer than the cap, reaches the caller. So such
+//! a request waits for a better token, for one second at most: when the token is due for renewal, or was refused and is
+//! being renewed. After that second it is sent with the old token. With [`Off`] it does not wait. No other request waits
+//! while a token is usable.
 //!
 //! A 401 means that the request was not applied (RFC 9110 section 15.5.2), so every method is replayed;
 //! [`ReplayMethods::Idempotent`] is for those who sit behind relays that cannot be trusted to mean it.

@@ -1,4 +1,17 @@
-//! How a token travels, and how an API speaks about it.
+//! How a request carries its token, and how a response is read.
+//!
+//! A [`Presentation`] says which header carries the token, which responses refuse it ([`Judge`]), where responses hand out
+//! new tokens ([`Rotation`]), and what each request carries besides, such as a signature ([`PerRequest`]).
+//!
+//! ```
+//! use tower_outbound_auth::scheme::Presentation;
+//! use tower_outbound_auth::system::HeaderScheme;
+//! use tower_outbound_auth::Secret;
+//!
+//! let bearer = HeaderScheme::bearer();
+//! assert_eq!(bearer.header_value(&Secret::from("abc"), None)?, "Bearer abc");
+//! # Ok::<_, tower_outbound_auth::scheme::InvalidToken>(())
+//! ```
 
 pub(crate) mod challenge;
 pub(crate) mod judge;

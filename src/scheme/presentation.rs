@@ -1,4 +1,4 @@
-//! How a token travels.
+//! How a request carries its token.
 
 use std::sync::Arc;
 
@@ -10,9 +10,9 @@ use crate::scheme::rotation::Rotation;
 use crate::scheme::value::InvalidToken;
 use crate::secret::Secret;
 
-/// How a token travels, and how the API speaks about it.
+/// How a request carries its token, and how a response of the API is read.
 ///
-/// A [`TokenSource`](crate::TokenSource) asks for the header's name, the judge and the rotation once, when it is made.
+/// A [`TokenSource`](crate::TokenSource) calls `header_name`, `judge` and `rotation` once, when it is made.
 ///
 /// Object safe: `Arc<dyn Presentation>` is a `Presentation`.
 ///
@@ -72,9 +72,9 @@ pub trait Presentation: Send + Sync + 'static {
 
     /// How the API hands out successors in its responses, if it does. Default: it does not.
     ///
-    /// One is adopted from a 2xx response to a request that carried a token of the last exchange or its
-    /// successors, if it is newer than the current one and of the same party; see
-    /// [`NotAdopted`](crate::token::NotAdopted) for what speaks against it.
+    /// A token is adopted from a 2xx response, if the request carried the token of the last exchange or one of its
+    /// successors, and if the new token is newer than the current one and has the same issuer, subject and audience.
+    /// [`NotAdopted`](crate::token::NotAdopted) has all reasons against it.
     fn rotation(&self) -> Option<&Rotation> {
         None
     }

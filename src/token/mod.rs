@@ -1,28 +1,28 @@
 //! Where tokens come from: one source, one token, at most one exchange at a time.
 //!
-//! A [`TokenSource`] keeps one token and renews it on demand. Its rules, in the order in which they are
-//! met:
+//! A [`TokenSource`] keeps one token and renews it on demand. Its rules:
 //!
-//! 1. Nothing happens without a request: making a source needs no runtime, and an idle one is silent.
-//! 2. The first request causes an exchange; all that come while it is under way wait for that one.
-//! 3. At a moment between 80 and 90 % of a token's life, drawn once per token, the next request causes
-//!    an exchange in the background; nobody waits for it, a request that [cannot be sent
-//!    again](crate::replay) aside.
-//! 4. In the last tenth of the life, at most 30 s, callers wait for the successor; if it cannot be had,
-//!    the token is used until it ends.
-//! 5. After a failed exchange there is a pause: 1 s, doubling up to 30 s while there is no token and up
-//!    to 2 min while there is one; 10 s to 5 min if the credentials were refused; as long as the endpoint
-//!    asks for (`Retry-After`, 5 min at most). If a usable token would end before, there is one more attempt in
-//!    its last tenth; after an outage, several. Callers
-//!    without a token get the stored error at once.
+//! 1. Without a request, nothing happens. Making a source needs no runtime. An idle source makes no exchange.
+//! 2. The first request causes an exchange. All requests that come while it runs wait for its outcome.
+//! 3. At 80 to 90 % of a token's life (drawn once for each token) the next request causes an exchange in the background.
+//!    Only requests that [cannot be sent again](crate::replay) wait for it.
+//! 4. In the last tenth of the life (30 s at most) requests wait for the next token. If there is none, they use the old one
+//!    until it expires.
+//! 5. After a failed exchange there is a pause before the next attempt:
+//!    - without a usable token 1 s, doubling up to 30 s; with one, doubling up to 2 min;
+//!    - after refused credentials 10 s, doubling up to 5 min;
+//!    - as long as the endpoint asks for by `Retry-After`, 5 min at most.
+//!
+//!    A usable token that would expire within the pause gets one more attempt in its last tenth (several after an outage).
+//!    During a pause, callers without a token get the stored error at once.
 //! 6. A refused token is renewed once, however many callers report it; see [`TokenSource::reject`].
 //! 7. For a doubted response ([`Verdict::Doubted`](crate::scheme::Verdict::Doubted)), a token is renewed once a minute at
 //!    most.
 //!
 //! # Events
 //!
-//! All `tracing` events have the target `tower_outbound_auth` and the field `system` (the name in the exchange's identity). None
-//! is made per request, those of level `TRACE` aside: they are made per token in a response.
+//! All `tracing` events have the target `tower_outbound_auth` and the field `system` (the name in the exchange's identity).
+//! No event is made for a request, with one exception: those of level `TRACE` are made for each token in a response.
 //!
 //! | level | message | fields |
 //! |---|---|---|
@@ -31,6 +31,7 @@
 //! | `INFO` | `another scope was granted than was asked for`, once per exchange | `scope` |
 //! | `DEBUG` | `exchange begins`, `exchange succeeded`, `exchange ended too late` | `reason`, `took`, `generation` |
 //! | `INFO` | `the credentials have changed`, after they were refused | |
+//! | `INFO` | `the credentials were refused, and a provider has others`: the exchange is repeated | |
 //! | `INFO` | `refresh tokens are not taken ..`, `the refresh endpoint is not there ..` | `status` |
 //! | `WARN` | `a credential cannot be read: the last good one is used` | `credential` (where it is), `cause` |
 //! | `TRACE` | `adopted a rotated token`, `did not adopt a rotated token` | `generation`, `why` |

@@ -130,7 +130,7 @@ impl<P: Presentation + ?Sized> TokenSource<P> {
     /// who report this token; the others go on using it meanwhile, since a single server may be at fault.
     /// Renewals are limited: five in a row, then one every 30 s.
     ///
-    /// A renewal that was caused by this is not given back: the source does not learn whether it helped.
+    /// A renewal that this causes counts, also if it helps: the source does not learn whether the next token is accepted.
     ///
     /// # Errors
     ///

@@ -84,7 +84,7 @@
 //! proxy in front, say. The token is renewed and the call is sent again, whichever of the four kinds it is:
 //! of a stream of requests, the messages that were sent are kept, up to 64 KiB
 //! ([`Same::with_cap`](crate::replay::Same::with_cap)), and the rest follows. `PERMISSION_DENIED` never is
-//! one: another token of the same party would be denied too.
+//! one: another token of the same client would be denied too.
 //!
 //! `UNAUTHENTICATED` *after* the response began, in real trailers, is handed on as it came and renews nothing:
 //! the server may have done some of the work by then. If a service answers so where it means an expired token,
@@ -95,7 +95,7 @@
 //! # use tower_outbound_auth::system::HeaderScheme;
 //! use tower_outbound_auth::{AccessToken, Error};
 //!
-//! /// `before` is `source.token().await?` from before the call: of what came since, nobody has complained.
+//! /// `before` is the result of `source.token().await?` before the call. A newer token was not refused.
 //! async fn report(
 //!     source: &TokenSource,
 //!     before: &AccessToken,
@@ -127,12 +127,12 @@
 //! | `UNAVAILABLE` | [`Exchange`](ErrorKind::Exchange) | the token endpoint failed; a later call may succeed |
 //! | `UNAUTHENTICATED` | [`Exchange`](ErrorKind::Exchange), [`Refused`](ExchangeErrorKind::Refused) | it refuses the credentials |
 //! | `UNAUTHENTICATED` | [`NoSuccessor`](ErrorKind::NoSuccessor) | a refused token has no successor now |
-//! | `DEADLINE_EXCEEDED` | [`Timeout`](ErrorKind::Timeout) | the caller's `grpc-timeout`, or an exchange that vanished |
+//! | `DEADLINE_EXCEEDED` | [`Timeout`](ErrorKind::Timeout) | the caller's `grpc-timeout`; or the runtime of an exchange ended or stands still |
 //! | `FAILED_PRECONDITION` | [`Configuration`](ErrorKind::Configuration), [`ForeignOrigin`](ErrorKind::ForeignOrigin), [`Insecure`](ErrorKind::Insecure) | somebody has to change the set-up before it can succeed |
-//! | `FAILED_PRECONDITION` | [`Exchange`](ErrorKind::Exchange), [`Configuration`](ExchangeErrorKind::Configuration) | the same of the exchange's |
+//! | `FAILED_PRECONDITION` | [`Exchange`](ErrorKind::Exchange), [`Configuration`](ExchangeErrorKind::Configuration) | the same, found by the exchange |
 //! | `INTERNAL` | [`Reentrant`](ErrorKind::Reentrant), [`Runtime`](ErrorKind::Runtime) | the program is put together wrongly |
 //! | `INTERNAL` | [`Proof`](ErrorKind::Proof) | a header that belongs to the request alone could not be made |
-//! | `INTERNAL` | [`Exchange`](ErrorKind::Exchange), [`Reentrant`](ExchangeErrorKind::Reentrant) | the same of the exchange's |
+//! | `INTERNAL` | [`Exchange`](ErrorKind::Exchange), [`Reentrant`](ExchangeErrorKind::Reentrant) | the same, found by the exchange |
 //!
 //! Errors of the channel pass through unchanged: an overload below is still `RESOURCE_EXHAUSTED`. A service that passes
 //! a status on to callers of its own should change `UNAUTHENTICATED` first: it is not their credential that was
