@@ -41,7 +41,7 @@ async fn main() -> Result<ExitCode, BoxError> {
     let (id, secret, origin) = (server.client_id(), server.client_secret(), server.origin());
     let auth = AuthLayer::client_credentials(server.endpoint(), id, secret, origin)?
         .with_replay(Wrap::new()) // any stream: what was sent of it is kept, up to 64 KiB
-        .with_foreign(Foreign::PassBare); // a redirect to elsewhere goes on without the credential
+        .with_foreign(Foreign::SendUnauthenticated); // a redirect to elsewhere goes on without the credential
     let source = auth.source().clone(); // to look at, afterwards
 
     // From the outside in. One layer makes both stacks, so that they share one token.

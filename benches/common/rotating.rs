@@ -30,7 +30,7 @@ const SECRET: &str = "a-client-secret-of-some-length";
 pub(crate) struct HandsOut {
     tokens: &'static [HeaderValue],
     /// How many tokens were handed out.
-    newest: &'static Line,
+    newest: &'static Lineage,
     every: usize,
     served: usize,
 }
@@ -38,7 +38,7 @@ pub(crate) struct HandsOut {
 /// In cache lines of its own: what lies beside it must not become dearer at two threads.
 #[derive(Default)]
 #[repr(align(128))]
-struct Line(AtomicUsize);
+struct Lineage(AtomicUsize);
 
 impl HandsOut {
     /// The same in each response.

@@ -2,7 +2,7 @@
 //! the rest is used: as claims that are signed (`s`), signed with another key (`w`), in a cached response (`c`),
 //! beside another token (`2`), signed in a response that comes last (`h`); else as the header's raw value.
 //!
-//! 1. A successor is adopted only if it is signed, of the same party, alive and no longer-lived than the first;
+//! 1. A successor is adopted only if it is signed, with the same issuer, subject and audience, alive and no longer-lived than the first;
 //!    and a plain good one is.
 //! 2. A late response never brings back an older token.
 //! 3. The caller sees none of them, and no response causes an exchange.

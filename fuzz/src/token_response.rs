@@ -64,7 +64,7 @@ fn read(scheme: &impl Scheme, member: &str, status: u16, name: &'static str, bod
     let mut name = name;
     for _ in 0..4 {
         let answer = Response::builder().status(status).body(body.clone()).unwrap();
-        match scheme.read(ExchangeAnswer::new(answer).to_request(name)) {
+        match scheme.read(ExchangeAnswer::new(answer).with_request_name(name)) {
             Ok(Step::Again(next)) => name = next,
             Ok(Step::Issued(issued)) => return check_issued(scheme, member, body, &issued),
             Ok(_) => unreachable!("a step of another kind"),

@@ -7,7 +7,7 @@ use http::{Extensions, Request, Response, Uri};
 
 use crate::auth::kept_request::KeptRequest;
 use crate::auth::policy::Guard;
-use crate::replay::body::prefix::Room;
+use crate::replay::body::prefix::BufferQuota;
 use crate::replay::head::Head;
 use crate::replay::{Replay, ReplayMethods, Slot};
 use crate::scheme::judge::Judge;
@@ -29,7 +29,7 @@ pub(crate) struct Config {
     pub(crate) response_uri: Option<ResponseUri>,
     pub(crate) judge: Option<Judge>,
     /// What bodies keep for a second sending.
-    pub(crate) room: Room,
+    pub(crate) quota: BufferQuota,
     /// What is known of the redirects that a reqwest client below follows.
     #[cfg(feature = "reqwest")]
     pub(crate) redirects: crate::auth::client_redirects::ClientRedirects,
@@ -74,7 +74,7 @@ impl Config {
         R::Slot::new(replayable.then(|| KeptRequest {
             service: inner.clone(), // not ready: a replay asks for readiness first
             head: Head::keep(request),
-            body: replay.keep(request.body_mut(), &self.room),
+            body: replay.keep(request.body_mut(), &self.quota),
         }))
     }
 }

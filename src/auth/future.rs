@@ -1,7 +1,7 @@
 //! The future of a call: calling, or waiting to call; at most one replay.
 //!
 //! The hot path is [`State::Calling`]: one poll of the inner future, one look at the response. All that
-//! waits (for a token, for its successor, for readiness) is [`Cold`], boxed, so that a request which
+//! waits (for a token, for its successor, for readiness) is [`PendingRequest`], boxed, so that a request which
 //! never waits does not pay for it.
 
 use std::fmt;
@@ -15,8 +15,8 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use crate::auth::completed::polled_after_completion;
-use crate::auth::pending_request::{Cold, Next};
-use crate::auth::sent_request::{Answered, Attempt, Refusal};
+use crate::auth::pending_request::{Next, PendingRequest};
+use crate::auth::sent_request::{Answered, Refusal, SentRequest};
 #[cfg(feature = "reqwest")]
 use crate::error::recovery::Recovery;
 use crate::error::{BoxError, Error};
@@ -38,7 +38,7 @@ pin_project! {
         #[pin]
         state: State<I, R, B, RB>,
         // What the response of the inner service means; none if the request went out bare.
-        attempt: Option<Attempt<I, R, B, RB>>,
+        sent_request: Option<SentRequest<I, R, B, RB>>,
     }
 }
 
@@ -51,7 +51,7 @@ pin_project! {
     {
         /// The request is with the inner service.
         Calling { #[pin] future: I::Future },
-        Cold { cold: Box<Cold<I, R, B, RB>> },
+        Pending { pending: Box<PendingRequest<I, R, B, RB>> },
         Failed { error: Option<Error> },
     }
 }
@@ -61,33 +61,33 @@ where
     I: Service<Request<R::Body>>,
     R: Replay<B>,
 {
-    pub(crate) fn bare(future: I::Future) -> Self {
-        ResponseFuture { state: State::Calling { future }, attempt: None }
+    pub(crate) fn unauthenticated(future: I::Future) -> Self {
+        ResponseFuture { state: State::Calling { future }, sent_request: None }
     }
 
     #[inline(always)]
-    pub(crate) fn calling(future: I::Future, attempt: Attempt<I, R, B, RB>) -> Self {
-        ResponseFuture { state: State::Calling { future }, attempt: Some(attempt) }
+    pub(crate) fn calling(future: I::Future, sent_request: SentRequest<I, R, B, RB>) -> Self {
+        ResponseFuture { state: State::Calling { future }, sent_request: Some(sent_request) }
     }
 
-    pub(crate) fn cold(cold: Cold<I, R, B, RB>) -> Self {
-        ResponseFuture { state: State::Cold { cold: Box::new(cold) }, attempt: None }
+    pub(crate) fn pending(pending: PendingRequest<I, R, B, RB>) -> Self {
+        ResponseFuture { state: State::Pending { pending: Box::new(pending) }, sent_request: None }
     }
 
     pub(crate) fn failed(error: Error) -> Self {
-        ResponseFuture { state: State::Failed { error: Some(error) }, attempt: None }
+        ResponseFuture { state: State::Failed { error: Some(error) }, sent_request: None }
     }
 
     /// Whether the request went out bare; to be asked before the first poll.
     #[cfg(feature = "reqwest")]
-    pub(crate) fn is_bare(&self) -> bool {
-        matches!(self.state, State::Calling { .. }) && self.attempt.is_none()
+    pub(crate) fn is_unauthenticated(&self) -> bool {
+        matches!(self.state, State::Calling { .. }) && self.sent_request.is_none()
     }
 
     /// Whether the request waits, and is not with the inner service.
     #[cfg(feature = "reqwest")]
     pub(crate) fn is_waiting(&self) -> bool {
-        matches!(self.state, State::Cold { .. })
+        matches!(self.state, State::Pending { .. })
     }
 }
 
@@ -102,7 +102,7 @@ where
     /// The refusal that a request waits after, to be handed on: the time for another sending is over.
     pub(crate) fn out_of_time(self: Pin<&mut Self>) -> Option<Response<RB>> {
         match self.project().state.project() {
-            StateProj::Cold { cold } => cold.hand_on(Recovery::OutOfTime),
+            StateProj::Pending { pending } => pending.hand_on(Recovery::OutOfTime),
             _ => None,
         }
     }
@@ -119,26 +119,30 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let (mut state, attempt) = (this.state, this.attempt);
+        let (mut state, sent_request) = (this.state, this.sent_request);
         loop {
             let next = match state.as_mut().project() {
                 StateProj::Calling { future } => {
-                    if let Some(attempt) = attempt {
-                        attempt.nudge_if_due();
+                    if let Some(sent_request) = sent_request {
+                        sent_request.request_refresh_if_due();
                     }
                     // A response is dear to move, so it is looked at where it lies.
                     let mut polled = future.poll(cx);
-                    let complaint = match (&mut polled, &*attempt) {
+                    let complaint = match (&mut polled, &*sent_request) {
                         (Poll::Pending, _) => return Poll::Pending,
-                        (Poll::Ready(Ok(response)), Some(attempt)) => attempt.look(response),
+                        (Poll::Ready(Ok(response)), Some(sent_request)) => {
+                            sent_request.inspect_response(response)
+                        }
                         _ => None,
                     };
                     let Some(complaint) = complaint else {
                         let refusal = match polled {
-                            Poll::Ready(Err(_)) => attempt.as_mut().and_then(Attempt::refusal),
+                            Poll::Ready(Err(_)) => {
+                                sent_request.as_mut().and_then(SentRequest::refusal)
+                            }
                             _ => None,
                         };
-                        *attempt = None; // what was kept for another sending goes at once
+                        *sent_request = None; // what was kept for another sending goes at once
                         return match polled {
                             Poll::Ready(Ok(response)) => Poll::Ready(Ok(response)),
                             Poll::Ready(Err(error)) => Poll::Ready(client_failed(refusal, error)),
@@ -146,17 +150,17 @@ where
                         };
                     };
                     let Poll::Ready(Ok(response)) = polled else { return Poll::Pending };
-                    match refusal(attempt.take(), complaint, response) {
+                    match refusal(sent_request.take(), complaint, response) {
                         Answered::Done(response) => return Poll::Ready(Ok(response)),
                         Answered::Refused(refused) => {
-                            State::Cold { cold: Box::new(Cold::again(*refused)) }
+                            State::Pending { pending: Box::new(PendingRequest::again(*refused)) }
                         }
                     }
                 }
-                StateProj::Cold { cold } => {
-                    let ended = match ready!(cold.poll(cx)) {
-                        Ok(Next::Call { future, attempt: again }) => {
-                            *attempt = Some(again);
+                StateProj::Pending { pending } => {
+                    let ended = match ready!(pending.poll(cx)) {
+                        Ok(Next::Call { future, sent_request: again }) => {
+                            *sent_request = Some(again);
                             state.set(State::Calling { future });
                             continue;
                         }
@@ -196,15 +200,15 @@ where
 #[cold]
 #[inline(never)]
 fn refusal<I, R, B, RB>(
-    attempt: Option<Attempt<I, R, B, RB>>,
+    sent_request: Option<SentRequest<I, R, B, RB>>,
     complaint: Complaint,
     response: Response<RB>,
 ) -> Answered<I, R::Kept, RB>
 where
     R: Replay<B>,
 {
-    match attempt {
-        Some(attempt) => attempt.refused(complaint, response),
+    match sent_request {
+        Some(sent_request) => sent_request.refused(complaint, response),
         None => Answered::Done(response),
     }
 }
@@ -217,7 +221,7 @@ where
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = match &self.state {
             State::Calling { .. } => "calling",
-            State::Cold { .. } => "waiting",
+            State::Pending { .. } => "waiting",
             State::Failed { .. } => "failed",
         };
         f.debug_struct("ResponseFuture").field("state", &state).finish()

@@ -20,7 +20,7 @@ use crate::auth::deadline::Deadline;
 use crate::auth::drain::Drain;
 use crate::auth::kept_request::KeptRequest;
 use crate::auth::proof;
-use crate::auth::sent_request::{Attempt, Refusal, Refused};
+use crate::auth::sent_request::{Refusal, Refused, SentRequest};
 use crate::clock::Now;
 use crate::error::recovery::Recovery;
 use crate::error::{BoxError, Error};
@@ -33,7 +33,7 @@ use crate::token::waiting::Renewal;
 type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// A request that waits.
-pub(crate) struct Cold<I, R: Replay<B>, B, RB> {
+pub(crate) struct PendingRequest<I, R: Replay<B>, B, RB> {
     shared: Arc<Shared>,
     /// Not ready.
     service: I,
@@ -72,16 +72,16 @@ where
     R: Replay<B>,
     I: Service<Request<R::Body>>,
 {
-    Call { future: I::Future, attempt: Attempt<I, R, B, RB> },
+    Call { future: I::Future, sent_request: SentRequest<I, R, B, RB> },
     Respond(Response<RB>),
 }
 
-impl<I, R: Replay<B>, B, RB> Cold<I, R, B, RB> {
+impl<I, R: Replay<B>, B, RB> PendingRequest<I, R, B, RB> {
     /// There is no token that could be sent without waiting.
     pub(crate) fn first(service: I, request: Request<B>, shared: Arc<Shared>, replay: R) -> Self {
         let chain = Chain::of(request.extensions());
         let deadline = Deadline::of(request.headers().get(&Deadline::HEADER), shared.core.now());
-        Cold {
+        PendingRequest {
             // Where nothing is ever sent again, nobody has asked for patience.
             stage: match !R::KEEPS || shared.config.can_replay(&replay, &request) {
                 true => Stage::Acquire(Box::pin(shared.core.clone().acquire(chain.clone()))),
@@ -104,7 +104,7 @@ impl<I, R: Replay<B>, B, RB> Cold<I, R, B, RB> {
         let chain = head.extensions().map(Chain::of).unwrap_or_default();
         let deadline = Deadline::of(head.header(&Deadline::HEADER), sent);
         let rejected = Some(rejected);
-        Cold {
+        PendingRequest {
             stage: Stage::Renew(Box::pin(shared.core.clone().renew(
                 complaint,
                 refused,
@@ -119,7 +119,7 @@ impl<I, R: Replay<B>, B, RB> Cold<I, R, B, RB> {
     }
 }
 
-impl<I, R, B, RB> Cold<I, R, B, RB>
+impl<I, R, B, RB> PendingRequest<I, R, B, RB>
 where
     I: Service<Request<R::Body>, Response = Response<RB>> + Clone,
     I::Error: Into<BoxError>,
@@ -202,20 +202,20 @@ where
         now: Now,
     ) -> Option<Result<Next<I, R, B, RB>, BoxError>> {
         let generation = token.generation();
-        let (future, attempt) = match self.work.take()? {
+        let (future, sent_request) = match self.work.take()? {
             Work::First { mut request, replay } => {
                 if let Some(deadline) = &self.deadline {
                     deadline.reduce(request.headers_mut(), now);
                 }
                 let config = &self.shared.config;
                 let kept = config.keep(&self.service, &replay, &mut request);
-                let mut attempt =
-                    Attempt::new(self.shared.clone(), generation, now, token.age(now), kept);
+                let mut sent_request =
+                    SentRequest::new(self.shared.clone(), generation, now, token.age(now), kept);
                 if let Err(error) = self.present(token, now, &mut request) {
                     return Some(Err(error.into()));
                 }
-                let slot = attempt.kept_body();
-                (replay.send(&mut self.service, request, &config.room, slot), attempt)
+                let slot = sent_request.kept_body();
+                (replay.send(&mut self.service, request, &config.quota, slot), sent_request)
             }
             Work::Again { head, body, waited, rejected, .. } => {
                 let mut request = head.into_request(R::again(body?));
@@ -229,15 +229,15 @@ where
                 }
                 request.extensions_mut().insert(Replayed);
                 let kept = R::Slot::new(None);
-                let attempt =
-                    Attempt::new(self.shared.clone(), generation, now, token.age(now), kept);
+                let sent_request =
+                    SentRequest::new(self.shared.clone(), generation, now, token.age(now), kept);
                 // With a deadline it was not read. It is kept only if it occupies no connection.
                 let is_read = self.deadline.is_none();
                 let rejected = rejected.filter(|it| is_read || it.body().is_end_stream());
-                (self.service.call(request), attempt.replaying(waited, rejected))
+                (self.service.call(request), sent_request.replaying(waited, rejected))
             }
         };
-        Some(Ok(Next::Call { future, attempt }))
+        Some(Ok(Next::Call { future, sent_request }))
     }
 
     /// Puts the credential into a request, and what belongs to it.

@@ -18,11 +18,11 @@ use crate::scheme::response::ResponseHead;
 use crate::scheme::rotation::Rotation;
 use crate::token::machine::events::{Complaint, Generation};
 use crate::token::published::Age;
-use crate::token::sent_count::Ticket;
+use crate::token::sent_count::Entry;
 
 /// A request that is on its way with a credential.
-pub(crate) struct Attempt<I, R: Replay<B>, B, RB> {
-    ride: Ride,
+pub(crate) struct SentRequest<I, R: Replay<B>, B, RB> {
+    sending: Sending,
     /// Monotonic time of sending.
     sent: u64,
     /// That of the token when it was sent; if a successor is due, the first poll says so to the source.
@@ -37,23 +37,23 @@ pub(crate) struct Attempt<I, R: Replay<B>, B, RB> {
 }
 
 /// The token of a request that is under way; counted where that is of interest, until it is dropped.
-struct Ride {
+struct Sending {
     shared: Arc<Shared>,
-    ticket: Ticket,
+    entry: Entry,
 }
 
-impl Ride {
+impl Sending {
     #[inline]
-    fn begin(shared: Arc<Shared>, generation: Generation) -> Ride {
-        let ticket = match &shared.core.riders {
-            None => Ticket::uncounted(generation),
-            Some(riders) => riders.board(generation),
+    fn begin(shared: Arc<Shared>, generation: Generation) -> Sending {
+        let entry = match &shared.core.sent_count {
+            None => Entry::uncounted(generation),
+            Some(sent_count) => sent_count.enter(generation),
         };
-        Ride { shared, ticket }
+        Sending { shared, entry }
     }
 
     fn generation(&self) -> Generation {
-        self.ticket.generation()
+        self.entry.generation()
     }
 }
 
@@ -90,11 +90,11 @@ impl<RB> Refusal<RB> {
 }
 
 /// Never panics: it counts, and may wake.
-impl Drop for Ride {
+impl Drop for Sending {
     #[inline]
     fn drop(&mut self) {
-        if let Some(riders) = &self.shared.core.riders {
-            riders.leave(self.ticket);
+        if let Some(sent_count) = &self.shared.core.sent_count {
+            sent_count.exit(self.entry);
         }
     }
 }
@@ -118,7 +118,7 @@ pub(crate) struct Refused<I, K, RB> {
     pub(crate) response: Response<RB>,
 }
 
-impl<I, R: Replay<B>, B, RB> Attempt<I, R, B, RB> {
+impl<I, R: Replay<B>, B, RB> SentRequest<I, R, B, RB> {
     #[inline]
     pub(crate) fn new(
         shared: Arc<Shared>,
@@ -127,9 +127,9 @@ impl<I, R: Replay<B>, B, RB> Attempt<I, R, B, RB> {
         age: Age,
         kept: R::Slot<KeptRequest<I, R::Kept>>,
     ) -> Self {
-        let (ride, sent) = (Ride::begin(shared, generation), now.mono_nanos());
+        let (sending, sent) = (Sending::begin(shared, generation), now.mono_nanos());
         let refusal = R::Slot::new(None);
-        Attempt { ride, sent, age, replayed: false, waited: false, kept, refusal }
+        SentRequest { sending, sent, age, replayed: false, waited: false, kept, refusal }
     }
 
     /// Where the body is kept, if it is to be.
@@ -139,9 +139,9 @@ impl<I, R: Replay<B>, B, RB> Attempt<I, R, B, RB> {
     }
 
     pub(crate) fn replaying(self, waited: bool, refusal: Option<Response<RB>>) -> Self {
-        let shared = self.ride.shared.clone();
+        let shared = self.sending.shared.clone();
         let refusal = refusal.map(|response| Box::new(Refusal { shared, response }));
-        Attempt { replayed: true, waited, refusal: R::Slot::new(refusal), ..self }
+        SentRequest { replayed: true, waited, refusal: R::Slot::new(refusal), ..self }
     }
 
     /// What the caller gets if the client fails now; none if this is no replay.
@@ -151,19 +151,19 @@ impl<I, R: Replay<B>, B, RB> Attempt<I, R, B, RB> {
     }
 
     #[inline]
-    pub(crate) fn nudge_if_due(&mut self) {
+    pub(crate) fn request_refresh_if_due(&mut self) {
         // Where responses hand out successors, this one's may: an exchange is for when it does not.
-        if self.age == Age::Due && self.ride.shared.core.rotation.is_none() {
+        if self.age == Age::Due && self.sending.shared.core.rotation.is_none() {
             self.age = Age::Stale;
-            self.ride.shared.core.nudge();
+            self.sending.shared.core.request_refresh();
         }
     }
 
     /// Looks at a response where it lies: a response is dear to move. Returns what it says against the
     /// credential; if it says nothing, it is then ready for the caller.
     #[inline]
-    pub(crate) fn look(&self, response: &mut Response<RB>) -> Option<Complaint> {
-        let Shared { core, config, judge } = &*self.ride.shared;
+    pub(crate) fn inspect_response(&self, response: &mut Response<RB>) -> Option<Complaint> {
+        let Shared { core, config, judge } = &*self.sending.shared;
         if config.is_foreign(response) {
             return None;
         }
@@ -175,7 +175,7 @@ impl<I, R: Replay<B>, B, RB> Attempt<I, R, B, RB> {
         // Nearly all mean nothing to anybody but their caller.
         let of_interest = self.replayed
             || core.rotation.is_some()
-            || core.cell.is_suspect(self.ride.generation());
+            || core.cell.is_rejected_token(self.sending.generation());
         if of_interest {
             self.accepted(response);
         }
@@ -183,10 +183,10 @@ impl<I, R: Replay<B>, B, RB> Attempt<I, R, B, RB> {
     }
 
     fn accepted(&self, response: &mut Response<RB>) {
-        let (core, generation) = (&self.ride.shared.core, self.ride.generation());
+        let (core, generation) = (&self.sending.shared.core, self.sending.generation());
         let head = ResponseHead::of(response);
-        if core.cell.is_suspect(generation) && head.is_success() {
-            core.suspect_accepted(generation, self.sent(core.now()));
+        if core.cell.is_rejected_token(generation) && head.is_success() {
+            core.rejected_token_accepted(generation, self.sent(core.now()));
         }
         if self.waited && !head.is_outage() {
             core.replay_accepted(generation);
@@ -200,13 +200,13 @@ impl<I, R: Replay<B>, B, RB> Attempt<I, R, B, RB> {
     /// Adopts the successor that a response hands out. If one is due and there is none, an exchange begins.
     #[inline]
     fn follow(&self, rotation: &Rotation, response: &Response<RB>) {
-        let (core, head) = (&self.ride.shared.core, ResponseHead::of(response));
+        let (core, head) = (&self.sending.shared.core, ResponseHead::of(response));
         // With `WhenDue`, nearly all responses bring nothing that is wanted.
         let followed = (self.age != Age::Fresh || !rotation.is_when_due())
             && head.is_success()
-            && core.handed_out(rotation, self.ride.generation(), self.sent, head);
+            && core.handed_out(rotation, self.sending.generation(), self.sent, head);
         if self.age == Age::Due && !followed {
-            core.nudge();
+            core.request_refresh();
         }
     }
 
@@ -217,7 +217,7 @@ impl<I, R: Replay<B>, B, RB> Attempt<I, R, B, RB> {
         complaint: Complaint,
         mut response: Response<RB>,
     ) -> Answered<I, R::Kept, RB> {
-        let core = &self.ride.shared.core;
+        let core = &self.sending.shared.core;
         if let Some(rotation) = &core.rotation {
             // A doubted response mostly is a good one.
             if complaint == Complaint::Doubt {
@@ -230,10 +230,10 @@ impl<I, R: Replay<B>, B, RB> Attempt<I, R, B, RB> {
             self.mark_replayed(&mut response);
             return Answered::Done(response);
         }
-        let sent = self.sent(self.ride.shared.core.now());
-        let (shared, generation) = (self.ride.shared.clone(), self.ride.generation());
+        let sent = self.sent(self.sending.shared.core.now());
+        let (shared, generation) = (self.sending.shared.clone(), self.sending.generation());
         let kept = self.kept.take();
-        drop(self); // its ride ends here: a renewal may wait for all that are under way
+        drop(self); // it counts no more as under way: a renewal may wait for all that are under way
         let replayed_below = matches!(
             response.extensions().get(),
             Some(Recovery::Replayed | Recovery::ResendFailed)

@@ -11,10 +11,10 @@ use tower_service::Service;
 
 use crate::auth::config::Shared;
 use crate::auth::future::ResponseFuture;
-use crate::auth::pending_request::Cold;
+use crate::auth::pending_request::PendingRequest;
 use crate::auth::policy::Admission;
 use crate::auth::proof;
-use crate::auth::sent_request::Attempt;
+use crate::auth::sent_request::SentRequest;
 use crate::error::{BoxError, Error};
 use crate::replay::Replay;
 use crate::replay::strategies::Same;
@@ -88,7 +88,7 @@ where
         if !config.guard.is_plain(&request) {
             match config.guard.admit(&mut request, &core.header_name, core.id) {
                 Ok(Admission::WithCredential) => {}
-                Ok(Admission::Bare) => return self.send_bare(request),
+                Ok(Admission::Unauthenticated) => return self.send_unauthenticated(request),
                 Err(error) => return self.fail(error),
             }
         }
@@ -108,10 +108,10 @@ where
         }
         let (generation, age) = (token.generation, read.age);
         drop(read);
-        let mut attempt = Attempt::new(self.shared.clone(), generation, now, age, kept);
-        let slot = attempt.kept_body();
-        let future = self.replay.send(&mut self.inner, request, &config.room, slot);
-        ResponseFuture::calling(future, attempt)
+        let mut sent_request = SentRequest::new(self.shared.clone(), generation, now, age, kept);
+        let slot = sent_request.kept_body();
+        let future = self.replay.send(&mut self.inner, request, &config.quota, slot);
+        ResponseFuture::calling(future, sent_request)
     }
 }
 
@@ -119,13 +119,13 @@ where
 impl<I, R> Auth<I, R> {
     #[cold]
     #[inline(never)]
-    fn send_bare<B, RB>(&mut self, request: Request<B>) -> ResponseFuture<I, R, B, RB>
+    fn send_unauthenticated<B, RB>(&mut self, request: Request<B>) -> ResponseFuture<I, R, B, RB>
     where
         I: Service<Request<R::Body>, Response = Response<RB>> + Clone,
         R: Replay<B>,
     {
-        let room = &self.shared.config.room;
-        ResponseFuture::bare(self.replay.send(&mut self.inner, request, room, None))
+        let quota = &self.shared.config.quota;
+        ResponseFuture::unauthenticated(self.replay.send(&mut self.inner, request, quota, None))
     }
 
     #[cold]
@@ -149,7 +149,7 @@ impl<I, R> Auth<I, R> {
     {
         let service = self.give_readiness_back();
         let (shared, replay) = (self.shared.clone(), self.replay.clone());
-        ResponseFuture::cold(Cold::first(service, request, shared, replay))
+        ResponseFuture::pending(PendingRequest::first(service, request, shared, replay))
     }
 
     /// Drops the inner service, which is ready, and keeps a clone, which is not: what was reserved for

@@ -55,7 +55,7 @@ impl ExchangeAnswer {
 
     /// As the answer to a request of this name; an exchange sees to that by itself.
     #[must_use]
-    pub fn to_request(self, request_name: &'static str) -> ExchangeAnswer {
+    pub fn with_request_name(self, request_name: &'static str) -> ExchangeAnswer {
         ExchangeAnswer { request_name, ..self }
     }
 
@@ -180,7 +180,7 @@ mod tests {
     fn an_answer_shows_neither_its_headers_nor_its_body() {
         let answer = answer(201, &[("x", "y")], "hunter2");
         assert_eq!(answer.request_name(), "");
-        let answer = answer.to_request("first");
+        let answer = answer.with_request_name("first");
         assert_eq!(answer.request_name(), "first");
         assert_eq!(format!("{answer:?}"), "ExchangeAnswer { status: 201, body_length: 7 }");
         assert_eq!(answer.headers()["x"], "y");

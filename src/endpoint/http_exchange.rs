@@ -160,7 +160,7 @@ where
                 "" => request_cx.step().unwrap_or_default(),
                 name => name,
             };
-            let answer = self.send(request, cx).await?.to_request(name).with_shown(&shown);
+            let answer = self.send(request, cx).await?.with_request_name(name).with_shown(&shown);
             let (issuers_clock, age) = (answer.issuers_clock(), answer.age());
             let read = self.grant.read(answer.clone());
             match read.map_err(|error| withheld(error, &shown))? {

@@ -4,7 +4,7 @@
 //! for itself. So each exchange carries the sources it works for: in a task-local while its code runs,
 //! and in an extension of the HTTP request it sends, because a `Buffer` or an actor may send that from
 //! another task. Going through *another* source is normal (a token to reach the token endpoint), and a
-//! flight that starts there inherits the chain.
+//! refresh that starts there inherits the chain.
 
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -10,7 +10,7 @@
 //!
 //! A layer or a client that follows redirects *below* this one copies the credential to wherever it is sent. Headers such
 //! as `Token` are not removed by any of them. Above this layer, each hop is checked against the bound origins. With
-//! [`Foreign::PassBare`](crate::Foreign::PassBare), hops to other origins go on without the credential.
+//! [`Foreign::SendUnauthenticated`](crate::Foreign::SendUnauthenticated), hops to other origins go on without the credential.
 //!
 //! If something below follows redirects all the same, say how to find the final URI:
 //! [`with_response_uri`](crate::AuthLayer::with_response_uri).
@@ -58,7 +58,7 @@
 //! let source = TokenSource::fixed(HeaderScheme::bearer(), "abc")?;
 //! let auth = AuthLayer::new(source)
 //!     .with_origin(Origin::parse("https://api.example")?)
-//!     .with_foreign(Foreign::PassBare); // redirects may lead elsewhere
+//!     .with_foreign(Foreign::SendUnauthenticated); // redirects may lead elsewhere
 //! let client = ServiceBuilder::new()
 //!     .layer(TraceLayer::new_for_http())
 //!     .timeout(Duration::from_secs(30))

@@ -174,12 +174,12 @@ mod tests {
         });
         RECYCLED.with_borrow_mut(Vec::clear);
         let place = |head: &Head| std::ptr::from_ref(&**head.0.as_ref().unwrap());
-        for (room, again) in [(1, true), (MAX_HEADERS, true), (MAX_HEADERS + 1, false)] {
-            let headers = Vec::with_capacity(room);
+        for (quota, again) in [(1, true), (MAX_HEADERS, true), (MAX_HEADERS + 1, false)] {
+            let headers = Vec::with_capacity(quota);
             let head = Head(Some(Box::new(Snapshot { line: None, headers })));
             let first = place(&head);
             drop(head);
-            assert_eq!(RECYCLED.with_borrow(Vec::len), usize::from(again), "{room}");
+            assert_eq!(RECYCLED.with_borrow(Vec::len), usize::from(again), "{quota}");
             if again {
                 assert_eq!(place(&Head::keep(&with(0))), first, "the same memory");
             }

@@ -8,7 +8,7 @@ use http_body_util::combinators::{BoxBody, UnsyncBoxBody};
 use http_body::Body;
 
 use crate::error::BoxError;
-use crate::replay::body::prefix::Room;
+use crate::replay::body::prefix::BufferQuota;
 use crate::replay::body::{Kept, ReplayBody};
 use crate::replay::in_memory::InMemory;
 
@@ -29,7 +29,7 @@ pub trait Replayable: Sized {
 
     /// What it takes to make it once more; the body stays where it is.
     #[doc(hidden)]
-    fn keep(&mut self, cap: usize, room: &Room) -> Option<Self::Kept>;
+    fn keep(&mut self, cap: usize, quota: &BufferQuota) -> Option<Self::Kept>;
 
     /// Whether all of it can be kept, as far as that is known beforehand.
     #[doc(hidden)]
@@ -50,7 +50,7 @@ impl<B: InMemory> Replayable for B {
     type Kept = B;
 
     #[inline]
-    fn keep(&mut self, _: usize, _: &Room) -> Option<B> {
+    fn keep(&mut self, _: usize, _: &BufferQuota) -> Option<B> {
         self.share()
     }
 
@@ -73,8 +73,8 @@ macro_rules! boxed {
         impl Replayable for $body {
             type Kept = Kept<$body>;
 
-            fn keep(&mut self, cap: usize, room: &Room) -> Option<Self::Kept> {
-                let (body, kept) = ReplayBody::new(mem::take(self), cap, room);
+            fn keep(&mut self, cap: usize, quota: &BufferQuota) -> Option<Self::Kept> {
+                let (body, kept) = ReplayBody::new(mem::take(self), cap, quota);
                 *self = Self::new(body);
                 Some(kept)
             }

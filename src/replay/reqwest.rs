@@ -9,7 +9,7 @@ use futures_util::FutureExt;
 use http_body_util::BodyExt;
 
 use crate::error::BoxError;
-use crate::replay::body::prefix::Room;
+use crate::replay::body::prefix::BufferQuota;
 use crate::replay::body::{Kept, ReplayBody};
 use crate::replay::replayable::{Replayable, is_within};
 
@@ -29,14 +29,14 @@ impl fmt::Debug for KeptBody {
 impl Replayable for Body {
     type Kept = KeptBody;
 
-    fn keep(&mut self, cap: usize, room: &Room) -> Option<KeptBody> {
+    fn keep(&mut self, cap: usize, quota: &BufferQuota) -> Option<KeptBody> {
         let body = mem::take(self);
         if body.as_bytes().is_some() {
             let bytes = into_bytes(body);
             *self = Body::from(bytes.clone());
             return Some(KeptBody::Memory(bytes));
         }
-        let (body, kept) = ReplayBody::new(body, cap, room);
+        let (body, kept) = ReplayBody::new(body, cap, quota);
         *self = Body::wrap(body);
         Some(KeptBody::Stream(kept))
     }
@@ -99,14 +99,14 @@ mod tests {
     fn a_body_in_memory_is_shared_whatever_its_length() {
         let bytes = Bytes::from(vec![7; 1 << 20]);
         let mut first = Body::from(bytes.clone());
-        let kept = first.keep(1, &Room::default());
+        let kept = first.keep(1, &BufferQuota::default());
         let second = Body::again(kept.unwrap());
         for body in [first, second] {
             let slice = body.as_bytes().unwrap();
             assert_eq!((slice.as_ptr(), slice.len()), (bytes.as_ptr(), bytes.len()), "not copied");
         }
         let mut empty = Body::default();
-        let kept = empty.keep(1, &Room::default());
+        let kept = empty.keep(1, &BufferQuota::default());
         assert_eq!(empty.as_bytes(), Some(&[][..]));
         assert_eq!(Body::again(kept.unwrap()).as_bytes(), Some(&[][..]));
     }
@@ -116,12 +116,12 @@ mod tests {
         let stream = || Body::wrap(http_body_util::Full::new(Bytes::from_static(b"0123456789")));
         for (cap, again) in [(9, false), (10, true)] {
             let mut body = stream();
-            let kept = body.keep(cap, &Room::default()).unwrap();
+            let kept = body.keep(cap, &BufferQuota::default()).unwrap();
             assert!(body.frame().await.is_some());
             assert_eq!(Body::pause(&kept), again);
             assert_eq!(format!("{kept:?}"), "KeptBody(…)");
         }
-        let kept = Body::from("x").keep(0, &Room::default()).unwrap();
+        let kept = Body::from("x").keep(0, &BufferQuota::default()).unwrap();
         assert!(Body::pause(&kept), "in memory");
         let wrapped = Body::from(ReplayBody::once(stream()));
         assert_eq!(wrapped.collect().await.unwrap().to_bytes(), "0123456789");

@@ -7,7 +7,7 @@ use http::Request;
 use http_body::Body;
 use tower_service::Service;
 
-use crate::replay::body::prefix::Room;
+use crate::replay::body::prefix::BufferQuota;
 use crate::replay::body::{Kept, ReplayBody};
 use crate::replay::replayable::{Replayable, is_within};
 use crate::replay::strategy::{Nothing, Replay, Strategy};
@@ -153,8 +153,8 @@ impl<B: Replayable> Replay<B> for Same {
     type Slot<T> = Option<T>;
 
     #[inline]
-    fn keep(&self, body: &mut B, room: &Room) -> Option<B::Kept> {
-        body.keep(self.cap, room)
+    fn keep(&self, body: &mut B, quota: &BufferQuota) -> Option<B::Kept> {
+        body.keep(self.cap, quota)
     }
 
     #[inline]
@@ -162,7 +162,7 @@ impl<B: Replayable> Replay<B> for Same {
         &self,
         inner: &mut I,
         request: Request<B>,
-        _: &Room,
+        _: &BufferQuota,
         _: Option<&mut Option<B::Kept>>,
     ) -> I::Future {
         inner.call(request)
@@ -190,10 +190,10 @@ impl<B: Body> Replay<B> for Wrap {
         &self,
         inner: &mut I,
         request: Request<B>,
-        room: &Room,
+        quota: &BufferQuota,
         kept: Option<&mut Option<Kept<B>>>,
     ) -> I::Future {
-        inner.call(request.map(|body| wrapped(body, self.cap, room, kept)))
+        inner.call(request.map(|body| wrapped(body, self.cap, quota, kept)))
     }
 
     fn covers(&self, body: &B) -> bool {
@@ -221,13 +221,13 @@ where
         &self,
         inner: &mut I,
         request: Request<B>,
-        room: &Room,
+        quota: &BufferQuota,
         kept: Option<&mut Option<Self::Kept>>,
     ) -> I::Future {
         let Rewrap { cap, rewrap } = self;
         let mut inside = None;
         let slot = kept.is_some().then_some(&mut inside);
-        let request = request.map(|body| rewrap(wrapped(body, *cap, room, slot)));
+        let request = request.map(|body| rewrap(wrapped(body, *cap, quota, slot)));
         if let Some(kept) = kept {
             *kept = inside.map(|inside| (inside, rewrap.clone()));
         }
@@ -259,7 +259,7 @@ impl<B> Replay<B> for Off {
         &self,
         inner: &mut I,
         request: Request<B>,
-        _: &Room,
+        _: &BufferQuota,
         _: Option<&mut Option<Infallible>>,
     ) -> I::Future {
         inner.call(request)
@@ -278,11 +278,11 @@ impl<B> Replay<B> for Off {
 fn wrapped<B: Body>(
     body: B,
     cap: usize,
-    room: &Room,
+    quota: &BufferQuota,
     kept: Option<&mut Option<Kept<B>>>,
 ) -> ReplayBody<B> {
     let Some(slot) = kept else { return ReplayBody::once(body) };
-    let (body, kept) = ReplayBody::new(body, cap, room);
+    let (body, kept) = ReplayBody::new(body, cap, quota);
     *slot = Some(kept);
     body
 }
@@ -341,24 +341,26 @@ mod tests {
 
     /// What stands in the place for what is kept, after a request with `body` was sent by `strategy`.
     fn kept<B: Body, R: Replay<B>>(strategy: &R, body: B) -> Option<R::Kept> {
-        let (room, mut slot) = (Room::default(), None);
+        let (quota, mut slot) = (BufferQuota::default(), None);
         let mut inner = tower::service_fn(|request: Request<R::Body>| {
             drop(request);
             std::future::ready(Ok::<_, std::convert::Infallible>(http::Response::new(())))
         });
-        drop(strategy.send(&mut inner, Request::new(body), &room, Some(&mut slot)));
+        drop(strategy.send(&mut inner, Request::new(body), &quota, Some(&mut slot)));
         slot
     }
 
     #[test]
     fn what_can_be_sent_again_is_paused_for_that() {
-        let kept_of_full = Same::new().keep(&mut full(), &Room::default()).unwrap();
+        let kept_of_full = Same::new().keep(&mut full(), &BufferQuota::default()).unwrap();
         assert!(<Same as Replay<Full<Bytes>>>::pause(&kept_of_full));
         let mut body = boxed();
-        let kept_of_boxed = Same::new().keep(&mut body, &Room::default()).unwrap();
+        let kept_of_boxed = Same::new().keep(&mut body, &BufferQuota::default()).unwrap();
         assert!(<Same as Replay<Boxed>>::pause(&kept_of_boxed));
         assert!(<Wrap as Replay<Boxed>>::pause(&kept(&Wrap::new(), boxed()).unwrap()));
-        assert!(Replay::<Boxed>::keep(&Wrap::new(), &mut boxed(), &Room::default()).is_none());
+        assert!(
+            Replay::<Boxed>::keep(&Wrap::new(), &mut boxed(), &BufferQuota::default()).is_none()
+        );
         let kept = kept(&rewrap(), boxed()).unwrap();
         assert!(<Rewrap<Boxing> as Replay<Boxed>>::pause(&kept));
     }
@@ -366,10 +368,10 @@ mod tests {
     #[tokio::test]
     async fn what_is_too_long_cannot_be_sent_again() {
         let mut body = boxed();
-        let kept = Same::new().with_cap(9).keep(&mut body, &Room::default()).unwrap();
+        let kept = Same::new().with_cap(9).keep(&mut body, &BufferQuota::default()).unwrap();
         assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "0123456789");
         assert!(!<Same as Replay<Boxed>>::pause(&kept));
-        let (mut body, kept) = ReplayBody::new(boxed(), 9, &Room::default());
+        let (mut body, kept) = ReplayBody::new(boxed(), 9, &BufferQuota::default());
         assert!(body.frame().await.is_some());
         assert!(!<Wrap as Replay<Boxed>>::pause(&kept));
         let kept: (_, Boxing) = (kept, BodyExt::boxed);

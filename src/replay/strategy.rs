@@ -6,7 +6,7 @@ use http::Request;
 use tower_service::Service;
 
 pub(crate) use self::sealed::Strategy;
-use crate::replay::body::prefix::Room;
+use crate::replay::body::prefix::BufferQuota;
 
 /// A strategy of replay: [`Same`](super::Same), [`Wrap`](super::Wrap), [`Rewrap`](super::Rewrap) or [`Off`](super::Off); it cannot be implemented elsewhere.
 #[diagnostic::on_unimplemented(
@@ -35,8 +35,8 @@ pub trait Replay<B>: Strategy {
     /// What it takes to make the body once more, where it stays of the same type; nothing where that is
     /// impossible, or where it does not.
     #[doc(hidden)]
-    fn keep(&self, body: &mut B, room: &Room) -> Option<Self::Kept> {
-        let _ = (body, room);
+    fn keep(&self, body: &mut B, quota: &BufferQuota) -> Option<Self::Kept> {
+        let _ = (body, quota);
         None
     }
 
@@ -50,7 +50,7 @@ pub trait Replay<B>: Strategy {
         &self,
         inner: &mut I,
         request: Request<B>,
-        room: &Room,
+        quota: &BufferQuota,
         kept: Option<&mut Option<Self::Kept>>,
     ) -> I::Future;
 

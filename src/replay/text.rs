@@ -3,7 +3,7 @@
 use std::fmt;
 use std::mem;
 
-use crate::replay::body::prefix::Room;
+use crate::replay::body::prefix::BufferQuota;
 use crate::replay::replayable::Replayable;
 
 /// The copy of a text. It counts for the layer's 64 MiB as long as it is kept.
@@ -11,12 +11,12 @@ use crate::replay::replayable::Replayable;
 pub struct CopiedText {
     text: String,
     counted: usize,
-    room: Room,
+    quota: BufferQuota,
 }
 
 impl Drop for CopiedText {
     fn drop(&mut self) {
-        self.room.give_back(self.counted);
+        self.quota.give_back(self.counted);
     }
 }
 
@@ -29,9 +29,13 @@ impl fmt::Debug for CopiedText {
 impl Replayable for String {
     type Kept = CopiedText;
 
-    fn keep(&mut self, _: usize, room: &Room) -> Option<CopiedText> {
+    fn keep(&mut self, _: usize, quota: &BufferQuota) -> Option<CopiedText> {
         let counted = self.len();
-        room.take(counted).then(|| CopiedText { text: self.clone(), counted, room: room.clone() })
+        quota.take(counted).then(|| CopiedText {
+            text: self.clone(),
+            counted,
+            quota: quota.clone(),
+        })
     }
 
     fn is_within(&self, _: usize) -> bool {
@@ -53,24 +57,24 @@ mod tests {
 
     #[test]
     fn a_copy_counts_until_it_is_sent_again_or_dropped() {
-        let room = Room::default();
+        let quota = BufferQuota::default();
         let mut body = "x".repeat(1_000);
-        let kept = body.keep(1, &room).unwrap();
-        assert_eq!(room.taken(), 1_000);
+        let kept = body.keep(1, &quota).unwrap();
+        assert_eq!(quota.taken(), 1_000);
         assert_eq!(String::again(kept), body);
-        assert_eq!(room.taken(), 0);
-        drop(body.keep(1, &room));
-        assert_eq!(room.taken(), 0);
+        assert_eq!(quota.taken(), 0);
+        drop(body.keep(1, &quota));
+        assert_eq!(quota.taken(), 0);
     }
 
     #[test]
     fn where_there_is_no_room_there_is_no_copy() {
-        let room = Room::default();
+        let quota = BufferQuota::default();
         let mut body = "x".repeat(32 << 20);
-        let kept = [body.keep(1, &room), body.keep(1, &room)];
+        let kept = [body.keep(1, &quota), body.keep(1, &quota)];
         assert!(kept.iter().all(Option::is_some), "64 MiB");
-        assert!("x".to_owned().keep(1, &room).is_none());
+        assert!("x".to_owned().keep(1, &quota).is_none());
         drop(kept);
-        assert!("x".to_owned().keep(1, &room).is_some());
+        assert!("x".to_owned().keep(1, &quota).is_some());
     }
 }

@@ -13,7 +13,7 @@ pub enum NotAdopted {
     /// It is longer than 16 KiB.
     TooLong,
     /// Its `iss`, `sub` or `aud` is not that of the exchanged token, or one of the two has none.
-    OtherParty,
+    OtherClaims,
     /// It was signed with another algorithm than the exchanged token, or its signature is wrong.
     BadSignature,
     /// It has ended, or lives for less than a second.
@@ -23,7 +23,7 @@ pub enum NotAdopted {
     /// It would live more than 60 s longer than the exchanged token did, or does not say how long.
     LivesTooLong,
     /// The request carried a token from before the last exchange.
-    OtherLine,
+    OtherLineage,
     /// A newer one is current.
     NotNewer,
 }
@@ -34,12 +34,12 @@ impl NotAdopted {
         NotAdopted::FromCache,
         NotAdopted::Malformed,
         NotAdopted::TooLong,
-        NotAdopted::OtherParty,
+        NotAdopted::OtherClaims,
         NotAdopted::BadSignature,
         NotAdopted::Ended,
         NotAdopted::NotYetIssued,
         NotAdopted::LivesTooLong,
-        NotAdopted::OtherLine,
+        NotAdopted::OtherLineage,
         NotAdopted::NotNewer,
     ];
 }
@@ -49,11 +49,11 @@ crate::basics::as_str::impl_as_str!(NotAdopted {
     FromCache => "from_cache",
     Malformed => "malformed",
     TooLong => "too_long",
-    OtherParty => "other_party",
+    OtherClaims => "other_claims",
     BadSignature => "bad_signature",
     Ended => "ended",
     NotYetIssued => "not_yet_issued",
     LivesTooLong => "lives_too_long",
-    OtherLine => "other_line",
+    OtherLineage => "other_lineage",
     NotNewer => "not_newer",
 });

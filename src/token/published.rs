@@ -19,7 +19,7 @@ use crate::scheme::per_request::PerRequest;
 use crate::secret::Secret;
 use crate::token::machine::events::Generation;
 use crate::token::machine::queries::Flags;
-use crate::token::machine::rotation::Line;
+use crate::token::machine::rotation::Lineage;
 use crate::token::machine::window::Window;
 use crate::token::options::Presented;
 
@@ -46,8 +46,8 @@ pub(crate) struct Published {
     pub(crate) presented: Presented,
     pub(crate) generation: Generation,
     pub(crate) window: Window,
-    /// What its line began with, where responses hand out successors.
-    pub(crate) line: Option<Arc<Line>>,
+    /// What its lineage began with, where responses hand out successors.
+    pub(crate) line: Option<Arc<Lineage>>,
     /// The source that it is of.
     pub(crate) source: SourceId,
 }
@@ -112,7 +112,7 @@ impl AccessToken {
         &self.0.presented
     }
 
-    pub(crate) fn line(&self) -> Option<&Arc<Line>> {
+    pub(crate) fn line(&self) -> Option<&Arc<Lineage>> {
         self.0.line.as_ref()
     }
 
@@ -163,13 +163,13 @@ impl Read {
 
 pub(crate) struct Cell {
     token: ArcSwapOption<Published>,
-    /// Until this moment, asking for a successor of a usable token changes nothing: a flight is under way.
+    /// Until this moment, asking for a successor of a usable token changes nothing: a refresh is under way.
     quiet_until: Moment,
     /// Until this moment there is a pause: nor does it then, and nothing is to be waited for even in the
     /// hard margin. It keeps an outage from sending every request to the lock.
     paused_until: Moment,
     /// The number of a token that was refused, while it is of interest whether others accept it.
-    suspect: AtomicU64,
+    rejected_token: AtomicU64,
     /// The current token was refused, and its renewal is under way.
     renewing: AtomicBool,
 }
@@ -180,7 +180,7 @@ impl Cell {
             token: ArcSwapOption::empty(),
             quiet_until: Moment::default(),
             paused_until: Moment::default(),
-            suspect: AtomicU64::new(0),
+            rejected_token: AtomicU64::new(0),
             renewing: AtomicBool::new(false),
         }
     }
@@ -211,8 +211,8 @@ impl Cell {
 
     /// Whether it is of interest that a token of this generation was accepted.
     #[inline]
-    pub(crate) fn is_suspect(&self, generation: Generation) -> bool {
-        self.suspect.load(Ordering::Relaxed) == generation.number()
+    pub(crate) fn is_rejected_token(&self, generation: Generation) -> bool {
+        self.rejected_token.load(Ordering::Relaxed) == generation.number()
     }
 
     /// The current token, usable or not.
@@ -232,8 +232,8 @@ impl Cell {
     pub(crate) fn publish_flags(&self, flags: Flags) {
         self.quiet_until.set(flags.quiet_until);
         self.paused_until.set(flags.paused_until);
-        let suspect = flags.suspect.map_or(0, Generation::number);
-        self.suspect.store(suspect, Ordering::Relaxed);
+        let rejected_token = flags.rejected_token.map_or(0, Generation::number);
+        self.rejected_token.store(rejected_token, Ordering::Relaxed);
         self.renewing.store(flags.renews_a_refused_token, Ordering::Relaxed);
     }
 }
@@ -330,14 +330,14 @@ mod tests {
         next_exchange(1).await;
         let token = first.await.unwrap().unwrap();
         assert_eq!(read(), Some(false), "fresh");
-        let suspect = source.core().cell.is_suspect(token.generation());
-        assert!(!suspect, "that it is accepted is of no interest");
+        let rejected_token = source.core().cell.is_rejected_token(token.generation());
+        assert!(!rejected_token, "that it is accepted is of no interest");
 
         clock.advance(Duration::from_secs(3_300));
         assert_eq!(read(), Some(true), "due");
         exchange.fail_next(9, ExchangeError::new(ExchangeErrorKind::Unreachable, "down"));
-        source.core().nudge();
-        assert_eq!(read(), Some(false), "a flight is under way");
+        source.core().request_refresh();
+        assert_eq!(read(), Some(false), "a refresh is under way");
         assert!(ageing(), "which some may want to wait for");
         next_exchange(2).await;
         assert_eq!(read(), Some(false), "a pause");
@@ -347,7 +347,7 @@ mod tests {
 
         clock.advance(Duration::from_secs(270));
         assert_eq!(read(), None, "in the hard margin there may be something to wait for");
-        source.core().nudge();
+        source.core().request_refresh();
         next_exchange(3).await;
         assert_eq!(read(), Some(false), "unless there is a pause");
         clock.advance(Duration::from_secs(60));

@@ -1,4 +1,4 @@
-//! What a flight's end means for the shell: what it brought is published, then those who waited are told.
+//! What a refresh's end means for the shell: what it brought is published, then those who waited are told.
 
 use std::sync::Arc;
 
@@ -7,8 +7,8 @@ use crate::exchange::error::ExchangeError;
 use crate::exchange::issued::Issued;
 use crate::scheme::jwt::{Claims, Times};
 use crate::secret::Secret;
-use crate::token::machine::events::{Arrival, Finished, FlightId, Generation};
-use crate::token::machine::rotation::Line;
+use crate::token::machine::events::{Arrival, Finished, Generation, RefreshId};
+use crate::token::machine::rotation::Lineage;
 use crate::token::machine::window::{self, Life, Window};
 use crate::token::options::Presented;
 use crate::token::published::{AccessToken, Published};
@@ -16,45 +16,45 @@ use crate::token::shared::{Core, Outcome};
 
 /// What a successful exchange brought: known to be presentable. What its presentation has to say is in
 /// here, since after the exchange a panic of the presentation's would lose the token.
-pub(crate) struct Landed {
+pub(crate) struct Obtained {
     pub(crate) issued: Issued,
     pub(crate) presented: Presented,
     /// Responses may hand out successors of this token.
-    pub(crate) begins_a_line: bool,
+    pub(crate) begins_a_lineage: bool,
     /// When it was asked for.
     pub(crate) sent: Now,
 }
 
 impl Core {
-    /// A flight ended, having shown the credentials of this version: publishes its token, if it brought
+    /// A refresh ended, having shown the credentials of this version: publishes its token, if it brought
     /// one. Returns what its waiters get.
     pub(crate) fn finished(
         &self,
-        flight: FlightId,
-        landed: Result<Landed, ExchangeError>,
+        refresh: RefreshId,
+        obtained: Result<Obtained, ExchangeError>,
         credentials: u64,
     ) -> (Finished<ExchangeError>, Option<Outcome>) {
         let now = self.now();
         // What takes long goes before the lock.
-        let landed = landed.map(|landed| {
-            let claims = Claims::of(landed.issued.access_token().expose());
-            let arrival = self.arrival(&landed, claims.times, now);
-            let line = landed
-                .begins_a_line
-                .then(|| Arc::new(Line { claims, landed: now, life: arrival.life }));
-            (landed, arrival, line)
+        let obtained = obtained.map(|obtained| {
+            let claims = Claims::of(obtained.issued.access_token().expose());
+            let arrival = self.arrival(&obtained, claims.times, now);
+            let line = obtained
+                .begins_a_lineage
+                .then(|| Arc::new(Lineage { claims, obtained: now, life: arrival.life }));
+            (obtained, arrival, line)
         });
         let mut event = self.event();
-        let arrival = match &landed {
-            Ok((landed, arrival, _)) => Ok(self.compared(arrival.clone(), &landed.issued)),
+        let arrival = match &obtained {
+            Ok((obtained, arrival, _)) => Ok(self.compared(arrival.clone(), &obtained.issued)),
             Err(error) => Err(error.clone()),
         };
         // The refresh token is stored before anybody can use the token that it came with.
-        let finished = event.machine.finished(now, flight, arrival);
+        let finished = event.machine.finished(now, refresh, arrival);
         let mut old_token = None;
-        let outcome = match (&finished, &landed) {
-            (Finished::Adopt { generation, window, .. }, Ok((landed, _, line))) => {
-                let Landed { issued, presented, .. } = landed;
+        let outcome = match (&finished, &obtained) {
+            (Finished::Adopt { generation, window, .. }, Ok((obtained, _, line))) => {
+                let Obtained { issued, presented, .. } = obtained;
                 event.granted_scope = issued.shared_scope();
                 let place = (*generation, *window);
                 let presented = self.with_its_maker(presented.clone(), issued);
@@ -70,8 +70,8 @@ impl Core {
         };
         drop(event);
         // What is a user's is dropped without the lock; so is the failure before, in `finished`.
-        drop((old_token, landed));
-        self.wake_riders();
+        drop((old_token, obtained));
+        self.wake_waiting();
         (finished, outcome)
     }
 
@@ -81,10 +81,10 @@ impl Core {
         issued: &Issued,
         presented: Presented,
         (generation, window): (Generation, Window),
-        line: Option<Arc<Line>>,
+        line: Option<Arc<Lineage>>,
     ) -> (AccessToken, Option<Arc<Published>>) {
-        if let Some(riders) = &self.riders {
-            riders.issued(generation);
+        if let Some(sent_count) = &self.sent_count {
+            sent_count.issued(generation);
         }
         let secret = issued.access_token().clone();
         let token = Published { secret, presented, generation, window, line, source: self.id };
@@ -103,8 +103,8 @@ impl Core {
         }
     }
 
-    fn arrival(&self, landed: &Landed, claims: Times, now: Now) -> Arrival<Secret> {
-        let Landed { issued, sent, .. } = landed;
+    fn arrival(&self, obtained: &Obtained, claims: Times, now: Now) -> Arrival<Secret> {
+        let Obtained { issued, sent, .. } = obtained;
         let default = self.parts.default_lifetime;
         let life = window::life(issued.stated(), claims, (*sent, now), default);
         let Life { life, stated, dated } = life;
@@ -114,7 +114,7 @@ impl Core {
             stated,
             dated,
             same: false,
-            refresh: issued.refresh_token().cloned(),
+            refresh_token: issued.refresh_token().cloned(),
             claimed: (claims.iat, claims.exp),
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! The task belongs to nobody: no caller's cancellation reaches it, and what it brings is stored though
 //! nobody may wait any more. It ends by its own deadline. A panic in the exchange or the scheme is a
-//! failure like any other; only the end of the runtime can make a flight vanish, and then its guard says
+//! failure like any other; only the end of the runtime can make a refresh vanish, and then its guard says
 //! so, and the next waiter starts another.
 
 use std::panic::AssertUnwindSafe;
@@ -24,34 +24,34 @@ use crate::exchange::context::{ExchangeContext, Reason};
 use crate::exchange::error::{ExchangeError, ExchangeErrorKind};
 use crate::exchange::issued::Issued;
 use crate::secret::Secret;
-use crate::token::machine::events::{Finished, FlightId, Start};
+use crate::token::machine::events::{Finished, RefreshId, Start};
 use crate::token::options::present;
-use crate::token::refresh_end::Landed;
+use crate::token::refresh_end::Obtained;
 use crate::token::shared::{Core, Outcome};
 
-/// A flight; dropped before its end, it reports itself lost, and its waiters wake.
-pub(crate) struct Flight {
+/// A refresh; dropped before its end, it reports itself lost, and its waiters wake.
+pub(crate) struct RefreshTask {
     core: Arc<Core>,
-    id: FlightId,
+    id: RefreshId,
     reason: Reason,
     started: Now,
     /// The refresh token that it may spend.
     refresh_token: Option<Secret>,
     /// The version of the credentials that it has shown.
     shown: AtomicU64,
-    /// Taken when the flight has ended.
+    /// Taken when the refresh has ended.
     waiters: Option<oneshot::Sender<Outcome>>,
 }
 
-impl Flight {
+impl RefreshTask {
     pub(crate) fn new(
         core: Arc<Core>,
         start: Start<Secret>,
         waiters: oneshot::Sender<Outcome>,
-    ) -> Flight {
-        let Start { id, reason, started, refresh: refresh_token } = start;
+    ) -> RefreshTask {
+        let Start { id, reason, started, refresh_token } = start;
         let shown = AtomicU64::new(0);
-        Flight { core, id, reason, started, refresh_token, shown, waiters: Some(waiters) }
+        RefreshTask { core, id, reason, started, refresh_token, shown, waiters: Some(waiters) }
     }
 
     pub(crate) async fn run(mut self, chain: Chain) {
@@ -65,7 +65,7 @@ impl Flight {
             // The payload may hold anything, a secret too, so it is not shown.
             Err(_) => Err(ExchangeError::new(ExchangeErrorKind::Panicked, "the exchange panicked")),
         };
-        let issued = outcome.as_ref().ok().map(|landed| &landed.issued);
+        let issued = outcome.as_ref().ok().map(|obtained| &obtained.issued);
         let scope = issued.and_then(Issued::shared_scope);
         let no_life = issued.is_some_and(|issued| issued.stated().no_life);
         let (finished, outcome) =
@@ -91,9 +91,9 @@ impl Flight {
     }
 
     /// One attempt, under its deadline, to the point where its token is known to be presentable.
-    async fn exchange(&self, cx: &ExchangeContext) -> Result<Landed, ExchangeError> {
+    async fn exchange(&self, cx: &ExchangeContext) -> Result<Obtained, ExchangeError> {
         let parts = &self.core.parts;
-        // It counts from the beginning of the flight, as the patience of those who wait does, and not
+        // It counts from the beginning of the refresh, as the patience of those who wait does, and not
         // from when a busy runtime first got round to it.
         let late = parts.clock.now().since(self.started);
         let left = parts.exchange_timeout.saturating_sub(late);
@@ -140,8 +140,8 @@ impl Flight {
         let (token, token_type) = (issued.access_token(), issued.shared_token_type());
         let presented = present(self.core.presentation(), token, token_type)
             .map_err(|message| ExchangeError::new(ExchangeErrorKind::Malformed, message))?;
-        let begins_a_line = self.core.rotation.is_some();
-        Ok(Landed { issued, presented, begins_a_line, sent: cx.sent() })
+        let begins_a_lineage = self.core.rotation.is_some();
+        Ok(Obtained { issued, presented, begins_a_lineage, sent: cx.sent() })
     }
 
     /// Reads the credentials for an attempt.
@@ -190,7 +190,7 @@ impl Flight {
 }
 
 /// Never panics: it locks and wakes, no more.
-impl Drop for Flight {
+impl Drop for RefreshTask {
     fn drop(&mut self) {
         if self.waiters.is_some() {
             self.core.lost(self.id);

@@ -17,20 +17,20 @@ use crate::error::Error;
 use crate::exchange::chain::Chain;
 use crate::secret::Secret;
 use crate::token::machine::events::{Ask, Complaint, Generation, Refused, Start};
-use crate::token::refresh_task::Flight;
-use crate::token::shared::{Boarding, Core, Event};
+use crate::token::refresh_task::RefreshTask;
+use crate::token::shared::{Core, Event, InProgress};
 
 /// What somebody who wants a token does next.
 pub(crate) enum Asked {
     Use,
-    Wait(Boarding),
+    Wait(InProgress),
     Fail(Error),
 }
 
 impl Core {
-    /// Asks on behalf of a request that is sent with the current token: at most, this starts a flight.
+    /// Asks on behalf of a request that is sent with the current token: at most, this starts a refresh.
     /// Outside a runtime it does nothing; the next request asks again.
-    pub(crate) fn nudge(self: &Arc<Self>) {
+    pub(crate) fn request_refresh(self: &Arc<Self>) {
         if let Ok(runtime) = Handle::try_current() {
             self.ask(&runtime, &Chain::current());
         }
@@ -41,9 +41,9 @@ impl Core {
         let mut event = self.event();
         let (ask, start) = event.machine.ask(now);
         let error = event.machine.last_error().cloned();
-        let boarding = self.act(now, event, runtime, chain, start);
-        match (ask, boarding, error) {
-            (Ask::Wait, Some(boarding), _) => Asked::Wait(boarding),
+        let in_progress = self.apply(now, event, runtime, chain, start);
+        match (ask, in_progress, error) {
+            (Ask::Wait, Some(in_progress), _) => Asked::Wait(in_progress),
             (Ask::Fail { age, retry_in }, _, Some(error)) => {
                 Asked::Fail(Error::backing_off(error, age, retry_in))
             }
@@ -58,73 +58,73 @@ impl Core {
         chain: &Chain,
         generation: Generation,
         complaint: Complaint,
-    ) -> (Refused, Option<Boarding>) {
+    ) -> (Refused, Option<InProgress>) {
         let now = self.now();
         let mut event = self.event();
         let (answer, start) = match complaint {
             Complaint::Refusal => event.machine.refused(now, generation),
             Complaint::Doubt => event.machine.doubted(now, generation),
         };
-        let boarding = self.act(now, event, runtime, chain, start);
-        (answer, boarding)
+        let in_progress = self.apply(now, event, runtime, chain, start);
+        (answer, in_progress)
     }
 
-    /// Ends an event: opens the flight that the machine asks for under the lock, so that nobody can miss
-    /// it, and spawns its task after. Returns the flight under way.
-    fn act(
+    /// Ends an event: opens the refresh that the machine asks for under the lock, so that nobody can miss
+    /// it, and spawns its task after. Returns the refresh under way.
+    fn apply(
         self: &Arc<Self>,
         now: Now,
         mut event: Event<'_>,
         runtime: &Handle,
         chain: &Chain,
         start: Option<Start<Secret>>,
-    ) -> Option<Boarding> {
-        let flight = start.map(|start| {
+    ) -> Option<InProgress> {
+        let refresh = start.map(|start| {
             let (sender, receiver) = oneshot::channel();
             event.machine.began(start.id, receiver.shared());
-            Flight::new(self.clone(), start, sender)
+            RefreshTask::new(self.clone(), start, sender)
         });
-        let look_up = event.machine.look_up(now);
-        let boarding = event.boarding();
+        let reload_due = event.machine.reload_due(now);
+        let in_progress = event.in_progress();
         drop(event);
         // One at a time: what they are read from may hang.
-        if look_up && let Some(look_up) = LookUp::begin(self, now) {
+        if reload_due && let Some(reload_due) = Reload::begin(self, now) {
             // In this source's name: a credential may be another source's token, and that one's be ours.
-            runtime.spawn(chain.with(self.id).scope(look_up.run()));
+            runtime.spawn(chain.with(self.id).scope(reload_due.run()));
         }
-        if let Some(flight) = flight {
-            self.wake_riders();
+        if let Some(refresh) = refresh {
+            self.wake_waiting();
             let chain = chain.with(self.id);
-            runtime.spawn(chain.scope(flight.run(chain.clone())));
+            runtime.spawn(chain.scope(refresh.run(chain.clone())));
         }
-        boarding
+        in_progress
     }
 }
 
 /// Somebody may have mended the credentials that the endpoint refuses. It is over when this is dropped, be it
 /// with its runtime.
-struct LookUp {
+struct Reload {
     core: Arc<Core>,
     ends: u64,
 }
 
-impl LookUp {
+impl Reload {
     /// How long one may take. After that its runtime stands still, or what it reads hangs: another one begins.
     const LIMIT: Duration = Duration::from_secs(10);
 
     /// None while another one is under way.
-    fn begin(core: &Arc<Core>, now: Now) -> Option<LookUp> {
-        let ends = (now + LookUp::LIMIT).mono_nanos();
+    fn begin(core: &Arc<Core>, now: Now) -> Option<Reload> {
+        let ends = (now + Reload::LIMIT).mono_nanos();
         let begin = |until: u64| (until <= now.mono_nanos()).then_some(ends);
-        core.looking_up.fetch_update(Ordering::Relaxed, Ordering::Relaxed, begin).ok()?;
-        Some(LookUp { core: core.clone(), ends })
+        core.reloading_until.fetch_update(Ordering::Relaxed, Ordering::Relaxed, begin).ok()?;
+        Some(Reload { core: core.clone(), ends })
     }
 
     async fn run(self) {
         let core = &self.core;
         let credentials = core.parts.exchange.credentials();
         // Beyond the limit, another one may begin: no provider that hangs has more than one.
-        let Ok(limit) = core.sleep(LookUp::LIMIT) else { return };
+        let Ok(limit) = core.sleep(Reload::LIMIT) else { return };
         let read = pin!(reload(credentials, &*core.parts.clock));
         let Either::Left((read, _)) = select(read, limit).await else { return };
         let refused = core.lock().refused_credentials;
@@ -136,10 +136,10 @@ impl LookUp {
 }
 
 /// Never panics.
-impl Drop for LookUp {
+impl Drop for Reload {
     fn drop(&mut self) {
         // Not if it was given up, and another one is under way.
-        let (set, relaxed) = (&self.core.looking_up, Ordering::Relaxed);
+        let (set, relaxed) = (&self.core.reloading_until, Ordering::Relaxed);
         let _ = set.compare_exchange(self.ends, 0, relaxed, relaxed);
     }
 }

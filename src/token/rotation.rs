@@ -16,7 +16,7 @@ use crate::scheme::response::ResponseHead;
 use crate::scheme::rotation::Rotation;
 use crate::secret::Secret;
 use crate::token::machine::events::{Arrival, Generation};
-use crate::token::machine::rotation::Line;
+use crate::token::machine::rotation::Lineage;
 use crate::token::options::{MAX_ROTATED_TOKEN, Presented, header_value};
 use crate::token::shared::{Core, Locked};
 
@@ -76,7 +76,7 @@ impl Core {
         if token.expose().len() > MAX_ROTATED_TOKEN {
             return Err(NotAdopted::TooLong);
         }
-        let current = self.cell.latest().ok_or(NotAdopted::OtherLine)?;
+        let current = self.cell.latest().ok_or(NotAdopted::OtherLineage)?;
         // What the last exchange brought with its token is good for the successors, too.
         let Presented { token_type, per_request, .. } = current.presented();
         let value =
@@ -85,12 +85,12 @@ impl Core {
         let (token_type, per_request) = (token_type.clone(), per_request.clone());
         let presented = Presented { value, token_type, per_request };
         let claims = Claims::of(token.expose());
-        let line = current.line().ok_or(NotAdopted::OtherLine)?;
+        let line = current.line().ok_or(NotAdopted::OtherLineage)?;
         let life = line.admits(&claims, now)?;
         let claimed = (claims.times.iat, claims.times.exp);
         let dated = claims.times.exp.map(|_| life);
         let arrival =
-            Arrival { sent, life, stated: true, dated, same: false, refresh: None, claimed };
+            Arrival { sent, life, stated: true, dated, same: false, refresh_token: None, claimed };
         // A signature costs more than all the rest: only a newer token's is checked, and not under the lock.
         let Some(verification) = self.begin_verification(now, used, &arrival, &token)? else {
             return Ok(None);
@@ -112,7 +112,7 @@ impl Core {
         arrival: Arrival<Secret>,
         issued: &Issued,
         presented: Presented,
-        line: Arc<Line>,
+        line: Arc<Lineage>,
     ) -> Result<Generation, NotAdopted> {
         let mut event = self.event();
         let arrival = self.compared(arrival, issued);
@@ -120,7 +120,7 @@ impl Core {
         let (token, old) = self.publish(issued, presented, adopted, Some(line));
         drop(event);
         drop(old);
-        self.wake_riders();
+        self.wake_waiting();
         Ok(token.generation())
     }
 
@@ -152,10 +152,10 @@ impl Core {
     /// Waits as long as the refusal of this token would cause an exchange while responses to others that
     /// carried it are still to come. One of those may bring the successor.
     pub(crate) async fn await_successor(&self, refused: Generation) {
-        let Some(riders) = &self.riders else { return };
+        let Some(sent_count) = &self.sent_count else { return };
         let Ok(mut patience) = self.sleep(PATIENCE) else { return };
         loop {
-            let mut changed = pin!(riders.changed());
+            let mut changed = pin!(sent_count.changed());
             changed.as_mut().enable(); // before the look, or a change in between would be missed
             if !self.is_about_to_follow(refused) {
                 return;
@@ -170,14 +170,14 @@ impl Core {
     pub(crate) fn is_about_to_follow(&self, refused: Generation) -> bool {
         // Generations share their counts with those of long ago: only the current one is marked as refused.
         let is_current = self.cell.latest().is_some_and(|token| token.generation() == refused);
-        let (now, riders) = (self.now(), self.riders.as_ref().filter(|_| is_current));
-        riders.is_some_and(|it| it.refused(refused))
+        let (now, sent_count) = (self.now(), self.sent_count.as_ref().filter(|_| is_current));
+        sent_count.is_some_and(|it| it.refused(refused))
             && self.lock().machine.would_renew(now, refused)
     }
 
-    pub(crate) fn wake_riders(&self) {
-        if let Some(riders) = &self.riders {
-            riders.notify();
+    pub(crate) fn wake_waiting(&self) {
+        if let Some(sent_count) = &self.sent_count {
+            sent_count.notify();
         }
     }
 }

@@ -17,7 +17,7 @@ const SLOTS: usize = 16;
 
 /// Counts requests by the generation of their token.
 #[derive(Debug, Default)]
-pub(crate) struct Riders {
+pub(crate) struct SentCount {
     slots: [Slot; SLOTS],
     changed: Notify,
 }
@@ -28,17 +28,17 @@ pub(crate) struct Riders {
 struct Slot(AtomicUsize);
 
 const REFUSED: usize = 1;
-const RIDER: usize = 2;
+const ONE: usize = 2;
 
 /// The token of a request that is under way, and whether it is counted: the lowest bit, so that it takes no
 /// more room than the generation alone.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Ticket(u64);
+pub(crate) struct Entry(u64);
 
-impl Ticket {
+impl Entry {
     /// Of a request that is not counted.
-    pub(crate) fn uncounted(generation: Generation) -> Ticket {
-        Ticket(generation.number() << 1)
+    pub(crate) fn uncounted(generation: Generation) -> Entry {
+        Entry(generation.number() << 1)
     }
 
     pub(crate) fn generation(self) -> Generation {
@@ -50,33 +50,33 @@ impl Ticket {
     }
 }
 
-impl Riders {
+impl SentCount {
     /// A request sets out.
-    pub(crate) fn board(&self, generation: Generation) -> Ticket {
+    pub(crate) fn enter(&self, generation: Generation) -> Entry {
         let slot = self.slot(generation);
         let early = slot.0.load(Ordering::Relaxed) & REFUSED == 0;
         if early {
-            slot.0.fetch_add(RIDER, Ordering::Relaxed);
+            slot.0.fetch_add(ONE, Ordering::Relaxed);
         }
-        Ticket(generation.number() << 1 | u64::from(early))
+        Entry(generation.number() << 1 | u64::from(early))
     }
 
     /// Its response has been read, or it was dropped. What the response brought has been published: who
     /// sees the count go down sees that too.
-    pub(crate) fn leave(&self, ticket: Ticket) {
-        if !ticket.is_counted() {
+    pub(crate) fn exit(&self, entry: Entry) {
+        if !entry.is_counted() {
             return;
         }
         // Nobody waits for those whose token was not refused.
-        let before = self.slot(ticket.generation()).0.fetch_sub(RIDER, Ordering::Release);
-        if before == RIDER | REFUSED {
+        let before = self.slot(entry.generation()).0.fetch_sub(ONE, Ordering::Release);
+        if before == ONE | REFUSED {
             self.changed.notify_waiters();
         }
     }
 
     /// The token was refused. Returns whether any are under way with it that set out before.
     pub(crate) fn refused(&self, generation: Generation) -> bool {
-        self.slot(generation).0.fetch_or(REFUSED, Ordering::Acquire) >= RIDER
+        self.slot(generation).0.fetch_or(REFUSED, Ordering::Acquire) >= ONE
     }
 
     /// A new token is current; nobody has refused it yet.
@@ -112,10 +112,10 @@ mod tests {
 
     #[test]
     fn a_ticket_is_of_its_generation_whether_it_is_counted_or_not() {
-        let riders = Riders::default();
+        let sent_count = SentCount::default();
         for number in [0, 1, 2, 15, 16, 1_000] {
-            let counted = riders.board(generation(number));
-            let uncounted = Ticket::uncounted(generation(number));
+            let counted = sent_count.enter(generation(number));
+            let uncounted = Entry::uncounted(generation(number));
             assert_eq!(counted.generation(), generation(number));
             assert_eq!(uncounted.generation(), generation(number));
             assert!(counted.is_counted() && !uncounted.is_counted());
@@ -124,41 +124,44 @@ mod tests {
 
     #[test]
     fn only_those_are_waited_for_that_set_out_before_the_first_refusal() {
-        let riders = Riders::default();
+        let sent_count = SentCount::default();
         let (token, next) = (generation(20), generation(21));
-        let early = [riders.board(token), riders.board(token)];
-        assert!(!riders.refused(next), "these carry another token");
-        assert!(riders.refused(token));
-        let late = riders.board(token);
-        riders.leave(late);
-        riders.leave(Ticket::uncounted(token));
-        riders.leave(early[0]);
-        assert!(riders.refused(token), "one is still to come");
-        riders.leave(early[1]);
-        assert!(!riders.refused(token));
+        let early = [sent_count.enter(token), sent_count.enter(token)];
+        assert!(!sent_count.refused(next), "these carry another token");
+        assert!(sent_count.refused(token));
+        let late = sent_count.enter(token);
+        sent_count.exit(late);
+        sent_count.exit(Entry::uncounted(token));
+        sent_count.exit(early[0]);
+        assert!(sent_count.refused(token), "one is still to come");
+        sent_count.exit(early[1]);
+        assert!(!sent_count.refused(token));
         // The next token in the same place is counted anew.
-        riders.issued(generation(36));
-        riders.board(generation(36));
-        assert!(riders.refused(generation(36)));
+        sent_count.issued(generation(36));
+        sent_count.enter(generation(36));
+        assert!(sent_count.refused(generation(36)));
     }
 
     #[test]
     fn who_waits_is_woken_by_the_last_of_them_by_a_new_token_and_when_told() {
-        let riders = Riders::default();
+        let sent_count = SentCount::default();
         let token = generation(1);
-        let [first, last] = [riders.board(token), riders.board(token)];
+        let [first, last] = [sent_count.enter(token), sent_count.enter(token)];
         let is_woken_by = |what: &dyn Fn()| {
-            let mut changed = pin!(riders.changed());
+            let mut changed = pin!(sent_count.changed());
             assert!(!changed.as_mut().enable());
             what();
             changed.as_mut().enable()
         };
-        assert!(!is_woken_by(&|| riders.leave(riders.board(generation(2)))), "nobody refused it");
-        assert!(riders.refused(token));
-        assert!(!is_woken_by(&|| riders.leave(first)));
-        assert!(!is_woken_by(&|| riders.leave(Ticket::uncounted(token))));
-        assert!(is_woken_by(&|| riders.leave(last)));
-        assert!(is_woken_by(&|| riders.issued(token)));
-        assert!(is_woken_by(&|| riders.notify()));
+        assert!(
+            !is_woken_by(&|| sent_count.exit(sent_count.enter(generation(2)))),
+            "nobody refused it"
+        );
+        assert!(sent_count.refused(token));
+        assert!(!is_woken_by(&|| sent_count.exit(first)));
+        assert!(!is_woken_by(&|| sent_count.exit(Entry::uncounted(token))));
+        assert!(is_woken_by(&|| sent_count.exit(last)));
+        assert!(is_woken_by(&|| sent_count.issued(token)));
+        assert!(is_woken_by(&|| sent_count.notify()));
     }
 }

@@ -3,8 +3,8 @@
 //! 1. Under the lock runs the machine and nothing of others: no exchange, no scheme, no clock, no waker,
 //!    no spawn, no drop of what a user gave.
 //! 2. Every event ends by publishing what follows from it, before the lock is released: [`Event`] does.
-//! 3. A flight's sender belongs to its task. While that lives, waiters have something to wait for; when
-//!    it is dropped unsent, the flight was lost and they ask again.
+//! 3. A refresh's sender belongs to its task. While that lives, waiters have something to wait for; when
+//!    it is dropped unsent, the refresh was lost and they ask again.
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
@@ -28,17 +28,17 @@ use crate::scheme::presentation::Presentation;
 use crate::scheme::rotation::Rotation;
 use crate::secret::Secret;
 use crate::token::machine::Machine;
-use crate::token::machine::events::{FlightId, Generation};
+use crate::token::machine::events::{Generation, RefreshId};
 use crate::token::machine::status::Status;
 use crate::token::options::{Parts, present};
 use crate::token::published::{AccessToken, Cell, Published};
-use crate::token::sent_count::Riders;
+use crate::token::sent_count::SentCount;
 
-/// What everybody who waited for a flight gets: its token, or its error and when the next may start.
+/// What everybody who waited for a refresh gets: its token, or its error and when the next may start.
 pub(crate) type Outcome = Result<AccessToken, (ExchangeError, Duration)>;
 
-/// The waiting end of a flight. It yields an error if the flight was lost.
-pub(crate) type Landing = Shared<oneshot::Receiver<Outcome>>;
+/// The waiting end of a refresh. It yields an error if the refresh was lost.
+pub(crate) type OutcomeReceiver = Shared<oneshot::Receiver<Outcome>>;
 
 pub(crate) struct Core {
     pub(crate) id: SourceId,
@@ -53,18 +53,18 @@ pub(crate) struct Core {
     pub(crate) rotation: Option<Rotation>,
     pub(crate) cell: Cell,
     /// Where every newer token that a response hands out is adopted.
-    pub(crate) riders: Option<Riders>,
+    pub(crate) sent_count: Option<SentCount>,
     waiters: AtomicUsize,
     /// Credentials that were refused are being read again, until this moment by the monotonic clock at the
     /// latest; zero if they are not.
-    pub(crate) looking_up: AtomicU64,
+    pub(crate) reloading_until: AtomicU64,
     /// An event has said that the endpoint states no life.
     pub(crate) told_no_life: AtomicBool,
     pub(crate) locked: Mutex<Locked>,
 }
 
 pub(crate) struct Locked {
-    pub(crate) machine: Machine<Secret, ExchangeError, Landing>,
+    pub(crate) machine: Machine<Secret, ExchangeError, OutcomeReceiver>,
     /// Tokens that responses brought, whose signatures are being checked: never more than there are threads.
     pub(crate) verifying: Vec<Secret>,
     /// The version of the credentials that the last failed exchange showed.
@@ -73,18 +73,18 @@ pub(crate) struct Locked {
     pub(crate) granted_scope: Option<Arc<str>>,
 }
 
-/// A flight, and the way to wait for it.
-pub(crate) struct Boarding {
-    pub(crate) flight: FlightId,
+/// A refresh, and the way to wait for it.
+pub(crate) struct InProgress {
+    pub(crate) refresh: RefreshId,
     pub(crate) started: Now,
-    pub(crate) landing: Landing,
+    pub(crate) receiver: OutcomeReceiver,
 }
 
 impl Locked {
-    /// The flight under way.
-    pub(crate) fn boarding(&self) -> Option<Boarding> {
-        let (flight, started, landing) = self.machine.under_way()?;
-        Some(Boarding { flight, started, landing: landing.clone() })
+    /// The refresh under way.
+    pub(crate) fn in_progress(&self) -> Option<InProgress> {
+        let (refresh, started, receiver) = self.machine.under_way()?;
+        Some(InProgress { refresh, started, receiver: receiver.clone() })
     }
 }
 
@@ -121,7 +121,7 @@ impl Core {
         let rotation = parts.presentation.rotation().cloned();
         let credentials = parts.exchange.credentials();
         let credentials_may_change = credentials.iter().any(Credential::may_change);
-        let mut machine = Machine::new(flight_limit(parts.exchange_timeout), fastrand::u64(..))
+        let mut machine = Machine::new(refresh_limit(parts.exchange_timeout), fastrand::u64(..))
             .with_changing_credentials(credentials_may_change);
         let cell = Cell::new();
         let fixed = parts.fixed.clone();
@@ -135,14 +135,17 @@ impl Core {
         Core {
             id,
             system: parts.exchange.identity().system(),
-            riders: rotation.as_ref().filter(|it| !it.is_when_due()).map(|_| Riders::default()),
+            sent_count: rotation
+                .as_ref()
+                .filter(|it| !it.is_when_due())
+                .map(|_| SentCount::default()),
             rotation,
             judge: parts.presentation.judge(),
             header_name: interned(parts.presentation.header_name()),
             parts,
             cell,
             waiters: AtomicUsize::new(0),
-            looking_up: AtomicU64::new(0),
+            reloading_until: AtomicU64::new(0),
             told_no_life: AtomicBool::new(false),
             locked: Mutex::new(Locked {
                 machine,
@@ -173,9 +176,9 @@ impl Core {
         &*self.parts.presentation
     }
 
-    /// The longest that anybody waits for one flight.
-    pub(crate) fn flight_limit(&self) -> Duration {
-        flight_limit(self.parts.exchange_timeout)
+    /// The longest that anybody waits for one refresh.
+    pub(crate) fn refresh_limit(&self) -> Duration {
+        refresh_limit(self.parts.exchange_timeout)
     }
 
     // ===== events =====
@@ -186,8 +189,8 @@ impl Core {
     }
 
     /// A request that was sent at `sent` was accepted with a token that others have seen refused.
-    pub(crate) fn suspect_accepted(&self, suspect: Generation, sent: Now) {
-        self.event().machine.suspect_accepted(suspect, sent);
+    pub(crate) fn rejected_token_accepted(&self, rejected_token: Generation, sent: Now) {
+        self.event().machine.rejected_token_accepted(rejected_token, sent);
     }
 
     pub(crate) fn lift_pause(&self) {
@@ -200,10 +203,10 @@ impl Core {
         self.event().machine.credentials_changed(now);
     }
 
-    /// A flight's task is gone, or stands still.
-    pub(crate) fn lost(&self, flight: FlightId) {
+    /// A refresh's task is gone, or stands still.
+    pub(crate) fn lost(&self, refresh: RefreshId) {
         let now = self.now();
-        self.event().machine.lost(now, flight);
+        self.event().machine.lost(now, refresh);
     }
 
     // ===== questions =====
@@ -220,9 +223,9 @@ impl Core {
         status
     }
 
-    /// The flight under way.
-    pub(crate) fn boarding(&self) -> Option<Boarding> {
-        self.lock().boarding()
+    /// The refresh under way.
+    pub(crate) fn in_progress(&self) -> Option<InProgress> {
+        self.lock().in_progress()
     }
 
     /// Counts a waiter until it is dropped.
@@ -244,8 +247,8 @@ impl Core {
     }
 }
 
-/// A flight ends itself at its deadline. If it has not a while later, its runtime does not run it.
-fn flight_limit(exchange_timeout: Duration) -> Duration {
+/// A refresh ends itself at its deadline. If it has not a while later, its runtime does not run it.
+fn refresh_limit(exchange_timeout: Duration) -> Duration {
     exchange_timeout.saturating_add(Duration::from_secs(1))
 }
 

@@ -1,7 +1,7 @@
 //! Waiting: for a token, or for the successor of a refused one.
 //!
-//! Everybody who waited for a flight gets its outcome; nobody makes an attempt of his own after a failed
-//! one. Dropping a wait at any point leaves the flight and all other waits as they are.
+//! Everybody who waited for a refresh gets its outcome; nobody makes an attempt of his own after a failed
+//! one. Dropping a wait at any point leaves the refresh and all other waits as they are.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,9 +16,9 @@ use crate::exchange::chain::Chain;
 use crate::token::machine::events::{Complaint, Generation, Refused};
 use crate::token::published::{AccessToken, Age};
 use crate::token::request_refresh::Asked;
-use crate::token::shared::{Boarding, Core, Outcome};
+use crate::token::shared::{Core, InProgress, Outcome};
 
-/// Flights that one wait may see vanish (with their runtimes) before it gives up.
+/// Refreshes that one wait may see vanish (with their runtimes) before it gives up.
 const MAX_LOST: u32 = 3;
 
 /// In the hard margin, a caller goes with the old token rather than wait when only this is left of it,
@@ -30,11 +30,11 @@ const LAST_MOMENT: Duration = Duration::from_secs(1);
 /// a doubted response is held back, which mostly is the right one.
 const FOR_A_BETTER_TOKEN: Duration = Duration::from_secs(1);
 
-/// How waiting for one flight ended.
+/// How waiting for one refresh ended.
 enum Waited {
-    Landed(Outcome),
+    Ended(Outcome),
     Lost,
-    /// The patience was over before the flight.
+    /// The patience was over before the refresh.
     Enough,
 }
 
@@ -55,11 +55,11 @@ impl Core {
         let runtime = runtime()?;
         drop(self.sleep(LAST_MOMENT)?); // as below
         if let Asked::Use = self.ask(&runtime, &chain)
-            && let Some(boarding) = self.boarding()
+            && let Some(in_progress) = self.in_progress()
             && let Some(left) = self.usable().map(|token| token.left(self.now()))
         {
             let patience = (left - LAST_MOMENT.min(left / 2)).min(FOR_A_BETTER_TOKEN);
-            match self.wait(boarding, &chain, Some(patience)).await {
+            match self.wait(in_progress, &chain, Some(patience)).await {
                 Err(error) if error.kind() == ErrorKind::Reentrant => return Err(error),
                 _ => {}
             }
@@ -79,11 +79,11 @@ impl Core {
         }
         let runtime = runtime()?;
         for _ in 0..=MAX_LOST {
-            // A flight takes off only where it can be waited for.
+            // A refresh begins only where it can be waited for.
             drop(self.sleep(LAST_MOMENT)?);
-            let boarding = match self.ask(&runtime, &chain) {
+            let in_progress = match self.ask(&runtime, &chain) {
                 Asked::Fail(error) => return Err(error),
-                Asked::Wait(boarding) => boarding,
+                Asked::Wait(in_progress) => in_progress,
                 Asked::Use => match self.usable() {
                     Some(token) => return Ok(token),
                     None => continue, // it ended this very moment
@@ -92,9 +92,9 @@ impl Core {
             // In its last moments, a token that could not be renewed in time is still a token.
             let left = self.usable().map(|token| token.left(self.now()));
             let patience = left.map(|left| left - LAST_MOMENT.min(left / 2));
-            match self.wait(boarding, &chain, patience).await {
-                Ok(Waited::Landed(Ok(token))) if token.is_usable(self.now()) => return Ok(token),
-                Ok(Waited::Landed(Err((error, retry_in)))) => {
+            match self.wait(in_progress, &chain, patience).await {
+                Ok(Waited::Ended(Ok(token))) if token.is_usable(self.now()) => return Ok(token),
+                Ok(Waited::Ended(Err((error, retry_in)))) => {
                     return self.usable().ok_or_else(|| Error::exchange_failed(error, retry_in));
                 }
                 Ok(Waited::Enough) => {
@@ -102,7 +102,7 @@ impl Core {
                         return Ok(token);
                     }
                 }
-                Ok(Waited::Landed(Ok(_)) | Waited::Lost) => {}
+                Ok(Waited::Ended(Ok(_)) | Waited::Lost) => {}
                 Err(error) if error.kind() == ErrorKind::Reentrant => return Err(error),
                 Err(error) => return self.usable().ok_or(error),
             }
@@ -121,7 +121,7 @@ impl Core {
             Renewal::HandOn(recovery) => recovery,
             token @ Renewal::Token { .. } => return token,
         };
-        // A rotation or another flight may have brought one in the meantime.
+        // A rotation or another refresh may have brought one in the meantime.
         match self.usable().filter(|token| token.generation() > refused) {
             Some(token) => Renewal::Token { token, waited: false },
             None => Renewal::HandOn(recovery),
@@ -145,25 +145,25 @@ impl Core {
         let ends = patience.map(|patience| self.now() + patience);
         for _ in 0..=MAX_LOST {
             let patience = ends.map(|ends| self.now().until(ends));
-            let (boarding, counts) = match self.refused(&runtime, &chain, refused, complaint) {
+            let (in_progress, counts) = match self.refused(&runtime, &chain, refused, complaint) {
                 (Refused::HandOn(recovery), _) => return Renewal::HandOn(recovery),
                 (Refused::Resend, _) => match self.usable() {
                     Some(token) => return Renewal::Token { token, waited: false },
                     None => continue, // it ended this very moment
                 },
-                (Refused::Wait, Some(boarding)) => (boarding, true),
-                (Refused::WaitAndAsk, Some(boarding)) => (boarding, false),
+                (Refused::Wait, Some(in_progress)) => (in_progress, true),
+                (Refused::WaitAndAsk, Some(in_progress)) => (in_progress, false),
                 (Refused::Wait | Refused::WaitAndAsk, None) => continue,
             };
-            match self.wait(boarding, &chain, patience).await {
-                Ok(Waited::Landed(Ok(token))) if counts && token.generation() > refused => {
+            match self.wait(in_progress, &chain, patience).await {
+                Ok(Waited::Ended(Ok(token))) if counts && token.generation() > refused => {
                     // A doubt has cost nothing that could be given back.
                     return Renewal::Token { token, waited: complaint == Complaint::Refusal };
                 }
-                Ok(Waited::Landed(Ok(_))) if counts => {
+                Ok(Waited::Ended(Ok(_))) if counts => {
                     return Renewal::HandOn(Recovery::SameToken);
                 }
-                Ok(Waited::Landed(Err(_))) if counts => break,
+                Ok(Waited::Ended(Err(_))) if counts => break,
                 Ok(Waited::Enough) | Err(_) => break,
                 Ok(_) => {}
             }
@@ -195,19 +195,19 @@ impl Core {
         self.cell.latest().filter(|token| token.is_usable(self.now()))
     }
 
-    /// Waits until no flight is under way.
+    /// Waits until no refresh is under way.
     pub(crate) async fn settled(&self) {
-        while let Some(boarding) = self.boarding() {
-            if self.wait(boarding, &Chain::default(), None).await.is_err() {
+        while let Some(in_progress) = self.in_progress() {
+            if self.wait(in_progress, &Chain::default(), None).await.is_err() {
                 return; // its runtime stands still
             }
         }
     }
 
-    /// Waits for one flight, `patience` at most.
+    /// Waits for one refresh, `patience` at most.
     async fn wait(
         &self,
-        boarding: Boarding,
+        in_progress: InProgress,
         chain: &Chain,
         patience: Option<Duration>,
     ) -> Result<Waited, Error> {
@@ -216,25 +216,25 @@ impl Core {
         }
         let Some(_waits) = chain.wait_for(self.id) else { return Err(Error::reentrant()) };
         let _waiter = self.waiter();
-        // The flight has a deadline of its own, on its own runtime. This one is for the case that
+        // The refresh has a deadline of its own, on its own runtime. This one is for the case that
         // that runtime has stopped running without being dropped.
-        let flown = self.now().since(boarding.started);
-        let limit = self.flight_limit().saturating_sub(flown);
+        let flown = self.now().since(in_progress.started);
+        let limit = self.refresh_limit().saturating_sub(flown);
         let patience = patience.filter(|patience| *patience < limit);
         let sleep = self.sleep(patience.unwrap_or(limit))?;
-        let landing = match select(boarding.landing, sleep).await {
-            Either::Left((landed, _)) => return Ok(landed.map_or(Waited::Lost, Waited::Landed)),
-            Either::Right(((), landing)) => landing,
+        let receiver = match select(in_progress.receiver, sleep).await {
+            Either::Left((obtained, _)) => return Ok(obtained.map_or(Waited::Lost, Waited::Ended)),
+            Either::Right(((), receiver)) => receiver,
         };
         if patience.is_some() {
             return Ok(Waited::Enough);
         }
         // After a standstill of the whole process, both deadlines are due: its task goes first.
         tokio::task::yield_now().await;
-        if let Some(landed) = landing.now_or_never() {
-            return Ok(landed.map_or(Waited::Lost, Waited::Landed));
+        if let Some(obtained) = receiver.now_or_never() {
+            return Ok(obtained.map_or(Waited::Lost, Waited::Ended));
         }
-        self.lost(boarding.flight);
+        self.lost(in_progress.refresh);
         Err(vanished())
     }
 }

@@ -125,7 +125,7 @@ async fn a_redirect_does_not_carry_the_token_to_another_server() {
         setup.server.redirect_path(path, status, &foreign.url(path));
         let api = ServiceBuilder::new()
             .layer(FollowRedirectLayer::new())
-            .layer(layer(&setup.server).with_foreign(Foreign::PassBare))
+            .layer(layer(&setup.server).with_foreign(Foreign::SendUnauthenticated))
             .service(http());
         let request = Request::get(setup.server.url(path)).body(Full::default()).unwrap();
         let response = api.oneshot(request).await.unwrap();

@@ -205,7 +205,7 @@ async fn rfc9110_3_no_redirect_takes_the_token_to_another_origin() {
     assert_eq!(ours(&error).kind(), ErrorKind::ForeignOrigin);
     assert_eq!(api.tokens(), ["t-1"]);
 
-    let response = redirecting(Foreign::PassBare).oneshot(get("/old")).await.unwrap();
+    let response = redirecting(Foreign::SendUnauthenticated).oneshot(get("/old")).await.unwrap();
     assert_eq!(response.status(), 200);
     assert_eq!(api.tokens()[1..], ["t-1", "none"], "the second hop is bare");
     assert_eq!(api.seen()[2].uri(), "https://evil.test/catch");

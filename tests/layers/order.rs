@@ -51,7 +51,7 @@ fn documented(world: &World) -> Stack {
         .timeout(secs(10))
         .layer(FollowRedirectLayer::new())
         .layer(RetryLayer::new(ServerErrors(1)))
-        .layer(world.layer.clone().with_foreign(Foreign::PassBare))
+        .layer(world.layer.clone().with_foreign(Foreign::SendUnauthenticated))
         .layer(DecompressionLayer::new())
         .concurrency_limit(1)
         .service(CompressionLayer::new().layer(client));

@@ -74,7 +74,7 @@ async fn under_a_redirect_layer_not_a_byte_of_the_credential_leaves_and_the_answ
         let ((server, layer, source), evil) = (rotating().await, evil(line).await);
         let client = ServiceBuilder::new()
             .layer(FollowRedirectLayer::new())
-            .layer(layer.with_foreign(Foreign::PassBare))
+            .layer(layer.with_foreign(Foreign::SendUnauthenticated))
             .service(http());
         source.token().await.unwrap();
         let before = state(&source);

@@ -10,7 +10,7 @@ mod deadlines;
 mod grpc;
 mod http_exchange;
 mod interface;
-mod p01_one_flight;
+mod p01_one_refresh;
 mod p02_a_refresh_belongs_to_nobody;
 mod p02_runtimes;
 mod p02_schemes_that_panic;

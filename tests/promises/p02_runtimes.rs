@@ -168,7 +168,7 @@ fn one_who_joins_late_waits_no_longer_than_the_exchange_may_take() {
 }
 
 #[test]
-fn a_usable_token_is_given_out_though_flights_vanish() {
+fn a_usable_token_is_given_out_though_refreshes_vanish() {
     let clock = ManualClock::new();
     let exchange = ScriptedExchange::new().with_delay(millis(1), clock.clone());
     let source =
@@ -194,7 +194,7 @@ fn a_usable_token_is_given_out_though_flights_vanish() {
 }
 
 #[test]
-fn a_flight_that_was_given_up_and_ends_late_leaves_the_next_one_its_place() {
+fn a_refresh_that_was_given_up_and_ends_late_leaves_the_next_one_its_place() {
     let clock = ManualClock::new();
     let exchange = ScriptedExchange::new().with_delay(secs(1), clock.clone());
     let source =

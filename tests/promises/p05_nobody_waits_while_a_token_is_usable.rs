@@ -90,7 +90,7 @@ async fn a_request_that_cannot_be_sent_again_waits_for_a_successor_that_is_due()
         for response in futures::future::join_all(calls).await {
             assert_eq!(response.unwrap().status(), 200);
         }
-        assert_eq!(start.elapsed(), millis(500), "one flight, for all");
+        assert_eq!(start.elapsed(), millis(500), "one refresh, for all");
         let token = if fails { "token-1" } else { "token-2" };
         assert_eq!(world.api.tokens(), [token; 10]);
         assert_eq!(world.exchange.exchanges(), 2);

@@ -66,7 +66,7 @@ async fn in_the_hard_margin_a_token_that_cannot_be_renewed_is_sent_until_it_ends
     while start.elapsed() < secs(19) {
         let called = now();
         assert_eq!(send(&service, get("/")).await.unwrap().status(), 200);
-        assert!(called.elapsed() <= millis(500), "at most one flight is waited for");
+        assert!(called.elapsed() <= millis(500), "at most one refresh is waited for");
         tokio::time::sleep(millis(100)).await;
     }
     tokio::time::sleep(secs(2)).await;

@@ -87,7 +87,8 @@ async fn a_uri_without_authority_needs_a_declaration() {
 #[tokio::test(start_paused = true)]
 async fn pass_bare_sends_a_foreign_request_without_credential_wait_or_observation() {
     let world = world_with_delay(secs(5));
-    let service = world.layer.clone().with_foreign(Foreign::PassBare).layer(world.api.clone());
+    let service =
+        world.layer.clone().with_foreign(Foreign::SendUnauthenticated).layer(world.api.clone());
     let start = now();
     let mut foreign = request("https://evil.test/");
     foreign.headers_mut().insert(AUTHORIZATION, "Bearer stray".parse().unwrap());
@@ -148,7 +149,7 @@ async fn two_hosts(log: Log, request: Request<Body>) -> Result<Response<Body>, I
 async fn under_a_redirect_layer_the_credential_stays_home_and_the_foreign_answer_means_nothing() {
     let world = world();
     let log = Log::default();
-    let layer = rotating(&world).with_foreign(Foreign::PassBare);
+    let layer = rotating(&world).with_foreign(Foreign::SendUnauthenticated);
     let api = service_fn({
         let log = log.clone();
         move |request| two_hosts(log.clone(), request)

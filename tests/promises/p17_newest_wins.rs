@@ -285,7 +285,7 @@ async fn a_token_that_lives_longer_than_the_exchanged_one_is_not_adopted() {
 async fn a_token_of_another_issuer_is_not_adopted() {
     for iss in [json!("other"), json!(["issuer"]), Value::Null] {
         let token = signed(&changed("iss", iss));
-        not_adopted(handing_out(&token), NotAdopted::OtherParty).await;
+        not_adopted(handing_out(&token), NotAdopted::OtherClaims).await;
     }
 }
 
@@ -293,7 +293,7 @@ async fn a_token_of_another_issuer_is_not_adopted() {
 async fn a_token_of_another_subject_is_not_adopted() {
     for sub in [json!("other"), Value::Null] {
         let token = signed(&changed("sub", sub));
-        not_adopted(handing_out(&token), NotAdopted::OtherParty).await;
+        not_adopted(handing_out(&token), NotAdopted::OtherClaims).await;
     }
 }
 
@@ -301,7 +301,7 @@ async fn a_token_of_another_subject_is_not_adopted() {
 async fn a_token_for_another_audience_is_not_adopted() {
     for aud in [json!("one"), json!(["one"]), json!(["one", "two", "three"]), Value::Null] {
         let token = signed(&changed("aud", aud));
-        not_adopted(handing_out(&token), NotAdopted::OtherParty).await;
+        not_adopted(handing_out(&token), NotAdopted::OtherClaims).await;
     }
 }
 
@@ -560,7 +560,7 @@ async fn a_late_response_from_before_a_revocation_never_brings_its_token_back() 
     assert_eq!(carried, revoked);
     assert_eq!(world.next().await, exchanged);
     let counters = world.source.status().counters;
-    assert_eq!(counters.rotations_not_adopted_for(NotAdopted::OtherLine), 1);
+    assert_eq!(counters.rotations_not_adopted_for(NotAdopted::OtherLineage), 1);
     assert_eq!((world.counts(), *world.exchanges.lock().unwrap()), ((0, 1), 2));
 }
 

@@ -70,7 +70,7 @@ impl Adapter {
             Adapter::Http => {
                 let service = ServiceBuilder::new()
                     .layer(FollowRedirectLayer::new())
-                    .layer(layer.with_foreign(Foreign::PassBare))
+                    .layer(layer.with_foreign(Foreign::SendUnauthenticated))
                     .service(HttpService::build(builder()).unwrap());
                 Caller::of(
                     ServiceBuilder::new()

@@ -88,7 +88,7 @@ async fn a_late_response_from_before_a_revocation_never_brings_its_token_back() 
     };
     let (late, ()) = tokio::join!(setup.get("/late"), revocation);
     assert_eq!(late.unwrap().status(), StatusCode::OK);
-    assert_eq!(setup.counters().rotations_not_adopted_for(NotAdopted::OtherLine), 1);
+    assert_eq!(setup.counters().rotations_not_adopted_for(NotAdopted::OtherLineage), 1);
 
     setup.good().await;
     let counts = setup.server.counts();

@@ -57,10 +57,10 @@ async fn one_without_a_flaw_is_adopted() {
 
 #[tokio::test]
 async fn one_of_another_party_is_not_adopted_though_its_signature_is_right() {
-    not_adopted_with(NotAdopted::OtherParty, "sub", json!("another")).await;
-    not_adopted_with(NotAdopted::OtherParty, "iss", json!("https://another.example")).await;
-    not_adopted_with(NotAdopted::OtherParty, "aud", json!("another api")).await;
-    not_adopted_with(NotAdopted::OtherParty, "aud", json!(["api", "another api"])).await;
+    not_adopted_with(NotAdopted::OtherClaims, "sub", json!("another")).await;
+    not_adopted_with(NotAdopted::OtherClaims, "iss", json!("https://another.example")).await;
+    not_adopted_with(NotAdopted::OtherClaims, "aud", json!("another api")).await;
+    not_adopted_with(NotAdopted::OtherClaims, "aud", json!(["api", "another api"])).await;
 }
 
 #[tokio::test]

@@ -187,7 +187,7 @@ async fn unset() -> CredentialError {
 async fn others() -> String {
     let origin = Origin::parse("https://api.example").unwrap();
     let settings = [
-        shown(&CallerHeader::Keep) + &shown(&Exempt) + &shown(&Foreign::PassBare),
+        shown(&CallerHeader::Keep) + &shown(&Exempt) + &shown(&Foreign::SendUnauthenticated),
         shown(&Provided::new(SECRET, 1))
             + &shown(&Rejection::new(1, Some("invalid_client")))
             + &has_both(&[unset().await]),
@@ -244,7 +244,7 @@ async fn no_public_type_shows_a_secret() {
 }
 
 /// These cannot be named from outside.
-const HIDDEN: [&str; 4] = ["CopiedText", "Issuer", "Nothing", "Room"];
+const HIDDEN: [&str; 4] = ["CopiedText", "Issuer", "Nothing", "BufferQuota"];
 
 /// The names of all `pub struct`s and `pub enum`s.
 fn public_types(folder: &Path, names: &mut BTreeSet<String>) {

@@ -164,7 +164,7 @@ async fn a_panic_under_a_request_shows_nothing_of_its_token() {
         let (server, source, armed) = source(place, "no secret").await;
         let layer = AuthLayer::new(source).with_origin(server.origin());
         let token = layer.source().token().await.unwrap();
-        // A newer one, of the same party.
+        // A newer one, with the same issuer, subject and audience.
         tokio::time::sleep(Duration::from_millis(1_100)).await;
         let successor = layer.clone().map_source(|it| it.with_default_lifetime(Duration::MAX));
         let successor = successor.source().token().await.unwrap();

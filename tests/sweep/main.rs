@@ -1,5 +1,5 @@
 //! The cancel sweep, widened: the first caller is dropped after some polls, at some instant of a renewal after a
-//! refusal, of a rotation, of a flight that spends a refresh token; with some others that came before or after.
+//! refusal, of a rotation, of a refresh that spends a refresh token; with some others that came before or after.
 //!
 //! None may hang or fail, no token may be lost, no further exchange may be made, no refresh token be spent
 //! twice, and nothing may stay behind. Time is virtual, so a schedule is its own seed.
@@ -16,7 +16,7 @@ use self::world::{HOUR, World};
 
 /// What the first caller comes for.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Flight {
+enum Refresh {
     /// Its token is refused.
     Refused,
     /// The same, and a refresh token is spent for the successor.
@@ -33,34 +33,34 @@ enum Flight {
     RotationInABurst,
 }
 
-const FLIGHTS: [Flight; 7] = [
-    Flight::Refused,
-    Flight::RefusedWithRefresh,
-    Flight::ExpiredWithRefresh,
-    Flight::DueWithRefresh,
-    Flight::Rotation,
-    Flight::RotationRefused,
-    Flight::RotationInABurst,
+const FLIGHTS: [Refresh; 7] = [
+    Refresh::Refused,
+    Refresh::RefusedWithRefresh,
+    Refresh::ExpiredWithRefresh,
+    Refresh::DueWithRefresh,
+    Refresh::Rotation,
+    Refresh::RotationRefused,
+    Refresh::RotationInABurst,
 ];
 
-impl Flight {
+impl Refresh {
     fn refreshes(self) -> bool {
-        !matches!(self, Flight::Refused | Flight::Rotation | Flight::RotationInABurst)
+        !matches!(self, Refresh::Refused | Refresh::Rotation | Refresh::RotationInABurst)
     }
 
     fn rotates(self) -> bool {
-        self.refuses_all_but_the_last() || self == Flight::RotationInABurst
+        self.refuses_all_but_the_last() || self == Refresh::RotationInABurst
     }
 
     /// An API that refuses a token as soon as it has made the next serves one request at a time.
     fn refuses_all_but_the_last(self) -> bool {
-        matches!(self, Flight::Rotation | Flight::RotationRefused)
+        matches!(self, Refresh::Rotation | Refresh::RotationRefused)
     }
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Schedule {
-    flight: Flight,
+    refresh: Refresh,
     /// Of the first caller, the last of them at the `instant` at which it is dropped.
     polls: u64,
     /// In milliseconds: an exchange takes 50, a request 10.
@@ -73,13 +73,13 @@ struct Schedule {
 /// Every so-many-th schedule.
 async fn sweep(step: usize) -> usize {
     let mut schedules = Vec::new();
-    for flight in FLIGHTS {
+    for refresh in FLIGHTS {
         for polls in [0, 1, 2, 3, 5, 9] {
             for instant in (0..=84).step_by(3) {
                 for (others, others_before) in
                     [(0, false), (1, false), (1, true), (3, false), (3, true)]
                 {
-                    schedules.push(Schedule { flight, polls, instant, others, others_before });
+                    schedules.push(Schedule { refresh, polls, instant, others, others_before });
                 }
             }
         }
@@ -105,8 +105,8 @@ async fn no_schedule_of_all_hangs_fails_loses_or_repeats_anything() {
 
 impl Schedule {
     async fn run(self) {
-        let at_once = if self.flight.refuses_all_but_the_last() { 1 } else { 100 };
-        let world = World::new(self.flight.refreshes(), self.flight.rotates(), at_once);
+        let at_once = if self.refresh.refuses_all_but_the_last() { 1 } else { 100 };
+        let world = World::new(self.refresh.refreshes(), self.refresh.rotates(), at_once);
         assert!(world.send().await, "the first exchange: {self:?}");
         let exchanges = self.prepare(&world).await;
 
@@ -133,7 +133,7 @@ impl Schedule {
         assert_eq!(counts.exchanges, exchanges, "lost or repeated: {self:?}");
         assert_eq!(counts.most_under_way, 1, "{self:?}");
         assert_eq!(counts.refresh_tokens_reused, 0, "{self:?}");
-        if self.flight.refreshes() {
+        if self.refresh.refreshes() {
             assert_eq!(counts.credentials_shown, 1, "a refresh token was lost: {self:?}");
         }
         assert_eq!(world.source.status().waiters, 0, "{self:?}");
@@ -143,19 +143,19 @@ impl Schedule {
     /// Returns how many exchanges there are to be in all, if no token gets lost on its way to the one who
     /// goes.
     async fn prepare(self, world: &World) -> usize {
-        match self.flight {
-            Flight::Rotation | Flight::RotationInABurst => {
-                let burst = self.flight == Flight::RotationInABurst;
+        match self.refresh {
+            Refresh::Rotation | Refresh::RotationInABurst => {
+                let burst = self.refresh == Refresh::RotationInABurst;
                 world.server.hand_out(if burst { 1 } else { usize::MAX });
                 return 1;
             }
-            Flight::RotationRefused => {
+            Refresh::RotationRefused => {
                 world.server.hand_out(usize::MAX);
                 world.server.revoke();
             }
-            Flight::Refused | Flight::RefusedWithRefresh => world.server.revoke(),
-            Flight::ExpiredWithRefresh => tokio::time::sleep(HOUR).await,
-            Flight::DueWithRefresh => tokio::time::sleep(HOUR.mul_f64(0.95)).await,
+            Refresh::Refused | Refresh::RefusedWithRefresh => world.server.revoke(),
+            Refresh::ExpiredWithRefresh => tokio::time::sleep(HOUR).await,
+            Refresh::DueWithRefresh => tokio::time::sleep(HOUR.mul_f64(0.95)).await,
         }
         2
     }

@@ -48,7 +48,7 @@ pub(crate) mod machine {
         pub(crate) struct Flags {
             pub(crate) quiet_until: Option<Now>,
             pub(crate) paused_until: Option<Now>,
-            pub(crate) suspect: Option<Generation>,
+            pub(crate) rejected_token: Option<Generation>,
             pub(crate) renews_a_refused_token: bool,
         }
     }
@@ -69,7 +69,7 @@ pub(crate) mod machine {
     }
 
     pub(crate) mod rotation {
-        pub(crate) struct Line;
+        pub(crate) struct Lineage;
     }
 
     pub(crate) mod window {
@@ -95,7 +95,7 @@ pub(crate) mod machine {
             Flags {
                 quiet_until: self.quiet_until,
                 paused_until: self.paused_until,
-                suspect: None,
+                rejected_token: None,
                 renews_a_refused_token: false,
             }
         }

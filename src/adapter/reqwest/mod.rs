@@ -77,7 +77,7 @@
 //! # let builder = reqwest::Client::builder().tls_backend_preconfigured(tls);
 //! let service = ServiceBuilder::new()
 //!     .layer(FollowRedirectLayer::new())
-//!     .layer(auth.with_foreign(Foreign::PassBare))
+//!     .layer(auth.with_foreign(Foreign::SendUnauthenticated))
 //!     .service(HttpService::build(builder)?);
 //! check::<reqwest::Body>(&service);
 //! # Ok::<_, BoxError>(())
@@ -115,12 +115,12 @@
 //! [`AuthLayer::reqwest`]: crate::AuthLayer::reqwest
 //! [`AuthLayer::reqwest_redirects`]: crate::AuthLayer::reqwest_redirects
 
-pub(crate) mod home;
 pub(crate) mod http_service;
 #[cfg(feature = "reqwest-middleware")]
 pub(crate) mod middleware;
 pub(crate) mod redirect;
 pub(crate) mod response;
+pub(crate) mod same_origin;
 pub(crate) mod service;
 
 pub use crate::adapter::reqwest::http_service::{HttpFuture, HttpService};

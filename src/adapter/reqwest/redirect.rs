@@ -68,11 +68,11 @@ impl<P: Presentation + ?Sized, R: Clone> AuthLayer<P, R> {
     fn policy(&self) -> Policy {
         let guard = self.config.guard.clone();
         let limited = Policy::limited(MAX_REDIRECTS);
-        Policy::custom(move |attempt| {
-            let from = attempt.previous().last();
-            match from.is_some_and(|from| stays_home(&guard, from, attempt.url())) {
-                true => limited.redirect(attempt),
-                false => attempt.stop(),
+        Policy::custom(move |sent_request| {
+            let from = sent_request.previous().last();
+            match from.is_some_and(|from| stays_home(&guard, from, sent_request.url())) {
+                true => limited.redirect(sent_request),
+                false => sent_request.stop(),
             }
         })
     }

@@ -10,8 +10,8 @@ use std::task::{Context, Poll, ready};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use crate::adapter::reqwest::home::{Deadline, Home, LeftHome};
 use crate::adapter::reqwest::response::{ResponseBody, into_reqwest};
+use crate::adapter::reqwest::same_origin::{CrossOriginRedirect, Deadline, SameOriginClient};
 use crate::auth::completed::polled_after_completion;
 use crate::auth::config::Shared;
 use crate::auth::future::ResponseFuture;
@@ -45,8 +45,8 @@ where
         let client = mem::replace(self.get_mut(), clone); // the one that is ready
         let shared = &self.shared;
         let known = shared.config.redirects.check(request.url());
-        let home = Home::new(client, shared.clone(), &request);
-        let deadline = home.deadline();
+        let same_origin = SameOriginClient::new(client, shared.clone(), &request);
+        let deadline = same_origin.deadline();
         let mut request = match http::Request::<reqwest::Body>::try_from(request) {
             Ok(request) => request,
             Err(error) => return ReqwestFuture { state: State::failed(error) },
@@ -58,8 +58,8 @@ where
                 return ReqwestFuture { state: State::failed(error) };
             }
         }
-        let future = Auth::new(home, shared.clone(), self.replay.clone()).call(request);
-        let bare = future.is_bare();
+        let future = Auth::new(same_origin, shared.clone(), self.replay.clone()).call(request);
+        let bare = future.is_unauthenticated();
         let wait = deadline.map(|deadline| Wait::Timed { shared: shared.clone(), deadline });
         ReqwestFuture { state: State::Sending { future, bare, wait } }
     }
@@ -91,7 +91,7 @@ pin_project! {
     {
         Sending {
             #[pin]
-            future: ResponseFuture<Home<C>, R, reqwest::Body, ResponseBody>,
+            future: ResponseFuture<SameOriginClient<C>, R, reqwest::Body, ResponseBody>,
             bare: bool,
             wait: Option<Wait>,
         },
@@ -174,9 +174,9 @@ fn came_from_elsewhere(
     error: BoxError,
     bare: bool,
 ) -> Result<http::Response<ResponseBody>, BoxError> {
-    match *error.downcast::<LeftHome>()? {
-        LeftHome { response, .. } if bare => Ok(response),
-        LeftHome { error, .. } => Err(error.into()),
+    match *error.downcast::<CrossOriginRedirect>()? {
+        CrossOriginRedirect { response, .. } if bare => Ok(response),
+        CrossOriginRedirect { error, .. } => Err(error.into()),
     }
 }
 

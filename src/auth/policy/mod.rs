@@ -23,7 +23,7 @@ pub enum Foreign {
     /// It is sent without the credential, at once, and its response is not looked at: for use under a
     /// layer that follows redirects. A credential header that it brings along is taken off (with
     /// [`CallerHeader::Keep`], it stays).
-    PassBare,
+    SendUnauthenticated,
 }
 
 /// What becomes of a credential header that the caller set.
@@ -56,7 +56,7 @@ type ExemptIf = Arc<dyn Fn(RequestHead<'_>) -> bool + Send + Sync>;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Admission {
     WithCredential,
-    Bare,
+    Unauthenticated,
 }
 
 #[derive(Clone, Default)]
@@ -103,7 +103,7 @@ impl Guard {
             || self.caller_header == CallerHeader::Keep
                 && request.headers().contains_key(credential);
         if exempt {
-            return Ok(Admission::Bare);
+            return Ok(Admission::Unauthenticated);
         }
         if self.is_ours(request.uri()) {
             let mut hosts = request.headers().get_all(HOST).iter();
@@ -136,9 +136,9 @@ impl Guard {
             };
         }
         match self.foreign {
-            Foreign::PassBare => {
+            Foreign::SendUnauthenticated => {
                 request.headers_mut().remove(credential);
-                Ok(Admission::Bare)
+                Ok(Admission::Unauthenticated)
             }
             Foreign::Refuse => Err(self.refuse(request.uri())),
         }
@@ -180,7 +180,7 @@ impl Guard {
             ErrorKind::ForeignOrigin,
             format!(
                 "{origin} is not an origin of this credential: allow it by with_origin, or let foreign \
-                 requests pass without the credential by Foreign::PassBare"
+                 requests pass without the credential by Foreign::SendUnauthenticated"
             ),
         )
     }
@@ -334,7 +334,7 @@ mod tests {
             let mut exempt = request("https://api.example/x", None);
             *exempt.method_mut() = method.clone();
             exempt.extensions_mut().insert(Exempt);
-            assert_eq!(judged(&guard(), exempt), Ok(Admission::Bare), "{method}");
+            assert_eq!(judged(&guard(), exempt), Ok(Admission::Unauthenticated), "{method}");
         }
         let mut lower = request("https://api.example/x", None);
         *lower.method_mut() = Method::from_bytes(b"trace").unwrap();
@@ -383,15 +383,18 @@ mod tests {
         for uri in ["https://api.example/x", "https://evil.test/x"] {
             let mut exempt = request(uri, None);
             exempt.extensions_mut().insert(Exempt);
-            assert_eq!(judged(&guard(), exempt), Ok(Admission::Bare));
+            assert_eq!(judged(&guard(), exempt), Ok(Admission::Unauthenticated));
 
             let exempt_if = |is: bool| Guard { exempt_if: Some(Arc::new(move |_| is)), ..guard() };
-            assert_eq!(judged(&exempt_if(true), request(uri, None)), Ok(Admission::Bare));
+            assert_eq!(
+                judged(&exempt_if(true), request(uri, None)),
+                Ok(Admission::Unauthenticated)
+            );
             let verdict = judged(&guard(), request(uri, None));
             assert_eq!(judged(&exempt_if(false), request(uri, None)), verdict);
 
             let keep = Guard { caller_header: CallerHeader::Keep, ..guard() };
-            assert_eq!(judged(&keep, request(uri, None)), Ok(Admission::Bare));
+            assert_eq!(judged(&keep, request(uri, None)), Ok(Admission::Unauthenticated));
             let without = Request::get(uri).body(()).unwrap();
             assert_eq!(judged(&keep, without), verdict, "there is none to keep");
         }
@@ -399,11 +402,11 @@ mod tests {
 
     #[test]
     fn a_foreign_request_that_passes_bare_loses_its_credential_header() {
-        let guard = Guard { foreign: Foreign::PassBare, ..guard() };
+        let guard = Guard { foreign: Foreign::SendUnauthenticated, ..guard() };
         let mut request = request("https://evil.test/x", None);
         assert!(matches!(
             guard.admit(&mut request, &AUTHORIZATION, SourceId::next()),
-            Ok(Admission::Bare)
+            Ok(Admission::Unauthenticated)
         ));
         assert!(request.headers().is_empty());
     }

@@ -25,7 +25,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
 use crate::error::BoxError;
-pub(crate) use crate::replay::body::prefix::Room;
+pub(crate) use crate::replay::body::prefix::BufferQuota;
 use crate::replay::body::prefix::{Part, Prefix};
 
 /// A request body that keeps a copy of what it sends, up to a cap, so that the request can be sent again:
@@ -95,8 +95,8 @@ impl<B: Body> ReplayBody<B> {
         ReplayBody { source: share(body, None), reader: Reader::First }
     }
 
-    pub(crate) fn new(body: B, cap: usize, room: &Room) -> (ReplayBody<B>, Kept<B>) {
-        let source = share(body, Some(Prefix::new(cap, room.clone())));
+    pub(crate) fn new(body: B, cap: usize, quota: &BufferQuota) -> (ReplayBody<B>, Kept<B>) {
+        let source = share(body, Some(Prefix::new(cap, quota.clone())));
         (ReplayBody { source: source.clone(), reader: Reader::First }, Kept { source })
     }
 }

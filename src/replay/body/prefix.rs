@@ -18,9 +18,9 @@ const OVERHEAD: usize = 2 * size_of::<Part>() + 32;
 /// How much all bodies of a layer keep; a clone counts for the same layer.
 #[doc(hidden)]
 #[derive(Clone, Debug, Default)]
-pub struct Room(Arc<AtomicUsize>);
+pub struct BufferQuota(Arc<AtomicUsize>);
 
-impl Room {
+impl BufferQuota {
     pub(crate) fn take(&self, bytes: usize) -> bool {
         let fits = |taken: usize| taken.checked_add(bytes).filter(|taken| *taken <= ALL);
         self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).is_ok()
@@ -98,18 +98,18 @@ pub(crate) struct Prefix {
     parts: VecDeque<Part>,
     counted: usize,
     cap: usize,
-    room: Room,
+    quota: BufferQuota,
 }
 
 impl Prefix {
-    pub(crate) fn new(cap: usize, room: Room) -> Prefix {
-        Prefix { parts: VecDeque::new(), counted: 0, cap, room }
+    pub(crate) fn new(cap: usize, quota: BufferQuota) -> Prefix {
+        Prefix { parts: VecDeque::new(), counted: 0, cap, quota }
     }
 
     /// One more part, if there is room for it.
     pub(crate) fn push(&mut self, part: &Part) -> bool {
         let counted = self.counted.saturating_add(part.counted());
-        let fits = counted <= self.cap && self.room.take(part.cost());
+        let fits = counted <= self.cap && self.quota.take(part.cost());
         if fits {
             self.counted = counted;
             self.parts.push_back(part.copied());
@@ -119,7 +119,7 @@ impl Prefix {
 
     pub(crate) fn pop(&mut self) -> Option<Part> {
         let part = self.parts.pop_front()?;
-        self.room.give_back(part.cost());
+        self.quota.give_back(part.cost());
         Some(part)
     }
 
@@ -134,6 +134,6 @@ impl Prefix {
 
 impl Drop for Prefix {
     fn drop(&mut self) {
-        self.room.give_back(self.parts.iter().map(Part::cost).sum());
+        self.quota.give_back(self.parts.iter().map(Part::cost).sum());
     }
 }

@@ -99,7 +99,7 @@ fn at_least(asked: Option<Duration>, pause: Duration) -> Duration {
 }
 
 /// The pause after the `count`-th attempt in a row that was no failure and brought nothing: the same
-/// token once more, or a flight that vanished with its runtime.
+/// token once more, or a refresh that vanished with its runtime.
 pub(crate) fn pause_in_vain(count: u32, draw: f64) -> Duration {
     slot(FIRST, count, CAP_WITH_TOKEN, draw)
 }

@@ -1,49 +1,48 @@
-//! How many exchanges the refusals of an API may cause.
+//! How many renewals the refusals of an API may cause.
 //!
-//! A renewal that a refusal causes is paid for from a bucket, and the payment comes back when it is
-//! shown to have been worth it: a request that was refused with the old token, and waited for the new
-//! one, is accepted with it. So honest revocations are healed without end, while a route that refuses
-//! every token runs dry. It is *not* worth it if the refused token was accepted meanwhile: then one
-//! server of many is at fault, and each of its refusals would be followed by luck elsewhere.
+//! A renewal that a refusal causes takes one from the budget. It is given back when it has helped: a request that was
+//! refused with the old token, and waited for the new one, is accepted with it. So honest revocations are healed without
+//! end, and a route that refuses every token soon causes no more renewals. It is *not* given back if the refused token was
+//! accepted meanwhile. Then one server of many is at fault, and a second sending is accepted only because it reaches
+//! another server.
 
 use std::time::Duration;
 
 use crate::clock::Now;
-use crate::token::machine::events::{FlightId, Generation};
+use crate::token::machine::events::{Generation, RefreshId};
 
-/// Renewals in a row that honest revocations may need.
+/// So many renewals may follow one another.
 const SIZE: u32 = 5;
 /// One comes back after this long.
 const REFILL: Duration = Duration::from_secs(30);
 
-/// The bucket, and the payment that is not settled yet. There is at most one of those, as there is at
-/// most one flight.
+/// What is left, and the renewal whose use is not known yet. There is at most one, as there is at most one refresh.
 #[derive(Debug)]
-pub(crate) struct Payments {
+pub(crate) struct RenewalBudget {
     left: u32,
-    /// When the bucket was last full, or last got one back by the passing of time.
+    /// When the budget was last full, or last got one back by the passing of time.
     since: Option<Now>,
-    open: Option<Payment>,
+    open: Option<OpenRenewal>,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Payment {
-    flight: FlightId,
+struct OpenRenewal {
+    refresh: RefreshId,
     refused: Generation,
     at: Now,
     /// The token that it brought.
     brought: Option<Generation>,
     /// The refused token was accepted meanwhile.
-    contradicted: bool,
+    discredited: bool,
 }
 
-impl Default for Payments {
-    fn default() -> Payments {
-        Payments { left: SIZE, since: None, open: None }
+impl Default for RenewalBudget {
+    fn default() -> RenewalBudget {
+        RenewalBudget { left: SIZE, since: None, open: None }
     }
 }
 
-impl Payments {
+impl RenewalBudget {
     /// How many renewals are left.
     pub(crate) fn left(&mut self, now: Now) -> u32 {
         while let Some(since) = self.since {
@@ -56,62 +55,61 @@ impl Payments {
         self.left
     }
 
-    /// Pays for the renewal of a refused token by a flight. To be asked before: is there anything
-    /// [`left`](Payments::left)?
-    pub(crate) fn pay(&mut self, flight: FlightId, refused: Generation, now: Now) {
+    /// A refresh renews a refused token. Ask before whether anything is [`left`](RenewalBudget::left).
+    pub(crate) fn begin(&mut self, refresh: RefreshId, refused: Generation, now: Now) {
         self.since.get_or_insert(now);
         self.left = self.left.saturating_sub(1);
-        let payment = Payment { flight, refused, at: now, brought: None, contradicted: false };
-        self.open = Some(payment);
+        let renewal = OpenRenewal { refresh, refused, at: now, brought: None, discredited: false };
+        self.open = Some(renewal);
     }
 
-    /// The flight brought a successor.
-    pub(crate) fn settle(&mut self, flight: FlightId, brought: Generation) {
-        if let Some(payment) = self.open_for(flight) {
-            payment.brought = Some(brought);
+    /// The refresh brought a successor.
+    pub(crate) fn record(&mut self, refresh: RefreshId, brought: Generation) {
+        if let Some(renewal) = self.open_for(refresh) {
+            renewal.brought = Some(brought);
         }
     }
 
-    /// The flight failed or vanished: its pause is limit enough.
-    pub(crate) fn refund(&mut self, flight: FlightId) {
-        if self.open_for(flight).is_some() {
+    /// The refresh failed or vanished. It is given back: the pause that follows is limit enough.
+    pub(crate) fn cancel(&mut self, refresh: RefreshId) {
+        if self.open_for(refresh).is_some() {
             self.open = None;
             self.give_back();
         }
     }
 
-    /// The flight brought the refused token once more: the payment is gone.
-    pub(crate) fn forfeit(&mut self, flight: FlightId) {
-        if self.open_for(flight).is_some() {
+    /// The refresh brought the refused token once more: it is not given back.
+    pub(crate) fn spend(&mut self, refresh: RefreshId) {
+        if self.open_for(refresh).is_some() {
             self.open = None;
         }
     }
 
     /// A refused request was accepted with this token, which it had waited for.
-    pub(crate) fn redeem(&mut self, with: Generation) {
-        let brought = |payment: &mut Payment| payment.brought.is_some_and(|it| with >= it);
-        if self.open.take_if(brought).is_some_and(|payment| !payment.contradicted) {
+    pub(crate) fn refund(&mut self, with: Generation) {
+        let brought = |renewal: &mut OpenRenewal| renewal.brought.is_some_and(|it| with >= it);
+        if self.open.take_if(brought).is_some_and(|renewal| !renewal.discredited) {
             self.give_back();
         }
     }
 
     /// A request that was sent at `sent` was accepted with a refused token.
-    pub(crate) fn contradict(&mut self, refused: Generation, sent: Now) {
-        if let Some(payment) = &mut self.open
-            && payment.refused == refused
-            && sent.since(payment.at) > Duration::ZERO
+    pub(crate) fn discredit(&mut self, refused: Generation, sent: Now) {
+        if let Some(renewal) = &mut self.open
+            && renewal.refused == refused
+            && sent.since(renewal.at) > Duration::ZERO
         {
-            payment.contradicted = true;
+            renewal.discredited = true;
         }
     }
 
     /// The token of which it is of interest whether it is accepted elsewhere.
-    pub(crate) fn suspect(&self) -> Option<Generation> {
-        self.open.filter(|payment| !payment.contradicted).map(|payment| payment.refused)
+    pub(crate) fn rejected_token(&self) -> Option<Generation> {
+        self.open.filter(|renewal| !renewal.discredited).map(|renewal| renewal.refused)
     }
 
-    fn open_for(&mut self, flight: FlightId) -> Option<&mut Payment> {
-        self.open.as_mut().filter(|payment| payment.flight == flight)
+    fn open_for(&mut self, refresh: RefreshId) -> Option<&mut OpenRenewal> {
+        self.open.as_mut().filter(|renewal| renewal.refresh == refresh)
     }
 
     fn give_back(&mut self) {
@@ -136,24 +134,24 @@ mod tests {
         (0..number).fold(Generation::default(), |generation, _| generation.next())
     }
 
-    fn flight(tick: u64) -> FlightId {
-        FlightId::at(tick)
+    fn refresh(tick: u64) -> RefreshId {
+        RefreshId::at(tick)
     }
 
     /// Pays if anything is left.
-    fn pays(payments: &mut Payments, tick: u64, now: Now) -> bool {
-        let left = payments.left(now) > 0;
+    fn pays(budget: &mut RenewalBudget, tick: u64, now: Now) -> bool {
+        let left = budget.left(now) > 0;
         if left {
-            payments.pay(flight(tick), generation(1), now);
+            budget.begin(refresh(tick), generation(1), now);
         }
         left
     }
 
     #[test]
     fn a_constant_drain_gets_six_in_the_first_minute_and_two_a_minute_later() {
-        let mut payments = Payments::default();
+        let mut budget = RenewalBudget::default();
         let mut spent = |from: u64, to: u64| {
-            (from..to).filter(|second| pays(&mut payments, *second, at(*second))).count()
+            (from..to).filter(|second| pays(&mut budget, *second, at(*second))).count()
         };
         assert_eq!(spent(0, 60), 6);
         assert_eq!(spent(60, 660), 20);
@@ -161,76 +159,76 @@ mod tests {
 
     #[test]
     fn one_comes_back_every_thirty_seconds_from_the_first_payment_on() {
-        let mut payments = Payments::default();
-        assert!(pays(&mut payments, 1, at(0)));
-        assert!(pays(&mut payments, 2, at(20)));
-        assert_eq!(payments.left(at(29)), 3);
-        assert_eq!(payments.left(at(30)), 4);
-        assert_eq!(payments.left(at(60)), 5);
+        let mut budget = RenewalBudget::default();
+        assert!(pays(&mut budget, 1, at(0)));
+        assert!(pays(&mut budget, 2, at(20)));
+        assert_eq!(budget.left(at(29)), 3);
+        assert_eq!(budget.left(at(30)), 4);
+        assert_eq!(budget.left(at(60)), 5);
     }
 
     #[test]
     fn what_was_well_spent_comes_back_once_and_to_nobody_else() {
-        let mut payments = Payments::default();
+        let mut budget = RenewalBudget::default();
         for tick in 0..100 {
-            assert!(pays(&mut payments, tick, at(0)));
-            payments.redeem(generation(2)); // before there is anything to redeem: no
-            payments.settle(flight(1_000), generation(2)); // another flight's: no
-            payments.redeem(generation(2));
-            payments.settle(flight(tick), generation(2));
-            payments.redeem(generation(1)); // with the refused token: no
-            assert_eq!(payments.left(at(0)), 4);
-            payments.redeem(generation(3)); // a rotated successor will do
-            payments.redeem(generation(2));
-            assert_eq!(payments.left(at(0)), 5);
+            assert!(pays(&mut budget, tick, at(0)));
+            budget.refund(generation(2)); // before there is anything to redeem: no
+            budget.record(refresh(1_000), generation(2)); // another refresh's: no
+            budget.refund(generation(2));
+            budget.record(refresh(tick), generation(2));
+            budget.refund(generation(1)); // with the refused token: no
+            assert_eq!(budget.left(at(0)), 4);
+            budget.refund(generation(3)); // a rotated successor will do
+            budget.refund(generation(2));
+            assert_eq!(budget.left(at(0)), 5);
         }
     }
 
     #[test]
     fn what_failed_is_refunded_even_if_contradicted_and_what_succeeded_is_not() {
-        let mut payments = Payments::default();
-        assert!(pays(&mut payments, 1, at(0)));
-        payments.refund(flight(2));
-        assert_eq!(payments.left(at(0)), 4, "another flight's failure");
-        payments.contradict(generation(1), at(1));
-        payments.refund(flight(1));
-        assert_eq!(payments.left(at(1)), 5);
+        let mut budget = RenewalBudget::default();
+        assert!(pays(&mut budget, 1, at(0)));
+        budget.cancel(refresh(2));
+        assert_eq!(budget.left(at(0)), 4, "another refresh's failure");
+        budget.discredit(generation(1), at(1));
+        budget.cancel(refresh(1));
+        assert_eq!(budget.left(at(1)), 5);
     }
 
     #[test]
     fn the_same_token_again_forfeits_the_payment() {
-        let mut payments = Payments::default();
-        assert!(pays(&mut payments, 1, at(0)));
-        payments.forfeit(flight(2));
-        assert!(payments.suspect().is_some());
-        payments.forfeit(flight(1));
-        payments.refund(flight(1));
-        payments.redeem(generation(9));
-        assert_eq!((payments.left(at(0)), payments.suspect()), (4, None));
+        let mut budget = RenewalBudget::default();
+        assert!(pays(&mut budget, 1, at(0)));
+        budget.spend(refresh(2));
+        assert!(budget.rejected_token().is_some());
+        budget.spend(refresh(1));
+        budget.cancel(refresh(1));
+        budget.refund(generation(9));
+        assert_eq!((budget.left(at(0)), budget.rejected_token()), (4, None));
     }
 
     #[test]
     fn what_was_contradicted_does_not_come_back() {
-        let mut payments = Payments::default();
-        assert!(pays(&mut payments, 1, at(10)));
-        assert_eq!(payments.suspect(), Some(generation(1)));
-        payments.settle(flight(1), generation(2));
-        payments.contradict(generation(1), at(10)); // sent before the refusal was known: says nothing
-        payments.contradict(generation(2), at(11)); // another token: says nothing
-        assert!(payments.suspect().is_some());
-        payments.contradict(generation(1), at(11));
-        assert_eq!(payments.suspect(), None);
-        payments.redeem(generation(2));
-        assert_eq!(payments.left(at(12)), 4);
+        let mut budget = RenewalBudget::default();
+        assert!(pays(&mut budget, 1, at(10)));
+        assert_eq!(budget.rejected_token(), Some(generation(1)));
+        budget.record(refresh(1), generation(2));
+        budget.discredit(generation(1), at(10)); // sent before the refusal was known: says nothing
+        budget.discredit(generation(2), at(11)); // another token: says nothing
+        assert!(budget.rejected_token().is_some());
+        budget.discredit(generation(1), at(11));
+        assert_eq!(budget.rejected_token(), None);
+        budget.refund(generation(2));
+        assert_eq!(budget.left(at(12)), 4);
     }
 
     #[test]
     fn the_bucket_never_holds_more_than_five() {
-        let mut payments = Payments::default();
-        assert!(pays(&mut payments, 1, at(0)));
-        assert_eq!(payments.left(at(1_000_000)), 5);
-        payments.settle(flight(1), generation(2));
-        payments.redeem(generation(2));
-        assert_eq!(payments.left(at(2_000_000)), 5);
+        let mut budget = RenewalBudget::default();
+        assert!(pays(&mut budget, 1, at(0)));
+        assert_eq!(budget.left(at(1_000_000)), 5);
+        budget.record(refresh(1), generation(2));
+        budget.refund(generation(2));
+        assert_eq!(budget.left(at(2_000_000)), 5);
     }
 }

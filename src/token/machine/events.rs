@@ -38,16 +38,16 @@ impl fmt::Display for Generation {
     }
 }
 
-/// Orders flights and tokens: what has the larger one began, or was issued, later.
+/// Orders refreshes and tokens: what has the larger one began, or was issued, later.
 pub(crate) type Tick = u64;
 
-/// Names a flight.
+/// Names a refresh.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct FlightId(Tick);
+pub(crate) struct RefreshId(Tick);
 
-impl FlightId {
-    pub(crate) fn at(tick: Tick) -> FlightId {
-        FlightId(tick)
+impl RefreshId {
+    pub(crate) fn at(tick: Tick) -> RefreshId {
+        RefreshId(tick)
     }
 
     pub(crate) fn tick(self) -> Tick {
@@ -55,15 +55,15 @@ impl FlightId {
     }
 }
 
-/// The action that an event may ask for: start this flight.
+/// The action that an event may ask for: start this refresh.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Start<R = ()> {
-    pub(crate) id: FlightId,
+    pub(crate) id: RefreshId,
     pub(crate) reason: Reason,
     /// When: its deadline counts from here.
     pub(crate) started: Now,
     /// The refresh token that it may spend. Nothing else will.
-    pub(crate) refresh: Option<R>,
+    pub(crate) refresh_token: Option<R>,
 }
 
 /// What somebody who wants a token is told.
@@ -71,7 +71,7 @@ pub(crate) struct Start<R = ()> {
 pub(crate) enum Ask {
     /// Take the current one.
     Use,
-    /// Wait for the flight that is under way, or that starts now.
+    /// Wait for the refresh that is under way, or that starts now.
     Wait,
     /// Fail: the last exchange failed `age` ago, and the next one is due in `retry_in`.
     Fail { age: Duration, retry_in: Duration },
@@ -91,9 +91,9 @@ pub(crate) enum Complaint {
 pub(crate) enum Refused {
     /// A newer token is current: send the request again with that one.
     Resend,
-    /// Wait for the flight that is under way, or that starts now.
+    /// Wait for the refresh that is under way, or that starts now.
     Wait,
-    /// Wait for the flight, which began before the refused token was issued and so says nothing of
+    /// Wait for the refresh, which began before the refused token was issued and so says nothing of
     /// the refusal; then come back.
     WaitAndAsk,
     /// Give the refusal to the caller.
@@ -115,7 +115,7 @@ pub(crate) struct Arrival<R = ()> {
     /// It is, byte for byte, the current token.
     pub(crate) same: bool,
     /// The refresh token that came with it.
-    pub(crate) refresh: Option<R>,
+    pub(crate) refresh_token: Option<R>,
     /// When it was issued and when it ends, by its own claims, since the epoch.
     pub(crate) claimed: (Option<Duration>, Option<Duration>),
 }
@@ -126,7 +126,7 @@ impl<R> Arrival<R> {
     }
 }
 
-/// What became of a flight.
+/// What became of a refresh.
 ///
 /// `previous` is why the last exchange before it failed. The machine has done with it: it is to be dropped without the
 /// lock, since what a user's error does then is not ours to know.
@@ -141,6 +141,6 @@ pub(crate) enum Finished<E = Fault> {
     },
     /// Tell those who waited. `dead`: it brought a token, which had ended already.
     Failed { dead: bool, failures: u32, retry_in: Duration, error: E, previous: Option<E> },
-    /// Nothing: the flight was given up, and has failed or been overtaken since.
+    /// Nothing: the refresh was given up, and has failed or been overtaken since.
     Outdated,
 }

@@ -6,11 +6,11 @@
 //!
 //! What holds after every event:
 //!
-//! 1. At most one flight is under way ([`Start`] is returned only where there was none).
+//! 1. At most one refresh is under way ([`Start`] is returned only where there was none).
 //! 2. A token is replaced only by a successor, and by nothing but time does it become unusable.
-//! 3. Within a pause after a failure, no flight starts.
-//! 4. A refresh token goes to one flight, and is gone with it unless that flight brings it back.
-//! 5. Generations only grow; those of one exchange and of its rotations form a *line*.
+//! 3. Within a pause after a failure, no refresh starts.
+//! 4. A refresh token goes to one refresh, and is gone with it unless that refresh brings it back.
+//! 5. Generations only grow; those of one exchange and of its rotations form a *lineage*.
 
 pub(crate) mod backoff;
 pub(crate) mod budget;
@@ -38,9 +38,9 @@ use crate::error::recovery::Recovery;
 use crate::exchange::context::Reason;
 use crate::scheme::not_adopted::NotAdopted;
 use crate::token::machine::backoff::{Failing, Fault};
-use crate::token::machine::budget::Payments;
+use crate::token::machine::budget::RenewalBudget;
 use crate::token::machine::events::{
-    Arrival, Ask, Finished, FlightId, Generation, Refused, Start, Tick,
+    Arrival, Ask, Finished, Generation, RefreshId, Refused, Start, Tick,
 };
 use crate::token::machine::rotation::LEEWAY;
 use crate::token::machine::status::Counters;
@@ -49,11 +49,11 @@ use crate::token::machine::window::Window;
 #[derive(Debug)]
 struct Current {
     generation: Generation,
-    /// The generation that the exchange of this line issued.
+    /// The generation that the exchange of this lineage issued.
     line: Generation,
     issued: Tick,
-    /// The flight that issued the line.
-    flight: Tick,
+    /// The refresh that issued the lineage.
+    refresh: Tick,
     sent: Now,
     /// Some answer has said how long it lives.
     stated: bool,
@@ -67,8 +67,8 @@ struct Current {
 }
 
 #[derive(Debug)]
-struct Flight<W> {
-    id: FlightId,
+struct Refresh<W> {
+    id: RefreshId,
     started: Now,
     /// The token that it renews was refused, before it began or since.
     refused: bool,
@@ -92,8 +92,8 @@ struct Failure<E> {
     lasting: bool,
 }
 
-/// While credentials are refused, they are looked up this often.
-const LOOK_UP_EVERY: Duration = Duration::from_secs(1);
+/// While credentials are refused, they are reloaded_at up this often.
+const RELOAD_EVERY: Duration = Duration::from_secs(1);
 
 /// A renewal for a doubted answer is followed by none for another one for this long: most such answers are honest, and
 /// an API may give many.
@@ -102,51 +102,51 @@ const BETWEEN_DOUBTS: Duration = Duration::from_secs(60);
 /// The state of one source.
 ///
 /// Three things it keeps for the shell and does not look into: a refresh token `R`, why the last exchange failed `E`,
-/// and the way to wait for the flight under way `W`. So each has one place, and is there exactly as long as the machine
+/// and the way to wait for the refresh under way `W`. So each has one place, and is there exactly as long as the machine
 /// says that it is.
 #[derive(Debug)]
 pub(crate) struct Machine<R = (), E = Fault, W = ()> {
-    /// A flight that has not ended after this long has lost its runtime.
-    flight_limit: Duration,
+    /// A refresh that has not ended after this long has lost its runtime.
+    refresh_limit: Duration,
     rng: fastrand::Rng,
     tick: Tick,
     generation: Generation,
     current: Option<Current>,
     /// The token is given and not exchanged: it is never renewed.
     fixed: bool,
-    flight: Option<Flight<W>>,
+    refresh: Option<Refresh<W>>,
     /// A refresh token that nobody has spent.
-    refresh: Option<R>,
+    refresh_token: Option<R>,
     failure: Option<Failure<E>>,
-    /// Flights in a row that vanished, and when the next one may start in the background.
+    /// Refreshes in a row that vanished, and when the next one may start in the background.
     lost: u32,
     background_from: Option<Now>,
-    /// The credentials are read from somewhere, and may have changed since; when they may be looked up.
+    /// The credentials are read from somewhere, and may have changed since; when they may be reloaded_at up.
     credentials_may_change: bool,
-    look_from: Option<Now>,
-    payments: Payments,
+    reload_from: Option<Now>,
+    budget: RenewalBudget,
     /// From when on a doubted answer may cause a renewal again.
     doubts_from: Option<Now>,
     counters: Counters,
 }
 
 impl<R, E: Failing, W> Machine<R, E, W> {
-    pub(crate) fn new(flight_limit: Duration, seed: u64) -> Machine<R, E, W> {
+    pub(crate) fn new(refresh_limit: Duration, seed: u64) -> Machine<R, E, W> {
         Machine {
-            flight_limit,
+            refresh_limit,
             rng: fastrand::Rng::with_seed(seed),
             tick: 0,
             generation: Generation::default(),
             current: None,
             fixed: false,
-            flight: None,
             refresh: None,
+            refresh_token: None,
             failure: None,
             lost: 0,
             background_from: None,
             credentials_may_change: false,
-            look_from: None,
-            payments: Payments::default(),
+            reload_from: None,
+            budget: RenewalBudget::default(),
             doubts_from: None,
             counters: Counters::default(),
         }
@@ -159,12 +159,12 @@ impl<R, E: Failing, W> Machine<R, E, W> {
 
     // ===== events =====
 
-    /// The shell has begun a flight that an event asked for: this is how to wait for it.
+    /// The shell has begun a refresh that an event asked for: this is how to wait for it.
     ///
-    /// It is dropped with the flight, under the lock. By then no outcome is in it.
-    pub(crate) fn began(&mut self, id: FlightId, waiting: W) {
-        if let Some(flight) = self.flight.as_mut().filter(|flight| flight.id == id) {
-            flight.waiting = Some(waiting);
+    /// It is dropped with the refresh, under the lock. By then no outcome is in it.
+    pub(crate) fn began(&mut self, id: RefreshId, waiting: W) {
+        if let Some(refresh) = self.refresh.as_mut().filter(|refresh| refresh.id == id) {
+            refresh.waiting = Some(waiting);
         }
     }
 
@@ -178,7 +178,7 @@ impl<R, E: Failing, W> Machine<R, E, W> {
             Some(_) => return (Ask::Use, None),
         };
         let start = self.start_unless_paused(now, reason);
-        let ask = match (usable, &self.flight, &self.failure) {
+        let ask = match (usable, &self.refresh, &self.failure) {
             (true, Some(_), _) if reason == Reason::Expiring => Ask::Wait,
             (true, _, _) => Ask::Use,
             (false, None, Some(failure)) => {
@@ -222,44 +222,44 @@ impl<R, E: Failing, W> Machine<R, E, W> {
         }
         let issued = current.issued;
         self.give_up_overdue(now);
-        match &self.flight {
-            Some(flight) if flight.id.tick() < issued => (Refused::WaitAndAsk, None),
+        match &self.refresh {
+            Some(refresh) if refresh.id.tick() < issued => (Refused::WaitAndAsk, None),
             _ => self.renew(now, reason, used),
         }
     }
 
     /// A request whose token was refused was accepted with this one, after it had waited for it.
     pub(crate) fn replay_accepted(&mut self, with: Generation) {
-        self.payments.redeem(with);
+        self.budget.refund(with);
     }
 
     /// A request that was sent at `sent` was accepted with a token whose refusal has been paid for.
-    pub(crate) fn suspect_accepted(&mut self, suspect: Generation, sent: Now) {
-        self.payments.contradict(suspect, sent);
+    pub(crate) fn rejected_token_accepted(&mut self, rejected_token: Generation, sent: Now) {
+        self.budget.discredit(rejected_token, sent);
     }
 
-    /// A flight ended.
+    /// A refresh ended.
     pub(crate) fn finished(
         &mut self,
         now: Now,
-        id: FlightId,
+        id: RefreshId,
         outcome: Result<Arrival<R>, E>,
     ) -> Finished<E> {
-        let ours = self.flight.as_ref().is_some_and(|flight| flight.id == id);
+        let ours = self.refresh.as_ref().is_some_and(|refresh| refresh.id == id);
         if ours {
-            self.flight = None;
+            self.refresh = None;
             self.lost = 0;
             self.background_from = None;
         }
-        // A flight that was given up and succeeds after all still counts, unless a later one has.
-        let later = self.current.as_ref().is_some_and(|current| current.flight > id.tick());
+        // A refresh that was given up and succeeds after all still counts, unless a later one has.
+        let later = self.current.as_ref().is_some_and(|current| current.refresh > id.tick());
         match outcome.map(|arrival| self.restated(arrival)) {
             Ok(_) if later => Finished::Outdated,
             Ok(arrival) if Window::is_worth_having(arrival.sent, arrival.life, now) => {
                 self.adopt_exchanged(now, id, arrival)
             }
-            Ok(Arrival { same: true, refresh, .. }) if self.is_usable(now) => {
-                self.wait_for_the_end(now, id, refresh)
+            Ok(Arrival { same: true, refresh_token, .. }) if self.is_usable(now) => {
+                self.wait_for_the_end(now, id, refresh_token)
             }
             Ok(Arrival { same, .. }) if ours => {
                 self.fail(now, id, E::dead_on_arrival(), Some(same))
@@ -269,16 +269,16 @@ impl<R, E: Failing, W> Machine<R, E, W> {
         }
     }
 
-    /// The task of a flight vanished with its runtime, or stands still with it. What waits may start
+    /// The task of a refresh vanished with its runtime, or stands still with it. What waits may start
     /// another one at once; a refresh in the background waits for a while, since a program that makes a
     /// runtime per call would otherwise begin one per call and end none.
-    pub(crate) fn lost(&mut self, now: Now, id: FlightId) {
-        if self.flight.as_ref().is_some_and(|flight| flight.id == id) {
-            self.flight = None;
+    pub(crate) fn lost(&mut self, now: Now, id: RefreshId) {
+        if self.refresh.as_ref().is_some_and(|refresh| refresh.id == id) {
+            self.refresh = None;
             self.counters.exchanges_lost += 1;
             self.lost = self.lost.saturating_add(1);
             self.background_from = Some(now + backoff::pause_in_vain(self.lost, self.rng.f64()));
-            self.payments.refund(id);
+            self.budget.cancel(id);
         }
     }
 
@@ -293,7 +293,7 @@ impl<R, E: Failing, W> Machine<R, E, W> {
     ) -> Result<(Generation, Window), NotAdopted> {
         let draw = self.rng.f64();
         self.may_follow(now, used, arrival)?;
-        let current = self.current.as_mut().ok_or(NotAdopted::OtherLine)?;
+        let current = self.current.as_mut().ok_or(NotAdopted::OtherLineage)?;
         self.counters.rotations_adopted += 1;
         self.tick += 1;
         self.generation = self.generation.next();
@@ -319,7 +319,7 @@ impl<R, E: Failing, W> Machine<R, E, W> {
     ) -> Result<(), NotAdopted> {
         let Some(current) = self.current.as_ref().filter(|it| !self.fixed && used >= it.line)
         else {
-            return Err(NotAdopted::OtherLine);
+            return Err(NotAdopted::OtherLineage);
         };
         if !Window::is_worth_having(arrival.sent, arrival.life, now) {
             return Err(NotAdopted::Ended);
@@ -358,18 +358,18 @@ impl<R, E: Failing, W> Machine<R, E, W> {
             stated: true,
             dated: None,
             same: false,
-            refresh: None,
+            refresh_token: None,
             claimed: (None, None),
         };
         (self.adopt(0, &token, Window::ENDLESS), Window::ENDLESS)
     }
 
-    /// Whether the credentials are to be looked up: while a failure that takes somebody to mend it keeps
+    /// Whether the credentials are to be reloaded_at up: while a failure that takes somebody to mend it keeps
     /// exchanges away, once a second at most.
-    pub(crate) fn look_up(&mut self, now: Now) -> bool {
-        let look = self.next_look().is_some_and(|moment| now.has_reached(moment));
+    pub(crate) fn reload_due(&mut self, now: Now) -> bool {
+        let look = self.next_reload().is_some_and(|moment| now.has_reached(moment));
         if look {
-            self.look_from = Some(now + LOOK_UP_EVERY);
+            self.reload_from = Some(now + RELOAD_EVERY);
         }
         look
     }

@@ -5,20 +5,20 @@ use std::time::Duration;
 use crate::clock::Now;
 use crate::token::machine::Machine;
 use crate::token::machine::backoff::Failing;
-use crate::token::machine::events::{FlightId, Generation};
+use crate::token::machine::events::{Generation, RefreshId};
 use crate::token::machine::status::{State, Status};
 
 /// What the hot path has to know of the machine besides its token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Flags {
-    /// Until when asking on behalf of a usable token changes nothing: a flight is under way, or one was lost.
+    /// Until when asking on behalf of a usable token changes nothing: a refresh is under way, or one was lost.
     pub(crate) quiet_until: Option<Now>,
-    /// Until when there is nothing to wait for either, nor to look up: no flight is under way, and none may start. Of
+    /// Until when there is nothing to wait for either, nor to reload: no refresh is under way, and none may start. Of
     /// two moments on two clocks, no third says when both have come, so it is told apart.
     pub(crate) paused_until: Option<Now>,
     /// The refused token that a renewal has been paid for: whether it is accepted elsewhere tells an honest revocation
     /// from a bad server.
-    pub(crate) suspect: Option<Generation>,
+    pub(crate) rejected_token: Option<Generation>,
     /// The current token was refused and its renewal is under way: the next request to carry it would probably be
     /// refused, too.
     pub(crate) renews_a_refused_token: bool,
@@ -29,15 +29,15 @@ impl<R, E: Failing, W> Machine<R, E, W> {
         Flags {
             quiet_until: self.quiet_until(),
             paused_until: self.paused_until(),
-            suspect: self.suspect(),
-            renews_a_refused_token: self.flight.as_ref().is_some_and(|it| it.refused),
+            rejected_token: self.rejected_token(),
+            renews_a_refused_token: self.refresh.as_ref().is_some_and(|it| it.refused),
         }
     }
 
-    /// The flight under way, when it began, and how to wait for it.
-    pub(crate) fn under_way(&self) -> Option<(FlightId, Now, &W)> {
-        let flight = self.flight.as_ref()?;
-        Some((flight.id, flight.started, flight.waiting.as_ref()?))
+    /// The refresh under way, when it began, and how to wait for it.
+    pub(crate) fn under_way(&self) -> Option<(RefreshId, Now, &W)> {
+        let refresh = self.refresh.as_ref()?;
+        Some((refresh.id, refresh.started, refresh.waiting.as_ref()?))
     }
 
     /// Why the last exchange failed, if it did.
@@ -46,37 +46,37 @@ impl<R, E: Failing, W> Machine<R, E, W> {
     }
 
     fn quiet_until(&self) -> Option<Now> {
-        let flight = self.flight.as_ref();
-        flight.map(|flight| flight.started + self.flight_limit).or(self.background_from)
+        let refresh = self.refresh.as_ref();
+        refresh.map(|refresh| refresh.started + self.refresh_limit).or(self.background_from)
     }
 
     fn paused_until(&self) -> Option<Now> {
-        let failure = self.failure.as_ref().filter(|_| self.flight.is_none())?;
-        Some(self.next_look().map_or(failure.retry_at, |look| look.earliest(failure.retry_at)))
+        let failure = self.failure.as_ref().filter(|_| self.refresh.is_none())?;
+        Some(self.next_reload().map_or(failure.retry_at, |look| look.earliest(failure.retry_at)))
     }
 
-    /// When the credentials may be looked up next, while that is of use.
-    pub(crate) fn next_look(&self) -> Option<Now> {
-        let of_use = self.flight.is_none() && self.credentials_may_change;
+    /// When the credentials may be reloaded_at up next, while that is of use.
+    pub(crate) fn next_reload(&self) -> Option<Now> {
+        let of_use = self.refresh.is_none() && self.credentials_may_change;
         let failure = self.failure.as_ref().filter(|_| of_use);
-        failure.filter(|failure| failure.lasting).and(self.look_from)
+        failure.filter(|failure| failure.lasting).and(self.reload_from)
     }
 
     /// Whether a refusal of this token would be answered by an exchange that is not under way yet.
     pub(crate) fn would_renew(&self, now: Now, refused: Generation) -> bool {
         let is_current = self.current.as_ref().is_some_and(|it| it.generation == refused);
-        is_current && self.flight.is_none() && !self.fixed && !self.is_paused(now)
+        is_current && self.refresh.is_none() && !self.fixed && !self.is_paused(now)
     }
 
-    fn suspect(&self) -> Option<Generation> {
-        self.payments.suspect()
+    fn rejected_token(&self) -> Option<Generation> {
+        self.budget.rejected_token()
     }
 
     pub(crate) fn status(&mut self, now: Now) -> Status {
         let current = self.current.as_ref();
         let window = current.map(|current| current.window);
         let usable = window.filter(|window| !now.has_reached(window.ends_at));
-        let state = match (usable, &self.flight, &self.failure) {
+        let state = match (usable, &self.refresh, &self.failure) {
             (Some(window), _, _) if now.has_reached(window.refresh_at) => State::Stale,
             (Some(_), _, _) => State::Fresh,
             (None, Some(_), _) => State::Exchanging,
@@ -90,19 +90,19 @@ impl<R, E: Failing, W> Machine<R, E, W> {
         let retry_in = failure.map(|failure| now.until(failure.retry_at));
         let refresh_in = ending.map(|window| now.until(window.refresh_at));
         // Where there is nothing to wait for, the next request causes one.
-        let is_idle = current.is_none() && self.flight.is_none();
+        let is_idle = current.is_none() && self.refresh.is_none();
         let due = is_idle.then_some(Duration::ZERO);
         Status {
             state,
             generation: current.map(|current| current.generation),
             expires_in: ending.map(|window| now.until(window.ends_at)),
-            exchange_under_way: self.flight.is_some(),
+            exchange_under_way: self.refresh.is_some(),
             next_attempt_in: retry_in.max(refresh_in).or(due),
             consecutive_failures: failure.map_or(0, |failure| failure.count),
             failing_for: failure.map(|failure| now.since(failure.since)),
             last_error: None,
             granted_scope: None,
-            renewal_budget: self.payments.left(now),
+            renewal_budget: self.budget.left(now),
             waiters: 0,
             counters: self.counters,
         }

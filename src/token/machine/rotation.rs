@@ -1,8 +1,8 @@
 //! Which of the tokens that an API's responses hand out may follow the current one.
 //!
 //! A response is a weaker witness than the token endpoint: it may be late, cached, mixed up or forged.
-//! So a rotated token is held against the token that the last exchange brought, the first of its *line*:
-//! it must be of the same party, and must not claim more than that one had. What is left to decide, which
+//! So a rotated token is held against the token that the last exchange brought, the first of its *lineage*:
+//! it must be with the same issuer, subject and audience, and must not claim more than that one had. What is left to decide, which
 //! of two good tokens is the newer one, is the machine's.
 
 use std::time::Duration;
@@ -14,15 +14,15 @@ use crate::scheme::not_adopted::NotAdopted;
 /// What clocks, and lives stated in whole seconds, may differ by.
 pub(crate) const LEEWAY: Duration = Duration::from_secs(60);
 
-/// What a line began with: the exchanged token.
+/// What a lineage began with: the exchanged token.
 #[derive(Debug)]
-pub(crate) struct Line {
+pub(crate) struct Lineage {
     pub(crate) claims: Claims,
-    pub(crate) landed: Now,
+    pub(crate) obtained: Now,
     pub(crate) life: Duration,
 }
 
-impl Line {
+impl Lineage {
     /// How long a token lives that a response hands out now; or why it may not follow.
     pub(crate) fn admits(&self, token: &Claims, now: Now) -> Result<Duration, NotAdopted> {
         let first = &self.claims;
@@ -30,13 +30,13 @@ impl Line {
             return Err(NotAdopted::Malformed);
         }
         if (&first.iss, &first.sub, &first.aud) != (&token.iss, &token.sub, &token.aud) {
-            return Err(NotAdopted::OtherParty);
+            return Err(NotAdopted::OtherClaims);
         }
         if first.alg != token.alg {
             return Err(NotAdopted::BadSignature);
         }
         // The issuer's clock, told by its own first token: ours may be wrong.
-        let issuers = first.times.iat.map(|iat| iat.saturating_add(now.since(self.landed)));
+        let issuers = first.times.iat.map(|iat| iat.saturating_add(now.since(self.obtained)));
         let ours = now.since_epoch();
         let latest = issuers.map_or(ours, |issuers| issuers.max(ours));
         if token.times.iat.is_some_and(|iat| iat > latest + LEEWAY) {
@@ -67,12 +67,12 @@ mod tests {
     use super::*;
     use crate::scheme::jwt::Times;
 
-    /// When the first token landed, by our clock and by the issuer's: ours is an hour behind.
+    /// When the first token was obtained, by our clock and by the issuer's: ours is an hour behind.
     const LANDED: u64 = 1_735_689_600;
     const ISSUED: f64 = 1_735_693_200.0;
     const LIFE: f64 = 600.0;
 
-    /// So many seconds after the first token landed.
+    /// So many seconds after the first token was obtained.
     fn after(secs: u64) -> Now {
         Now::new(Duration::from_secs(secs), UNIX_EPOCH + Duration::from_secs(LANDED + secs))
     }
@@ -84,8 +84,8 @@ mod tests {
         Claims { is_jwt: true, alg, iss, sub, aud, times: Times::new(iat, exp) }
     }
 
-    fn line(claims: Claims) -> Line {
-        Line { claims, landed: after(0), life: Duration::from_secs_f64(LIFE) }
+    fn line(claims: Claims) -> Lineage {
+        Lineage { claims, obtained: after(0), life: Duration::from_secs_f64(LIFE) }
     }
 
     /// What becomes, ten seconds after the first token, of one with these claims about time; in seconds
@@ -134,9 +134,9 @@ mod tests {
         let opaque = || Claims { is_jwt: false, ..first() };
         for (line_of, token, why) in [
             (first(), opaque(), NotAdopted::Malformed),
-            (first(), Claims { iss: None, ..first() }, NotAdopted::OtherParty),
-            (first(), Claims { sub: Some("other".into()), ..first() }, NotAdopted::OtherParty),
-            (first(), Claims { aud: Vec::new(), ..first() }, NotAdopted::OtherParty),
+            (first(), Claims { iss: None, ..first() }, NotAdopted::OtherClaims),
+            (first(), Claims { sub: Some("other".into()), ..first() }, NotAdopted::OtherClaims),
+            (first(), Claims { aud: Vec::new(), ..first() }, NotAdopted::OtherClaims),
             (first(), Claims { alg: Some("none".into()), ..first() }, NotAdopted::BadSignature),
         ] {
             assert_eq!(line(line_of).admits(&token, after(10)), Err(why), "{token:?}");

@@ -23,19 +23,19 @@ fn arrival(sent: Now) -> Arrival {
         stated: true,
         dated: None,
         same: false,
-        refresh: None,
+        refresh_token: None,
         claimed: (None, None),
     }
 }
 
 const DOWN: Fault = Fault { nature: Nature::Passing, retry_after: None };
 
-/// Asks, and expects a flight to start.
-fn start(machine: &mut Machine, now: Now) -> FlightId {
-    machine.ask(now).1.expect("a flight starts").id
+/// Asks, and expects a refresh to start.
+fn start(machine: &mut Machine, now: Now) -> RefreshId {
+    machine.ask(now).1.expect("a refresh starts").id
 }
 
-fn succeed(machine: &mut Machine, now: Now, id: FlightId) -> Generation {
+fn succeed(machine: &mut Machine, now: Now, id: RefreshId) -> Generation {
     match machine.finished(now, id, Ok(arrival(now))) {
         Finished::Adopt { generation, .. } => generation,
         other => panic!("adopted, not {other:?}"),
@@ -72,20 +72,20 @@ fn a_refusal_of_an_older_token_is_answered_by_the_newer_one() {
 }
 
 #[test]
-fn a_flight_that_began_before_the_refused_token_was_issued_does_not_count() {
+fn a_refresh_that_began_before_the_refused_token_was_issued_does_not_count() {
     let (mut machine, first) = with_token(at(0.0));
     // A refresh begins; while it is under way a rotated token is adopted, and then refused.
-    let flight = start(&mut machine, at(3_300.0));
+    let refresh = start(&mut machine, at(3_300.0));
     let (rotated, _) = machine.rotated(at(3_301.0), first, &arrival(at(3_300.5))).unwrap();
     assert_eq!(machine.refused(at(3_302.0), rotated), (Refused::WaitAndAsk, None));
     // It hands out the token that the first one was replaced by: newer, so it is worth a try.
-    succeed(&mut machine, at(3_303.0), flight);
+    succeed(&mut machine, at(3_303.0), refresh);
     assert_eq!(machine.refused(at(3_304.0), rotated), (Refused::Resend, None));
-    // Had it failed, a flight of its own would have been started only after the pause.
+    // Had it failed, a refresh of its own would have been started only after the pause.
 }
 
 #[test]
-fn nobody_whose_token_was_refused_waits_for_a_flight_that_is_past_its_limit() {
+fn nobody_whose_token_was_refused_waits_for_a_refresh_that_is_past_its_limit() {
     let (mut machine, first) = with_token(at(0.0));
     start(&mut machine, at(3_300.0));
     let (rotated, _) = machine.rotated(at(3_301.0), first, &arrival(at(3_300.5))).unwrap();
@@ -100,7 +100,7 @@ fn a_late_response_from_before_a_revocation_does_not_bring_its_token_back() {
     let (_, started) = machine.refused(at(10.0), old);
     let new = succeed(&mut machine, at(11.0), started.unwrap().id);
     let late = machine.rotated(at(12.0), old, &arrival(at(11.5)));
-    assert_eq!(late, Err(NotAdopted::OtherLine));
+    assert_eq!(late, Err(NotAdopted::OtherLineage));
     let (rotated, _) = machine.rotated(at(13.0), new, &arrival(at(12.5))).unwrap();
     assert!(rotated > new);
     let older = machine.rotated(at(14.0), new, &arrival(at(12.0)));
@@ -112,12 +112,12 @@ fn a_late_response_from_before_a_revocation_does_not_bring_its_token_back() {
 }
 
 #[test]
-fn a_flight_that_was_given_up_still_counts_if_it_succeeds_and_nothing_newer_has() {
+fn a_refresh_that_was_given_up_still_counts_if_it_succeeds_and_nothing_newer_has() {
     let mut machine = machine();
     let stuck = start(&mut machine, at(0.0));
     let second = start(&mut machine, at(11.0));
     let late = succeed(&mut machine, at(12.0), stuck);
-    assert!(machine.flight.is_some(), "the second is still under way");
+    assert!(machine.refresh.is_some(), "the second is still under way");
     assert!(succeed(&mut machine, at(13.0), second) > late);
 
     let stuck = start(&mut machine, at(3_600.0 + 13.0));
@@ -129,7 +129,7 @@ fn a_flight_that_was_given_up_still_counts_if_it_succeeds_and_nothing_newer_has(
 }
 
 #[test]
-fn the_failure_of_a_flight_that_was_given_up_is_nobodys() {
+fn the_failure_of_a_refresh_that_was_given_up_is_nobodys() {
     let mut machine = machine();
     let stuck = start(&mut machine, at(0.0));
     let second = start(&mut machine, at(11.0));
@@ -159,20 +159,20 @@ fn within_a_pause_a_refusal_is_handed_on_and_costs_nothing() {
     let (mut machine, token) = with_token(at(0.0));
     let (_, started) = machine.refused(at(10.0), token);
     machine.finished(at(11.0), started.unwrap().id, Err(DOWN));
-    let left = machine.payments.left(at(11.0));
+    let left = machine.budget.left(at(11.0));
     for _ in 0..100 {
         let answer = machine.refused(at(11.1), token);
         assert_eq!(answer, (Refused::HandOn(Recovery::RenewalFailed), None));
     }
-    assert_eq!(machine.payments.left(at(11.1)), left);
-    assert!(matches!(machine.ask(at(11.2)).0, Ask::Use), "suspect, and still the token");
+    assert_eq!(machine.budget.left(at(11.1)), left);
+    assert!(matches!(machine.ask(at(11.2)).0, Ask::Use), "rejected_token, and still the token");
 }
 
 #[test]
 fn a_refusal_of_a_token_that_has_ended_since_needs_no_budget() {
     let (mut machine, token) = with_token(at(0.0));
     for _ in 0..5 {
-        machine.payments.pay(FlightId::at(0), token, at(0.0));
+        machine.budget.begin(RefreshId::at(0), token, at(0.0));
     }
     assert_eq!(machine.refused(at(1.0), token).0, Refused::HandOn(Recovery::BudgetSpent));
     let (answer, started) = machine.refused(at(3_601.0), token);
@@ -185,11 +185,11 @@ fn a_refusal_joins_the_refresh_that_is_under_way_for_free() {
     let (mut machine, token) = with_token(at(0.0));
     start(&mut machine, at(3_300.0));
     assert_eq!(machine.refused(at(3_300.0), token), (Refused::Wait, None));
-    assert_eq!(machine.payments.left(at(3_300.0)), 5);
+    assert_eq!(machine.budget.left(at(3_300.0)), 5);
 }
 
 #[test]
-fn the_quiet_time_ends_with_the_pause_or_the_limit_of_the_flight() {
+fn the_quiet_time_ends_with_the_pause_or_the_limit_of_the_refresh() {
     let mut machine = machine();
     assert_eq!(machine.flags().quiet_until, None);
     let id = start(&mut machine, at(0.0));
@@ -381,7 +381,7 @@ fn a_token_of_less_than_a_second_is_a_failure_and_no_storm() {
 }
 
 #[test]
-fn a_wall_clock_that_is_set_does_not_end_a_flight() {
+fn a_wall_clock_that_is_set_does_not_end_a_refresh() {
     let mut machine = machine();
     start(&mut machine, at(0.0));
     let set = Now::new(Duration::from_secs(1), UNIX_EPOCH + Duration::from_secs(9_000_000));
@@ -389,7 +389,7 @@ fn a_wall_clock_that_is_set_does_not_end_a_flight() {
 }
 
 #[test]
-fn after_a_lost_flight_those_who_wait_start_another_and_the_background_pauses() {
+fn after_a_lost_refresh_those_who_wait_start_another_and_the_background_pauses() {
     let mut machine = machine();
     let id = start(&mut machine, at(0.0));
     machine.lost(at(0.0), id);
@@ -415,7 +415,7 @@ fn a_renewal_that_failed_or_was_lost_costs_no_budget() {
         } else {
             machine.lost(now, id);
         }
-        assert_eq!(machine.payments.left(now), 5);
+        assert_eq!(machine.budget.left(now), 5);
     }
 }
 
@@ -428,7 +428,7 @@ fn whoever_waited_for_a_renewal_shows_that_it_was_worth_it() {
         // The caller who paid has gone; another one that waited is accepted.
         machine.replay_accepted(token);
     }
-    assert_eq!(machine.payments.left(at(10.1)), 5);
+    assert_eq!(machine.budget.left(at(10.1)), 5);
 }
 
 #[test]
@@ -441,7 +441,7 @@ fn a_bad_server_among_good_ones_spends_the_budget() {
         let Some(Start { id, .. }) = started else { continue };
         exchanges += 1;
         // While it is renewed, other servers go on accepting it.
-        machine.suspect_accepted(token, now + Duration::from_millis(2));
+        machine.rejected_token_accepted(token, now + Duration::from_millis(2));
         token = succeed(&mut machine, now + Duration::from_millis(5), id);
         machine.replay_accepted(token);
     }
@@ -521,10 +521,10 @@ fn refused_credentials_are_looked_up_once_a_second_and_a_change_ends_the_pause()
         let Finished::Failed { retry_in, .. } = finished else { panic!("{finished:?}") };
         retry_in
     };
-    assert!(!machine.look_up(at(0.0)), "nobody has refused them");
+    assert!(!machine.reload_due(at(0.0)), "nobody has refused them");
     refuse(&mut machine, at(0.0));
     for (time, looks) in [(0.9, false), (1.0, true), (1.9, false), (2.0, true), (2.1, false)] {
-        assert_eq!(machine.look_up(at(time)), looks, "{time}");
+        assert_eq!(machine.reload_due(at(time)), looks, "{time}");
     }
     machine.credentials_changed(at(2.2));
     let retry_in = refuse(&mut machine, at(2.2));
@@ -566,7 +566,7 @@ fn credentials_that_may_have_been_refused_are_looked_up_from_the_third_failure_i
     for (time, looks) in [(0.0, false), (100.0, false), (200.0, true)] {
         let id = start(&mut machine, at(time));
         machine.finished(at(time), id, Err(doubt));
-        assert_eq!(machine.look_up(at(time + 1.0)), looks, "{time}");
+        assert_eq!(machine.reload_due(at(time + 1.0)), looks, "{time}");
     }
     machine.credentials_changed(at(202.0));
     let id = start(&mut machine, at(202.0));
@@ -580,7 +580,7 @@ fn credentials_that_cannot_change_are_not_looked_up() {
     let mut machine = machine();
     let id = start(&mut machine, at(0.0));
     machine.finished(at(0.0), id, Err(Fault { nature: Nature::Lasting, retry_after: None }));
-    assert!(!machine.look_up(at(5.0)));
+    assert!(!machine.reload_due(at(5.0)));
 }
 
 #[test]
@@ -591,7 +591,7 @@ fn a_fixed_token_is_not_replaced_by_a_rotated_one() {
 }
 
 #[test]
-fn after_a_pause_a_lost_flight_still_keeps_the_background_quiet() {
+fn after_a_pause_a_lost_refresh_still_keeps_the_background_quiet() {
     let (mut machine, _) = with_token(at(0.0));
     let id = start(&mut machine, at(3_000.0 + 300.0));
     machine.finished(at(3_300.0), id, Err(DOWN));

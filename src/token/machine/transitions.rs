@@ -1,4 +1,4 @@
-//! What events have in common: starting a flight, adopting its token, failing.
+//! What events have in common: starting a refresh, adopting its token, failing.
 
 use std::time::Duration;
 
@@ -7,16 +7,16 @@ use crate::error::recovery::Recovery;
 use crate::exchange::context::Reason;
 use crate::token::machine::backoff::{self, DOUBTS_THAT_ARE_A_REFUSAL, Failing, Nature};
 use crate::token::machine::events::{
-    Arrival, Finished, FlightId, Generation, Refused, Start, Tick,
+    Arrival, Finished, Generation, RefreshId, Refused, Start, Tick,
 };
 use crate::token::machine::window::Window;
-use crate::token::machine::{BETWEEN_DOUBTS, Current, Failure, Flight, LOOK_UP_EVERY, Machine};
+use crate::token::machine::{BETWEEN_DOUBTS, Current, Failure, Machine, RELOAD_EVERY, Refresh};
 
 /// After so many failures in a row, a token that has ended and comes again and again is taken once more.
 const INSISTS: u32 = 3;
 
 impl<R, E: Failing, W> Machine<R, E, W> {
-    /// Joins the flight under way, or starts one: for a refusal of the token that was `used`, out of the budget; for a
+    /// Joins the refresh under way, or starts one: for a refusal of the token that was `used`, out of the budget; for a
     /// doubt, once a minute.
     pub(crate) fn renew(
         &mut self,
@@ -25,15 +25,15 @@ impl<R, E: Failing, W> Machine<R, E, W> {
         used: Generation,
     ) -> (Refused, Option<Start<R>>) {
         self.give_up_overdue(now);
-        if let Some(flight) = &mut self.flight {
-            flight.refused |= reason == Reason::Refused;
+        if let Some(refresh) = &mut self.refresh {
+            refresh.refused |= reason == Reason::Refused;
             return (Refused::Wait, None);
         }
         if self.is_paused(now) {
             return (Refused::HandOn(Recovery::RenewalFailed), None);
         }
         match reason {
-            Reason::Refused if self.payments.left(now) == 0 => {
+            Reason::Refused if self.budget.left(now) == 0 => {
                 self.counters.budget_refusals += 1;
                 return (Refused::HandOn(Recovery::BudgetSpent), None);
             }
@@ -44,7 +44,7 @@ impl<R, E: Failing, W> Machine<R, E, W> {
         }
         let start = self.start_unless_paused(now, reason);
         match (&start, reason) {
-            (Some(start), Reason::Refused) => self.payments.pay(start.id, used, now),
+            (Some(start), Reason::Refused) => self.budget.begin(start.id, used, now),
             (Some(_), Reason::Doubted) => self.doubts_from = Some(now + BETWEEN_DOUBTS),
             _ => {}
         }
@@ -55,31 +55,31 @@ impl<R, E: Failing, W> Machine<R, E, W> {
         self.give_up_overdue(now);
         let too_early = reason == Reason::RefreshAhead
             && self.background_from.is_some_and(|from| !now.has_reached(from));
-        if self.flight.is_some() || self.is_paused(now) || too_early {
+        if self.refresh.is_some() || self.is_paused(now) || too_early {
             return None;
         }
         self.tick += 1;
-        let id = FlightId::at(self.tick);
+        let id = RefreshId::at(self.tick);
         let refused = reason == Reason::Refused;
-        self.flight = Some(Flight { id, started: now, refused, waiting: None });
+        self.refresh = Some(Refresh { id, started: now, refused, waiting: None });
         self.counters.count_exchange(reason);
-        // Whatever becomes of the flight: a token that may have been spent is not spent again.
-        let refresh = self.refresh.take();
-        self.counters.refresh_tokens_spent += u64::from(refresh.is_some());
-        Some(Start { id, reason, started: now, refresh })
+        // Whatever becomes of the refresh: a token that may have been spent is not spent again.
+        let refresh_token = self.refresh_token.take();
+        self.counters.refresh_tokens_spent += u64::from(refresh_token.is_some());
+        Some(Start { id, reason, started: now, refresh_token })
     }
 
     pub(crate) fn is_paused(&self, now: Now) -> bool {
         self.failure.as_ref().is_some_and(|failure| !now.has_reached(failure.retry_at))
     }
 
-    /// A flight has a deadline of its own. One that is past it sits on a runtime that no longer runs.
-    /// The wall clock has no say: somebody who sets it does not end a flight.
+    /// A refresh has a deadline of its own. One that is past it sits on a runtime that no longer runs.
+    /// The wall clock has no say: somebody who sets it does not end a refresh.
     pub(crate) fn give_up_overdue(&mut self, now: Now) {
-        if let Some(flight) = &self.flight
-            && now.since(flight.started) >= self.flight_limit
+        if let Some(refresh) = &self.refresh
+            && now.since(refresh.started) >= self.refresh_limit
         {
-            self.lost(now, flight.id);
+            self.lost(now, refresh.id);
         }
     }
 
@@ -101,26 +101,26 @@ impl<R, E: Failing, W> Machine<R, E, W> {
     pub(crate) fn adopt_exchanged(
         &mut self,
         now: Now,
-        id: FlightId,
+        id: RefreshId,
         mut arrival: Arrival<R>,
     ) -> Finished<E> {
         self.counters.exchanges_succeeded += 1;
-        self.refresh = arrival.refresh.take();
+        self.refresh_token = arrival.refresh_token.take();
         let (recovered, previous) = self.recover(now);
         let window = Window::new(arrival.sent, arrival.life, self.rng.f64());
         let Some(current) = self.current.as_mut().filter(|_| arrival.same) else {
             let generation = self.adopt(id.tick(), &arrival, window);
-            self.payments.settle(id, generation);
+            self.budget.record(id, generation);
             return Finished::Adopt { generation, window, recovered, previous };
         };
         // The same token again is no successor. It is asked after ever more rarely, or its last
         // minutes would cost an exchange per request.
         self.counters.same_token += 1;
-        self.payments.forfeit(id);
+        self.budget.spend(id);
         current.repeats = current.repeats.saturating_add(1);
         let pause = backoff::pause_in_vain(current.repeats, self.rng.f64());
         current.window = window.quiet_until(now + pause);
-        current.flight = id.tick();
+        current.refresh = id.tick();
         current.stated |= arrival.stated;
         current.dated_end = current.dated_end.or(arrival.dated_end());
         let Current { generation, window, .. } = *current;
@@ -141,24 +141,24 @@ impl<R, E: Failing, W> Machine<R, E, W> {
     pub(crate) fn wait_for_the_end(
         &mut self,
         now: Now,
-        id: FlightId,
-        refresh: Option<R>,
+        id: RefreshId,
+        refresh_token: Option<R>,
     ) -> Finished<E> {
         let Some(current) = &mut self.current else { return Finished::Outdated };
         current.window = current.window.quiet_until(current.window.ends_at);
         let Current { generation, window, .. } = *current;
-        self.refresh = refresh;
+        self.refresh_token = refresh_token;
         self.counters.exchanges_succeeded += 1;
         self.counters.same_token += 1;
-        self.payments.forfeit(id);
+        self.budget.spend(id);
         let (recovered, previous) = self.recover(now);
         Finished::Adopt { generation, window, recovered, previous }
     }
 
-    /// Begins a line.
+    /// Begins a lineage.
     pub(crate) fn adopt(
         &mut self,
-        flight: Tick,
+        refresh: Tick,
         arrival: &Arrival<R>,
         window: Window,
     ) -> Generation {
@@ -168,7 +168,7 @@ impl<R, E: Failing, W> Machine<R, E, W> {
             generation: self.generation,
             line: self.generation,
             issued: self.tick,
-            flight,
+            refresh,
             sent: arrival.sent,
             stated: arrival.stated,
             dated_end: arrival.dated_end(),
@@ -183,13 +183,13 @@ impl<R, E: Failing, W> Machine<R, E, W> {
     pub(crate) fn fail(
         &mut self,
         now: Now,
-        id: FlightId,
+        id: RefreshId,
         error: E,
         dead: Option<bool>,
     ) -> Finished<E> {
         let fault = error.fault();
         self.counters.exchanges_failed += 1;
-        self.payments.refund(id);
+        self.budget.cancel(id);
         let left = self.current.as_ref().map(|current| now.until(current.window.ends_at));
         let left = left.filter(|left| !left.is_zero());
         let last = self.failure.as_ref().map(|it| (it.count, it.refusals, it.doubts));
@@ -237,7 +237,7 @@ impl<R, E: Failing, W> Machine<R, E, W> {
             lasting,
         });
         let previous = previous.map(|failure| failure.error);
-        self.look_from = Some(now + LOOK_UP_EVERY);
+        self.reload_from = Some(now + RELOAD_EVERY);
         Finished::Failed { dead: dead.is_some(), failures, retry_in, error, previous }
     }
 }

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use crate::token::machine::backoff::{Fault, Nature};
 
-/// One step. Tokens and flights are named by how many have come after them, so that a step means
+/// One step. Tokens and refreshes are named by how many have come after them, so that a step means
 /// something wherever it stands.
 #[derive(Clone)]
 pub(crate) enum Event {
@@ -20,11 +20,11 @@ pub(crate) enum Event {
     Ask,
     Refused(Back),
     Doubted(Back),
-    /// Some flight's task ends, of those that have not yet.
+    /// Some refresh's task ends, of those that have not yet.
     Ends(Back, Answer),
-    /// Some flight's task is dropped with its runtime.
+    /// Some refresh's task is dropped with its runtime.
     Vanishes(Back),
-    /// Somebody has waited for the flight as long as he may.
+    /// Somebody has waited for the refresh as long as he may.
     WaitedTooLong,
     Rotated {
         used: Back,
@@ -32,9 +32,9 @@ pub(crate) enum Event {
         token: Token,
     },
     ReplayAccepted(Back),
-    SuspectAccepted(Back, Duration),
+    RejectedTokenAccepted(Back, Duration),
     RetryNow,
-    LookUp {
+    Reload {
         changed: bool,
     },
 }
@@ -47,13 +47,13 @@ pub(crate) enum Moment {
     HardMargin,
     End,
     NextAttempt,
-    FlightLimit,
-    NextLook,
+    RefreshLimit,
+    NextReload,
 }
 
 #[derive(Clone)]
 pub(crate) enum Answer {
-    /// `at_once`: its request was sent when the flight began, and not just now.
+    /// `at_once`: its request was sent when the refresh began, and not just now.
     Token {
         at_once: bool,
         token: Token,
@@ -68,7 +68,7 @@ pub(crate) struct Token {
     /// Longer than its life by this, as its claims have it.
     pub(crate) dated_by: Option<Duration>,
     pub(crate) same: bool,
-    pub(crate) refresh: bool,
+    pub(crate) refresh_token: bool,
     pub(crate) claimed: (Option<Duration>, Option<Duration>),
 }
 
@@ -76,7 +76,7 @@ pub(crate) struct Token {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Setup {
     pub(crate) seed: u64,
-    pub(crate) flight_limit: Duration,
+    pub(crate) refresh_limit: Duration,
     pub(crate) credentials_may_change: bool,
     pub(crate) fixed: bool,
     /// Refusals and renewals one upon the other, in a short time.
@@ -99,9 +99,9 @@ pub(crate) fn any_setup() -> impl Strategy<Value = Setup> {
     let fixed = prop_oneof![19 => Just(false), 1 => Just(true)];
     let busy = prop_oneof![2 => Just(false), 1 => Just(true)];
     (0..1_000_u64, limit, any::<bool>(), fixed, busy).prop_map(
-        |(seed, flight_limit, credentials_may_change, fixed, busy)| Setup {
+        |(seed, refresh_limit, credentials_may_change, fixed, busy)| Setup {
             seed,
-            flight_limit,
+            refresh_limit,
             credentials_may_change,
             fixed,
             busy,
@@ -124,12 +124,12 @@ fn any_token() -> impl Strategy<Value = Token> {
         1 => (0..8_000_u64).prop_map(|secs| Some(Duration::from_secs(secs))),
     ];
     (life, (stated, dated_by), same, any::<bool>(), (claim(), claim())).prop_map(
-        |(life, (stated, dated_by), same, refresh, claimed)| Token {
+        |(life, (stated, dated_by), same, refresh_token, claimed)| Token {
             life,
             stated,
             dated_by,
             same,
-            refresh,
+            refresh_token,
             claimed,
         },
     )
@@ -163,8 +163,8 @@ pub(crate) fn any_event() -> impl Strategy<Value = Event> {
         Moment::HardMargin,
         Moment::End,
         Moment::NextAttempt,
-        Moment::FlightLimit,
-        Moment::NextLook,
+        Moment::RefreshLimit,
+        Moment::NextReload,
     ]);
     let rotated = (back(), one_of(&[0, 1, 500, 10_000, 60_000]), any_token());
     let accepted = (back(), one_of(&[0, 1, 500, 10_000]));
@@ -172,7 +172,7 @@ pub(crate) fn any_event() -> impl Strategy<Value = Event> {
         24 => Just(Event::Ask),
         12 => back().prop_map(Event::Refused),
         6 => back().prop_map(Event::Doubted),
-        22 => (back(), any_answer()).prop_map(|(flight, answer)| Event::Ends(flight, answer)),
+        22 => (back(), any_answer()).prop_map(|(refresh, answer)| Event::Ends(refresh, answer)),
         12 => (moment, any::<bool>()).prop_map(|(moment, just_before)| Event::Comes(moment, just_before)),
         10 => step().prop_map(Event::TimePasses),
         1 => step().prop_map(Event::Suspended),
@@ -180,11 +180,11 @@ pub(crate) fn any_event() -> impl Strategy<Value = Event> {
         1 => step().prop_map(Event::ClockSetBack),
         8 => rotated.prop_map(|(used, sent_ago, token)| Event::Rotated { used, sent_ago, token }),
         4 => back().prop_map(Event::ReplayAccepted),
-        3 => accepted.prop_map(|(token, ago)| Event::SuspectAccepted(token, ago)),
+        3 => accepted.prop_map(|(token, ago)| Event::RejectedTokenAccepted(token, ago)),
         2 => back().prop_map(Event::Vanishes),
         2 => Just(Event::WaitedTooLong),
         2 => Just(Event::RetryNow),
-        5 => any::<bool>().prop_map(|changed| Event::LookUp { changed }),
+        5 => any::<bool>().prop_map(|changed| Event::Reload { changed }),
     ]
 }
 
@@ -201,7 +201,7 @@ pub(crate) fn any_busy_event() -> impl Strategy<Value = Event> {
         6 => back().prop_map(Event::Doubted),
         30 => renewed,
         6 => back().prop_map(Event::ReplayAccepted),
-        6 => accepted.prop_map(|(token, ago)| Event::SuspectAccepted(token, ago)),
+        6 => accepted.prop_map(|(token, ago)| Event::RejectedTokenAccepted(token, ago)),
         6 => step.prop_map(Event::TimePasses),
         10 => any_event(),
     ]
@@ -221,9 +221,11 @@ impl fmt::Debug for Event {
             Event::Ask => write!(f, "somebody asks"),
             Event::Refused(token) => write!(f, "{} is refused", nth(*token, "token")),
             Event::Doubted(token) => write!(f, "{} is doubted", nth(*token, "token")),
-            Event::Ends(flight, answer) => write!(f, "{} ends: {answer:?}", nth(*flight, "flight")),
-            Event::Vanishes(flight) => write!(f, "{} vanishes", nth(*flight, "flight")),
-            Event::WaitedTooLong => write!(f, "somebody has waited for the flight's whole limit"),
+            Event::Ends(refresh, answer) => {
+                write!(f, "{} ends: {answer:?}", nth(*refresh, "refresh"))
+            }
+            Event::Vanishes(refresh) => write!(f, "{} vanishes", nth(*refresh, "refresh")),
+            Event::WaitedTooLong => write!(f, "somebody has waited for the refresh's whole limit"),
             Event::Rotated { used, sent_ago, token } => {
                 let used = nth(*used, "token");
                 write!(f, "a request sent {sent_ago:?} ago with {used} brings {token:?}")
@@ -231,12 +233,14 @@ impl fmt::Debug for Event {
             Event::ReplayAccepted(token) => {
                 write!(f, "a replay is accepted with {}", nth(*token, "token"))
             }
-            Event::SuspectAccepted(token, ago) => {
+            Event::RejectedTokenAccepted(token, ago) => {
                 write!(f, "a request sent {ago:?} ago is accepted with {}", nth(*token, "token"))
             }
             Event::RetryNow => write!(f, "retry_now()"),
-            Event::LookUp { changed: true } => write!(f, "the credentials, changed, are looked up"),
-            Event::LookUp { changed: false } => write!(f, "the credentials are looked up"),
+            Event::Reload { changed: true } => {
+                write!(f, "the credentials, changed, are reloaded_at up")
+            }
+            Event::Reload { changed: false } => write!(f, "the credentials are reloaded_at up"),
         }
     }
 }
@@ -264,7 +268,7 @@ impl fmt::Debug for Token {
         write!(f, " for {:?}", self.life)?;
         f.write_str(if self.stated { "" } else { ", by default" })?;
         self.dated_by.map_or(Ok(()), |by| write!(f, ", dated {by:?} longer"))?;
-        f.write_str(if self.refresh { ", with a refresh token" } else { "" })?;
+        f.write_str(if self.refresh_token { ", with a refresh token" } else { "" })?;
         self.claimed.0.map_or(Ok(()), |iat| write!(f, ", iat {iat:?}"))?;
         self.claimed.1.map_or(Ok(()), |exp| write!(f, ", exp {exp:?}"))
     }

@@ -60,7 +60,7 @@ struct Run {
     model: Model,
     monotonic: Duration,
     wall: Duration,
-    /// The flights whose task has not ended, given up or not.
+    /// The refreshes whose task has not ended, given up or not.
     tasks: Vec<Start>,
     generations: Vec<Generation>,
 }
@@ -71,7 +71,7 @@ impl StateMachineTest for Run {
 
     fn init_test(setup: &Setup) -> Run {
         let (monotonic, wall) = (Duration::from_secs(500_000), Duration::from_secs(1_700_000_000));
-        let mut machine = Machine::new(setup.flight_limit, setup.seed)
+        let mut machine = Machine::new(setup.refresh_limit, setup.seed)
             .with_changing_credentials(setup.credentials_may_change);
         let mut model = Model::new(*setup, Now::new(monotonic, UNIX_EPOCH + wall));
         let mut generations = Vec::new();
@@ -114,7 +114,7 @@ impl Run {
                 if let Some(before) = before {
                     let changed = before != format!("{:?}", self.machine);
                     assert!(!changed && ask != Ask::Wait, "11: a hint hides an exchange");
-                    assert!(!self.model.is_look_up_due(), "11: a hint hides a look-up");
+                    assert!(!self.model.is_reload_due(), "11: a hint hides a look-up");
                 }
                 self.model.asked(ask, start);
                 self.tasks.extend(start);
@@ -131,29 +131,29 @@ impl Run {
                 self.model.doubted(doubted, answer, start);
                 self.tasks.extend(start);
             }
-            Event::Ends(flight, answer) => {
-                let Some(flight) = self.end(flight) else { return };
+            Event::Ends(refresh, answer) => {
+                let Some(refresh) = self.end(refresh) else { return };
                 let outcome = match answer {
                     Answer::Token { at_once, token } => {
-                        Ok(self.arrival(if at_once { flight.started } else { now }, token))
+                        Ok(self.arrival(if at_once { refresh.started } else { now }, token))
                     }
                     Answer::Error(fault) => Err(fault),
                 };
-                let finished = self.machine.finished(now, flight.id, outcome);
+                let finished = self.machine.finished(now, refresh.id, outcome);
                 if let Finished::Adopt { generation, .. } = finished {
                     self.adopted(generation);
                 }
-                self.model.finished(flight.id, outcome, finished);
+                self.model.finished(refresh.id, outcome, finished);
             }
-            Event::Vanishes(flight) => {
-                let Some(flight) = self.end(flight) else { return };
-                self.machine.lost(now, flight.id);
-                self.model.lost(flight.id);
+            Event::Vanishes(refresh) => {
+                let Some(refresh) = self.end(refresh) else { return };
+                self.machine.lost(now, refresh.id);
+                self.model.lost(refresh.id);
             }
             Event::WaitedTooLong => {
-                if let Some(flight) = self.model.overdue() {
-                    self.machine.lost(now, flight);
-                    self.model.lost(flight);
+                if let Some(refresh) = self.model.overdue() {
+                    self.machine.lost(now, refresh);
+                    self.model.lost(refresh);
                 }
             }
             Event::Rotated { used, sent_ago, token } => {
@@ -174,18 +174,18 @@ impl Run {
                 self.machine.replay_accepted(with);
                 self.model.replay_accepted(with);
             }
-            Event::SuspectAccepted(token, ago) => {
-                let suspect = self.generation(token);
-                self.machine.suspect_accepted(suspect, now - ago);
-                self.model.suspect_accepted(suspect, now - ago);
+            Event::RejectedTokenAccepted(token, ago) => {
+                let rejected_token = self.generation(token);
+                self.machine.rejected_token_accepted(rejected_token, now - ago);
+                self.model.rejected_token_accepted(rejected_token, now - ago);
             }
             Event::RetryNow => {
                 self.machine.lift_pause(now);
                 self.model.pause_lifted();
             }
-            Event::LookUp { changed } => {
-                let look = self.machine.look_up(now);
-                self.model.looked_up(look);
+            Event::Reload { changed } => {
+                let look = self.machine.reload_due(now);
+                self.model.reloaded(look);
                 if look && changed {
                     self.machine.credentials_changed(now);
                     self.model.credentials_changed();
@@ -219,10 +219,10 @@ impl Run {
     }
 
     fn arrival(&self, sent: Now, token: Token) -> Arrival {
-        let Token { life, stated, dated_by, same, refresh, claimed } = token;
+        let Token { life, stated, dated_by, same, refresh_token, claimed } = token;
         let dated = dated_by.map(|by| life + by);
         let same = same && !self.generations.is_empty();
-        let refresh = refresh.then_some(());
-        Arrival { sent, life, stated, dated, same, refresh, claimed }
+        let refresh_token = refresh_token.then_some(());
+        Arrival { sent, life, stated, dated, same, refresh_token, claimed }
     }
 }

@@ -5,15 +5,15 @@
 //!
 //! What holds, by number in the assertions below:
 //!
-//! 1. At most one flight; one that has not ended is given up only after its limit.
-//! 2. No flight within a pause, unless somebody lifted it.
-//! 3. Generations count up by one, and only a token that is newer in its line follows.
+//! 1. At most one refresh; one that has not ended is given up only after its limit.
+//! 2. No refresh within a pause, unless somebody lifted it.
+//! 3. Generations count up by one, and only a token that is newer in its lineage follows.
 //! 4. A token stays until its successor is there, and is not used past its end by either clock.
 //! 5. A refusal is paid for: five in a row, one more every 30 s, and what was given back.
-//! 6. No storm: what is not paid for lies 200 ms apart at least, unless a token ended, a flight vanished
+//! 6. No storm: what is not paid for lies 200 ms apart at least, unless a token ended, a refresh vanished
 //!    or came back, or a pause was lifted in between.
-//! 7. Whoever waits, waits for a flight within its limit; whoever fails is told the truth.
-//! 8. A refresh token goes to one flight, and comes from the answer that was adopted last.
+//! 7. Whoever waits, waits for a refresh within its limit; whoever fails is told the truth.
+//! 8. A refresh token goes to one refresh, and comes from the answer that was adopted last.
 //! 9. A refusal of an older token costs nothing; others join; without budget it is handed on.
 //! 10. What is drawn lies in its range; without `Retry-After`, no pause outlasts a usable token.
 //! 11. What is published hides nothing that is due.
@@ -27,7 +27,9 @@ use crate::exchange::context::Reason;
 use crate::scheme::not_adopted::NotAdopted;
 use crate::token::machine::Machine;
 use crate::token::machine::backoff::{Fault, Nature};
-use crate::token::machine::events::{Arrival, Ask, Finished, FlightId, Generation, Refused, Start};
+use crate::token::machine::events::{
+    Arrival, Ask, Finished, Generation, RefreshId, Refused, Start,
+};
 use crate::token::machine::model::event::{Moment, Setup};
 use crate::token::machine::status::{State, Status};
 use crate::token::machine::window::Window;
@@ -37,9 +39,9 @@ const SECOND: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 struct Token {
     generation: Generation,
-    /// The first of its line.
+    /// The first of its lineage.
     line: Generation,
-    /// The flight that brought its line, or brought it again last.
+    /// The refresh that brought its lineage, or brought it again last.
     by: Option<usize>,
     /// When it became current, in the order of events.
     order: usize,
@@ -62,7 +64,7 @@ fn parts_of(arrival: Arrival) -> Parts {
 }
 
 #[derive(Debug)]
-struct Flight {
+struct Refresh {
     start: Start,
     order: usize,
     under_way: bool,
@@ -82,12 +84,12 @@ struct Failure {
 }
 
 #[derive(Debug)]
-struct Payment {
-    flight: FlightId,
+struct OpenRenewal {
+    refresh: RefreshId,
     refused: Generation,
     at: Now,
     open: bool,
-    contradicted: bool,
+    discredited: bool,
     brought: Option<Generation>,
 }
 
@@ -99,20 +101,20 @@ pub(crate) struct Model {
     /// How far the clocks have gone, to and fro.
     travelled: Duration,
     tokens: Vec<Token>,
-    flights: Vec<Flight>,
+    refreshes: Vec<Refresh>,
     /// In a row.
     failures: Vec<Failure>,
     /// In a row: the earliest and the latest end of the pause after each.
     vanished: Vec<(Now, Now)>,
     /// The bucket's, by the monotonic clock: taken (false) and given back (true).
     bucket: Vec<(Duration, bool)>,
-    payments: Vec<Payment>,
+    budget: Vec<OpenRenewal>,
     /// When a doubt caused a renewal last.
     doubted: Option<Now>,
-    /// When the credentials were looked up last, or had failed.
-    looked: Option<Now>,
-    refresh: bool,
-    /// A pause was lifted, or a flight vanished or came back, since the last start.
+    /// When the credentials were reloaded_at up last, or had failed.
+    reloaded_at: Option<Now>,
+    refresh_token: bool,
+    /// A pause was lifted, or a refresh vanished or came back, since the last start.
     excused: bool,
     counted: Counted,
 }
@@ -139,14 +141,14 @@ impl Model {
             order: 0,
             travelled: Duration::ZERO,
             tokens: Vec::new(),
-            flights: Vec::new(),
+            refreshes: Vec::new(),
             failures: Vec::new(),
             vanished: Vec::new(),
             bucket: Vec::new(),
-            payments: Vec::new(),
+            budget: Vec::new(),
             doubted: None,
-            looked: None,
-            refresh: false,
+            reloaded_at: None,
+            refresh_token: false,
             excused: false,
             counted: Counted::default(),
         }
@@ -182,7 +184,7 @@ impl Model {
         };
         match start {
             Some(start) => {
-                assert!(free, "1, 2: a flight starts beside another one, or within a pause");
+                assert!(free, "1, 2: a refresh starts beside another one, or within a pause");
                 assert!(self.has_come(earliest), "10: in the background, too early after a loss");
                 self.started(start, reason, false);
             }
@@ -274,7 +276,7 @@ impl Model {
         self.give_up_overdue();
         let issued = self.token().map_or(0, |token| token.order);
         match self.under_way() {
-            Some(flight) if usable && flight.order < issued => Refused::WaitAndAsk,
+            Some(refresh) if usable && refresh.order < issued => Refused::WaitAndAsk,
             None if self.is_paused() => Refused::HandOn(Recovery::RenewalFailed),
             None if usable => limit(self).map_or(Refused::Wait, Refused::HandOn),
             Some(_) | None => Refused::Wait,
@@ -283,13 +285,13 @@ impl Model {
 
     pub(crate) fn finished(
         &mut self,
-        id: FlightId,
+        id: RefreshId,
         outcome: Result<Arrival, Fault>,
         told: Finished,
     ) {
         let nth = self.nth(id);
-        let awaited = self.flights[nth].under_way;
-        self.flights[nth].under_way = false;
+        let awaited = self.refreshes[nth].under_way;
+        self.refreshes[nth].under_way = false;
         if awaited {
             self.vanished.clear();
         } else {
@@ -309,13 +311,13 @@ impl Model {
                 let first = self.failures.first().map(|first| self.ago(first.at));
                 assert_eq!(recovered, first);
                 self.failures.clear();
-                self.refresh = arrival.refresh.is_some();
+                self.refresh_token = arrival.refresh_token.is_some();
                 self.counted.succeeded += 1;
                 let again = arrival.same && !self.tokens.is_empty();
                 match (again, alive) {
                     (false, true) => {
                         self.in_its_ranges(window, arrival, None);
-                        let brought = |payment: &&mut Payment| payment.flight == id;
+                        let brought = |payment: &&mut OpenRenewal| payment.refresh == id;
                         if let Some(payment) = self.open_payment().filter(brought) {
                             payment.brought = Some(generation);
                         }
@@ -347,8 +349,8 @@ impl Model {
         window: Window,
     ) {
         self.counted.same += 1;
-        let id = self.flights[nth].start.id;
-        if let Some(payment) = self.open_payment().filter(|payment| payment.flight == id) {
+        let id = self.refreshes[nth].start.id;
+        if let Some(payment) = self.open_payment().filter(|payment| payment.refresh == id) {
             payment.open = false;
         }
         let repeats = self.token().map_or(0, |token| token.repeats) + u32::from(alive.is_some());
@@ -371,7 +373,7 @@ impl Model {
         }
     }
 
-    fn failed(&mut self, id: FlightId, fault: Fault, dead: Option<bool>, told: Finished) {
+    fn failed(&mut self, id: RefreshId, fault: Fault, dead: Option<bool>, told: Finished) {
         let Finished::Failed { dead: says_dead, failures, retry_in, .. } = told else {
             panic!("a failure, not {told:?}")
         };
@@ -438,17 +440,17 @@ impl Model {
         let retry_at = self.now + retry_in;
         let failure = Failure { at: self.now, retry_at, in_doubt, permanent, forgiven: false };
         self.failures.push(failure);
-        self.looked = Some(self.now);
+        self.reloaded_at = Some(self.now);
         self.counted.failed += 1;
         self.refunded(id);
     }
 
-    pub(crate) fn lost(&mut self, id: FlightId) {
+    pub(crate) fn lost(&mut self, id: RefreshId) {
         let nth = self.nth(id);
-        if !self.flights[nth].under_way {
+        if !self.refreshes[nth].under_way {
             return;
         }
-        self.flights[nth].under_way = false;
+        self.refreshes[nth].under_way = false;
         self.excused = true;
         self.counted.lost += 1;
         let count = u32::try_from(self.vanished.len()).unwrap() + 1;
@@ -480,9 +482,9 @@ impl Model {
     /// Why a token that answered a request with `used` may not follow the current one.
     pub(crate) fn why_not(&self, used: Generation, arrival: Arrival) -> Option<NotAdopted> {
         let current = self.token().filter(|_| !self.setup.fixed);
-        let Some(current) = current else { return Some(NotAdopted::OtherLine) };
+        let Some(current) = current else { return Some(NotAdopted::OtherLineage) };
         if !self.tokens.iter().any(|it| it.generation == used && it.line == current.line) {
-            return Some(NotAdopted::OtherLine);
+            return Some(NotAdopted::OtherLineage);
         }
         if arrival.life < SECOND || self.has_come(arrival.sent + arrival.life) {
             return Some(NotAdopted::Ended);
@@ -505,19 +507,19 @@ impl Model {
     }
 
     pub(crate) fn replay_accepted(&mut self, with: Generation) {
-        let worth_it = |payment: &&mut Payment| payment.brought.is_some_and(|it| with >= it);
+        let worth_it = |payment: &&mut OpenRenewal| payment.brought.is_some_and(|it| with >= it);
         if let Some(payment) = self.open_payment().filter(worth_it) {
             payment.open = false;
-            if !payment.contradicted {
+            if !payment.discredited {
                 self.bucket.push((self.now.monotonic(), true));
             }
         }
     }
 
-    pub(crate) fn suspect_accepted(&mut self, suspect: Generation, sent: Now) {
+    pub(crate) fn rejected_token_accepted(&mut self, rejected_token: Generation, sent: Now) {
         if let Some(payment) = self.open_payment() {
             let after = sent.monotonic() > payment.at.monotonic();
-            payment.contradicted |= payment.refused == suspect && after;
+            payment.discredited |= payment.refused == rejected_token && after;
         }
     }
 
@@ -536,10 +538,10 @@ impl Model {
         }
     }
 
-    pub(crate) fn looked_up(&mut self, look: bool) {
-        assert_eq!(look, self.looks_up(), "11: whether the credentials are looked up");
+    pub(crate) fn reloaded(&mut self, look: bool) {
+        assert_eq!(look, self.reloads(), "11: whether the credentials are reloaded_at up");
         if look {
-            self.looked = Some(self.now);
+            self.reloaded_at = Some(self.now);
         }
     }
 
@@ -547,13 +549,13 @@ impl Model {
 
     fn started(&mut self, start: Start, reason: Reason, paid: bool) {
         assert_eq!((start.reason, start.started), (reason, self.now));
-        assert!(self.flights.iter().all(|flight| flight.start.id != start.id));
-        assert!(self.flights.iter().all(|flight| !flight.under_way), "1: two flights");
+        assert!(self.refreshes.iter().all(|refresh| refresh.start.id != start.id));
+        assert!(self.refreshes.iter().all(|refresh| !refresh.under_way), "1: two refreshes");
         assert!(!self.setup.fixed, "a fixed token is never renewed");
-        assert_eq!(start.refresh.is_some(), self.refresh, "8: a refresh token");
-        self.counted.spent += u64::from(self.refresh);
-        self.refresh = false;
-        if let Some(last) = self.flights.last()
+        assert_eq!(start.refresh_token.is_some(), self.refresh_token, "8: a refresh token");
+        self.counted.spent += u64::from(self.refresh_token);
+        self.refresh_token = false;
+        if let Some(last) = self.refreshes.last()
             && !paid
         {
             let ended = last.was_usable && !self.is_usable();
@@ -563,7 +565,7 @@ impl Model {
         self.excused = false;
         self.counted.exchanges += 1;
         self.order += 1;
-        self.flights.push(Flight {
+        self.refreshes.push(Refresh {
             start,
             order: self.order,
             under_way: true,
@@ -643,7 +645,7 @@ impl Model {
         }
     }
 
-    fn pays(&mut self, flight: FlightId, refused: Generation) {
+    fn pays(&mut self, refresh: RefreshId, refused: Generation) {
         let at = self.now.monotonic();
         self.bucket.push((at, false));
         let mut taken = 0;
@@ -653,13 +655,13 @@ impl Model {
             assert!(taken <= 5 + i64::try_from(refills).unwrap(), "5: {taken} since {since:?}");
         }
         let (now, brought) = (self.now, None);
-        let (open, contradicted) = (true, false);
-        self.payments.iter_mut().for_each(|payment| payment.open = false);
-        self.payments.push(Payment { flight, refused, at: now, open, contradicted, brought });
+        let (open, discredited) = (true, false);
+        self.budget.iter_mut().for_each(|payment| payment.open = false);
+        self.budget.push(OpenRenewal { refresh, refused, at: now, open, discredited, brought });
     }
 
-    fn refunded(&mut self, id: FlightId) {
-        if let Some(payment) = self.open_payment().filter(|payment| payment.flight == id) {
+    fn refunded(&mut self, id: RefreshId) {
+        if let Some(payment) = self.open_payment().filter(|payment| payment.refresh == id) {
             payment.open = false;
             self.bucket.push((self.now.monotonic(), true));
         }
@@ -686,8 +688,8 @@ impl Model {
     }
 
     fn somebody_waits(&self) {
-        let flight = self.under_way().expect("7: whoever waits, waits for a flight");
-        assert!(self.ago(flight.start.started) < self.setup.flight_limit, "7: past its limit");
+        let refresh = self.under_way().expect("7: whoever waits, waits for a refresh");
+        assert!(self.ago(refresh.start.started) < self.setup.refresh_limit, "7: past its limit");
     }
 
     // ===== how things stand =====
@@ -700,40 +702,40 @@ impl Model {
         self.token().is_some_and(|token| !self.has_come(token.window.ends_at))
     }
 
-    fn under_way(&self) -> Option<&Flight> {
-        self.flights.last().filter(|flight| flight.under_way)
+    fn under_way(&self) -> Option<&Refresh> {
+        self.refreshes.last().filter(|refresh| refresh.under_way)
     }
 
-    pub(crate) fn overdue(&self) -> Option<FlightId> {
-        let flight = self.under_way()?.start;
-        (self.ago(flight.started) >= self.setup.flight_limit).then_some(flight.id)
+    pub(crate) fn overdue(&self) -> Option<RefreshId> {
+        let refresh = self.under_way()?.start;
+        (self.ago(refresh.started) >= self.setup.refresh_limit).then_some(refresh.id)
     }
 
     fn is_paused(&self) -> bool {
         self.failures.last().is_some_and(|last| !self.has_come(last.retry_at))
     }
 
-    fn next_look(&self) -> Option<Now> {
+    fn next_reload(&self) -> Option<Now> {
         let last = self.failures.last().filter(|last| last.permanent)?;
         let of_use = self.setup.credentials_may_change && self.under_way().is_none();
-        of_use.then(|| self.looked.unwrap_or(last.at) + SECOND)
+        of_use.then(|| self.reloaded_at.unwrap_or(last.at) + SECOND)
     }
 
     /// It is of use within a pause only, which it may end.
-    pub(crate) fn is_look_up_due(&self) -> bool {
-        self.is_paused() && self.looks_up()
+    pub(crate) fn is_reload_due(&self) -> bool {
+        self.is_paused() && self.reloads()
     }
 
-    fn looks_up(&self) -> bool {
-        self.next_look().is_some_and(|moment| self.has_come(moment))
+    fn reloads(&self) -> bool {
+        self.next_reload().is_some_and(|moment| self.has_come(moment))
     }
 
-    fn open_payment(&mut self) -> Option<&mut Payment> {
-        self.payments.last_mut().filter(|payment| payment.open)
+    fn open_payment(&mut self) -> Option<&mut OpenRenewal> {
+        self.budget.last_mut().filter(|payment| payment.open)
     }
 
-    fn nth(&self, id: FlightId) -> usize {
-        self.flights.iter().position(|flight| flight.start.id == id).expect("it has begun")
+    fn nth(&self, id: RefreshId) -> usize {
+        self.refreshes.iter().position(|refresh| refresh.start.id == id).expect("it has begun")
     }
 
     fn has_come(&self, moment: Now) -> bool {
@@ -756,10 +758,10 @@ impl Model {
             Moment::HardMargin => window.map(|window| window.margin_at),
             Moment::End => window.map(|window| window.ends_at),
             Moment::NextAttempt => self.failures.last().map(|last| last.retry_at),
-            Moment::FlightLimit => {
-                self.under_way().map(|flight| flight.start.started + self.setup.flight_limit)
+            Moment::RefreshLimit => {
+                self.under_way().map(|refresh| refresh.start.started + self.setup.refresh_limit)
             }
-            Moment::NextLook => self.next_look(),
+            Moment::NextReload => self.next_reload(),
         };
         let moment = moment.map_or(Duration::ZERO, Now::monotonic);
         moment.saturating_sub(self.now.monotonic())
@@ -819,11 +821,12 @@ impl Model {
     }
 
     pub(crate) fn hints(&self, machine: &Machine) {
-        let suspect = self.payments.last().filter(|payment| payment.open && !payment.contradicted);
+        let rejected_token =
+            self.budget.last().filter(|payment| payment.open && !payment.discredited);
         assert_eq!(
-            machine.flags().suspect,
-            suspect.map(|payment| payment.refused),
-            "11: the suspect"
+            machine.flags().rejected_token,
+            rejected_token.map(|payment| payment.refused),
+            "11: the rejected_token"
         );
         for token in self.tokens.iter().rev().take(2) {
             let current = self.token().is_some_and(|it| it.generation == token.generation);
@@ -833,13 +836,13 @@ impl Model {
             assert_eq!(said, renews, "11: would renew");
         }
         let (quiet, paused) = (machine.flags().quiet_until, machine.flags().paused_until);
-        if let Some(flight) = self.under_way() {
-            assert_eq!(quiet, Some(flight.start.started + self.setup.flight_limit), "11: quiet");
+        if let Some(refresh) = self.under_way() {
+            assert_eq!(quiet, Some(refresh.start.started + self.setup.refresh_limit), "11: quiet");
             assert_eq!(paused, None, "11: there is something to wait for");
             return;
         }
         let is_ahead = |moment: Option<Now>| moment.is_some_and(|it| !self.has_come(it));
-        let silent = self.is_paused() && !self.looks_up();
+        let silent = self.is_paused() && !self.reloads();
         assert_eq!(is_ahead(paused), silent, "11: a pause is published as long as it is one");
         assert!(quiet.is_some() || self.vanished.is_empty());
     }

@@ -8,7 +8,7 @@ use crate::exchange::error::ExchangeError;
 use crate::scheme::not_adopted::NotAdopted;
 use crate::token::machine::scenarios::format::{CallerExpect, Expect, Fails};
 use crate::token::machine::scenarios::units::{Count, Draw, Range};
-use crate::token::machine::scenarios::world::{Did, Landed, World};
+use crate::token::machine::scenarios::world::{Did, Ended, World};
 
 /// What did not come as it was expected, and what was drawn.
 #[derive(Default)]
@@ -143,11 +143,11 @@ fn check_step(world: &World, expect: &Expect, silent: bool, found: &mut Differen
     }
     let shows = seen.starts.first().map(|(_, shows)| &**shows);
     found.equal("shows", expect.shows.as_deref().map(Some), &shows);
-    let came = match &seen.landed {
-        Some(Landed::Brings(token)) => format!("brings {token}"),
-        Some(Landed::AsksAgain(shows)) => format!("asks again, showing {shows}"),
-        Some(Landed::Ignored) => "is ignored".to_owned(),
-        Some(Landed::Fails(error, pause)) => {
+    let came = match &seen.ended_with {
+        Some(Ended::Brings(token)) => format!("brings {token}"),
+        Some(Ended::AsksAgain(shows)) => format!("asks again, showing {shows}"),
+        Some(Ended::Ignored) => "is ignored".to_owned(),
+        Some(Ended::Fails(error, pause)) => {
             if let Some(fails) = &expect.exchange_fails {
                 check_failure("exchange_fails", fails, error, None, *pause, found);
             }
@@ -155,7 +155,7 @@ fn check_step(world: &World, expect: &Expect, silent: bool, found: &mut Differen
         }
         None => "does not end".to_owned(),
     };
-    let failed = matches!(seen.landed, Some(Landed::Fails(..)));
+    let failed = matches!(seen.ended_with, Some(Ended::Fails(..)));
     if expect.exchange_fails.is_some() && !failed {
         found.note("the exchange", "fails", &came);
     }
@@ -213,7 +213,7 @@ fn check_counts(world: &mut World, expect: &Expect, found: &mut Differences) {
         ("refusals_over_budget", &expect.refusals_over_budget, counters.budget_refusals),
         ("doubts", &expect.doubts, counters.doubts),
         ("successors_adopted", &expect.successors_adopted, counters.rotations_adopted),
-        ("look_ups", &expect.look_ups, world.look_ups),
+        ("reloads", &expect.reloads, world.reloads),
         ("requests_failed", &expect.requests_failed, world.requests_failed),
         ("requests_given_401", &expect.requests_given_401, world.requests_given_401),
     ];

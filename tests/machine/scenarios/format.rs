@@ -221,7 +221,7 @@ pub(crate) struct Expect {
     pub(crate) doubts: Option<Count>,
     pub(crate) successors_adopted: Option<Count>,
     pub(crate) successors_not_adopted: BTreeMap<String, Count>,
-    pub(crate) look_ups: Option<Count>,
+    pub(crate) reloads: Option<Count>,
     pub(crate) requests_failed: Option<Count>,
     pub(crate) requests_given_401: Option<Count>,
 }

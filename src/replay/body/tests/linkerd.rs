@@ -44,14 +44,14 @@ fn what_is_written_after_the_takeover_is_sent_by_the_second_body_alone() {
 #[test]
 fn a_second_body_that_is_given_up_in_the_middle_leaves_nothing_to_the_first() {
     for read in 0..=3 {
-        let (feed, room) = (Feed::default(), Room::default());
+        let (feed, quota) = (Feed::default(), BufferQuota::default());
         feed.data("hello").data(" world");
-        let (mut body, kept) = keeping_in(&room, feed.source(), CAP);
+        let (mut body, kept) = keeping_in(&quota, feed.source(), CAP);
         assert_eq!(body.rest(), [data("hello"), data(" world"), Got::Pending]);
         let mut second = again(kept);
         (0..read).for_each(|_| drop(second.poll()));
         drop(second);
-        assert_eq!(room.taken(), 0);
+        assert_eq!(quota.taken(), 0);
         assert!(feed.dropped(), "read {read} times");
         assert_eq!(body.poll(), Got::Superseded, "half a body never ends well");
     }
@@ -102,15 +102,15 @@ fn a_body_with_trailers_is_at_its_end_after_them() {
 /// `caps_across_replays`: the second body goes beyond the cap, and no third one is promised.
 #[test]
 fn the_second_body_may_be_longer_than_the_cap() {
-    let (feed, room) = (Feed::default(), Room::default());
+    let (feed, quota) = (Feed::default(), BufferQuota::default());
     feed.data("aaaaaaaa");
-    let (mut body, kept) = keeping_in(&room, feed.source(), 8);
+    let (mut body, kept) = keeping_in(&quota, feed.source(), 8);
     assert_eq!(body.poll(), data("aaaaaaaa"));
     let mut second = again(kept);
     feed.data("bbbbbbbb").data("cccccccc").end();
     let all = [data("aaaaaaaa"), data("bbbbbbbb"), data("cccccccc"), Got::End];
     assert_eq!(second.rest(), all);
-    assert_eq!(room.taken(), 0);
+    assert_eq!(quota.taken(), 0);
 }
 
 /// `body_too_big`: what is known to be longer than the cap is told beforehand; where nothing is known, nothing.

@@ -41,15 +41,15 @@ impl Tracked {
 
 #[test]
 fn over_the_cap_it_is_released_at_once_and_the_body_goes_on() {
-    let (feed, room) = (Feed::default(), Room::default());
+    let (feed, quota) = (Feed::default(), BufferQuota::default());
     let first = tracked(&feed, 1_000);
-    let (mut body, kept) = keeping_in(&room, feed.source(), 1_500);
+    let (mut body, kept) = keeping_in(&quota, feed.source(), 1_500);
     body.poll();
-    assert!(room.taken() >= 1_000);
+    assert!(quota.taken() >= 1_000);
     let second = tracked(&feed, 501);
     body.poll();
     assert!(!first.is_kept() && !second.is_kept());
-    assert_eq!(room.taken(), 0);
+    assert_eq!(quota.taken(), 0);
     let third = tracked(&feed, 1);
     feed.end();
     assert_eq!(body.poll(), data([0]), "the body goes on");
@@ -60,13 +60,13 @@ fn over_the_cap_it_is_released_at_once_and_the_body_goes_on() {
 
 #[test]
 fn an_accepted_head_releases_it_while_the_body_is_still_sent() {
-    let (feed, room) = (Feed::default(), Room::default());
+    let (feed, quota) = (Feed::default(), BufferQuota::default());
     let first = tracked(&feed, 1_000);
-    let (mut body, kept) = keeping_in(&room, feed.source(), CAP);
+    let (mut body, kept) = keeping_in(&quota, feed.source(), CAP);
     body.poll();
     drop(kept);
     assert!(!first.is_kept());
-    assert_eq!(room.taken(), 0);
+    assert_eq!(quota.taken(), 0);
     let second = tracked(&feed, 1_000);
     body.poll();
     assert!(!second.is_kept());
@@ -75,46 +75,46 @@ fn an_accepted_head_releases_it_while_the_body_is_still_sent() {
 /// Its first body may hang on a connection for long.
 #[test]
 fn a_second_body_that_is_given_up_releases_it_and_the_source() {
-    let (feed, room) = (Feed::default(), Room::default());
+    let (feed, quota) = (Feed::default(), BufferQuota::default());
     let (first, second) = (tracked(&feed, 1_000), tracked(&feed, 1_000));
-    let (mut body, kept) = keeping_in(&room, feed.source(), CAP);
+    let (mut body, kept) = keeping_in(&quota, feed.source(), CAP);
     body.rest();
     let mut replay = again(kept);
     replay.poll();
     assert!(!first.is_kept() && !second.is_kept());
-    assert!((1_000..2_000).contains(&room.taken()), "the second part: {}", room.taken());
+    assert!((1_000..2_000).contains(&quota.taken()), "the second part: {}", quota.taken());
     drop(replay);
-    assert_eq!(room.taken(), 0);
+    assert_eq!(quota.taken(), 0);
     assert!(feed.dropped());
     assert_eq!(body.poll(), Got::Superseded);
 }
 
 #[test]
 fn the_second_body_keeps_nothing() {
-    let (feed, room) = (Feed::default(), Room::default());
+    let (feed, quota) = (Feed::default(), BufferQuota::default());
     let first = tracked(&feed, 1_000);
-    let (mut body, kept) = keeping_in(&room, feed.source(), CAP);
+    let (mut body, kept) = keeping_in(&quota, feed.source(), CAP);
     body.poll();
     let mut second = again(kept);
-    assert!(room.taken() >= 1_000);
+    assert!(quota.taken() >= 1_000);
     second.poll();
     assert!(!first.is_kept());
-    assert_eq!(room.taken(), 0, "sent, and not needed a third time");
+    assert_eq!(quota.taken(), 0, "sent, and not needed a third time");
     let rest = tracked(&feed, 1_000);
     second.poll();
     assert!(!rest.is_kept());
-    assert_eq!(room.taken(), 0);
+    assert_eq!(quota.taken(), 0);
 }
 
 #[test]
 fn a_body_that_fails_releases_it() {
-    let (feed, room) = (Feed::default(), Room::default());
+    let (feed, quota) = (Feed::default(), BufferQuota::default());
     let first = tracked(&feed, 1_000);
     feed.step(Step::Error("broken"));
-    let (mut body, _kept) = keeping_in(&room, feed.source(), CAP);
+    let (mut body, _kept) = keeping_in(&quota, feed.source(), CAP);
     body.rest();
     assert!(!first.is_kept());
-    assert_eq!(room.taken(), 0);
+    assert_eq!(quota.taken(), 0);
 }
 
 #[test]
@@ -128,37 +128,37 @@ fn a_source_goes_when_it_has_ended() {
 
 #[test]
 fn all_bodies_of_a_layer_together_keep_64_mib() {
-    let (room, frame) = (Room::default(), Bytes::from(vec![0; ALL / 8 - 1_024]));
+    let (quota, frame) = (BufferQuota::default(), Bytes::from(vec![0; ALL / 8 - 1_024]));
     let keep_one = || {
         let feed = Feed::default();
         feed.step(Step::Data(frame.clone()));
-        let (mut body, kept) = keeping_in(&room, feed.source(), usize::MAX);
+        let (mut body, kept) = keeping_in(&quota, feed.source(), usize::MAX);
         body.poll();
         (body, kept)
     };
     let mut bodies: Vec<_> = (0..8).map(|_| keep_one()).collect();
-    assert!(room.taken() <= ALL);
+    assert!(quota.taken() <= ALL);
     assert!(bodies.iter().all(|(_, kept)| kept.pause()));
     let (_, ninth) = keep_one();
-    assert!(!ninth.pause(), "there is no room for another one");
+    assert!(!ninth.pause(), "there is no quota for another one");
     drop(bodies.pop());
     let (_, again) = keep_one();
     assert!(again.pause(), "but there is when one is done");
     drop((bodies, again, ninth));
-    assert_eq!(room.taken(), 0, "given back exactly");
+    assert_eq!(quota.taken(), 0, "given back exactly");
 }
 
 /// A frame may be a small slice of a large buffer, which a reference would keep as a whole.
 #[test]
 fn a_slice_of_a_large_buffer_keeps_its_own_bytes_and_not_the_buffer() {
     for len in [1, 1_000, 20_000] {
-        let (feed, room) = (Feed::default(), Room::default());
+        let (feed, quota) = (Feed::default(), BufferQuota::default());
         let buffer = Tracked(Arc::new(vec![7; 1 << 20]));
         feed.step(Step::Data(Bytes::from_owner(buffer.clone()).slice(..len)));
-        let (mut body, kept) = keeping_in(&room, feed.source(), CAP);
+        let (mut body, kept) = keeping_in(&quota, feed.source(), CAP);
         body.poll();
         assert!(!buffer.is_kept(), "{len}");
-        assert!(room.taken() >= len);
+        assert!(quota.taken() >= len);
         assert_eq!(again(kept).poll(), data(vec![7; len]), "it is sent again all the same");
     }
 }
@@ -166,11 +166,11 @@ fn a_slice_of_a_large_buffer_keeps_its_own_bytes_and_not_the_buffer() {
 /// What a small frame takes is what it takes to keep it: a list of them is no way around the 64 MiB.
 #[test]
 fn small_frames_count_for_what_they_take() {
-    let (feed, room) = (Feed::default(), Room::default());
+    let (feed, quota) = (Feed::default(), BufferQuota::default());
     (0..1_000).for_each(|_| drop(feed.data("x").clone()));
-    let (mut body, _kept) = keeping_in(&room, feed.source(), CAP);
+    let (mut body, _kept) = keeping_in(&quota, feed.source(), CAP);
     body.rest();
-    assert!(room.taken() >= 1_000 * size_of::<Bytes>(), "{}", room.taken());
+    assert!(quota.taken() >= 1_000 * size_of::<Bytes>(), "{}", quota.taken());
 }
 
 #[test]

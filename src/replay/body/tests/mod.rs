@@ -18,7 +18,7 @@ use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 
-use crate::replay::body::prefix::Room;
+use crate::replay::body::prefix::BufferQuota;
 use crate::replay::body::{Kept, ReplayBody, Superseded};
 
 type Replayed = (Reading, Kept<Source>);
@@ -27,11 +27,11 @@ const CAP: usize = 64 * 1024;
 
 /// A body over a source, and what is kept of it.
 fn keeping(source: Source, cap: usize) -> Replayed {
-    keeping_in(&Room::default(), source, cap)
+    keeping_in(&BufferQuota::default(), source, cap)
 }
 
-fn keeping_in(room: &Room, source: Source, cap: usize) -> Replayed {
-    let (body, kept) = ReplayBody::new(source, cap, room);
+fn keeping_in(quota: &BufferQuota, source: Source, cap: usize) -> Replayed {
+    let (body, kept) = ReplayBody::new(source, cap, quota);
     (Reading::of(body), kept)
 }
 

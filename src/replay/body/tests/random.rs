@@ -146,8 +146,8 @@ proptest! {
         cap in prop_oneof![Just(0), 0..200_usize, 0..30_000_usize],
         last in decisions(),
     ) {
-        let (room, source) = (Room::default(), Feed::default());
-        let (body, kept) = keeping_in(&room, source.source(), cap);
+        let (quota, source) = (BufferQuota::default(), Feed::default());
+        let (body, kept) = keeping_in(&quota, source.source(), cap);
         let mut first = Some(Sender::of(body));
         let mut sent = Vec::new(); // of a first body that was dropped
         let call = Arc::new(Mutex::new(Call { kept: Some(kept), ..Call::default() }));
@@ -200,7 +200,7 @@ proptest! {
             prop_assert_eq!(&second.sent, &all, "the second body is whole");
         }
         drop((first, call.second.take()));
-        prop_assert_eq!(room.taken(), 0);
+        prop_assert_eq!(quota.taken(), 0);
         prop_assert!(source.dropped());
     }
 }

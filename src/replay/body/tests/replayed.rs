@@ -104,7 +104,7 @@ fn data_that_is_not_in_one_piece_is_sent_whole() {
     use http_body_util::{BodyExt, Full};
 
     let chain = Bytes::from_static(b"one").chain(Bytes::from_static(b"two"));
-    let (mut body, kept) = ReplayBody::new(Full::new(chain), CAP, &Room::default());
+    let (mut body, kept) = ReplayBody::new(Full::new(chain), CAP, &BufferQuota::default());
     let mut cx = Context::from_waker(Waker::noop());
     let Poll::Ready(Some(Ok(first))) = Pin::new(&mut body).poll_frame(&mut cx) else {
         panic!("a frame")

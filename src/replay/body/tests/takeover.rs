@@ -153,7 +153,7 @@ fn data_that_panics_when_it_is_read_fails_the_body_and_hangs_nobody() {
         }
         fn advance(&mut self, _: usize) {}
     }
-    let (mut body, kept) = ReplayBody::new(Full::new(Bad), CAP, &Room::default());
+    let (mut body, kept) = ReplayBody::new(Full::new(Bad), CAP, &BufferQuota::default());
     let mut cx = Context::from_waker(Waker::noop());
     catch_unwind(AssertUnwindSafe(|| Pin::new(&mut body).poll_frame(&mut cx).is_ready()))
         .unwrap_err();

@@ -23,12 +23,12 @@ impl World {
             return self.send(name, None);
         }
         let (ask, start) = self.machine.ask(now);
-        self.act(start)?;
+        self.apply(start)?;
         match ask {
             Ask::Use => self.send(name, None),
             Ask::Wait => {
-                let flight = self.last_flight()?;
-                self.set(name, Stage::ForToken { flight }, Did::Waits);
+                let refresh = self.last_refresh()?;
+                self.set(name, Stage::ForToken { refresh }, Did::Waits);
                 Ok(())
             }
             Ask::Fail { age, retry_in } => {
@@ -79,8 +79,8 @@ impl World {
         }
         let now = self.now();
         let sent = now - now.since(at);
-        if self.machine.flags().suspect == Some(with) && head.status.is_success() {
-            self.machine.suspect_accepted(with, sent);
+        if self.machine.flags().rejected_token == Some(with) && head.status.is_success() {
+            self.machine.rejected_token_accepted(with, sent);
         }
         let is_judged =
             !head.status.is_server_error() && head.status != StatusCode::TOO_MANY_REQUESTS;
@@ -93,7 +93,7 @@ impl World {
         let followed = head.status.is_success() && self.handed_out(with, sent, head);
         if self.scheme.rotation().is_some() && due && !followed {
             let (_, start) = self.machine.ask(now);
-            self.act(start)?;
+            self.apply(start)?;
         }
         Ok(())
     }
@@ -109,7 +109,7 @@ impl World {
             Complaint::Refusal => self.machine.refused(self.now(), refused),
             Complaint::Doubt => self.machine.doubted(self.now(), refused),
         };
-        self.act(start)?;
+        self.apply(start)?;
         if self.callers.get(name).is_some_and(|caller| !caller.replayable) {
             let recovery = match answer {
                 Refused::HandOn(recovery) => recovery,
@@ -122,10 +122,10 @@ impl World {
             Refused::Resend => self.send(name, Some(false)),
             Refused::HandOn(recovery) => self.hand_on(name, complaint, refused, recovery),
             Refused::Wait | Refused::WaitAndAsk => {
-                let (flight, counts) = (self.last_flight()?, answer == Refused::Wait);
+                let (refresh, counts) = (self.last_refresh()?, answer == Refused::Wait);
                 self.set(
                     name,
-                    Stage::ForSuccessor { flight, complaint, refused, counts },
+                    Stage::ForSuccessor { refresh, complaint, refused, counts },
                     Did::Waits,
                 );
                 Ok(())
@@ -152,10 +152,12 @@ impl World {
         }
     }
 
-    /// Tells those who waited for a flight how it ended.
+    /// Tells those who waited for a refresh how it ended.
     pub(super) fn resolve(&mut self, ended: usize, outcome: &Outcome) -> Played {
         let waiting = |(name, caller): (&String, &Caller)| match caller.stage {
-            Stage::ForToken { flight } | Stage::ForSuccessor { flight, .. } if flight == ended => {
+            Stage::ForToken { refresh } | Stage::ForSuccessor { refresh, .. }
+                if refresh == ended =>
+            {
                 Some((name.clone(), caller.stage))
             }
             _ => None,

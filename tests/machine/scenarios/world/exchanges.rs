@@ -15,22 +15,22 @@ use crate::exchange::issued::Issued;
 use crate::scheme::jwt::Claims;
 use crate::secret::Secret;
 use crate::token::machine::events::{Arrival, Finished, Start};
-use crate::token::machine::rotation::Line;
+use crate::token::machine::rotation::Lineage;
 use crate::token::machine::scenarios::format::{Answer, Standing};
 use crate::token::machine::scenarios::world::texts::{numbered, shown_by};
-use crate::token::machine::scenarios::world::{Flight, Landed, Outcome, Played, World};
+use crate::token::machine::scenarios::world::{Ended, Outcome, Played, Refresh, World};
 use crate::token::machine::window::{self, Life};
 use crate::token::options::present;
 
 impl World {
     /// Does what follows an event: looks up credentials, begins an exchange.
-    pub(crate) fn act(&mut self, start: Option<Start<Secret>>) -> Played {
+    pub(crate) fn apply(&mut self, start: Option<Start<Secret>>) -> Played {
         let now = self.now();
         if let Some(start) = start {
             self.begin(start)?;
         }
-        if self.machine.look_up(now) {
-            self.look_ups += 1;
+        if self.machine.reload_due(now) {
+            self.reloads += 1;
             if std::mem::take(&mut self.credentials_changed) {
                 self.machine.credentials_changed(now);
             }
@@ -40,20 +40,20 @@ impl World {
 
     pub(crate) fn begin(&mut self, start: Start<Secret>) -> Played {
         self.credentials_changed = false; // they are read before each exchange
-        let spent = start.refresh;
+        let spent = start.refresh_token;
         let clock = Arc::new(Still(start.started));
         let cx = ExchangeContext::new(clock, start.reason, spent.clone(), Chain::default());
         let cx = RequestContext::first(&cx, Shown::default());
         let request = self.scheme.request(&cx).map_err(|error| error.to_string())?;
         let shows = shown_by(request.name(), spent.as_ref());
         self.seen.starts.push((start.reason, shows));
-        let index = self.flights.len();
+        let index = self.refreshes.len();
         if let Some(Standing { takes, answer }) = &self.standing {
             let body = answer.body.as_ref().map(|body| numbered(body, index + 1));
             self.answers.push((self.time + takes.0, index, Answer { body, ..answer.clone() }));
         }
         let request_name = request.name();
-        self.flights.push(Flight { id: start.id, sent: start.started, spent, request_name });
+        self.refreshes.push(Refresh { id: start.id, sent: start.started, spent, request_name });
         Ok(())
     }
 
@@ -67,56 +67,60 @@ impl World {
         let number = index + 1;
         let response = self.response(status, &answer.headers, body.into(), number)?;
         let answer = ExchangeAnswer::new(response)
-            .to_request(self.flights[index].request_name)
+            .with_request_name(self.refreshes[index].request_name)
             .received_at(self.now());
         let (date, age) = (answer.issuers_clock(), answer.age());
         match self.scheme.read(answer) {
             Ok(Step::Issued(issued)) => {
                 let issued = issued.answered(date, age);
-                let issued = issued.settle_refresh_token(self.flights[index].spent.as_ref());
+                let issued = issued.settle_refresh_token(self.refreshes[index].spent.as_ref());
                 let fits = present(&self.scheme, issued.access_token(), None);
                 let malformed = |it| ExchangeError::new(ExchangeErrorKind::Malformed, it);
-                self.land(index, fits.map(|_| issued).map_err(malformed))
+                self.end_with(index, fits.map(|_| issued).map_err(malformed))
             }
             Ok(Step::Again(name)) => {
                 let now = self.now();
-                let flight = &mut self.flights[index];
-                (flight.sent, flight.request_name) = (now, name);
-                let shows = shown_by(name, flight.spent.as_ref());
-                self.seen.landed = Some(Landed::AsksAgain(shows));
+                let refresh = &mut self.refreshes[index];
+                (refresh.sent, refresh.request_name) = (now, name);
+                let shows = shown_by(name, refresh.spent.as_ref());
+                self.seen.ended_with = Some(Ended::AsksAgain(shows));
                 Ok(())
             }
-            Err(error) => self.land(index, Err(error)),
+            Err(error) => self.end_with(index, Err(error)),
         }
     }
 
     /// An exchange ended; as `Core::finished`.
-    pub(crate) fn land(&mut self, index: usize, landed: Result<Issued, ExchangeError>) -> Played {
-        let (now, flight) = (self.now(), &self.flights[index]);
-        let (id, sent) = (flight.id, flight.sent);
-        let arrival = match &landed {
+    pub(crate) fn end_with(
+        &mut self,
+        index: usize,
+        ended_with: Result<Issued, ExchangeError>,
+    ) -> Played {
+        let (now, refresh) = (self.now(), &self.refreshes[index]);
+        let (id, sent) = (refresh.id, refresh.sent);
+        let arrival = match &ended_with {
             Ok(issued) => Ok(self.arrival(issued, sent)),
             Err(error) => Err(error.clone()),
         };
         let life = arrival.as_ref().map(|arrival| arrival.life).map_err(drop);
         let finished = self.machine.finished(now, id, arrival);
-        let outcome = match (finished, landed) {
+        let outcome = match (finished, ended_with) {
             (Finished::Adopt { generation, window, .. }, Ok(issued)) => {
                 let text = issued.access_token().expose().to_owned();
                 let line = self.scheme.rotation().and(life.ok()).map(|life| {
                     let claims = Claims::of(&text);
-                    Arc::new(Line { claims, landed: now, life })
+                    Arc::new(Lineage { claims, obtained: now, life })
                 });
-                self.seen.landed = Some(Landed::Brings(self.name_of(&text)));
+                self.seen.ended_with = Some(Ended::Brings(self.name_of(&text)));
                 self.hold(text, generation, window, line);
                 Outcome::Token
             }
             (Finished::Failed { error, retry_in, .. }, _) => {
-                self.seen.landed = Some(Landed::Fails(error.clone(), retry_in));
+                self.seen.ended_with = Some(Ended::Fails(error.clone(), retry_in));
                 Outcome::Error(error, retry_in)
             }
             _ => {
-                self.seen.landed = Some(Landed::Ignored);
+                self.seen.ended_with = Some(Ended::Ignored);
                 Outcome::Lost
             }
         };
@@ -131,8 +135,16 @@ impl World {
         let life = window::life(stated, claims, times, self.default_lifetime);
         let Life { life, stated, dated } = life;
         let same = self.current.as_ref().is_some_and(|current| current.text == text);
-        let refresh = issued.refresh_token().cloned();
-        Arrival { sent, life, stated, dated, same, refresh, claimed: (claims.iat, claims.exp) }
+        let refresh_token = issued.refresh_token().cloned();
+        Arrival {
+            sent,
+            life,
+            stated,
+            dated,
+            same,
+            refresh_token,
+            claimed: (claims.iat, claims.exp),
+        }
     }
 }
 

@@ -21,8 +21,8 @@ use crate::exchange::error::ExchangeError;
 use crate::scheme::not_adopted::NotAdopted;
 use crate::secret::Secret;
 use crate::token::machine::Machine;
-use crate::token::machine::events::{Complaint, FlightId, Generation};
-use crate::token::machine::rotation::Line;
+use crate::token::machine::events::{Complaint, Generation, RefreshId};
+use crate::token::machine::rotation::Lineage;
 use crate::token::machine::scenarios::format::*;
 use crate::token::machine::scenarios::units::{Moment, nanos};
 use crate::token::machine::scenarios::world::texts::{jwt, kind_of, scheme};
@@ -52,13 +52,13 @@ pub(crate) struct World {
     current: Option<Held>,
     /// The text of each token that was current.
     texts: BTreeMap<Generation, String>,
-    flights: Vec<Flight>,
+    refreshes: Vec<Refresh>,
     callers: BTreeMap<String, Caller>,
     standing: Option<Standing>,
     /// Those that are to come by `endpoint_from_now_on`: when, and to which exchange.
     answers: Vec<(Duration, usize, Answer)>,
     credentials_changed: bool,
-    pub(crate) look_ups: u64,
+    pub(crate) reloads: u64,
     pub(crate) requests_failed: u64,
     pub(crate) requests_given_401: u64,
     pub(crate) seen: Seen,
@@ -70,11 +70,11 @@ pub(crate) struct Seen {
     pub(crate) caller: Option<String>,
     /// The reason of each exchange that began, and what its request shows.
     pub(crate) starts: Vec<(Reason, String)>,
-    pub(crate) landed: Option<Landed>,
+    pub(crate) ended_with: Option<Ended>,
     pub(crate) handed_out: Option<Result<String, NotAdopted>>,
 }
 
-pub(crate) enum Landed {
+pub(crate) enum Ended {
     Brings(String),
     Fails(ExchangeError, Duration),
     Ignored,
@@ -86,11 +86,11 @@ struct Held {
     text: String,
     generation: Generation,
     window: Window,
-    line: Option<Arc<Line>>,
+    line: Option<Arc<Lineage>>,
 }
 
-struct Flight {
-    id: FlightId,
+struct Refresh {
+    id: RefreshId,
     sent: Now,
     spent: Option<Secret>,
     request_name: &'static str,
@@ -106,10 +106,10 @@ pub(crate) struct Caller {
 #[derive(Clone, Copy)]
 enum Stage {
     ForToken {
-        flight: usize,
+        refresh: usize,
     },
     ForSuccessor {
-        flight: usize,
+        refresh: usize,
         complaint: Complaint,
         refused: Generation,
         counts: bool,
@@ -135,7 +135,7 @@ pub(crate) enum Did {
     Gets(u16),
 }
 
-/// How a flight ended, for those who waited.
+/// How a refresh ended, for those who waited.
 enum Outcome {
     Token,
     Error(ExchangeError, Duration),
@@ -159,12 +159,12 @@ impl World {
             jwts: BTreeMap::new(),
             current: None,
             texts: BTreeMap::new(),
-            flights: Vec::new(),
+            refreshes: Vec::new(),
             callers: BTreeMap::new(),
             standing: None,
             answers: Vec::new(),
             credentials_changed: false,
-            look_ups: 0,
+            reloads: 0,
             requests_failed: 0,
             requests_given_401: 0,
             seen: Seen::default(),
@@ -181,8 +181,8 @@ impl World {
             let body = match given.scheme {
                 SchemeName::Rotating | SchemeName::RotatingWhenDue => json!(token),
                 _ => {
-                    let refresh = &given.refresh_token;
-                    json!({"access_token": token, "expires_in": lives_for, "refresh_token": refresh})
+                    let refresh_token = &given.refresh_token;
+                    json!({"access_token": token, "expires_in": lives_for, "refresh_token": refresh_token})
                 }
             };
             world.ask("given")?;
@@ -207,16 +207,16 @@ impl World {
             self.ask(name)?;
         }
         if let Some(answer) = &step.endpoint_answers {
-            self.answer(self.flight_of(step)?, answer)?;
+            self.answer(self.refresh_of(step)?, answer)?;
         }
         if let Some(kind) = &step.endpoint_fails {
             let error = ExchangeError::new(kind_of(kind)?, "as the scenario says");
-            self.land(self.flight_of(step)?, Err(error))?;
+            self.end_with(self.refresh_of(step)?, Err(error))?;
         }
         if step.exchange_vanishes.is_some() {
-            let flight = self.flight_of(step)?;
-            self.machine.lost(self.now(), self.flights[flight].id);
-            self.resolve(flight, &Outcome::Lost)?;
+            let refresh = self.refresh_of(step)?;
+            self.machine.lost(self.now(), self.refreshes[refresh].id);
+            self.resolve(refresh, &Outcome::Lost)?;
         }
         if let Some(standing) = &step.endpoint_from_now_on {
             self.standing = Some(standing.clone());
@@ -301,7 +301,7 @@ impl World {
     }
 
     pub(crate) fn refresh_token(&self) -> Option<&str> {
-        self.machine.refresh.as_ref().map(Secret::expose)
+        self.machine.refresh_token.as_ref().map(Secret::expose)
     }
 
     fn generation(&self) -> Generation {
@@ -312,13 +312,13 @@ impl World {
         self.current.as_ref().is_some_and(|it| !self.now().has_reached(it.window.ends_at))
     }
 
-    fn last_flight(&self) -> Result<usize, String> {
-        self.flights.len().checked_sub(1).ok_or_else(|| "no exchange has begun".to_owned())
+    fn last_refresh(&self) -> Result<usize, String> {
+        self.refreshes.len().checked_sub(1).ok_or_else(|| "no exchange has begun".to_owned())
     }
 
-    fn flight_of(&self, step: &Step) -> Result<usize, String> {
-        let number = step.exchange.map_or_else(|| self.last_flight(), |number| Ok(number - 1))?;
-        let begun = (number < self.flights.len()).then_some(number);
+    fn refresh_of(&self, step: &Step) -> Result<usize, String> {
+        let number = step.exchange.map_or_else(|| self.last_refresh(), |number| Ok(number - 1))?;
+        let begun = (number < self.refreshes.len()).then_some(number);
         begun.ok_or_else(|| format!("exchange {} has not begun", number + 1))
     }
 }

@@ -8,7 +8,7 @@ use crate::scheme::not_adopted::NotAdopted;
 use crate::scheme::response::ResponseHead;
 use crate::secret::Secret;
 use crate::token::machine::events::{Arrival, Generation};
-use crate::token::machine::rotation::Line;
+use crate::token::machine::rotation::Lineage;
 use crate::token::machine::scenarios::world::{Held, World};
 use crate::token::machine::window::Window;
 use crate::token::options::{MAX_ROTATED_TOKEN, header_value};
@@ -59,13 +59,13 @@ impl World {
             .map_err(|_| NotAdopted::Malformed)?;
         let claims = Claims::of(text);
         let line = self.current.as_ref().and_then(|it| it.line.clone());
-        let line = line.ok_or(NotAdopted::OtherLine)?;
+        let line = line.ok_or(NotAdopted::OtherLineage)?;
         let life = line.admits(&claims, now)?;
         let Times { iat, exp } = claims.times;
         let claimed = (iat, exp);
         let dated = exp.map(|_| life);
         let arrival =
-            Arrival { sent, life, stated: true, dated, same: false, refresh: None, claimed };
+            Arrival { sent, life, stated: true, dated, same: false, refresh_token: None, claimed };
         self.machine.may_follow(now, used, &arrival)?;
         if !self.scheme.is_authentic(token) {
             return Err(NotAdopted::BadSignature);
@@ -80,7 +80,7 @@ impl World {
         text: String,
         generation: Generation,
         window: Window,
-        line: Option<Arc<Line>>,
+        line: Option<Arc<Lineage>>,
     ) {
         self.texts.insert(generation, text.clone());
         self.current = Some(Held { text, generation, window, line });

@@ -18,12 +18,12 @@ use crate::token::published::{Age, Cell, Published};
 struct Source {
     cell: Cell,
     machine: Mutex<Machine>,
-    /// The end of a flight as its waiters see it.
+    /// The end of a refresh as its waiters see it.
     landed: AtomicBool,
 }
 
 impl Source {
-    /// With a token whose successor is due, and a flight under way.
+    /// With a token whose successor is due, and a refresh under way.
     fn new() -> Arc<Source> {
         let machine = Machine { quiet_until: Some(Now::NEVER), ..Machine::default() };
         let source = Source {
@@ -60,7 +60,7 @@ impl Source {
         self.cell.publish_flags(machine.flags());
     }
 
-    /// As `Flight::run`, at its end.
+    /// As `Refresh::run`, at its end.
     fn wake(&self) {
         self.landed.store(true, Ordering::Release);
     }
@@ -89,25 +89,25 @@ fn meanwhile(source: &Arc<Source>, story: fn(&Source)) -> thread::JoinHandle<()>
 }
 
 #[test]
-fn who_sees_a_flight_s_end_sees_its_token() {
+fn who_sees_a_refresh_s_end_sees_its_token() {
     loom::model(|| {
         let source = Source::new();
-        let flight = meanwhile(&source, |source| {
+        let refresh = meanwhile(&source, |source| {
             source.adopt(at(90));
             source.wake();
         });
         if source.has_landed() {
             assert_eq!(source.read().0, 2);
         }
-        flight.join().unwrap();
+        refresh.join().unwrap();
     });
 }
 
 #[test]
-fn who_sees_a_flight_fail_sees_the_pause_after_it() {
+fn who_sees_a_refresh_fail_sees_the_pause_after_it() {
     loom::model(|| {
         let source = Source::new();
-        let flight = meanwhile(&source, |source| {
+        let refresh = meanwhile(&source, |source| {
             source.pause(Some(at(60)));
             source.wake();
         });
@@ -115,7 +115,7 @@ fn who_sees_a_flight_fail_sees_the_pause_after_it() {
             let read = source.cell.read(at(50)).unwrap();
             assert!(!read.ageing, "there is nothing to wait for");
         }
-        flight.join().unwrap();
+        refresh.join().unwrap();
     });
 }
 
@@ -126,11 +126,11 @@ fn nobody_sees_an_older_token_after_a_newer_one() {
     model.preemption_bound = Some(2);
     model.check(|| {
         let source = Source::new();
-        let flight = meanwhile(&source, |source| source.adopt(at(90)));
+        let refresh = meanwhile(&source, |source| source.adopt(at(90)));
         let rotation = meanwhile(&source, |source| source.adopt(at(90)));
         let (first, second) = (source.read().0, source.read().0);
         assert!(first <= second, "{second} after {first}");
-        flight.join().unwrap();
+        refresh.join().unwrap();
         rotation.join().unwrap();
         assert_eq!(source.read().0, 3);
     });
@@ -140,10 +140,10 @@ fn nobody_sees_an_older_token_after_a_newer_one() {
 fn a_token_is_taken_to_be_as_old_as_it_is() {
     loom::model(|| {
         let source = Source::new();
-        let flight = meanwhile(&source, |source| source.adopt(at(90)));
+        let refresh = meanwhile(&source, |source| source.adopt(at(90)));
         let (generation, age) = source.read();
         assert_eq!(generation == 2, age == Age::Fresh);
-        flight.join().unwrap();
+        refresh.join().unwrap();
     });
 }
 

@@ -3,13 +3,13 @@ use loom::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use loom::thread;
 
 use crate::token::machine::events::Generation;
-use crate::token::sent_count::Riders;
+use crate::token::sent_count::SentCount;
 
 /// As `Core::await_successor` waits.
-fn await_last(riders: &Riders, refused: Generation) {
+fn await_last(sent_count: &SentCount, refused: Generation) {
     loop {
-        let changed = riders.changed();
-        if !riders.refused(refused) {
+        let changed = sent_count.changed();
+        if !sent_count.refused(refused) {
             return;
         }
         changed.wait();
@@ -19,17 +19,17 @@ fn await_last(riders: &Riders, refused: Generation) {
 #[test]
 fn who_sees_the_last_rider_leave_sees_what_its_response_brought() {
     loom::model(|| {
-        let (riders, published) = (Arc::new(Riders::default()), Arc::new(AtomicUsize::new(1)));
+        let (sent_count, published) = (Arc::new(SentCount::default()), Arc::new(AtomicUsize::new(1)));
         let first = Generation::of(1);
-        let ticket = riders.board(first);
+        let entry = sent_count.enter(first);
         let response = thread::spawn({
-            let (riders, published) = (riders.clone(), published.clone());
+            let (sent_count, published) = (sent_count.clone(), published.clone());
             move || {
                 published.store(2, Relaxed);
-                riders.leave(ticket);
+                sent_count.exit(entry);
             }
         });
-        if !riders.refused(first) {
+        if !sent_count.refused(first) {
             assert_eq!(published.load(Relaxed), 2, "its successor would be exchanged for");
         }
         response.join().unwrap();
@@ -39,14 +39,14 @@ fn who_sees_the_last_rider_leave_sees_what_its_response_brought() {
 #[test]
 fn nobody_waits_for_riders_that_have_left() {
     loom::model(|| {
-        let riders = Arc::new(Riders::default());
+        let sent_count = Arc::new(SentCount::default());
         let first = Generation::of(1);
-        let tickets = [riders.board(first), riders.board(first)];
-        let responses = tickets.map(|ticket| {
-            let riders = riders.clone();
-            thread::spawn(move || riders.leave(ticket))
+        let entries = [sent_count.enter(first), sent_count.enter(first)];
+        let responses = entries.map(|entry| {
+            let sent_count = sent_count.clone();
+            thread::spawn(move || sent_count.exit(entry))
         });
-        await_last(&riders, first);
+        await_last(&sent_count, first);
         responses.into_iter().for_each(|response| response.join().unwrap());
     });
 }
@@ -54,21 +54,21 @@ fn nobody_waits_for_riders_that_have_left() {
 #[test]
 fn riders_that_set_out_after_the_refusal_are_not_waited_for() {
     loom::model(|| {
-        let riders = Arc::new(Riders::default());
+        let sent_count = Arc::new(SentCount::default());
         let first = Generation::of(1);
-        let early = riders.board(first);
+        let early = sent_count.enter(first);
         let others = thread::spawn({
-            let riders = riders.clone();
+            let sent_count = sent_count.clone();
             move || {
-                riders.leave(early);
-                // Before the refusal is seen it counts, and leaves; after, it need not leave at all.
-                let late = riders.board(first);
-                riders.leave(late);
+                sent_count.exit(early);
+                // Before the refusal is seen it counts, and leaves; after, it need not exit at all.
+                let late = sent_count.enter(first);
+                sent_count.exit(late);
             }
         });
-        await_last(&riders, first);
+        await_last(&sent_count, first);
         others.join().unwrap();
-        riders.board(first);
-        assert!(!riders.refused(first), "one that never leaves");
+        sent_count.enter(first);
+        assert!(!sent_count.refused(first), "one that never leaves");
     });
 }

@@ -1,9 +1,9 @@
-//! Flights, in schedules that are drawn at random: who asks, gives up, is refused or answered when. A schedule in
+//! Refreshes, in schedules that are drawn at random: who asks, gives up, is refused or answered when. A schedule in
 //! which somebody is left waiting is found as a deadlock.
 #![allow(clippy::unwrap_used)] // tests
 
 mod callers;
-mod riders;
+mod sent_count;
 
 use std::convert::Infallible;
 use std::future::{Future, pending, poll_fn};
@@ -55,7 +55,7 @@ impl Drop for HowToReplay {
             let thread = std::thread::current();
             let name = thread.name().unwrap_or_default();
             eprintln!("to see it again, in races/shuttle, with the schedule above:");
-            eprintln!("SCHEDULE=.. cargo test --release --test flights {name}");
+            eprintln!("SCHEDULE=.. cargo test --release --test refreshes {name}");
         }
     }
 }

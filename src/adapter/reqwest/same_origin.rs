@@ -19,9 +19,9 @@ use crate::error::{BoxError, Error};
 
 /// The client, for one request: that may be sent twice, and has one URL and one timeout in all.
 ///
-/// A response that redirects have led away from the credential's origins ends in [`LeftHome`], so that it
+/// A response that redirects have led away from the credential's origins ends in [`CrossOriginRedirect`], so that it
 /// is not looked at: it neither renews a token nor hands one out.
-pub(crate) struct Home<C> {
+pub(crate) struct SameOriginClient<C> {
     client: HttpService<C>,
     shared: Arc<Shared>,
     url: Url,
@@ -38,10 +38,19 @@ impl Deadline {
     }
 }
 
-impl<C> Home<C> {
-    pub(crate) fn new(client: C, shared: Arc<Shared>, request: &reqwest::Request) -> Home<C> {
+impl<C> SameOriginClient<C> {
+    pub(crate) fn new(
+        client: C,
+        shared: Arc<Shared>,
+        request: &reqwest::Request,
+    ) -> SameOriginClient<C> {
         let deadline = request.timeout().map(|timeout| Deadline(shared.core.now() + *timeout));
-        Home { client: HttpService::new(client), shared, url: request.url().clone(), deadline }
+        SameOriginClient {
+            client: HttpService::new(client),
+            shared,
+            url: request.url().clone(),
+            deadline,
+        }
     }
 
     pub(crate) fn deadline(&self) -> Option<Deadline> {
@@ -49,7 +58,7 @@ impl<C> Home<C> {
     }
 }
 
-impl<C, B> Service<http::Request<B>> for Home<C>
+impl<C, B> Service<http::Request<B>> for SameOriginClient<C>
 where
     C: Service<reqwest::Request, Response = reqwest::Response>,
     C::Error: Into<BoxError>,
@@ -76,9 +85,9 @@ where
     }
 }
 
-impl<C: Clone> Clone for Home<C> {
-    fn clone(&self) -> Home<C> {
-        Home {
+impl<C: Clone> Clone for SameOriginClient<C> {
+    fn clone(&self) -> SameOriginClient<C> {
+        SameOriginClient {
             client: self.client.clone(),
             shared: self.shared.clone(),
             url: self.url.clone(),
@@ -88,7 +97,7 @@ impl<C: Clone> Clone for Home<C> {
 }
 
 pin_project! {
-    /// The response of [`Home`].
+    /// The response of [`SameOriginClient`].
     pub(crate) struct HomeFuture<F> {
         #[pin]
         future: HttpFuture<F>,
@@ -112,33 +121,33 @@ where
             Some(Astray::Redirected(uri)) if is_ours(uri) => Ok(response),
             Some(astray) => {
                 let error = astray.to_error();
-                Err(LeftHome { response, error }.into())
+                Err(CrossOriginRedirect { response, error }.into())
             }
         })
     }
 }
 
 /// A response that is from elsewhere or came through a proxy, on its way past [`Auth`](crate::Auth).
-pub(crate) struct LeftHome {
+pub(crate) struct CrossOriginRedirect {
     pub(crate) response: http::Response<ResponseBody>,
     /// What the caller of a request with a credential gets.
     pub(crate) error: Error,
 }
 
-impl std::error::Error for LeftHome {
+impl std::error::Error for CrossOriginRedirect {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         Some(&self.error)
     }
 }
 
-impl fmt::Display for LeftHome {
+impl fmt::Display for CrossOriginRedirect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("redirected to another origin, or sent through a proxy")
     }
 }
 
-impl fmt::Debug for LeftHome {
+impl fmt::Debug for CrossOriginRedirect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("LeftHome(…)")
+        f.write_str("CrossOriginRedirect(…)")
     }
 }
