@@ -14,8 +14,8 @@ use bytes::Bytes;
 use http::Response;
 use serde_json::{Map, Value};
 use tower_outbound_auth::Scheme;
-use tower_outbound_auth::exchange::{ExchangeError, ExchangeErrorKind, Issued};
 use tower_outbound_auth::endpoint::{ExchangeAnswer, Step};
+use tower_outbound_auth::exchange::{ExchangeError, ExchangeErrorKind, Issued};
 use tower_outbound_auth::system::{Atlas, ClientCredentials, Rotating};
 
 use crate::{duration, lenient, once, shown};

@@ -16,15 +16,15 @@ use self::world::{HOUR, World};
 
 /// What the first caller comes for.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Refresh {
+enum Case {
     /// Its token is refused.
     Refused,
     /// The same, and a refresh token is spent for the successor.
-    RefusedWithRefresh,
+    RefusedWithRefreshToken,
     /// Its token is over.
-    ExpiredWithRefresh,
+    ExpiredWithRefreshToken,
     /// A successor is due, and nobody waits for it; but the old token is refused before it is there.
-    DueWithRefresh,
+    DueWithRefreshToken,
     /// Every response brings a successor, and the old token is refused from then on.
     Rotation,
     /// The same, and the token is refused.
@@ -33,34 +33,34 @@ enum Refresh {
     RotationInABurst,
 }
 
-const FLIGHTS: [Refresh; 7] = [
-    Refresh::Refused,
-    Refresh::RefusedWithRefresh,
-    Refresh::ExpiredWithRefresh,
-    Refresh::DueWithRefresh,
-    Refresh::Rotation,
-    Refresh::RotationRefused,
-    Refresh::RotationInABurst,
+const CASES: [Case; 7] = [
+    Case::Refused,
+    Case::RefusedWithRefreshToken,
+    Case::ExpiredWithRefreshToken,
+    Case::DueWithRefreshToken,
+    Case::Rotation,
+    Case::RotationRefused,
+    Case::RotationInABurst,
 ];
 
-impl Refresh {
+impl Case {
     fn refreshes(self) -> bool {
-        !matches!(self, Refresh::Refused | Refresh::Rotation | Refresh::RotationInABurst)
+        !matches!(self, Case::Refused | Case::Rotation | Case::RotationInABurst)
     }
 
     fn rotates(self) -> bool {
-        self.refuses_all_but_the_last() || self == Refresh::RotationInABurst
+        self.refuses_all_but_the_last() || self == Case::RotationInABurst
     }
 
     /// An API that refuses a token as soon as it has made the next serves one request at a time.
     fn refuses_all_but_the_last(self) -> bool {
-        matches!(self, Refresh::Rotation | Refresh::RotationRefused)
+        matches!(self, Case::Rotation | Case::RotationRefused)
     }
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Schedule {
-    refresh: Refresh,
+    refresh: Case,
     /// Of the first caller, the last of them at the `instant` at which it is dropped.
     polls: u64,
     /// In milliseconds: an exchange takes 50, a request 10.
@@ -73,7 +73,7 @@ struct Schedule {
 /// Every so-many-th schedule.
 async fn sweep(step: usize) -> usize {
     let mut schedules = Vec::new();
-    for refresh in FLIGHTS {
+    for refresh in CASES {
         for polls in [0, 1, 2, 3, 5, 9] {
             for instant in (0..=84).step_by(3) {
                 for (others, others_before) in
@@ -144,18 +144,18 @@ impl Schedule {
     /// goes.
     async fn prepare(self, world: &World) -> usize {
         match self.refresh {
-            Refresh::Rotation | Refresh::RotationInABurst => {
-                let burst = self.refresh == Refresh::RotationInABurst;
+            Case::Rotation | Case::RotationInABurst => {
+                let burst = self.refresh == Case::RotationInABurst;
                 world.server.hand_out(if burst { 1 } else { usize::MAX });
                 return 1;
             }
-            Refresh::RotationRefused => {
+            Case::RotationRefused => {
                 world.server.hand_out(usize::MAX);
                 world.server.revoke();
             }
-            Refresh::Refused | Refresh::RefusedWithRefresh => world.server.revoke(),
-            Refresh::ExpiredWithRefresh => tokio::time::sleep(HOUR).await,
-            Refresh::DueWithRefresh => tokio::time::sleep(HOUR.mul_f64(0.95)).await,
+            Case::Refused | Case::RefusedWithRefreshToken => world.server.revoke(),
+            Case::ExpiredWithRefreshToken => tokio::time::sleep(HOUR).await,
+            Case::DueWithRefreshToken => tokio::time::sleep(HOUR.mul_f64(0.95)).await,
         }
         2
     }

@@ -9,9 +9,9 @@ use crate::clock::Now;
 use crate::exchange::chain::SourceId;
 use crate::secret::Secret;
 use crate::token::machine::Machine;
-use crate::token::options::Presented;
 use crate::token::machine::events::Generation;
 use crate::token::machine::window::Window;
+use crate::token::options::Presented;
 use crate::token::published::{Age, Cell, Published};
 
 /// What a model is about: the cell, and those who write it.

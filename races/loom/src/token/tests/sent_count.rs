@@ -19,7 +19,8 @@ fn await_last(sent_count: &SentCount, refused: Generation) {
 #[test]
 fn who_sees_the_last_rider_leave_sees_what_its_response_brought() {
     loom::model(|| {
-        let (sent_count, published) = (Arc::new(SentCount::default()), Arc::new(AtomicUsize::new(1)));
+        let (sent_count, published) =
+            (Arc::new(SentCount::default()), Arc::new(AtomicUsize::new(1)));
         let first = Generation::of(1);
         let entry = sent_count.enter(first);
         let response = thread::spawn({
