@@ -158,3 +158,21 @@ crate::basics::as_str::impl_as_str!(State {
     Exchanging => "exchanging",
     Failing => "failing",
 });
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_not_happened_is_not_listed() {
+        let mut counters = Counters::default();
+        let nothing = format!("{counters:?}");
+        assert!(nothing.contains("exchanges: [], "), "{nothing}");
+        assert!(nothing.ends_with("rotations_not_adopted: [] }"), "{nothing}");
+        counters.count_exchange(Reason::First);
+        counters.count_not_adopted(NotAdopted::Ended);
+        let one = format!("{counters:?}");
+        assert!(one.contains("exchanges: [(First, 1)], "), "{one}");
+        assert!(one.ends_with("rotations_not_adopted: [(Ended, 1)] }"), "{one}");
+    }
+}

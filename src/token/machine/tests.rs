@@ -51,6 +51,31 @@ fn with_token(now: Now) -> (Machine, Generation) {
 }
 
 #[test]
+fn tokens_are_numbered_from_one() {
+    let (machine, generation) = with_token(at(0.0));
+    assert_eq!(machine.current.as_ref().unwrap().generation, generation);
+    assert_eq!((generation.number(), generation.to_string()), (1, "1".to_owned()));
+}
+
+#[test]
+fn a_life_that_some_answer_stated_holds_also_when_a_later_one_says_nothing() {
+    let mut machine = machine();
+    let mut again = |sent: f64, life: u64, stated: bool| {
+        let start = machine.ask(at(sent)).1.expect("a refresh is due");
+        let life = Duration::from_secs(life);
+        let same = machine.current.is_some();
+        let arrival = Arrival { life, stated, same, ..arrival(at(sent)) };
+        match machine.finished(at(sent), start.id, Ok(arrival)) {
+            Finished::Adopt { window, .. } => window.ends_at,
+            other => panic!("adopted, not {other:?}"),
+        }
+    };
+    assert_eq!(again(0.0, 300, false), at(300.0), "the default");
+    assert_eq!(again(290.0, 600, true), at(890.0), "the same token; now its life is known");
+    assert_eq!(again(880.0, 300, false), at(890.0), "the default says nothing against it");
+}
+
+#[test]
 fn the_first_asks_and_the_others_join() {
     let mut machine = machine();
     let (ask, started) = machine.ask(at(0.0));
