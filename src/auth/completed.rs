@@ -1,7 +1,7 @@
 //! A future that is polled after its completion.
 
-/// A mistake of the caller's. tower's and hyper's futures panic too: one that was always pending would be a
-/// hang without a cause.
+/// A caller has polled a future again after it was ready. tower's and hyper's futures panic then, too. A future that
+/// stayed pending would be a hang without a visible cause.
 #[cold]
 #[allow(clippy::panic)]
 pub(crate) fn polled_after_completion() -> ! {

@@ -1,4 +1,4 @@
-//! What a layer, its services and their futures share.
+//! The options of a layer, which its services and their futures share.
 
 use std::fmt;
 use std::sync::Arc;
@@ -21,29 +21,29 @@ pub(crate) struct Shared {
     pub(crate) judge: Judge,
 }
 
-/// A layer's options, those of its source aside.
+/// The options of a layer. Those of its source are in the source.
 #[derive(Clone, Default)]
 pub(crate) struct Config {
     pub(crate) guard: Guard,
     pub(crate) methods: ReplayMethods,
     pub(crate) response_uri: Option<ResponseUri>,
     pub(crate) judge: Option<Judge>,
-    /// What bodies keep for a second sending.
+    /// How much the bodies of all requests may keep for a second sending.
     pub(crate) quota: BufferQuota,
     /// What is known of the redirects that a reqwest client below follows.
     #[cfg(feature = "reqwest")]
     pub(crate) redirects: crate::auth::client_redirects::ClientRedirects,
 }
 
-/// Finds the URI that a response is really from.
+/// Finds the URI that a response came from, after redirects.
 type ResponseUri = Arc<dyn Fn(&Extensions) -> Option<Uri> + Send + Sync>;
 
-/// In the extensions of a replayed request, for the layers below: they must not replay it once more.
+/// Marks the second sending of a request, in its extensions. A layer of this kind below must not send it a third time.
 #[derive(Clone, Copy)]
 pub(crate) struct Replayed;
 
 impl Config {
-    /// Whether a response is known to be from an origin that is not ours.
+    /// Whether a response is known to come from an origin that is not bound.
     #[inline]
     pub(crate) fn is_foreign<RB>(&self, response: &Response<RB>) -> bool {
         let Some(find) = &self.response_uri else { return false };
@@ -52,15 +52,15 @@ impl Config {
 }
 
 impl Config {
-    /// Whether a request can be sent again as a whole, as far as that is known beforehand.
+    /// Whether a request can be sent again, as far as that is known before it is sent.
     pub(crate) fn can_replay<R: Replay<B>, B>(&self, replay: &R, request: &Request<B>) -> bool {
         self.methods.allow(request.method()) && replay.covers(request.body())
     }
 }
 
 impl Config {
-    /// Keeps what it takes to send a request again, its body aside, if that is allowed: once in all, however
-    /// many layers of this kind are stacked.
+    /// Keeps the head of a request, if the request may be sent again. Where several layers of this kind are stacked, one of
+    /// them keeps it.
     #[inline]
     pub(crate) fn keep<I: Clone, R: Replay<B>, B>(
         &self,

@@ -1,8 +1,8 @@
 //! The caller's deadline: gRPC's `grpc-timeout`.
 //!
-//! It is the time that the caller gives to the call as a whole, and stands in the request before it comes
-//! here. What is spent here (on waiting for a token, on a first sending that was refused) is taken off, or
-//! the server would work for a caller who has gone. And nobody waits here longer than that.
+//! The header has the time that the caller gives to the whole call. A request may wait here for a token, or be sent twice.
+//! The time for that is subtracted from the header, so that the server does not work for a caller who has gone. No request
+//! waits here longer than its deadline.
 
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -44,8 +44,8 @@ enum Alarm {
 impl Deadline {
     pub(crate) const HEADER: HeaderName = HeaderName::from_static("grpc-timeout");
 
-    /// The deadline of a request whose time began to run at `began`. None is made of what is no timeout: the
-    /// server may know what is meant.
+    /// The deadline of a request whose time began to run at `began`. A value that is no timeout gives none: the server may
+    /// understand it.
     pub(crate) fn of(header: Option<&HeaderValue>, began: Now) -> Option<Deadline> {
         let timeout = parse(header?.as_bytes())?;
         Some(Deadline { began, timeout, alarm: Alarm::Unset })

@@ -1,7 +1,7 @@
 //! Reading a rejected response to its end.
 //!
-//! On HTTP/1.1, dropping a body that has not been read costs the connection. So the body of a refusal,
-//! which is short, is read before the request is sent again; but not for long, and not if it is long.
+//! On HTTP/1.1, a body that is dropped unread costs the connection. The body of a refusal is mostly short. So it is read
+//! before the request is sent again, if it is short and comes soon.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -14,7 +14,7 @@ use http_body::Body;
 
 use crate::clock::Sleep;
 
-/// What is longer than this is cheaper to reconnect for.
+/// Reading a longer body costs more than a new connection.
 const MAX_BYTES: usize = 16 * 1024;
 
 pub(crate) struct Drain<RB> {
@@ -25,7 +25,7 @@ pub(crate) struct Drain<RB> {
 }
 
 impl<RB> Drain<RB> {
-    /// What is not there by then is not worth waiting for.
+    /// Waiting longer costs more than a new connection.
     pub(crate) const MAX_TIME: Duration = Duration::from_millis(50);
 
     pub(crate) fn new(response: Response<RB>, deadline: Sleep) -> Drain<RB> {
@@ -34,8 +34,8 @@ impl<RB> Drain<RB> {
 }
 
 impl<RB: Body + Unpin> Drain<RB> {
-    /// Ends when the body has been read, or is not worth it. Gives the response back if its body was read to
-    /// the end. One that was not would occupy a connection, which the second sending may need.
+    /// Ends when the body has been read, or when that takes too long. Returns the response if its body was read to the end.
+    /// An unread body occupies a connection, which the second sending may need.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Response<RB>>> {
         let Some(response) = &mut self.response else { return Poll::Ready(None) };
         loop {

@@ -1,8 +1,7 @@
-//! The future of a call: calling, or waiting to call; at most one replay.
+//! The future of a call. It polls the inner service's future, or it waits. It sends a request twice at most.
 //!
-//! The hot path is [`State::Calling`]: one poll of the inner future, one look at the response. All that
-//! waits (for a token, for its successor, for readiness) is [`PendingRequest`], boxed, so that a request which
-//! never waits does not pay for it.
+//! The hot path is [`State::Calling`]: it polls the inner future and inspects the response. A request that waits (for a token,
+//! for the next token, for the inner service) is a boxed [`PendingRequest`]. So a request that never waits is small.
 
 use std::fmt;
 use std::future::Future;
@@ -37,7 +36,7 @@ pin_project! {
     {
         #[pin]
         state: State<I, R, B, RB>,
-        // What the response of the inner service means; none if the request went out bare.
+        // What the response of the inner service means; none if the request has no credential.
         sent_request: Option<SentRequest<I, R, B, RB>>,
     }
 }
@@ -78,7 +77,7 @@ where
         ResponseFuture { state: State::Failed { error: Some(error) }, sent_request: None }
     }
 
-    /// Whether the request went out bare; to be asked before the first poll.
+    /// Whether the request was sent without a credential. Ask before the first poll.
     #[cfg(feature = "reqwest")]
     pub(crate) fn is_unauthenticated(&self) -> bool {
         matches!(self.state, State::Calling { .. }) && self.sent_request.is_none()
@@ -99,7 +98,7 @@ where
     R: Replay<B>,
     RB: Body + Unpin,
 {
-    /// The refusal that a request waits after, to be handed on: the time for another sending is over.
+    /// The refusal, if the request waits after one: there is no time left for a second sending.
     pub(crate) fn out_of_time(self: Pin<&mut Self>) -> Option<Response<RB>> {
         match self.project().state.project() {
             StateProj::Pending { pending } => pending.hand_on(Recovery::OutOfTime),
@@ -126,7 +125,7 @@ where
                     if let Some(sent_request) = sent_request {
                         sent_request.request_refresh_if_due();
                     }
-                    // A response is dear to move, so it is looked at where it lies.
+                    // Moving a response is expensive, so it is inspected in place.
                     let mut polled = future.poll(cx);
                     let complaint = match (&mut polled, &*sent_request) {
                         (Poll::Pending, _) => return Poll::Pending,
@@ -180,7 +179,7 @@ where
     }
 }
 
-/// The answer to a request whose client has failed: the refusal that it followed, or the error.
+/// The inner service has failed. The caller gets the refusal that came before, or the error.
 #[cold]
 #[inline(never)]
 fn client_failed<RB, E>(
@@ -196,7 +195,7 @@ where
     }
 }
 
-/// What follows a response that says something against the credential.
+/// Handles a response that refuses or doubts the credential.
 #[cold]
 #[inline(never)]
 fn refusal<I, R, B, RB>(

@@ -1,8 +1,8 @@
-//! What a request leaves behind so that it can be sent again.
+//! What is kept of a request, so that it can be sent again.
 
 use crate::replay::head::Head;
 
-/// What it takes to send a request again.
+/// What is needed to send a request again.
 pub(crate) struct KeptRequest<I, K> {
     /// Not ready.
     pub(crate) service: I,

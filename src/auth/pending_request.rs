@@ -1,8 +1,7 @@
-//! Everything that waits: for a first token, for a successor, for readiness.
+//! A request that waits: for a first token, for the next token, or for the inner service.
 //!
-//! Its order is that of promise and permit: wait for the token while holding nothing, then ask the inner
-//! service for readiness, then read the token once more, because readiness may have taken long. A deadline
-//! that the caller gave ends all of it.
+//! It waits for the token first, and holds no permit of the inner service meanwhile. Then it waits until the inner service
+//! is ready. Then it reads the token once more, since that may have taken long. The caller's deadline ends all of this.
 
 use std::future::Future;
 use std::mem;
@@ -77,12 +76,12 @@ where
 }
 
 impl<I, R: Replay<B>, B, RB> PendingRequest<I, R, B, RB> {
-    /// There is no token that could be sent without waiting.
+    /// There is no token that can be sent at once.
     pub(crate) fn first(service: I, request: Request<B>, shared: Arc<Shared>, replay: R) -> Self {
         let chain = Chain::of(request.extensions());
         let deadline = Deadline::of(request.headers().get(&Deadline::HEADER), shared.core.now());
         PendingRequest {
-            // Where nothing is ever sent again, nobody has asked for patience.
+            // With `Off`, a request never waits for a better token than the usable one.
             stage: match !R::KEEPS || shared.config.can_replay(&replay, &request) {
                 true => Stage::Acquire(Box::pin(shared.core.clone().acquire(chain.clone()))),
                 false => Stage::Acquire(Box::pin(shared.core.clone().acquire_fresh(chain.clone()))),
@@ -183,7 +182,7 @@ where
                             None => polled_after_completion(),
                         },
                         None => {
-                            // Readiness took longer than the token lived: give it back and wait again.
+                            // The token expired before the service was ready: release the service, and wait again.
                             let clone = self.service.clone();
                             drop(mem::replace(&mut self.service, clone));
                             Stage::Acquire(Box::pin(
@@ -231,7 +230,7 @@ where
                 let kept = R::Slot::new(None);
                 let sent_request =
                     SentRequest::new(self.shared.clone(), generation, now, token.age(now), kept);
-                // With a deadline it was not read. It is kept only if it occupies no connection.
+                // With a deadline, its body was not read. An unread body occupies a connection.
                 let is_read = self.deadline.is_none();
                 let rejected = rejected.filter(|it| is_read || it.body().is_end_stream());
                 (self.service.call(request), sent_request.replaying(waited, rejected))
@@ -240,7 +239,7 @@ where
         Some(Ok(Next::Call { future, sent_request }))
     }
 
-    /// Puts the credential into a request, and what belongs to it.
+    /// Puts the credential into a request, and the headers that are made for this request.
     fn present<B2>(
         &self,
         token: &AccessToken,
@@ -261,11 +260,11 @@ where
         };
         *waited = has_waited;
         if self.deadline.is_some() {
-            // It is the answer if the time runs out. And this is gRPC: no connection hangs on reading it.
+            // The refusal is the answer if the time runs out. This is gRPC over HTTP/2: an unread body costs no connection.
             return Stage::Ready;
         }
         let unread = rejected.take_if(|response| !response.body().is_end_stream());
-        // Without a timer there is no draining: the connection is then lost, and the request is not.
+        // Without a timer the body is not read. That costs the connection, and not the request.
         let drain = unread.zip(self.shared.core.sleep(Drain::<RB>::MAX_TIME).ok());
         drain.map_or(Stage::Ready, |(response, deadline)| {
             Stage::Drain(Drain::new(response, deadline))
@@ -283,7 +282,7 @@ where
         }
     }
 
-    /// The caller's time is over: nothing more is sent.
+    /// The caller's deadline is over. Nothing more is sent.
     fn out_of_time(&mut self) -> Poll<Result<Next<I, R, B, RB>, BoxError>> {
         let is_first = matches!(self.work, Some(Work::First { .. }));
         match self.hand_on(Recovery::OutOfTime) {

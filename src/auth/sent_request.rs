@@ -25,18 +25,19 @@ pub(crate) struct SentRequest<I, R: Replay<B>, B, RB> {
     sending: Sending,
     /// Monotonic time of sending.
     sent: u64,
-    /// That of the token when it was sent; if a successor is due, the first poll says so to the source.
+    /// The age of the token when the request was sent. If the token is due for renewal, the first poll asks for it.
     age: Age,
-    /// This is the replay.
+    /// This is the second sending.
     replayed: bool,
-    /// The replay waited for its token, so that its acceptance shows that the renewal was worth it.
+    /// The second sending waited for its token. If it is accepted, the renewal has helped.
     waited: bool,
     kept: R::Slot<KeptRequest<I, R::Kept>>,
-    /// The refusal that this replay follows: the answer if the replay ends without one.
+    /// The refusal before this second sending. The caller gets it if the second sending has no response.
     refusal: R::Slot<Box<Refusal<RB>>>,
 }
 
-/// The token of a request that is under way; counted where that is of interest, until it is dropped.
+/// The token of a request that is under way. Where responses hand out successors, the request is counted until this is
+/// dropped.
 struct Sending {
     shared: Arc<Shared>,
     entry: Entry,
@@ -64,12 +65,11 @@ pub(crate) struct Refusal<RB> {
 }
 
 impl<RB> Refusal<RB> {
-    /// The caller gets the refusal, so the event is all that is left of the client's `error`; unless that says where
-    /// the credential has gone.
+    /// The refusal, for the caller. The client's `error` is only logged.
     ///
     /// # Errors
     ///
-    /// Such an error.
+    /// The client's error, if it says that the credential was sent to another origin.
     #[cold]
     pub(crate) fn instead_of(
         mut self,
@@ -79,7 +79,7 @@ impl<RB> Refusal<RB> {
         if Error::find(&*error).is_some_and(|it| it.kind() == ErrorKind::ForeignOrigin) {
             return Err(error);
         }
-        // Its text says the whole URL, whose query may have a secret.
+        // The text of reqwest's errors has the whole URL, and its query may have a secret.
         #[cfg(feature = "reqwest")]
         let error = crate::error::without_url::without_url(error);
         let (system, cause) = (self.shared.core.system, root_cause(&*error));
@@ -132,7 +132,7 @@ impl<I, R: Replay<B>, B, RB> SentRequest<I, R, B, RB> {
         SentRequest { sending, sent, age, replayed: false, waited: false, kept, refusal }
     }
 
-    /// Where the body is kept, if it is to be.
+    /// The place where the body is kept; none if it is not kept.
     #[inline]
     pub(crate) fn kept_body(&mut self) -> Option<&mut Option<R::Kept>> {
         self.kept.get().map(|kept| &mut kept.body)
@@ -144,7 +144,7 @@ impl<I, R: Replay<B>, B, RB> SentRequest<I, R, B, RB> {
         SentRequest { replayed: true, waited, refusal: R::Slot::new(refusal), ..self }
     }
 
-    /// What the caller gets if the client fails now; none if this is no replay.
+    /// What the caller gets if the client fails now; none if this is the first sending.
     #[cold]
     pub(crate) fn refusal(&mut self) -> Option<Box<Refusal<RB>>> {
         self.refusal.take()
@@ -152,15 +152,15 @@ impl<I, R: Replay<B>, B, RB> SentRequest<I, R, B, RB> {
 
     #[inline]
     pub(crate) fn request_refresh_if_due(&mut self) {
-        // Where responses hand out successors, this one's may: an exchange is for when it does not.
+        // Where responses hand out successors, this response may bring one. An exchange begins only if it does not.
         if self.age == Age::Due && self.sending.shared.core.rotation.is_none() {
             self.age = Age::Stale;
             self.sending.shared.core.request_refresh();
         }
     }
 
-    /// Looks at a response where it lies: a response is dear to move. Returns what it says against the
-    /// credential; if it says nothing, it is then ready for the caller.
+    /// Inspects a response in place: moving one is expensive. Returns what it says against the credential. If it says
+    /// nothing, it is ready for the caller.
     #[inline]
     pub(crate) fn inspect_response(&self, response: &mut Response<RB>) -> Option<Complaint> {
         let Shared { core, config, judge } = &*self.sending.shared;
@@ -172,7 +172,7 @@ impl<I, R: Replay<B>, B, RB> SentRequest<I, R, B, RB> {
             Verdict::Refused => return Some(Complaint::Refusal),
             Verdict::Doubted => return Some(Complaint::Doubt),
         }
-        // Nearly all mean nothing to anybody but their caller.
+        // Most responses change nothing.
         let of_interest = self.replayed
             || core.rotation.is_some()
             || core.cell.is_rejected_token(self.sending.generation());
@@ -201,7 +201,7 @@ impl<I, R: Replay<B>, B, RB> SentRequest<I, R, B, RB> {
     #[inline]
     fn follow(&self, rotation: &Rotation, response: &Response<RB>) {
         let (core, head) = (&self.sending.shared.core, ResponseHead::of(response));
-        // With `WhenDue`, nearly all responses bring nothing that is wanted.
+        // With `WhenDue`, the successors of a fresh token are ignored.
         let followed = (self.age != Age::Fresh || !rotation.is_when_due())
             && head.is_success()
             && core.handed_out(rotation, self.sending.generation(), self.sent, head);
@@ -210,7 +210,7 @@ impl<I, R: Replay<B>, B, RB> SentRequest<I, R, B, RB> {
         }
     }
 
-    /// What follows a response that says something against the credential.
+    /// Handles a response that refuses or doubts the credential.
     #[cold]
     pub(crate) fn refused(
         mut self,
@@ -219,14 +219,14 @@ impl<I, R: Replay<B>, B, RB> SentRequest<I, R, B, RB> {
     ) -> Answered<I, R::Kept, RB> {
         let core = &self.sending.shared.core;
         if let Some(rotation) = &core.rotation {
-            // A doubted response mostly is a good one.
+            // Most doubted responses are good, and so is the successor that they hand out.
             if complaint == Complaint::Doubt {
                 self.follow(rotation, &response);
             }
             response.headers_mut().remove(rotation.header());
         }
         if self.replayed {
-            // The successor was refused as well. The next request judges it; this one has had its share.
+            // The second sending was refused, too. A request is sent twice at most. The next request renews the token.
             self.mark_replayed(&mut response);
             return Answered::Done(response);
         }
@@ -238,7 +238,7 @@ impl<I, R: Replay<B>, B, RB> SentRequest<I, R, B, RB> {
             response.extensions().get(),
             Some(Recovery::Replayed | Recovery::ResendFailed)
         );
-        // A refused request was not applied. Of a doubted one, nobody knows.
+        // A refused request was not applied. A doubted one may have been.
         let may_be_repeated = |kept: &KeptRequest<I, R::Kept>| {
             let is_idempotent = |method| ReplayMethods::Idempotent.allow(method);
             complaint == Complaint::Refusal || kept.head.method().is_some_and(is_idempotent)

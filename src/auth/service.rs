@@ -21,9 +21,9 @@ use crate::replay::strategies::Same;
 
 /// Gives every request of the inner service a valid credential; made by [`AuthLayer`](crate::AuthLayer).
 ///
-/// `poll_ready` is the inner service's own. A call that has to wait for a token first gives the inner
-/// service's readiness back (a permit of a `ConcurrencyLimit`, a slot of a `Buffer`), so that nothing is
-/// held while waiting, and asks for it again afterwards.
+/// `poll_ready` is that of the inner service. A call that has to wait for a token releases the inner service first (a permit
+/// of a `ConcurrencyLimit`, a slot of a `Buffer`), and polls it again when there is a token. So a waiting call holds no
+/// permit.
 ///
 /// # Errors
 ///
@@ -95,7 +95,7 @@ where
         let now = core.now();
         let Some(read) = core.cell.read(now) else { return self.wait(request) };
         let Some(token) = read.published() else { return self.wait(request) };
-        // What cannot be sent again wants a token that will not be refused for its age.
+        // A refusal of a request that cannot be sent again reaches the caller. So it waits for a better token.
         if read.ageing && R::KEEPS && !config.can_replay(&self.replay, &request) {
             return self.wait(request);
         }
@@ -115,7 +115,7 @@ where
     }
 }
 
-/// What few requests need, out of the way of all others.
+/// What few requests need. It is not inlined, so that the hot path stays short.
 impl<I, R> Auth<I, R> {
     #[cold]
     #[inline(never)]
@@ -152,8 +152,8 @@ impl<I, R> Auth<I, R> {
         ResponseFuture::pending(PendingRequest::first(service, request, shared, replay))
     }
 
-    /// Drops the inner service, which is ready, and keeps a clone, which is not: what was reserved for
-    /// this call is free again. Returns another such clone.
+    /// Replaces the inner service, which is ready, by a clone, which is not. What was reserved for this call is free again.
+    /// Returns another clone.
     fn give_readiness_back(&mut self) -> I
     where
         I: Clone,

@@ -1,9 +1,8 @@
-//! The published token: what the hot path reads, with one atomic load and no lock.
+//! The published token, which the hot path reads with one atomic load and no lock.
 //!
-//! 1. Only the holder of the source's lock writes, so what is published never goes back.
-//! 2. A token is published before anybody who waited for it is woken.
-//! 3. A reader learns from one value whether it may send it, and whether a successor is due; it never
-//!    reads twice to act on both.
+//! 1. Only the holder of the source's lock writes. So an older token never replaces a newer one.
+//! 2. A token is published before those who wait for it are woken.
+//! 3. One reading says whether the token may be sent, and whether it is due for renewal.
 
 use std::fmt;
 use std::sync::Arc;
@@ -76,7 +75,7 @@ impl AccessToken {
         &self.0.presented.value
     }
 
-    /// When it ends, by the wall clock that it was issued under; none if it has no end.
+    /// When it expires, by the wall clock at the time of its exchange; none if it never does.
     #[must_use]
     pub fn expires_at(&self) -> Option<SystemTime> {
         let end = self.0.window.ends_at;
@@ -133,9 +132,9 @@ impl fmt::Debug for AccessToken {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Age {
     Fresh,
-    /// Its refresh-ahead moment has come; asking for a successor changes nothing now.
+    /// Its refresh-ahead moment has come. A refresh is running or paused, so there is nothing to ask for.
     Stale,
-    /// The same, and asking may start an exchange.
+    /// Its refresh-ahead moment has come, and asking may start a refresh.
     Due,
 }
 
@@ -143,8 +142,7 @@ pub(crate) enum Age {
 pub(crate) struct Read {
     token: Guard<Option<Arc<Published>>>,
     pub(crate) age: Age,
-    /// A successor is due, and there is no pause in which none can be had; or the token was refused, and its
-    /// renewal is under way.
+    /// The token is due for renewal and there is no pause, or it was refused and is being renewed.
     pub(crate) ageing: bool,
 }
 
@@ -163,12 +161,12 @@ impl Read {
 
 pub(crate) struct Cell {
     token: ArcSwapOption<Published>,
-    /// Until this moment, asking for a successor of a usable token changes nothing: a refresh is under way.
+    /// A refresh is running. Callers with a usable token need not ask for another one until this time.
     quiet_until: Moment,
-    /// Until this moment there is a pause: nor does it then, and nothing is to be waited for even in the
-    /// hard margin. It keeps an outage from sending every request to the lock.
+    /// The pause after a failure ends at this time. Until then no refresh starts, and nobody waits for one, also in the hard
+    /// margin. So during an outage, requests do not take the lock.
     paused_until: Moment,
-    /// The number of a token that was refused, while it is of interest whether others accept it.
+    /// The number of a refused token, while its acceptance elsewhere would show that one server is at fault.
     rejected_token: AtomicU64,
     /// The current token was refused, and its renewal is under way.
     renewing: AtomicBool,
@@ -209,7 +207,7 @@ impl Cell {
         no_successor.then_some(Read { token, age: Age::Stale, ageing: false })
     }
 
-    /// Whether it is of interest that a token of this generation was accepted.
+    /// Whether the source wants to know that a token of this generation was accepted.
     #[inline]
     pub(crate) fn is_rejected_token(&self, generation: Generation) -> bool {
         self.rejected_token.load(Ordering::Relaxed) == generation.number()
@@ -220,15 +218,13 @@ impl Cell {
         self.token.load_full().map(AccessToken)
     }
 
-    /// To be called under the source's lock only. Hands back the token that was replaced, to be dropped
-    /// outside of it.
+    /// Publishes a token. Call it under the source's lock. Returns the token that was replaced: drop it without the lock.
     #[must_use]
     pub(crate) fn publish(&self, token: Arc<Published>) -> Option<Arc<Published>> {
         self.token.swap(Some(token))
     }
 
-    /// Publishes what the hot path has to know of the machine besides its token. To be called under the
-    /// source's lock only.
+    /// Publishes what the hot path has to know besides the token. Call it under the source's lock.
     pub(crate) fn publish_flags(&self, flags: Flags) {
         self.quiet_until.set(flags.quiet_until);
         self.paused_until.set(flags.paused_until);
@@ -238,9 +234,9 @@ impl Cell {
     }
 }
 
-/// A moment on both clocks, as everything that the machine decides by: after a suspend, a pause may be over
-/// though the monotonic clock has stood still. None is one that has come. The two halves may be read from
-/// different moments; then somebody asks once for nothing, or one request later.
+/// A moment on both clocks. After a suspend, a pause may be over although the monotonic clock has stood still. No moment
+/// counts as one that has come. A reader may get the halves of two moments: then it asks once without need, or one request
+/// later.
 #[derive(Default)]
 struct Moment {
     mono: AtomicU64,

@@ -1,4 +1,4 @@
-//! What a refresh's end means for the shell: what it brought is published, then those who waited are told.
+//! The end of a refresh: its token is published, then those who waited are told.
 
 use std::sync::Arc;
 
@@ -14,8 +14,8 @@ use crate::token::options::Presented;
 use crate::token::published::{AccessToken, Published};
 use crate::token::shared::{Core, Outcome};
 
-/// What a successful exchange brought: known to be presentable. What its presentation has to say is in
-/// here, since after the exchange a panic of the presentation's would lose the token.
+/// The token of a successful exchange, with the header that carries it. The presentation is asked before the exchange
+/// counts as successful: a panic afterwards would lose the token.
 pub(crate) struct Obtained {
     pub(crate) issued: Issued,
     pub(crate) presented: Presented,
@@ -26,8 +26,8 @@ pub(crate) struct Obtained {
 }
 
 impl Core {
-    /// A refresh ended, having shown the credentials of this version: publishes its token, if it brought
-    /// one. Returns what its waiters get.
+    /// Ends a refresh and publishes its token, if any. `credentials` is the version of the credentials that the refresh used.
+    /// Returns what those who wait get.
     pub(crate) fn finished(
         &self,
         refresh: RefreshId,
@@ -35,7 +35,7 @@ impl Core {
         credentials: u64,
     ) -> (Finished<ExchangeError>, Option<Outcome>) {
         let now = self.now();
-        // What takes long goes before the lock.
+        // Reading claims takes long, so it is done without the lock.
         let obtained = obtained.map(|obtained| {
             let claims = Claims::of(obtained.issued.access_token().expose());
             let arrival = self.arrival(&obtained, claims.times, now);
@@ -69,13 +69,13 @@ impl Core {
             _ => None,
         };
         drop(event);
-        // What is a user's is dropped without the lock; so is the failure before, in `finished`.
+        // Values of users are dropped without the lock: a `Drop` of theirs may use this source. So is the error in `finished`.
         drop((old_token, obtained));
         self.wake_waiting();
         (finished, outcome)
     }
 
-    /// To be called under the lock. Returns the token, and the one that it replaces.
+    /// Publishes a token. Call it under the lock. Returns the token, and the one that it replaces.
     pub(crate) fn publish(
         &self,
         issued: &Issued,
@@ -92,7 +92,7 @@ impl Core {
         (AccessToken::new(token.clone()), self.cell.publish(token))
     }
 
-    /// To be called under the lock. The same token once more keeps what makes headers for its requests.
+    /// If the exchange brought the current token once more, that token keeps its maker of headers. Call it under the lock.
     fn with_its_maker(&self, presented: Presented, issued: &Issued) -> Presented {
         let current = self.cell.latest();
         match current.filter(|it| it.expose() == issued.access_token().expose()) {
@@ -119,7 +119,7 @@ impl Core {
         }
     }
 
-    /// To be called under the lock: whether it is the current token depends on which that is.
+    /// Notes whether it is the current token. Call it under the lock.
     pub(crate) fn compared(&self, arrival: Arrival<Secret>, issued: &Issued) -> Arrival<Secret> {
         let token = issued.access_token().expose();
         let same = self.cell.latest().is_some_and(|current| current.expose() == token);

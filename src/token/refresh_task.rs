@@ -1,9 +1,8 @@
-//! One exchange, on a task of its own.
+//! A refresh: one exchange, on a task of its own.
 //!
-//! The task belongs to nobody: no caller's cancellation reaches it, and what it brings is stored though
-//! nobody may wait any more. It ends by its own deadline. A panic in the exchange or the scheme is a
-//! failure like any other; only the end of the runtime can make a refresh vanish, and then its guard says
-//! so, and the next waiter starts another.
+//! A caller that gives up does not end the task. Its token is stored, also if nobody waits any more. It ends by its own
+//! deadline. A panic in the exchange or in the presentation is a failure as any other. Only the end of the runtime ends the
+//! task without an outcome. Then its `Drop` tells the source, and the next caller starts another refresh.
 
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
@@ -29,7 +28,7 @@ use crate::token::options::present;
 use crate::token::refresh_end::Obtained;
 use crate::token::shared::{Core, Outcome};
 
-/// A refresh; dropped before its end, it reports itself lost, and its waiters wake.
+/// A refresh. If it is dropped before its end, the source is told that it is lost, and those who wait are woken.
 pub(crate) struct RefreshTask {
     core: Arc<Core>,
     id: RefreshId,
@@ -39,7 +38,7 @@ pub(crate) struct RefreshTask {
     refresh_token: Option<Secret>,
     /// The version of the credentials that it has shown.
     shown: AtomicU64,
-    /// Taken when the refresh has ended.
+    /// None when the refresh has ended.
     waiters: Option<oneshot::Sender<Outcome>>,
 }
 
@@ -84,17 +83,17 @@ impl RefreshTask {
                 "the token endpoint stated no life (`expires_in` is zero or less): it counts as unstated",
             );
         }
-        // The token is published by now. Waking is the last thing: it may take a while.
+        // The token is published by now. Waking many callers takes time, so it comes last.
         if let (Some(waiters), Some(outcome)) = (self.waiters.take(), outcome) {
             let _ = waiters.send(outcome);
         }
     }
 
-    /// One attempt, under its deadline, to the point where its token is known to be presentable.
+    /// Makes the exchange, under its deadline, and the header for its token.
     async fn exchange(&self, cx: &ExchangeContext) -> Result<Obtained, ExchangeError> {
         let parts = &self.core.parts;
-        // It counts from the beginning of the refresh, as the patience of those who wait does, and not
-        // from when a busy runtime first got round to it.
+        // The deadline counts from the start of the refresh, as the limit of those who wait does. A busy runtime may have
+        // polled the task later.
         let late = parts.clock.now().since(self.started);
         let left = parts.exchange_timeout.saturating_sub(late);
         let deadline = self.core.sleep(left).map_err(|error| {
@@ -103,7 +102,7 @@ impl RefreshTask {
         })?;
         let is_read = AtomicBool::new(false);
         let exchange = async {
-            // Read here, so that the values are of all credentials, also where one exchange wraps another.
+            // Read here and not in the exchange: an exchange may wrap another one.
             let shown = self.show_credentials(cx).await?;
             is_read.store(true, Ordering::Relaxed);
             let refused = match parts.exchange.exchange(cx).await {
@@ -157,7 +156,7 @@ impl RefreshTask {
 
     /// Whether a provider has a value that the endpoint has not seen, once it knows of this refusal.
     ///
-    /// It has half of the time that is left: one that hangs must not hide the refusal. Nor must one that panics.
+    /// It has half of the time that is left. A provider that hangs or panics must not hide the refusal.
     async fn has_another_value(&self, shown: &Shown, refused: &ExchangeError) -> bool {
         let (options, now) = (&self.core.parts, self.core.now());
         let left = options.exchange_timeout.saturating_sub(now.since(self.started));
@@ -189,7 +188,7 @@ impl RefreshTask {
     }
 }
 
-/// Never panics: it locks and wakes, no more.
+/// It only locks and wakes, so it never panics.
 impl Drop for RefreshTask {
     fn drop(&mut self) {
         if self.waiters.is_some() {

@@ -1,4 +1,4 @@
-//! What callers cause: a refresh, and another look at credentials that were refused.
+//! What callers cause: a refresh, and a reload of credentials that were refused.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use crate::token::machine::events::{Ask, Complaint, Generation, Refused, Start};
 use crate::token::refresh_task::RefreshTask;
 use crate::token::shared::{Core, Event, InProgress};
 
-/// What somebody who wants a token does next.
+/// What a caller that wants a token does next.
 pub(crate) enum Asked {
     Use,
     Wait(InProgress),
@@ -28,8 +28,8 @@ pub(crate) enum Asked {
 }
 
 impl Core {
-    /// Asks on behalf of a request that is sent with the current token: at most, this starts a refresh.
-    /// Outside a runtime it does nothing; the next request asks again.
+    /// Starts a refresh, if one is due, for a request that is sent with the current token. Outside a runtime it does nothing:
+    /// the next request asks again.
     pub(crate) fn request_refresh(self: &Arc<Self>) {
         if let Ok(runtime) = Handle::try_current() {
             self.ask(&runtime, &Chain::current());
@@ -51,7 +51,7 @@ impl Core {
         }
     }
 
-    /// Asks for the successor of a token that an answer speaks against.
+    /// Asks for the successor of a token that a response refuses or doubts.
     pub(crate) fn refused(
         self: &Arc<Self>,
         runtime: &Handle,
@@ -69,8 +69,8 @@ impl Core {
         (answer, in_progress)
     }
 
-    /// Ends an event: opens the refresh that the machine asks for under the lock, so that nobody can miss
-    /// it, and spawns its task after. Returns the refresh under way.
+    /// Does what the machine asks for at the end of an event. A refresh is announced under the lock, so that every caller sees
+    /// it. Its task is spawned without the lock. Returns the refresh that is running.
     fn apply(
         self: &Arc<Self>,
         now: Now,
@@ -87,9 +87,9 @@ impl Core {
         let reload_due = event.machine.reload_due(now);
         let in_progress = event.in_progress();
         drop(event);
-        // One at a time: what they are read from may hang.
+        // One reload at a time: a file system may hang.
         if reload_due && let Some(reload_due) = Reload::begin(self, now) {
-            // In this source's name: a credential may be another source's token, and that one's be ours.
+            // As a part of this source's exchange: a credential may be another source's token, which may need one of ours.
             runtime.spawn(chain.with(self.id).scope(reload_due.run()));
         }
         if let Some(refresh) = refresh {
@@ -101,15 +101,15 @@ impl Core {
     }
 }
 
-/// Somebody may have mended the credentials that the endpoint refuses. It is over when this is dropped, be it
-/// with its runtime.
+/// A reload of credentials that the endpoint has refused: somebody may have corrected them. It is over when this is dropped,
+/// also at the end of its runtime.
 struct Reload {
     core: Arc<Core>,
     ends: u64,
 }
 
 impl Reload {
-    /// How long one may take. After that its runtime stands still, or what it reads hangs: another one begins.
+    /// How long a reload may take. After that time another one may begin.
     const LIMIT: Duration = Duration::from_secs(10);
 
     /// None while another one is under way.
@@ -123,7 +123,7 @@ impl Reload {
     async fn run(self) {
         let core = &self.core;
         let credentials = core.parts.exchange.credentials();
-        // Beyond the limit, another one may begin: no provider that hangs has more than one.
+        // It ends at the limit, since another one may begin then. So a provider that hangs is asked by one reload at a time.
         let Ok(limit) = core.sleep(Reload::LIMIT) else { return };
         let read = pin!(reload(credentials, &*core.parts.clock));
         let Either::Left((read, _)) = select(read, limit).await else { return };
@@ -138,7 +138,7 @@ impl Reload {
 /// Never panics.
 impl Drop for Reload {
     fn drop(&mut self) {
-        // Not if it was given up, and another one is under way.
+        // If the limit has passed, another reload may be running.
         let (set, relaxed) = (&self.core.reloading_until, Ordering::Relaxed);
         let _ = set.compare_exchange(self.ends, 0, relaxed, relaxed);
     }

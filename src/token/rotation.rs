@@ -1,5 +1,4 @@
-//! What the shell does about the successors that responses hand out: hold them against the rules, publish
-//! those that pass, and wait for them where one is about to come.
+//! The successors that responses hand out: checking them, publishing them, and waiting for one that may be on its way.
 
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,7 +19,7 @@ use crate::token::machine::rotation::Lineage;
 use crate::token::options::{MAX_ROTATED_TOKEN, Presented, header_value};
 use crate::token::shared::{Core, Locked};
 
-/// A signature that is being checked; it ends when this is dropped, also by a scheme's panic.
+/// A signature that is being checked. It ends when this is dropped, also after a panic.
 struct Verification<'a> {
     locked: &'a Mutex<Locked>,
     token: Secret,
@@ -33,12 +32,12 @@ impl Drop for Verification<'_> {
     }
 }
 
-/// How long a refusal waits for the responses to others that carried the same token.
+/// How long a refused request waits for the responses to other requests with the same token.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 impl Core {
-    /// A response to a request that was sent at `sent`, by the monotonic clock, with the token of generation
-    /// `used`, and succeeded. Returns whether it brought a successor.
+    /// Reads a successful response. Its request was sent at `sent` by the monotonic clock, with the token of generation `used`.
+    /// Returns whether it brought a successor.
     pub(crate) fn handed_out(
         &self,
         rotation: &Rotation,
@@ -65,7 +64,7 @@ impl Core {
         }
     }
 
-    /// Adopts a token, if nothing speaks against it. None if it is being verified already, or was adopted since.
+    /// Adopts a token if it passes all checks. None if another response brought the same token.
     fn follow(
         &self,
         used: Generation,
@@ -77,7 +76,7 @@ impl Core {
             return Err(NotAdopted::TooLong);
         }
         let current = self.cell.latest().ok_or(NotAdopted::OtherLineage)?;
-        // What the last exchange brought with its token is good for the successors, too.
+        // The type and the maker of headers are those of the exchange that began the lineage.
         let Presented { token_type, per_request, .. } = current.presented();
         let value =
             header_value(self.presentation(), &token, token_type.as_deref(), MAX_ROTATED_TOKEN);
@@ -91,7 +90,7 @@ impl Core {
         let dated = claims.times.exp.map(|_| life);
         let arrival =
             Arrival { sent, life, stated: true, dated, same: false, refresh_token: None, claimed };
-        // A signature costs more than all the rest: only a newer token's is checked, and not under the lock.
+        // Checking a signature is expensive. It is done for a newer token only, and without the lock.
         let Some(verification) = self.begin_verification(now, used, &arrival, &token)? else {
             return Ok(None);
         };
@@ -99,12 +98,12 @@ impl Core {
             return Err(NotAdopted::BadSignature);
         }
         let adopted = self.adopt(now, used, arrival, &Issued::new(token), presented, line.clone());
-        // It ends when the token is published, and takes the lock, which is free by now.
+        // It ends when the token is published. Its `Drop` takes the lock.
         drop(verification);
         adopted.map(Some)
     }
 
-    /// Publishes a token that has passed all that takes long. Another response, or an exchange, may have been faster.
+    /// Publishes a token that has passed all checks, unless another response or an exchange was faster.
     fn adopt(
         &self,
         now: Now,
@@ -124,7 +123,7 @@ impl Core {
         Ok(token.generation())
     }
 
-    /// None if another response has brought the same token, which is being verified or was adopted since.
+    /// None if another response brought the same token, and it is being checked or was adopted.
     fn begin_verification<'a>(
         &'a self,
         now: Now,
@@ -149,8 +148,8 @@ impl Core {
         false
     }
 
-    /// Waits as long as the refusal of this token would cause an exchange while responses to others that
-    /// carried it are still to come. One of those may bring the successor.
+    /// A refusal of this token would cause an exchange. Waits for the responses to other requests that carry the token: one
+    /// of them may bring its successor.
     pub(crate) async fn await_successor(&self, refused: Generation) {
         let Some(sent_count) = &self.sent_count else { return };
         let Ok(mut patience) = self.sleep(PATIENCE) else { return };
@@ -166,9 +165,9 @@ impl Core {
         }
     }
 
-    /// Whether a successor may be on its way to us, and nothing else is.
+    /// Whether a response may still bring a successor, and no refresh is running.
     pub(crate) fn is_about_to_follow(&self, refused: Generation) -> bool {
-        // Generations share their counts with those of long ago: only the current one is marked as refused.
+        // Generations that lie far apart share a count. So only the current one is marked as refused.
         let is_current = self.cell.latest().is_some_and(|token| token.generation() == refused);
         let (now, sent_count) = (self.now(), self.sent_count.as_ref().filter(|_| is_current));
         sent_count.is_some_and(|it| it.refused(refused))

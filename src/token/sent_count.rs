@@ -1,9 +1,9 @@
-//! Who is under way with which token, where responses hand out successors.
+//! How many requests are under way with each token, where responses hand out successors.
 //!
-//! An API that lets go of a token at the moment in which it hands out the next refuses every other request
-//! that carries the old one, and some of these refusals overtake the response with the successor. So before
-//! a refused token is exchanged for, the responses that were on their way when it was first refused are
-//! waited for, a moment at most. Those of later requests are not: under load there would always be some.
+//! Some APIs refuse a token from the moment on in which they hand out the next one. Then all other requests with the old token
+//! are refused, and a refusal may arrive before the response that has the successor. So before a refused token causes an
+//! exchange, the source waits for the responses to requests that were under way at the first refusal, for one second at
+//! most. It does not wait for requests that were sent later: under load there would always be some.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -12,7 +12,7 @@ use tokio::sync::futures::Notified;
 
 use crate::token::machine::events::Generation;
 
-/// Generations share their counts with those this far apart; that makes a wait longer at worst.
+/// Generations that are this far apart share a count. At worst, that makes a wait longer.
 const SLOTS: usize = 16;
 
 /// Counts requests by the generation of their token.
@@ -22,16 +22,16 @@ pub(crate) struct SentCount {
     changed: Notify,
 }
 
-/// Whether the token was refused, and how many requests set out before: one word, so that the last of these
-/// and the first refusal see each other.
+/// Whether the token was refused, and how many requests were sent before. Both are in one word, so that the last of these
+/// requests and the first refusal see each other.
 #[derive(Debug, Default)]
 struct Slot(AtomicUsize);
 
 const REFUSED: usize = 1;
 const ONE: usize = 2;
 
-/// The token of a request that is under way, and whether it is counted: the lowest bit, so that it takes no
-/// more room than the generation alone.
+/// The token of a request that is under way. The lowest bit says whether the request is counted, so this is as small as a
+/// generation.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Entry(u64);
 
@@ -51,7 +51,7 @@ impl Entry {
 }
 
 impl SentCount {
-    /// A request sets out.
+    /// A request is sent.
     pub(crate) fn enter(&self, generation: Generation) -> Entry {
         let slot = self.slot(generation);
         let early = slot.0.load(Ordering::Relaxed) & REFUSED == 0;
@@ -61,20 +61,20 @@ impl SentCount {
         Entry(generation.number() << 1 | u64::from(early))
     }
 
-    /// Its response has been read, or it was dropped. What the response brought has been published: who
-    /// sees the count go down sees that too.
+    /// The response has been read, or the request was dropped. What the response brought is published before: whoever sees
+    /// the lower count sees that, too.
     pub(crate) fn exit(&self, entry: Entry) {
         if !entry.is_counted() {
             return;
         }
-        // Nobody waits for those whose token was not refused.
+        // If the token was not refused, nobody waits.
         let before = self.slot(entry.generation()).0.fetch_sub(ONE, Ordering::Release);
         if before == ONE | REFUSED {
             self.changed.notify_waiters();
         }
     }
 
-    /// The token was refused. Returns whether any are under way with it that set out before.
+    /// The token was refused. Returns whether requests are under way that were sent before the first refusal.
     pub(crate) fn refused(&self, generation: Generation) -> bool {
         self.slot(generation).0.fetch_or(REFUSED, Ordering::Acquire) >= ONE
     }
@@ -85,12 +85,12 @@ impl SentCount {
         self.changed.notify_waiters();
     }
 
-    /// Something happened that those who wait should look at.
+    /// Wakes those who wait, so that they check again.
     pub(crate) fn notify(&self) {
         self.changed.notify_waiters();
     }
 
-    /// The next such thing.
+    /// Ends at the next change.
     pub(crate) fn changed(&self) -> Notified<'_> {
         self.changed.notified()
     }

@@ -1,10 +1,10 @@
-//! The shell around the machine: its lock, its actions.
+//! The state of a source: the machine behind its lock, and what is published of it.
 //!
-//! 1. Under the lock runs the machine and nothing of others: no exchange, no scheme, no clock, no waker,
-//!    no spawn, no drop of what a user gave.
-//! 2. Every event ends by publishing what follows from it, before the lock is released: [`Event`] does.
-//! 3. A refresh's sender belongs to its task. While that lives, waiters have something to wait for; when
-//!    it is dropped unsent, the refresh was lost and they ask again.
+//! 1. Under the lock, only the machine runs. Nothing of a user's does: no exchange, no presentation, no clock, no waker, no
+//!    `Drop`. And nothing is spawned.
+//! 2. Each event of the machine publishes its result before the lock is released; [`Event`] sees to it.
+//! 3. The task of a refresh owns the sender of its outcome. If the task is dropped, the receivers see that, and callers ask
+//!    again.
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
@@ -34,10 +34,10 @@ use crate::token::options::{Parts, present};
 use crate::token::published::{AccessToken, Cell, Published};
 use crate::token::sent_count::SentCount;
 
-/// What everybody who waited for a refresh gets: its token, or its error and when the next may start.
+/// The outcome of a refresh: its token, or its error and the time until the next attempt.
 pub(crate) type Outcome = Result<AccessToken, (ExchangeError, Duration)>;
 
-/// The waiting end of a refresh. It yields an error if the refresh was lost.
+/// Waits for the outcome of a refresh. An error means that the refresh was lost.
 pub(crate) type OutcomeReceiver = Shared<oneshot::Receiver<Outcome>>;
 
 pub(crate) struct Core {
@@ -45,7 +45,7 @@ pub(crate) struct Core {
     /// The system's name, for those who read logs.
     pub(crate) system: &'static str,
     pub(crate) parts: Parts,
-    /// Where the token goes; free to clone.
+    /// The header that carries the token. Cloning it does not allocate.
     pub(crate) header_name: HeaderName,
     /// How responses say that they refuse the credential.
     pub(crate) judge: Judge,
@@ -55,8 +55,7 @@ pub(crate) struct Core {
     /// Where every newer token that a response hands out is adopted.
     pub(crate) sent_count: Option<SentCount>,
     waiters: AtomicUsize,
-    /// Credentials that were refused are being read again, until this moment by the monotonic clock at the
-    /// latest; zero if they are not.
+    /// A reload of refused credentials is running, until this time by the monotonic clock at the latest. Zero if none is.
     pub(crate) reloading_until: AtomicU64,
     /// An event has said that the endpoint states no life.
     pub(crate) told_no_life: AtomicBool,
@@ -65,7 +64,7 @@ pub(crate) struct Core {
 
 pub(crate) struct Locked {
     pub(crate) machine: Machine<Secret, ExchangeError, OutcomeReceiver>,
-    /// Tokens that responses brought, whose signatures are being checked: never more than there are threads.
+    /// Tokens of responses whose signatures are being checked: at most one for each thread.
     pub(crate) verifying: Vec<Secret>,
     /// The version of the credentials that the last failed exchange showed.
     pub(crate) refused_credentials: u64,
@@ -88,7 +87,7 @@ impl Locked {
     }
 }
 
-/// The lock, held for one event of the machine. When it is released, what follows from the event has been published.
+/// The lock, held for one event of the machine. It publishes the result before it is released.
 pub(crate) struct Event<'a> {
     locked: MutexGuard<'a, Locked>,
     cell: &'a Cell,
@@ -108,7 +107,7 @@ impl DerefMut for Event<'_> {
     }
 }
 
-/// Before its fields: the lock is still held.
+/// This runs before the fields are dropped, so the lock is still held.
 impl Drop for Event<'_> {
     fn drop(&mut self) {
         self.cell.publish_flags(self.locked.machine.flags());
@@ -163,7 +162,7 @@ impl Core {
 
     /// Sleeps on the source's clock.
     pub(crate) fn sleep(&self, duration: Duration) -> Result<Sleep, Error> {
-        // Tokio has no other way to say that a runtime was built without a timer.
+        // Tokio panics if the runtime was built without a timer. It has no other way to tell.
         let sleep = catch_unwind(AssertUnwindSafe(|| self.parts.clock.sleep(duration)));
         sleep.map_err(|_| {
             let message =
@@ -203,7 +202,7 @@ impl Core {
         self.event().machine.credentials_changed(now);
     }
 
-    /// A refresh's task is gone, or stands still.
+    /// The task of a refresh is gone, or its runtime stands still.
     pub(crate) fn lost(&self, refresh: RefreshId) {
         let now = self.now();
         self.event().machine.lost(now, refresh);
@@ -241,13 +240,13 @@ impl Core {
         Event { locked: self.lock(), cell: &self.cell }
     }
 
-    /// The lock, for a question. A panic under the lock would be a bug of the machine, whose state is then still of plain data.
+    /// The lock, for a question. A panic under it would be a bug of the machine. The state is plain data, and still usable.
     pub(crate) fn lock(&self) -> MutexGuard<'_, Locked> {
         self.locked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A refresh ends itself at its deadline. If it has not a while later, its runtime does not run it.
+/// A refresh ends at its deadline. If it has not ended a second later, its runtime stands still.
 fn refresh_limit(exchange_timeout: Duration) -> Duration {
     exchange_timeout.saturating_add(Duration::from_secs(1))
 }

@@ -1,7 +1,7 @@
 //! Waiting: for a token, or for the successor of a refused one.
 //!
-//! Everybody who waited for a refresh gets its outcome; nobody makes an attempt of his own after a failed
-//! one. Dropping a wait at any point leaves the refresh and all other waits as they are.
+//! All who wait for a refresh get its outcome. After a failure, none of them starts another one. A caller may stop waiting at
+//! any point: the refresh and all other callers go on.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,39 +18,38 @@ use crate::token::published::{AccessToken, Age};
 use crate::token::request_refresh::Asked;
 use crate::token::shared::{Core, InProgress, Outcome};
 
-/// Refreshes that one wait may see vanish (with their runtimes) before it gives up.
+/// A caller gives up after so many refreshes were lost with their runtimes.
 const MAX_LOST: u32 = 3;
 
-/// In the hard margin, a caller goes with the old token rather than wait when only this is left of it,
-/// or half of what was left when it came.
+/// In the hard margin, a caller stops waiting and uses the old token when so much of its life is left, or half of what was
+/// left when the caller came.
 const LAST_MOMENT: Duration = Duration::from_secs(1);
 
-/// The longest that a request which cannot be sent again waits for a better token than the usable one: its
-/// refusal costs the caller one more sending, and a token endpoint that hangs must not hold it up. And the longest that
-/// a doubted response is held back, which mostly is the right one.
+/// How long a request that cannot be sent again waits for a better token than the usable one, at most: a token endpoint that
+/// hangs must not hold it up. A doubted response waits as long for the renewal: it mostly is the right answer.
 const FOR_A_BETTER_TOKEN: Duration = Duration::from_secs(1);
 
 /// How waiting for one refresh ended.
 enum Waited {
     Ended(Outcome),
     Lost,
-    /// The patience was over before the refresh.
+    /// The caller stopped waiting before the refresh ended.
     Enough,
 }
 
 /// What follows a refusal.
 #[derive(Debug)]
 pub(crate) enum Renewal {
-    /// Send the request again with this token. `waited`: it was waited for, so that its acceptance shows
-    /// that the renewal was worth it.
+    /// Send the request again with this token. `waited`: the request waited for this token, so if it is accepted, the renewal
+    /// has helped.
     Token { token: AccessToken, waited: bool },
     /// Give the refusal to the caller.
     HandOn(Recovery),
 }
 
 impl Core {
-    /// A token for a request that cannot be sent again: if a successor is due, or the current token was refused
-    /// and is being renewed, that is waited for, for one second at most; else the current token will do.
+    /// A token for a request that cannot be sent again. If the current token is due for renewal, or was refused and is being
+    /// renewed, this waits for the next one, for one second at most. Else it is the current token.
     pub(crate) async fn acquire_fresh(self: Arc<Self>, chain: Chain) -> Result<AccessToken, Error> {
         let runtime = runtime()?;
         drop(self.sleep(LAST_MOMENT)?); // as below
@@ -72,14 +71,14 @@ impl Core {
 
     /// A usable token: the current one, or the next one.
     pub(crate) async fn acquire(self: Arc<Self>, chain: Chain) -> Result<AccessToken, Error> {
-        // As on the hot path: a token that nothing is due for takes neither a lock nor a runtime.
+        // As on the hot path: a fresh token needs neither the lock nor a runtime.
         let read = self.cell.read(self.now()).filter(|read| read.age != Age::Due);
         if let Some(token) = read.and_then(|read| read.to_token()) {
             return Ok(token);
         }
         let runtime = runtime()?;
         for _ in 0..=MAX_LOST {
-            // A refresh begins only where it can be waited for.
+            // Without a timer this caller could not wait, so it starts no refresh.
             drop(self.sleep(LAST_MOMENT)?);
             let in_progress = match self.ask(&runtime, &chain) {
                 Asked::Fail(error) => return Err(error),
@@ -89,7 +88,7 @@ impl Core {
                     None => continue, // it ended this very moment
                 },
             };
-            // In its last moments, a token that could not be renewed in time is still a token.
+            // A token that could not be renewed in time is used until it expires.
             let left = self.usable().map(|token| token.left(self.now()));
             let patience = left.map(|left| left - LAST_MOMENT.min(left / 2));
             match self.wait(in_progress, &chain, patience).await {
@@ -121,7 +120,7 @@ impl Core {
             Renewal::HandOn(recovery) => recovery,
             token @ Renewal::Token { .. } => return token,
         };
-        // A rotation or another refresh may have brought one in the meantime.
+        // A response or another refresh may have brought a newer token meanwhile.
         match self.usable().filter(|token| token.generation() > refused) {
             Some(token) => Renewal::Token { token, waited: false },
             None => Renewal::HandOn(recovery),
@@ -157,7 +156,7 @@ impl Core {
             };
             match self.wait(in_progress, &chain, patience).await {
                 Ok(Waited::Ended(Ok(token))) if counts && token.generation() > refused => {
-                    // A doubt has cost nothing that could be given back.
+                    // A doubt takes nothing from the budget, so nothing is given back.
                     return Renewal::Token { token, waited: complaint == Complaint::Refusal };
                 }
                 Ok(Waited::Ended(Ok(_))) if counts => {
@@ -180,7 +179,7 @@ impl Core {
         let Ok(runtime) = Handle::try_current() else { return Some(Recovery::RenewalFailed) };
         let chain = Chain::current();
         if complaint == Complaint::Refusal && self.is_about_to_follow(refused) {
-            // Waited for by nobody, but waited for: no other response may ever come.
+            // A task waits for the other responses, in place of the caller: perhaps none comes.
             runtime.spawn(chain.scope(self.clone().renew(complaint, refused, chain.clone())));
             return None;
         }
@@ -216,8 +215,7 @@ impl Core {
         }
         let Some(_waits) = chain.wait_for(self.id) else { return Err(Error::reentrant()) };
         let _waiter = self.waiter();
-        // The refresh has a deadline of its own, on its own runtime. This one is for the case that
-        // that runtime has stopped running without being dropped.
+        // The refresh has a deadline of its own. This limit is for a runtime that stands still and was not dropped.
         let flown = self.now().since(in_progress.started);
         let limit = self.refresh_limit().saturating_sub(flown);
         let patience = patience.filter(|patience| *patience < limit);
@@ -229,7 +227,7 @@ impl Core {
         if patience.is_some() {
             return Ok(Waited::Enough);
         }
-        // After a standstill of the whole process, both deadlines are due: its task goes first.
+        // If the whole process stood still, both deadlines are over. Let the task of the refresh run first.
         tokio::task::yield_now().await;
         if let Some(obtained) = receiver.now_or_never() {
             return Ok(obtained.map_or(Waited::Lost, Waited::Ended));
