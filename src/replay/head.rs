@@ -27,7 +27,7 @@ pub(crate) struct Head(Option<Box<Snapshot>>);
 
 #[derive(Default)]
 struct Snapshot {
-    /// None while it is not in use: what a request said does not outlive it.
+    /// None while it is not in use: nothing of a request is kept after its end.
     line: Option<Line>,
     headers: Vec<(HeaderName, HeaderValue)>,
 }
@@ -89,7 +89,7 @@ impl Head {
     }
 }
 
-/// Gives the memory back, empty. Never panics: where the thread is ending, the memory ends too.
+/// Empties the memory and recycles it. If the thread is ending, the memory is freed. Never panics.
 impl Drop for Head {
     fn drop(&mut self) {
         let Some(mut snapshot) = self.0.take() else { return };

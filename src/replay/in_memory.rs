@@ -1,9 +1,9 @@
-//! Bodies that are in memory as a whole.
+//! Bodies that are wholly in memory.
 
 use bytes::Bytes;
 use http_body_util::{Either, Empty, Full};
 
-/// A request body that is in memory and can be had twice for the price of a reference count.
+/// A request body in memory, of which a second one costs a reference count.
 ///
 /// Implement it for a body type of your own only if the second one is the first one, byte for byte.
 ///
@@ -21,7 +21,7 @@ use http_body_util::{Either, Empty, Full};
 /// # assert!(Report(bytes::Bytes::new()).share().is_some());
 /// ```
 pub trait InMemory: Sized {
-    /// The same body once more; `None` if this one cannot be had twice.
+    /// A second body with the same bytes; `None` if there cannot be one.
     fn share(&self) -> Option<Self>;
 }
 
@@ -55,7 +55,7 @@ impl<L: InMemory, R: InMemory> InMemory for Either<L, R> {
     }
 }
 
-/// No body is a body that can be had twice.
+/// No body: a second one is easily made.
 impl<B: InMemory> InMemory for Option<B> {
     fn share(&self) -> Option<Self> {
         match self {

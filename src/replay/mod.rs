@@ -67,8 +67,8 @@
 //! being renewed. After that second it is sent with the old token. With [`Off`] it does not wait. No other request waits
 //! while a token is usable.
 //!
-//! A 401 means that the request was not applied (RFC 9110 section 15.5.2), so every method is replayed;
-//! [`ReplayMethods::Idempotent`] is for those who sit behind relays that cannot be trusted to mean it.
+//! A 401 means that the request was not applied (RFC 9110 section 15.5.2), so every method is sent again. A relay in between
+//! may answer 401 for other reasons; for this case there is [`ReplayMethods::Idempotent`].
 //!
 //! ```
 //! use tower_outbound_auth::replay::{Off, ReplayMethods};

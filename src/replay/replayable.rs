@@ -1,4 +1,4 @@
-//! Bodies of which a second one of the same type can be had.
+//! Bodies that can be sent a second time and keep their type.
 
 use std::mem;
 
@@ -27,24 +27,24 @@ pub trait Replayable: Sized {
     #[doc(hidden)]
     type Kept;
 
-    /// What it takes to make it once more; the body stays where it is.
+    /// Keeps what is needed for a second body; the first one stays in place.
     #[doc(hidden)]
     fn keep(&mut self, cap: usize, quota: &BufferQuota) -> Option<Self::Kept>;
 
-    /// Whether all of it can be kept, as far as that is known beforehand.
+    /// Whether all of it can be kept, as far as that is known before it is sent.
     #[doc(hidden)]
     fn is_within(&self, cap: usize) -> bool;
 
-    /// Sends nothing more of the first one; whether there can be a second one.
+    /// Sends nothing more of the first body. Returns whether there can be a second one.
     #[doc(hidden)]
     fn pause(kept: &Self::Kept) -> bool;
 
-    /// The second one.
+    /// The second body.
     #[doc(hidden)]
     fn again(kept: Self::Kept) -> Self;
 }
 
-/// Of a body that is neither, the compiler shall say what stands above, and not that this is missing.
+/// So that the compiler explains the trait above, and does not say that this one is missing.
 #[diagnostic::do_not_recommend]
 impl<B: InMemory> Replayable for B {
     type Kept = B;

@@ -22,8 +22,7 @@ const CAP: usize = 64 * 1024;
 ///   up to the cap, as [`Wrap`] does it; boxed once more, they stay what they are.
 /// - So are the bodies of axum, reqwest and tonic, with the feature of that name; reqwest's in memory are shared.
 ///
-/// For any other body, take [`Wrap`], [`Rewrap`] or [`Off`]. [`check`](crate::check) says so at compile
-/// time, in so many words.
+/// For any other body, use [`Wrap`], [`Rewrap`] or [`Off`]. The compiler's message for [`check`](crate::check) says so.
 ///
 /// ```
 /// use tower_outbound_auth::replay::Same;
@@ -76,7 +75,7 @@ pub struct Rewrap<F> {
     rewrap: F,
 }
 
-/// Replays nothing: a refused request goes back to its caller, and the token is renewed for the next.
+/// Sends nothing again: the caller gets the refusal, and the token is renewed for the next request.
 ///
 /// It keeps nothing of the request, so the future is at most 32 bytes larger than the inner one.
 #[derive(Clone, Copy, Debug, Default)]
@@ -89,10 +88,9 @@ impl Same {
         Same { cap: CAP }
     }
 
-    /// Keeps this many bytes of a stream. Default: 64 KiB, which is most requests that are streamed at all,
-    /// and of many uploads what has been sent when an early refusal comes. What has not been sent does not
-    /// count: an upload of any length that is refused at its head is sent again. Trailers count for the
-    /// text in them, an empty frame for a byte.
+    /// Keeps this many bytes of a stream. Default: 64 KiB. Most streamed requests are shorter, and of many uploads no more has
+    /// been sent when an early refusal comes. Bytes that have not been sent do not count: an upload of any length is sent again
+    /// if it is refused before its body was read. Trailers count with their text, an empty frame as one byte.
     #[must_use]
     pub fn with_cap(self, cap: usize) -> Same {
         Same { cap }

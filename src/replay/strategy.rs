@@ -1,4 +1,4 @@
-//! What a strategy of replay is.
+//! The trait of replay strategies.
 
 use std::fmt;
 
@@ -32,19 +32,16 @@ pub trait Replay<B>: Strategy {
     #[doc(hidden)]
     const KEEPS: bool = true;
 
-    /// What it takes to make the body once more, where it stays of the same type; nothing where that is
-    /// impossible, or where it does not.
+    /// Keeps what is needed for a second body, if the body keeps its type and that is possible.
     #[doc(hidden)]
     fn keep(&self, body: &mut B, quota: &BufferQuota) -> Option<Self::Kept> {
         let _ = (body, quota);
         None
     }
 
-    /// Calls `inner`. Where the body changes its type, this puts into `kept`, if there is such a place, what
-    /// it takes to make it once more.
+    /// Calls `inner`. If the body changes its type, this keeps what is needed for a second body in `kept`, if there is one.
     ///
-    /// It calls, rather than return the request, so that a request whose body stays the same does not move:
-    /// a move costs 30 instructions.
+    /// It calls `inner` and does not return the request: moving a request costs 30 instructions.
     #[doc(hidden)]
     fn send<I: Service<Request<Self::Body>>>(
         &self,
@@ -54,25 +51,23 @@ pub trait Replay<B>: Strategy {
         kept: Option<&mut Option<Self::Kept>>,
     ) -> I::Future;
 
-    /// Whether a request with this body can be sent again as a whole, as far as that is known beforehand.
+    /// Whether this body can be sent again, as far as that is known before it is sent.
     #[doc(hidden)]
     fn covers(&self, body: &B) -> bool;
 
-    /// The request was refused: from now on nothing more of its body is sent. Returns whether it can be
-    /// sent again.
+    /// The request was refused. Nothing more of its body is sent. Returns whether it can be sent again.
     #[doc(hidden)]
     fn pause(kept: &Self::Kept) -> bool {
         let _ = kept;
         true
     }
 
-    /// The body once more.
+    /// The second body.
     #[doc(hidden)]
     fn again(kept: Self::Kept) -> Self::Body;
 }
 
-/// A place for the kept request: an `Option`, or [`Nothing`] where nothing is ever kept, so that the
-/// future does not pay for it.
+/// A place for the kept request: an `Option`. Where nothing is ever kept, it is [`Nothing`], which takes no memory.
 #[doc(hidden)]
 pub trait Slot<T> {
     fn new(kept: Option<T>) -> Self;

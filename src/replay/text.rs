@@ -1,4 +1,4 @@
-//! `String` as a body: it can be copied, but not shared.
+//! `String` as a body: it is copied, since it cannot be shared.
 
 use std::fmt;
 use std::mem;

@@ -1,15 +1,14 @@
-//! A body that can be sent a second time though it is a stream.
+//! A stream that can be sent a second time.
 //!
-//! 1. What the source yields is sent, and a copy of it is kept, until the response's head says that it is not
-//!    needed, or until there is too much of it. It is a real copy: a reference to a small slice would keep a
-//!    large buffer, and the bound would be none.
-//! 2. A refusal often comes before the body was read. From then on nothing more is read from the source
-//!    until it is decided what follows, so that what is kept stays what was sent.
-//! 3. The second body sends what was kept, and then goes on with the rest of the source, byte for byte.
-//! 4. On HTTP/2 the first body may still be alive then. It has lost the source: its next poll is an error,
-//!    never an end, so that no server takes half a body for a whole one.
-//! 5. The source is polled by one at a time. Under the lock runs nothing of a caller's: no source, no drop
-//!    of what it yielded, no waker.
+//! 1. A frame of the stream is sent, and a copy of it is kept. The copies are dropped when the response's head shows that they
+//!    are not needed, or when they exceed the cap. They are real copies: a reference to a small slice would keep a large buffer
+//!    in memory.
+//! 2. A refusal often comes before the whole body was read. From then on, nothing more is read from the stream until it is
+//!    decided whether the request is sent again. So what is kept is what was sent.
+//! 3. The second body sends what was kept, and then the rest of the stream, byte for byte.
+//! 4. On HTTP/2 the first body may still exist then. The stream is no longer its own: its next poll is an error and not an end,
+//!    so that no server takes half a body for a whole one.
+//! 5. One body at a time polls the stream. Nothing of a caller's runs under the lock: no stream, no `Drop` of a frame, no waker.
 
 pub(crate) mod prefix;
 #[cfg(test)]

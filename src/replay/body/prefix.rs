@@ -1,5 +1,4 @@
-//! What was sent of a body, kept to be sent once more: up to a cap for one body, and up to another for all
-//! bodies of a layer.
+//! The part of a body that was sent, kept for a second sending. There is a cap for one body, and one for all bodies of a layer.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -12,10 +11,10 @@ use http_body::Frame;
 /// All bodies of a layer together keep this much.
 const ALL: usize = 64 * 1024 * 1024;
 
-/// What a part takes besides its data: its place in a queue, which may be half empty, and an allocation.
+/// The memory of a part besides its data: its place in a queue, which may be half empty, and an allocation.
 const OVERHEAD: usize = 2 * size_of::<Part>() + 32;
 
-/// How much all bodies of a layer keep; a clone counts for the same layer.
+/// How much all bodies of a layer keep together. A clone counts for the same layer.
 #[doc(hidden)]
 #[derive(Clone, Debug, Default)]
 pub struct BufferQuota(Arc<AtomicUsize>);
@@ -36,7 +35,7 @@ impl BufferQuota {
     }
 }
 
-/// What a source yielded, as it is kept.
+/// A frame of the stream, as it is kept.
 pub(crate) enum Part {
     Data(Bytes),
     /// Boxed, or every part would be as large.
@@ -67,7 +66,7 @@ impl Part {
         }
     }
 
-    /// As the cap counts: one at least, or empty frames would be kept without end.
+    /// Its size for the cap: one at least, so that empty frames come to an end, too.
     fn counted(&self) -> usize {
         let len = match self {
             Part::Data(data) => data.len(),
@@ -78,13 +77,12 @@ impl Part {
         len.max(1)
     }
 
-    /// As the room counts: with what it takes to keep a part, which is most of it if the part is small.
+    /// Its size for the quota: the data, and the memory to keep the part.
     fn cost(&self) -> usize {
         self.counted() + OVERHEAD
     }
 
-    /// A part of its own. Data is copied: as a reference, a small slice would keep a large buffer, and nobody
-    /// could say how much is kept.
+    /// A copy of the part. A reference to a small slice would keep a large buffer in memory.
     fn copied(&self) -> Part {
         match self {
             Part::Data(data) => Part::Data(Bytes::copy_from_slice(data)),

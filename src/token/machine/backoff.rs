@@ -18,14 +18,13 @@ pub(crate) struct Fault {
 pub(crate) enum Nature {
     /// An outage passes.
     Passing,
-    /// A 4xx that cannot be read: an outage, or a refusal. Several in a row are taken for one.
+    /// A 4xx that cannot be read: an outage, or a refusal. Several in a row count as a refusal.
     InDoubt,
-    /// A refusal: somebody has to mend it.
+    /// A refusal: somebody has to correct the credentials.
     Lasting,
 }
 
-/// This many failures in doubt, in a row, are paced as refusals from the last of them on: two may be a gateway's
-/// while it is restarted.
+/// From so many failures in doubt in a row on, the pause is that of a refusal. A gateway that restarts may cause two.
 pub(crate) const DOUBTS_THAT_ARE_A_REFUSAL: u32 = 3;
 
 /// Why an exchange failed. The machine keeps the last one, and decides by its [`Fault`] alone.
@@ -65,20 +64,20 @@ impl Failing for Fault {
 }
 
 const FIRST: Duration = Duration::from_secs(1);
-/// The longest pause while callers are failing for want of a token, …
+/// The longest pause without a usable token: callers get errors, …
 const CAP_WITHOUT_TOKEN: Duration = Duration::from_secs(30);
-/// … and while they do not notice.
+/// … and with one: callers notice nothing.
 const CAP_WITH_TOKEN: Duration = Duration::from_secs(120);
-/// Refused credentials are tried rarely: repetition locks accounts. Never "for ever": somebody mends it.
+/// Refused credentials are tried rarely, since repetition locks accounts; but not never, since somebody corrects them.
 const FIRST_REFUSED: Duration = Duration::from_secs(10);
 const CAP_REFUSED: Duration = Duration::from_secs(300);
-/// A token endpoint with a cache hands out the old token until that ends; its clock is not ours, and
-/// whole seconds are its unit.
+/// A token endpoint with a cache hands out the old token until that expires. Its clock may differ from ours, and it counts
+/// whole seconds.
 const STALE_REPEAT: Duration = Duration::from_millis(250);
 
-/// The pause after the `failures`-th failure in a row (counted from 1), if the endpoint asked for one of
-/// `asked`. `draw` is uniform in 0..1: the pause is 80 to 100 % of its slot, so that clients which failed
-/// together do not return together.
+/// The pause after the `failures`-th failure in a row (the first is 1); at least `asked`, if the endpoint asked for a pause.
+/// `draw` is uniform in 0..1. The pause is 80 to 100 % of its slot, so that clients which failed together do not return
+/// together.
 pub(crate) fn pause(
     failures: u32,
     asked: Option<Duration>,
@@ -98,24 +97,23 @@ fn at_least(asked: Option<Duration>, pause: Duration) -> Duration {
     pause.max(asked.unwrap_or_default().min(LONGEST_PAUSE))
 }
 
-/// The pause after the `count`-th attempt in a row that was no failure and brought nothing: the same
-/// token once more, or a refresh that vanished with its runtime.
+/// The pause after the `count`-th attempt in a row that did not fail and brought no new token: it brought the same token
+/// again, or it was lost with its runtime.
 pub(crate) fn pause_in_vain(count: u32, draw: f64) -> Duration {
     slot(FIRST, count, CAP_WITH_TOKEN, draw)
 }
 
-/// Shortens a pause so that it does not outlast the `left` life of a usable token: one more attempt
-/// falls within it, or, in its last second, at its end.
+/// Shortens a pause so that one more attempt is made while a usable token has `left` to live; in its last second, at its end.
 pub(crate) fn before_the_end(pause: Duration, left: Duration) -> Duration {
     if pause < left { pause } else { (left / 2).max(FIRST.min(left)) }
 }
 
-/// No pause is shorter than the first slot, or half of the `left` life of a token that ends sooner.
+/// Lengthens a pause to the first slot, or to half of what a token has `left` to live.
 pub(crate) fn at_least_apart(pause: Duration, left: Duration) -> Duration {
     pause.max(FIRST.min(left / 2))
 }
 
-/// The pause after a cache has handed out a token that is over: it will have another one in a moment.
+/// The pause after a cache handed out an expired token: it will soon have another one.
 pub(crate) fn pause_after_stale_repeat(failures: u32, draw: f64) -> Duration {
     slot(STALE_REPEAT, failures, CAP_WITHOUT_TOKEN, draw)
 }

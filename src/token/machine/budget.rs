@@ -93,7 +93,7 @@ impl RenewalBudget {
         }
     }
 
-    /// A request that was sent at `sent` was accepted with a refused token.
+    /// A request that was sent at `sent` was accepted with the refused token.
     pub(crate) fn discredit(&mut self, refused: Generation, sent: Now) {
         if let Some(renewal) = &mut self.open
             && renewal.refused == refused
@@ -103,7 +103,7 @@ impl RenewalBudget {
         }
     }
 
-    /// The token of which it is of interest whether it is accepted elsewhere.
+    /// The refused token. If another server accepts it, the server that refused it is at fault.
     pub(crate) fn rejected_token(&self) -> Option<Generation> {
         self.open.filter(|renewal| !renewal.discredited).map(|renewal| renewal.refused)
     }

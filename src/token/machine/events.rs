@@ -1,4 +1,4 @@
-//! The machine's vocabulary: what it is told, and what it answers.
+//! What the machine is told, and what it answers.
 
 use std::fmt;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::token::machine::window::Window;
 
 /// Numbers the tokens of a source in the order in which they became current.
 ///
-/// A refusal is judged by it: only that of the current generation is a reason to renew.
+/// Only a refusal of the current generation is a reason to renew.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Generation(u64);
 
@@ -38,10 +38,10 @@ impl fmt::Display for Generation {
     }
 }
 
-/// Orders refreshes and tokens: what has the larger one began, or was issued, later.
+/// Orders refreshes and tokens. The larger one began, or was issued, later.
 pub(crate) type Tick = u64;
 
-/// Names a refresh.
+/// Identifies a refresh.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct RefreshId(Tick);
 
@@ -55,21 +55,21 @@ impl RefreshId {
     }
 }
 
-/// The action that an event may ask for: start this refresh.
+/// The action that an event may ask for: start a refresh.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Start<R = ()> {
     pub(crate) id: RefreshId,
     pub(crate) reason: Reason,
-    /// When: its deadline counts from here.
+    /// When it starts. Its deadline counts from here.
     pub(crate) started: Now,
-    /// The refresh token that it may spend. Nothing else will.
+    /// The refresh token that it may spend. No other refresh gets it.
     pub(crate) refresh_token: Option<R>,
 }
 
-/// What somebody who wants a token is told.
+/// The answer to a caller that wants a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ask {
-    /// Take the current one.
+    /// Use the current token.
     Use,
     /// Wait for the refresh that is under way, or that starts now.
     Wait,
@@ -77,7 +77,7 @@ pub(crate) enum Ask {
     Fail { age: Duration, retry_in: Duration },
 }
 
-/// What an answer of the API says against the token that its request carried.
+/// What a response says against the token of its request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Complaint {
     /// It refuses the token.
@@ -86,15 +86,15 @@ pub(crate) enum Complaint {
     Doubt,
 }
 
-/// What somebody whose token the API refused, or doubted, is told.
+/// The answer to a caller whose token was refused or doubted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refused {
     /// A newer token is current: send the request again with that one.
     Resend,
     /// Wait for the refresh that is under way, or that starts now.
     Wait,
-    /// Wait for the refresh, which began before the refused token was issued and so says nothing of
-    /// the refusal; then come back.
+    /// Wait for the refresh, and then ask again. It began before the refused token was issued, so its outcome says nothing
+    /// about the refusal.
     WaitAndAsk,
     /// Give the refusal to the caller.
     HandOn(Recovery),
@@ -109,8 +109,8 @@ pub(crate) struct Arrival<R = ()> {
     pub(crate) life: Duration,
     /// Somebody says how long: the answer that brought it, or the token itself. Else it is the default.
     pub(crate) stated: bool,
-    /// How long it lives at most, by what stays the same when it is handed out once more: its own claims, or a
-    /// moment at which it ends.
+    /// How long it lives at most, by its own claims or by the stated time of its end. These stay the same when the token is
+    /// handed out once more.
     pub(crate) dated: Option<Duration>,
     /// It is, byte for byte, the current token.
     pub(crate) same: bool,
@@ -128,8 +128,8 @@ impl<R> Arrival<R> {
 
 /// What became of a refresh.
 ///
-/// `previous` is why the last exchange before it failed. The machine has done with it: it is to be dropped without the
-/// lock, since what a user's error does then is not ours to know.
+/// `previous` is the error of the failure before it, if any. Drop it without the lock: an error of a user's may do anything
+/// in its `Drop`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Finished<E = Fault> {
     /// Publish its token. `recovered`: how long exchanges had been failing before.
@@ -139,8 +139,8 @@ pub(crate) enum Finished<E = Fault> {
         recovered: Option<Duration>,
         previous: Option<E>,
     },
-    /// Tell those who waited. `dead`: it brought a token, which had ended already.
+    /// Tell those who waited. `dead`: it brought a token that had expired.
     Failed { dead: bool, failures: u32, retry_in: Duration, error: E, previous: Option<E> },
-    /// Nothing: the refresh was given up, and has failed or been overtaken since.
+    /// Do nothing: the refresh was given up before. Now it failed, or a later one has succeeded.
     Outdated,
 }

@@ -1,16 +1,15 @@
-//! Everything that decides: a pure machine of events, actions and an explicit `now`.
+//! The part that decides. It is pure: it gets events and the time, and returns actions.
 //!
-//! It reads no clock, does no I/O, and holds plain data only: a token is a [`Generation`] and a
-//! [`Window`] here, an error is a [`Fault`]. The shell around it (`token/shared.rs`) has the rest,
-//! and does only what the machine says.
+//! It reads no clock and does no I/O. A token is a [`Generation`] and a [`Window`] here. The shell (`token/shared.rs` and the
+//! files beside it) has the tokens and the tasks, and does what the machine says.
 //!
-//! What holds after every event:
+//! After each event:
 //!
-//! 1. At most one refresh is under way ([`Start`] is returned only where there was none).
-//! 2. A token is replaced only by a successor, and by nothing but time does it become unusable.
-//! 3. Within a pause after a failure, no refresh starts.
-//! 4. A refresh token goes to one refresh, and is gone with it unless that refresh brings it back.
-//! 5. Generations only grow; those of one exchange and of its rotations form a *lineage*.
+//! 1. At most one refresh is running.
+//! 2. A token is replaced only by a successor. Only time makes it unusable.
+//! 3. No refresh starts within a pause after a failure.
+//! 4. A refresh token is given to one refresh. The next one gets it only if that refresh brings it back.
+//! 5. Generations only grow. Those of one exchange and of its successors in responses form a *lineage*.
 
 pub(crate) mod backoff;
 pub(crate) mod budget;
@@ -95,15 +94,13 @@ struct Failure<E> {
 /// While credentials are refused, they are reloaded_at up this often.
 const RELOAD_EVERY: Duration = Duration::from_secs(1);
 
-/// A renewal for a doubted answer is followed by none for another one for this long: most such answers are honest, and
-/// an API may give many.
+/// The time between two renewals for doubted responses, at least: most such responses are honest, and an API may send many.
 const BETWEEN_DOUBTS: Duration = Duration::from_secs(60);
 
 /// The state of one source.
 ///
-/// Three things it keeps for the shell and does not look into: a refresh token `R`, why the last exchange failed `E`,
-/// and the way to wait for the refresh under way `W`. So each has one place, and is there exactly as long as the machine
-/// says that it is.
+/// It keeps three things for the shell without reading them: a refresh token `R`, the error of the last exchange `E`, and the
+/// receiver of the outcome of the running refresh `W`. So each of them stands in one place.
 #[derive(Debug)]
 pub(crate) struct Machine<R = (), E = Fault, W = ()> {
     /// A refresh that has not ended after this long has lost its runtime.
@@ -159,9 +156,9 @@ impl<R, E: Failing, W> Machine<R, E, W> {
 
     // ===== events =====
 
-    /// The shell has begun a refresh that an event asked for: this is how to wait for it.
+    /// The shell has started a refresh that an event asked for. `waiting` receives its outcome.
     ///
-    /// It is dropped with the refresh, under the lock. By then no outcome is in it.
+    /// The machine drops it under the lock, at the end of the refresh. No outcome has been sent by then.
     pub(crate) fn began(&mut self, id: RefreshId, waiting: W) {
         if let Some(refresh) = self.refresh.as_mut().filter(|refresh| refresh.id == id) {
             refresh.waiting = Some(waiting);
@@ -251,7 +248,7 @@ impl<R, E: Failing, W> Machine<R, E, W> {
             self.lost = 0;
             self.background_from = None;
         }
-        // A refresh that was given up and succeeds after all still counts, unless a later one has.
+        // A refresh that was given up may still succeed. Its token counts, unless a later refresh has succeeded.
         let later = self.current.as_ref().is_some_and(|current| current.refresh > id.tick());
         match outcome.map(|arrival| self.restated(arrival)) {
             Ok(_) if later => Finished::Outdated,
@@ -269,9 +266,9 @@ impl<R, E: Failing, W> Machine<R, E, W> {
         }
     }
 
-    /// The task of a refresh vanished with its runtime, or stands still with it. What waits may start
-    /// another one at once; a refresh in the background waits for a while, since a program that makes a
-    /// runtime per call would otherwise begin one per call and end none.
+    /// The task of a refresh was dropped with its runtime, or its runtime stands still. A caller that waits may start another
+    /// one at once. In the background, the next one starts after a pause: a program that makes a runtime for each call would
+    /// start one for each call, and none would end.
     pub(crate) fn lost(&mut self, now: Now, id: RefreshId) {
         if self.refresh.as_ref().is_some_and(|refresh| refresh.id == id) {
             self.refresh = None;

@@ -1,4 +1,4 @@
-//! What is asked of the machine.
+//! Questions to the machine.
 
 use std::time::Duration;
 
@@ -8,19 +8,17 @@ use crate::token::machine::backoff::Failing;
 use crate::token::machine::events::{Generation, RefreshId};
 use crate::token::machine::status::{State, Status};
 
-/// What the hot path has to know of the machine besides its token.
+/// What the hot path has to know besides the token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Flags {
-    /// Until when asking on behalf of a usable token changes nothing: a refresh is under way, or one was lost.
+    /// Callers with a usable token need not ask for another one until this time: a refresh is running, or one was lost.
     pub(crate) quiet_until: Option<Now>,
-    /// Until when there is nothing to wait for either, nor to reload: no refresh is under way, and none may start. Of
-    /// two moments on two clocks, no third says when both have come, so it is told apart.
+    /// No refresh runs, none may start, and no credentials are reloaded until this time. It is kept apart from `quiet_until`:
+    /// of two moments on two clocks, the later one cannot be told.
     pub(crate) paused_until: Option<Now>,
-    /// The refused token that a renewal has been paid for: whether it is accepted elsewhere tells an honest revocation
-    /// from a bad server.
+    /// The refused token that a renewal is running for. If another server accepts it, one server is at fault.
     pub(crate) rejected_token: Option<Generation>,
-    /// The current token was refused and its renewal is under way: the next request to carry it would probably be
-    /// refused, too.
+    /// The current token was refused and is being renewed. The next request with it would probably be refused, too.
     pub(crate) renews_a_refused_token: bool,
 }
 
@@ -55,14 +53,14 @@ impl<R, E: Failing, W> Machine<R, E, W> {
         Some(self.next_reload().map_or(failure.retry_at, |look| look.earliest(failure.retry_at)))
     }
 
-    /// When the credentials may be reloaded_at up next, while that is of use.
+    /// When refused credentials may be reloaded.
     pub(crate) fn next_reload(&self) -> Option<Now> {
         let of_use = self.refresh.is_none() && self.credentials_may_change;
         let failure = self.failure.as_ref().filter(|_| of_use);
         failure.filter(|failure| failure.lasting).and(self.reload_from)
     }
 
-    /// Whether a refusal of this token would be answered by an exchange that is not under way yet.
+    /// Whether a refusal of this token would start an exchange.
     pub(crate) fn would_renew(&self, now: Now, refused: Generation) -> bool {
         let is_current = self.current.as_ref().is_some_and(|it| it.generation == refused);
         is_current && self.refresh.is_none() && !self.fixed && !self.is_paused(now)
@@ -85,7 +83,7 @@ impl<R, E: Failing, W> Machine<R, E, W> {
             (None, None, None) => State::Empty,
         };
         let ending = window.filter(|window| window.ends_at != Now::NEVER);
-        // Each by the clock that gets there first: that need not be the same one.
+        // Each by the clock that gets there first, which may differ.
         let failure = self.failure.as_ref();
         let retry_in = failure.map(|failure| now.until(failure.retry_at));
         let refresh_in = ending.map(|window| now.until(window.refresh_at));

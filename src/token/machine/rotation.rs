@@ -1,9 +1,8 @@
-//! Which of the tokens that an API's responses hand out may follow the current one.
+//! Whether a token that a response hands out may follow the current one.
 //!
-//! A response is a weaker witness than the token endpoint: it may be late, cached, mixed up or forged.
-//! So a rotated token is held against the token that the last exchange brought, the first of its *lineage*:
-//! it must be with the same issuer, subject and audience, and must not claim more than that one had. What is left to decide, which
-//! of two good tokens is the newer one, is the machine's.
+//! A response is less reliable than the token endpoint: it may be late, cached, mixed up or forged. So its token is compared
+//! with the token of the last exchange, the first of the *lineage*. It must have the same issuer, subject and audience, and
+//! must not live longer. The machine decides which of two such tokens is newer.
 
 use std::time::Duration;
 
@@ -11,10 +10,10 @@ use crate::clock::Now;
 use crate::scheme::jwt::Claims;
 use crate::scheme::not_adopted::NotAdopted;
 
-/// What clocks, and lives stated in whole seconds, may differ by.
+/// Clocks may differ by this, and lives that are stated in whole seconds.
 pub(crate) const LEEWAY: Duration = Duration::from_secs(60);
 
-/// What a lineage began with: the exchanged token.
+/// The token of an exchange, with which a lineage begins.
 #[derive(Debug)]
 pub(crate) struct Lineage {
     pub(crate) claims: Claims,
@@ -23,7 +22,7 @@ pub(crate) struct Lineage {
 }
 
 impl Lineage {
-    /// How long a token lives that a response hands out now; or why it may not follow.
+    /// How long a token lives that a response hands out now; or why it is not adopted.
     pub(crate) fn admits(&self, token: &Claims, now: Now) -> Result<Duration, NotAdopted> {
         let first = &self.claims;
         if first.is_jwt && !token.is_jwt {
@@ -35,7 +34,7 @@ impl Lineage {
         if first.alg != token.alg {
             return Err(NotAdopted::BadSignature);
         }
-        // The issuer's clock, told by its own first token: ours may be wrong.
+        // Our clock may be wrong. The first token tells the issuer's.
         let issuers = first.times.iat.map(|iat| iat.saturating_add(now.since(self.obtained)));
         let ours = now.since_epoch();
         let latest = issuers.map_or(ours, |issuers| issuers.max(ours));
@@ -43,7 +42,7 @@ impl Lineage {
             return Err(NotAdopted::NotYetIssued);
         }
         let Some(end) = token.times.exp else {
-            // It says nothing of its life, as the first one did not.
+            // Neither this token nor the first one says how long it lives.
             let silent = first.times.exp.is_none();
             return if silent { Ok(self.life) } else { Err(NotAdopted::LivesTooLong) };
         };
@@ -55,7 +54,7 @@ impl Lineage {
         if life > self.life + LEEWAY {
             return Err(NotAdopted::LivesTooLong);
         }
-        // One that was not made for this response has lived for a while.
+        // The token may be older than this response.
         Ok(if issuers.is_some() { life.min(left) } else { life })
     }
 }

@@ -1,4 +1,4 @@
-//! When a token is renewed, waited for, and over.
+//! When a token is renewed, when callers wait for the next one, and when it expires.
 
 use std::time::Duration;
 
@@ -7,8 +7,8 @@ use crate::clock::Now;
 use crate::exchange::issued::Stated;
 use crate::scheme::jwt::Times;
 
-/// Refresh-ahead begins somewhere in this part of a token's life, drawn once per token, so that a fleet
-/// that started together does not renew together.
+/// Refresh-ahead begins in this part of a token's life. The moment is drawn once for each token, so that processes which
+/// started together do not renew together.
 const REFRESH_FROM: f64 = 0.8;
 const REFRESH_TO: f64 = 0.9;
 
@@ -17,13 +17,13 @@ const MARGIN: Duration = Duration::from_secs(30);
 /// … and at most this part of the life, so that a token of three seconds works too.
 const MARGIN_PART: u32 = 10;
 
-/// A token that lives for less is over before it can be used, and would be renewed without end.
+/// A token that lives for less expires before it can be used, and would be renewed without end.
 const SHORTEST_LIFE: Duration = Duration::from_secs(1);
 
 /// The three moments in a token's life, in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Window {
-    /// From here on a successor is fetched in the background.
+    /// From here on it is renewed in the background.
     pub(crate) refresh_at: Now,
     /// From here on callers wait for a successor, if one can be had.
     pub(crate) margin_at: Now,
@@ -44,19 +44,19 @@ impl Window {
         }
     }
 
-    /// Whether a token is worth having: it lives long enough, and has not ended by `now`.
+    /// Whether a token lives long enough, and has not expired by `now`.
     pub(crate) fn is_worth_having(sent: Now, life: Duration, now: Now) -> bool {
         life >= SHORTEST_LIFE && !now.has_reached(sent + life)
     }
 
-    /// Puts refresh-ahead and the hard margin off until `moment`; the end stays.
+    /// Postpones refresh-ahead and the hard margin until `moment`. The end stays.
     pub(crate) fn quiet_until(self, moment: Now) -> Window {
         let refresh_at = self.refresh_at.latest(moment).earliest(self.ends_at);
         let margin_at = self.margin_at.latest(moment).earliest(self.ends_at);
         Window { refresh_at, margin_at, ..self }
     }
 
-    /// The window of a token that is good until it is refused.
+    /// The window of a token that does not expire.
     pub(crate) const ENDLESS: Window =
         Window { refresh_at: Now::NEVER, margin_at: Now::NEVER, ends_at: Now::NEVER };
 }
