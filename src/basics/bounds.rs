@@ -1,4 +1,4 @@
-//! What a server may say about time and still be believed. Each bound has its reason beside it.
+//! Bounds for the times that servers send. Each bound has its reason beside it.
 //!
 //! Servers send dates in the wrong unit, clocks that were never set, and pauses of years. A value beyond
 //! these bounds is cut or counts as absent, so that no sum overflows and no mistake lasts.

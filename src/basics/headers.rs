@@ -1,4 +1,4 @@
-//! Header names that are free to clone, and cheap to look for.
+//! Header names that are cheap to clone and to find.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;

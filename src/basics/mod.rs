@@ -1,4 +1,4 @@
-//! Small things that every storey needs, and that know none of them.
+//! Small things that every folder needs. They use none of ours.
 
 pub(crate) mod as_str;
 pub(crate) mod bounds;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::basics::BoxError;
 
-/// Why a credential has no value. It says where the credential is, and never quotes what was read there.
+/// Why a credential has no value. It says where the credential is, and contains nothing of what was read there.
 #[derive(Clone, Debug)]
 pub struct CredentialError {
     pub(crate) kind: CredentialErrorKind,
@@ -16,7 +16,7 @@ pub struct CredentialError {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CredentialErrorKind {
-    /// It cannot be read, or what was read is no credential.
+    /// It cannot be read, or the text is no credential.
     Unusable,
     /// The function that reads it panicked, or its runtime is ending.
     Panicked,
@@ -50,7 +50,7 @@ impl StdError for CredentialError {
     }
 }
 
-/// Why a credential cannot be read; it never quotes what was read.
+/// Why a credential cannot be read. It contains nothing of what was read.
 #[derive(Debug)]
 pub(crate) struct Unreadable(pub(crate) String);
 

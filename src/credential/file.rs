@@ -1,8 +1,8 @@
 //! Reading a credential from a file that somebody else writes.
 //!
-//! A writer that opens the file and writes into it may be half done when it is read. One that renames another
-//! file over it, or swaps a symbolic link (Kubernetes), never is; but one that removes the file and writes it anew
-//! looks the same. So new text is believed once nobody has touched the file for a while.
+//! If somebody writes into the file while it is read, the text may be incomplete. A file that was renamed into place, or a
+//! symbolic link that was swapped (Kubernetes), is complete. But a file that was removed and is written anew looks the same.
+//! So a new text is used only when nobody has touched the file for a while.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -18,14 +18,14 @@ use crate::credential::pipe;
 use crate::credential::text::{MAX_FILE, without_line_break};
 use crate::secret::Secret;
 
-/// New text is looked at a second time after this long.
+/// A new text is read a second time after this long.
 const SECOND_LOOK: Duration = Duration::from_millis(20);
 
-/// A file is believed once nobody has touched it for this long: a writer that pauses for longer between two parts
-/// of a secret has other troubles.
+/// A new text is used when nobody has touched the file for this long. A writer hardly pauses for longer in the middle of a
+/// secret.
 const UNTOUCHED_FOR: Duration = Duration::from_millis(250);
 
-/// One look at the file.
+/// One reading of the file.
 struct Look {
     text: Secret,
     modified: Option<SystemTime>,
@@ -37,7 +37,7 @@ struct Look {
 pub(crate) fn read(path: &Path, known: Option<&Secret>) -> Result<Option<Secret>, Unreadable> {
     let kind = fs::metadata(path).map_err(Unreadable::of)?.file_type();
     if !kind.is_file() {
-        // What a shell's process substitution leaves is a pipe, which gives what it has once.
+        // A shell's process substitution is a pipe. It can be read once.
         #[cfg(unix)]
         if known.is_none() && std::os::unix::fs::FileTypeExt::is_fifo(&kind) {
             return pipe::read(path).map(Some);
@@ -54,7 +54,7 @@ pub(crate) fn read(path: &Path, known: Option<&Secret>) -> Result<Option<Secret>
     Ok(Some(first.text))
 }
 
-/// How long to wait before the second look at a file that was changed so long ago.
+/// How long to wait before the second reading of a file that was changed so long ago.
 fn wait(age: Option<Duration>) -> Duration {
     UNTOUCHED_FOR.saturating_sub(age.unwrap_or_default()).max(SECOND_LOOK)
 }

@@ -1,7 +1,7 @@
-//! Reading a credential from a pipe: what a shell's process substitution, `<(command)`, leaves.
+//! Reading a credential from a pipe, such as a shell's process substitution, `<(command)`.
 //!
-//! Opening or reading a pipe that nobody writes into would block for ever, and a runtime waits for its threads when
-//! it ends. So neither blocks, and all ends after the deadline of a reading.
+//! A pipe that nobody writes into would block for ever, and a runtime waits for its threads when it ends. So opening and
+//! reading do not block, and all ends after the deadline of a reading.
 
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Read};
@@ -16,10 +16,10 @@ use crate::credential::error::Unreadable;
 use crate::credential::text::{DEADLINE, MAX_FILE, without_line_break};
 use crate::secret::Secret;
 
-/// Looked at so often.
+/// The time between two readings.
 const EVERY: Duration = Duration::from_millis(10);
 
-/// All that is written until the last writer closes the pipe.
+/// What is written until the last writer closes the pipe.
 pub(crate) fn read(path: &Path) -> Result<Secret, Unreadable> {
     let flags = i32::try_from(OFlags::NONBLOCK.bits()).map_err(Unreadable::of)?;
     let mut pipe =

@@ -1,7 +1,7 @@
-//! Reading credentials again, where reading may block.
+//! Reading credentials on a thread, where reading may block.
 //!
-//! A credential is read by one thread at a time, whoever wants it: a file system that hangs would else cost a
-//! thread for each attempt. Nobody waits for that thread longer than a deadline.
+//! One thread at a time reads a credential, however many exchanges want it. Otherwise a file system that hangs would cost a
+//! thread for each attempt. Nobody waits for the thread longer than a deadline.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,11 +19,11 @@ type Outcome = Result<(), CredentialError>;
 /// The readings of one credential: at most one at a time.
 #[derive(Default)]
 pub(crate) struct Readings {
-    /// The last one, under way or over.
+    /// The last one, running or ended.
     last: Mutex<Option<Reading>>,
 }
 
-/// A reading that is under way, or over.
+/// A reading that is running or has ended.
 #[derive(Clone)]
 struct Reading {
     outcome: Shared<oneshot::Receiver<Outcome>>,
@@ -31,7 +31,7 @@ struct Reading {
 }
 
 impl Readings {
-    /// Waits for the reading that is under way, or for a new one. None if that takes too long.
+    /// Waits for the reading that is running, or starts one. None if that takes too long.
     pub(crate) async fn join(
         &self,
         clock: &dyn Clock,
@@ -49,7 +49,7 @@ impl Readings {
         }
     }
 
-    /// The reading that is under way, or a new one.
+    /// The reading that is running, or a new one.
     fn current(&self, read: impl FnOnce() -> Outcome + Send + 'static) -> Reading {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(reading) = last.as_ref().filter(|it| !it.over.load(Ordering::Acquire)) {

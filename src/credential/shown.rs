@@ -11,8 +11,7 @@ use crate::secret::Secret;
 
 /// The values that one attempt shows: what was read for it.
 ///
-/// Another exchange may read the same credentials again meanwhile. That changes nothing here: what an endpoint says of
-/// an attempt is said of these values.
+/// Another exchange may read newer values meanwhile. They are not used here: the endpoint's answer is about these values.
 #[derive(Clone, Default)]
 pub(crate) struct Shown {
     values: Arc<[Value]>,

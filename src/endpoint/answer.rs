@@ -1,4 +1,4 @@
-//! The answer of an exchange, in a type whose `Debug` is safe.
+//! The answer of a token endpoint. Its `Debug` shows no secret.
 
 use std::fmt;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::endpoint::pacing;
 use crate::exchange::error::{ExchangeError, ExchangeErrorKind};
 use crate::secret::Secret;
 
-/// A token endpoint's answer, its body complete and at most 256 KiB long.
+/// The answer of a token endpoint, with its whole body of at most 256 KiB.
 ///
 /// Its `Debug` shows the status and the length of the body only.
 #[derive(Clone)]
@@ -53,7 +53,7 @@ impl ExchangeAnswer {
         Ok(self.shown.value(credential)?)
     }
 
-    /// As the answer to a request of this name; an exchange sees to that by itself.
+    /// Sets the name of the request that this answers. Only tests need this: an exchange sets it.
     #[must_use]
     pub fn with_request_name(self, request_name: &'static str) -> ExchangeAnswer {
         ExchangeAnswer { request_name, ..self }
@@ -126,13 +126,13 @@ impl ExchangeAnswer {
         body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body)
     }
 
-    /// This answer as one that cannot be used; `wrong` is what it is or has.
+    /// The error for an answer that cannot be used. `wrong` says what it is or has.
     pub(crate) fn malformed(&self, wrong: &str) -> ExchangeError {
         let message = format!("the token endpoint's answer {wrong} ({})", self.described());
         ExchangeError::new(ExchangeErrorKind::Malformed, message).with_status(self.status())
     }
 
-    /// What the body is, in words that quote nothing of it.
+    /// Describes the body without quoting it.
     fn described(&self) -> String {
         let kind = media_type(self.headers()).unwrap_or("no content type");
         match self.body().len() {

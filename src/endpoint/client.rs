@@ -27,9 +27,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// A small HTTPS client for token endpoints.
 ///
-/// HTTP/1.1; three seconds for a TCP connection; no proxy, unless [one is given](HttpClient::with_proxy); no redirects; a new connection for each exchange,
-/// because one that is used once an hour has died in some NAT table when it is wanted. It installs no
-/// process-wide default of rustls and needs none.
+/// It speaks HTTP/1.1 and follows no redirects. A TCP connection may take three seconds. It uses no proxy, unless
+/// [you give it one](HttpClient::with_proxy). It opens a new connection for each exchange: an idle connection would often be
+/// dead after an hour, since a NAT has forgotten it. It neither installs nor needs a process-wide default of rustls.
 ///
 /// ```
 /// use tower_outbound_auth::endpoint::{HttpClient, TlsRoots};
@@ -66,7 +66,7 @@ impl HttpClient {
         HttpClient::build(roots, provider)
     }
 
-    /// A client that trusts nobody: good for token endpoints on loopback over plain HTTP.
+    /// A client without root certificates, for token endpoints on loopback over plain HTTP.
     ///
     /// # Errors
     ///
@@ -100,8 +100,8 @@ impl HttpClient {
     /// Reaches https endpoints through the proxy that the environment names, now: `HTTPS_PROXY`, else
     /// `ALL_PROXY`, but for the hosts in `NO_PROXY` (each in upper or lower case).
     ///
-    /// This is a choice, and not the default, because a variable that somebody sets for another program
-    /// would move the credentials to another way. Where such a variable is set and not used, one event says so.
+    /// This is not the default: a variable that was set for another program would send the credentials through its proxy. If
+    /// such a variable is set and not used, one log event says so.
     #[must_use]
     pub fn with_proxy_from_env(self) -> HttpClient {
         HttpClient::connecting(self.tls, Proxies::environment())
@@ -123,7 +123,7 @@ impl HttpClient {
     }
 }
 
-/// Boxed throughout, once per exchange, so that hyper's types stay out of this crate's interface.
+/// Boxed once for each exchange, so that hyper's types are not part of this crate's interface.
 impl Service<Request<Full<Bytes>>> for HttpClient {
     type Response = Response<UnsyncBoxBody<Bytes, BoxError>>;
     type Error = BoxError;

@@ -3,8 +3,7 @@
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 
-/// The media type of a body as one of those that token endpoints send, without its parameters; a type that
-/// is none of these is told apart from none.
+/// The media type of a body without its parameters, if token endpoints use it. Any other type has a value of its own.
 pub(crate) fn media_type(headers: &HeaderMap) -> Option<&'static str> {
     const KNOWN: [&str; 7] = [
         "application/json",

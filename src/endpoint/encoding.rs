@@ -1,4 +1,4 @@
-//! Texts in a URL or a form.
+//! Encoding texts for a URL or a form.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use zeroize::Zeroizing;
@@ -8,7 +8,7 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b
 /// The same in a form, where a blank becomes a plus.
 const RESERVED_IN_FORM: &AsciiSet = &RESERVED.remove(b' ');
 
-/// Whether the ways of encoding this text differ.
+/// Whether the encodings of this text differ.
 pub(crate) fn is_ambiguous(text: &str) -> bool {
     *percent(text) != *text
 }

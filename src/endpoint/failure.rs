@@ -1,4 +1,4 @@
-//! Where an answer says that it is a failure, and with which code.
+//! Finding out whether an answer is a failure, and its code.
 //!
 //! RFC 6749 section 5.2 has `error` in a 400 or 401. Servers also put the code into `error.code`,
 //! `errors[0].code` or `errorCode`, and send it with a 200.
@@ -10,7 +10,7 @@ use crate::endpoint::members::Members;
 use crate::endpoint::quotes::Credentials;
 use crate::endpoint::refusal_codes::is_refusal_code;
 
-/// That an answer says of itself that it is a failure.
+/// An answer says that it is a failure.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Failure {
     /// As the server wrote it. It may hold anything, so it is for comparing only.
@@ -66,7 +66,7 @@ fn is_something(value: &Value) -> bool {
     }
 }
 
-/// Whether a failure names a code that is mended by a person, or not at all.
+/// Whether the code of a failure means that a person has to correct something.
 pub(crate) fn is_refusal(failure: &Failure) -> bool {
     failure.code.as_deref().is_some_and(is_refusal_code)
 }

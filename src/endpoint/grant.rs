@@ -1,4 +1,4 @@
-//! How a token endpoint is asked.
+//! The requests to a token endpoint, and its answers.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::endpoint::step::Step;
 use crate::exchange::error::ExchangeError;
 use crate::exchange::identity::Identity;
 
-/// How a token endpoint is asked: builds requests and reads answers. It does no I/O.
+/// Builds requests to a token endpoint, and reads its answers. It does no I/O.
 ///
 /// Object safe: `Arc<dyn Grant>` is a `Grant`.
 #[diagnostic::on_unimplemented(
@@ -20,12 +20,12 @@ use crate::exchange::identity::Identity;
             comes from elsewhere needs an `Exchange` and no `Grant`: `TokenSource::new(presentation, exchange)`"
 )]
 pub trait Grant: Send + Sync + 'static {
-    /// What the tokens belong to: everything that makes one token unfit to stand for another. Its name
-    /// stands in logs.
+    /// What the tokens are for: two grants with the same identity get tokens that can replace each other. Its name stands in
+    /// logs.
     fn identity(&self) -> Identity;
 
-    /// The credentials that an exchange needs; those that may change are read before each one. Their values
-    /// are in the [context](RequestContext::credential) of each request. Default: none.
+    /// The credentials that an exchange needs. Those that may change are read before each exchange. Their values are in the
+    /// [context](RequestContext::credential) of each request. Default: none.
     fn credentials(&self) -> &[Credential] {
         &[]
     }
@@ -35,16 +35,15 @@ pub trait Grant: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// If none can be built; the attempt has then failed.
+    /// If it cannot be built. Then the exchange fails.
     fn request(&self, cx: &RequestContext) -> Result<ExchangeRequest, ExchangeError>;
 
     /// Reads the endpoint's answer.
     ///
     /// # Errors
     ///
-    /// If it brings no token. The kind of the error decides when the next attempt is made: say
-    /// [`Refused`](crate::exchange::ExchangeErrorKind::Refused) only for a verdict that can be read
-    /// in the answer.
+    /// If it brings no token. The kind of the error decides when the next attempt is made. Use
+    /// [`Refused`](crate::exchange::ExchangeErrorKind::Refused) only if the answer says that the credentials are wrong.
     fn read(&self, answer: ExchangeAnswer) -> Result<Step, ExchangeError>;
 }
 

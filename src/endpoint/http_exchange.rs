@@ -1,4 +1,4 @@
-//! An exchange over HTTP: a scheme says what to send, a client sends it.
+//! An exchange over HTTP: a grant builds the requests, and a client sends them.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -26,13 +26,13 @@ use crate::exchange::identity::Identity;
 use crate::exchange::issued::Issued;
 use crate::origin::Origin;
 
-/// A token response may be this long; what is longer is an error page or an attack.
+/// The longest answer. A longer one is an error page or an attack.
 const MAX_ANSWER: usize = 256 * 1024;
 
-/// A scheme may ask for this many requests in one exchange (a challenge and its answer, with room).
+/// So many requests may make an exchange: a challenge and its answer, and two more.
 const MAX_STEPS: usize = 4;
 
-/// An [`Exchange`] that asks a token endpoint, in the words of a [`Grant`], through a `client`.
+/// An [`Exchange`] that sends the requests of a [`Grant`] to a token endpoint, through a `client`.
 ///
 /// The client is any `tower::Service` that takes `http::Request<Full<Bytes>>`: the built-in
 /// `HttpClient` (feature `client`), `HttpService::build(builder)?` for reqwest (feature `reqwest`), or one of your own,
@@ -44,10 +44,10 @@ const MAX_STEPS: usize = 4;
 ///   not follow any. The built-in one does not; for reqwest, there is `HttpService::build` (feature `reqwest`).
 /// - A compressed answer is refused, because nothing asked for one. (`Content-Encoding: utf-8` or `none` is
 ///   no compression.)
-/// - The texts of the client's errors are logged: they must hold no secret, nor a URL that does. (reqwest's do
-///   say their URL; with feature `reqwest` it is taken off.)
-/// - The client must not send its requests through the layer that this exchange supplies; that is
-///   found out and reported as [`ExchangeErrorKind::Reentrant`].
+/// - The texts of the client's errors are logged. They must not contain a secret, also not in a URL. (The texts of reqwest's
+///   errors contain the URL; with feature `reqwest` it is removed.)
+/// - The client must not send its requests through the layer that gets its tokens from this exchange. If it does, the
+///   exchange fails with [`ExchangeErrorKind::Reentrant`].
 ///
 /// ```
 /// use bytes::Bytes;
@@ -98,7 +98,7 @@ where
         let unreachable = |error: BoxError| unreachable(origin.as_ref(), error);
         request.extensions_mut().insert(cx.chain().clone());
         if request.body().size_hint().exact() == Some(0) && request.method() == Method::POST {
-            // No client adds it by itself, and some gateways answer 411 without (RFC 9110 section 8.6).
+            // Clients do not add it to an empty POST, and some gateways then answer 411 (RFC 9110 section 8.6).
             request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
         let mut client = self.client.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -155,7 +155,7 @@ where
                 None => first,
             };
             let request = self.grant.request(&request_cx)?;
-            // A scheme that gave it no name expects that of the step.
+            // Without a name of its own, the request has the name of the step.
             let name = match request.name() {
                 "" => request_cx.step().unwrap_or_default(),
                 name => name,
@@ -215,9 +215,9 @@ where
     }
 }
 
-/// A failure of the client, unless the client is our own layer saying that it would wait for itself.
+/// The error for a failure of the client. If the client goes through the layer that it serves, the error says so.
 fn unreachable(origin: Option<&Origin>, error: BoxError) -> ExchangeError {
-    // reqwest's says the whole URL, and a token endpoint's may have a key in its query.
+    // The text of reqwest's errors has the whole URL, and its query may have a key.
     #[cfg(feature = "reqwest")]
     let error = crate::error::without_url::without_url(error);
     let ours = crate::error::Error::find(&*error);
@@ -225,7 +225,7 @@ fn unreachable(origin: Option<&Origin>, error: BoxError) -> ExchangeError {
         let message = "the token endpoint's client sends through the layer that the token is for";
         return ExchangeError::new(ExchangeErrorKind::Reentrant, message).with_source(error);
     }
-    // It cannot work as it is set up; or the client has shown the credentials to others.
+    // The set-up cannot work, or the client has sent the credentials to another origin.
     let is_lasting = |ours: &&crate::error::Error| {
         matches!(
             ours.kind(),
@@ -238,7 +238,7 @@ fn unreachable(origin: Option<&Origin>, error: BoxError) -> ExchangeError {
     }
     let root = root_cause(&*error);
     let origin = origin.map_or("the token endpoint".to_owned(), Origin::to_string);
-    // By rustls, whose type a client of the user's need not have.
+    // rustls says so. Its type is not known here, since the client may be the user's.
     let is_another_hosts = root.contains("not valid for name");
     let hint = match is_another_hosts {
         true => ". Did something in between (a proxy, a captive portal) answer in its place?",

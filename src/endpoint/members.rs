@@ -1,7 +1,7 @@
-//! The members of an answer: of a JSON object, or of a form where the content type says so.
+//! The members of an answer: a JSON object, or a form if the content type says so.
 //!
-//! Servers write numbers as texts, put a byte order mark before the object, and give members twice. What is
-//! clear is taken; a member whose values differ is an error.
+//! Servers write numbers as texts, put a byte order mark before the object, and give members twice. All this is read. Only a
+//! member with two different values is an error.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -23,7 +23,7 @@ use crate::secret::Secret;
 pub(crate) struct Members<'a>(Vec<(String, Member<'a>)>);
 
 enum Member<'a> {
-    /// Not parsed before it is asked for: what nobody asks for may be of any depth, and may hold secrets.
+    /// Parsed when it is asked for. Other members may be nested deeply, or hold secrets.
     Json(Cow<'a, RawValue>),
     Text(Zeroizing<String>),
 }
@@ -34,7 +34,7 @@ impl<'a> Members<'a> {
     /// [`Malformed`](ExchangeErrorKind::Malformed) if the body is neither.
     pub(crate) fn of(answer: &'a ExchangeAnswer) -> Result<Members<'a>, ExchangeError> {
         let body = answer.text_bytes();
-        // Latin-1 in a name or a description is no reason to lose the token.
+        // Some servers write Latin-1 in a description. The token beside it is still good.
         let json = match std::str::from_utf8(body) {
             Ok(text) => {
                 serde_json::from_str::<Container<'a>>(text).map(|Container(members)| members)
@@ -54,7 +54,7 @@ impl<'a> Members<'a> {
         Err(answer.malformed(&format!("is no JSON object (line {line}, column {column})")))
     }
 
-    /// The members of the object or list that has what `pointer` (RFC 6901) names, and its name there.
+    /// The object or list that contains what `pointer` (RFC 6901) names, and the name of that member.
     pub(crate) fn parent_of(&self, pointer: &str) -> Option<(Members<'a>, String)> {
         let unescape = |step: &str| step.replace("~1", "/").replace("~0", "~");
         let mut steps = pointer.strip_prefix('/')?.split('/').map(unescape);
@@ -108,7 +108,7 @@ impl<'a> Members<'a> {
         self.one(name, |member| Some(member.value()).filter(|value| !value.is_null()))
     }
 
-    /// What `read` makes of the member of this name, which may be given twice if the values agree.
+    /// Reads the member of this name by `read`. It may be given twice with the same value.
     fn one<T: PartialEq>(
         &self,
         name: &str,
@@ -117,7 +117,7 @@ impl<'a> Members<'a> {
         let mut values = self.0.iter().filter(|(its_name, _)| its_name == name);
         let first = values.next().and_then(|(_, member)| read(member));
         if values.any(|(_, member)| read(member) != first) {
-            // The name is ours: a constant, or one that the user has set.
+            // The name may be shown: it is a constant, or the user has set it.
             let message =
                 format!("the token endpoint's answer has `{name}` twice, with different values");
             return Err(ExchangeError::new(ExchangeErrorKind::Malformed, message));
@@ -190,7 +190,7 @@ fn form<'a>(body: &[u8]) -> Option<Vec<(String, Member<'a>)>> {
     (!members.is_empty()).then_some(members)
 }
 
-/// The members of a text that is not the answer's own.
+/// The members of a text that does not outlive this call.
 fn owned<'a>(text: &str) -> Result<Vec<(String, Member<'a>)>, serde_json::Error> {
     let Container(members) = serde_json::from_str(text)?;
     let own = |(name, member)| match member {

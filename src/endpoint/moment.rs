@@ -1,4 +1,4 @@
-//! A moment as token endpoints write it: seconds or milliseconds since the epoch, or RFC 3339.
+//! A time as token endpoints write it: seconds or milliseconds since the epoch, or RFC 3339.
 
 use std::time::Duration;
 
@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use crate::basics::bounds::{self, EARLIEST, number};
 
-/// The moment, since the epoch. None of what cannot be read, and of what is no time of day: a number of
-/// seconds that stands in the wrong member, or a default of zero.
+/// The time since the epoch. None if it cannot be read, or if it is no time of day: a number of seconds in the wrong member, or
+/// zero as a default.
 pub(crate) fn moment(value: &Value) -> Option<Duration> {
     let moment = match number(value) {
         Some(number) => bounds::epoch(number),

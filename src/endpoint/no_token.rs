@@ -1,4 +1,4 @@
-//! What an answer means that brings no token.
+//! Errors for answers without a token.
 
 use std::borrow::Cow;
 
@@ -12,7 +12,7 @@ use crate::endpoint::pacing;
 use crate::exchange::error::{ExchangeError, ExchangeErrorKind};
 use crate::origin::Origin;
 
-/// An origin that is longer is not shown: it would fill the log.
+/// A longer origin is not shown, since it would fill the log.
 const MAX_ORIGIN: usize = 100;
 
 impl ExchangeAnswer {
@@ -20,8 +20,7 @@ impl ExchangeAnswer {
     /// `errors[0].code` or `errorCode`, in a JSON object or in a form. None if there is none, if it is empty, or if
     /// it is given twice with different values.
     ///
-    /// It is as the server wrote it, who may quote what it was sent: compare it, and show it only if it is one
-    /// that you know.
+    /// The server may write anything here, also what it was sent. So compare the code, and show it only if you know it.
     ///
     /// ```
     /// use tower_outbound_auth::exchange::{ExchangeError, ExchangeErrorKind};
@@ -43,12 +42,12 @@ impl ExchangeAnswer {
         Failure::in_body(self)?.code
     }
 
-    /// This answer as a failure that says nothing of the credentials: an outage, an overload, or
-    /// something in between that answered in the endpoint's place.
+    /// The error for an answer that says nothing about the credentials: an outage, an overload, or an answer of something in
+    /// between, such as a proxy.
     ///
-    /// A 4xx other than 407, 408, 425 and 429 is in doubt: a gateway may have answered, or the endpoint may
-    /// have refused the credentials in words that nobody understands. From the third such answer in a row on,
-    /// the next attempt waits as long as after a refusal. A
+    /// A 4xx other than 407, 408, 425 and 429 is in doubt: perhaps a gateway has answered, perhaps the endpoint refuses the
+    /// credentials in unknown words. From the third such answer in a row on, the next attempt waits as long as after a
+    /// refusal. A
     /// [`CredentialProvider`](crate::credential::CredentialProvider) is not told.
     #[must_use]
     pub fn unavailable(&self) -> ExchangeError {
@@ -82,8 +81,8 @@ impl ExchangeAnswer {
         if status.is_client_error() && !passing { error.in_doubt() } else { error }
     }
 
-    /// This answer as the endpoint's verdict on the credentials; `code` is its reason. It is written into logs: one
-    /// that quotes a part of the scheme's [`credentials`](super::Grant::credentials) is withheld.
+    /// The error for an answer that says that the credentials are wrong. `code` is the endpoint's reason. It stands in logs. A
+    /// code that contains a part of the [`credentials`](super::Grant::credentials) is replaced by `withheld`.
     ///
     /// The next attempt waits for 10 s to 5 min, unless the credentials change before. A
     /// [`CredentialProvider`](crate::credential::CredentialProvider) is told, and may have another value at once.
@@ -93,7 +92,7 @@ impl ExchangeAnswer {
         self.failure(ExchangeErrorKind::Refused, message).with_code(code)
     }
 
-    /// This answer as the endpoint's own failure; `code` is its reason.
+    /// The error for a failure of the endpoint. `code` is its reason.
     pub(crate) fn failed(&self, code: &str) -> ExchangeError {
         let message = "the token endpoint gave no token";
         self.failure(ExchangeErrorKind::Unavailable, message).with_code(code)

@@ -1,8 +1,7 @@
-//! Whether a server's text quotes a credential that it was sent.
+//! Whether a server's text contains a credential that it was sent.
 //!
-//! A server may write what it got into its error code: whole or in part, decoded, or as it came. Such a code is
-//! not shown. This errs on the side of silence: a code that has four characters in a row of the secret by
-//! chance is withheld, too.
+//! A server may write what it was sent into its error code: all or a part of it, decoded or encoded. Such a code is not shown.
+//! A harmless code is withheld, too, if it has four characters in a row of the secret by chance.
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};

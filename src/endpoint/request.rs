@@ -1,4 +1,4 @@
-//! The request of an exchange, in a type whose `Debug` is safe.
+//! A request to a token endpoint. Its `Debug` shows no secret.
 
 use std::fmt;
 
@@ -37,8 +37,8 @@ impl ExchangeRequest {
         ExchangeRequest { request: Box::new(request), name: "" }
     }
 
-    /// Gives it a name, which its answer will have too: a scheme that sends several kinds of requests
-    /// tells their answers apart by [`ExchangeAnswer::request_name`](super::ExchangeAnswer::request_name). Default: the empty text.
+    /// Names the request. Its answer has the same name, so a grant that sends several kinds of requests can tell their
+    /// answers apart by [`ExchangeAnswer::request_name`](super::ExchangeAnswer::request_name). Default: the empty text.
     #[must_use]
     pub fn named(self, name: &'static str) -> ExchangeRequest {
         ExchangeRequest { name, ..self }
@@ -50,7 +50,7 @@ impl ExchangeRequest {
         self.name
     }
 
-    /// The request itself, credentials and all.
+    /// The request itself, with the credentials.
     #[must_use]
     pub fn into_http(self) -> Request<Bytes> {
         *self.request

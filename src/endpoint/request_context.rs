@@ -1,4 +1,4 @@
-//! What a scheme is told about the request that it builds.
+//! What a grant knows of the request that it builds.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::exchange::context::{ExchangeContext, Reason};
 use crate::exchange::error::ExchangeError;
 use crate::secret::Secret;
 
-/// What a [`Scheme`](super::Scheme) is told about the request that it builds.
+/// What a [`Grant`](super::Grant) knows of the request that it builds.
 ///
 /// ```
 /// use tower_outbound_auth::exchange::Reason;
@@ -45,7 +45,7 @@ impl RequestContext {
         }
     }
 
-    /// With this value for a credential, to test a scheme without a source; an exchange sees to that by itself.
+    /// Sets the value of a credential. Only tests of a grant need this: an exchange sets it.
     #[must_use]
     pub fn with_credential(
         self,
@@ -55,8 +55,7 @@ impl RequestContext {
         RequestContext { shown: self.shown.with(credential, value.into()), ..self }
     }
 
-    /// As the context of the further request that `by` made a scheme ask for; an exchange sees to that by
-    /// itself.
+    /// Sets the step and the answer that asked for it. Only tests of a grant need this: an exchange sets them.
     #[must_use]
     pub fn asked_for(self, step: &'static str, by: ExchangeAnswer) -> RequestContext {
         RequestContext { asked: Some((step, by)), ..self }
@@ -80,8 +79,8 @@ impl RequestContext {
         self.clock.now()
     }
 
-    /// The value of a credential for this request: of a [minted](Credential::minted) one, a value that no
-    /// other request shows; of any other, the last good value.
+    /// The value of a credential for this request. A [minted](Credential::minted) credential has another value for each
+    /// request; any other one has the value that was read for this exchange.
     ///
     /// # Errors
     ///

@@ -3,7 +3,7 @@
 use crate::endpoint::grant::Grant;
 use crate::scheme::presentation::Presentation;
 
-/// One system: how its token endpoint is asked ([`Grant`]), and how its tokens travel ([`Presentation`]). Every type
+/// One system: the requests to its token endpoint ([`Grant`]), and the header of its tokens ([`Presentation`]). Every type
 /// that is both is a `Scheme`. See the [module](super) for an example.
 ///
 /// Object safe: `Arc<dyn Scheme>` is a `Scheme`.

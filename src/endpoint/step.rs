@@ -1,8 +1,8 @@
-//! What follows an answer of the token endpoint.
+//! What a grant does after an answer.
 
 use crate::exchange::issued::Issued;
 
-/// What follows an answer of the token endpoint.
+/// What a grant does after an answer of the token endpoint.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Step {

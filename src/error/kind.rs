@@ -4,11 +4,11 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// Something given to a constructor, or put below the layer, cannot work; the text says what and how to mend
-    /// it.
+    /// The set-up cannot work: something that was given to a constructor, or that is below the layer. The text says what is
+    /// wrong and what to do.
     Configuration,
-    /// The request is for an origin that this credential is not bound to. It was not sent. (Or a client that
-    /// follows redirects by itself, such as reqwest's, led it there: the text says so.)
+    /// The request is for an origin that the credential is not bound to. It was not sent. (Or a client that follows redirects,
+    /// such as reqwest's, has sent it there: then the text says so.)
     ForeignOrigin,
     /// The request would show the credential: it goes over plain HTTP, its method is TRACE or CONNECT, or its
     /// `Connection` header names the credential's header. It was not sent.
@@ -20,11 +20,10 @@ pub enum ErrorKind {
     Exchange,
     /// A refused token has no successor now; see [`Error::recovery`](super::Error::recovery). The refused token stays current.
     NoSuccessor,
-    /// No exchange came to an end in time, or the caller's own deadline (gRPC's `grpc-timeout`, the timeout of
-    /// a request of reqwest's) ended while its request waited here, and it was not sent. The exchange under way is
-    /// not cut short by this.
+    /// No exchange ended in time; or the deadline of the caller (gRPC's `grpc-timeout`, the timeout of a reqwest request) ended
+    /// while the request waited here. The request was not sent. An exchange that is running goes on.
     Timeout,
-    /// The exchange went through the source that it was to supply, and would have waited for itself.
+    /// The exchange needs a token of its own source, and would wait for itself.
     Reentrant,
     /// The future was polled outside a tokio runtime, or in one without a timer.
     Runtime,

@@ -39,11 +39,11 @@ use crate::credential::error::CredentialError;
 use crate::error::recovery::Recovery;
 use crate::exchange::error::ExchangeError;
 
-/// Of a cause that is not ours, this much is kept, in characters.
+/// So many characters are kept of the text of a cause that is not ours.
 const MAX_CAUSE: usize = 200;
 
-/// The deepest text of an error's chain, which says most: "Connection refused", "UnknownIssuer". It may quote
-/// a peer, so it is cut to a length, and it cannot forge a line of a log.
+/// The text of the deepest source of an error, which says most: "Connection refused", "UnknownIssuer". It may contain what a
+/// peer has sent. So it is cut to a length, and it cannot forge a line of a log.
 pub(crate) fn root_cause(error: &(dyn StdError + 'static)) -> String {
     let mut root = error;
     while let Some(source) = root.source() {
@@ -53,10 +53,9 @@ pub(crate) fn root_cause(error: &(dyn StdError + 'static)) -> String {
     root.to_string().chars().take(MAX_CAUSE).map(visible).collect()
 }
 
-/// A failure of this crate. Errors of the service below pass through unwrapped, but for one case:
-/// [`Recovery::ResendFailed`].
+/// A failure of this crate. It shows no secret.
 ///
-/// It never shows a secret.
+/// Errors of the inner service pass through unwrapped. The one exception is [`Recovery::ResendFailed`].
 pub struct Error(Box<Inner>);
 
 struct Inner {
@@ -206,22 +205,21 @@ impl Error {
         self.0.recovery
     }
 
-    /// How long ago the exchange failed, if that was before this request came: the error is then a stored
-    /// one, and nothing was sent on behalf of this request.
+    /// How long ago the exchange failed, if that was before this request came. Then this is the stored error, and nothing was
+    /// sent for this request.
     #[must_use]
     pub fn age(&self) -> Option<Duration> {
         self.0.age
     }
 
-    /// When the next exchange may be made, counted from the moment of this error. Trying before costs
-    /// nothing and gets this error again.
+    /// The time from this error until the next exchange may be made. A request before that gets this error again, at once.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
     }
 }
 
-/// What is absent is left out: this is what a `main` that returns an error prints.
+/// Omits fields that are `None`: `fn main() -> Result<(), Error>` prints this.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Inner { kind, message, exchange, age, retry_after, recovery, .. } = &*self.0;
@@ -243,7 +241,7 @@ impl fmt::Debug for Error {
     }
 }
 
-/// Says the failed exchange's own text too: most logs show an error and not its sources.
+/// Contains the text of the failed exchange, too: most logs show an error without its sources.
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.message)?;
@@ -254,14 +252,14 @@ impl fmt::Display for Error {
     }
 }
 
-/// The source is what lies below the failed exchange, which is itself part of the text.
+/// The source is that of the failed exchange. The exchange's own text is a part of ours.
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.0.exchange.as_ref().and_then(StdError::source)
     }
 }
 
-/// A credential that can be seen to be wrong where it is given.
+/// For a credential whose value is wrong when it is given.
 impl From<CredentialError> for Error {
     fn from(error: CredentialError) -> Error {
         Error::configuration(error.to_string())

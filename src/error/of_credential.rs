@@ -1,4 +1,4 @@
-//! The failure of a credential, as that of the exchange that wanted to show it.
+//! The kind of an exchange's failure, if a credential had no value.
 
 use std::error::Error as StdError;
 

@@ -1,6 +1,6 @@
-//! What the layer did about a refusal.
+//! What the layer did after a refusal.
 
-/// What was done about a refused request. A response that was refused or [doubted](crate::scheme::Verdict::Doubted), or
+/// What the layer did after a refusal. A response that was refused or [doubted](crate::scheme::Verdict::Doubted), or
 /// that answers a replay, carries this in its extensions; every other response is untouched. Of a doubted response, "the
 /// refusal" below is that response.
 ///

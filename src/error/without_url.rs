@@ -1,4 +1,4 @@
-//! reqwest's errors say their whole URL, and its query may hold a key.
+//! Removes the URL from reqwest's errors: its query may contain a key.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -6,11 +6,11 @@ use std::iter;
 
 use crate::error::BoxError;
 
-/// The same error with all that it says, but for the URLs of reqwest's errors in it.
+/// The same error without the URLs of the reqwest errors in it.
 pub(crate) fn without_url(error: BoxError) -> BoxError {
     #[cfg(feature = "reqwest-middleware")]
     let error = match error.downcast::<reqwest_middleware::Error>().map(|error| *error) {
-        // What a middleware has wrapped is not among the sources of this.
+        // `source()` of this error does not return the error that a middleware has wrapped.
         Ok(reqwest_middleware::Error::Middleware(inner)) => {
             let inner = match inner.downcast::<reqwest::Error>() {
                 Ok(error) => return error.without_url().into(),
@@ -30,7 +30,7 @@ pub(crate) fn without_url(error: BoxError) -> BoxError {
     Said::without_urls(&*error).map_or(error, Into::into)
 }
 
-/// What an error said, and what its sources did.
+/// The texts of an error and of its sources.
 #[derive(Debug)]
 struct Said {
     text: String,
@@ -38,8 +38,7 @@ struct Said {
 }
 
 impl Said {
-    /// A reqwest error deep in another one can be found and not changed: all that remains is what they say. None if
-    /// there is no URL in it.
+    /// The texts of an error that contains a reqwest error, which cannot be changed in place. None if there is no URL in it.
     fn without_urls(error: &(dyn StdError + 'static)) -> Option<Said> {
         let sources = iter::successors(Some(error), |&error| error.source());
         let reqwest = sources.filter_map(|error| error.downcast_ref::<reqwest::Error>());

@@ -1,10 +1,9 @@
-//! Which exchanges the current code runs on behalf of.
+//! The sources whose exchanges the current code is a part of.
 //!
-//! An exchange whose own request needs a token from the very source that it is to supply would wait
-//! for itself. So each exchange carries the sources it works for: in a task-local while its code runs,
-//! and in an extension of the HTTP request it sends, because a `Buffer` or an actor may send that from
-//! another task. Going through *another* source is normal (a token to reach the token endpoint), and a
-//! refresh that starts there inherits the chain.
+//! An exchange that needs a token of its own source would wait for itself. To find this out, each exchange knows the sources
+//! that it is a part of. They stand in a task-local while its code runs, and in an extension of the HTTP request that it
+//! sends, because a `Buffer` may send that from another task. An exchange may need a token of *another* source. A refresh of
+//! that source gets a chain with both.
 
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};

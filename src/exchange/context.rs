@@ -1,4 +1,4 @@
-//! What an exchange is told about the attempt that it makes.
+//! What an exchange knows of its attempt.
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -48,7 +48,7 @@ crate::basics::as_str::impl_as_str!(Reason {
     Doubted => "doubted",
 });
 
-/// What an [`Exchange`](super::Exchange) is told about the attempt that it makes.
+/// What an [`Exchange`](super::Exchange) knows of its attempt.
 #[derive(Debug)]
 pub struct ExchangeContext {
     clock: Arc<dyn Clock>,
@@ -93,11 +93,9 @@ impl ExchangeContext {
 
     /// The refresh token that the last exchange brought (RFC 6749 section 1.5).
     ///
-    /// It is given to this attempt alone: whatever becomes of the attempt, no other one gets it, unless
-    /// this one's [`Issued`](super::Issued) says that it
-    /// [stays good](super::Issued::keeping_refresh_token). A token that may
-    /// have been spent is not spent again: servers take that for theft, and revoke what they have issued.
-    /// An exchange that does not care for refresh tokens leaves it alone.
+    /// Only this attempt gets it, whatever its outcome. Another one gets it only if the [`Issued`](super::Issued) of this
+    /// attempt says that it [stays good](super::Issued::keeping_refresh_token). A refresh token that may have been spent is
+    /// not spent again: servers take that for theft, and revoke all tokens. An exchange may ignore it.
     #[must_use]
     pub fn refresh_token(&self) -> Option<&Secret> {
         self.refresh_token.as_ref()
@@ -109,10 +107,9 @@ impl ExchangeContext {
         self.clock.now()
     }
 
-    /// Marks this as the moment of sending: the token's life counts from the last such mark, or from
-    /// the beginning of the attempt if there is none. Counting from the answer would believe a token
-    /// that travelled slowly too long (RFC 6749 section 5.1: `expires_in` counts from the generation
-    /// of the response).
+    /// Call this when the request is sent. The life of the token counts from the last such call, or from the beginning of the
+    /// attempt. It does not count from the answer: the answer may have taken long, and `expires_in` counts from its generation
+    /// (RFC 6749 section 5.1).
     pub fn mark_sent(&self) {
         *self.sent.lock().unwrap_or_else(PoisonError::into_inner) = self.clock.now();
     }

@@ -1,4 +1,4 @@
-//! Why an exchange failed, in a form that all who waited for it can share.
+//! Why an exchange failed.
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
@@ -14,7 +14,7 @@ use crate::credential::error::{CredentialError, CredentialErrorKind};
 /// Of a server's error code, this much is kept.
 const MAX_CODE: usize = 64;
 
-/// What went wrong in an exchange; decides when the next one is tried.
+/// What went wrong in an exchange. It decides when the next attempt is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ExchangeErrorKind {
@@ -26,8 +26,8 @@ pub enum ExchangeErrorKind {
     /// cannot be read. Transient; but from the third such 4xx in a row on, the next attempt waits as long as
     /// after a refusal, since it may be one.
     Unavailable,
-    /// The endpoint understood the request and refuses these credentials. Not transient: it takes a
-    /// person to mend it, so it is asked again only rarely.
+    /// The endpoint understood the request and refuses the credentials. Not transient: a person has to correct them, so the
+    /// attempts are rare.
     Refused,
     /// The answer says success but carries no token that can be used. Transient.
     Malformed,
@@ -91,7 +91,7 @@ struct Inner {
     code: Option<Box<str>>,
     retry_after: Option<Duration>,
     in_doubt: bool,
-    /// Its scheme has seen to it that the code quotes no credential.
+    /// Its grant has checked that the code contains no credential.
     judged: bool,
     /// A credential has no value: nothing was shown to the endpoint.
     of_credential: bool,
@@ -145,13 +145,13 @@ impl ExchangeError {
         self
     }
 
-    /// It may be a refusal that nobody understands: several in a row are paced as one.
+    /// It may be a refusal in unknown words. After several in a row, the pause is that of a refusal.
     pub(crate) fn in_doubt(mut self) -> ExchangeError {
         Arc::make_mut(&mut self.0).in_doubt = true;
         self
     }
 
-    /// Its code quotes no credential: that has been looked at by one who knows what is an id and what a secret.
+    /// Its code contains no credential: the grant, which knows the id and the secret, has checked that.
     pub(crate) fn judged(mut self) -> ExchangeError {
         Arc::make_mut(&mut self.0).judged = true;
         self
@@ -204,7 +204,7 @@ impl ExchangeError {
         self
     }
 
-    /// A credential had no value, so that nothing was shown to the endpoint; and nobody has said of which kind that is.
+    /// A credential had no value, so nothing was shown to the endpoint; and the kind of the error is not the user's.
     pub(crate) fn is_of_credential(&self) -> bool {
         self.0.of_credential && !self.0.kind_is_given
     }

@@ -1,13 +1,11 @@
-//! What a token belongs to.
+//! What a token is for.
 
 use std::fmt;
 
-/// Everything that makes one token unfit to stand for another: the system, its endpoint, the client,
-/// the scope, the audience, the subject.
+/// What a token is for: the system, its endpoint, the client, the scope, the audience, the subject.
 ///
-/// Two sources may share tokens exactly when their identities are equal. It is a list of named parts
-/// and not a joined text, so that no part can pose as another. Its `Debug` names the parts and shows none:
-/// an endpoint's query may hold anything.
+/// Tokens with equal identities can replace each other. An identity is a list of named parts and not one text, so that no part
+/// can be mistaken for another one. Its `Debug` shows the names of the parts only: the query of an endpoint may be secret.
 ///
 /// ```
 /// use tower_outbound_auth::exchange::Identity;

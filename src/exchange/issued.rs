@@ -1,4 +1,4 @@
-//! What an exchange yields.
+//! The result of an exchange.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -12,7 +12,7 @@ const MAX_SCOPE: usize = 200;
 /// Of a token's type, this much is kept.
 const MAX_TYPE: usize = 64;
 
-/// What a successful exchange yields.
+/// The result of a successful exchange.
 #[derive(Clone, Debug)]
 pub struct Issued {
     access_token: Secret,
@@ -56,8 +56,8 @@ impl Issued {
         Issued { access_token, stated: Stated::default(), refresh, scope: None, token_type: None }
     }
 
-    /// The life that the issuer stated, counted from the sending of the request (RFC 6749 section 5.1).
-    /// Zero makes the attempt a failure. Where several lives are known, the shortest counts.
+    /// The life that the issuer stated. It counts from when the request was sent (RFC 6749 section 5.1). Zero makes the attempt
+    /// a failure. If several lives are known, the shortest one counts.
     #[must_use]
     pub fn with_expires_in(mut self, expires_in: Duration) -> Issued {
         self.stated.expires_in = Some(expires_in);
@@ -66,16 +66,15 @@ impl Issued {
 
     /// The moment at which the token ends, by the issuer's clock.
     ///
-    /// It is held against our clock; or against the `Date` of the answer, where the two clocks are more than
-    /// ten seconds apart. A moment that has passed makes the attempt a failure.
+    /// It is compared with our clock; or with the `Date` of the answer, if the two clocks differ by more than ten seconds. If
+    /// the time has passed, the attempt fails.
     #[must_use]
     pub fn with_expires_at(mut self, expires_at: SystemTime) -> Issued {
         self.stated.expires_at = Some(expires_at.duration_since(UNIX_EPOCH).unwrap_or_default());
         self
     }
 
-    /// The issuer stated a life of zero or less. That says nothing: taken as the end it would make an
-    /// outage, taken as "for ever" a dead token.
+    /// The issuer stated a life of zero or less. It is ignored: servers mean "unknown" or "no end" by it.
     pub(crate) fn with_no_life(mut self) -> Issued {
         self.stated.no_life = true;
         self

@@ -1,9 +1,8 @@
-//! Origins: where a credential may go.
+//! Origins: where a credential may be sent.
 //!
-//! A credential belongs to one or a few origins (scheme, host, port: RFC 6454 section 4) and is sent to
-//! no other. An [`Origin`] is parsed once and then compared with the URI of every request, byte by byte
-//! and without an allocation; whatever looks like an origin without being the same one (a user part, a
-//! trailing dot, a port that is no number) is foreign.
+//! A credential is bound to one or several origins (scheme, host, port: RFC 6454 section 4), and is sent to no other. An
+//! [`Origin`] is parsed once. Then the URI of each request is compared with it, without an allocation. A URI that only looks
+//! like it (with a user part, a trailing dot, or a port that is no number) is foreign.
 //!
 //! ```
 //! use tower_outbound_auth::Origin;
@@ -86,8 +85,8 @@ impl Origin {
         })
     }
 
-    /// Requests whose URI has no authority (tonic's), declared safe: the inner service has one peer and
-    /// that peer may have the credential.
+    /// For requests whose URI has no authority, such as tonic's. Use it only if the inner service has a single peer, and that
+    /// peer may have the credential.
     #[must_use]
     pub fn relative() -> Origin {
         Origin(Repr::Relative)
@@ -104,13 +103,13 @@ impl Origin {
         Some(Origin(Repr::Absolute { https, host: host.into(), port, authority: authority.into() }))
     }
 
-    /// Whether a request to `uri` goes to this origin, told at a glance: true only if it is written in the
-    /// usual way. That spares nearly all requests the taking apart of their URI.
+    /// Whether `uri` is this origin, written in the usual way. It is a short cut for most requests: their URI need not be
+    /// parsed.
     #[inline]
     pub(crate) fn is_written_so(&self, uri: &Uri) -> bool {
         match (&self.0, uri.authority()) {
             (Repr::Absolute { https, authority: usual, .. }, Some(authority)) => {
-                // Apart, so that each is compared as a word and not as a string.
+                // Two comparisons, each of one word.
                 let scheme = match *https {
                     true => uri.scheme_str() == Some("https"),
                     false => uri.scheme_str() == Some("http"),
@@ -139,7 +138,7 @@ impl Origin {
         }
     }
 
-    /// Whether nobody on the way can read along: https, or this very machine.
+    /// Whether nobody in between can read a request: https, or this machine itself.
     pub(crate) fn is_safe(&self) -> bool {
         match &self.0 {
             Repr::Relative | Repr::Absolute { https: true, .. } => true,
@@ -147,7 +146,7 @@ impl Origin {
         }
     }
 
-    /// Whether it is this very machine, by address or by name.
+    /// Whether it is this machine, by address or by name.
     #[cfg(feature = "reqwest")]
     pub(crate) fn is_this_machine(&self) -> bool {
         matches!(&self.0, Repr::Absolute { host, .. } if parts::is_this_machine(host))

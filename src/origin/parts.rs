@@ -51,8 +51,8 @@ pub(crate) fn host_and_port(authority: &Authority, https: bool) -> Option<(&str,
     (!host.is_empty()).then_some((host, port))
 }
 
-/// Whether two texts are the same. Most authorities have 8 to 16 characters: those are compared as two words that may
-/// overlap, which spares the call of a function.
+/// Whether two texts are the same. Most authorities have 8 to 16 characters. They are compared as two words, which may overlap:
+/// so no function is called.
 #[inline(always)]
 pub(crate) fn is_same(one: &[u8], other: &[u8]) -> bool {
     one.len() == other.len()
@@ -65,7 +65,7 @@ pub(crate) fn is_same(one: &[u8], other: &[u8]) -> bool {
         }
 }
 
-/// Whether a host is this very machine, by address or by name.
+/// Whether a host is this machine, by address or by name.
 #[cfg(feature = "reqwest")]
 pub(crate) fn is_this_machine(host: &str) -> bool {
     is_loopback(host) || is_localhost(host)

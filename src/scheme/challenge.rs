@@ -1,20 +1,19 @@
-//! What a refusal says of itself: `WWW-Authenticate` (RFC 9110 section 11.6.1).
+//! Reads the reason of a refusal: `WWW-Authenticate` (RFC 9110 section 11.6.1).
 //!
-//! Several challenges may stand in one header, and several headers in a response; their parameters are
-//! separated by the same comma. What cannot be read is skipped: a refusal without a reason is still one.
-//! Servers forget quotes and commas. What they mean is taken where it is clear, and no later parameter or
-//! challenge is lost.
+//! A response may have several such headers, and a header several challenges. The same comma separates challenges and
+//! parameters. Servers forget quotes and commas: where the meaning is clear, it is read, and the parameters and challenges that
+//! follow are not lost. The rest is skipped. A refusal without a reason is still a refusal.
 
 use std::borrow::Cow;
 
 use http::HeaderMap;
 use http::header::WWW_AUTHENTICATE;
 
-/// Of all values together, this much is read.
+/// So much of all values together is read.
 const MAX_BYTES: usize = 8 * 1024;
 const MAX_CHALLENGES: usize = 16;
 
-/// Where a comma is missing, these words begin a challenge and are not a part of a description.
+/// These words begin a challenge, also if a comma is missing before them.
 const SCHEMES: [&str; 5] = ["Basic", "Bearer", "Digest", "DPoP", "Negotiate"];
 
 /// One challenge.
@@ -34,8 +33,8 @@ impl Challenge<'_> {
     }
 }
 
-/// Whether a refusal is about the token. `insufficient_scope` and `invalid_request` (RFC 6750 section 3.1)
-/// are not, unless another challenge says that it is: a new token would be refused alike.
+/// Whether a refusal is about the token. After `insufficient_scope` or `invalid_request` (RFC 6750 section 3.1) a new token
+/// would be refused, too; unless another challenge gives another reason.
 #[cold]
 pub(crate) fn is_about_the_token(headers: &HeaderMap) -> bool {
     let mut other_reason = false;

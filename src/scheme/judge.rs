@@ -1,17 +1,17 @@
-//! What a response says of the credential that its request carried.
+//! Whether a response refuses the credential of its request.
 
 use std::fmt;
 use std::sync::Arc;
 
 use crate::scheme::response::ResponseHead;
 
-/// What a response says of the credential that its request carried.
+/// What a response says about the credential of its request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Verdict {
-    /// Nothing against it.
+    /// It accepts the credential, or says nothing about it.
     Accepted,
-    /// It was refused: renew it, and send the request again.
+    /// It refuses the credential. The token is renewed, and the request is sent again.
     Refused,
     /// The token may have ended, but such a response mostly means something else. For APIs that answer 404 or 500 where
     /// others answer 401.
@@ -43,10 +43,10 @@ pub enum Verdict {
     Doubted,
 }
 
-/// Whether an API refused the credential: how a response is read.
+/// Decides whether a response refuses the credential.
 ///
-/// It is asked for every response to a request that carried one, so it has to be cheap. It must not panic: a panic
-/// reaches the caller of that request.
+/// It is called for every response to a request with a credential, so it has to be cheap. It must not panic: a panic reaches
+/// the caller of that request.
 ///
 /// ```
 /// use tower_outbound_auth::scheme::{Judge, ResponseHead, Verdict};
@@ -65,14 +65,14 @@ pub struct Judge(Option<Arc<Reading>>);
 type Reading = dyn Fn(ResponseHead<'_>) -> Verdict + Send + Sync;
 
 impl Judge {
-    /// By [`ResponseHead::is_refusal`]: a 401, a 403 that names an invalid token, and gRPC's `UNAUTHENTICATED` are
-    /// refusals.
+    /// The judge that uses [`ResponseHead::is_refusal`]: a 401, a 403 that names an invalid token, and gRPC's
+    /// `UNAUTHENTICATED` are refusals.
     #[must_use]
     pub fn standard() -> Judge {
         Judge(None)
     }
 
-    /// By a function.
+    /// A judge of your own.
     pub fn new(judge: impl Fn(ResponseHead<'_>) -> Verdict + Send + Sync + 'static) -> Judge {
         Judge(Some(Arc::new(judge)))
     }

@@ -1,8 +1,7 @@
-//! What a token that happens to be a JWT says of its own life.
+//! The claims of a token that is a JWT.
 //!
-//! Read, never believed: nothing here verifies a signature, and a token that is no JWT is fine (RFC
-//! 9068 section 6: to a client, an access token is opaque). The claims only shorten a life that the
-//! token endpoint stated, or stand in where it stated none.
+//! No signature is verified here. A token that is no JWT is fine: to a client, an access token is opaque (RFC 9068 section 6).
+//! The claims can only shorten a life that the token endpoint stated. If it stated none, they say how long the token lives.
 
 use std::time::Duration;
 
@@ -13,7 +12,7 @@ use serde_json::Value;
 
 use crate::basics::bounds::{self, EARLIEST, number};
 
-/// What a JWT says of itself; all absent of a token that is none.
+/// The claims of a JWT. A token that is no JWT has none.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Claims {
     pub(crate) is_jwt: bool,

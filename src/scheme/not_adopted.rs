@@ -1,6 +1,6 @@
 //! Why a token that a response handed out was not adopted.
 
-/// Why a token that a response handed out was not adopted. The caller never notices.
+/// Why a token that a response handed out was not adopted. The caller of the request does not see this.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum NotAdopted {

@@ -65,12 +65,12 @@ pub trait Presentation: Send + Sync + 'static {
         token_type: Option<&str>,
     ) -> Result<HeaderValue, InvalidToken>;
 
-    /// How the API says that it refuses the credential. Default: [`Judge::standard`].
+    /// Which responses refuse the credential. Default: [`Judge::standard`].
     fn judge(&self) -> Judge {
         Judge::standard()
     }
 
-    /// How the API hands out successors in its responses, if it does. Default: it does not.
+    /// Where the responses of the API hand out new tokens. Default: nowhere.
     ///
     /// A token is adopted from a 2xx response, if the request carried the token of the last exchange or one of its
     /// successors, and if the new token is newer than the current one and has the same issuer, subject and audience.
@@ -79,8 +79,8 @@ pub trait Presentation: Send + Sync + 'static {
         None
     }
 
-    /// Whether the signature of a token that a response handed out is right. Asked last, once for each
-    /// newer token, and only of one whose algorithm is that of the exchanged token. Default: all are.
+    /// Whether the signature of a token that a response handed out is right. It is called once for each newer token that has
+    /// passed all other checks; its algorithm is that of the exchanged token. Default: every signature is right.
     fn is_authentic(&self, token: &Secret) -> bool {
         let _ = token;
         true
@@ -89,8 +89,9 @@ pub trait Presentation: Send + Sync + 'static {
     /// What makes headers for each single request: a DPoP proof (RFC 9449), or a signature of its method and path.
     ///
     /// The source asks for it once for each `token` that an exchange brings, and keeps it with that token and its successors
-    /// in responses. A request that is sent with the token is signed by that maker. So a maker that has a key of its own never meets another token; a maker
-    /// whose key changes at other times looks it up for each request. Default: none.
+    /// in responses. A request that is sent with the token is signed by that maker. So a maker with a key of its own is never
+    /// used with another token. If your key changes at other times, the maker has to find the current key for each request.
+    /// Default: none.
     fn per_request(&self, token: &Secret) -> Option<Arc<dyn PerRequest>> {
         let _ = token;
         None

@@ -1,4 +1,4 @@
-//! What a response says of the credential that its request carried.
+//! The head of a response, and what it says about the credential of its request.
 
 use std::fmt;
 
@@ -28,18 +28,16 @@ impl<'a> ResponseHead<'a> {
         ResponseHead { status: response.status(), headers: response.headers() }
     }
 
-    /// Whether a server refused the credential, in the words of HTTP or of gRPC; what
-    /// [`Judge::standard`](super::Judge::standard) takes for a refusal.
+    /// Whether a server refused the credential, as HTTP and gRPC say it. [`Judge::standard`](super::Judge::standard) uses this.
     ///
-    /// It does so by a 401 (RFC 9110 section 15.5.2), with or without a challenge, or by
-    /// [`is_grpc_unauthenticated`](ResponseHead::is_grpc_unauthenticated); unless its `WWW-Authenticate`
-    /// gives another reason: `insufficient_scope` or `invalid_request` (RFC 6750 section 3.1).
+    /// A refusal is a 401 (RFC 9110 section 15.5.2), with or without a challenge, or
+    /// [`is_grpc_unauthenticated`](ResponseHead::is_grpc_unauthenticated). If `WWW-Authenticate` gives another reason,
+    /// `insufficient_scope` or `invalid_request` (RFC 6750 section 3.1), it is no refusal.
     ///
-    /// A 403, or gRPC's `PERMISSION_DENIED`, means that the token was understood: another one would not help.
-    /// A 403 whose challenge says `error="invalid_token"` is a refusal all the same: some gateways answer so
-    /// when a token has ended.
+    /// After a 403, or gRPC's `PERMISSION_DENIED`, another token would not help. But a 403 whose challenge says
+    /// `error="invalid_token"` is a refusal: some gateways answer so when a token has expired.
     ///
-    /// A scheme of your own that knows one more word for it:
+    /// A judge of your own that knows one more refusal:
     ///
     /// ```
     /// use tower_outbound_auth::scheme::{ResponseHead, Verdict};
@@ -68,8 +66,8 @@ impl<'a> ResponseHead<'a> {
     /// *headers* of a 200, which is how tonic, grpcio and Envoy say `UNAUTHENTICATED` at once (a response
     /// that is [Trailers-Only]).
     ///
-    /// The same status in real trailers comes after the response began, when the server may have done some
-    /// of the work. It is not seen here, and nobody acts on it.
+    /// The same status in real trailers comes after the response began. The server may have done some of the work by then. It
+    /// is not seen here, and nothing follows from it.
     ///
     /// [Trailers-Only]: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#responses
     #[must_use]

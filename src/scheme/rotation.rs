@@ -1,12 +1,12 @@
-//! How an API hands out successors in its responses.
+//! Tokens that an API hands out in its responses.
 
 use http::{HeaderMap, HeaderName};
 
 use crate::basics::headers::age;
 use crate::scheme::not_adopted::NotAdopted;
 
-/// Where an API's responses carry the successor of the token that the request carried, and when it is
-/// adopted; what [`Presentation::rotation`](super::Presentation::rotation) returns.
+/// Where the responses of an API hand out new tokens, and which of these are adopted. See
+/// [`Presentation::rotation`](super::Presentation::rotation).
 ///
 /// The header's value is the token, or `Bearer` and the token.
 ///
@@ -27,13 +27,12 @@ pub struct Rotation {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Adopt {
-    /// Every newer one: an API of this kind may refuse a token from the moment on in which it has handed
-    /// out its successor. The default, because it works with all of them.
+    /// Every newer one. This is the default, because it works with every API: some refuse a token as soon as they have handed
+    /// out the next one.
     #[default]
     EveryNewer,
-    /// Only those that come when the current token has reached its refresh-ahead moment (80 to 90 % of
-    /// its life): for APIs whose tokens are good to their end. A response then costs next to nothing,
-    /// which is what high rates want.
+    /// Only those that come when the current token has reached its refresh-ahead moment (80 to 90 % of its life). This is for
+    /// APIs that accept a token until it expires. It costs nearly nothing for most responses.
     WhenDue,
 }
 
@@ -50,8 +49,8 @@ impl Rotation {
         Rotation { adopt, ..self }
     }
 
-    /// The header. The layer takes it out of every response to a request that carried the credential, so
-    /// that a proxy does not pass it on.
+    /// The header. The layer removes it from every response to a request with the credential, so that a proxy does not forward
+    /// it.
     #[must_use]
     pub fn header(&self) -> &HeaderName {
         &self.header

@@ -1,4 +1,4 @@
-//! The value of the header that carries a token, and why there may be none.
+//! The value of the header that carries a token, and why a token cannot stand there.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use crate::exchange::error::{ExchangeError, ExchangeErrorKind};
 use crate::secret::Secret;
 
-/// Why a token cannot stand in a header. Says nothing else of the token.
+/// Why a token cannot stand in a header. It contains nothing of the token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum InvalidToken {
@@ -96,7 +96,7 @@ pub fn prefixed_value(prefix: &str, token: &Secret) -> Result<HeaderValue, Inval
     if token.is_empty() || !all_bytes(token, |byte| byte.is_ascii_graphic()) {
         return Err(InvalidToken::of(token));
     }
-    // Sized at once: a buffer that grew would leave parts of the token behind.
+    // Allocated at full size: growing would copy the secret and leave the old buffer unwiped.
     let mut text = Zeroizing::new(Vec::with_capacity(prefix.len() + token.len()));
     text.extend_from_slice(prefix.as_bytes());
     text.extend_from_slice(token.as_bytes());
@@ -116,7 +116,7 @@ pub fn bearer_value(token: &Secret) -> Result<HeaderValue, InvalidToken> {
     prefixed_value("Bearer ", token)
 }
 
-/// Looks at all bytes and does not stop at the first that is wrong: the compiler then takes many at once.
+/// Checks all bytes, also after a wrong one: so the compiler can check many at once.
 fn all_bytes(text: &str, is_right: impl Fn(u8) -> bool) -> bool {
     text.bytes().fold(true, |so_far, byte| so_far & is_right(byte))
 }

@@ -1,4 +1,4 @@
-//! A token in a header of one's choice, without an exchange of its own.
+//! A token in a header of your choice.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,9 +11,8 @@ use crate::scheme::presentation::Presentation;
 use crate::scheme::value::{InvalidToken, prefixed_value};
 use crate::secret::Secret;
 
-/// Says how a token travels, and nothing about where it comes from: for a
-/// [`TokenSource`](crate::TokenSource) over an [`Exchange`](crate::exchange::Exchange) of your own, or
-/// with a fixed token.
+/// The header that carries a token. Use it for a [`TokenSource`](crate::TokenSource) with an
+/// [`Exchange`](crate::exchange::Exchange) of your own, or with a fixed token.
 ///
 /// ```
 /// use http::HeaderName;
@@ -38,7 +37,7 @@ impl HeaderScheme {
         HeaderScheme::new(AUTHORIZATION, "Bearer ")
     }
 
-    /// `<name>: <prefix><token>`. The prefix brings its blank with it: `"Bearer "`, and not `"Bearer"`.
+    /// `<name>: <prefix><token>`. The prefix includes its blank: `"Bearer "`, and not `"Bearer"`.
     #[must_use]
     pub fn new(name: HeaderName, prefix: &'static str) -> HeaderScheme {
         HeaderScheme { name, prefix, per_request: None }

@@ -1,6 +1,6 @@
-//! What is particular to one system: how its credentials are exchanged and how its tokens travel.
+//! The systems that are built in: how each exchanges credentials, and which header carries its tokens.
 //!
-//! | scheme | the token travels as | the exchange |
+//! | system | the header of a token | the exchange |
 //! |---|---|---|
 //! | [`Atlas`] | `Token: <token>` | `POST` with `Client-Id` and `Client-Secret` headers |
 //! | [`ClientCredentials`] | `Authorization: Bearer <token>` | OAuth 2.0, RFC 6749 section 4.4 |

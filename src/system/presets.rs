@@ -1,4 +1,4 @@
-//! The paved paths: a layer for a system in one call.
+//! A layer for a system in one call.
 
 use crate::auth::layer::AuthLayer;
 use crate::credential::Credential;

@@ -1,4 +1,4 @@
-//! reqwest and `reqwest_middleware`: requests and responses stay theirs.
+//! reqwest and `reqwest_middleware`, with their own types of requests and responses.
 //!
 //! | | what it is | take it when |
 //! |---|---|---|
@@ -53,7 +53,7 @@
 //!    layer's. The credential may have gone there. The call fails with [`ErrorKind::ForeignOrigin`], and the
 //!    answer neither renews a token nor hands one out. (A way that leads elsewhere and back again, or ends
 //!    there in an error of reqwest's, does not show.)
-//! 4. Requests that are exempt, or pass bare, are not judged.
+//! 4. Requests that are sent without the credential are not checked.
 //! 5. A middleware that sends a request to another origin than it was made for is judged like a redirect: if
 //!    that is meant, say [`with_origin`](crate::AuthLayer::with_origin). One that makes a response up (a test
 //!    double, say) has to give it a URL, by [`ResponseBuilderExt::url`](reqwest::ResponseBuilderExt::url): a

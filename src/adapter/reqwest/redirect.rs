@@ -1,4 +1,4 @@
-//! Redirects that keep the credential at home.
+//! Redirects that send the credential to its own origins only.
 
 use std::error::Error as StdError;
 
@@ -20,7 +20,7 @@ use crate::scheme::presentation::Presentation;
 const MAX_REDIRECTS: usize = 10;
 
 impl<P: Presentation + ?Sized, R: Clone> AuthLayer<P, R> {
-    /// Builds a reqwest client whose redirects keep the credential at home, and puts this layer over it.
+    /// Builds a reqwest client, and puts this layer over it. Its redirects send the credential to the layer's origins only.
     ///
     /// The builder's redirect policy is replaced by [`reqwest_redirects`](AuthLayer::reqwest_redirects). If one of
     /// the layer's origins is a loopback address, the client uses no proxy, neither the builder's nor that of
