@@ -2,9 +2,9 @@
 //! layer, and one clock for the layer and the server, which stands still unless a test moves it.
 #![allow(clippy::unwrap_used)] // the helpers are tests as well
 
-use std::future::{Future, poll_fn};
-use std::pin::pin;
-use std::task::Poll;
+#[path = "support/polls.rs"]
+mod polls;
+
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -18,6 +18,8 @@ use tower_outbound_auth::endpoint::Endpoint;
 use tower_outbound_auth::system::ClientCredentials;
 use tower_outbound_auth::testkit::{ManualClock, OAuthServer};
 use tower_outbound_auth::{Auth, AuthLayer, TokenSource};
+
+use self::polls::poll_at_most;
 
 type Http = Client<HttpConnector, Full<Bytes>>;
 
@@ -72,20 +74,6 @@ async fn in_a_day_the_grant_by_credentials_is_used_once() {
     }
     assert!(setup.server.counts().refreshes >= 23);
     setup.assert_one_family();
-}
-
-/// The call's outcome, if it has one within so many polls. Otherwise the call is dropped.
-async fn poll_at_most<T>(polls: usize, call: impl Future<Output = T>) -> Option<T> {
-    let (mut call, mut left) = (pin!(call), polls);
-    poll_fn(|cx| {
-        left -= 1;
-        match call.as_mut().poll(cx) {
-            Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
-            Poll::Pending if left == 0 => Poll::Ready(None),
-            Poll::Pending => Poll::Pending,
-        }
-    })
-    .await
 }
 
 #[tokio::test]

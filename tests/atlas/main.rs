@@ -6,6 +6,8 @@ mod failure;
 mod leaks;
 #[path = "../support/log.rs"]
 mod log;
+#[path = "../support/polls.rs"]
+mod polls;
 mod recovery;
 mod refresh;
 mod server;
