@@ -18,6 +18,7 @@ use crate::auth::sent_request::SentRequest;
 use crate::error::{BoxError, Error};
 use crate::replay::Replay;
 use crate::replay::strategies::Same;
+use crate::token::source::TokenSource;
 
 /// Gives every request of the inner service a valid credential; made by [`AuthLayer`](crate::AuthLayer).
 ///
@@ -49,6 +50,13 @@ pub struct Auth<I, R = Same> {
 impl<I, R> Auth<I, R> {
     pub(crate) fn new(inner: I, shared: Arc<Shared>, replay: R) -> Auth<I, R> {
         Auth { inner, shared, replay }
+    }
+
+    /// The source of the tokens: for its [`status`](TokenSource::status), and for
+    /// [`token`](TokenSource::token) where a token is needed outside a request.
+    #[must_use]
+    pub fn source(&self) -> TokenSource {
+        TokenSource::of(self.shared.core.clone())
     }
 
     /// The inner service.

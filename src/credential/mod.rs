@@ -25,6 +25,7 @@ pub(crate) mod file;
 pub(crate) mod pipe;
 pub(crate) mod provider;
 pub(crate) mod reading;
+pub(crate) mod reference;
 pub(crate) mod reload;
 pub(crate) mod shown;
 pub(crate) mod text;

@@ -1,8 +1,10 @@
 //! The URL of a token endpoint, checked once.
 
 use std::fmt;
+use std::str::FromStr;
 
 use http::Uri;
+use serde::de::{Deserialize, Deserializer, Error as _};
 
 use crate::endpoint::encoding::percent;
 use crate::error::Error;
@@ -115,6 +117,23 @@ impl Endpoint {
     #[must_use]
     pub fn origin(&self) -> &Origin {
         &self.origin
+    }
+}
+
+impl FromStr for Endpoint {
+    type Err = Error;
+
+    fn from_str(url: &str) -> Result<Endpoint, Error> {
+        Endpoint::parse(url)
+    }
+}
+
+/// Reads what [`Endpoint::parse`] reads. The errors do not contain the text, whose query may have a key.
+impl<'de> Deserialize<'de> for Endpoint {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Endpoint, D::Error> {
+        let url = String::deserialize(deserializer)
+            .map_err(|_| D::Error::custom("the token endpoint's URL is a text"))?;
+        url.parse().map_err(D::Error::custom)
     }
 }
 

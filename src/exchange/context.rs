@@ -29,7 +29,8 @@ pub enum Reason {
 }
 
 impl Reason {
-    pub(crate) const ALL: [Reason; 6] = [
+    /// All reasons, for exporters. A later version may have more.
+    pub const ALL: &'static [Reason] = &[
         Reason::First,
         Reason::RefreshAhead,
         Reason::Expiring,

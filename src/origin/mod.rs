@@ -23,6 +23,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use http::Uri;
+use serde::de::{Deserialize, Deserializer, Error as _};
 
 use crate::error::Error;
 use crate::origin::parts::{host_and_port, is_loopback, scheme};
@@ -158,6 +159,13 @@ impl FromStr for Origin {
 
     fn from_str(origin: &str) -> Result<Origin, Error> {
         Origin::parse(origin)
+    }
+}
+
+/// Reads what [`Origin::parse`] reads.
+impl<'de> Deserialize<'de> for Origin {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Origin, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
     }
 }
 

@@ -29,7 +29,8 @@ pub enum NotAdopted {
 }
 
 impl NotAdopted {
-    pub(crate) const ALL: [NotAdopted; 11] = [
+    /// All of them, for exporters. A later version may have more.
+    pub const ALL: &'static [NotAdopted] = &[
         NotAdopted::Ambiguous,
         NotAdopted::FromCache,
         NotAdopted::Malformed,

@@ -73,13 +73,19 @@ impl<P: Presentation> TokenSource<P> {
     }
 }
 
+impl TokenSource {
+    pub(crate) fn of(core: Arc<Core>) -> TokenSource {
+        let presentation = core.parts.presentation.clone();
+        TokenSource { core, presentation }
+    }
+}
+
 impl<P: Presentation + ?Sized> TokenSource<P> {
     /// A handle to the same source, whose type does not name the presentation: for fields and arguments. Of a source that
     /// is only lent, `source.clone().erased()`.
     #[must_use]
     pub fn erased(self) -> TokenSource {
-        let presentation = self.core.parts.presentation.clone();
-        TokenSource { core: self.core, presentation }
+        TokenSource::of(self.core)
     }
 
     /// With another clock. Like all `with_…` of a source, this makes another source: handles that were

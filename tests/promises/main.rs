@@ -6,6 +6,7 @@ mod log;
 mod support;
 
 mod behind_pointers;
+mod configuration_and_status;
 mod deadlines;
 mod grpc;
 mod http_exchange;

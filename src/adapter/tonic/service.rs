@@ -16,6 +16,7 @@ use crate::auth::service::Auth;
 use crate::error::BoxError;
 use crate::replay::Replay;
 use crate::replay::strategies::Same;
+use crate::token::source::TokenSource;
 
 /// An [`Auth`] whose own errors are a [`tonic::Status`]; made by
 /// [`AuthLayer::for_tonic`](crate::AuthLayer::for_tonic).
@@ -39,6 +40,12 @@ pub struct TonicAuth<I, R = Same> {
 impl<I, R> TonicAuth<I, R> {
     pub(crate) fn new(auth: Auth<I, R>) -> TonicAuth<I, R> {
         TonicAuth { auth }
+    }
+
+    /// The source of the tokens, as [`Auth::source`].
+    #[must_use]
+    pub fn source(&self) -> TokenSource {
+        self.auth.source()
     }
 
     /// The inner service.

@@ -23,6 +23,7 @@ pub(crate) mod rotation;
 #[cfg(feature = "rotating")]
 #[path = "../../../tests/machine/scenarios/mod.rs"]
 mod scenarios;
+mod serialize;
 pub(crate) mod status;
 #[cfg(test)]
 mod tests;

@@ -115,6 +115,38 @@ impl Counters {
         self.not_adopted.iter().sum()
     }
 
+    /// The counters with their names, for exporters. The names do not change; a later version may have more.
+    ///
+    /// `exchanges` and `rotations_not_adopted` are sums. For each reason, ask
+    /// [`exchanges_for`](Counters::exchanges_for) with [`Reason::ALL`], and
+    /// [`rotations_not_adopted_for`](Counters::rotations_not_adopted_for) with [`NotAdopted::ALL`].
+    ///
+    /// ```
+    /// # use tower_outbound_auth::TokenSource;
+    /// # use tower_outbound_auth::system::HeaderScheme;
+    /// # let source = TokenSource::fixed(HeaderScheme::bearer(), "abc")?;
+    /// for (name, value) in source.status().counters.iter() {
+    ///     println!("auth_{name} {value}");
+    /// }
+    /// # Ok::<_, tower_outbound_auth::Error>(())
+    /// ```
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> + use<> {
+        [
+            ("exchanges", self.exchanges()),
+            ("exchanges_succeeded", self.exchanges_succeeded),
+            ("exchanges_failed", self.exchanges_failed),
+            ("exchanges_lost", self.exchanges_lost),
+            ("same_token", self.same_token),
+            ("refresh_tokens_spent", self.refresh_tokens_spent),
+            ("refusals", self.refusals),
+            ("doubts", self.doubts),
+            ("budget_refusals", self.budget_refusals),
+            ("rotations_adopted", self.rotations_adopted),
+            ("rotations_not_adopted", self.rotations_not_adopted()),
+        ]
+        .into_iter()
+    }
+
     pub(crate) fn count_not_adopted(&mut self, why: NotAdopted) {
         self.not_adopted[why as usize] += 1;
     }
@@ -134,19 +166,15 @@ impl fmt::Debug for Counters {
         let exchanges: Vec<_> = reasons.filter(|(_, count)| *count > 0).collect();
         let whys = NotAdopted::ALL.iter().map(|why| (why, self.rotations_not_adopted_for(*why)));
         let not_adopted: Vec<_> = whys.filter(|(_, count)| *count > 0).collect();
-        f.debug_struct("Counters")
-            .field("exchanges", &exchanges)
-            .field("exchanges_succeeded", &self.exchanges_succeeded)
-            .field("exchanges_failed", &self.exchanges_failed)
-            .field("exchanges_lost", &self.exchanges_lost)
-            .field("same_token", &self.same_token)
-            .field("refresh_tokens_spent", &self.refresh_tokens_spent)
-            .field("refusals", &self.refusals)
-            .field("doubts", &self.doubts)
-            .field("budget_refusals", &self.budget_refusals)
-            .field("rotations_adopted", &self.rotations_adopted)
-            .field("rotations_not_adopted", &not_adopted)
-            .finish()
+        let mut counters = f.debug_struct("Counters");
+        for (name, value) in self.iter() {
+            match name {
+                "exchanges" => counters.field(name, &exchanges),
+                "rotations_not_adopted" => counters.field(name, &not_adopted),
+                _ => counters.field(name, &value),
+            };
+        }
+        counters.finish()
     }
 }
 
@@ -174,5 +202,30 @@ mod tests {
         let one = format!("{counters:?}");
         assert!(one.contains("exchanges: [(First, 1)], "), "{one}");
         assert!(one.ends_with("rotations_not_adopted: [(Ended, 1)] }"), "{one}");
+    }
+
+    #[test]
+    fn each_reason_is_counted_apart_and_is_among_all() {
+        let mut counters = Counters::default();
+        for (times, &reason) in (1_u64..).zip(Reason::ALL) {
+            (0..times).for_each(|_| counters.count_exchange(reason));
+        }
+        for (times, &why) in (1_u64..).zip(NotAdopted::ALL) {
+            (0..times).for_each(|_| counters.count_not_adopted(why));
+        }
+        for (times, &reason) in (1_u64..).zip(Reason::ALL) {
+            assert_eq!(counters.exchanges_for(reason), times, "{reason}");
+        }
+        for (times, &why) in (1_u64..).zip(NotAdopted::ALL) {
+            assert_eq!(counters.rotations_not_adopted_for(why), times, "{why}");
+        }
+    }
+
+    #[test]
+    fn the_counters_have_names_and_no_name_stands_twice() {
+        let counters = Counters { doubts: 7, same_token: 3, ..Counters::default() };
+        let all: std::collections::BTreeMap<_, _> = counters.iter().collect();
+        assert_eq!(all.len(), counters.iter().count());
+        assert_eq!((all["doubts"], all["same_token"], all["exchanges"]), (7, 3, 0));
     }
 }

@@ -190,14 +190,14 @@ fn check_counts(world: &mut World, expect: &Expect, found: &mut Differences) {
     let counters = world.status().counters;
     found.count("exchanges", expect.exchanges.as_ref(), counters.exchanges());
     for (label, expected) in &expect.exchanges_for {
-        match Reason::ALL.into_iter().find(|reason| reason.as_str() == label) {
-            Some(reason) => found.count(label, Some(expected), counters.exchanges_for(reason)),
+        match Reason::ALL.iter().find(|reason| reason.as_str() == label) {
+            Some(&reason) => found.count(label, Some(expected), counters.exchanges_for(reason)),
             None => found.0.push(format!("{label:?} is no reason")),
         }
     }
     for (label, expected) in &expect.successors_not_adopted {
-        match NotAdopted::ALL.into_iter().find(|why| why.as_str() == label) {
-            Some(why) => {
+        match NotAdopted::ALL.iter().find(|why| why.as_str() == label) {
+            Some(&why) => {
                 found.count(label, Some(expected), counters.rotations_not_adopted_for(why));
             }
             None => found.0.push(format!("{label:?} is no reason")),

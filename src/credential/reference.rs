@@ -1,0 +1,106 @@
+//! A credential by reference, for configuration files: where it is, and not what it is.
+
+use serde::de::{Deserialize, Deserializer, Error as _};
+
+use crate::credential::Credential;
+use crate::credential::error::{CredentialError, CredentialErrorKind};
+use crate::secret::Secret;
+
+/// What a reference looks like. The text that was given is not quoted: somebody may have written the secret there.
+const FORMS: &str = "a reference to a credential is `file:/path` or `env:NAME`";
+
+impl Credential {
+    /// The credential that a reference names: `file:/run/secrets/client-secret` or `env:CLIENT_SECRET`.
+    ///
+    /// A reference can stand in a configuration file, which a secret should not. `Deserialize` reads a reference too. A text
+    /// that is given to `Credential::from` is always a value, and never a reference.
+    ///
+    /// ```
+    /// use tower_outbound_auth::Credential;
+    ///
+    /// let credential = Credential::from_reference("env:ATLAS_CLIENT_SECRET")?;
+    /// assert_eq!(credential.to_string(), "environment variable ATLAS_CLIENT_SECRET");
+    /// assert!(Credential::from_reference("hunter2").is_err());
+    /// # Ok::<_, tower_outbound_auth::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the text is no reference. The error does not contain the text. Whether the file or the variable exists is not
+    /// checked here: it is read before the first exchange.
+    pub fn from_reference(reference: &str) -> Result<Credential, CredentialError> {
+        let wrong = |why: &str| {
+            let message = format!("{FORMS}; this one {why}");
+            CredentialError::new(CredentialErrorKind::Unusable, message)
+        };
+        match reference.split_once(':') {
+            Some(("file", "")) => Err(wrong("has no path")),
+            Some(("file", path)) if path.starts_with("//") => {
+                Err(wrong("is a URL: write one slash after `file:`"))
+            }
+            Some(("file", path)) => Ok(Credential::file(path)),
+            Some(("env", "")) => Err(wrong("has no name")),
+            Some(("env", name)) if name.contains(['=', '\0', ' ']) => {
+                Err(wrong("has a name that no environment variable can have"))
+            }
+            Some(("env", name)) => Ok(Credential::env(name)),
+            _ => Err(wrong("is neither; for a value, use `Credential::from`")),
+        }
+    }
+}
+
+/// Reads a [reference](Credential::from_reference). The errors do not contain the text.
+///
+/// ```
+/// use tower_outbound_auth::Credential;
+///
+/// #[derive(serde::Deserialize)]
+/// struct Config {
+///     secret: Credential,
+/// }
+/// let config: Config = serde_json::from_str(r#"{"secret": "file:/run/secrets/atlas"}"#)?;
+/// assert_eq!(config.secret.to_string(), "file /run/secrets/atlas");
+/// # Ok::<_, serde_json::Error>(())
+/// ```
+impl<'de> Deserialize<'de> for Credential {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Credential, D::Error> {
+        // The error of another type would quote the value.
+        let reference = String::deserialize(deserializer).map_err(|_| D::Error::custom(FORMS))?;
+        let reference = Secret::from(reference);
+        Credential::from_reference(reference.expose()).map_err(D::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reference_names_a_file_or_a_variable() {
+        let shown = |reference| Credential::from_reference(reference).map(|it| it.to_string());
+        assert_eq!(shown("file:/run/secrets/a:b").unwrap(), "file /run/secrets/a:b");
+        assert_eq!(shown("file:secrets/a").unwrap(), "file secrets/a");
+        assert_eq!(shown("env:SECRET").unwrap(), "environment variable SECRET");
+    }
+
+    #[test]
+    fn a_text_that_is_no_reference_is_an_error_that_does_not_quote_it() {
+        let secrets =
+            ["hunter2", "", "hunter2:x", "FILE:/hunter2", " env:hunter2", "env:hunter2=1"];
+        for text in secrets.into_iter().chain(["file:", "env:", "file:///hunter2", "env:hunter2 "])
+        {
+            let error = Credential::from_reference(text).unwrap_err().to_string();
+            assert!(error.contains("`file:/path` or `env:NAME`"), "{error}");
+            assert!(!error.contains("hunter2"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_deserializer_quotes_nothing_of_what_is_no_reference() {
+        for json in ["\"hunter2\"", "4711", "{\"hunter2\":1}", "[\"hunter2\"]", "null", "true"] {
+            let error = serde_json::from_str::<Credential>(json).unwrap_err().to_string();
+            assert!(error.starts_with(FORMS), "{error}");
+            assert!(!error.contains("hunter2") && !error.contains("4711"), "{error}");
+        }
+    }
+}
