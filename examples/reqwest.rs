@@ -1,5 +1,5 @@
 //! reqwest against an embedded Atlas server whose tokens live three seconds: ten seconds of uploads, with
-//! expiries and a revocation in their midst, then a redirect that stays at home and one that does not.
+//! expiries and a revocation in their midst, then a redirect to the same origin and one to another origin.
 //!
 //! `cargo run --example reqwest --features reqwest,test-util`
 
@@ -85,7 +85,7 @@ async fn redirects(api: &mut Api, server: &AtlasServer) -> Result<bool, BoxError
 
     let request = api.get_ref().get(server.url("/v1/moved")).build()?;
     let moved = send(api, request).await?;
-    println!("a redirect at home was followed to {}: {}", moved.url(), moved.status());
+    println!("a redirect to the same origin was followed to {}: {}", moved.url(), moved.status());
     let request = api.get_ref().get(server.url("/v1/gone")).build()?;
     let gone = send(api, request).await?;
     println!("one to another origin was not followed: {}", gone.status());

@@ -18,14 +18,14 @@ pub(crate) struct ClientRedirects(Arc<Known>);
 #[derive(Default)]
 struct Known {
     /// It follows no redirect to another origin.
-    stays_home: AtomicBool,
+    same_origins_only: AtomicBool,
     /// It reaches this machine past every proxy.
     past_proxies: AtomicBool,
 }
 
 impl ClientRedirects {
     pub(crate) fn learn(&self, past_proxies: bool) {
-        self.0.stays_home.store(true, Ordering::Relaxed);
+        self.0.same_origins_only.store(true, Ordering::Relaxed);
         self.0.past_proxies.fetch_or(past_proxies, Ordering::Relaxed);
     }
 
@@ -34,7 +34,7 @@ impl ClientRedirects {
     /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if the credential of a request to `url` might go
     /// elsewhere.
     pub(crate) fn check(&self, url: &Url) -> Result<(), Error> {
-        if !self.0.stays_home.load(Ordering::Relaxed) {
+        if !self.0.same_origins_only.load(Ordering::Relaxed) {
             return Err(Error::configuration(
                 "the reqwest client may follow a redirect to another origin and carry the credential there: \
                  build it by AuthLayer::reqwest, or give its builder the policy of \
@@ -67,7 +67,7 @@ fn is_proxied_by_environment(url: &Url) -> bool {
 
 impl fmt::Debug for ClientRedirects {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let stays_home = self.0.stays_home.load(Ordering::Relaxed);
-        f.write_str(if stays_home { "StayHome" } else { "Unknown" })
+        let same_origins_only = self.0.same_origins_only.load(Ordering::Relaxed);
+        f.write_str(if same_origins_only { "SameOriginsOnly" } else { "Unknown" })
     }
 }

@@ -76,7 +76,7 @@ impl<RB> Refusal<RB> {
         error: impl Into<BoxError>,
     ) -> Result<Response<RB>, BoxError> {
         let error = error.into();
-        if Error::find(&*error).is_some_and(|it| it.kind() == ErrorKind::ForeignOrigin) {
+        if Error::find(&*error).is_some_and(|it| it.kind() == ErrorKind::SentElsewhere) {
             return Err(error);
         }
         // The text of reqwest's errors has the whole URL, and its query may have a secret.

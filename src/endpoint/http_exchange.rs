@@ -18,7 +18,7 @@ use crate::endpoint::quotes::withheld;
 use crate::endpoint::request::ExchangeRequest;
 use crate::endpoint::request_context::RequestContext;
 use crate::endpoint::step::Step;
-use crate::error::{BoxError, root_cause};
+use crate::error::{BoxError, Error, ErrorKind, root_cause};
 use crate::exchange::Exchange;
 use crate::exchange::context::ExchangeContext;
 use crate::exchange::error::{ExchangeError, ExchangeErrorKind};
@@ -220,16 +220,16 @@ fn unreachable(origin: Option<&Origin>, error: BoxError) -> ExchangeError {
     // The text of reqwest's errors has the whole URL, and its query may have a key.
     #[cfg(feature = "reqwest")]
     let error = crate::error::without_url::without_url(error);
-    let ours = crate::error::Error::find(&*error);
-    if ours.is_some_and(|ours| ours.kind() == crate::error::ErrorKind::Reentrant) {
+    let ours = Error::find(&*error);
+    if ours.is_some_and(|ours| ours.kind() == ErrorKind::Reentrant) {
         let message = "the token endpoint's client sends through the layer that the token is for";
         return ExchangeError::new(ExchangeErrorKind::Reentrant, message).with_source(error);
     }
     // The set-up cannot work, or the client has sent the credentials to another origin.
-    let is_lasting = |ours: &&crate::error::Error| {
+    let is_lasting = |ours: &&Error| {
         matches!(
             ours.kind(),
-            crate::error::ErrorKind::Configuration | crate::error::ErrorKind::ForeignOrigin
+            ErrorKind::Configuration | ErrorKind::ForeignOrigin | ErrorKind::SentElsewhere
         )
     };
     if let Some(ours) = ours.filter(is_lasting) {

@@ -7,9 +7,11 @@ pub enum ErrorKind {
     /// The set-up cannot work: something that was given to a constructor, or that is below the layer. The text says what is
     /// wrong and what to do.
     Configuration,
-    /// The request is for an origin that the credential is not bound to. It was not sent. (Or a client that follows redirects,
-    /// such as reqwest's, has sent it there: then the text says so.)
+    /// The request is for an origin that the credential is not bound to. It was not sent.
     ForeignOrigin,
+    /// The client below sent the request elsewhere: it followed a redirect to another origin, or used a proxy for a loopback
+    /// address. The credential may have gone there: replace it. Only a reqwest client can do this, and only if it is set up so.
+    SentElsewhere,
     /// The request would show the credential: it goes over plain HTTP, its method is TRACE or CONNECT, or its
     /// `Connection` header names the credential's header. It was not sent.
     Insecure,
@@ -32,6 +34,7 @@ pub enum ErrorKind {
 crate::basics::as_str::impl_as_str!(ErrorKind {
     Configuration => "configuration",
     ForeignOrigin => "foreign_origin",
+    SentElsewhere => "sent_elsewhere",
     Insecure => "insecure",
     Proof => "proof",
     Exchange => "exchange",

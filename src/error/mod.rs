@@ -192,6 +192,7 @@ impl Error {
             ErrorKind::Timeout => true,
             ErrorKind::Configuration
             | ErrorKind::ForeignOrigin
+            | ErrorKind::SentElsewhere
             | ErrorKind::Insecure
             | ErrorKind::Proof
             | ErrorKind::Reentrant

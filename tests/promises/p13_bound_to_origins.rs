@@ -146,7 +146,8 @@ async fn two_hosts(log: Log, request: Request<Body>) -> Result<Response<Body>, I
 }
 
 #[tokio::test(start_paused = true)]
-async fn under_a_redirect_layer_the_credential_stays_home_and_the_foreign_answer_means_nothing() {
+async fn under_a_redirect_layer_the_credential_is_sent_to_its_origin_only_and_the_foreign_answer_means_nothing()
+ {
     let world = world();
     let log = Log::default();
     let layer = rotating(&world).with_foreign(Foreign::SendUnauthenticated);

@@ -196,7 +196,7 @@ async fn another_scheme_on_the_same_host_and_port_is_another_origin() {
         Ok::<_, BoxError>(Response::from(response))
     }));
     let error = api.oneshot(request("https://api.example:8443/", None)).await.unwrap_err();
-    assert_eq!(ours(&error).kind(), ErrorKind::ForeignOrigin);
+    assert_eq!(ours(&error).kind(), ErrorKind::SentElsewhere);
     assert!(error.to_string().contains("http://api.example:8443"), "{error}");
 }
 

@@ -18,7 +18,7 @@ const WAYS: [(Scheme, Scheme); 4] = [
     (Scheme::Https, Scheme::Http),
 ];
 
-/// A redirect from home to elsewhere.
+/// A redirect from an origin of the layer to another one.
 struct Case {
     adapter: Adapter,
     header: &'static str,
@@ -64,7 +64,7 @@ impl Case {
             _ => {
                 let error = answer.unwrap_err();
                 let text = error.to_string();
-                assert_eq!(ours(&error).kind(), ErrorKind::ForeignOrigin);
+                assert_eq!(ours(&error).kind(), ErrorKind::SentElsewhere);
                 for part in [&*self.elsewhere.origin, "rotate", "AuthLayer::reqwest"] {
                     assert!(text.contains(part), "{text}");
                 }
@@ -89,17 +89,19 @@ async fn all_of(adapter: Adapter) {
 }
 
 #[tokio::test]
-async fn a_client_made_by_the_layer_goes_nowhere_else() {
+async fn a_client_made_by_the_layer_sends_the_credential_to_its_origins_only() {
     all_of(Adapter::Constructor).await;
 }
 
 #[tokio::test]
-async fn a_client_with_middlewares_and_the_layer_s_policy_goes_nowhere_else() {
+async fn a_client_with_middlewares_and_the_layer_s_policy_sends_the_credential_to_its_origins_only()
+{
     all_of(Adapter::OverMiddlewares).await;
 }
 
 #[tokio::test]
-async fn the_middleware_over_a_client_with_the_layer_s_policy_goes_nowhere_else() {
+async fn the_middleware_over_a_client_with_the_layer_s_policy_sends_the_credential_to_its_origins_only()
+ {
     all_of(Adapter::Middleware).await;
 }
 
@@ -109,17 +111,17 @@ async fn redirects_above_the_http_service_go_elsewhere_without_the_credential() 
 }
 
 #[tokio::test]
-async fn a_handed_over_client_that_left_home_is_reported() {
+async fn a_handed_over_client_that_sent_a_credential_elsewhere_is_reported() {
     all_of(Adapter::HandedOver).await;
 }
 
 #[tokio::test]
-async fn a_handed_over_client_with_middlewares_that_left_home_is_reported() {
+async fn a_handed_over_client_with_middlewares_that_sent_a_credential_elsewhere_is_reported() {
     all_of(Adapter::HandedOverMiddlewares).await;
 }
 
 #[tokio::test]
-async fn the_middleware_over_a_client_that_left_home_reports_it() {
+async fn the_middleware_over_a_client_that_sent_a_credential_elsewhere_reports_it() {
     all_of(Adapter::MiddlewareOverHandedOver).await;
 }
 
@@ -145,7 +147,7 @@ async fn a_refusal_from_elsewhere_renews_nothing() {
 }
 
 #[tokio::test]
-async fn the_http_service_reports_a_client_that_left_home() {
+async fn the_http_service_reports_a_client_that_sent_a_credential_elsewhere() {
     let elsewhere = Server::start(Scheme::Http, |_| async { answer(401, "") }).await;
     let away = elsewhere.url("/");
     let home = Server::start(Scheme::Http, move |_| {
@@ -158,7 +160,7 @@ async fn the_http_service_reports_a_client_that_left_home() {
     let request = http::Request::get(&home.origin).body(String::new()).unwrap();
     let client = HttpService::new(builder().build().unwrap());
     let error = layer.layer(client).oneshot(request).await.unwrap_err();
-    assert_eq!(ours(&error).kind(), ErrorKind::ForeignOrigin);
+    assert_eq!(ours(&error).kind(), ErrorKind::SentElsewhere);
     assert!(error.to_string().contains("HttpService::build"), "{error}");
     source.settled().await;
     assert_eq!(exchange.exchanges(), 1, "a refusal from elsewhere renews nothing");

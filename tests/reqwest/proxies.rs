@@ -93,7 +93,7 @@ async fn localhost_is_reached_past_every_proxy_too() {
     assert_eq!(proxy.read(), b"");
     let handed_over = Adapter::HandedOver.with(layer, || proxy.builder());
     let error = handed_over.get(&origin).await.unwrap_err();
-    assert_eq!(super::adapters::ours(&error).kind(), ErrorKind::ForeignOrigin);
+    assert_eq!(super::adapters::ours(&error).kind(), ErrorKind::SentElsewhere);
 }
 
 #[tokio::test]
@@ -104,7 +104,7 @@ async fn the_http_service_reports_what_went_through_a_proxy() {
     let request = http::Request::get(&server.origin).body(String::new()).unwrap();
     let client = HttpService::build(proxy.builder()).unwrap();
     let error = layer.layer(client).oneshot(request).await.unwrap_err();
-    assert_eq!(ours(&error).kind(), ErrorKind::ForeignOrigin);
+    assert_eq!(ours(&error).kind(), ErrorKind::SentElsewhere);
     assert!(error.to_string().contains("no_proxy"), "{error}");
 }
 
@@ -157,7 +157,7 @@ async fn a_handed_over_client_that_sent_a_credential_through_a_proxy_is_reported
         let (layer, exchange) = layer("token", &server.origin);
         let caller = adapter.with(layer, || proxy.builder());
         let error = caller.get(&server.url("/")).await.unwrap_err();
-        assert_eq!(ours(&error).kind(), ErrorKind::ForeignOrigin, "{adapter:?}");
+        assert_eq!(ours(&error).kind(), ErrorKind::SentElsewhere, "{adapter:?}");
         for part in ["proxy", "rotate", "AuthLayer::reqwest", "NO_PROXY"] {
             assert!(error.to_string().contains(part), "{error}");
         }
@@ -186,7 +186,7 @@ async fn a_proxy_is_reported_also_where_a_redirect_was_followed() {
     let layer = layer.with_origin(Origin::parse(OTHER).unwrap());
     let caller = Adapter::HandedOver.with(layer, || proxy.builder());
     let error = caller.get(&server.url("/")).await.unwrap_err();
-    assert_eq!(ours(&error).kind(), ErrorKind::ForeignOrigin);
+    assert_eq!(ours(&error).kind(), ErrorKind::SentElsewhere);
     assert!(contains(&proxy.read(), "/landed") && error.to_string().contains("proxy"), "{error}");
 }
 

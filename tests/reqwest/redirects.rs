@@ -1,4 +1,4 @@
-//! Redirects that stay at home are followed.
+//! Redirects to the origins of the layer are followed.
 
 use http::Request;
 use hyper::body::Incoming;

@@ -24,7 +24,7 @@ fn timed(url: &str) -> reqwest::Request {
 }
 
 #[tokio::test]
-async fn one_that_left_home_is_reported_and_not_replaced_by_the_refusal() {
+async fn one_that_was_sent_elsewhere_is_reported_and_not_replaced_by_the_refusal() {
     for adapter in HANDED_OVER {
         let elsewhere = Server::start(Scheme::Http, |_| async { answer(200, "elsewhere") }).await;
         let away = elsewhere.url("/landed");
@@ -37,7 +37,7 @@ async fn one_that_left_home_is_reported_and_not_replaced_by_the_refusal() {
         let (layer, _) = layer("token", &home.origin);
         let error = adapter.over(layer).get(&home.origin).await.unwrap_err();
         assert!(contains(&elsewhere.read(), "token-2"), "{adapter:?}: it was the second one");
-        assert_eq!(ours(&error).kind(), ErrorKind::ForeignOrigin, "{adapter:?}");
+        assert_eq!(ours(&error).kind(), ErrorKind::SentElsewhere, "{adapter:?}");
     }
 }
 

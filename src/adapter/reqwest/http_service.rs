@@ -34,7 +34,7 @@ use crate::error::{BoxError, Error};
 /// # Errors
 ///
 /// The client's own, unwrapped, and those of a request that reqwest cannot make its own. A response that redirects
-/// have led to another origin is [`ErrorKind::ForeignOrigin`](crate::ErrorKind::ForeignOrigin), and so is one from a
+/// have led to another origin is [`ErrorKind::SentElsewhere`](crate::ErrorKind::SentElsewhere), and so is one from a
 /// loopback address that came through a proxy: the request may have carried a credential there.
 ///
 /// # Cancel safety

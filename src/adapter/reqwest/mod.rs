@@ -50,7 +50,7 @@
 //!    policy refuses to send with [`ErrorKind::Configuration`].
 //!    [`AuthLayer::danger_own_reqwest_client`] vouches for such a client.
 //! 3. Where that was wrong, the final URL shows that an answer is from an origin that is not the
-//!    layer's. The credential may have gone there. The call fails with [`ErrorKind::ForeignOrigin`], and the
+//!    layer's. The credential may have gone there. The call fails with [`ErrorKind::SentElsewhere`], and the
 //!    answer neither renews a token nor hands one out. (A way that leads elsewhere and back again, or ends
 //!    there in an error of reqwest's, does not show.)
 //! 4. Requests that are sent without the credential are not checked.
@@ -93,7 +93,7 @@
 //! - A client with the policy of [`AuthLayer::reqwest_redirects`] is refused with [`ErrorKind::Configuration`] for a
 //!   loopback address for which the environment names a proxy.
 //! - Any other client (of [`HttpService::build`], too) that has sent a request with a credential to a loopback address
-//!   through a proxy is noticed by the address of the response. The call fails with [`ErrorKind::ForeignOrigin`].
+//!   through a proxy is noticed by the address of the response. The call fails with [`ErrorKind::SentElsewhere`].
 //!   Build such a client with [`no_proxy`](reqwest::ClientBuilder::no_proxy).
 //!
 //! # What is carried over
@@ -110,7 +110,7 @@
 //!
 //! [`AuthLayer::danger_own_reqwest_client`]: crate::AuthLayer::danger_own_reqwest_client
 //! [`ErrorKind::Configuration`]: crate::ErrorKind::Configuration
-//! [`ErrorKind::ForeignOrigin`]: crate::ErrorKind::ForeignOrigin
+//! [`ErrorKind::SentElsewhere`]: crate::ErrorKind::SentElsewhere
 //! [`ErrorKind::Timeout`]: crate::ErrorKind::Timeout
 //! [`AuthLayer::reqwest`]: crate::AuthLayer::reqwest
 //! [`AuthLayer::reqwest_redirects`]: crate::AuthLayer::reqwest_redirects

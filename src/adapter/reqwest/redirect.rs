@@ -70,7 +70,7 @@ impl<P: Presentation + ?Sized, R: Clone> AuthLayer<P, R> {
         let limited = Policy::limited(MAX_REDIRECTS);
         Policy::custom(move |sent_request| {
             let from = sent_request.previous().last();
-            match from.is_some_and(|from| stays_home(&guard, from, sent_request.url())) {
+            match from.is_some_and(|from| stays_within_origins(&guard, from, sent_request.url())) {
                 true => limited.redirect(sent_request),
                 false => sent_request.stop(),
             }
@@ -86,7 +86,7 @@ impl<P: Presentation + ?Sized, R: Clone> AuthLayer<P, R> {
     /// ([`Policy::none`](reqwest::redirect::Policy::none), say), and must not reach this machine through a proxy
     /// ([`no_proxy`](ClientBuilder::no_proxy)). Otherwise a `Token` or `X-Api-Key` goes along
     /// before anybody can notice; the call then fails with
-    /// [`ErrorKind::ForeignOrigin`](crate::ErrorKind::ForeignOrigin).
+    /// [`ErrorKind::SentElsewhere`](crate::ErrorKind::SentElsewhere).
     #[must_use]
     pub fn danger_own_reqwest_client(self) -> AuthLayer<P, R> {
         let redirects = ClientRedirects::default();
@@ -96,7 +96,7 @@ impl<P: Presentation + ?Sized, R: Clone> AuthLayer<P, R> {
 }
 
 /// The same origin implies the same scheme, so that nothing falls back to plain http.
-fn stays_home(guard: &Guard, from: &Url, to: &Url) -> bool {
+fn stays_within_origins(guard: &Guard, from: &Url, to: &Url) -> bool {
     let uri = to.as_str().parse::<Uri>();
     is_same_origin(from, to) && uri.is_ok_and(|uri| guard.is_ours(&uri))
 }

@@ -50,7 +50,7 @@ impl Astray {
                 format!(
                     "the client followed a redirect to {origin} and may have carried the credential there: \
                      rotate it, and build the client by AuthLayer::reqwest, or with \
-                     AuthLayer::reqwest_redirects, which keep redirects at home (for HttpService: by \
+                     AuthLayer::reqwest_redirects, which follow redirects to the layer's own origins only (for HttpService: by \
                      HttpService::build, which follows none)"
                 )
             }
@@ -59,7 +59,7 @@ impl Astray {
                  ClientBuilder::no_proxy, or set NO_PROXY=127.0.0.1,::1"
                 .to_owned(),
         };
-        Error::new(ErrorKind::ForeignOrigin, message)
+        Error::new(ErrorKind::SentElsewhere, message)
     }
 }
 

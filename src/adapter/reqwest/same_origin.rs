@@ -66,7 +66,7 @@ where
 {
     type Response = http::Response<ResponseBody>;
     type Error = BoxError;
-    type Future = HomeFuture<C::Future>;
+    type Future = SameOriginFuture<C::Future>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         self.client.poll_client(cx)
@@ -81,7 +81,7 @@ where
             }
             request
         });
-        HomeFuture { future: self.client.send(request, false), shared: self.shared.clone() }
+        SameOriginFuture { future: self.client.send(request, false), shared: self.shared.clone() }
     }
 }
 
@@ -98,14 +98,14 @@ impl<C: Clone> Clone for SameOriginClient<C> {
 
 pin_project! {
     /// The response of [`SameOriginClient`].
-    pub(crate) struct HomeFuture<F> {
+    pub(crate) struct SameOriginFuture<F> {
         #[pin]
         future: HttpFuture<F>,
         shared: Arc<Shared>,
     }
 }
 
-impl<F, E> Future for HomeFuture<F>
+impl<F, E> Future for SameOriginFuture<F>
 where
     F: Future<Output = Result<reqwest::Response, E>>,
     E: Into<BoxError>,

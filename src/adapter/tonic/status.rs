@@ -33,9 +33,10 @@ fn code_of(error: &Error) -> Code {
         },
         ErrorKind::NoSuccessor => Code::Unauthenticated,
         ErrorKind::Timeout => Code::DeadlineExceeded,
-        ErrorKind::Configuration | ErrorKind::ForeignOrigin | ErrorKind::Insecure => {
-            Code::FailedPrecondition
-        }
+        ErrorKind::Configuration
+        | ErrorKind::ForeignOrigin
+        | ErrorKind::SentElsewhere
+        | ErrorKind::Insecure => Code::FailedPrecondition,
         ErrorKind::Proof | ErrorKind::Reentrant | ErrorKind::Runtime => Code::Internal,
     }
 }
@@ -59,6 +60,7 @@ mod tests {
             (ErrorKind::Timeout, Code::DeadlineExceeded),
             (ErrorKind::Configuration, Code::FailedPrecondition),
             (ErrorKind::ForeignOrigin, Code::FailedPrecondition),
+            (ErrorKind::SentElsewhere, Code::FailedPrecondition),
             (ErrorKind::Insecure, Code::FailedPrecondition),
             (ErrorKind::Proof, Code::Internal),
             (ErrorKind::Reentrant, Code::Internal),

@@ -111,7 +111,7 @@ fn refresh(issuer: &mut Issuer, request: &Request<Bytes>) -> Result<Issued, Erro
     if issuer.refresh_tokens.is_none() {
         return Err((StatusCode::NOT_FOUND, "Not found"));
     }
-    // What a refresh token is for: the credentials stay at home.
+    // A refresh token is used so that the credentials are not sent again.
     if ["client-id", "client-secret"].iter().any(|name| request.headers().contains_key(*name)) {
         return Err((StatusCode::BAD_REQUEST, "Unexpected Client-Id or Client-Secret"));
     }
