@@ -12,6 +12,7 @@ use crate::auth::policy::{CallerHeader, Foreign};
 use crate::auth::service::Auth;
 use crate::clock::Clock;
 use crate::origin::Origin;
+use crate::replay::body::prefix::BufferQuota;
 use crate::replay::methods::ReplayMethods;
 use crate::replay::strategies::Same;
 use crate::replay::strategy::Strategy;
@@ -41,6 +42,7 @@ use crate::token::source::TokenSource;
 /// | [`with_judge`](AuthLayer::with_judge) | the presentation's | it knows its system |
 /// | [`with_replay`](AuthLayer::with_replay) | [`Same`]: bodies in memory, boxed streams, those of the [stacks](crate::adapter) | keeps the body type, copies nothing |
 /// | [`with_replay_methods`](AuthLayer::with_replay_methods) | all | a server that answers 401 has not applied the request |
+/// | [`with_buffer_quota`](AuthLayer::with_buffer_quota) | 64 MiB | a thousand uploads at once, of which 64 KiB each are kept |
 /// | [`with_clock`](AuthLayer::with_clock) | the machine's | |
 ///
 /// # Switched off
@@ -187,6 +189,14 @@ impl<P: Presentation + ?Sized, R> AuthLayer<P, R> {
         self.configure(|config| config.methods = methods)
     }
 
+    /// The memory for copies of bodies, in bytes, for all requests of this layer together. Default: 64 MiB, for a thousand
+    /// uploads at once. A request that finds no room is sent all the same, and cannot be sent again. See
+    /// [`replay`](crate::replay#memory).
+    #[must_use]
+    pub fn with_buffer_quota(self, bytes: usize) -> AuthLayer<P, R> {
+        self.configure(|config| config.quota = BufferQuota::of(bytes))
+    }
+
     /// Another strategy of replay; see [`replay`](crate::replay).
     #[must_use]
     pub fn with_replay<R2: Strategy>(self, replay: R2) -> AuthLayer<P, R2> {
@@ -289,7 +299,7 @@ impl<P: ?Sized, R: Clone> Clone for AuthLayer<P, R> {
 /// use bytes::Bytes;
 /// use http_body_util::Full;
 /// use tower::{ServiceBuilder, service_fn};
-/// use tower_outbound_auth::{AuthLayer, TokenSource, check};
+/// use tower_outbound_auth::{AuthLayer, TokenSource, assert_accepts};
 /// use tower_outbound_auth::system::HeaderScheme;
 ///
 /// let layer = AuthLayer::new(TokenSource::fixed(HeaderScheme::bearer(), "abc")?);
@@ -297,9 +307,9 @@ impl<P: ?Sized, R: Clone> Clone for AuthLayer<P, R> {
 ///     Ok::<_, std::io::Error>(http::Response::new(Full::<Bytes>::default()))
 /// });
 /// let service = ServiceBuilder::new().layer(layer).service(api);
-/// check::<Full<Bytes>>(&service);
+/// assert_accepts::<Full<Bytes>>(&service);
 /// # Ok::<_, tower_outbound_auth::Error>(())
 /// ```
-pub fn check<B>(service: &impl Service<Request<B>>) {
+pub fn assert_accepts<B>(service: &impl Service<Request<B>>) {
     let _ = service;
 }

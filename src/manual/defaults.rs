@@ -49,7 +49,7 @@
 //! | of which methods | all | 401 means that the request was not applied | [`with_replay_methods`](crate::AuthLayer::with_replay_methods) |
 //! | with which bodies | those in memory, and boxed streams | the first are shared, not copied; of the others is kept what was sent | [`with_replay`](crate::AuthLayer::with_replay): [`Wrap`](crate::replay::Wrap), [`Rewrap`](crate::replay::Rewrap) |
 //! | of a stream is kept | 64 KiB | most requests that are streamed at all; of many uploads, what was sent before an early refusal | [`with_cap`](crate::replay::Wrap::with_cap) |
-//! | of all streams and `String`s of a layer | 64 MiB | a thousand uploads at once; more should not be kept by accident | |
+//! | of all streams and `String`s of a layer | 64 MiB | a thousand uploads at once; more should not be kept by accident | [`with_buffer_quota`](crate::AuthLayer::with_buffer_quota) |
 //! | renewals that refusals may cause | 5 in a row, and one more every 30 s; a renewal that helped does not count | any number of honest revocations is healed; a route that refuses everything costs 6 exchanges in its first minute | |
 //! | renewals for doubted responses ([`Verdict::Doubted`](crate::scheme::Verdict::Doubted)) | one a minute, which does not count among the 5 | most doubted responses mean something else, and an API may send many | which responses are doubted: [`with_judge`](crate::AuthLayer::with_judge) |
 //! | a doubted response waits for its renewal | 1 s | it mostly is the right answer, and a token endpoint may hang | |

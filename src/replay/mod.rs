@@ -17,7 +17,8 @@
 //!
 //! # Memory
 //!
-//! A layer copies 64 MiB of bodies at most, for all its requests together. It copies what was sent of streams, and each
+//! A layer copies 64 MiB of bodies at most, for all its requests together
+//! ([`with_buffer_quota`](crate::AuthLayer::with_buffer_quota)). It copies what was sent of streams, and each
 //! `String`, which cannot be shared. A request that finds no room is sent all the same, and cannot be sent again. Other
 //! bodies in memory (`Full<Bytes>`, reqwest's) are not copied: the layer holds a second reference to the caller's buffer
 //! until the response has come.

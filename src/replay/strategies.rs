@@ -22,7 +22,7 @@ const CAP: usize = 64 * 1024;
 ///   up to the cap, as [`Wrap`] does it; boxed once more, they stay what they are.
 /// - So are the bodies of axum, reqwest and tonic, with the feature of that name; reqwest's in memory are shared.
 ///
-/// For any other body, use [`Wrap`], [`Rewrap`] or [`Off`]. The compiler's message for [`check`](crate::check) says so.
+/// For any other body, use [`Wrap`], [`Rewrap`] or [`Off`]. The compiler's message for [`assert_accepts`](crate::assert_accepts) says so.
 ///
 /// ```
 /// use tower_outbound_auth::replay::Same;

@@ -13,7 +13,7 @@ use tower_http::compression::CompressionLayer;
 use tower_http::decompression::DecompressionLayer;
 use tower_http::follow_redirect::FollowRedirectLayer;
 use tower_http::trace::TraceLayer;
-use tower_outbound_auth::{Error, Foreign, check};
+use tower_outbound_auth::{Error, Foreign, assert_accepts};
 
 use super::table::ServerErrors;
 use super::*;
@@ -55,7 +55,7 @@ fn documented(world: &World) -> Stack {
         .layer(DecompressionLayer::new())
         .concurrency_limit(1)
         .service(CompressionLayer::new().layer(client));
-    check::<Body>(&service);
+    assert_accepts::<Body>(&service);
     stack(service)
 }
 

@@ -15,7 +15,7 @@ use http_body_util::{BodyExt, Empty, Full};
 use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_outbound_auth::replay::{Off, ReplayBody, ReplayMethods, Rewrap, Same, Superseded, Wrap};
 use tower_outbound_auth::system::HeaderScheme;
-use tower_outbound_auth::{AuthLayer, BoxError, Recovery, check};
+use tower_outbound_auth::{AuthLayer, BoxError, Recovery, assert_accepts};
 
 use crate::support::*;
 
@@ -163,6 +163,23 @@ async fn a_slow_stream_is_gone_on_with_and_its_old_request_ends() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_stream_that_finds_no_room_in_the_quota_is_sent_once() {
+    for (quota, requests, recovery) in
+        [(1_024, 2, Recovery::Replayed), (100, 1, Recovery::NotReplayable)]
+    {
+        let (api, _rests) = refuses(1);
+        let (writer, body) = stream();
+        writer.write(vec![b'x'; 500]);
+        drop(writer);
+        let layer = wrapping(&world()).with_buffer_quota(quota);
+        let answer = layer.layer(api.clone()).oneshot(upload(body)).await.unwrap();
+        assert_eq!(answer.status(), if requests == 2 { 200 } else { 401 }, "{quota}");
+        assert_eq!(answer.extensions().get(), Some(&recovery), "{quota}");
+        assert_eq!(api.requests.load(Ordering::SeqCst), requests, "{quota}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn over_the_cap_the_refusal_comes_as_it_came_and_the_body_goes_on_to_its_end() {
     let world = world();
     let (api, mut rests) = refuses(1);
@@ -306,7 +323,7 @@ async fn a_stream_is_made_into_the_body_that_the_client_wants() {
     let client = service_fn(move |request: Request<Own>| api.clone().oneshot(request));
     let own = Rewrap::new(|body: ReplayBody<Stream>| body.boxed_unsync());
     let service = world().layer.with_replay(own).layer(client);
-    check::<Stream>(&service);
+    assert_accepts::<Stream>(&service);
     assert_eq!(text(service.oneshot(upload(one_two())).await.unwrap()).await, "onetwo");
 }
 
@@ -328,16 +345,16 @@ async fn the_cap_of_every_strategy_is_a_setting() {
 async fn each_strategy_takes_the_bodies_that_it_says() {
     let (layer, (api, _rests)) = (world().layer, refuses(0));
     let same = layer.clone().layer(api.clone());
-    check::<Full<Bytes>>(&same);
-    check::<Empty<Bytes>>(&same);
-    check::<BoxBody<Bytes, BoxError>>(&same);
-    check::<UnsyncBoxBody<Bytes, BoxError>>(&same);
+    assert_accepts::<Full<Bytes>>(&same);
+    assert_accepts::<Empty<Bytes>>(&same);
+    assert_accepts::<BoxBody<Bytes, BoxError>>(&same);
+    assert_accepts::<UnsyncBoxBody<Bytes, BoxError>>(&same);
     let wrap = layer.clone().with_replay(Wrap::new()).layer(api.clone());
-    check::<Stream>(&wrap);
-    check::<Full<Bytes>>(&wrap);
+    assert_accepts::<Stream>(&wrap);
+    assert_accepts::<Full<Bytes>>(&wrap);
     let off = layer.with_replay(Off).layer(api);
-    check::<Stream>(&off);
-    check::<Full<Bytes>>(&off);
+    assert_accepts::<Stream>(&off);
+    assert_accepts::<Full<Bytes>>(&off);
 }
 
 /// Nobody has to write a body's type where a client says it.

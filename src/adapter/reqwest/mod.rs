@@ -66,7 +66,7 @@
 //! use tower::ServiceBuilder;
 //! use tower_http::follow_redirect::FollowRedirectLayer;
 //! use tower_outbound_auth::adapter::reqwest::HttpService;
-//! use tower_outbound_auth::{Foreign, check};
+//! use tower_outbound_auth::{Foreign, assert_accepts};
 //!
 //! # use tower_outbound_auth::{AuthLayer, BoxError, TokenSource};
 //! # use tower_outbound_auth::system::HeaderScheme;
@@ -79,7 +79,7 @@
 //!     .layer(FollowRedirectLayer::new())
 //!     .layer(auth.with_foreign(Foreign::SendUnauthenticated))
 //!     .service(HttpService::build(builder)?);
-//! check::<reqwest::Body>(&service);
+//! assert_accepts::<reqwest::Body>(&service);
 //! # Ok::<_, BoxError>(())
 //! ```
 //!

@@ -8,7 +8,7 @@ use bytes::{Buf, Bytes};
 use http::HeaderMap;
 use http_body::Frame;
 
-/// All bodies of a layer together keep this much.
+/// All bodies of a layer together keep this much by default, in bytes.
 const ALL: usize = 64 * 1024 * 1024;
 
 /// The memory of a part besides its data: its place in a queue, which may be half empty, and an allocation.
@@ -16,22 +16,39 @@ const OVERHEAD: usize = 2 * size_of::<Part>() + 32;
 
 /// How much all bodies of a layer keep together. A clone counts for the same layer.
 #[doc(hidden)]
-#[derive(Clone, Debug, Default)]
-pub struct BufferQuota(Arc<AtomicUsize>);
+#[derive(Clone, Debug)]
+pub struct BufferQuota(Arc<Quota>);
+
+#[derive(Debug)]
+struct Quota {
+    /// In bytes, as is `all`.
+    taken: AtomicUsize,
+    all: usize,
+}
+
+impl Default for BufferQuota {
+    fn default() -> BufferQuota {
+        BufferQuota::of(ALL)
+    }
+}
 
 impl BufferQuota {
+    pub(crate) fn of(all: usize) -> BufferQuota {
+        BufferQuota(Arc::new(Quota { taken: AtomicUsize::new(0), all }))
+    }
+
     pub(crate) fn take(&self, bytes: usize) -> bool {
-        let fits = |taken: usize| taken.checked_add(bytes).filter(|taken| *taken <= ALL);
-        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).is_ok()
+        let fits = |taken: usize| taken.checked_add(bytes).filter(|taken| *taken <= self.0.all);
+        self.0.taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).is_ok()
     }
 
     pub(crate) fn give_back(&self, bytes: usize) {
-        self.0.fetch_sub(bytes, Ordering::Relaxed);
+        self.0.taken.fetch_sub(bytes, Ordering::Relaxed);
     }
 
     #[cfg(test)]
     pub(crate) fn taken(&self) -> usize {
-        self.0.load(Ordering::Relaxed)
+        self.0.taken.load(Ordering::Relaxed)
     }
 }
 

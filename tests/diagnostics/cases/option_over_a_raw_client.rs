@@ -6,7 +6,7 @@ use http_body_util::Full;
 use tower::ServiceBuilder;
 use tower::util::option_layer;
 use tower_outbound_auth::system::HeaderScheme;
-use tower_outbound_auth::{AuthLayer, TokenSource, check};
+use tower_outbound_auth::{AuthLayer, TokenSource, assert_accepts};
 
 fn main() {
     let client = tower::service_fn(|_: Request<Full<Bytes>>| async {
@@ -14,5 +14,5 @@ fn main() {
     });
     let auth = AuthLayer::new(TokenSource::fixed(HeaderScheme::bearer(), "abc").unwrap());
     let service = ServiceBuilder::new().layer(option_layer(Some(auth))).service(client);
-    check::<Full<Bytes>>(&service);
+    assert_accepts::<Full<Bytes>>(&service);
 }

@@ -5,7 +5,7 @@ use http::{Request, Response};
 use http_body_util::Full;
 use tower::ServiceBuilder;
 use tower_outbound_auth::system::HeaderScheme;
-use tower_outbound_auth::{AuthLayer, BoxError, TokenSource, check};
+use tower_outbound_auth::{AuthLayer, BoxError, TokenSource, assert_accepts};
 
 fn main() {
     let client = tower::service_fn(|_: Request<Full<Bytes>>| async {
@@ -13,5 +13,5 @@ fn main() {
     });
     let auth = AuthLayer::new(TokenSource::fixed(HeaderScheme::bearer(), "abc").unwrap());
     let service = ServiceBuilder::new().layer(auth).service(client);
-    check::<Full<Bytes>>(&service);
+    assert_accepts::<Full<Bytes>>(&service);
 }

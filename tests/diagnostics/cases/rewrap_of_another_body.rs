@@ -6,7 +6,7 @@ use http_body_util::Full;
 use tower::ServiceBuilder;
 use tower_outbound_auth::replay::Wrap;
 use tower_outbound_auth::system::HeaderScheme;
-use tower_outbound_auth::{AuthLayer, BoxError, TokenSource, check};
+use tower_outbound_auth::{AuthLayer, BoxError, TokenSource, assert_accepts};
 
 #[derive(Clone)]
 struct Client;
@@ -29,5 +29,5 @@ fn main() {
     let source = TokenSource::fixed(HeaderScheme::bearer(), "abc").unwrap();
     let auth = AuthLayer::new(source).with_replay(Wrap::new());
     let service = ServiceBuilder::new().layer(auth).service(Client);
-    check::<Full<Bytes>>(&service);
+    assert_accepts::<Full<Bytes>>(&service);
 }

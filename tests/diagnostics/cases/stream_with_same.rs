@@ -7,7 +7,7 @@ use http_body::Frame;
 use http_body_util::{Full, StreamBody};
 use tower::ServiceBuilder;
 use tower_outbound_auth::system::HeaderScheme;
-use tower_outbound_auth::{AuthLayer, BoxError, TokenSource, check};
+use tower_outbound_auth::{AuthLayer, BoxError, TokenSource, assert_accepts};
 
 type Upload = StreamBody<Iter<std::vec::IntoIter<Result<Frame<Bytes>, BoxError>>>>;
 
@@ -17,5 +17,5 @@ fn main() {
     });
     let auth = AuthLayer::new(TokenSource::fixed(HeaderScheme::bearer(), "abc").unwrap());
     let service = ServiceBuilder::new().layer(auth).service(client);
-    check::<Upload>(&service);
+    assert_accepts::<Upload>(&service);
 }
