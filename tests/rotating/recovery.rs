@@ -68,7 +68,7 @@ async fn a_401_that_answers_an_older_token_is_retried_with_the_current_one() {
 }
 
 #[tokio::test]
-async fn a_late_response_from_before_a_revocation_never_brings_its_token_back() {
+async fn a_late_response_never_brings_back_a_token_from_before_a_revocation() {
     let setup = Setup::new().await;
     setup.source.token().await.unwrap();
     setup.server.delay_requests(secs(600));
