@@ -1,4 +1,4 @@
-//! Atlas: `Client-Id` and `Client-Secret` headers for a JWT, which then travels as `Token:`.
+//! Atlas: the headers `Client-Id` and `Client-Secret` for a JWT, which requests then have as `Token:`.
 
 use std::fmt;
 
@@ -30,18 +30,18 @@ static TOKEN: HeaderName = HeaderName::from_static("token");
 static CLIENT_ID: HeaderName = HeaderName::from_static("client-id");
 static CLIENT_SECRET: HeaderName = HeaderName::from_static("client-secret");
 
-/// The name of a further request, which shows the credentials.
+/// The name of the request that shows the credentials after a refresh token was refused.
 const CREDENTIALS: &str = "credentials";
 
 /// The Atlas document API.
 ///
-/// - Exchange: `POST` to the product's own endpoint, the credentials in the headers `Client-Id` and
-///   `Client-Secret`, no body. A success is JSON with `access_token` and `expires_in`.
-/// - API: `Token: <token>`, no prefix. Not `Authorization`: nothing in a client stack takes `Token` off
-///   a request that is redirected to another host, so the layer's origin guard has to.
-/// - A 400 or 401 with Atlas's JSON `error`, or a 2xx with one and without a token, is its verdict on the
-///   credentials. A 400 or 401 without one may come from something in between. It is taken for an outage,
-///   and paced as a refusal from the third in a row on.
+/// - Exchange: `POST` to the product's own endpoint, with the credentials in the headers `Client-Id` and `Client-Secret`, and
+///   without a body. A success is JSON with `access_token` and `expires_in`.
+/// - API: `Token: <token>`, without a prefix. HTTP clients remove `Authorization` when they follow a redirect to another host.
+///   They do not remove `Token`. So the layer checks the origin of each request.
+/// - A 400 or 401 with Atlas's JSON `error` means that Atlas refuses the credentials. So does a 2xx with an `error` and without a
+///   token. A 400 or 401 without `error` may come from something in between. It counts as an outage. From the third in a row,
+///   the pauses are those after a refusal.
 ///
 /// Use it through [`AuthLayer::atlas`](crate::AuthLayer::atlas), or, with a client of your own:
 ///
@@ -63,7 +63,7 @@ pub struct Atlas {
     /// Id and secret.
     credentials: [Credential; 2],
     refresh: Option<(Endpoint, RefreshTokenIn)>,
-    /// The refresh endpoint is not there.
+    /// There is no refresh endpoint.
     without_refresh: Hint,
 }
 
@@ -91,12 +91,12 @@ impl Atlas {
         Ok(Atlas { endpoint, credentials, refresh: None, without_refresh: Hint::default() })
     }
 
-    /// Spends the refresh tokens that Atlas hands out at this endpoint, so that the credentials travel
-    /// once and not with every exchange. A request to it carries the refresh token alone.
+    /// Uses Atlas's refresh tokens at this endpoint, so that the credentials are sent once and not with every exchange. A request
+    /// to this endpoint has the refresh token only.
     ///
-    /// A refresh token that is not taken is followed by the credentials, in the same exchange. An endpoint
-    /// that is not there (404) is not asked for a day, or until the credentials are refused. Default:
-    /// refresh tokens are left alone, since the endpoint is not documented.
+    /// If the endpoint refuses a refresh token, the same exchange uses the credentials instead. If there is no such endpoint
+    /// (404), exchanges use the credentials for a day, or until those are refused. Default: refresh tokens are ignored, because
+    /// the endpoint is not documented.
     ///
     /// ```
     /// use tower_outbound_auth::endpoint::Endpoint;
@@ -129,7 +129,7 @@ impl Atlas {
         Ok(ExchangeRequest::new(request))
     }
 
-    /// Atlas says no.
+    /// Atlas refuses the credentials.
     fn read_failure(
         &self,
         answer: &ExchangeAnswer,
@@ -138,7 +138,7 @@ impl Atlas {
         if answer.request_name() == REFRESH {
             return Ok(Step::Again(CREDENTIALS));
         }
-        // Atlas may be another release by now: nothing that was learned of it counts.
+        // Atlas may be another release now, so what was learned about it is forgotten.
         self.without_refresh.forget();
         let [id, secret] = &self.credentials;
         let (id, secret) = (answer.credential(id)?, answer.credential(secret)?);

@@ -16,10 +16,10 @@ use crate::exchange::error::{ExchangeError, ExchangeErrorKind, is_about_the_requ
 use crate::exchange::issued::Issued;
 use crate::secret::Secret;
 
-/// What an answer means.
+/// The meaning of an answer.
 pub(crate) enum Meaning {
     Token(TokenAnswer),
-    /// The endpoint says no.
+    /// The endpoint refuses, with an error of OAuth's.
     Failure(Failure),
 }
 
@@ -32,8 +32,8 @@ pub(crate) struct TokenAnswer {
     issued: Issued,
 }
 
-/// Reads an answer with a 2xx. `token_member` is where its token is, if that was said: a name, or a JSON
-/// pointer.
+/// Reads an answer with a 2xx. `token_member` is the name of the member that has the token, or a JSON pointer to it, if the
+/// user has set one.
 ///
 /// # Errors
 ///
@@ -69,9 +69,9 @@ pub(crate) fn read_2xx(
     }
 }
 
-/// Where the members are that belong to a token: beside it, or at the top.
+/// Finds the members that belong to a token: beside it, or at the top.
 struct Beside<'a> {
-    /// The object that holds the token, if it is not the one at the top.
+    /// The object that has the token, if it is not the top one.
     token: Option<Members<'a>>,
     top: Members<'a>,
 }
@@ -98,7 +98,7 @@ impl TokenAnswer {
             None => {}
         }
         let end = |name| members.find(|it| it.read(name, moment));
-        // Of several ends, the earliest one counts.
+        // If there are several ends, the earliest one counts.
         let misplaced = members.find(|it| it.read("expires_in", misplaced_moment))?;
         let ends = [misplaced, end("expires_on")?, end("expires_at")?];
         let end = ends.into_iter().flatten().min().and_then(|end| UNIX_EPOCH.checked_add(end));
@@ -111,8 +111,8 @@ impl TokenAnswer {
         Ok(TokenAnswer { token_type, refresh_token, scope, issued })
     }
 
-    /// The token and its life, with the refresh token if that is `wanted`; `refreshed` if a refresh token was
-    /// spent for it, which stays good where no new one came (RFC 6749 section 6).
+    /// The token and its life, and the refresh token if that is `wanted`. `refreshed` means that a refresh token was spent for
+    /// it. If the answer has no new one, the old one stays valid (RFC 6749 section 6).
     pub(crate) fn issued(self, refreshed: bool, wanted: bool) -> Issued {
         let issued = match self.token_type {
             Some(token_type) => self.issued.with_token_type(token_type),
@@ -130,7 +130,7 @@ fn misplaced_moment(value: &Value) -> Option<Duration> {
     moment(value).filter(|moment| bounds::is_misplaced_epoch(moment.as_secs_f64()))
 }
 
-/// Some servers put the value of the whole header there. Nothing else is changed of what they issued.
+/// The token without `Bearer ` before it: some servers give the whole header's value. Nothing else of the token is changed.
 fn without_bearer(token: &str) -> &str {
     match token.split_once(' ') {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim_start(),
@@ -150,8 +150,8 @@ fn words(value: &Value) -> Option<String> {
     }
 }
 
-/// Whether another scope was granted than was asked for: a scope is a set of words (RFC 6749 section
-/// 3.3), and an empty one says nothing. Some servers separate the words by commas.
+/// Whether the granted scope differs from the requested one. A scope is a set of words (RFC 6749 section 3.3), which some
+/// servers separate by commas. An empty scope counts as none.
 pub(crate) fn is_another_scope(granted: &str, asked: &str) -> bool {
     let words = |text: &str| {
         let words = text.split([' ', '\t', '\r', '\n', ',']).filter(|word| !word.is_empty());
@@ -163,10 +163,9 @@ pub(crate) fn is_another_scope(granted: &str, asked: &str) -> bool {
 
 /// Whether a token of this type is sent as `Authorization: Bearer`.
 ///
-/// RFC 6749 section 7.1 forbids to use a type that is not understood. Servers write `BearerToken`,
-/// `Application Access Token`, or nothing, and mean Bearer; so only the types that need a proof or a
-/// signature are turned down, and `N_A`, which is no access token (RFC 8693 section 2.2.1). `strict` takes
-/// the RFC by its word; a type that is missing is no other type.
+/// RFC 6749 section 7.1 forbids to use a type that is not understood. But servers write `BearerToken`, `Application Access
+/// Token`, or nothing, and mean Bearer. So only the types that need a proof or a signature are refused, and `N_A`, which is no
+/// access token (RFC 8693 section 2.2.1). `strict` follows the RFC, and accepts a missing type.
 pub(crate) fn check_type(token_type: Option<&str>, strict: bool) -> Result<(), ExchangeError> {
     let Some(token_type) = token_type else { return Ok(()) };
     let letters: String = token_type.chars().filter(char::is_ascii_alphanumeric).collect();
@@ -192,17 +191,17 @@ pub(crate) fn failed(
     match (&failure.code, failure.shown(credentials)) {
         (Some(code), _) if is_refusal(failure) => answer.refused(code),
         (_, Some(code)) => answer.failed(code).judged(),
-        // It is in doubt whose answer this is, also where the failure came with a 200.
+        // The answer may be from something in between, also if the failure came with a 200.
         (_, None) => answer.unavailable().in_doubt(),
     }
 }
 
-/// Whether a failure may be due to how the client showed who it is. An outage is not, nor what is about the
-/// request: another try would only add to it.
+/// Whether another way to authenticate the client may help. After an outage, or an error about the request itself, another
+/// request would not help.
 pub(crate) fn may_be_about_the_client(answer: &ExchangeAnswer, failure: &Failure) -> bool {
     match failure.code.as_deref() {
         Some(code) => is_refusal(failure) && !is_about_the_request(code),
-        // glewlwyd says so by an empty 403. A page is a firewall's.
+        // glewlwyd says this with an empty 403. A 403 with a page comes from a firewall.
         None => match answer.status() {
             StatusCode::UNAUTHORIZED => true,
             status => status == StatusCode::FORBIDDEN && answer.body().is_empty(),
@@ -210,13 +209,13 @@ pub(crate) fn may_be_about_the_client(answer: &ExchangeAnswer, failure: &Failure
     }
 }
 
-/// Whether a failure is about a refresh token, or may be: some servers say that one is dead by an empty 400.
+/// Whether a failure is, or may be, about a refresh token. Some servers refuse one with an empty 400.
 pub(crate) fn may_be_about_the_refresh_token(failure: &Failure) -> bool {
     failure.code.is_none() || is_refusal(failure)
 }
 
-/// Whether a refusal says that the client may not spend refresh tokens at all. As a 401, the code means
-/// wrong credentials (Keycloak).
+/// Whether the endpoint says that the client may not use refresh tokens at all. With a 401, the code means wrong credentials
+/// (Keycloak).
 pub(crate) fn knows_no_refresh_tokens(status: StatusCode, failure: &Failure) -> bool {
     match failure.code.as_deref() {
         Some("unsupported_grant_type") => true,

@@ -1,4 +1,4 @@
-//! How an OAuth 2.0 client shows who it is (RFC 6749 section 2.3).
+//! How an OAuth 2.0 client authenticates (RFC 6749 section 2.3).
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -9,15 +9,14 @@ use crate::credential::Credential;
 use crate::endpoint::encoding::{form, percent};
 use crate::secret::Secret;
 
-/// Where the client's id and secret travel. Never in both places at once: servers refuse that (RFC 6749
-/// section 2.3).
+/// Where a request has the client's id and secret. They are never in both places: servers refuse that (RFC 6749 section 2.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ClientAuth {
-    /// In the `Authorization` header (`client_secret_basic`), encoded in this way. The default, with
+    /// In the `Authorization` header (`client_secret_basic`), with this encoding. The default, with
     /// [`BasicEncoding::Auto`].
     Basic(BasicEncoding),
-    /// In the body (`client_secret_post`), where there is only one way to encode them.
+    /// In the body (`client_secret_post`), which has only one encoding.
     Post,
 }
 
@@ -27,24 +26,24 @@ impl Default for ClientAuth {
     }
 }
 
-/// How id and secret are encoded before they are joined for Basic. It matters only if they have other
-/// characters than letters, digits and `-._~`; then servers disagree.
+/// How id and secret are encoded before they are joined for Basic. It matters only if they have characters other than letters,
+/// digits and `-._~`. Servers disagree about those.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum BasicEncoding {
-    /// [`Percent`](BasicEncoding::Percent), and if that is refused and makes a difference,
-    /// [`Raw`](BasicEncoding::Raw) once; what worked is remembered. The default.
+    /// First [`Percent`](BasicEncoding::Percent). If that is refused and the other encoding differs, then
+    /// [`Raw`](BasicEncoding::Raw) once. The encoding that worked is remembered. The default.
     #[default]
     Auto,
-    /// Every byte but letters, digits and `-._~` as `%XX`: understood by every server that decodes at all.
+    /// Every byte but letters, digits and `-._~` as `%XX`. Every server that decodes understands this.
     Percent,
-    /// As they are: for servers that do not decode, such as Keycloak up to 18.
+    /// Not encoded, for servers that do not decode, such as Keycloak up to 18.
     Raw,
-    /// As the specification has it (RFC 6749 appendix B): like `Percent`, but a blank is `+`.
+    /// As RFC 6749 appendix B says: like `Percent`, but a blank is `+`.
     Form,
 }
 
-/// `Basic <base64 of id:secret>`, marked sensitive; the encoding is one of those that are no choice.
+/// `Basic <base64 of id:secret>`, marked sensitive. The encoding must not be `Auto`.
 pub(crate) fn basic(id: &str, secret: &Secret, encoding: BasicEncoding) -> HeaderValue {
     let encode = |text: &str| match encoding {
         BasicEncoding::Raw => Zeroizing::new(text.to_owned()),
@@ -53,14 +52,14 @@ pub(crate) fn basic(id: &str, secret: &Secret, encoding: BasicEncoding) -> Heade
     };
     let pair = Zeroizing::new(format!("{}:{}", *encode(id), *encode(secret.expose())));
     let value = Zeroizing::new(format!("Basic {}", STANDARD.encode(pair.as_bytes())).into_bytes());
-    // Base64 is visible ASCII, so it is always a header's value.
+    // Base64 is visible ASCII, so this is always a valid header value.
     let value = HeaderValue::from_maybe_shared(bytes::Bytes::from_owner(value));
     let mut value = value.unwrap_or_else(|_| HeaderValue::from_static(""));
     value.set_sensitive(true);
     value
 }
 
-/// Why a text cannot be a credential in any system; for a message that does not quote it.
+/// Why a text cannot be a credential in any system. The message does not quote the text.
 pub(crate) fn flaw(text: &str) -> Option<&'static str> {
     match text {
         "" => Some("is empty"),
@@ -72,7 +71,7 @@ pub(crate) fn flaw(text: &str) -> Option<&'static str> {
     }
 }
 
-/// A client as a part of an identity: its id, or where that is found.
+/// The client as a part of an identity: its id, or the place where the id is.
 pub(crate) fn identity_of(id: &Credential) -> String {
     match id.is_value() {
         false => id.to_string(),

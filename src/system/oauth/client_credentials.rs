@@ -1,4 +1,4 @@
-//! OAuth 2.0 client credentials (RFC 6749 section 4.4), as Keycloak and most others serve it.
+//! OAuth 2.0 client credentials (RFC 6749 section 4.4), for Keycloak and most other servers.
 
 use std::fmt;
 use std::iter;
@@ -33,8 +33,8 @@ use crate::system::oauth::client_auth::{BasicEncoding, ClientAuth, basic, flaw, 
 use crate::system::oauth::hint::Hint;
 use crate::system::oauth::refresh::REFRESH;
 
-/// The names of the requests that show the credentials: in which encoding, and whether after the other.
-/// (Where one encoding was chosen, or none is needed, it is always the first.)
+/// The names of the requests that show the credentials: with which encoding, and whether it is the second one that is tried.
+/// (If the encoding is set, or makes no difference, the name is always the first.)
 const PERCENT: &str = "percent";
 const RAW: &str = "raw";
 const RAW_AFTER_PERCENT: &str = "raw after percent";
@@ -45,14 +45,14 @@ const PERCENT_AFTER_RAW: &str = "percent after raw";
 /// - Exchange: `POST` of `grant_type=client_credentials` as a form, with `scope`, `audience` and
 ///   `resource` (RFC 8707) where they are given, the client authenticated by [`ClientAuth`].
 /// - API: `Authorization: Bearer <token>` (RFC 6750 section 2.1).
-/// - A success may be any 2xx. The token stands under `access_token`, else `token`, or
-///   [where you say](ClientCredentials::with_token_member). Every type of token is sent as `Bearer` but
-///   those that need a proof (`DPoP`, `mac`, `pop`).
-/// - An OAuth code that only a change of configuration can mend is the server's verdict on the credentials:
-///   with a 400, 401 or 403, or with a 2xx; under `error`, `error.code`, `errors[0].code` or `errorCode`.
-///   Everything else, a gateway's page above all, is taken for an outage; but a 4xx that cannot be read is paced
-///   as a refusal from the third in a row on.
-/// - The answer is JSON; or a form, if its content type is `application/x-www-form-urlencoded`.
+/// - A success may be any 2xx. The token is the member `access_token`, else `token`, or
+///   [the one that you name](ClientCredentials::with_token_member). Every type of token is sent as `Bearer`, except those that
+///   need a proof (`DPoP`, `mac`, `pop`).
+/// - Some OAuth codes say that the configuration must change, such as `invalid_client`. They count as a refusal of the
+///   credentials, with a 400, 401 or 403, or with a 2xx. The code is in `error`, `error.code`, `errors[0].code` or `errorCode`.
+///   Every other failure counts as an outage, above all a gateway's page. But from the third 4xx in a row that cannot be read,
+///   the pauses are those after a refusal.
+/// - The answer is JSON, or a form if its content type is `application/x-www-form-urlencoded`.
 ///
 /// Use it through [`AuthLayer::client_credentials`](crate::AuthLayer::client_credentials), or with
 /// options:
@@ -80,7 +80,7 @@ pub struct ClientCredentials {
     params: Vec<(&'static str, String)>,
     token_member: Option<String>,
     strict_type: bool,
-    /// With `Auto`: the raw encoding is the one that worked last.
+    /// With `Auto`: the raw encoding worked last.
     raw: Hint,
     refresh: bool,
     /// The endpoint does not know what a refresh token is.
@@ -127,9 +127,9 @@ impl ClientCredentials {
         ClientCredentials { auth, ..self }
     }
 
-    /// Asks for these scopes, separated by blanks (RFC 6749 section 3.3); ask for no more than is needed.
-    /// Default: none, and the server decides. An empty text is not sent. If the server grants another one,
-    /// that is reported ([`Status::granted_scope`](crate::token::Status::granted_scope)), and no error.
+    /// Asks for these scopes, separated by blanks (RFC 6749 section 3.3). Ask for no more than you need. Default: none, and the
+    /// server decides. An empty text is not sent. If the server grants another scope, this is no error:
+    /// [`Status::granted_scope`](crate::token::Status::granted_scope) says it.
     #[must_use]
     pub fn with_scope(self, scope: impl Into<String>) -> ClientCredentials {
         self.with_param("scope", scope.into())
@@ -147,35 +147,33 @@ impl ClientCredentials {
         self.with_param("resource", resource.into())
     }
 
-    /// Spends the refresh tokens that the endpoint hands out (RFC 6749 section 6); if one is not taken,
-    /// the credentials are shown instead, in the same exchange. An endpoint that knows no refresh tokens
-    /// is found out. It is asked in the other way for a day, or until it refuses the credentials.
+    /// Uses the refresh tokens that the endpoint issues (RFC 6749 section 6). If the endpoint refuses one, the same exchange
+    /// uses the credentials instead. If the endpoint does not support refresh tokens, exchanges use the credentials for a day,
+    /// or until the endpoint refuses those.
     ///
-    /// Default: they are left alone. With this grant a server should not hand out any (section 4.4.3),
-    /// the client shows its credentials all the same when it spends one, and some servers' refresh tokens
-    /// end before the access token does. It pays where the server keeps a session per grant.
+    /// Default: refresh tokens are ignored. A server should not issue any with this grant (section 4.4.3), the client sends its
+    /// credentials with each refresh token anyway, and some servers' refresh tokens end before the access token does. Use this
+    /// if the server keeps a session for each grant.
     #[must_use]
     pub fn with_refresh_tokens(self) -> ClientCredentials {
         ClientCredentials { refresh: true, ..self }
     }
 
-    /// The member of the answer's JSON object that has the token; for one deeper down, a JSON pointer such
-    /// as `/data/token` (RFC 6901). Default: `access_token`, else `token`.
+    /// The member of the answer's JSON object that has the token. For a member of an inner object, give a JSON pointer such as
+    /// `/data/token` (RFC 6901). Default: `access_token`, else `token`.
     ///
-    /// `expires_in`, `expires_on` and `expires_at` are looked for beside the token, then at the top of the answer. A
-    /// time may be seconds or milliseconds since 1970, or RFC 3339 with a time zone. What cannot be read counts as
-    /// absent.
+    /// `expires_in`, `expires_on` and `expires_at` are read beside the token, else at the top of the answer. A time may be
+    /// seconds or milliseconds since 1970, or RFC 3339 with a time zone. A value that cannot be read counts as absent.
     #[must_use]
     pub fn with_token_member(self, member: impl Into<String>) -> ClientCredentials {
         ClientCredentials { token_member: Some(member.into()), ..self }
     }
 
-    /// Takes tokens of the type `Bearer` alone, in any case, and those without a type (RFC 6749 section
-    /// 7.1). Another type makes the exchange a
-    /// [`Malformed`](crate::exchange::ExchangeErrorKind::Malformed) failure.
+    /// Accepts only tokens of the type `Bearer`, in upper or lower case, and those without a type (RFC 6749 section 7.1). With
+    /// another type the exchange fails as [`Malformed`](crate::exchange::ExchangeErrorKind::Malformed).
     ///
-    /// Default: a type such as `BearerToken`, `Application Access Token` or an empty text is sent as
-    /// `Bearer` too, since that is what servers which write it mean. `DPoP`, `mac` and `pop` never are.
+    /// Default: a token of a type such as `BearerToken`, `Application Access Token` or an empty text is sent as `Bearer` too,
+    /// because servers that write this mean Bearer. Tokens of the types `DPoP`, `mac` and `pop` never are.
     #[must_use]
     pub fn with_strict_token_type(self) -> ClientCredentials {
         ClientCredentials { strict_type: true, ..self }
@@ -187,7 +185,7 @@ impl ClientCredentials {
         &self.endpoint
     }
 
-    /// No parameter is sent twice, and an empty one not at all (RFC 6749 section 3.2).
+    /// No parameter is sent twice, and an empty one is not sent (RFC 6749 section 3.2).
     fn with_param(mut self, name: &'static str, value: String) -> ClientCredentials {
         self.params.retain(|(its_name, _)| *its_name != name);
         if !value.is_empty() {
@@ -218,8 +216,7 @@ impl ClientCredentials {
         Ok(self.post(cx, params.collect(), raw)?.named(name))
     }
 
-    /// The request that spends a refresh token (RFC 6749 section 6). The scope is left out, and so stays
-    /// what it was.
+    /// The request that spends a refresh token (RFC 6749 section 6). It has no scope, so that the scope stays the same.
     fn refresh_request(
         &self,
         cx: &RequestContext,
@@ -232,7 +229,7 @@ impl ClientCredentials {
         Ok(self.post(cx, params, raw)?.named(REFRESH))
     }
 
-    /// A form, with the client authenticated.
+    /// A form with the client's authentication.
     fn post(
         &self,
         cx: &RequestContext,
@@ -259,15 +256,14 @@ impl ClientCredentials {
         Ok(ExchangeRequest::new(request.body(body)?))
     }
 
-    /// Id and secret, as the request showed them.
+    /// The id and the secret that the request showed.
     fn shown(&self, answer: &ExchangeAnswer) -> Result<[Secret; 2], ExchangeError> {
         let [id, secret] = &self.credentials;
         Ok([answer.credential(id)?, answer.credential(secret)?])
     }
 
-    /// The name of the request that follows a refused one, if the endpoint may understand the other encoding. It
-    /// goes by the encoding that was refused: what worked last
-    /// may be news from another source of this scheme.
+    /// The name of the request that follows a refused one, if the endpoint may understand the other encoding. The refused
+    /// encoding decides, and not the one that worked last: another source of this scheme may have changed that.
     fn other_encoding(&self, refused: &ExchangeAnswer) -> Option<&'static str> {
         let auto = self.auth == ClientAuth::Basic(BasicEncoding::Auto);
         let ambiguous = |it: [Secret; 2]| it.iter().any(|text| is_ambiguous(text.expose()));
@@ -279,7 +275,7 @@ impl ClientCredentials {
         }
     }
 
-    /// The endpoint does not take the refresh token: the credentials are shown instead, once.
+    /// The endpoint refuses the refresh token: the next request shows the credentials instead.
     fn fall_back(&self, answer: &ExchangeAnswer, failure: &Failure) -> Step {
         if knows_no_refresh_tokens(answer.status(), failure) {
             self.without_refresh.learn(answer.received());
@@ -289,7 +285,7 @@ impl ClientCredentials {
         Step::Again(self.last_encoding(answer.received()))
     }
 
-    /// The endpoint says no.
+    /// The endpoint refuses the credentials.
     fn read_failure(
         &self,
         answer: &ExchangeAnswer,
@@ -304,7 +300,7 @@ impl ClientCredentials {
             return Ok(Step::Again(other));
         }
         if is_refusal(failure) {
-            // The server may be another one by now: nothing that was learned of it counts.
+            // The server may have changed, so what was learned about it is forgotten.
             self.raw.forget();
             self.without_refresh.forget();
         }

@@ -1,24 +1,23 @@
-//! What a scheme has learned about its server.
+//! What a scheme has learned about its server, for a day.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::clock::Now;
 
-/// A server's upgrade or a deployment makes a hint wrong. A day later the server is asked anew: that costs
-/// one more request a day.
+/// A hint becomes wrong when the server is upgraded. After a day the server is asked again, which costs one request a day.
 const VALID_FOR: Duration = Duration::from_secs(86_400);
 
-/// Something that an answer taught, such as which encoding the server understands. It ends after a day, or
-/// when it is forgotten.
+/// Something that an answer has shown, such as which encoding the server understands. It ends after a day, or when it is
+/// forgotten.
 #[derive(Debug, Default)]
 pub(crate) struct Hint {
-    /// When it ends, by the monotonic clock, in nanoseconds; zero if there is nothing.
+    /// When it ends, by the monotonic clock, in nanoseconds. Zero if nothing was learned.
     ends: AtomicU64,
 }
 
 impl Hint {
-    /// Learned now. Without a clock (an answer that was made by hand) it holds until it is forgotten.
+    /// Sets it. Without a clock (in an answer that a test has made) it holds until it is forgotten.
     pub(crate) fn learn(&self, now: Option<Now>) {
         let ends = now.map_or(u64::MAX, |now| (now + VALID_FOR).mono_nanos());
         self.ends.store(ends, Ordering::Relaxed);

@@ -1,4 +1,4 @@
-//! How a refresh token travels where nothing says how.
+//! Refresh tokens for an endpoint that does not document how it takes them.
 
 use std::borrow::Cow;
 
@@ -16,11 +16,11 @@ use crate::secret::Secret;
 /// The name of a request that spends a refresh token.
 pub(crate) const REFRESH: &str = "refresh";
 
-/// How a refresh token travels to Atlas's refresh endpoint, which is not documented.
+/// Where a request to Atlas's refresh endpoint has the refresh token. The endpoint is not documented.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RefreshTokenIn {
-    /// In a header of this name. The default is `Refresh-Token`: it is how this API takes credentials.
+    /// In a header of this name. The default is `Refresh-Token`, because this API takes its credentials in headers.
     Header(HeaderName),
     /// In this member of a JSON object.
     Json(Cow<'static, str>),
@@ -35,7 +35,7 @@ impl Default for RefreshTokenIn {
 }
 
 impl RefreshTokenIn {
-    /// The request that spends a refresh token, and shows nothing else.
+    /// The request that spends a refresh token. It does not have the credentials.
     pub(crate) fn request(
         &self,
         endpoint: &Endpoint,
@@ -63,15 +63,14 @@ impl RefreshTokenIn {
     }
 }
 
-/// Whether the status of an answer to a refresh token is a verdict on it. An overload or an outage says
-/// nothing.
+/// Whether this status means that the endpoint refuses the refresh token. An overload or an outage does not.
 pub(crate) fn is_verdict(status: StatusCode) -> bool {
     let passing =
         [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_EARLY, StatusCode::TOO_MANY_REQUESTS];
     status.is_client_error() && !passing.contains(&status)
 }
 
-/// Whether there is no endpoint of the sort.
+/// Whether this status means that there is no refresh endpoint.
 pub(crate) fn is_absent(status: StatusCode) -> bool {
     matches!(
         status,

@@ -1,6 +1,6 @@
 //! JWTs signed with HMAC (RFC 7515, RFC 7518 section 3.2).
 //!
-//! The MAC is ring's, called directly: a process-wide crypto provider is not asked for.
+//! ring computes the MAC. It is called directly, so that no process-wide crypto provider is needed.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

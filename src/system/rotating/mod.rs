@@ -33,27 +33,25 @@ use crate::secret::Secret;
 use crate::system::oauth::client_auth::{flaw, identity_of};
 use crate::system::rotating::hmac::is_signed_with;
 
-/// Where an object in the answer has the token, if nothing else is said; the first that is a text.
+/// The members that may have the token. The first one that is a text counts.
 const MEMBERS: [&str; 4] = ["token", "jwt", "access_token", "accessToken"];
 
-/// (Feature `rotating`.) API key and client secret for a JWT, which every response then replaces.
+/// (Feature `rotating`.) API key and client secret for a JWT. Every response then replaces the JWT.
 ///
 /// - Exchange: `POST {api_root}/authenticate` with `{"apiKey": .., "clientSecret": ..}`. The JWT comes back
 ///   as a JSON string, as plain text, as a member of a JSON object (the first text of `token`, `jwt`,
 ///   `access_token`, `accessToken`), or in the `Authorization` header of the answer.
 /// - API: `Authorization: Bearer <jwt>`.
-/// - Rotation: a 2xx response carries the successor in its own `Authorization` header. It is adopted if it
-///   is newer than the current token and [nothing speaks against it](crate::token::NotAdopted), its
-///   signature included.
-/// - A 401 that is not answered by a newer token re-authenticates, once for all callers. Where other
-///   requests with the same token are still under way, their responses are waited for first, for one second
-///   at most: the API may have refused a token only because its successor is on the way.
+/// - Rotation: a 2xx response has the successor in its own `Authorization` header. It is adopted if it is newer than the
+///   current token, if its signature is right, and if [it breaks no other rule](crate::token::NotAdopted).
+/// - After a 401, the source uses a newer token if it has one. Otherwise it makes one exchange for all callers. While other
+///   requests with the same token are still running, it first waits for their responses, for one second at most: perhaps one of
+///   them brings the successor.
 ///
-/// An API that refuses a token as soon as it has handed out the next serves one request at a time: of many
-/// at once, one is accepted, and those that are refused twice come back as 401 (with
-/// [`Recovery::Replayed`](crate::Recovery::Replayed)). Put a
-/// `tower::limit::ConcurrencyLimitLayer` of 1 *below* the layer; the token is read after its permit was
-/// obtained, and a successor is adopted before the permit is given back.
+/// Some APIs refuse a token as soon as they have issued the next one. Such an API serves one request at a time. Of many
+/// requests at once it accepts one, and those that it refuses twice come back as 401 (with
+/// [`Recovery::Replayed`](crate::Recovery::Replayed)). For such an API, put a `tower::limit::ConcurrencyLimitLayer` of 1 *below*
+/// the layer. Then the token is read after the permit was obtained, and a successor is adopted before the permit is released.
 ///
 /// Use it through [`AuthLayer::rotating`](crate::AuthLayer::rotating), or with options:
 ///
@@ -74,15 +72,15 @@ pub struct Rotating {
     endpoint: Endpoint,
     /// Key and secret.
     credentials: [Credential; 2],
-    /// The secrets of the last two exchanges that showed different ones: they sign the successors of those
-    /// tokens. The credential may have another value by then, and two sources may share this scheme.
+    /// The last two different secrets that exchanges showed. They sign the successors of the tokens of those exchanges. The
+    /// credential may have a newer value meanwhile, and two sources may share this scheme.
     signers: Mutex<VecDeque<Secret>>,
     member: Option<String>,
     verify: bool,
     rotation: Rotation,
 }
 
-/// A token that is no JWT is longer than any word in a page.
+/// The shortest token that is no JWT. Words of a page are shorter.
 const SHORTEST: usize = 16;
 
 impl Rotating {
@@ -100,8 +98,7 @@ impl Rotating {
         Rotating::at(Endpoint::below(api_root, "authenticate")?, api_key, client_secret)
     }
 
-    /// The scheme for an exchange at an endpoint of another path, or over plain http within a mesh
-    /// ([`Endpoint::danger_plain_http`]).
+    /// The scheme for an endpoint with another path, or over plain http within a mesh ([`Endpoint::danger_plain_http`]).
     ///
     /// # Errors
     ///
@@ -126,26 +123,25 @@ impl Rotating {
         })
     }
 
-    /// Which of the tokens that responses hand out are adopted. Default: [`Adopt::EveryNewer`].
+    /// Which tokens of responses are adopted. Default: [`Adopt::EveryNewer`].
     #[must_use]
     pub fn adopt(mut self, adopt: Adopt) -> Rotating {
         self.rotation = self.rotation.adopt(adopt);
         self
     }
 
-    /// The member of the answer's JSON object that has the token; for one deeper down, a JSON pointer such
-    /// as `/data/token` (RFC 6901). Default: the first of `token`, `jwt`, `access_token`, `accessToken`.
+    /// The member of the answer's JSON object that has the token. For a member of an inner object, give a JSON pointer such as
+    /// `/data/token` (RFC 6901). Default: the first of `token`, `jwt`, `access_token`, `accessToken`.
     #[must_use]
     pub fn with_token_member(self, member: impl Into<String>) -> Rotating {
         Rotating { member: Some(member.into()), ..self }
     }
 
-    /// Believes tokens without checking their signature.
+    /// Accepts tokens without checking their signature.
     ///
-    /// By default every token must be signed with HMAC (HS256, HS384 or HS512) and the client secret's
-    /// bytes as the key, as this vendor's are. Where the signature cannot be checked (RS256, or a key of
-    /// the server's own), whoever can put a header into a response can have a token of theirs sent with
-    /// our requests; the other rules still hold.
+    /// By default every token must be signed with HMAC (HS256, HS384 or HS512), and the key must be the bytes of the client
+    /// secret. This vendor signs so. Without this check (because the API uses RS256, or another key), anybody who can put a
+    /// header into a response can make the client send their token. The other rules still hold.
     #[must_use]
     pub fn danger_without_verification(self) -> Rotating {
         Rotating { verify: false, ..self }
@@ -157,8 +153,8 @@ impl Rotating {
         &self.endpoint
     }
 
-    /// The token, wherever a successful answer has it: the first text that can be one, or, where signatures
-    /// are checked, the first that is signed.
+    /// The token of a successful answer: the first text that can be a token. If signatures are checked, the first that is
+    /// signed.
     fn find_token(&self, answer: &ExchangeAnswer) -> Result<Secret, ExchangeError> {
         let in_body = match serde_json::from_slice::<Secret>(answer.text_bytes()) {
             Ok(text) => Some(text).filter(|text| may_be_one(text, answer)),
@@ -216,7 +212,7 @@ impl Rotating {
     }
 }
 
-/// Whether a text that is the whole body may be a token. A word, a page or broken JSON is none.
+/// Whether a text that is the whole body may be a token. A word, a page or broken JSON is not.
 fn may_be_one(text: &Secret, answer: &ExchangeAnswer) -> bool {
     let token = without_scheme(text.expose());
     let is_page =
@@ -224,7 +220,7 @@ fn may_be_one(text: &Secret, answer: &ExchangeAnswer) -> bool {
     algorithm(token).is_some() || (token.len() >= SHORTEST && !is_page)
 }
 
-/// An exchanged token whose signature is wrong will be as wrong the next time.
+/// The error for an exchanged token whose signature is wrong. The next token will have the same fault.
 fn not_verified(token: &Secret) -> ExchangeError {
     let wrong = match algorithm(token.expose()).as_deref() {
         None => "it is no JWT",
@@ -300,7 +296,7 @@ impl Presentation for Rotating {
 
     fn is_authentic(&self, token: &Secret) -> bool {
         let signers = self.signers.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        // There is none where the token came by another exchange than this scheme's.
+        // There is no secret if another exchange than this scheme's has brought the token.
         let current = self.credentials[1].current().ok().filter(|_| signers.is_empty());
         signers.iter().chain(&current).any(|signer| self.is_signed_by(signer, token))
     }
