@@ -20,22 +20,22 @@ use crate::adapter::reqwest::response::{Astray, ResponseBody, from_reqwest};
 use crate::auth::completed::polled_after_completion;
 use crate::error::{BoxError, Error};
 
-/// A reqwest client as a `Service<http::Request<B>>`, for any body of bytes, so that layers of tower and
-/// tower-http go around it, and a [token endpoint](crate::TokenSource::over_http) is asked through it.
+/// A reqwest client as a `Service<http::Request<B>>`, for any body of bytes. Layers of tower and tower-http can wrap it, and it
+/// can be the client of a [token endpoint](crate::TokenSource::over_http).
 ///
 /// `C` is a [`reqwest::Client`] or anything else that is a service of its types, such as a
 /// `ClientWithMiddleware`. Give it a client that follows no redirects, and put tower-http's `FollowRedirect`
-/// above [`AuthLayer`](crate::AuthLayer), which then judges every hop; the [module](super) has an example.
+/// above [`AuthLayer`](crate::AuthLayer), which then sees every hop. The [module](super) has an example.
 ///
-/// Method, URI, version, headers, extensions and the timeout of a request are carried over; a timeout is
-/// counted anew for a request that is sent again. [`into_reqwest`](super::into_reqwest) makes a whole response of
-/// reqwest's from one of this service's.
+/// Method, URI, version, headers, extensions and the timeout of a request are kept. If a request is sent again, its timeout
+/// starts again. [`into_reqwest`](super::into_reqwest) turns a response of this service into one of reqwest's.
 ///
 /// # Errors
 ///
-/// The client's own, unwrapped, and those of a request that reqwest cannot make its own. A response that redirects
-/// have led to another origin is [`ErrorKind::SentElsewhere`](crate::ErrorKind::SentElsewhere), and so is one from a
-/// loopback address that came through a proxy: the request may have carried a credential there.
+/// - The client's own errors, unwrapped.
+/// - reqwest's error for a request that it cannot convert.
+/// - [`ErrorKind::SentElsewhere`](crate::ErrorKind::SentElsewhere) if the client followed a redirect to another origin, or used
+///   a proxy for a loopback address. The request may have shown a credential there.
 ///
 /// # Cancel safety
 ///
@@ -72,7 +72,7 @@ impl<C> HttpService<C> {
         self.client.poll_ready(cx).map_err(Into::into)
     }
 
-    /// Sends a request; one that could not be made is an error.
+    /// Sends a request. If the request could not be converted, the future is that error.
     pub(crate) fn send(
         &mut self,
         request: Result<reqwest::Request, reqwest::Error>,
@@ -93,8 +93,8 @@ impl<C> HttpService<C> {
 }
 
 impl HttpService<reqwest::Client> {
-    /// Builds a client that follows no redirects, whatever policy the builder has. Its proxies stay: for a loopback
-    /// address, say `builder.no_proxy()`.
+    /// Builds a client that follows no redirects, whatever policy the builder has. It uses the builder's proxies. For a loopback
+    /// address, use `builder.no_proxy()`.
     ///
     /// # Errors
     ///
@@ -147,7 +147,7 @@ pin_project! {
     pub struct HttpFuture<F> {
         #[pin]
         state: State<F>,
-        // A response that is from elsewhere is an error.
+        // A response from another origin is an error.
         strict: bool,
     }
 }
@@ -191,7 +191,7 @@ impl<F> fmt::Debug for HttpFuture<F> {
     }
 }
 
-/// What is in memory stays so: reqwest can send it again by itself.
+/// A body in memory stays in memory, so that reqwest can send it again by itself.
 fn into_body<B>(body: B) -> reqwest::Body
 where
     B: Body + Send + Sync + 'static,

@@ -22,12 +22,11 @@ use crate::scheme::presentation::Presentation;
 
 type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// An [`AuthLayer`] as a middleware of `reqwest_middleware`: all that the layer promises holds for what is
-/// below it in the chain.
+/// An [`AuthLayer`] as a middleware of `reqwest_middleware`. The layer's promises hold for the part of the chain below it.
 ///
-/// Retries, traces and caches go above it, which in a `ClientBuilder` means before it: what is below sees
-/// the credential, and both requests where a refused one is sent again. Build the `reqwest::Client` with the
-/// policy of [`AuthLayer::reqwest_redirects`]: a client whose redirects are unknown is refused
+/// Put retries, traces and caches above it, which in a `ClientBuilder` means before it. A middleware below it sees the
+/// credential, and sees two requests if a refused one is sent again. Build the `reqwest::Client` with the policy of
+/// [`AuthLayer::reqwest_redirects`]. A client whose redirects are unknown is an error
 /// ([`ErrorKind::Configuration`](crate::ErrorKind::Configuration)).
 ///
 /// A request is exempt if it is sent `with_extension(Exempt)`. The strategies [`Same`] and [`Off`] can be used.
@@ -53,7 +52,7 @@ type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 ///
 /// # Errors
 ///
-/// Those of the chain below and of reqwest, as they came; those of this crate are an
+/// The errors of the chain below and of reqwest are not changed. Those of this crate are an
 /// [`Error`](crate::Error) in `reqwest_middleware::Error::Middleware`, where
 /// [`Error::find`](crate::Error::find) finds them.
 ///
@@ -66,13 +65,13 @@ pub struct AuthMiddleware<R = Same> {
 }
 
 impl<R: Clone> AuthMiddleware<R> {
-    /// A middleware that shares its source with `layer` and all that is made of it.
+    /// A middleware that shares its source with `layer`, and with the services of that layer.
     #[must_use]
     pub fn new<P: Presentation + ?Sized>(layer: &AuthLayer<P, R>) -> AuthMiddleware<R> {
         AuthMiddleware { auth: layer.layer(()) }
     }
 
-    /// Puts the layer over the rest of the chain, for one request.
+    /// Sends one request through the layer and the rest of the chain.
     async fn run(
         &self,
         request: Request,
@@ -93,7 +92,7 @@ impl<R: Clone> AuthMiddleware<R> {
     }
 }
 
-/// For each strategy by name: that their futures are `Send` cannot be said of all of them at once.
+/// One implementation for each strategy, because a bound cannot say that the futures of all strategies are `Send`.
 macro_rules! middleware {
     ($replay:ty) => {
         impl Middleware for AuthMiddleware<$replay> {
@@ -118,8 +117,8 @@ macro_rules! middleware {
 middleware!(Same);
 middleware!(Off);
 
-/// The rest of the chain, as a client. It is called twice where a request is sent again, and each time lent
-/// the one set of extensions; never at once, so nobody waits for the lock.
+/// The rest of the chain, as a client. It is called twice if a request is sent again, and both calls use the same extensions.
+/// The calls are never at the same time, so nobody waits for the lock.
 #[derive(Clone)]
 struct Chain<'a, 'e> {
     next: Next<'a>,
@@ -144,7 +143,7 @@ impl<'a, 'e> Service<Request> for Chain<'a, 'e> {
     }
 }
 
-/// The chain's own errors are handed on as they came.
+/// The chain's own errors are not changed.
 fn into_error(error: BoxError) -> Error {
     let error = match error.downcast::<Error>() {
         Ok(error) => return *error,

@@ -2,13 +2,13 @@
 //!
 //! | | what it is | take it when |
 //! |---|---|---|
-//! | [`AuthLayer::reqwest`] | builds a client from a `ClientBuilder`, and puts the layer over it | you can: redirects cannot carry the credential away |
+//! | [`AuthLayer::reqwest`] | builds a client from a `ClientBuilder`, and puts the layer over it | you can: redirects cannot send the credential to another origin |
 //! | `layer.layer(client)` | the layer over a [`reqwest::Client`], a `ClientWithMiddleware`, or layers of tower around them | the client is made elsewhere, or there is more between layer and client; give the builder [`AuthLayer::reqwest_redirects`] |
 //! | `AuthMiddleware` (feature `reqwest-middleware`) | the layer as a middleware | the callers hold a `ClientWithMiddleware` |
 //! | [`HttpService`] | a client as a service of `http`'s types, to put the layer and those of tower-http around, or to ask a token endpoint | the stack is one of tower and tower-http; or [`TokenSource::over_http`](crate::TokenSource::over_http) shall use reqwest |
 //!
-//! The first two are a `tower::Service` of [`reqwest::Request`]. The client makes requests, up to `build()`, and
-//! the service sends them; one that the client itself sends, by `send()`, goes without a credential.
+//! The first two are a `tower::Service` of [`reqwest::Request`]. Make a request with the client, up to `build()`, and send it
+//! with the service. A request that the client itself sends, by `send()`, has no credential.
 //!
 #![cfg_attr(all(feature = "client", feature = "test-util"), doc = "```")]
 #![cfg_attr(not(all(feature = "client", feature = "test-util")), doc = "```ignore")]
@@ -41,23 +41,22 @@
 //!
 //! # Redirects
 //!
-//! A reqwest client follows redirects by itself, below the layer, to any origin. It takes `Authorization` off
-//! where the origin changes, and no other header: a `Token`, an `X-Api-Key` or a `DPoP` goes along.
+//! A reqwest client follows redirects by itself, below the layer, to any origin. If the origin changes, it removes
+//! `Authorization` and no other header: a `Token`, an `X-Api-Key` or a `DPoP` is sent there.
 //!
 //! 1. A client with the policy of [`AuthLayer::reqwest_redirects`] follows a redirect only to the origin that it
-//!    came from, and only where that is one of the layer's; else the caller gets the 3xx answer.
-//! 2. The policy of a client that was built elsewhere cannot be read. So a layer that was never asked for its own
-//!    policy refuses to send with [`ErrorKind::Configuration`].
-//!    [`AuthLayer::danger_own_reqwest_client`] vouches for such a client.
-//! 3. Where that was wrong, the final URL shows that an answer is from an origin that is not the
-//!    layer's. The credential may have gone there. The call fails with [`ErrorKind::SentElsewhere`], and the
-//!    answer neither renews a token nor hands one out. (A way that leads elsewhere and back again, or ends
-//!    there in an error of reqwest's, does not show.)
+//!    came from, and only if that is one of the layer's. Otherwise the caller gets the 3xx answer.
+//! 2. The policy of a client that was built elsewhere cannot be read. So if nobody has called
+//!    [`AuthLayer::reqwest_redirects`], the layer does not send, and the error is [`ErrorKind::Configuration`]. With
+//!    [`AuthLayer::danger_own_reqwest_client`] you say that the client is safe.
+//! 3. If the client is not safe, the final URL shows that an answer is from another origin. The credential may have been sent
+//!    there. The call fails with [`ErrorKind::SentElsewhere`], and no token is renewed or adopted because of the answer. (The
+//!    layer does not notice redirects that lead back to the layer's origin, or that end in an error of reqwest's.)
 //! 4. Requests that are sent without the credential are not checked.
-//! 5. A middleware that sends a request to another origin than it was made for is judged like a redirect: if
-//!    that is meant, say [`with_origin`](crate::AuthLayer::with_origin). One that makes a response up (a test
-//!    double, say) has to give it a URL, by [`ResponseBuilderExt::url`](reqwest::ResponseBuilderExt::url): a
-//!    response without one passes for one from elsewhere.
+//! 5. A middleware may send a request to another origin than the request names. That counts as a redirect. Allow the origin by
+//!    [`with_origin`](crate::AuthLayer::with_origin). A middleware that makes a response itself (in a test, say) must give it a
+//!    URL, by [`ResponseBuilderExt::url`](reqwest::ResponseBuilderExt::url). A response without a URL counts as one from another
+//!    origin.
 //!
 //! With `FollowRedirect` above the layer and no redirects below it, other origins can be visited without the
 //! credential:
@@ -85,28 +84,27 @@
 //!
 //! # Proxies
 //!
-//! reqwest uses the proxies of the environment by itself, also for a loopback address if `NO_PROXY` does not name it.
-//! A proxy sees all of a request over plain http, and of one over https the name of the host alone.
+//! reqwest uses the proxies of the environment by itself, also for a loopback address if `NO_PROXY` does not name it. A proxy
+//! sees all of a request over plain http. Of a request over https it sees only the name of the host.
 //!
 //! - A client of [`AuthLayer::reqwest`] uses no proxy at all if one of the layer's origins is a loopback
 //!   address.
 //! - A client with the policy of [`AuthLayer::reqwest_redirects`] is refused with [`ErrorKind::Configuration`] for a
 //!   loopback address for which the environment names a proxy.
-//! - Any other client (of [`HttpService::build`], too) that has sent a request with a credential to a loopback address
-//!   through a proxy is noticed by the address of the response. The call fails with [`ErrorKind::SentElsewhere`].
+//! - If any other client (also one of [`HttpService::build`]) has sent a request with a credential to a loopback address
+//!   through a proxy, the address of the response shows it. The call fails with [`ErrorKind::SentElsewhere`].
 //!   Build such a client with [`no_proxy`](reqwest::ClientBuilder::no_proxy).
 //!
 //! # What is carried over
 //!
 //! - **Bodies** in memory are shared, whatever their size. Streams are sent again like boxed ones: up to
 //!   64 KiB of what was sent is kept ([`Same`](crate::replay::Same)).
-//! - **A request's own timeout** counts from the call: the wait for a token is in it, where it ends in
-//!   [`ErrorKind::Timeout`], and a second sending gets what the first one left. A timeout of the client's
-//!   (`ClientBuilder::timeout`) is not known here, and counts each sending.
-//! - **Responses** are the client's own: final URL, remote address, extensions, with a
-//!   [`Recovery`](crate::Recovery) where something was done.
-//! - **Errors** of reqwest and of middlewares pass unwrapped; ours are found by
-//!   [`Error::find`](crate::Error::find).
+//! - **A request's own timeout** starts with the call, so the wait for a token is part of it. If it ends during that wait, the
+//!   error is [`ErrorKind::Timeout`]. A second sending has the time that the first one left. A timeout of the client
+//!   (`ClientBuilder::timeout`) is not known here, and starts again for each sending.
+//! - **Responses** are the client's own, with final URL, remote address and extensions. If the layer did something, there is a
+//!   [`Recovery`](crate::Recovery) in the extensions.
+//! - **Errors** of reqwest and of middlewares are not wrapped. [`Error::find`](crate::Error::find) finds ours.
 //!
 //! [`AuthLayer::danger_own_reqwest_client`]: crate::AuthLayer::danger_own_reqwest_client
 //! [`ErrorKind::Configuration`]: crate::ErrorKind::Configuration

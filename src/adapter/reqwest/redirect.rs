@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::origin::Origin;
 use crate::scheme::presentation::Presentation;
 
-/// As many as reqwest follows by itself.
+/// As many as reqwest follows by default.
 const MAX_REDIRECTS: usize = 10;
 
 impl<P: Presentation + ?Sized, R: Clone> AuthLayer<P, R> {
@@ -24,8 +24,8 @@ impl<P: Presentation + ?Sized, R: Clone> AuthLayer<P, R> {
     ///
     /// The builder's redirect policy is replaced by [`reqwest_redirects`](AuthLayer::reqwest_redirects). If one of
     /// the layer's origins is a loopback address, the client uses no proxy, neither the builder's nor that of
-    /// the environment (`http_proxy`): a request over plain http to this very machine would go to the
-    /// proxy with its credential. Everything else stays as it is.
+    /// the environment (`http_proxy`). Otherwise a request over plain http to this machine would show its credential to the
+    /// proxy. Everything else of the builder is used.
     ///
     /// # Errors
     ///
@@ -38,18 +38,17 @@ impl<P: Presentation + ?Sized, R: Clone> AuthLayer<P, R> {
         Ok(self.layer(client))
     }
 
-    /// The redirect policy of a client that this layer is put over, or that its middleware is used with: it
-    /// never carries the credential to another origin.
+    /// The redirect policy for a client below this layer or its middleware. The client then never sends the credential to another
+    /// origin.
     ///
-    /// At most 10 redirects are followed, each to the origin that it came from, and only where that is one of
-    /// this layer's. Any other is not followed, and the caller gets the 3xx answer: even between two origins
-    /// of the layer's, since reqwest would take an `Authorization` off the request, and the refusal that
-    /// follows would pass for one of the token. Origins that are given to the layer after this are not known
-    /// to the policy.
+    /// At most 10 redirects are followed, each to the origin that it came from, and only if that is one of this layer's. Other
+    /// redirects are not followed, and the caller gets the 3xx answer. This includes redirects between two origins of the layer:
+    /// reqwest would remove an `Authorization` from the request, and the 401 that follows would look like a refusal of the token.
+    /// The policy does not know origins that the layer gets later.
     ///
-    /// Until this (or [`reqwest`](AuthLayer::reqwest)) has been called on the layer or a clone of it, the layer refuses
-    /// to send through a reqwest client, with [`ErrorKind::Configuration`](crate::ErrorKind::Configuration): the
-    /// policy of a client cannot be read. So give the policy to each client that goes below the layer.
+    /// Before this (or [`reqwest`](AuthLayer::reqwest)) was called on the layer or a clone of it, the layer sends nothing through
+    /// a reqwest client: the error is [`ErrorKind::Configuration`](crate::ErrorKind::Configuration), because the policy of a client
+    /// cannot be read. So give this policy to each client below the layer.
     ///
     /// ```
     /// # use tower_outbound_auth::{AuthLayer, TokenSource};
@@ -84,9 +83,8 @@ impl<P: Presentation + ?Sized, R: Clone> AuthLayer<P, R> {
     ///
     /// The client must not follow a redirect to another origin
     /// ([`Policy::none`](reqwest::redirect::Policy::none), say), and must not reach this machine through a proxy
-    /// ([`no_proxy`](ClientBuilder::no_proxy)). Otherwise a `Token` or `X-Api-Key` goes along
-    /// before anybody can notice; the call then fails with
-    /// [`ErrorKind::SentElsewhere`](crate::ErrorKind::SentElsewhere).
+    /// ([`no_proxy`](ClientBuilder::no_proxy)). Otherwise a `Token` or `X-Api-Key` is sent there before the layer can notice. The
+    /// call then fails with [`ErrorKind::SentElsewhere`](crate::ErrorKind::SentElsewhere).
     #[must_use]
     pub fn danger_own_reqwest_client(self) -> AuthLayer<P, R> {
         let redirects = ClientRedirects::default();
@@ -95,7 +93,8 @@ impl<P: Presentation + ?Sized, R: Clone> AuthLayer<P, R> {
     }
 }
 
-/// The same origin implies the same scheme, so that nothing falls back to plain http.
+/// Whether a redirect stays at one origin, which is the layer's. The same origin has the same scheme, so no request is sent
+/// over plain http instead of https.
 fn stays_within_origins(guard: &Guard, from: &Url, to: &Url) -> bool {
     let uri = to.as_str().parse::<Uri>();
     is_same_origin(from, to) && uri.is_ok_and(|uri| guard.is_ours(&uri))
@@ -107,7 +106,7 @@ pub(crate) fn built(builder: ClientBuilder) -> Result<Client, Error> {
     })
 }
 
-/// reqwest's errors leave the reason to their sources.
+/// The texts of an error and its sources. reqwest gives the reason in the sources only.
 fn texts(error: &dyn StdError) -> String {
     match error.source() {
         Some(source) => format!("{error}: {}", texts(source)),

@@ -15,7 +15,7 @@ use crate::error::{Error, ErrorKind};
 use crate::origin::Origin;
 use crate::origin::parts::is_localhost;
 
-/// The body of a response, and all else of it that `http::Response` has no place for.
+/// The body of a response, and the other parts that `http::Response` cannot have.
 pub struct ResponseBody {
     inner: Inner,
     url: Url,
@@ -23,14 +23,14 @@ pub struct ResponseBody {
 
 enum Inner {
     Unread(reqwest::Response),
-    /// Somebody reads it as a body.
+    /// It is read as a body.
     Read(reqwest::Body),
 }
 
-/// In a response's extensions: the request, and perhaps a credential, went where it should not have gone.
+/// In a response's extensions: the request, and perhaps its credential, was sent elsewhere.
 #[derive(Clone)]
 pub(crate) enum Astray {
-    /// Redirects led it to another origin.
+    /// The client followed a redirect to another origin.
     Redirected(Uri),
     /// It was for a loopback address, and went through a proxy.
     Proxied,
@@ -63,7 +63,7 @@ impl Astray {
     }
 }
 
-/// The head moves to where the layers look; the rest stays what it was.
+/// Moves the head to where layers read it. The rest stays reqwest's.
 pub(crate) fn from_reqwest(
     mut response: reqwest::Response,
     sent_to: &Url,
@@ -81,7 +81,7 @@ pub(crate) fn from_reqwest(
     http::Response::from_parts(head, ResponseBody { inner: Inner::Unread(response), url })
 }
 
-/// A redirect to another origin of the layer's is no fault, and a proxy always is: so the proxy is told first.
+/// A redirect to another origin of the layer is allowed, and a proxy never is. So the proxy is reported first.
 fn astray(response: &reqwest::Response, sent_to: &Url) -> Option<Astray> {
     if response.remote_addr().is_some_and(|peer| is_proxied(peer, response.url())) {
         return Some(Astray::Proxied);
@@ -89,16 +89,15 @@ fn astray(response: &reqwest::Response, sent_to: &Url) -> Option<Astray> {
     if is_same_origin(response.url(), sent_to) {
         return None;
     }
-    // What cannot be parsed is nobody's origin.
+    // A URL that cannot be parsed counts as another origin.
     let unknown = |_| Uri::from_static("http://unknown.invalid");
     Some(Astray::Redirected(response.url().as_str().parse().unwrap_or_else(unknown)))
 }
 
-/// Makes a response of [`HttpService`](super::HttpService) reqwest's own again: final URL, remote address, timeouts
-/// and all.
+/// Turns a response of [`HttpService`](super::HttpService) into one of reqwest's, with final URL, remote address and timeouts.
 ///
-/// What a layer did to the status, the headers and the extensions stays, and what it has read of the body is
-/// read.
+/// Status, headers and extensions are as the layers above have left them. If a layer has read a part of the body, that part is
+/// gone.
 #[must_use]
 pub fn into_reqwest(response: http::Response<ResponseBody>) -> reqwest::Response {
     let (mut head, body) = response.into_parts();
@@ -152,7 +151,7 @@ impl Body for ResponseBody {
         let body = mem::replace(&mut self.inner, Inner::Read(reqwest::Body::default()));
         let mut body = reqwest::Body::from(body);
         let polled = Pin::new(&mut body).poll_frame(cx);
-        // One that has ended stays so: the client's would look at its timeout once more.
+        // After its end the body is not polled again: reqwest's would check its timeout once more.
         if !matches!(polled, Poll::Ready(None)) {
             self.inner = Inner::Read(body);
         }
@@ -185,7 +184,7 @@ impl From<Inner> for reqwest::Body {
     }
 }
 
-/// So that it can be the body of another request.
+/// A response's body can be the body of another request.
 impl From<ResponseBody> for reqwest::Body {
     fn from(body: ResponseBody) -> reqwest::Body {
         body.inner.into()
@@ -215,7 +214,7 @@ mod tests {
             ("http://localhost:8080/", "127.0.0.1:8080", false),
             ("http://localhost:8080/", "127.0.0.1:3128", true),
             ("http://a.localhost:8080/", "10.0.0.1:8080", true),
-            // What is not this machine may be reached as the client likes.
+            // Any other host may be reached through a proxy.
             ("https://10.0.0.1/", "10.0.0.2:3128", false),
             ("https://api.example/", "127.0.0.1:3128", false),
         ] {

@@ -1,4 +1,4 @@
-//! The service between [`Auth`](crate::Auth) and the client: knows what `http`'s types cannot say.
+//! The service between [`Auth`](crate::Auth) and the client. It keeps the parts of a request that `http`'s types cannot have.
 
 use std::fmt;
 use std::future::Future;
@@ -17,10 +17,10 @@ use crate::auth::config::Shared;
 use crate::clock::Now;
 use crate::error::{BoxError, Error};
 
-/// The client, for one request: that may be sent twice, and has one URL and one timeout in all.
+/// The client, for one request. The request may be sent twice, and has one URL and one timeout for both.
 ///
-/// A response that redirects have led away from the credential's origins ends in [`CrossOriginRedirect`], so that it
-/// is not looked at: it neither renews a token nor hands one out.
+/// If redirects have led to another origin than the credential's, the result is [`CrossOriginRedirect`]. Then the response is
+/// not inspected: no token is renewed or adopted because of it.
 pub(crate) struct SameOriginClient<C> {
     client: HttpService<C>,
     shared: Arc<Shared>,
@@ -28,7 +28,7 @@ pub(crate) struct SameOriginClient<C> {
     deadline: Option<Deadline>,
 }
 
-/// The moment at which a request's own timeout ends.
+/// When a request's own timeout ends.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Deadline(Now);
 
@@ -74,7 +74,7 @@ where
 
     fn call(&mut self, request: http::Request<B>) -> Self::Future {
         let request = reqwest::Request::try_from(request).map(|mut request| {
-            // With its fragment, which the URI has lost.
+            // The URL has its fragment. The URI has none.
             request.url_mut().clone_from(&self.url);
             if let Some(deadline) = self.deadline {
                 *request.timeout_mut() = Some(deadline.left(self.shared.core.now()));
@@ -127,7 +127,7 @@ where
     }
 }
 
-/// A response that is from elsewhere or came through a proxy, on its way past [`Auth`](crate::Auth).
+/// A response from another origin or through a proxy. As an error it passes [`Auth`](crate::Auth) without inspection.
 pub(crate) struct CrossOriginRedirect {
     pub(crate) response: http::Response<ResponseBody>,
     /// What the caller of a request with a credential gets.

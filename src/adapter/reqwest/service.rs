@@ -23,8 +23,7 @@ use crate::replay::Replay;
 
 /// For a [`reqwest::Client`], a `ClientWithMiddleware`, and layers of tower around them.
 ///
-/// A request is turned into one of `http`'s, goes the way of all requests, and what comes back is the
-/// client's own response with nothing lost: see [`adapter::reqwest`](crate::adapter::reqwest).
+/// The caller gets the client's own response. See [`adapter::reqwest`](crate::adapter::reqwest).
 impl<C, R> Service<reqwest::Request> for Auth<C, R>
 where
     C: Service<reqwest::Request, Response = reqwest::Response> + Clone,
