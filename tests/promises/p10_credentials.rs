@@ -94,7 +94,7 @@ async fn a_secret_that_is_rotated_on_disk_is_shown_by_the_next_exchange() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_line_break_at_the_end_is_taken_off_and_no_other_character_is() {
+async fn one_line_break_at_the_end_is_removed_and_nothing_else() {
     for (text, secret) in [("s3cret\n", "s3cret"), ("s3cret\r\n", "s3cret"), ("s3cret", "s3cret")] {
         let (endpoint, file) = (Endpoint::that_knows(""), TempFile::new(text));
         endpoint.source(file.credential()).token().await.unwrap();
@@ -128,7 +128,7 @@ async fn a_file_that_is_empty_or_gone_or_no_text_keeps_the_last_good_secret() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_secret_that_is_not_there_is_said_and_found_within_a_second_of_its_arrival() {
+async fn a_missing_secret_is_an_error_that_names_it_and_is_found_within_a_second_of_its_arrival() {
     let (endpoint, file) = (Endpoint::that_knows("late"), TempFile::new(""));
     fs::remove_file(&file.0).unwrap();
     let source = endpoint.source(file.credential());
@@ -182,8 +182,7 @@ impl Ring {
 }
 
 #[tokio::test(start_paused = true)]
-async fn while_it_is_refused_a_secret_is_looked_up_once_a_second_and_a_changed_one_ends_the_pause()
-{
+async fn a_refused_secret_is_reloaded_once_a_second_and_a_new_one_ends_the_pause() {
     let (endpoint, ring) = (Endpoint::that_knows("right"), Ring::with("wrong"));
     let source = endpoint.source(ring.credential());
     let ask_for = async |time| {
@@ -207,7 +206,7 @@ async fn while_it_is_refused_a_secret_is_looked_up_once_a_second_and_a_changed_o
 }
 
 #[tokio::test(start_paused = true)]
-async fn nobody_looks_while_nobody_asks_nor_while_the_secret_is_accepted_or_the_endpoint_down() {
+async fn a_secret_is_not_reloaded_without_requests_nor_while_it_is_accepted_nor_in_an_outage() {
     let (endpoint, ring) = (Endpoint::that_knows("right"), Ring::with("wrong"));
     let source = endpoint.source(ring.credential());
     source.token().await.unwrap_err();
@@ -223,7 +222,7 @@ async fn nobody_looks_while_nobody_asks_nor_while_the_secret_is_accepted_or_the_
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_value_is_never_looked_up_and_its_pause_is_not_cut() {
+async fn a_secret_given_as_a_value_is_never_reloaded_and_its_pause_stays() {
     let endpoint = Endpoint::that_knows("right");
     let source = endpoint.source("wrong");
     for _ in 0..700 {
@@ -294,7 +293,7 @@ async fn every_source_that_shares_a_credential_notices_its_change() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_look_up_that_hangs_is_the_only_one() {
+async fn while_a_reload_hangs_there_is_no_second_one() {
     let reads = Arc::new(AtomicUsize::new(0));
     let (release, hang) = mpsc::channel::<()>();
     let hang = Mutex::new(hang);
@@ -318,7 +317,7 @@ async fn a_look_up_that_hangs_is_the_only_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_file_that_is_too_long_to_be_a_secret_is_none() {
+async fn a_file_that_is_too_long_is_no_secret() {
     let file = TempFile::new(&"x".repeat(64 * 1024 + 1));
     let error = Endpoint::that_knows("").source(file.credential()).token().await.unwrap_err();
     let cause = error.exchange().and_then(std::error::Error::source).unwrap().to_string();
@@ -326,7 +325,7 @@ async fn a_file_that_is_too_long_to_be_a_secret_is_none() {
 }
 
 #[test]
-fn a_look_up_that_vanished_with_its_runtime_is_made_again() {
+fn a_reload_whose_runtime_has_ended_is_made_again() {
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let (endpoint, ring) = (Endpoint::that_knows("right"), Ring::with("wrong"));
     let clock = ManualClock::new();
@@ -348,7 +347,7 @@ fn a_look_up_that_vanished_with_its_runtime_is_made_again() {
 }
 
 #[test]
-fn a_look_up_on_a_runtime_that_stands_still_is_made_again_after_its_deadline() {
+fn a_reload_on_a_blocked_runtime_is_made_again_after_its_deadline() {
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let (endpoint, ring) = (Endpoint::that_knows("right"), Ring::with("wrong"));
     let clock = ManualClock::new();

@@ -45,7 +45,7 @@ fn a_failure_near_the_end_of_a_token_pauses_to_that_end_and_one_after_it_for_a_s
 }
 
 #[test]
-fn refused_credentials_are_looked_up_once_a_second_and_a_change_ends_the_pause() {
+fn refused_credentials_are_reloaded_once_a_second_and_a_change_ends_the_pause() {
     let mut machine = machine().with_changing_credentials(true);
     let refuse = |machine: &mut Machine, now: Now| {
         let id = start(machine, now);
@@ -93,7 +93,7 @@ fn the_third_failure_in_doubt_in_a_row_is_paced_as_a_refusal() {
 }
 
 #[test]
-fn credentials_that_may_have_been_refused_are_looked_up_from_the_third_failure_in_doubt() {
+fn credentials_that_may_have_been_refused_are_reloaded_from_the_third_failure_in_doubt() {
     let mut machine = machine().with_changing_credentials(true);
     let doubt = Fault { nature: Nature::InDoubt, retry_after: None };
     for (time, looks) in [(0.0, false), (100.0, false), (200.0, true)] {
@@ -109,7 +109,7 @@ fn credentials_that_may_have_been_refused_are_looked_up_from_the_third_failure_i
 }
 
 #[test]
-fn credentials_that_cannot_change_are_not_looked_up() {
+fn credentials_that_cannot_change_are_not_reloaded() {
     let mut machine = machine();
     let id = start(&mut machine, at(0.0));
     machine.finished(at(0.0), id, Err(Fault { nature: Nature::Lasting, retry_after: None }));
@@ -180,7 +180,7 @@ fn attempts_until_the_end(fault: Fault) -> Vec<(f64, f64)> {
 }
 
 #[test]
-fn where_the_endpoint_asks_for_time_there_is_one_attempt_in_the_hard_margin() {
+fn after_a_retry_after_there_is_one_attempt_in_the_hard_margin() {
     for secs in [31, 40, 100] {
         let retry_after = Some(Duration::from_secs(secs));
         let attempts = attempts_until_the_end(Fault { nature: Nature::Passing, retry_after });

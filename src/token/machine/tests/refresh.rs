@@ -57,7 +57,7 @@ fn a_refresh_that_was_given_up_still_counts_if_it_succeeds_and_nothing_newer_has
 }
 
 #[test]
-fn the_failure_of_a_refresh_that_was_given_up_is_nobodys() {
+fn the_failure_of_a_refresh_that_was_given_up_changes_nothing() {
     let mut machine = machine();
     let stuck = start(&mut machine, at(0.0));
     let second = start(&mut machine, at(11.0));
@@ -163,7 +163,7 @@ fn the_next_attempt_of_an_empty_source_is_due_now() {
 }
 
 #[test]
-fn the_next_attempt_is_told_truly_while_the_token_is_fresh() {
+fn the_time_of_the_next_attempt_is_right_while_the_token_is_fresh() {
     let (mut machine, token) = with_token(at(0.0));
     let (_, started) = machine.refused(at(10.0), token);
     machine.finished(at(10.0), started.unwrap().id, Err(DOWN));
@@ -175,7 +175,7 @@ fn the_next_attempt_is_told_truly_while_the_token_is_fresh() {
 }
 
 #[test]
-fn the_next_attempt_is_told_truly_where_the_clocks_disagree() {
+fn the_time_of_the_next_attempt_is_right_when_the_clocks_disagree() {
     let (mut machine, _) = with_token(at(0.0));
     let set_back =
         |wall| Now::new(Duration::from_secs(3_300), UNIX_EPOCH + Duration::from_secs(wall));

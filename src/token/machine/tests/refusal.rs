@@ -25,7 +25,7 @@ fn a_refresh_that_began_before_the_refused_token_was_issued_does_not_count() {
 }
 
 #[test]
-fn nobody_whose_token_was_refused_waits_for_a_refresh_that_is_past_its_limit() {
+fn a_caller_with_a_refused_token_does_not_wait_for_a_refresh_past_its_limit() {
     let (mut machine, first) = with_token(at(0.0));
     start(&mut machine, at(3_300.0));
     let (rotated, _) = machine.rotated(at(3_301.0), first, &arrival(at(3_300.5))).unwrap();
@@ -103,7 +103,7 @@ fn a_renewal_that_failed_or_was_lost_costs_no_budget() {
 }
 
 #[test]
-fn whoever_waited_for_a_renewal_shows_that_it_was_worth_it() {
+fn a_renewal_is_refunded_when_a_request_that_waited_for_it_succeeds() {
     let (mut machine, mut token) = with_token(at(0.0));
     for _ in 0..20 {
         let (_, started) = machine.refused(at(10.0), token);

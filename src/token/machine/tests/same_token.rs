@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn the_same_token_again_is_neither_believed_longer_than_it_says_nor_asked_after_each_time() {
+fn the_same_token_again_gets_no_longer_life_than_stated_and_causes_no_exchange_each_time() {
     let mut machine = machine();
     let id = start(&mut machine, at(0.0));
     let first = Arrival { dated: Some(HOUR), ..arrival(at(0.0)) };

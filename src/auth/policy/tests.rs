@@ -1,0 +1,169 @@
+//! Which requests get the credential, which pass without it, and which are errors.
+
+use http::header::{AUTHORIZATION, CONNECTION};
+
+use super::*;
+
+fn guard() -> Guard {
+    let origins = vec![Origin::parse("https://api.example").unwrap()];
+    Guard { origins, ..Guard::default() }
+}
+
+/// A request with the credential header of its caller.
+fn request(uri: &str, host: Option<&'static str>) -> Request<()> {
+    let mut request = Request::get(uri).header(AUTHORIZATION, "theirs").body(()).unwrap();
+    if let Some(host) = host {
+        request.headers_mut().insert(HOST, HeaderValue::from_static(host));
+    }
+    request
+}
+
+fn judged(guard: &Guard, mut request: Request<()>) -> Result<Admission, ErrorKind> {
+    let at_a_glance = guard.is_plain(&request);
+    let judged = guard.admit(&mut request, &AUTHORIZATION, SourceId::next());
+    assert!(!at_a_glance || judged.as_ref().is_ok_and(|it| *it == Admission::WithCredential));
+    judged.map_err(|error| error.kind())
+}
+
+#[test]
+fn a_credential_goes_to_its_origins_however_they_are_written() {
+    let (ours, foreign) = (Ok(Admission::WithCredential), Err(ErrorKind::ForeignOrigin));
+    for (uri, host, verdict) in [
+        ("https://api.example/x", None, ours),
+        ("https://api.example/x", Some("api.example"), ours),
+        ("https://API.example:443/x", Some("api.example"), ours),
+        ("https://api.example/x", Some("evil.test"), foreign),
+        ("https://evil.test/x", None, foreign),
+        ("https://evil.test/x", Some("api.example"), foreign),
+        ("http://evil.test/x", None, foreign),
+        ("http://api.example/x", None, Err(ErrorKind::Insecure)),
+        ("/x", None, foreign),
+    ] {
+        assert_eq!(judged(&guard(), request(uri, host)), verdict, "{uri} {host:?}");
+        let mut extended = request(uri, host);
+        extended.extensions_mut().insert("an extension of somebody's");
+        assert_eq!(judged(&guard(), extended), verdict, "{uri} {host:?}, with extension");
+    }
+}
+
+#[test]
+fn each_of_several_origins_is_told_at_a_glance_and_no_other_is() {
+    let origins = ["https://api.example", "https://other.example", "https://third.example:8443"];
+    let guard = Guard {
+        origins: origins.iter().map(|it| Origin::parse(it).unwrap()).collect(),
+        ..Guard::default()
+    };
+    for origin in origins {
+        let request = request(&format!("{origin}/x"), None);
+        assert!(guard.is_plain(&request), "{origin}");
+        assert_eq!(judged(&guard, request), Ok(Admission::WithCredential), "{origin}");
+    }
+    for origin in ["https://evil.test", "https://third.example", "https://other.example:8443"] {
+        let request = request(&format!("{origin}/x"), None);
+        assert!(!guard.is_plain(&request), "{origin}");
+        assert_eq!(judged(&guard, request), Err(ErrorKind::ForeignOrigin), "{origin}");
+    }
+}
+
+#[test]
+fn every_host_header_has_to_agree_with_the_uri() {
+    for (second, verdict) in [
+        ("api.example", Ok(Admission::WithCredential)),
+        ("evil.test", Err(ErrorKind::ForeignOrigin)),
+    ] {
+        let mut two = request("https://api.example/x", Some("api.example"));
+        two.headers_mut().append(HOST, HeaderValue::from_static(second));
+        assert_eq!(judged(&guard(), two), verdict, "{second}");
+    }
+}
+
+#[test]
+fn a_method_that_echoes_or_tunnels_gets_no_credential() {
+    for method in [Method::TRACE, Method::CONNECT] {
+        let mut trace = request("https://api.example/x", None);
+        *trace.method_mut() = method.clone();
+        assert_eq!(judged(&guard(), trace), Err(ErrorKind::Insecure), "{method}");
+        let mut exempt = request("https://api.example/x", None);
+        *exempt.method_mut() = method.clone();
+        exempt.extensions_mut().insert(Exempt);
+        assert_eq!(judged(&guard(), exempt), Ok(Admission::Unauthenticated), "{method}");
+    }
+    let mut lower = request("https://api.example/x", None);
+    *lower.method_mut() = Method::from_bytes(b"trace").unwrap();
+    assert_eq!(judged(&guard(), lower), Ok(Admission::WithCredential), "another method");
+}
+
+#[test]
+fn a_connection_header_that_names_the_credentials_header_is_an_error() {
+    for (values, refused) in [
+        (&["authorization"][..], true),
+        (&["close, Authorization"], true),
+        (&["close", "keep-alive ,AUTHORIZATION , te"], true),
+        (&["close"], false),
+        (&["x-authorization"], false),
+        (&[""], false),
+    ] {
+        for host in [None, Some("api.example")] {
+            let mut request = request("https://api.example/x", host);
+            for value in values {
+                request.headers_mut().append(CONNECTION, HeaderValue::from_static(value));
+            }
+            let verdict = judged(&guard(), request);
+            let expected =
+                if refused { Err(ErrorKind::Insecure) } else { Ok(Admission::WithCredential) };
+            assert_eq!(verdict, expected, "{values:?} {host:?}");
+        }
+    }
+    // A proxy that takes names off does not mind what else stands there.
+    let mut odd = request("https://api.example/x", None);
+    let value = HeaderValue::from_bytes(b"authorization, \xff").unwrap();
+    odd.headers_mut().append(CONNECTION, value);
+    assert_eq!(judged(&guard(), odd), Err(ErrorKind::Insecure));
+}
+
+#[test]
+fn a_request_with_no_other_header_than_connection_is_looked_at() {
+    let mut request = Request::get("https://api.example/x").body(()).unwrap();
+    assert!(guard().is_plain(&request));
+    request.headers_mut().insert(CONNECTION, HeaderValue::from_static("authorization"));
+    assert!(!guard().is_plain(&request));
+    assert_eq!(judged(&guard(), request), Err(ErrorKind::Insecure));
+}
+
+#[test]
+fn what_is_exempt_is_sent_bare_wherever_it_goes() {
+    for uri in ["https://api.example/x", "https://evil.test/x"] {
+        let mut exempt = request(uri, None);
+        exempt.extensions_mut().insert(Exempt);
+        assert_eq!(judged(&guard(), exempt), Ok(Admission::Unauthenticated));
+
+        let exempt_if = |is: bool| Guard { exempt_if: Some(Arc::new(move |_| is)), ..guard() };
+        assert_eq!(judged(&exempt_if(true), request(uri, None)), Ok(Admission::Unauthenticated));
+        let verdict = judged(&guard(), request(uri, None));
+        assert_eq!(judged(&exempt_if(false), request(uri, None)), verdict);
+
+        let keep = Guard { caller_header: CallerHeader::Keep, ..guard() };
+        assert_eq!(judged(&keep, request(uri, None)), Ok(Admission::Unauthenticated));
+        let without = Request::get(uri).body(()).unwrap();
+        assert_eq!(judged(&keep, without), verdict, "there is none to keep");
+    }
+}
+
+#[test]
+fn a_foreign_request_that_passes_bare_loses_its_credential_header() {
+    let guard = Guard { foreign: Foreign::SendUnauthenticated, ..guard() };
+    let mut request = request("https://evil.test/x", None);
+    assert!(matches!(
+        guard.admit(&mut request, &AUTHORIZATION, SourceId::next()),
+        Ok(Admission::Unauthenticated)
+    ));
+    assert!(request.headers().is_empty());
+}
+
+#[test]
+fn what_a_layer_is_bound_to_is_shown() {
+    let guard = Guard { exempt_if: Some(Arc::new(|_| true)), ..Guard::default() };
+    let shown =
+        r#"Guard { origins: [], foreign: Refuse, caller_header: Replace, exempt_if: Some("…") }"#;
+    assert_eq!(format!("{guard:?}"), shown);
+}
