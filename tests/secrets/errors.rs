@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::FutureExt;
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::Full;
+use reqwest::ResponseBuilderExt;
 use tower::{Layer, ServiceExt, service_fn};
 use tower_outbound_auth::adapter::reqwest::HttpService;
 use tower_outbound_auth::endpoint::HttpClient;
@@ -238,6 +239,18 @@ impl Presentation for Proving {
     }
 }
 
+/// The error where the client has followed a redirect to a URL that has secrets in it.
+async fn sent_elsewhere(layer: AuthLayer) -> Error {
+    let client = service_fn(|_: reqwest::Request| async {
+        let elsewhere = format!("https://{USER}@evil.example/{QUERY}?code={QUERY}");
+        let response = Response::builder().url(elsewhere.parse().unwrap()).body("").unwrap();
+        Ok::<_, BoxError>(reqwest::Response::from(response))
+    });
+    let api = layer.danger_own_reqwest_client().layer(client);
+    let url = format!("https://api.example/?code={QUERY}").parse().unwrap();
+    ours(api.oneshot(reqwest::Request::new(Method::GET, url)).await.unwrap_err())
+}
+
 #[tokio::test]
 async fn no_kind_of_error_shows_a_secret() {
     log_of_all();
@@ -260,6 +273,7 @@ async fn no_kind_of_error_shows_a_secret() {
         let error = layer(fixed.clone().erased()).layer(api).oneshot(request).await.unwrap_err();
         errors.push(ours(error));
     }
+    errors.push(sent_elsewhere(layer(fixed.clone().erased())).await);
     let proving = TokenSource::fixed(Proving(HeaderScheme::bearer()), SECRET).unwrap();
     let request = Request::get(format!("https://api.example/?code={QUERY}"));
     let request = request.header("x-secret", SECRET).body(Full::default()).unwrap();
