@@ -1,4 +1,4 @@
-//! Clocks that a test holds in its hand.
+//! Clocks that a test controls.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -8,13 +8,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::clock::{self, Clock, Now, Sleep};
 
-/// Where the wall clocks of tests begin: 2025-01-01T00:00:00Z.
+/// The first time of the wall clocks: 2025-01-01T00:00:00Z.
 const NEW_YEAR: Duration = Duration::from_secs(1_735_689_600);
 
-/// A clock that stands still until it is told to move. Clones are the same clock.
+/// A clock that moves only when the test says so. Clones are the same clock.
 ///
-/// It has nothing to do with tokio's clock, so it also serves tests with real sockets or several
-/// runtimes. What sleeps on it wakes when it is moved past the end of the sleep.
+/// It does not use tokio's clock. So it also works in tests with real sockets or several runtimes. A sleep on this clock ends
+/// when the clock is moved past the end of the sleep.
 ///
 /// ```
 /// use std::time::Duration;
@@ -50,7 +50,7 @@ impl ManualClock {
         })))
     }
 
-    /// Time passes.
+    /// Moves both clocks forward.
     pub fn advance(&self, time: Duration) {
         let mut manual = self.lock();
         manual.monotonic = manual.monotonic.saturating_add(time);
@@ -65,13 +65,13 @@ impl ManualClock {
         }
     }
 
-    /// The machine is suspended: the wall clock goes on, the monotonic one stands still, nobody wakes.
+    /// Acts as if the machine had been suspended: the wall clock moves, the monotonic clock does not, and no sleep ends.
     pub fn suspend(&self, time: Duration) {
         let mut manual = self.lock();
         manual.wall = manual.wall.checked_add(time).unwrap_or(manual.wall);
     }
 
-    /// Somebody sets the wall clock.
+    /// Sets the wall clock.
     pub fn set_wall(&self, wall: SystemTime) {
         self.lock().wall = wall;
     }
@@ -125,11 +125,11 @@ impl Future for ManualSleep {
 /// Tokio's clock: under `#[tokio::test(start_paused = true)]`, time moves by itself to the next timer
 /// when all tasks wait, and by `tokio::time::advance`.
 ///
-/// To be used within one runtime. Clones are the same clock.
+/// Use it within one runtime. Clones are the same clock.
 #[derive(Clone, Debug)]
 pub struct TokioClock {
     start: tokio::time::Instant,
-    /// How far the wall clock has been moved on its own.
+    /// How far the wall clock alone has been moved.
     suspended: Arc<Mutex<Duration>>,
 }
 
@@ -140,7 +140,7 @@ impl TokioClock {
         TokioClock { start: clock::tokio_now(), suspended: Arc::default() }
     }
 
-    /// The machine is suspended: the wall clock goes on, the monotonic one stands still.
+    /// Acts as if the machine had been suspended: the wall clock moves, the monotonic clock does not.
     pub fn suspend(&self, time: Duration) {
         *self.suspended.lock().unwrap_or_else(PoisonError::into_inner) += time;
     }

@@ -14,10 +14,10 @@ use crate::exchange::error::ExchangeError;
 use crate::exchange::issued::Issued;
 use crate::secret::Secret;
 
-/// An exchange that does as it is told, and counts.
+/// An exchange whose results the test sets. It counts its calls.
 ///
-/// By default it yields `token-1`, `token-2` and so on at once, each with a life of one hour. Clones are
-/// the same exchange, so a test keeps one and gives the other to a source.
+/// By default it gives `token-1`, `token-2` and so on at once, each with a life of one hour. Clones are the same exchange: a test
+/// keeps one and gives the other to a source.
 ///
 /// ```
 /// use tower_outbound_auth::TokenSource;
@@ -95,12 +95,12 @@ impl ScriptedExchange {
         self
     }
 
-    /// From now on tokens live this long, or state no life.
+    /// From now on tokens live this long. With `None` they state no life.
     pub fn set_lifetime(&self, life: Option<Duration>) {
         self.lock().life = life;
     }
 
-    /// From now on the same token is handed out each time, or a new one again.
+    /// From now on each exchange gives this token. With `None` each gives a new one again.
     pub fn set_sticky(&self, token: Option<&str>) {
         self.lock().sticky = token.map(Secret::from);
     }
@@ -110,7 +110,7 @@ impl ScriptedExchange {
         self.lock().failures.extend(std::iter::repeat_n(error, count));
     }
 
-    /// The exchanges that were told to fail and have not yet will not.
+    /// From now on exchanges succeed, also if some of the failures that were set have not happened yet.
     pub fn recover(&self) {
         self.lock().failures.clear();
     }
@@ -120,25 +120,25 @@ impl ScriptedExchange {
         self.lock().panics = count;
     }
 
-    /// Exchanges begun.
+    /// The number of exchanges that have begun.
     #[must_use]
     pub fn exchanges(&self) -> usize {
         self.lock().began
     }
 
-    /// Exchanges under way now.
+    /// The number of exchanges that are running now.
     #[must_use]
     pub fn under_way(&self) -> usize {
         self.lock().under_way
     }
 
-    /// The most exchanges that were ever under way together.
+    /// The largest number of exchanges that ran at the same time.
     #[must_use]
     pub fn most_under_way(&self) -> usize {
         self.lock().most_under_way
     }
 
-    /// Why each exchange was made.
+    /// The reason of each exchange, in order.
     #[must_use]
     pub fn reasons(&self) -> Vec<Reason> {
         self.lock().reasons.clone()
@@ -187,15 +187,15 @@ impl Exchange for ScriptedExchange {
     }
 }
 
-/// What an [`Exchange`] is given, for testing one of one's own without a source.
+/// Makes the context that an [`Exchange`] gets. A test can call its own exchange with it, without a source.
 #[must_use]
 pub fn exchange_context(reason: Reason) -> ExchangeContext {
     ExchangeContext::new(Arc::new(SystemClock::new()), reason, None, Chain::default())
 }
 
-/// What a [`Grant`](crate::endpoint::Grant) is given to build the request that opens an exchange, for testing one of
-/// one's own without a source. A [minted](crate::Credential::minted) credential, or one that is
-/// read from somewhere, has the value that [`RequestContext::with_credential`] gives it.
+/// Makes the context that a [`Grant`](crate::endpoint::Grant) gets for the first request of an exchange. A test can call its own
+/// grant with it, without a source. Set the values of credentials that are read or [minted](crate::Credential::minted) by
+/// [`RequestContext::with_credential`].
 ///
 /// ```
 /// use tower_outbound_auth::endpoint::Grant;
@@ -213,7 +213,7 @@ pub fn request_context(reason: Reason) -> RequestContext {
     RequestContext::first(&exchange_context(reason), Shown::default())
 }
 
-/// Counts an exchange as under way until it ends or is dropped.
+/// Counts an exchange as running until it ends or is dropped.
 struct UnderWay<'a>(&'a ScriptedExchange);
 
 impl Drop for UnderWay<'_> {

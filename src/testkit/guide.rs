@@ -1,14 +1,13 @@
-//! Test your own service: a page, no code.
+//! How to test your own service. This page has no items.
 //!
-//! A service that calls an API through [`AuthLayer`](crate::AuthLayer) has three things to test: that it
-//! works at all, that its users notice nothing while tokens come and go, and that it says something
-//! sensible when there is no token to be had. None of this needs a network, a real identity provider or a
-//! `sleep`.
+//! A service that calls an API through [`AuthLayer`](crate::AuthLayer) has three things to test. It works. Its users notice
+//! nothing when tokens are renewed or revoked. It gives a clear error when there is no token. None of these tests needs a
+//! network, a real identity provider or a `sleep`.
 //!
 //! # 1. Let the test choose the endpoint and the clock
 //!
-//! What a service builds once at its start should take from outside what differs in a test: the URLs, and
-//! the layer's clock.
+//! A test needs other URLs and another clock than production. So let the code that builds your service take both as
+//! arguments.
 //!
 //! ```
 //! use bytes::Bytes;
@@ -45,8 +44,8 @@
 //!
 //! An [`OAuthServer`](super::OAuthServer) (or [`AtlasServer`](super::AtlasServer), or
 //! [`RotatingServer`](super::RotatingServer)) is token endpoint and API in one, on a free port of this
-//! machine. With one [`ManualClock`](super::ManualClock) for both sides, an hour passes when the test says
-//! so. This is a whole test; in your crate it stands under `#[tokio::test]`.
+//! machine. With one [`ManualClock`](super::ManualClock) for both sides, an hour passes when the test says so. This is a whole
+//! test. In your crate, put `#[tokio::test]` above it.
 //!
 #![cfg_attr(feature = "client", doc = "```")]
 #![cfg_attr(not(feature = "client"), doc = "```ignore")]
@@ -126,8 +125,8 @@
 //!
 //! # 3. Break the network
 //!
-//! A server that answers 503 is a server that works. A [`FaultProxy`](super::FaultProxy) in front of it, or
-//! of any other, loses what it says: the endpoint of the layer, or the URL of the API, is then the proxy's.
+//! A server that answers 503 can still be reached. To test a broken network, put a [`FaultProxy`](super::FaultProxy) in front of
+//! a server, and use the proxy's URL as the endpoint of the layer, or as the URL of the API.
 //!
 #![cfg_attr(feature = "client", doc = "```")]
 #![cfg_attr(not(feature = "client"), doc = "```ignore")]
@@ -183,15 +182,14 @@
 //! | the endpoint is slow, down, overloaded, or answers nonsense | `delay_exchanges`, `begin_outage`, `set_malformed` |
 //! | one route of the API always answers 401, or 500, or redirects | `refuse_path`, `fail_path`, `redirect_path` |
 //! | a refresh token is revoked, or was stolen and used | `with_refresh_tokens`, `revoke_refresh_tokens` |
-//! | an API refuses a token as soon as it has handed out the next | [`set_grace(Some(Duration::ZERO))`](super::RotatingServer::set_grace) |
-//! | an API hands out tokens that it should not | [`hand_out`](super::RotatingServer::hand_out), [`sign`](super::EmbeddedServer::sign) |
+//! | an API refuses a token as soon as it has issued the next | [`set_grace(Some(Duration::ZERO))`](super::RotatingServer::set_grace) |
+//! | an API gives wrong tokens in its responses | [`hand_out`](super::RotatingServer::hand_out), [`sign`](super::EmbeddedServer::sign) |
 //! | the machine is suspended, or somebody sets its clock | [`ManualClock::suspend`](super::ManualClock::suspend), `set_wall` |
 //!
 //! [`counts`](super::EmbeddedServer::counts), [`requests`](super::EmbeddedServer::requests) and
-//! [`exchange_requests`](super::EmbeddedServer::exchange_requests) say what the server has seen;
-//! [`TokenSource::status`](crate::TokenSource::status) says what the layer thinks.
+//! [`exchange_requests`](super::EmbeddedServer::exchange_requests) show what the server has seen.
+//! [`TokenSource::status`](crate::TokenSource::status) shows the state of the layer's source.
 //!
-//! Where a socket is too much, a [`ScriptedExchange`](super::ScriptedExchange) hands out tokens in memory,
-//! and any function can play the API; [`TokioClock`](super::TokioClock) lets `start_paused = true` move
-//! the time. Where even that is too much, [`TokenSource::fixed`](crate::TokenSource::fixed) is one token
-//! for ever.
+//! Some tests need no socket. Then a [`ScriptedExchange`](super::ScriptedExchange) gives tokens in memory, a function can be the
+//! API, and with [`TokioClock`](super::TokioClock) and `start_paused = true` tokio moves the time. The smallest source is
+//! [`TokenSource::fixed`](crate::TokenSource::fixed): one token that never ends.

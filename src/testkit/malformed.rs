@@ -1,4 +1,4 @@
-//! Answers of a token endpoint that say success and bring no token that can be used.
+//! Answers of a token endpoint that say success and have no usable token.
 
 use std::fmt;
 
@@ -8,11 +8,11 @@ use serde_json::json;
 
 use super::server::{self, Answer};
 
-/// An answer that an embedded token endpoint gives in a token's place; all but
-/// [`Custom`](MalformedAnswer::Custom) have status 200.
+/// An answer that an embedded token endpoint gives instead of a token. All but [`Custom`](MalformedAnswer::Custom) have status
+/// 200.
 ///
-/// All that have a text have [`CANARY`](MalformedAnswer::CANARY) in it, which should turn up in no
-/// error and no log: the text of such an answer may be a token.
+/// Every text among them contains [`CANARY`](MalformedAnswer::CANARY). No error and no log may contain it, because the text of
+/// such an answer may be a token.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MalformedAnswer {

@@ -1,4 +1,4 @@
-//! What an embedded token endpoint knows of its tokens.
+//! The tokens of an embedded token endpoint.
 
 use std::fmt;
 use std::time::Duration;
@@ -9,10 +9,10 @@ use serde_json::json;
 use super::jwt;
 use crate::clock::Now;
 
-/// Issues tokens, and recognises those that are good.
+/// Issues tokens, and checks them.
 ///
-/// It remembers two numbers and the last token, however many it has issued: a token's `jti` is its
-/// number, and revoked are all up to some number.
+/// It remembers two numbers and the last token. The `jti` of a token is its number, and all tokens up to some number are
+/// revoked.
 pub(super) struct Mint {
     key: Vec<u8>,
     iss: String,
@@ -38,7 +38,7 @@ struct Claims {
     jti: String,
 }
 
-/// Whom all tokens are for.
+/// The audience of all tokens.
 const AUDIENCE: &str = "api";
 
 impl Mint {
@@ -48,13 +48,12 @@ impl Mint {
         Mint { key, iss, sub, issued: 0, revoked: 0, sticky: false, last: None }
     }
 
-    /// Tokens are from `issuer`: what says it is from another is worth nothing here, even if it is
-    /// signed with the same key.
+    /// Tokens have this issuer. A token of another issuer is not valid, also if it is signed with the same key.
     pub(super) fn set_issuer(&mut self, issuer: String) {
         self.iss = issuer;
     }
 
-    /// Tokens are for `subject` and signed with `key`: what was issued before is worth nothing.
+    /// From now on tokens are for `subject` and signed with `key`. Tokens that were issued before are not valid.
     pub(super) fn set_client(&mut self, subject: &str, key: Vec<u8>) {
         (self.sub, self.key, self.last) = (subject.to_owned(), key, None);
     }

@@ -1,20 +1,20 @@
-//! Testing one's own service (feature `test-util`); the [`guide`] shows how, from beginning to end.
+//! Clocks and servers for the tests of your service (feature `test-util`). The [`guide`] shows how, from beginning to end.
 //!
 //! | | for |
 //! |---|---|
-//! | [`ManualClock`] | time that stands still until told otherwise; independent of any runtime |
+//! | [`ManualClock`] | time that the test moves; independent of any runtime |
 //! | [`TokioClock`] | tokio's clock, for tests with `start_paused = true` |
-//! | [`request_context`], [`exchange_context`] | calling a `Scheme` or an `Exchange` of one's own directly |
+//! | [`request_context`], [`exchange_context`] | calling a `Grant` or an `Exchange` of your own directly |
 //! | [`ScriptedExchange`] | tokens without a network: lifetimes, delays, failures, counters |
 //! | [`AtlasServer`] | an Atlas server on a real socket: expiry, revocation, refusals, outages, redirects |
 //! | [`OAuthServer`] | the same for OAuth 2.0: client credentials by Basic or in the form, bearer tokens, challenges |
 //! | [`RotatingServer`] | the same for an API that hands out a new token in every answer: grace periods, bad successors |
-//! | [`FaultProxy`] | a network that goes wrong in front of any server: resets, silence, lost answers |
+//! | [`FaultProxy`] | a network with faults in front of any server: resets, silence, lost answers |
 //!
 //! The servers are one [`EmbeddedServer`] that speaks several protocols, with the same switches and
-//! [`ServerCounts`]. Atlas and OAuth have [refresh tokens](EmbeddedServer::with_refresh_tokens) if told to.
+//! [`ServerCounts`]. Atlas and OAuth can have [refresh tokens](EmbeddedServer::with_refresh_tokens).
 //!
-//! Nothing here weakens the crate: the origin guard, the caps and the deadlines are those of production.
+//! Nothing here weakens the crate: the checks of origins, the limits and the deadlines are those of production.
 //!
 //! ```
 //! use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What came over the wire.
+//! Requests as a server received them.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -11,7 +11,7 @@ const MAX_REQUESTS: usize = 1_000;
 
 /// A request as an embedded server received it.
 ///
-/// Its `Debug` shows the names of the headers and the length of the body, since the rest may be secret.
+/// Its `Debug` shows the names of the headers and the length of the body, because the rest may be secret.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ReceivedRequest {

@@ -17,10 +17,10 @@ use hyper_util::server::conn::auto;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{AbortHandle, JoinSet};
 
-/// A test that sends more than this in one request has gone astray.
+/// The longest body of a request. A test that sends more has a fault.
 const MAX_BODY: usize = 16 * 1024 * 1024;
 
-/// What an embedded server answers.
+/// The answer of an embedded server.
 pub(super) type Answer = Response<Full<Bytes>>;
 
 /// Decides what an embedded server answers. A request's body is complete when it gets here.
@@ -83,7 +83,7 @@ async fn serve(stream: TcpStream, handler: Arc<impl Handler>) {
         async move { Ok::<_, Infallible>(answer(&*handler, request).await) }
     });
     let server = auto::Builder::new(TokioExecutor::new());
-    // How a connection ends is its client's business.
+    // It does not matter how a connection ends.
     let _ = server.serve_connection(TokioIo::new(stream), service).await;
 }
 

@@ -16,8 +16,8 @@ use crate::testkit::server::{Answer, json};
 ///   `Client-Secret` it is answered with a token and its `expires_in`; with others, 401; without, 400.
 /// - With [`with_refresh_tokens`](EmbeddedServer::with_refresh_tokens), `POST` to a path that ends in
 ///   `/refreshtoken` takes a refresh token from the header `Refresh-Token`, or from `refresh_token` in a
-///   JSON object or a form. It must come in one of these alone, and without the client's credentials:
-///   else 400. A refresh token that is not good is a 400 as well, with the error `invalid_grant`.
+///   JSON object or a form. It must be in one of these only, and the request must not have the client's credentials:
+///   otherwise 400. A refresh token that is not valid gets a 400 too, with the error `invalid_grant`.
 /// - Every other path is the API: with a good `Token` header it answers 200 and
 ///   `{"method": .., "path": .., "length": ..}` (of the body it got), else 401.
 ///
@@ -50,7 +50,7 @@ use crate::testkit::server::{Answer, json};
 /// ```
 pub type AtlasServer = EmbeddedServer<AtlasProtocol>;
 
-/// What an [`AtlasServer`] speaks.
+/// The protocol of an [`AtlasServer`].
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct AtlasProtocol;
@@ -120,7 +120,7 @@ fn refresh(issuer: &mut Issuer, request: &Request<Bytes>) -> Result<Issued, Erro
     issuer.refresh(&token).ok_or((StatusCode::BAD_REQUEST, "invalid_grant"))
 }
 
-/// From the one place that has it.
+/// The refresh token, from the only place that has one.
 fn refresh_token(request: &Request<Bytes>) -> Option<String> {
     let in_header = only_value(request.headers(), "refresh-token").map(str::to_owned);
     let in_body = if has_type(request.headers(), "application/json") {

@@ -6,14 +6,14 @@
 pub struct ServerCounts {
     /// Requests to the token endpoint, and to the refresh endpoint if there is one, when they arrive.
     pub exchanges: usize,
-    /// Of these, the ones that brought or should have brought a refresh token.
+    /// The part of these that had, or should have had, a refresh token.
     pub refreshes: usize,
     /// Exchanges that were answered with a token.
     pub exchanges_succeeded: usize,
-    /// The most requests to the token endpoint that were under way at the same time: arrived, and neither
-    /// answered nor given up by the client.
+    /// The largest number of requests to the token endpoint at the same time. A request counts from its arrival until it is
+    /// answered or its client gives up.
     pub most_exchanges_under_way: usize,
-    /// Refresh tokens that were presented again after they had been spent.
+    /// Requests with a refresh token that had been spent before.
     pub refresh_tokens_reused: usize,
     /// Requests to the API, when they arrive.
     pub requests: usize,

@@ -1,4 +1,4 @@
-//! Embedded servers: one machinery, and what is particular to each protocol.
+//! Embedded servers: one server, and several protocols.
 //!
 //! [`EmbeddedServer`] owns the socket, the clock, the tokens, the switches and the counts. A
 //! [protocol](EmbeddedProtocol) says how credentials and tokens travel, and how errors look.
@@ -33,8 +33,8 @@ pub use self::oauth::{OAuthProtocol, OAuthServer};
 pub use self::protocol::{EmbeddedProtocol, RefreshProtocol};
 pub use self::rotating::{RotatingProtocol, RotatingServer, TokenPlace};
 
-/// A server on a loopback socket, token endpoint and API in one: issues JWTs, checks them, does wrong when
-/// told to, and counts.
+/// A server on a loopback socket, token endpoint and API in one. It issues JWTs, checks them, fails when the test says so, and
+/// counts.
 ///
 /// How credentials and tokens travel depends on its protocol: see [`AtlasServer`], [`OAuthServer`] and
 /// [`RotatingServer`].
@@ -43,10 +43,10 @@ pub use self::rotating::{RotatingProtocol, RotatingServer, TokenPlace};
 /// - Every other path is the API: with a good token it answers 200 and
 ///   `{"method": .., "path": .., "length": ..}` (of the body it got), else 401.
 ///
-/// It speaks HTTP/1.1, and HTTP/2 to those who begin with it. Clones are handles to the same server,
-/// whose switches work while it runs; it stops when the last of them is dropped.
+/// It speaks HTTP/1.1, and HTTP/2 if the client begins with it. Clones are handles to the same server. The switches work while
+/// it runs. It stops when the last handle is dropped.
 pub struct EmbeddedServer<P> {
-    /// The server's own tasks have the state alone: they do not keep the socket open.
+    /// The server's own tasks have only the state, so that they do not keep the socket open.
     state: Arc<Mutex<State<P>>>,
     server: Arc<Server>,
     origin: Origin,
@@ -58,7 +58,7 @@ impl<P: EmbeddedProtocol> EmbeddedServer<P> {
     ///
     /// # Errors
     ///
-    /// If there is no port to be had.
+    /// If no port is free.
     ///
     /// # Panics
     ///
@@ -80,18 +80,16 @@ impl<P: EmbeddedProtocol> EmbeddedServer<P> {
         self
     }
 
-    /// With another clock: for `iat` and `exp`, for judging them, and for delays.
+    /// Uses another clock for `iat` and `exp`, for checking them, and for delays.
     #[must_use]
     pub fn with_clock(self, clock: impl Clock) -> EmbeddedServer<P> {
         self.lock().issuer.clock = Arc::new(clock);
         self
     }
 
-    /// Knows this client in place of the default one; for ids and secrets with characters that some
-    /// encoding reserves, say.
+    /// Knows this client instead of the default one. Use it for ids and secrets with reserved characters, for example.
     ///
-    /// To be called before the server is cloned and before it issues a token: a clone goes on to name
-    /// the former client.
+    /// Call it before the server is cloned and before it issues a token. Otherwise a clone still names the former client.
     #[must_use]
     pub fn with_client(self, id: &str, secret: &str) -> EmbeddedServer<P> {
         let client = Arc::new(Client::new(id, secret));
@@ -105,7 +103,7 @@ impl<P: EmbeddedProtocol> EmbeddedServer<P> {
 
     // ===== where it is =====
 
-    /// Where it listens; for a [`FaultProxy`](crate::testkit::FaultProxy) in front of it, say.
+    /// The address on which it listens. A [`FaultProxy`](crate::testkit::FaultProxy) in front of it needs this.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.server.address()
@@ -129,7 +127,7 @@ impl<P: EmbeddedProtocol> EmbeddedServer<P> {
         self.origin.clone()
     }
 
-    /// The client that it knows.
+    /// The id of the client that it knows.
     #[must_use]
     pub fn client_id(&self) -> &str {
         &self.client.id
@@ -143,7 +141,7 @@ impl<P: EmbeddedProtocol> EmbeddedServer<P> {
 
     // ===== what happened =====
 
-    /// What it has counted since it started.
+    /// The counts since its start.
     #[must_use]
     pub fn counts(&self) -> ServerCounts {
         self.lock().issuer.counts
@@ -161,10 +159,10 @@ impl<P: EmbeddedProtocol> EmbeddedServer<P> {
         self.lock().exchange_requests.requests()
     }
 
-    /// A JWT of these claims, whatever they are, signed with this server's key (HS256).
+    /// A JWT of these claims, signed with this server's key (HS256).
     ///
-    /// The API accepts it if its `iss` is this server's and its `exp` lies ahead. A claim `jti` of
-    /// another token's would make it share that token's revocation; without, none reaches it.
+    /// The API accepts it if its `iss` is this server's and its `exp` is in the future. With the `jti` of another token, it is
+    /// revoked together with that token. Without a `jti`, it cannot be revoked.
     #[must_use]
     pub fn sign(&self, claims_json: &str) -> String {
         self.lock().issuer.mint.sign(claims_json)

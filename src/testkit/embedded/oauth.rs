@@ -15,15 +15,14 @@ use crate::testkit::server::{Answer, json};
 
 /// An OAuth 2.0 server on a loopback socket, token endpoint and API in one.
 ///
-/// - `POST` of a form to a path that ends in `/protocol/openid-connect/token`, as Keycloak has it, is an
-///   exchange. The client is authenticated by Basic, where its id and secret may be percent-encoded,
-///   form-encoded or raw, or by `client_id` and `client_secret` in the form. With
-///   `grant_type=client_credentials` it is answered with a token, its `token_type`, its `expires_in` and
-///   the `scope` that was asked for.
-/// - Errors are those of RFC 6749 section 5.2: `invalid_request` for what is no form, for a parameter that
-///   occurs twice, and for a secret in both places; `invalid_client` (a 401); `unsupported_grant_type`.
+/// - `POST` of a form to a path that ends in `/protocol/openid-connect/token` (Keycloak's path) is an exchange. The client
+///   authenticates by Basic, with its id and secret percent-encoded, form-encoded or raw, or by `client_id` and `client_secret`
+///   in the form. With `grant_type=client_credentials` the answer has a token, its `token_type`, its `expires_in` and the
+///   requested `scope`.
+/// - Errors are those of RFC 6749 section 5.2: `invalid_request` (the body is no form, a parameter occurs twice, or the secret is
+///   in both places), `invalid_client` (a 401), `unsupported_grant_type`.
 /// - With [`with_refresh_tokens`](EmbeddedServer::with_refresh_tokens), the same path takes
-///   `grant_type=refresh_token` from the authenticated client; else `invalid_grant`.
+///   `grant_type=refresh_token` from the authenticated client. A wrong refresh token is an `invalid_grant`.
 /// - Every other path is the API: with a good bearer token in `Authorization` it answers 200 and
 ///   `{"method": .., "path": .., "length": ..}` (of the body it got), else 401 and a challenge.
 ///
@@ -51,7 +50,7 @@ use crate::testkit::server::{Answer, json};
 /// ```
 pub type OAuthServer = EmbeddedServer<OAuthProtocol>;
 
-/// What an [`OAuthServer`] speaks.
+/// The protocol of an [`OAuthServer`].
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct OAuthProtocol;
@@ -117,8 +116,8 @@ fn grant(issuer: &mut Issuer, request: &Request<Bytes>) -> Result<Value, &'stati
     Ok(token)
 }
 
-/// By the header or in the form, and not in both (RFC 6749 section 2.3). A `client_id` beside the header
-/// is no authentication, and allowed.
+/// Authenticates the client by the header or by the form, and not by both (RFC 6749 section 2.3). A `client_id` beside the header
+/// is no authentication, and is allowed.
 fn authenticate(issuer: &Issuer, headers: &HeaderMap, form: &Form) -> Result<(), &'static str> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let known = match (values.next(), values.next(), form.get("client_secret")) {
@@ -132,7 +131,7 @@ fn authenticate(issuer: &Issuer, headers: &HeaderMap, form: &Form) -> Result<(),
     known.then_some(()).ok_or("invalid_client")
 }
 
-/// Encoded as RFC 6749 section 2.3.1 has it, or not encoded, as many clients do it.
+/// Encoded as RFC 6749 section 2.3.1 says, or not encoded, as many clients do it.
 fn knows_basic(issuer: &Issuer, value: &HeaderValue) -> bool {
     let pair = || {
         let (scheme, pair) = value.to_str().ok()?.split_once(' ')?;

@@ -1,5 +1,5 @@
-//! Refresh tokens that rotate: each may be spent once, and who spends one again brings down its family
-//! (RFC 9700 section 4.14.2).
+//! Refresh tokens that rotate. Each may be spent once. If one is spent again, its whole family is revoked (RFC 9700 section
+//! 4.14.2).
 
 use std::collections::VecDeque;
 
@@ -10,11 +10,11 @@ use super::protocol::RefreshProtocol;
 const MAX_TOKENS: usize = 10_000;
 
 impl<P: RefreshProtocol> EmbeddedServer<P> {
-    /// Every successful exchange also hands out a `refresh_token`, which the refresh endpoint takes once,
-    /// for a new access token and the next refresh token. Default: there are none.
+    /// Every successful exchange also gives a `refresh_token`. The refresh endpoint accepts it once, and gives a new access token
+    /// and the next refresh token. Default: there are none.
     ///
-    /// A refresh token that was spent and comes again is refused, and the living one that descends from
-    /// it is worth nothing from then on. The last 10,000 are remembered.
+    /// If a refresh token is spent twice, the second request is refused, and the newest refresh token of the same family is
+    /// revoked. The server remembers the last 10,000.
     #[must_use]
     pub fn with_refresh_tokens(self) -> EmbeddedServer<P> {
         self.lock().issuer.refresh_tokens = Some(RefreshTokens::default());
@@ -27,15 +27,15 @@ impl<P: RefreshProtocol> EmbeddedServer<P> {
         self.url(P::REFRESH_ENDPOINT)
     }
 
-    /// Revokes all refresh tokens handed out so far. Access tokens live on.
+    /// Revokes all refresh tokens that were issued so far. Access tokens stay valid.
     pub fn revoke_refresh_tokens(&self) {
         if let Some(tokens) = &mut self.lock().issuer.refresh_tokens {
             tokens.remembered.clear();
         }
     }
 
-    /// From now on a refresh token stays good when it is used, and the answer has no new one (RFC 6749
-    /// section 6 leaves that to the server), or each is spent again.
+    /// With `true`, a refresh token stays valid when it is used, and the answer has no new one (RFC 6749 section 6 allows both).
+    /// With `false`, each can be spent once.
     pub fn keep_refresh_tokens(&self, keep: bool) {
         if let Some(tokens) = &mut self.lock().issuer.refresh_tokens {
             tokens.keep = keep;
@@ -55,21 +55,21 @@ pub(super) struct RefreshTokens {
 
 struct Token {
     text: String,
-    /// An exchange with the client's credentials founds a family; what follows a token is of its family.
+    /// An exchange with the client's credentials starts a family. The successors of a token belong to its family.
     family: u64,
     spent: bool,
 }
 
-/// What comes of spending a refresh token.
+/// The result of spending a refresh token.
 #[derive(Debug, PartialEq)]
 pub(super) enum Spent {
-    /// It was good, and this one follows it.
+    /// It was valid, and this is its successor.
     For(String),
-    /// It was good and still is.
+    /// It was valid and still is.
     Kept,
-    /// It had been spent before: its family is worth nothing any more.
+    /// It had been spent before. Its family is revoked now.
     Again,
-    /// It is none of these, or has been revoked.
+    /// It is unknown, or has been revoked.
     Unknown,
 }
 

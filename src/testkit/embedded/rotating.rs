@@ -17,9 +17,9 @@ use crate::testkit::server::{Answer, json, plain};
 /// A server on a loopback socket, token endpoint and API in one, that rotates its token in every answer.
 ///
 /// - `POST` of `{"apiKey": .., "clientSecret": ..}` as JSON to a path that ends in `/authenticate` is an
-///   exchange: with the right ones it is answered with a JWT, in the place that
-///   [`answer_with`](RotatingServer::answer_with) says; with others, 401; without, 400. The `apiKey` is
-///   what other protocols call [`client_id`](EmbeddedServer::client_id).
+///   exchange. With the right credentials the answer has a JWT, in the place that
+///   [`answer_with`](RotatingServer::answer_with) sets. Wrong ones get a 401, and missing ones a 400. The `apiKey` is
+///   [`client_id`](EmbeddedServer::client_id).
 /// - JWTs are signed with HS256; the key is the client secret's UTF-8. Their claims are `iss`, `sub`, `aud`,
 ///   `iat`, `exp` and `jti`.
 /// - Every other path is the API: with a good JWT as bearer token in `Authorization` it answers 200 and
@@ -68,7 +68,7 @@ pub enum TokenPlace {
     Header,
 }
 
-/// What a [`RotatingServer`] speaks.
+/// The protocol of a [`RotatingServer`].
 #[derive(Debug)]
 pub struct RotatingProtocol {
     place: TokenPlace,
@@ -96,16 +96,15 @@ impl RotatingServer {
         self.lock().protocol.bare = bare;
     }
 
-    /// From now on a token stays good for this long after its first successor was handed out, by the
-    /// server's clock; with zero it is refused from that moment on. `None`, the default, lets it stay good
-    /// until it ends. What was handed out before stays as it was.
+    /// From now on a token stays valid for this long after its first successor was issued, by the server's clock. With zero it is
+    /// refused at once. With `None`, the default, it stays valid until it ends. Tokens whose successor was issued before this call
+    /// are not affected.
     pub fn set_grace(&self, grace: Option<Duration>) {
         self.lock().protocol.grace = grace;
     }
 
-    /// From now on every answer of the API, of whatever status, has exactly these `Authorization` headers
-    /// (none, if it is empty), and no successor is made; or successors again. Values that cannot be a header
-    /// are left out.
+    /// From now on every answer of the API, with any status, has exactly these `Authorization` headers and no successor. With an
+    /// empty list it has none. With `None`, answers have successors again. Values that cannot be a header are left out.
     pub fn hand_out(&self, values: Option<Vec<String>>) {
         let to_headers = |values: Vec<String>| {
             values.into_iter().filter_map(|value| HeaderValue::try_from(value).ok()).collect()
@@ -120,7 +119,7 @@ impl RotatingProtocol {
         HeaderValue::try_from(format!("{prefix}{token}")).ok()
     }
 
-    /// The successor of a good token. With a grace period it is remembered that there is one.
+    /// The successor of a valid token. With a grace period, the server remembers that the token has a successor.
     fn succeed(&mut self, issuer: &mut Issuer, token: &str) -> Option<HeaderValue> {
         let now = issuer.clock.now();
         if let (Some(grace), Some(exp)) = (self.grace, issuer.mint.end_of(token, now)) {

@@ -25,8 +25,8 @@ impl<P: EmbeddedProtocol> EmbeddedServer<P> {
         self.lock().exchange_delay = delay;
     }
 
-    /// From now on the last token is handed out again while it lives (revoked or not), or a new one
-    /// each time.
+    /// With `true`, each exchange gives the last token again until it ends, also if it is revoked. With `false`, each gives a new
+    /// one.
     pub fn set_sticky(&self, sticky: bool) {
         self.lock().issuer.mint.set_sticky(sticky);
     }
@@ -36,21 +36,20 @@ impl<P: EmbeddedProtocol> EmbeddedServer<P> {
         self.lock().malformed = answer;
     }
 
-    /// From now on every exchange is answered with a 503, which may say when to come back. The API goes
-    /// on.
+    /// From now on every exchange is answered with a 503, and with this `Retry-After` if there is one. The API still works.
     pub fn begin_outage(&self, retry_after: Option<Duration>) {
         self.lock().outage = Some(retry_after);
     }
 
-    /// The outage is over.
+    /// Ends the outage.
     pub fn end_outage(&self) {
         self.lock().outage = None;
     }
 
     // ===== switches: the API, and paths =====
 
-    /// From now on every answer of the API is sent this long after its request arrived, by the server's
-    /// clock. The request is judged when it arrives.
+    /// From now on the API sends its answers this long after the request arrived, by the server's clock. The token is checked when
+    /// the request arrives.
     pub fn delay_requests(&self, delay: Duration) {
         self.lock().request_delay = delay;
     }
@@ -76,7 +75,7 @@ impl<P: EmbeddedProtocol> EmbeddedServer<P> {
         self.lock().redirects.insert(path.to_owned(), (status, to.to_owned()));
     }
 
-    /// `path` redirects no more.
+    /// Ends the redirect of `path`.
     pub fn end_redirect(&self, path: &str) {
         self.lock().redirects.remove(path);
     }

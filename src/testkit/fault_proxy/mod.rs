@@ -1,4 +1,4 @@
-//! A network that goes wrong when told to: a TCP proxy on loopback.
+//! A TCP proxy on loopback that breaks connections when the test says so.
 
 mod relay;
 
@@ -13,7 +13,7 @@ use tokio::task::AbortHandle;
 
 use self::relay::Shared;
 
-/// What goes wrong with a connection.
+/// A fault of a connection.
 ///
 /// An answer is all that the server sends on the connection, so a fault in the middle of it happens once
 /// per connection. Times are tokio's.
@@ -23,11 +23,11 @@ pub enum Fault {
     /// Nothing.
     #[default]
     None,
-    /// It is reset as soon as it is there. (Drop the proxy where nobody should listen at all.)
+    /// It is reset at once. (To have no listener at all, drop the proxy.)
     Reset,
-    /// What the client sends is taken and thrown away; it gets no answer.
+    /// The proxy reads what the client sends, drops it, and gives no answer.
     BlackHole,
-    /// Of the answer, nothing arrives before the connection is this old. The request arrives at once.
+    /// The answer is held back until the connection is this old. The request arrives at once.
     Delay(Duration),
     /// The answer comes in pieces of this many bytes, with a time after each.
     Drip {
@@ -36,7 +36,7 @@ pub enum Fault {
         /// The time after it.
         every: Duration,
     },
-    /// The server gets the request, and so much of its answer arrives; then silence, on an open connection.
+    /// The server gets the request, and this part of its answer arrives. Then nothing more comes, and the connection stays open.
     Stall(After),
     /// The same, but then the connection is reset.
     Cut(After),
@@ -46,7 +46,7 @@ pub enum Fault {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum After {
-    /// Nothing, once the server has begun to answer: it has acted, and its client cannot know.
+    /// Nothing, though the server has begun to answer. So the server has acted, and its client does not know it.
     Nothing,
     /// The head of an HTTP/1 response, to the end of the empty line behind it.
     Head,
@@ -57,9 +57,9 @@ pub enum After {
 /// A TCP proxy on a port of 127.0.0.1, in front of any server, with [faults](Fault) that are chosen
 /// while it runs.
 ///
-/// It knows nothing of what goes through it: HTTP/1, HTTP/2, TLS. A client that closes its side of a
-/// connection has left. The proxy lives on the runtime that started it; when it is dropped it stops
-/// listening, and its connections end.
+/// It works with HTTP/1, HTTP/2 and TLS, because it does not read the bytes. If a client closes its side of a connection, the
+/// connection ends. The proxy runs on the runtime that started it. When it is dropped, it stops listening, and its connections
+/// end.
 ///
 #[cfg_attr(feature = "client", doc = "```")]
 #[cfg_attr(not(feature = "client"), doc = "```ignore")]
@@ -97,7 +97,7 @@ impl FaultProxy {
     ///
     /// # Errors
     ///
-    /// If there is no port to be had.
+    /// If no port is free.
     ///
     /// # Panics
     ///
@@ -111,7 +111,7 @@ impl FaultProxy {
         Ok(FaultProxy { shared, address, accepting })
     }
 
-    /// Where it listens.
+    /// The address on which it listens.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
@@ -123,12 +123,12 @@ impl FaultProxy {
         format!("http://{}{path}", self.address)
     }
 
-    /// From now on this happens to every new connection, once the [script](FaultProxy::script) is through.
+    /// From now on every new connection has this fault, after those of the [script](FaultProxy::script).
     pub fn set_fault(&self, fault: Fault) {
         self.shared.faults().then = fault;
     }
 
-    /// The next connections have these faults, one each, in place of what is left of an earlier script.
+    /// The next connections have these faults, one each. The rest of an earlier script is dropped.
     pub fn script(&self, faults: impl IntoIterator<Item = Fault>) {
         self.shared.faults().script = faults.into_iter().collect();
     }
@@ -144,7 +144,7 @@ impl FaultProxy {
         self.shared.connections.load(Relaxed)
     }
 
-    /// How many of them are open: neither has the client gone, nor the answer come to its end.
+    /// How many of them are open: the client has not closed it, and the answer is not complete.
     #[must_use]
     pub fn open_connections(&self) -> usize {
         Arc::strong_count(&self.shared.open) - 1
