@@ -233,7 +233,7 @@ impl<I, R: Replay<B>, B, RB> SentRequest<I, R, B, RB> {
         let sent = self.sent(self.sending.shared.core.now());
         let (shared, generation) = (self.sending.shared.clone(), self.sending.generation());
         let kept = self.kept.take();
-        drop(self); // it counts no more as under way: a renewal may wait for all that are under way
+        drop(self); // this request no longer counts as running, so that a renewal does not wait for it
         let replayed_below = matches!(
             response.extensions().get(),
             Some(Recovery::Replayed | Recovery::ResendFailed)

@@ -80,6 +80,15 @@ async fn a_failed_exchange_has_the_code_of_its_kind_and_its_cause_at_the_end_of_
 }
 
 #[tokio::test]
+async fn a_service_for_tonic_gives_the_source_of_its_tokens() {
+    let world = world().await;
+    let service = world.layer.clone().for_tonic().layer(world.channel.clone());
+    let source = service.source();
+    HealthClient::new(service).check(HealthCheckRequest::default()).await.unwrap();
+    assert_eq!(world.server.ledger.tokens(), [source.token().await.unwrap().expose()]);
+}
+
+#[tokio::test]
 async fn our_code_counts_and_not_that_of_a_status_below_the_exchange() {
     let world = world().await;
     let error = ExchangeError::new(ExchangeErrorKind::Unavailable, "no token");

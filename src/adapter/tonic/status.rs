@@ -73,27 +73,6 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_of_failed_exchange_has_its_code() {
-        for (kind, code) in [
-            (ExchangeErrorKind::Unreachable, Code::Unavailable),
-            (ExchangeErrorKind::Timeout, Code::Unavailable),
-            (ExchangeErrorKind::Unavailable, Code::Unavailable),
-            (ExchangeErrorKind::Refused, Code::Unauthenticated),
-            (ExchangeErrorKind::Malformed, Code::Unavailable),
-            (ExchangeErrorKind::Expired, Code::Unavailable),
-            (ExchangeErrorKind::Panicked, Code::Unavailable),
-            (ExchangeErrorKind::Reentrant, Code::Internal),
-            (ExchangeErrorKind::Configuration, Code::FailedPrecondition),
-        ] {
-            let failed = ExchangeError::new(kind, "no token");
-            let status = wrapped(Error::exchange_failed(failed, Duration::from_secs(1)));
-            assert_eq!(status.code(), code, "{kind}");
-            let ours = status.source().unwrap().downcast_ref::<Error>().unwrap();
-            assert_eq!(ours.exchange().unwrap().kind(), kind);
-        }
-    }
-
-    #[test]
     fn another_error_stays_what_it_is_even_with_one_of_ours_below_it() {
         let other = with_status(std::io::Error::other(Error::out_of_time()).into());
         assert!(other.is::<std::io::Error>());
