@@ -128,12 +128,10 @@ impl FromStr for Endpoint {
     }
 }
 
-/// Reads what [`Endpoint::parse`] reads. The errors do not contain the text, whose query may have a key.
+/// Reads what [`Endpoint::parse`] reads. The errors do not contain the URL, because its query may have a key.
 impl<'de> Deserialize<'de> for Endpoint {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Endpoint, D::Error> {
-        let url = String::deserialize(deserializer)
-            .map_err(|_| D::Error::custom("the token endpoint's URL is a text"))?;
-        url.parse().map_err(D::Error::custom)
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
     }
 }
 
