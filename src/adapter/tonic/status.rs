@@ -43,9 +43,6 @@ fn code_of(error: &Error) -> Code {
 
 #[cfg(test)]
 mod tests {
-    use std::error::Error as _;
-    use std::time::Duration;
-
     use super::*;
 
     fn wrapped(error: Error) -> Status {
