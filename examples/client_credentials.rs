@@ -17,7 +17,7 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use tower::ServiceBuilder;
-use tower_outbound_auth::endpoint::Endpoint;
+use tower_outbound_auth::endpoint::TokenEndpoint;
 use tower_outbound_auth::testkit::OAuthServer;
 use tower_outbound_auth::{AuthLayer, BoxError};
 
@@ -29,7 +29,7 @@ async fn main() -> Result<ExitCode, BoxError> {
     server.delay_exchanges(Duration::from_millis(100)); // so that callers have something to wait for
 
     // All that a client needs. The API may be another host than the endpoint; here it is not.
-    let endpoint = Endpoint::keycloak(&server.url(""), "test")?;
+    let endpoint = TokenEndpoint::keycloak(&server.url(""), "test")?;
     let (id, secret, origin) = (server.client_id(), server.client_secret(), server.origin());
     let layer = AuthLayer::client_credentials(endpoint, id, secret, origin)?;
     let source = layer.source().clone(); // to look at, afterwards

@@ -28,7 +28,7 @@ use hyper_util::rt::TokioExecutor;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tower::{Layer, ServiceExt};
-use tower_outbound_auth::endpoint::Endpoint;
+use tower_outbound_auth::endpoint::TokenEndpoint;
 use tower_outbound_auth::exchange::ExchangeErrorKind::{
     Configuration, Panicked, Reentrant, Unreachable,
 };
@@ -52,7 +52,7 @@ const SLACK: Duration = Duration::from_secs(2);
 async fn callers_of_atlas_go_through_a_minute_of_faults() {
     let server = AtlasServer::start().await.unwrap().with_refresh_tokens();
     let (id, secret) = (server.client_id(), server.client_secret());
-    let refresh = Endpoint::parse(&server.refresh_endpoint()).unwrap();
+    let refresh = TokenEndpoint::parse(&server.refresh_endpoint()).unwrap();
     let scheme = Atlas::new(server.endpoint(), id, secret).unwrap();
     let scheme = scheme.with_refresh(refresh, RefreshTokenIn::Json("refresh_token".into()));
     let endpoint = scheme.endpoint().clone();
@@ -135,7 +135,7 @@ struct World<S, P> {
 
 async fn a_minute_of_faults<S: Scheme, P: EmbeddedProtocol>(
     scheme: S,
-    endpoint: &Endpoint,
+    endpoint: &TokenEndpoint,
     server: EmbeddedServer<P>,
     own: fn(&EmbeddedServer<P>, bool),
 ) {

@@ -14,7 +14,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use tower::{Layer, ServiceExt};
-use tower_outbound_auth::endpoint::Endpoint;
+use tower_outbound_auth::endpoint::TokenEndpoint;
 use tower_outbound_auth::system::ClientCredentials;
 use tower_outbound_auth::testkit::{ManualClock, OAuthServer};
 use tower_outbound_auth::{Auth, AuthLayer, TokenSource};
@@ -36,7 +36,7 @@ impl Setup {
         let clock = ManualClock::new();
         let server = OAuthServer::start().await.unwrap().with_refresh_tokens();
         let server = server.with_clock(clock.clone());
-        let endpoint = Endpoint::parse(&server.endpoint()).unwrap();
+        let endpoint = TokenEndpoint::parse(&server.endpoint()).unwrap();
         let (id, secret) = (server.client_id(), server.client_secret());
         let scheme = ClientCredentials::new(endpoint.clone(), id, secret).unwrap();
         let layer = AuthLayer::for_endpoint(scheme.with_refresh_tokens(), &endpoint).unwrap();

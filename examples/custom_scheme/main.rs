@@ -12,7 +12,7 @@ use http::Request;
 use http_body_util::Full;
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use tower::{Service, ServiceBuilder, ServiceExt};
-use tower_outbound_auth::endpoint::Endpoint;
+use tower_outbound_auth::endpoint::TokenEndpoint;
 use tower_outbound_auth::{AuthLayer, BoxError};
 
 use self::sessions::Sessions;
@@ -21,7 +21,7 @@ use self::sessions::Sessions;
 async fn main() -> Result<(), BoxError> {
     let url = server::start().await?;
 
-    let login = Endpoint::parse(&format!("{url}/login"))?;
+    let login = TokenEndpoint::parse(&format!("{url}/login"))?;
     let scheme = Sessions { login: login.clone(), password: "open sesame".into() };
     let layer = AuthLayer::for_endpoint(scheme, &login)?.with_origin(login.origin().clone());
     let source = layer.source().clone();

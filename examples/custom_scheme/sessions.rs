@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, StatusCode};
 use tower_outbound_auth::endpoint::{
-    Endpoint, ExchangeAnswer, ExchangeRequest, Grant, RequestContext, Step,
+    ExchangeAnswer, ExchangeRequest, Grant, RequestContext, Step, TokenEndpoint,
 };
 use tower_outbound_auth::exchange::{ExchangeError, Identity, Issued};
 use tower_outbound_auth::scheme::{InvalidToken, Judge, Presentation, Verdict, plain_value};
@@ -13,7 +13,7 @@ use tower_outbound_auth::{Credential, Secret};
 static X_SESSION: HeaderName = HeaderName::from_static("x-session");
 
 pub(crate) struct Sessions {
-    pub(crate) login: Endpoint,
+    pub(crate) login: TokenEndpoint,
     pub(crate) password: Credential,
 }
 

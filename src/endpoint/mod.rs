@@ -83,4 +83,4 @@ pub use self::scheme::Scheme;
 pub use self::step::Step;
 #[cfg(feature = "client")]
 pub use self::tls::{TlsProvider, TlsRoots};
-pub use self::token_endpoint::Endpoint;
+pub use self::token_endpoint::TokenEndpoint;

@@ -16,46 +16,46 @@ use crate::origin::Origin;
 /// Its query is kept as it is (RFC 6749 section 3.2), and shown nowhere.
 ///
 /// ```
-/// use tower_outbound_auth::endpoint::Endpoint;
+/// use tower_outbound_auth::endpoint::TokenEndpoint;
 ///
-/// assert!(Endpoint::parse("https://auth.example/token").is_ok());
-/// assert!(Endpoint::parse("http://127.0.0.1:8080/token").is_ok());
-/// let plain = Endpoint::parse("http://auth.example/token").unwrap_err();
+/// assert!(TokenEndpoint::parse("https://auth.example/token").is_ok());
+/// assert!(TokenEndpoint::parse("http://127.0.0.1:8080/token").is_ok());
+/// let plain = TokenEndpoint::parse("http://auth.example/token").unwrap_err();
 /// assert!(plain.to_string().contains("https"));
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct Endpoint {
+pub struct TokenEndpoint {
     uri: Uri,
     origin: Origin,
 }
 
-impl Endpoint {
+impl TokenEndpoint {
     /// Parses an endpoint's URL.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if it is none, or would have the
     /// credentials travel in the clear.
-    pub fn parse(url: &str) -> Result<Endpoint, Error> {
-        let endpoint = Endpoint::danger_plain_http(url)?;
+    pub fn parse(url: &str) -> Result<TokenEndpoint, Error> {
+        let endpoint = TokenEndpoint::danger_plain_http(url)?;
         if endpoint.origin.is_safe() {
             return Ok(endpoint);
         }
         Err(Error::configuration(format!(
             "the token endpoint {} would get the credentials over plain http: use https, a loopback \
-             address such as 127.0.0.1, or Endpoint::danger_plain_http",
+             address such as 127.0.0.1, or TokenEndpoint::danger_plain_http",
             endpoint.origin
         )))
     }
 
-    /// Like [`parse`](Endpoint::parse), but allows `http` to any host. The credentials can then be read
+    /// Like [`parse`](TokenEndpoint::parse), but allows `http` to any host. The credentials can then be read
     /// by everybody on the way.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if it is no absolute http(s) URL,
     /// or has user information.
-    pub fn danger_plain_http(url: &str) -> Result<Endpoint, Error> {
+    pub fn danger_plain_http(url: &str) -> Result<TokenEndpoint, Error> {
         let wrong = |why: &str| Error::configuration(format!("the token endpoint's URL {why}"));
         if url.contains('#') {
             return Err(wrong("has a fragment (RFC 6749 section 3.2 forbids it)"));
@@ -69,7 +69,7 @@ impl Endpoint {
         }
         let origin = Origin::of_uri(&uri)
             .ok_or_else(|| wrong("is not one of http(s), or has an unusable host or port"))?;
-        Ok(Endpoint { uri, origin })
+        Ok(TokenEndpoint { uri, origin })
     }
 
     /// The token endpoint of a Keycloak realm: `{base}/realms/{realm}/protocol/openid-connect/token`.
@@ -79,9 +79,9 @@ impl Endpoint {
     /// elsewhere.
     ///
     /// ```
-    /// use tower_outbound_auth::endpoint::Endpoint;
+    /// use tower_outbound_auth::endpoint::TokenEndpoint;
     ///
-    /// let endpoint = Endpoint::keycloak("https://auth.example/auth/", "my realm")?;
+    /// let endpoint = TokenEndpoint::keycloak("https://auth.example/auth/", "my realm")?;
     /// let path = "/auth/realms/my%20realm/protocol/openid-connect/token";
     /// assert_eq!(endpoint.uri().path(), path);
     /// # Ok::<_, tower_outbound_auth::Error>(())
@@ -89,22 +89,22 @@ impl Endpoint {
     ///
     /// # Errors
     ///
-    /// As for [`parse`](Endpoint::parse); also if the base has a query, or if the realm is empty, `.` or
+    /// As for [`parse`](TokenEndpoint::parse); also if the base has a query, or if the realm is empty, `.` or
     /// `..`, which is no segment's name.
-    pub fn keycloak(base: &str, realm: &str) -> Result<Endpoint, Error> {
+    pub fn keycloak(base: &str, realm: &str) -> Result<TokenEndpoint, Error> {
         if matches!(realm, "" | "." | "..") {
             return Err(Error::configuration("the realm is empty, or one or two dots"));
         }
         let realm = percent(realm);
-        Endpoint::below(base, &format!("realms/{}/protocol/openid-connect/token", *realm))
+        TokenEndpoint::below(base, &format!("realms/{}/protocol/openid-connect/token", *realm))
     }
 
     /// The endpoint at `path` below `base`, which may have a path of its own.
-    pub(crate) fn below(base: &str, path: &str) -> Result<Endpoint, Error> {
+    pub(crate) fn below(base: &str, path: &str) -> Result<TokenEndpoint, Error> {
         if base.contains('?') {
             return Err(Error::configuration("the base of the token endpoint's URL has a query"));
         }
-        Endpoint::parse(&format!("{}/{path}", base.trim_end_matches('/')))
+        TokenEndpoint::parse(&format!("{}/{path}", base.trim_end_matches('/')))
     }
 
     /// The URL.
@@ -120,53 +120,53 @@ impl Endpoint {
     }
 }
 
-impl FromStr for Endpoint {
+impl FromStr for TokenEndpoint {
     type Err = Error;
 
-    fn from_str(url: &str) -> Result<Endpoint, Error> {
-        Endpoint::parse(url)
+    fn from_str(url: &str) -> Result<TokenEndpoint, Error> {
+        TokenEndpoint::parse(url)
     }
 }
 
-/// Reads what [`Endpoint::parse`] reads. The errors do not contain the URL, because its query may have a key.
-impl<'de> Deserialize<'de> for Endpoint {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Endpoint, D::Error> {
+/// Reads what [`TokenEndpoint::parse`] reads. The errors do not contain the URL, because its query may have a key.
+impl<'de> Deserialize<'de> for TokenEndpoint {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<TokenEndpoint, D::Error> {
         String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
     }
 }
 
-impl TryFrom<&str> for Endpoint {
+impl TryFrom<&str> for TokenEndpoint {
     type Error = Error;
 
-    fn try_from(url: &str) -> Result<Endpoint, Error> {
-        Endpoint::parse(url)
+    fn try_from(url: &str) -> Result<TokenEndpoint, Error> {
+        TokenEndpoint::parse(url)
     }
 }
 
-impl TryFrom<&String> for Endpoint {
+impl TryFrom<&String> for TokenEndpoint {
     type Error = Error;
 
-    fn try_from(url: &String) -> Result<Endpoint, Error> {
-        Endpoint::parse(url)
+    fn try_from(url: &String) -> Result<TokenEndpoint, Error> {
+        TokenEndpoint::parse(url)
     }
 }
 
-impl TryFrom<String> for Endpoint {
+impl TryFrom<String> for TokenEndpoint {
     type Error = Error;
 
-    fn try_from(url: String) -> Result<Endpoint, Error> {
-        Endpoint::parse(&url)
+    fn try_from(url: String) -> Result<TokenEndpoint, Error> {
+        TokenEndpoint::parse(&url)
     }
 }
 
-impl fmt::Display for Endpoint {
+impl fmt::Display for TokenEndpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}{}", self.origin, self.uri.path())
     }
 }
 
-impl fmt::Debug for Endpoint {
+impl fmt::Debug for TokenEndpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Endpoint({self})")
+        write!(f, "TokenEndpoint({self})")
     }
 }

@@ -77,7 +77,7 @@
 //! | what | default | reason | to change it |
 //! |---|---|---|---|
 //! | origins | the token endpoint's (Atlas, rotating), the given one (client credentials), none ([`AuthLayer::new`](crate::AuthLayer::new)) | a credential goes nowhere by accident | [`with_origin`](crate::AuthLayer::with_origin) |
-//! | plain http | to literal loopback addresses only | everybody on the way could read it | [`Origin::danger_plain_http`](crate::Origin::danger_plain_http), [`Endpoint::danger_plain_http`](crate::endpoint::Endpoint::danger_plain_http) |
+//! | plain http | to literal loopback addresses only | everybody on the way could read it | [`Origin::danger_plain_http`](crate::Origin::danger_plain_http), [`TokenEndpoint::danger_plain_http`](crate::endpoint::TokenEndpoint::danger_plain_http) |
 //! | a request to another origin | an error | a request without its credential is not what was asked for | [`with_foreign`](crate::AuthLayer::with_foreign) |
 //! | a request of method TRACE or CONNECT, or whose `Connection` names the credential's header | an error | the credential would be shown, or lost on the way | the extension [`Exempt`](crate::Exempt) |
 //! | a credential header that the caller set | replaced | this layer is responsible for the header | [`with_caller_header`](crate::AuthLayer::with_caller_header) |

@@ -14,7 +14,7 @@ use crate::endpoint::quotes::Credentials;
 use crate::endpoint::request::ExchangeRequest;
 use crate::endpoint::request_context::RequestContext;
 use crate::endpoint::step::Step;
-use crate::endpoint::token_endpoint::Endpoint;
+use crate::endpoint::token_endpoint::TokenEndpoint;
 use crate::error::Error;
 use crate::exchange::error::{ExchangeError, ExchangeErrorKind};
 use crate::exchange::identity::Identity;
@@ -59,10 +59,10 @@ const CREDENTIALS: &str = "credentials";
 /// # Ok::<_, tower_outbound_auth::Error>(())
 /// ```
 pub struct Atlas {
-    endpoint: Endpoint,
+    endpoint: TokenEndpoint,
     /// Id and secret.
     credentials: [Credential; 2],
-    refresh: Option<(Endpoint, RefreshTokenIn)>,
+    refresh: Option<(TokenEndpoint, RefreshTokenIn)>,
     /// There is no refresh endpoint.
     without_refresh: Hint,
 }
@@ -80,7 +80,7 @@ impl Atlas {
         client_secret: impl Into<Credential>,
     ) -> Result<Atlas, Error>
     where
-        E: TryInto<Endpoint>,
+        E: TryInto<TokenEndpoint>,
         Error: From<E::Error>,
     {
         let credentials = [client_id.into(), client_secret.into()];
@@ -99,23 +99,23 @@ impl Atlas {
     /// the endpoint is not documented.
     ///
     /// ```
-    /// use tower_outbound_auth::endpoint::Endpoint;
+    /// use tower_outbound_auth::endpoint::TokenEndpoint;
     /// use tower_outbound_auth::system::{Atlas, RefreshTokenIn};
     ///
-    /// let refresh = Endpoint::parse("https://atlas.example/v1/docstream/refreshtoken")?;
+    /// let refresh = TokenEndpoint::parse("https://atlas.example/v1/docstream/refreshtoken")?;
     /// let atlas = Atlas::new("https://atlas.example/v1/docstream/authtoken", "id", "secret")?
     ///     .with_refresh(refresh, RefreshTokenIn::Json("refresh_token".into()));
     /// # let _ = atlas;
     /// # Ok::<_, tower_outbound_auth::Error>(())
     /// ```
     #[must_use]
-    pub fn with_refresh(self, endpoint: Endpoint, travels: RefreshTokenIn) -> Atlas {
+    pub fn with_refresh(self, endpoint: TokenEndpoint, travels: RefreshTokenIn) -> Atlas {
         Atlas { refresh: Some((endpoint, travels)), ..self }
     }
 
     /// The token endpoint.
     #[must_use]
-    pub fn endpoint(&self) -> &Endpoint {
+    pub fn endpoint(&self) -> &TokenEndpoint {
         &self.endpoint
     }
 

@@ -5,7 +5,7 @@ use crate::credential::Credential;
 use crate::endpoint::client::HttpClient;
 use crate::endpoint::scheme::Scheme;
 use crate::endpoint::tls::TlsRoots;
-use crate::endpoint::token_endpoint::Endpoint;
+use crate::endpoint::token_endpoint::TokenEndpoint;
 use crate::error::Error;
 use crate::origin::Origin;
 use crate::system::atlas::Atlas;
@@ -42,7 +42,7 @@ impl AuthLayer<Atlas> {
         client_secret: impl Into<Credential>,
     ) -> Result<AuthLayer<Atlas>, Error>
     where
-        E: TryInto<Endpoint>,
+        E: TryInto<TokenEndpoint>,
         Error: From<E::Error>,
     {
         let scheme = Atlas::new(endpoint, client_id, client_secret)?;
@@ -80,7 +80,7 @@ impl AuthLayer<ClientCredentials> {
         api: O,
     ) -> Result<AuthLayer<ClientCredentials>, Error>
     where
-        E: TryInto<Endpoint>,
+        E: TryInto<TokenEndpoint>,
         O: TryInto<Origin>,
         Error: From<E::Error> + From<O::Error>,
     {
@@ -134,13 +134,13 @@ impl<S: Scheme> AuthLayer<S> {
     ///
     /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if the platform has no root
     /// certificate (not asked for on loopback).
-    pub fn for_endpoint(scheme: S, endpoint: &Endpoint) -> Result<AuthLayer<S>, Error> {
+    pub fn for_endpoint(scheme: S, endpoint: &TokenEndpoint) -> Result<AuthLayer<S>, Error> {
         Ok(AuthLayer::new(TokenSource::over_http(scheme, client_for(endpoint)?)))
     }
 }
 
 /// Roots are read only where TLS will be spoken: a loopback endpoint works on a machine without any.
-fn client_for(endpoint: &Endpoint) -> Result<HttpClient, Error> {
+fn client_for(endpoint: &TokenEndpoint) -> Result<HttpClient, Error> {
     if endpoint.uri().scheme_str() == Some("https") {
         HttpClient::new(TlsRoots::native())
     } else {

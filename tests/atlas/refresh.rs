@@ -5,7 +5,7 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderName, Method, StatusCode};
 use tower::Layer;
 use tower_outbound_auth::AuthLayer;
-use tower_outbound_auth::endpoint::Endpoint;
+use tower_outbound_auth::endpoint::TokenEndpoint;
 use tower_outbound_auth::system::{Atlas, RefreshTokenIn};
 use tower_outbound_auth::testkit::{AtlasServer, ManualClock, ReceivedRequest};
 
@@ -30,11 +30,11 @@ async fn setup(travels: Option<RefreshTokenIn>) -> Setup {
     let clock = ManualClock::new();
     let server = AtlasServer::start().await.unwrap().with_refresh_tokens();
     let server = server.with_clock(clock.clone());
-    let endpoint = Endpoint::parse(&server.endpoint()).unwrap();
+    let endpoint = TokenEndpoint::parse(&server.endpoint()).unwrap();
     let mut scheme =
         Atlas::new(endpoint.clone(), server.client_id(), server.client_secret()).unwrap();
     if let Some(travels) = travels {
-        let refresh = Endpoint::parse(&server.refresh_endpoint()).unwrap();
+        let refresh = TokenEndpoint::parse(&server.refresh_endpoint()).unwrap();
         scheme = scheme.with_refresh(refresh, travels);
     }
     let layer = AuthLayer::for_endpoint(scheme, &endpoint).unwrap();

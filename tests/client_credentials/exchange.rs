@@ -5,7 +5,7 @@ use http::header::LOCATION;
 #[cfg(feature = "client")]
 use tower_outbound_auth::AuthLayer;
 use tower_outbound_auth::ErrorKind;
-use tower_outbound_auth::endpoint::{Endpoint, Grant};
+use tower_outbound_auth::endpoint::{Grant, TokenEndpoint};
 use tower_outbound_auth::exchange::ExchangeErrorKind::Refused;
 use tower_outbound_auth::system::{BasicEncoding, ClientAuth};
 
@@ -157,7 +157,8 @@ fn the_preset_wants_a_safe_endpoint_and_a_safe_origin() {
 
 #[test]
 fn a_realm_is_one_segment_of_the_path() {
-    let path = |base, realm| Endpoint::keycloak(base, realm).map(|it| it.uri().path().to_owned());
+    let path =
+        |base, realm| TokenEndpoint::keycloak(base, realm).map(|it| it.uri().path().to_owned());
     let token = "protocol/openid-connect/token";
     for (base, realm, expected) in [
         ("https://kc.example", "main", "/realms/main"),
@@ -225,9 +226,9 @@ async fn rfc6749_1_an_encoding_that_another_source_learned_meanwhile_is_tried_al
 
 #[test]
 fn rfc6749_4_an_endpoint_without_fragment_is_asked_and_with_one_it_is_none() {
-    let error = Endpoint::parse("https://auth.example/token#top").unwrap_err();
+    let error = TokenEndpoint::parse("https://auth.example/token#top").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Configuration);
-    Endpoint::parse("https://auth.example/token?a=1&b=%23").unwrap();
+    TokenEndpoint::parse("https://auth.example/token?a=1&b=%23").unwrap();
 }
 
 #[tokio::test(start_paused = true)]

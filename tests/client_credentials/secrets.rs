@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 
 use tower_outbound_auth::ErrorKind;
-use tower_outbound_auth::endpoint::{Endpoint, Grant};
+use tower_outbound_auth::endpoint::{Grant, TokenEndpoint};
 use tower_outbound_auth::exchange::ExchangeErrorKind::Refused;
 
 use crate::log::log_in_paused_time;
@@ -109,7 +109,8 @@ fn rfc6749_13_plain_http_is_refused_unless_it_stays_on_this_machine() {
     }
     let error = endpoint("http://auth.example/token").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Configuration);
-    Endpoint::danger_plain_http("http://auth.example/token").expect("if it is asked for by name");
+    TokenEndpoint::danger_plain_http("http://auth.example/token")
+        .expect("if it is asked for by name");
 }
 
 #[tokio::test(start_paused = true)]

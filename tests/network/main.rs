@@ -82,7 +82,7 @@ use hyper_util::rt::TokioExecutor;
 use tokio::time::timeout;
 use tower::{Layer, ServiceExt};
 use tower_outbound_auth::clock::{Clock, SystemClock};
-use tower_outbound_auth::endpoint::Endpoint;
+use tower_outbound_auth::endpoint::TokenEndpoint;
 use tower_outbound_auth::exchange::ExchangeErrorKind;
 use tower_outbound_auth::system::ClientCredentials;
 use tower_outbound_auth::testkit::{FaultProxy, ManualClock, OAuthServer};
@@ -124,7 +124,7 @@ impl Setup {
         let server = OAuthServer::start().await.unwrap().with_refresh_tokens();
         let server = server.with_clock(of_all.clone());
         let proxy = FaultProxy::start(server.address()).await.unwrap();
-        let endpoint = Endpoint::parse(&proxy.url(TOKEN_PATH)).unwrap();
+        let endpoint = TokenEndpoint::parse(&proxy.url(TOKEN_PATH)).unwrap();
         let (id, secret) = (server.client_id(), server.client_secret());
         let scheme = ClientCredentials::new(endpoint.clone(), id, secret).unwrap();
         let layer = AuthLayer::for_endpoint(scheme.with_refresh_tokens(), &endpoint).unwrap();

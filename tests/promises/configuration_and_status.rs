@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 use tower::{Layer, ServiceExt};
-use tower_outbound_auth::endpoint::Endpoint;
+use tower_outbound_auth::endpoint::TokenEndpoint;
 use tower_outbound_auth::exchange::{ExchangeError, ExchangeErrorKind};
 use tower_outbound_auth::{Credential, Origin};
 
@@ -11,7 +11,7 @@ use crate::support::*;
 #[derive(Debug, Deserialize)]
 struct Config {
     origin: Origin,
-    endpoint: Endpoint,
+    endpoint: TokenEndpoint,
     secret: Credential,
 }
 

@@ -10,7 +10,7 @@ use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use tower::util::{BoxCloneService, BoxCloneSyncService};
 use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
 use tower_outbound_auth::endpoint::{
-    Endpoint, ExchangeAnswer, ExchangeRequest, Grant, HttpExchange, RequestContext, Step,
+    ExchangeAnswer, ExchangeRequest, Grant, HttpExchange, RequestContext, Step, TokenEndpoint,
 };
 use tower_outbound_auth::exchange::{
     ExchangeContext, ExchangeError, ExchangeErrorKind, Identity, Issued,
@@ -256,9 +256,10 @@ fn the_identity_of_a_preset_tells_endpoints_and_clients_apart() {
 #[test]
 fn endpoints_and_origins_are_made_of_texts_that_are_given_or_kept() {
     let text = "https://api.example:8443".to_owned();
-    let (endpoint, origin) = (Endpoint::try_from(&text).unwrap(), Origin::try_from(&text).unwrap());
+    let (endpoint, origin) =
+        (TokenEndpoint::try_from(&text).unwrap(), Origin::try_from(&text).unwrap());
     assert_eq!(endpoint.origin(), &origin);
-    assert_eq!(Endpoint::try_from(text.clone()).unwrap().origin(), &origin);
+    assert_eq!(TokenEndpoint::try_from(text.clone()).unwrap().origin(), &origin);
     assert_eq!(Origin::try_from(text).unwrap(), origin);
 }
 

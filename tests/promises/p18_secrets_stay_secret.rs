@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response};
 use tower::{Layer, Service, service_fn};
 use tower_outbound_auth::endpoint::{
-    Endpoint, ExchangeAnswer, ExchangeRequest, HttpExchange, Step,
+    ExchangeAnswer, ExchangeRequest, HttpExchange, Step, TokenEndpoint,
 };
 use tower_outbound_auth::exchange::{self, ExchangeError, ExchangeErrorKind, Identity, Issued};
 use tower_outbound_auth::scheme::{InvalidToken, Presentation};
@@ -230,7 +230,7 @@ fn no_trace_shows_a_secret_and_each_failed_attempt_is_one_warning() {
 
 #[test]
 fn an_endpoint_never_shows_its_query_and_a_bad_secret_is_not_quoted() {
-    shown(&Endpoint::parse("https://api.example/token?secret=canary").unwrap());
+    shown(&TokenEndpoint::parse("https://api.example/token?secret=canary").unwrap());
     for (id, secret) in [
         ("id", "canary\n"),
         ("id", ""),
@@ -334,7 +334,7 @@ async fn a_refresh_token_with_a_line_break_is_put_into_no_header_and_the_credent
             async move { Ok::<_, BoxError>(Response::new(Body::from(body))) }
         }
     });
-    let refresh = Endpoint::parse("https://api.example/refresh").unwrap();
+    let refresh = TokenEndpoint::parse("https://api.example/refresh").unwrap();
     let scheme = scheme().with_refresh(refresh, RefreshTokenIn::default());
     let source = TokenSource::over_http(scheme, endpoint).with_clock(TokioClock::new());
     for nth in 1..=3 {

@@ -88,7 +88,7 @@ fn credentials() -> String {
 
 fn schemes() -> String {
     let atlas = Atlas::new(url(), SECRET, SECRET).unwrap();
-    let refresh = Endpoint::parse(&url()).unwrap();
+    let refresh = TokenEndpoint::parse(&url()).unwrap();
     let atlas = atlas.with_refresh(refresh, RefreshTokenIn::default());
     let oauth = ClientCredentials::new(url(), SECRET, SECRET).unwrap();
     let oauth = oauth.with_scope("read").with_auth(ClientAuth::Basic(BasicEncoding::Raw));

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use http::StatusCode;
-use tower_outbound_auth::endpoint::Endpoint;
+use tower_outbound_auth::endpoint::TokenEndpoint;
 use tower_outbound_auth::system::{Atlas, ClientAuth, ClientCredentials, RefreshTokenIn, Rotating};
 use tower_outbound_auth::testkit::{
     AtlasServer, EmbeddedProtocol, EmbeddedServer, MalformedAnswer, ManualClock, OAuthServer,
@@ -180,7 +180,7 @@ async fn atlas_with_a_secret_in_a_file_and_refresh_tokens_shows_nothing() {
         let file = SecretFile::of(&format!("{stack:?}"), SECRET);
         let server = AtlasServer::start().await.unwrap().with_refresh_tokens();
         let server = server.with_client("the-client", SECRET);
-        let url = |url: String| Endpoint::parse(&format!("{url}?code={QUERY}")).unwrap();
+        let url = |url: String| TokenEndpoint::parse(&format!("{url}?code={QUERY}")).unwrap();
         let endpoint = url(server.endpoint());
         let scheme = Atlas::new(endpoint.clone(), "the-client", Credential::file(&file.0)).unwrap();
         let refresh = url(server.refresh_endpoint());
@@ -198,7 +198,8 @@ async fn client_credentials(auth: ClientAuth) {
     for stack in Stack::ALL {
         let server = OAuthServer::start().await.unwrap().with_refresh_tokens();
         let server = server.with_client("the client", RESERVED);
-        let endpoint = Endpoint::parse(&format!("{}?code={QUERY}", server.endpoint())).unwrap();
+        let endpoint =
+            TokenEndpoint::parse(&format!("{}?code={QUERY}", server.endpoint())).unwrap();
         let scheme = ClientCredentials::new(endpoint.clone(), "the client", RESERVED).unwrap();
         let scheme = scheme.with_refresh_tokens().with_auth(auth);
         let layer = AuthLayer::for_endpoint(scheme, &endpoint).unwrap();

@@ -10,7 +10,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use tokio::net::{TcpListener, TcpStream};
 use tower::{Layer, ServiceExt};
-use tower_outbound_auth::endpoint::Endpoint;
+use tower_outbound_auth::endpoint::TokenEndpoint;
 use tower_outbound_auth::scheme::Presentation;
 use tower_outbound_auth::system::{Atlas, ClientCredentials, HeaderScheme, RefreshTokenIn};
 use tower_outbound_auth::testkit::ScriptedExchange;
@@ -163,7 +163,7 @@ async fn a_refresh_token_in_a_header_is_never_indexed() {
     const ISSUED: &str =
         r#"{"access_token":"abc","refresh_token":"a-refresh-token","expires_in":3600}"#;
     let server = RawServer::start(0, ISSUED).await;
-    let endpoint = |path: &str| Endpoint::parse(&format!("{}{path}", server.url)).unwrap();
+    let endpoint = |path: &str| TokenEndpoint::parse(&format!("{}{path}", server.url)).unwrap();
     let atlas = Atlas::new(endpoint("/token"), "the-client", "a-secret").unwrap();
     let atlas = atlas.with_refresh(endpoint("/refresh"), RefreshTokenIn::default());
     let source = TokenSource::over_http(atlas, http2());

@@ -18,7 +18,7 @@ use crate::endpoint::quotes::Credentials;
 use crate::endpoint::request::ExchangeRequest;
 use crate::endpoint::request_context::RequestContext;
 use crate::endpoint::step::Step;
-use crate::endpoint::token_endpoint::Endpoint;
+use crate::endpoint::token_endpoint::TokenEndpoint;
 use crate::error::Error;
 use crate::exchange::error::ExchangeError;
 use crate::exchange::identity::Identity;
@@ -73,7 +73,7 @@ const PERCENT_AFTER_RAW: &str = "percent after raw";
 /// # Ok(()) }
 /// ```
 pub struct ClientCredentials {
-    endpoint: Endpoint,
+    endpoint: TokenEndpoint,
     /// Id and secret.
     credentials: [Credential; 2],
     auth: ClientAuth,
@@ -101,7 +101,7 @@ impl ClientCredentials {
         client_secret: impl Into<Credential>,
     ) -> Result<ClientCredentials, Error>
     where
-        E: TryInto<Endpoint>,
+        E: TryInto<TokenEndpoint>,
         Error: From<E::Error>,
     {
         let credentials = [client_id.into(), client_secret.into()];
@@ -181,7 +181,7 @@ impl ClientCredentials {
 
     /// The token endpoint.
     #[must_use]
-    pub fn endpoint(&self) -> &Endpoint {
+    pub fn endpoint(&self) -> &TokenEndpoint {
         &self.endpoint
     }
 

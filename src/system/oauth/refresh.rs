@@ -8,7 +8,7 @@ use http::{HeaderName, Request, StatusCode};
 
 use crate::endpoint::encoding::form_body;
 use crate::endpoint::request::{ExchangeRequest, json_body};
-use crate::endpoint::token_endpoint::Endpoint;
+use crate::endpoint::token_endpoint::TokenEndpoint;
 use crate::exchange::error::{ExchangeError, ExchangeErrorKind};
 use crate::scheme::value::plain_value;
 use crate::secret::Secret;
@@ -38,7 +38,7 @@ impl RefreshTokenIn {
     /// The request that spends a refresh token. It does not have the credentials.
     pub(crate) fn request(
         &self,
-        endpoint: &Endpoint,
+        endpoint: &TokenEndpoint,
         token: &Secret,
     ) -> Result<ExchangeRequest, ExchangeError> {
         let request = Request::post(endpoint.uri());

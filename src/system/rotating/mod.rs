@@ -20,7 +20,7 @@ use crate::endpoint::quotes::Credentials;
 use crate::endpoint::request::{ExchangeRequest, json_body};
 use crate::endpoint::request_context::RequestContext;
 use crate::endpoint::step::Step;
-use crate::endpoint::token_endpoint::Endpoint;
+use crate::endpoint::token_endpoint::TokenEndpoint;
 use crate::error::Error;
 use crate::exchange::error::{ExchangeError, ExchangeErrorKind};
 use crate::exchange::identity::Identity;
@@ -69,7 +69,7 @@ const MEMBERS: [&str; 4] = ["token", "jwt", "access_token", "accessToken"];
 /// # Ok(()) }
 /// ```
 pub struct Rotating {
-    endpoint: Endpoint,
+    endpoint: TokenEndpoint,
     /// Key and secret.
     credentials: [Credential; 2],
     /// The last two different secrets that exchanges showed. They sign the successors of the tokens of those exchanges. The
@@ -95,17 +95,17 @@ impl Rotating {
         api_key: impl Into<Credential>,
         client_secret: impl Into<Credential>,
     ) -> Result<Rotating, Error> {
-        Rotating::at(Endpoint::below(api_root, "authenticate")?, api_key, client_secret)
+        Rotating::at(TokenEndpoint::below(api_root, "authenticate")?, api_key, client_secret)
     }
 
-    /// The scheme for an endpoint with another path, or over plain http within a mesh ([`Endpoint::danger_plain_http`]).
+    /// The scheme for an endpoint with another path, or over plain http within a mesh ([`TokenEndpoint::danger_plain_http`]).
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if the key or the secret is empty or
     /// has control characters.
     pub fn at(
-        endpoint: Endpoint,
+        endpoint: TokenEndpoint,
         api_key: impl Into<Credential>,
         client_secret: impl Into<Credential>,
     ) -> Result<Rotating, Error> {
@@ -149,7 +149,7 @@ impl Rotating {
 
     /// The endpoint of the exchange: `{api_root}/authenticate`.
     #[must_use]
-    pub fn endpoint(&self) -> &Endpoint {
+    pub fn endpoint(&self) -> &TokenEndpoint {
         &self.endpoint
     }
 

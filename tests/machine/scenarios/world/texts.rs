@@ -11,7 +11,7 @@ use ring::hmac;
 use serde_json::{Value, json};
 
 use crate::endpoint::scheme::Scheme;
-use crate::endpoint::token_endpoint::Endpoint;
+use crate::endpoint::token_endpoint::TokenEndpoint;
 use crate::exchange::error::ExchangeErrorKind;
 use crate::scheme::rotation::Adopt;
 use crate::secret::Secret;
@@ -89,7 +89,7 @@ pub(crate) fn scheme(name: SchemeName) -> Result<Arc<dyn Scheme>, crate::error::
         SchemeName::ClientCredentialsWithRefreshTokens => Arc::new(oauth()?.with_refresh_tokens()),
         SchemeName::Atlas => Arc::new(atlas()?),
         SchemeName::AtlasWithRefreshTokens => {
-            let endpoint = Endpoint::parse("https://atlas.example/refreshtoken")?;
+            let endpoint = TokenEndpoint::parse("https://atlas.example/refreshtoken")?;
             Arc::new(atlas()?.with_refresh(endpoint, RefreshTokenIn::default()))
         }
         SchemeName::Rotating => Arc::new(rotating()?),
