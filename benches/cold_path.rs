@@ -62,8 +62,8 @@ struct World {
 impl World {
     fn new() -> World {
         let (clock, exchange) = (ManualClock::new(), ScriptedExchange::new());
-        let source = TokenSource::new(HeaderScheme::bearer(), exchange.clone());
-        let layer = ours::over(source.with_clock(clock.clone()));
+        let source = TokenSource::builder(HeaderScheme::bearer(), exchange.clone());
+        let layer = ours::over(source.clock(clock.clone()).build());
         runtime().block_on(layer.source().token()).unwrap();
         World { clock, exchange, layer }
     }

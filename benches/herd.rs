@@ -71,7 +71,8 @@ fn a_hundred_thousand(runtime: &Runtime, goals: &mut Goals, rounds: usize) {
 fn in_the_window(runtime: &Runtime, goals: &mut Goals, rounds: usize) {
     let herds = Herds::of(rounds, || {
         let (clock, exchange) = (ManualClock::new(), slow());
-        let layer = ours::exchanging(exchange.clone()).with_clock(clock.clone());
+        let layer =
+            ours::exchanging(exchange.clone()).rebuild_source(|source| source.clock(clock.clone()));
         runtime.block_on(layer.source().token()).unwrap();
         let service = layer.layer(Api);
         let floor = herd(runtime, 10_000, || succeed(service.clone(), request()));

@@ -44,7 +44,13 @@ const ROWS: &[Row] = &[
     ("full, custom header", |n| run(n, ours::custom_header().with_replay(Off).layer(Api), request)),
     ("replay armed", |n| run(n, ours::layer().layer(Api), request)),
     ("replay armed, clocks stopped", |n| {
-        run(n, ours::layer().with_clock(ours::Stopped::default()).layer(Api), request);
+        run(
+            n,
+            ours::layer()
+                .rebuild_source(|source| source.clock(ours::Stopped::default()))
+                .layer(Api),
+            request,
+        );
     }),
     ("full, service cloned per request", |n| {
         run_clones(n, &ours::layer().with_replay(Off).layer(Api));
@@ -129,7 +135,7 @@ fn is_held(name: &str, ratio: f64) -> bool {
 
 /// By clocks that cost nothing, and without a second sending.
 fn stopped(layer: AuthLayer<HeaderScheme>) -> AuthLayer<HeaderScheme, Off> {
-    layer.with_clock(ours::Stopped::default()).with_replay(Off)
+    layer.rebuild_source(|source| source.clock(ours::Stopped::default())).with_replay(Off)
 }
 
 /// Hands out the same token in each response.

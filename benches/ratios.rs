@@ -21,7 +21,10 @@ fn main() {
         row("c1", floor::c1(Api)),
         row("c2", floor::c2(Api)),
         row("c3", floor::c3(Api)),
-        row("full, clocks stopped", off().with_clock(ours::Stopped::default()).layer(Api)),
+        row(
+            "full, clocks stopped",
+            off().rebuild_source(|source| source.clock(ours::Stopped::default())).layer(Api),
+        ),
         row("full", off().layer(Api)),
         row("full, custom header", ours::custom_header().with_replay(Off).layer(Api)),
         row("replay armed", ours::layer().layer(Api)),

@@ -52,8 +52,9 @@ struct World {
 fn world(name: HeaderName) -> World {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let (clock, exchange) = (ManualClock::new(), ScriptedExchange::new());
-    let source =
-        TokenSource::new(HeaderScheme::new(name, ""), exchange.clone()).with_clock(clock.clone());
+    let source = TokenSource::builder(HeaderScheme::new(name, ""), exchange.clone())
+        .clock(clock.clone())
+        .build();
     let layer = AuthLayer::new(source).with_origin(Origin::parse("https://api.example").unwrap());
     runtime.block_on(layer.source().token()).unwrap();
     World { runtime, clock, exchange, layer }

@@ -40,7 +40,8 @@ impl Setup {
         let (id, secret) = (server.client_id(), server.client_secret());
         let scheme = ClientCredentials::new(endpoint.clone(), id, secret).unwrap();
         let layer = AuthLayer::for_endpoint(scheme.with_refresh_tokens(), &endpoint).unwrap();
-        let layer = layer.with_origin(server.origin()).with_clock(clock.clone());
+        let layer =
+            layer.with_origin(server.origin()).rebuild_source(|source| source.clock(clock.clone()));
         let http = Client::builder(TokioExecutor::new()).build_http();
         let (source, api) = (layer.source().clone(), layer.layer(http));
         Setup { clock, server, source, api }

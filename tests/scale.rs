@@ -63,8 +63,9 @@ async fn ours() -> Duration {
             }
         }
     });
-    let source = TokenSource::new(HeaderScheme::bearer(), exchange)
-        .with_exchange_timeout(Duration::from_secs(300));
+    let source = TokenSource::builder(HeaderScheme::bearer(), exchange)
+        .exchange_timeout(Duration::from_secs(300))
+        .build();
     let wait = |source: TokenSource<_>| async move {
         let waited = source.token().await.is_ok();
         let at_once = source.token().now_or_never();

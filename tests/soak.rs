@@ -185,7 +185,7 @@ fn a_day<S: Presentation>(scheme: S) -> (World, TokenSource<S>) {
     let (world, source) = runtime.block_on(async {
         let clock = TokioClock::new();
         let world = World::new(clock.clone());
-        (world.clone(), TokenSource::new(scheme, world).with_clock(clock))
+        (world.clone(), TokenSource::builder(scheme, world).clock(clock).build())
     });
     let layer =
         AuthLayer::new(source.clone()).with_origin(Origin::parse("https://api.example").unwrap());

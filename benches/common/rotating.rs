@@ -137,7 +137,8 @@ pub(crate) fn layer(adopt: Adopt, clock: impl Clock, first: String) -> AuthLayer
         async { Ok::<_, BoxError>(Response::new(Body::new(body))) }
     });
     let scheme = Counting { scheme: scheme().adopt(adopt), verified: AtomicUsize::new(0) };
-    let layer = ours::over(TokenSource::over_http(scheme, endpoint)).with_clock(clock);
+    let layer = ours::over(TokenSource::over_http(scheme, endpoint))
+        .rebuild_source(|source| source.clock(clock));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(layer.source().token()).unwrap();
     layer

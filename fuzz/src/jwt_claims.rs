@@ -38,7 +38,7 @@ pub fn run(data: &[u8]) {
     exchange.set_lifetime(stated);
     exchange.set_sticky(Some(&token));
     let source =
-        TokenSource::new(HeaderScheme::bearer(), exchange.clone()).with_clock(clock.clone());
+        TokenSource::builder(HeaderScheme::bearer(), exchange.clone()).clock(clock.clone()).build();
     let got = block_on(source.token());
     assert_eq!(exchange.exchanges(), 1);
     let now = clock.now().since_epoch();

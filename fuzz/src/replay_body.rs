@@ -101,8 +101,8 @@ impl Plan {
 
     async fn run(self) {
         let exchange = ScriptedExchange::new();
-        let source = TokenSource::new(HeaderScheme::bearer(), exchange.clone())
-            .with_clock(ManualClock::new());
+        let source = TokenSource::builder(HeaderScheme::bearer(), exchange.clone())
+            .clock(ManualClock::new()).build();
         let layer = AuthLayer::new(source.clone())
             .with_origin(Origin::parse(API).unwrap())
             .with_replay(Wrap::new().with_cap(self.cap));

@@ -62,7 +62,7 @@ fn check(retry_after: &[u8], date: Option<&[u8]>) -> Option<Duration> {
         std::future::ready(Ok::<_, Infallible>(answer.clone().map(Full::new)))
     });
     let scheme = Atlas::new("https://auth.example/token", "id", "secret").unwrap();
-    let source = TokenSource::over_http(scheme, endpoint).with_clock(ManualClock::new());
+    let source = TokenSource::builder_over_http(scheme, endpoint).clock(ManualClock::new()).build();
     let error = block_on(source.token()).unwrap_err();
     let pause = error.retry_after().unwrap();
     assert!(pause > Duration::ZERO && pause <= MAX_PAUSE, "{pause:?}");

@@ -46,7 +46,7 @@ pub fn run(data: &[u8]) {
     let first = format!(r#"{{"iss":"i","sub":"s","aud":"a","iat":{NOW},"exp":{}}}"#, NOW + LIFE);
     exchange.set_sticky(Some(&signed(first.as_bytes(), KEY)));
     let scheme = Rotating::new(API, "id", KEY).unwrap();
-    let source = TokenSource::new(scheme, exchange.clone()).with_clock(clock);
+    let source = TokenSource::builder(scheme, exchange.clone()).clock(clock).build();
     block_on(source.token()).unwrap();
 
     let mut held = Vec::new();

@@ -10,7 +10,6 @@ use tower_service::Service;
 use crate::auth::config::{Config, Shared};
 use crate::auth::policy::{CallerHeader, Foreign};
 use crate::auth::service::Auth;
-use crate::clock::Clock;
 use crate::origin::Origin;
 use crate::replay::body::prefix::BufferQuota;
 use crate::replay::methods::ReplayMethods;
@@ -19,6 +18,7 @@ use crate::replay::strategy::Strategy;
 use crate::scheme::judge::Judge;
 use crate::scheme::presentation::Presentation;
 use crate::scheme::request::RequestHead;
+use crate::token::builder::SourceBuilder;
 use crate::token::source::TokenSource;
 
 /// Gives every request of the wrapped service a valid credential.
@@ -43,7 +43,7 @@ use crate::token::source::TokenSource;
 /// | [`with_replay`](AuthLayer::with_replay) | [`Same`]: bodies in memory, boxed streams, those of the [stacks](crate::adapter) | keeps the body type, copies nothing |
 /// | [`with_replay_methods`](AuthLayer::with_replay_methods) | all | a server that answers 401 has not applied the request |
 /// | [`with_buffer_quota`](AuthLayer::with_buffer_quota) | 64 MiB | a thousand uploads at once, of which 64 KiB each are kept |
-/// | [`with_clock`](AuthLayer::with_clock) | the machine's | |
+/// | [`rebuild_source`](AuthLayer::rebuild_source) | those of [`SourceBuilder`](crate::token::SourceBuilder) | |
 ///
 /// # Switched off
 ///
@@ -203,15 +203,9 @@ impl<P: Presentation + ?Sized, R> AuthLayer<P, R> {
         AuthLayer { source: self.source, config: self.config, replay }
     }
 
-    /// With another clock; the source is made anew, see [`TokenSource::with_clock`]. Take
-    /// [`source`](AuthLayer::source) after this.
-    #[must_use]
-    pub fn with_clock(self, clock: impl Clock) -> AuthLayer<P, R> {
-        self.map_source(|source| source.with_clock(clock))
-    }
-
-    /// With a source made from this one: for the options that belong to the source. Take
-    /// [`source`](AuthLayer::source) after this.
+    /// Replaces the source by another one, which `change` makes from a builder with the options of this one: for the
+    /// options of a source that a preset has made. The new source shares nothing with the old one. So call this where the
+    /// layer is made, before you clone it or take its [`source`](AuthLayer::source).
     ///
     /// ```
     /// # use tower_outbound_auth::{AuthLayer, TokenSource};
@@ -219,20 +213,20 @@ impl<P: Presentation + ?Sized, R> AuthLayer<P, R> {
     /// # let layer = AuthLayer::new(TokenSource::fixed(HeaderScheme::bearer(), "abc")?);
     /// use std::time::Duration;
     ///
-    /// let layer = layer.map_source(|source| source.with_exchange_timeout(Duration::from_secs(3)));
+    /// let layer = layer.rebuild_source(|source| source.exchange_timeout(Duration::from_secs(3)));
     /// # let _ = layer;
     /// # Ok::<_, tower_outbound_auth::Error>(())
     /// ```
     #[must_use]
-    pub fn map_source(
+    pub fn rebuild_source(
         self,
-        change: impl FnOnce(TokenSource<P>) -> TokenSource<P>,
+        change: impl FnOnce(SourceBuilder<P>) -> SourceBuilder<P>,
     ) -> AuthLayer<P, R> {
-        AuthLayer { source: change(self.source), ..self }
+        let source = change(self.source.to_builder()).build();
+        AuthLayer { source, ..self }
     }
 
-    /// The source: for [`warm_up`](TokenSource::warm_up), [`status`](TokenSource::status) and other
-    /// layers. Take it after the last `with_…` that concerns the source, since those make it anew.
+    /// The source: for [`warm_up`](TokenSource::warm_up), [`status`](TokenSource::status) and other layers.
     #[must_use]
     pub fn source(&self) -> &TokenSource<P> {
         &self.source

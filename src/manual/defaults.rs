@@ -10,7 +10,7 @@
 //! | refresh-ahead begins at | 80–90 % of the life, drawn once per token | an hour's token leaves 6 to 12 minutes to ride out an outage; at most a quarter more exchanges than the fewest possible; a fleet that started together does not renew together | |
 //! | hard margin, in which callers wait for a successor | the last 10 % of the life, at most 30 s | a token that ends on its way is refused; one of three seconds must still work | |
 //! | life counts from | the sending of the exchange request | an answer that took long brings a token that is as old | |
-//! | life of a token that says nothing of it | 5 min | too long a guess costs a refusal, which is healed; too short a one, an exchange | [`with_default_lifetime`](crate::TokenSource::with_default_lifetime) |
+//! | life of a token that says nothing of it | 5 min | too long a guess costs a refusal, which is healed; too short a one, an exchange | [`default_lifetime`](crate::token::SourceBuilder::default_lifetime) |
 //! | of several stated lives | the shortest counts: `expires_in`, a JWT's `exp` − `iat`, `expires_on` or `expires_at` | some caches hand out a stale `expires_in` beside the right end | |
 //! | a stated life of zero or less | counts as unstated | servers mean "no end" or "unknown" by it; taken as the end, it would be an outage | |
 //! | a moment at which a token ends | by our clock; by the answer's `Date` where the two differ by more than 10 s | a `Date` of 8 s ago was seen; more is a wrong clock, and the issuer's is the one that counts | |
@@ -23,7 +23,7 @@
 //!
 //! | what | default | reason | to change it |
 //! |---|---|---|---|
-//! | an exchange in all: headers and body, further steps | 10 s | a slow identity provider needs it on a bad day, and a caller can just bear it | [`with_exchange_timeout`](crate::TokenSource::with_exchange_timeout) |
+//! | an exchange in all: headers and body, further steps | 10 s | a slow identity provider needs it on a bad day, and a caller can just bear it | [`exchange_timeout`](crate::token::SourceBuilder::exchange_timeout) |
 //! | of these, to connect | 3 s | a lost SYN is sent again after 1 s, and once more after 3 s | |
 //! | a caller's wait | for one exchange | who wants less puts a timeout above the layer: it cuts the call, and never the exchange | |
 //! | a refusal's wait for a successor that is on its way in another response | 1 s | an API that rotates its token may refuse one whose successor it has just sent | |

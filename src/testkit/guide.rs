@@ -82,7 +82,7 @@
 //!     let server = OAuthServer::start().await?.with_clock(clock.clone());
 //!     let (id, secret) = (server.client_id(), server.client_secret());
 //!     let auth = AuthLayer::client_credentials(server.endpoint(), id, secret, server.origin())?
-//!         .with_clock(clock.clone());
+//!         .rebuild_source(|source| source.clock(clock.clone()));
 //!     let source = auth.source().clone();
 //!     let orders = Orders::new(auth, server.url("/orders"));
 //!
@@ -141,7 +141,7 @@
 //!     let endpoint = proxy.url("/protocol/openid-connect/token");
 //!     let (id, secret) = (server.client_id(), server.client_secret());
 //!     let auth = AuthLayer::client_credentials(endpoint, id, secret, server.origin())?;
-//!     let auth = auth.with_clock(clock.clone());
+//!     let auth = auth.rebuild_source(|source| source.clock(clock.clone()));
 //!     let source = auth.source();
 //!     let token = source.token().await?;
 //!

@@ -25,7 +25,7 @@
 //! # tokio::runtime::Runtime::new()?.block_on(async {
 //! let clock = ManualClock::new();
 //! let exchange = ScriptedExchange::new().with_lifetime(Duration::from_secs(3_600));
-//! let source = TokenSource::new(HeaderScheme::bearer(), exchange.clone()).with_clock(clock.clone());
+//! let source = TokenSource::builder(HeaderScheme::bearer(), exchange.clone()).clock(clock.clone()).build();
 //!
 //! assert_eq!(source.token().await?.expose(), "token-1");
 //! clock.advance(Duration::from_secs(3_600));

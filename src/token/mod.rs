@@ -55,6 +55,7 @@
 //! # Ok::<_, tower_outbound_auth::BoxError>(())
 //! ```
 
+pub(crate) mod builder;
 pub(crate) mod machine;
 pub(crate) mod options;
 pub(crate) mod provider;
@@ -68,6 +69,7 @@ pub(crate) mod shared;
 pub(crate) mod source;
 pub(crate) mod waiting;
 
+pub use self::builder::SourceBuilder;
 pub use self::machine::events::Generation;
 pub use self::machine::status::{Counters, State, Status};
 pub use self::published::AccessToken;

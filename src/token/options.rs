@@ -17,9 +17,9 @@ pub(crate) const MAX_TOKEN: usize = 64 * 1024;
 /// One in a response's header may be this long.
 pub(crate) const MAX_ROTATED_TOKEN: usize = 16 * 1024;
 
-/// What a source is made of besides its state; kept to make it anew with another option.
+/// What a source is made of besides its state.
 #[derive(Clone)]
-pub(crate) struct Parts {
+pub(crate) struct SourceOptions {
     pub(crate) presentation: Arc<dyn Presentation>,
     pub(crate) exchange: Arc<dyn ErasedExchange>,
     pub(crate) clock: Arc<dyn Clock>,

@@ -270,8 +270,8 @@ mod tests {
     #[tokio::test]
     async fn a_token_says_what_it_is_and_when_it_ends() {
         let clock = ManualClock::new();
-        let source = TokenSource::new(HeaderScheme::bearer(), ScriptedExchange::new());
-        let token = source.with_clock(clock.clone()).token().await.unwrap();
+        let source = TokenSource::builder(HeaderScheme::bearer(), ScriptedExchange::new());
+        let token = source.clock(clock.clone()).build().token().await.unwrap();
         assert_eq!(token.expose(), "token-1");
         assert_eq!(token.header_value(), "Bearer token-1");
         let end = clock.now().since_epoch() + Duration::from_secs(3_600);
@@ -307,8 +307,9 @@ mod tests {
     async fn the_lock_is_asked_for_only_where_that_may_change_something() {
         let clock = ManualClock::new();
         let exchange = ScriptedExchange::new().with_delay(Duration::from_secs(1), clock.clone());
-        let source =
-            TokenSource::new(HeaderScheme::bearer(), exchange.clone()).with_clock(clock.clone());
+        let source = TokenSource::builder(HeaderScheme::bearer(), exchange.clone())
+            .clock(clock.clone())
+            .build();
         let read = || source.core().cell.read(clock.now()).map(|read| read.age == Age::Due);
         let ageing = || source.core().cell.read(clock.now()).is_some_and(|read| read.ageing);
         assert_eq!(read(), None, "no token");

@@ -105,7 +105,7 @@ impl Core {
 
     fn arrival(&self, obtained: &Obtained, claims: Times, now: Now) -> Arrival<Secret> {
         let Obtained { issued, sent, .. } = obtained;
-        let default = self.parts.default_lifetime;
+        let default = self.options.default_lifetime;
         let life = window::life(issued.stated(), claims, (*sent, now), default);
         let Life { life, stated, dated } = life;
         Arrival {

@@ -57,7 +57,7 @@ impl RefreshTask {
         tracing::debug!(
             target: TARGET, system = self.core.system, reason = ?self.reason, "exchange begins",
         );
-        let clock = self.core.parts.clock.clone();
+        let clock = self.core.options.clock.clone();
         let cx = ExchangeContext::new(clock, self.reason, self.refresh_token.take(), chain);
         let outcome = match AssertUnwindSafe(self.exchange(&cx)).catch_unwind().await {
             Ok(outcome) => outcome,
@@ -91,11 +91,11 @@ impl RefreshTask {
 
     /// Makes the exchange, under its deadline, and the header for its token.
     async fn exchange(&self, cx: &ExchangeContext) -> Result<Obtained, ExchangeError> {
-        let parts = &self.core.parts;
+        let options = &self.core.options;
         // The deadline counts from the start of the refresh, as the limit of those who wait does. A busy runtime may have
         // polled the task later.
-        let late = parts.clock.now().since(self.started);
-        let left = parts.exchange_timeout.saturating_sub(late);
+        let late = options.clock.now().since(self.started);
+        let left = options.exchange_timeout.saturating_sub(late);
         let deadline = self.core.sleep(left).map_err(|error| {
             let message = "there is no timer for the exchange's deadline";
             ExchangeError::new(ExchangeErrorKind::Configuration, message).with_source(error)
@@ -105,7 +105,7 @@ impl RefreshTask {
             // Read here and not in the exchange: an exchange may wrap another one.
             let shown = self.show_credentials(cx).await?;
             is_read.store(true, Ordering::Relaxed);
-            let refused = match parts.exchange.exchange(cx).await {
+            let refused = match options.exchange.exchange(cx).await {
                 Err(error) if error.is_about_the_credentials() => error,
                 Err(error) => return Err(error),
                 Ok(issued) => return Ok(issued.settle_refresh_token(cx.refresh_token())),
@@ -116,18 +116,18 @@ impl RefreshTask {
             let (again, system) = (cx.once_more(), self.core.system);
             tracing::info!(target: TARGET, system, "the credentials were refused, and a provider has others");
             let others = self.show_credentials(&again).await?;
-            let issued = parts.exchange.exchange(&again).await?;
+            let issued = options.exchange.exchange(&again).await?;
             accepted(&others, &shown);
             Ok(issued.settle_refresh_token(None))
         };
         let issued = match select(pin!(exchange), deadline).await {
             Either::Left((issued, _)) => issued.map_err(with_the_kind_below)?,
             Either::Right(((), _)) => {
-                let timeout = parts.exchange_timeout;
+                let timeout = options.exchange_timeout;
                 let message = match is_read.load(Ordering::Relaxed) {
                     true => format!("no answer within {timeout:?}"),
                     false => {
-                        let credentials = read_again(parts.exchange.credentials());
+                        let credentials = read_again(options.exchange.credentials());
                         format!(
                             "the credentials could not be read within {timeout:?}: {credentials}"
                         )
@@ -145,7 +145,7 @@ impl RefreshTask {
 
     /// Reads the credentials for an attempt.
     async fn show_credentials(&self, cx: &ExchangeContext) -> Result<Shown, ExchangeError> {
-        let credentials = self.core.parts.exchange.credentials();
+        let credentials = self.core.options.exchange.credentials();
         let read = reload(credentials, cx.clock()).await;
         let version = read.as_ref().map_or_else(|_| version(credentials), Shown::version);
         self.shown.store(version, Ordering::Relaxed);
@@ -158,7 +158,7 @@ impl RefreshTask {
     ///
     /// It has half of the time that is left. A provider that hangs or panics must not hide the refusal.
     async fn has_another_value(&self, shown: &Shown, refused: &ExchangeError) -> bool {
-        let (options, now) = (&self.core.parts, self.core.now());
+        let (options, now) = (&self.core.options, self.core.now());
         let left = options.exchange_timeout.saturating_sub(now.since(self.started));
         let Ok(patience) = self.core.sleep(left / 2) else { return false };
         let told = AssertUnwindSafe(rejected(shown, refused.code())).catch_unwind();

@@ -122,10 +122,10 @@ impl Reload {
 
     async fn run(self) {
         let core = &self.core;
-        let credentials = core.parts.exchange.credentials();
+        let credentials = core.options.exchange.credentials();
         // It ends at the limit, since another one may begin then. So a provider that hangs is asked by one reload at a time.
         let Ok(limit) = core.sleep(Reload::LIMIT) else { return };
-        let read = pin!(reload(credentials, &*core.parts.clock));
+        let read = pin!(reload(credentials, &*core.options.clock));
         let Either::Left((read, _)) = select(read, limit).await else { return };
         let refused = core.lock().refused_credentials;
         if read.is_ok_and(|shown| shown.version() != refused) {

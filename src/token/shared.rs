@@ -30,7 +30,7 @@ use crate::secret::Secret;
 use crate::token::machine::Machine;
 use crate::token::machine::events::{Generation, RefreshId};
 use crate::token::machine::status::Status;
-use crate::token::options::{Parts, present};
+use crate::token::options::{SourceOptions, present};
 use crate::token::published::{AccessToken, Cell, Published};
 use crate::token::sent_count::SentCount;
 
@@ -44,7 +44,7 @@ pub(crate) struct Core {
     pub(crate) id: SourceId,
     /// The system's name, for those who read logs.
     pub(crate) system: &'static str,
-    pub(crate) parts: Parts,
+    pub(crate) options: SourceOptions,
     /// The header that carries the token. Cloning it does not allocate.
     pub(crate) header_name: HeaderName,
     /// How responses say that they refuse the credential.
@@ -115,33 +115,33 @@ impl Drop for Event<'_> {
 }
 
 impl Core {
-    pub(crate) fn new(parts: Parts) -> Core {
+    pub(crate) fn new(options: SourceOptions) -> Core {
         let id = SourceId::next();
-        let rotation = parts.presentation.rotation().cloned();
-        let credentials = parts.exchange.credentials();
+        let rotation = options.presentation.rotation().cloned();
+        let credentials = options.exchange.credentials();
         let credentials_may_change = credentials.iter().any(Credential::may_change);
-        let mut machine = Machine::new(refresh_limit(parts.exchange_timeout), fastrand::u64(..))
+        let mut machine = Machine::new(refresh_limit(options.exchange_timeout), fastrand::u64(..))
             .with_changing_credentials(credentials_may_change);
         let cell = Cell::new();
-        let fixed = parts.fixed.clone();
+        let fixed = options.fixed.clone();
         let presented =
-            fixed.as_ref().and_then(|token| present(&*parts.presentation, token, None).ok());
+            fixed.as_ref().and_then(|token| present(&*options.presentation, token, None).ok());
         if let (Some(secret), Some(presented)) = (fixed, presented) {
-            let (generation, window) = machine.fix(parts.clock.now());
+            let (generation, window) = machine.fix(options.clock.now());
             let token = Published { secret, presented, generation, window, line: None, source: id };
             let _ = cell.publish(Arc::new(token));
         }
         Core {
             id,
-            system: parts.exchange.identity().system(),
+            system: options.exchange.identity().system(),
             sent_count: rotation
                 .as_ref()
                 .filter(|it| !it.is_when_due())
                 .map(|_| SentCount::default()),
             rotation,
-            judge: parts.presentation.judge(),
-            header_name: interned(parts.presentation.header_name()),
-            parts,
+            judge: options.presentation.judge(),
+            header_name: interned(options.presentation.header_name()),
+            options,
             cell,
             waiters: AtomicUsize::new(0),
             reloading_until: AtomicU64::new(0),
@@ -157,13 +157,13 @@ impl Core {
 
     #[inline]
     pub(crate) fn now(&self) -> Now {
-        self.parts.clock.now()
+        self.options.clock.now()
     }
 
     /// Sleeps on the source's clock.
     pub(crate) fn sleep(&self, duration: Duration) -> Result<Sleep, Error> {
         // Tokio panics if the runtime was built without a timer. It has no other way to tell.
-        let sleep = catch_unwind(AssertUnwindSafe(|| self.parts.clock.sleep(duration)));
+        let sleep = catch_unwind(AssertUnwindSafe(|| self.options.clock.sleep(duration)));
         sleep.map_err(|_| {
             let message =
                 "this tokio runtime has no timer: build it with enable_all or enable_time";
@@ -172,12 +172,12 @@ impl Core {
     }
 
     pub(crate) fn presentation(&self) -> &dyn Presentation {
-        &*self.parts.presentation
+        &*self.options.presentation
     }
 
     /// The longest that anybody waits for one refresh.
     pub(crate) fn refresh_limit(&self) -> Duration {
-        refresh_limit(self.parts.exchange_timeout)
+        refresh_limit(self.options.exchange_timeout)
     }
 
     // ===== events =====

@@ -6,34 +6,22 @@ use std::time::Duration;
 
 use futures_util::future::{Either, select};
 
-use crate::clock::{Clock, SystemClock};
 use crate::error::recovery::Recovery;
 use crate::error::{Error, ErrorKind};
-use crate::exchange::Exchange;
 use crate::exchange::chain::Chain;
-use crate::exchange::context::ExchangeContext;
-use crate::exchange::error::{ExchangeError, ExchangeErrorKind};
-use crate::exchange::identity::Identity;
-use crate::exchange::issued::Issued;
 use crate::scheme::presentation::Presentation;
-use crate::secret::Secret;
+
 use crate::token::machine::events::Complaint;
 use crate::token::machine::status::Status;
-use crate::token::options::{Parts, present};
+use crate::token::options::SourceOptions;
 use crate::token::published::AccessToken;
 use crate::token::shared::Core;
 use crate::token::waiting::Renewal;
 
-/// An exchange may take this long in all.
-pub(crate) const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(10);
-/// Assumed of a token that says nothing of its life.
-pub(crate) const DEFAULT_LIFETIME: Duration = Duration::from_secs(300);
-
 /// One token, renewed on demand. See the [module](super) for its rules.
 ///
-/// A clone is a handle to the same source; several layers may share one. The `with_…` methods are for
-/// its making: each returns a source with a state of its own, which shares nothing with the one it was
-/// made from.
+/// A clone is a handle to the same source; several layers may share one. A source is made by [`new`](TokenSource::new),
+/// or with options by [`builder`](TokenSource::builder). Its options never change afterwards.
 ///
 /// The type parameter is the presentation, which only [`presentation`](TokenSource::presentation) needs.
 /// [`erased`](TokenSource::erased) makes a handle without it, so that a struct's field is a plain `TokenSource`.
@@ -42,41 +30,16 @@ pub struct TokenSource<P: ?Sized = dyn Presentation> {
     presentation: Arc<P>,
 }
 
-impl<P: Presentation> TokenSource<P> {
-    /// A source that obtains its tokens by `exchange`. They travel as `presentation` says.
-    pub fn new(presentation: P, exchange: impl Exchange) -> TokenSource<P> {
-        TokenSource::shared(Arc::new(presentation), exchange)
-    }
-
-    pub(crate) fn shared(presentation: Arc<P>, exchange: impl Exchange) -> TokenSource<P> {
-        let options = Parts {
-            presentation: presentation.clone(),
-            exchange: Arc::new(exchange),
-            clock: Arc::new(SystemClock::new()),
-            exchange_timeout: EXCHANGE_TIMEOUT,
-            default_lifetime: DEFAULT_LIFETIME,
-            fixed: None,
-        };
-        TokenSource { core: Arc::new(Core::new(options)), presentation }
-    }
-
-    /// A source of one token, which has no end and is never renewed: for tests, and for API keys.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::Configuration`] if the token cannot stand in the presentation's header.
-    pub fn fixed(presentation: P, token: impl Into<Secret>) -> Result<TokenSource<P>, Error> {
-        let source = TokenSource::new(presentation, NoExchange);
-        let token = token.into();
-        present(source.core.presentation(), &token, None).map_err(Error::configuration)?;
-        Ok(source.with_parts(|parts| Parts { fixed: Some(token), ..parts }))
+impl TokenSource {
+    pub(crate) fn of(core: Arc<Core>) -> TokenSource {
+        let presentation = core.options.presentation.clone();
+        TokenSource { core, presentation }
     }
 }
 
-impl TokenSource {
-    pub(crate) fn of(core: Arc<Core>) -> TokenSource {
-        let presentation = core.parts.presentation.clone();
-        TokenSource { core, presentation }
+impl<P: ?Sized> TokenSource<P> {
+    pub(crate) fn built(options: SourceOptions, presentation: Arc<P>) -> TokenSource<P> {
+        TokenSource { core: Arc::new(Core::new(options)), presentation }
     }
 }
 
@@ -86,31 +49,6 @@ impl<P: Presentation + ?Sized> TokenSource<P> {
     #[must_use]
     pub fn erased(self) -> TokenSource {
         TokenSource::of(self.core)
-    }
-
-    /// With another clock. Like all `with_…` of a source, this makes another source: handles that were
-    /// cloned before keep watching the old one.
-    #[must_use]
-    pub fn with_clock(self, clock: impl Clock) -> TokenSource<P> {
-        let clock = Arc::new(clock);
-        self.with_parts(|parts| Parts { clock, ..parts })
-    }
-
-    /// With another deadline for an exchange as a whole. Default: 10 s, which a slow identity provider
-    /// needs on a bad day and a caller can just bear. Below 10 ms it is taken for 10 ms.
-    #[must_use]
-    pub fn with_exchange_timeout(self, timeout: Duration) -> TokenSource<P> {
-        let exchange_timeout = timeout.max(Duration::from_millis(10));
-        self.with_parts(|parts| Parts { exchange_timeout, ..parts })
-    }
-
-    /// With another life for tokens that say nothing of theirs, neither in the answer nor in claims.
-    /// Default: 5 min. Too long a guess costs a refusal, which is healed; too short a one, an exchange.
-    /// Below one second it is taken for one second.
-    #[must_use]
-    pub fn with_default_lifetime(self, lifetime: Duration) -> TokenSource<P> {
-        let default_lifetime = lifetime.max(Duration::from_secs(1));
-        self.with_parts(|parts| Parts { default_lifetime, ..parts })
     }
 
     /// A usable token: at once if there is one, else after the exchange that this call joins or causes.
@@ -237,13 +175,12 @@ impl<P: Presentation + ?Sized> TokenSource<P> {
         &self.presentation
     }
 
-    pub(crate) fn core(&self) -> &Arc<Core> {
-        &self.core
+    pub(crate) fn shared_presentation(&self) -> Arc<P> {
+        self.presentation.clone()
     }
 
-    fn with_parts(self, change: impl FnOnce(Parts) -> Parts) -> TokenSource<P> {
-        let core = Arc::new(Core::new(change(self.core.parts.clone())));
-        TokenSource { core, presentation: self.presentation }
+    pub(crate) fn core(&self) -> &Arc<Core> {
+        &self.core
     }
 }
 
@@ -258,23 +195,9 @@ impl<P: ?Sized> fmt::Debug for TokenSource<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TokenSource")
             .field("system", &self.core.system)
-            .field("exchange_timeout", &self.core.parts.exchange_timeout)
-            .field("default_lifetime", &self.core.parts.default_lifetime)
+            .field("exchange_timeout", &self.core.options.exchange_timeout)
+            .field("default_lifetime", &self.core.options.default_lifetime)
             .field("status", &self.core.status())
             .finish()
-    }
-}
-
-/// The exchange of a source whose token is fixed.
-struct NoExchange;
-
-impl Exchange for NoExchange {
-    async fn exchange(&self, _: &ExchangeContext) -> Result<Issued, ExchangeError> {
-        let message = "a fixed token cannot be renewed";
-        Err(ExchangeError::new(ExchangeErrorKind::Configuration, message))
-    }
-
-    fn identity(&self) -> Identity {
-        Identity::new("fixed")
     }
 }

@@ -41,7 +41,9 @@ fn neither_the_secret_nor_a_token_is_logged_at_any_level_by_anybody() {
             }
             // … over HTTP/2, …
             let h2 = Client::builder(TokioExecutor::new()).http2_only(true).build_http();
-            let api = layer(&setup.server).with_clock(setup.clock.clone()).layer(h2);
+            let api = layer(&setup.server)
+                .rebuild_source(|source| source.clock(setup.clock.clone()))
+                .layer(h2);
             let request = Request::get(setup.server.url("/h2")).body(Full::<Bytes>::default());
             api.oneshot(request.unwrap()).await.unwrap();
             // … and with every answer that can be misread.

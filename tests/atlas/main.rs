@@ -47,7 +47,7 @@ impl Setup {
     async fn new() -> Setup {
         let clock = ManualClock::new();
         let server = AtlasServer::start().await.unwrap().with_clock(clock.clone());
-        let layer = layer(&server).with_clock(clock.clone());
+        let layer = layer(&server).rebuild_source(|source| source.clock(clock.clone()));
         let (source, api) = (layer.source().clone(), layer.layer(http()));
         Setup { clock, server, source, api }
     }

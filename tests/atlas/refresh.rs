@@ -38,7 +38,8 @@ async fn setup(travels: Option<RefreshTokenIn>) -> Setup {
         scheme = scheme.with_refresh(refresh, travels);
     }
     let layer = AuthLayer::for_endpoint(scheme, &endpoint).unwrap();
-    let layer = layer.with_origin(server.origin()).with_clock(clock.clone());
+    let layer =
+        layer.with_origin(server.origin()).rebuild_source(|source| source.clock(clock.clone()));
     let (source, api) = (layer.source().clone(), layer.layer(http()));
     Setup { clock, server, source, api }
 }

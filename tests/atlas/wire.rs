@@ -90,7 +90,9 @@ async fn nobody_waits_for_a_renewal_ahead_of_expiry() {
 async fn it_is_the_same_over_http_2() {
     let setup = Setup::new().await;
     let client: Http = Client::builder(TokioExecutor::new()).http2_only(true).build_http();
-    let api = layer(&setup.server).with_clock(setup.clock.clone()).layer(client);
+    let api = layer(&setup.server)
+        .rebuild_source(|source| source.clock(setup.clock.clone()))
+        .layer(client);
     for _ in 0..2 {
         let request = Request::post(setup.server.url("/documents")).body(Full::from("text"));
         let response = api.clone().oneshot(request.unwrap()).await.unwrap();

@@ -61,7 +61,8 @@ async fn rfc6749_8_without_expires_in_the_token_s_exp_counts_else_the_default() 
 #[tokio::test(start_paused = true)]
 async fn rfc6749_8_the_default_is_the_user_s_and_never_for_ever() {
     let server = Server::with(200, issued("opaque", ""));
-    let source = server.source(scheme("id", "secret")).with_default_lifetime(secs(20));
+    let source = server.source(scheme("id", "secret"));
+    let source = source.to_builder().default_lifetime(secs(20)).build();
     source.token().await.unwrap();
     assert_eq!(source.status().expires_in, Some(secs(20)));
     tokio::time::sleep(secs(20)).await;

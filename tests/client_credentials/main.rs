@@ -131,7 +131,7 @@ impl Server {
                 Ok::<_, BoxError>((server.answer)(&asked))
             }
         });
-        TokenSource::over_http(scheme, client).with_clock(TokioClock::new())
+        TokenSource::builder_over_http(scheme, client).clock(TokioClock::new()).build()
     }
 
     fn asked(&self) -> Vec<Asked> {

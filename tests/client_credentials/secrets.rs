@@ -133,7 +133,8 @@ async fn rfc6749_13_the_headers_that_carry_a_secret_are_marked_sensitive() {
             async { Ok::<_, BoxError>(answer(200, SUCCESS)) }
         }
     });
-    let source = TokenSource::over_http(confidential(), client).with_clock(TokioClock::new());
+    let source =
+        TokenSource::builder_over_http(confidential(), client).clock(TokioClock::new()).build();
     let api = Api::new(|_| answer(200, ""));
     api.call(&source, get("/")).await.unwrap();
     assert_eq!(*marked.lock().unwrap(), [true], "Basic");

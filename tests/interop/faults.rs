@@ -90,7 +90,7 @@ struct Setup {
 impl Setup {
     fn new(servers: Arc<Servers>, client: &'static str) -> Setup {
         let layer = preset(&servers, (client, "secret"));
-        let layer = layer.map_source(|it| it.with_exchange_timeout(secs(4)));
+        let layer = layer.rebuild_source(|it| it.exchange_timeout(secs(4)));
         let (source, api) = (layer.source().clone(), Api::new(&layer, &servers));
         Setup { servers, client, source, api }
     }

@@ -110,7 +110,7 @@ async fn a_client_with_a_pool_survives_the_end_of_its_connection() {
     let client: Http = Client::builder(TokioExecutor::new()).http2_only(true).build_http();
     let (id, secret) = (setup.server.client_id(), setup.server.client_secret());
     let scheme = ClientCredentials::new(setup.proxy.url(TOKEN_PATH), id, secret).unwrap();
-    let source = TokenSource::over_http(scheme, client).with_clock(setup.clock.clone());
+    let source = TokenSource::builder_over_http(scheme, client).clock(setup.clock.clone()).build();
     setup.proxy.script([Fault::Cut(After::Bytes(100))]); // the frames of the beginning, and some more
     assert_eq!(kind(&source.token().await.unwrap_err()), Unreachable);
     setup.clock.advance(secs(1));

@@ -25,7 +25,7 @@ async fn raw(begin: Vec<u8>, more: Option<&'static [u8]>) -> Raw {
     let (connections, written) = <(Arc<AtomicUsize>, Arc<AtomicUsize>)>::default();
     let has_gone = Arc::<AtomicBool>::default();
     let raw = Raw {
-        source: layer.unwrap().source().clone().with_exchange_timeout(secs(120)),
+        source: layer.unwrap().source().to_builder().exchange_timeout(secs(120)).build(),
         connections: connections.clone(),
         written: written.clone(),
         has_gone: has_gone.clone(),

@@ -290,7 +290,8 @@ async fn an_exchange_whose_stream_or_connection_ends_is_one_failed_exchange() {
         let stage = Stage::start([act], ISSUED).await;
         let scheme = ClientCredentials::new(format!("{}/token", stage.url), "id", "a-secret");
         let clock = ManualClock::new();
-        let source = TokenSource::over_http(scheme.unwrap(), client()).with_clock(clock.clone());
+        let source =
+            TokenSource::builder_over_http(scheme.unwrap(), client()).clock(clock.clone()).build();
         let callers = (0..20).map(|_| source.token());
         for outcome in futures::future::join_all(callers).await {
             assert_eq!(kind(&outcome.unwrap_err()), Unreachable, "{act:?}");

@@ -86,6 +86,7 @@ use tower_outbound_auth::endpoint::TokenEndpoint;
 use tower_outbound_auth::exchange::ExchangeErrorKind;
 use tower_outbound_auth::system::ClientCredentials;
 use tower_outbound_auth::testkit::{FaultProxy, ManualClock, OAuthServer};
+use tower_outbound_auth::token::SourceBuilder;
 use tower_outbound_auth::{Auth, AuthLayer, BoxError, Error, TokenSource};
 
 use self::until::until;
@@ -112,14 +113,14 @@ impl Setup {
 
     /// In real time, of which an exchange may take so much.
     async fn in_real_time(exchange_timeout: Duration) -> Setup {
-        let limit = |source: TokenSource<_>| source.with_exchange_timeout(exchange_timeout);
+        let limit = |source: SourceBuilder<_>| source.exchange_timeout(exchange_timeout);
         Setup::with(ManualClock::new(), SystemClock::new(), limit).await
     }
 
     async fn with(
         clock: ManualClock,
         of_all: impl Clock + Clone,
-        set: impl FnOnce(TokenSource<ClientCredentials>) -> TokenSource<ClientCredentials>,
+        set: impl FnOnce(SourceBuilder<ClientCredentials>) -> SourceBuilder<ClientCredentials>,
     ) -> Setup {
         let server = OAuthServer::start().await.unwrap().with_refresh_tokens();
         let server = server.with_clock(of_all.clone());
@@ -128,7 +129,10 @@ impl Setup {
         let (id, secret) = (server.client_id(), server.client_secret());
         let scheme = ClientCredentials::new(endpoint.clone(), id, secret).unwrap();
         let layer = AuthLayer::for_endpoint(scheme.with_refresh_tokens(), &endpoint).unwrap();
-        let layer = layer.with_origin(server.origin()).map_source(set).with_clock(of_all);
+        let layer = layer
+            .with_origin(server.origin())
+            .rebuild_source(set)
+            .rebuild_source(|source| source.clock(of_all));
         let (source, api) = (layer.source().clone(), layer.layer(http()));
         Setup { clock, server, proxy, source, api }
     }

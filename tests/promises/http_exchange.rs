@@ -31,7 +31,7 @@ async fn outcome(answer: Response<Body>) -> Result<(), (ExchangeErrorKind, Optio
         let answer = answer.lock().unwrap().take();
         async move { answer.ok_or_else(|| BoxError::from("asked twice")) }
     });
-    let source = TokenSource::over_http(scheme(), client).with_clock(TokioClock::new());
+    let source = TokenSource::builder_over_http(scheme(), client).clock(TokioClock::new()).build();
     source.token().await.map(drop).map_err(|error| {
         let exchange = error.exchange().unwrap();
         let status = exchange.status().map(|status| status.as_u16());
@@ -97,7 +97,7 @@ async fn an_answer_without_end_is_left_at_256_kib() {
             async move { Ok::<_, BoxError>(Response::new(body)) }
         }
     });
-    let source = TokenSource::over_http(scheme(), client).with_clock(TokioClock::new());
+    let source = TokenSource::builder_over_http(scheme(), client).clock(TokioClock::new()).build();
     let error = source.token().await.unwrap_err();
     assert_eq!(error.exchange().unwrap().kind(), ExchangeErrorKind::Malformed);
     assert!(taken.load(Ordering::Relaxed) <= 300 * 1024);
@@ -125,7 +125,7 @@ async fn one_deadline_is_for_the_head_and_the_body_of_an_answer_together() {
         let body = SixSeconds(Box::pin(tokio::time::sleep(secs(6))));
         Ok::<_, BoxError>(Response::new(body))
     });
-    let source = TokenSource::over_http(scheme(), client).with_clock(TokioClock::new());
+    let source = TokenSource::builder_over_http(scheme(), client).clock(TokioClock::new()).build();
     let start = now();
     let error = source.token().await.unwrap_err();
     assert_eq!(error.exchange().unwrap().kind(), ExchangeErrorKind::Timeout);
@@ -161,7 +161,9 @@ impl Service<Request<Body>> for SlowlyReady {
 
 #[tokio::test(start_paused = true)]
 async fn a_life_counts_from_the_sending_and_not_from_the_wait_for_the_client() {
-    let source = TokenSource::over_http(scheme(), SlowlyReady(false)).with_clock(TokioClock::new());
+    let source = TokenSource::builder_over_http(scheme(), SlowlyReady(false))
+        .clock(TokioClock::new())
+        .build();
     source.token().await.unwrap();
     assert_eq!(source.status().expires_in, Some(secs(60)));
 }
@@ -172,7 +174,7 @@ async fn what_a_client_says_of_its_failure_forges_no_log_line_and_fills_none() {
         let text = format!("reset\r\nINFO all is well\u{1b}[2J{}", "x".repeat(10_000));
         Err::<Response<Body>, _>(BoxError::from(text))
     });
-    let source = TokenSource::over_http(scheme(), client).with_clock(TokioClock::new());
+    let source = TokenSource::builder_over_http(scheme(), client).clock(TokioClock::new()).build();
     let error = source.token().await.unwrap_err();
     let text = error.exchange().unwrap().to_string();
     assert!(text.starts_with("https://atlas.example could not be reached: reset  INFO"), "{text}");
@@ -189,7 +191,7 @@ async fn an_empty_post_says_its_length() {
             async { Ok::<_, BoxError>(Response::new(Body::from(TOKEN))) }
         }
     });
-    let source = TokenSource::over_http(scheme(), client).with_clock(TokioClock::new());
+    let source = TokenSource::builder_over_http(scheme(), client).clock(TokioClock::new()).build();
     source.token().await.unwrap();
     assert_eq!(headers.lock().unwrap()[CONTENT_LENGTH], "0");
 }

@@ -152,8 +152,9 @@ fn counting() -> (
 async fn a_scheme_may_ask_for_a_further_step_but_not_for_ever() {
     for (challenges, sent, token) in [(0, 1, true), (1, 2, true), (3, 4, true), (9, 4, false)] {
         let (steps, client) = counting();
-        let source =
-            TokenSource::over_http(Odd { challenges }, client).with_clock(TokioClock::new());
+        let source = TokenSource::builder_over_http(Odd { challenges }, client)
+            .clock(TokioClock::new())
+            .build();
         match source.token().await {
             Ok(issued) => assert_eq!(issued.expose(), format!("after-{challenges}")),
             Err(error) => {
@@ -169,7 +170,8 @@ async fn a_scheme_may_ask_for_a_further_step_but_not_for_ever() {
 async fn a_scheme_says_what_a_refusal_is() {
     let (_, client) = counting();
     let exchange = HttpExchange::new(Odd { challenges: 0 }, client);
-    let source = TokenSource::new(Odd { challenges: 0 }, exchange).with_clock(TokioClock::new());
+    let source =
+        TokenSource::builder(Odd { challenges: 0 }, exchange).clock(TokioClock::new()).build();
     let layer = AuthLayer::new(source.clone()).with_origin(Origin::parse(API).unwrap());
     let api = Api::default();
     let service = layer.layer(api.clone());

@@ -3,6 +3,7 @@
 
 #[path = "../support/log.rs"]
 mod log;
+mod source_options;
 mod support;
 
 mod behind_pointers;

@@ -43,9 +43,10 @@ async fn the_token_of_an_exchange_that_nobody_waited_for_is_kept() {
 async fn an_exchange_that_never_ends_is_ended_by_its_own_deadline_for_all() {
     let clock = tower_outbound_auth::testkit::TokioClock::new();
     let never = exchange::from_fn(futures::future::pending);
-    let source = TokenSource::new(HeaderScheme::bearer(), never)
-        .with_clock(clock)
-        .with_exchange_timeout(secs(10));
+    let source = TokenSource::builder(HeaderScheme::bearer(), never)
+        .clock(clock)
+        .exchange_timeout(secs(10))
+        .build();
     let start = now();
     let waits = futures::future::join_all((0..50).map(|_| source.token())).await;
     assert_eq!(start.elapsed().as_secs(), 10);
@@ -120,7 +121,7 @@ async fn settled_waits_for_the_exchange_under_way() {
         tokio::time::sleep(secs(3)).await;
         Ok(Issued::new("slow"))
     });
-    let source = TokenSource::new(HeaderScheme::bearer(), slow).with_clock(clock);
+    let source = TokenSource::builder(HeaderScheme::bearer(), slow).clock(clock).build();
     assert!(source.token().now_or_never().is_none());
     let start = now();
     source.settled().await;
@@ -142,7 +143,7 @@ async fn a_wall_clock_that_is_set_during_an_exchange_does_not_start_another() {
     let clock = ManualClock::new();
     let exchange = ScriptedExchange::new().with_delay(secs(1), clock.clone());
     let source =
-        TokenSource::new(HeaderScheme::bearer(), exchange.clone()).with_clock(clock.clone());
+        TokenSource::builder(HeaderScheme::bearer(), exchange.clone()).clock(clock.clone()).build();
     let wait = tokio::spawn({
         let source = source.clone();
         async move { source.token().await }
@@ -184,8 +185,9 @@ async fn an_error_of_the_exchanges_own_type_may_use_the_source_when_it_is_droppe
             async move { Err::<Issued, _>(unavailable().with_source(nosy)) }
         }
     });
-    let source = TokenSource::new(HeaderScheme::bearer(), exchange)
-        .with_clock(tower_outbound_auth::testkit::TokioClock::new());
+    let source = TokenSource::builder(HeaderScheme::bearer(), exchange)
+        .clock(tower_outbound_auth::testkit::TokioClock::new())
+        .build();
     let _ = own.set(source.clone());
     for _ in 0..3 {
         source.token().await.unwrap_err();
@@ -199,7 +201,7 @@ async fn an_exchange_s_deadline_counts_from_its_beginning_and_not_from_its_first
     let clock = ManualClock::new();
     let exchange = ScriptedExchange::new().with_delay(secs(9), clock.clone());
     let source =
-        TokenSource::new(HeaderScheme::bearer(), exchange.clone()).with_clock(clock.clone());
+        TokenSource::builder(HeaderScheme::bearer(), exchange.clone()).clock(clock.clone()).build();
     let mut wait = Box::pin(source.token());
     assert!((&mut wait).now_or_never().is_none());
     clock.advance(secs(5)); // the runtime was busy: the exchange begins only now

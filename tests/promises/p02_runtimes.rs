@@ -40,7 +40,7 @@ fn a_source_outlives_the_runtime_that_it_was_first_used_on() {
     let clock = ManualClock::new();
     let exchange = ScriptedExchange::new();
     let source =
-        TokenSource::new(HeaderScheme::bearer(), exchange.clone()).with_clock(clock.clone());
+        TokenSource::builder(HeaderScheme::bearer(), exchange.clone()).clock(clock.clone()).build();
     assert_eq!(runtime().block_on(source.token()).unwrap().expose(), "token-1");
     clock.advance(HOUR);
     assert_eq!(runtime().block_on(source.token()).unwrap().expose(), "token-2");
@@ -52,7 +52,7 @@ fn an_exchange_that_vanished_with_its_runtime_is_started_again_by_a_waiter() {
     let clock = ManualClock::new();
     let exchange = ScriptedExchange::new().with_delay(secs(1), clock.clone());
     let source =
-        TokenSource::new(HeaderScheme::bearer(), exchange.clone()).with_clock(clock.clone());
+        TokenSource::builder(HeaderScheme::bearer(), exchange.clone()).clock(clock.clone()).build();
 
     let first = runtime();
     first.block_on(async { assert!(source.token().now_or_never().is_none()) });
@@ -84,9 +84,10 @@ fn an_exchange_that_vanished_with_its_runtime_is_started_again_by_a_waiter() {
 fn a_runtime_that_stands_still_does_not_hold_up_the_others_for_ever() {
     let clock = ManualClock::new();
     let exchange = ScriptedExchange::new().with_delay(millis(1), clock.clone());
-    let source = TokenSource::new(HeaderScheme::bearer(), exchange.clone())
-        .with_clock(clock.clone())
-        .with_exchange_timeout(secs(10));
+    let source = TokenSource::builder(HeaderScheme::bearer(), exchange.clone())
+        .clock(clock.clone())
+        .exchange_timeout(secs(10))
+        .build();
     let still = runtime(); // not dropped, and not driven again
     still.block_on(async { assert!(source.token().now_or_never().is_none()) });
 
@@ -119,7 +120,8 @@ fn a_runtime_that_stands_still_does_not_hold_up_the_others_for_ever() {
 fn settled_does_not_wait_for_ever_for_a_runtime_that_stands_still() {
     let clock = ManualClock::new();
     let exchange = ScriptedExchange::new().with_delay(millis(1), clock.clone());
-    let source = TokenSource::new(HeaderScheme::bearer(), exchange).with_clock(clock.clone());
+    let source =
+        TokenSource::builder(HeaderScheme::bearer(), exchange).clock(clock.clone()).build();
     let still = runtime();
     still.block_on(async { assert!(source.token().now_or_never().is_none()) });
     let other = runtime();
@@ -138,7 +140,7 @@ fn a_runtime_per_call_does_not_begin_an_exchange_per_call() {
     let clock = ManualClock::new();
     let exchange = ScriptedExchange::new();
     let source =
-        TokenSource::new(HeaderScheme::bearer(), exchange.clone()).with_clock(clock.clone());
+        TokenSource::builder(HeaderScheme::bearer(), exchange.clone()).clock(clock.clone()).build();
     runtime().block_on(source.token()).unwrap();
     clock.advance(HOUR.mul_f64(0.91));
     for _ in 0..50 {
@@ -152,7 +154,8 @@ fn a_runtime_per_call_does_not_begin_an_exchange_per_call() {
 fn one_who_joins_late_waits_no_longer_than_the_exchange_may_take() {
     let clock = ManualClock::new();
     let exchange = ScriptedExchange::new().with_delay(millis(1), clock.clone());
-    let source = TokenSource::new(HeaderScheme::bearer(), exchange).with_clock(clock.clone());
+    let source =
+        TokenSource::builder(HeaderScheme::bearer(), exchange).clock(clock.clone()).build();
     let still = runtime();
     still.block_on(async { assert!(source.token().now_or_never().is_none()) });
     clock.advance(secs(8));
@@ -172,7 +175,7 @@ fn a_usable_token_is_given_out_though_refreshes_vanish() {
     let clock = ManualClock::new();
     let exchange = ScriptedExchange::new().with_delay(millis(1), clock.clone());
     let source =
-        TokenSource::new(HeaderScheme::bearer(), exchange.clone()).with_clock(clock.clone());
+        TokenSource::builder(HeaderScheme::bearer(), exchange.clone()).clock(clock.clone()).build();
     let first = runtime();
     let token = first.spawn({
         let source = source.clone();
@@ -198,7 +201,7 @@ fn a_refresh_that_was_given_up_and_ends_late_leaves_the_next_one_its_place() {
     let clock = ManualClock::new();
     let exchange = ScriptedExchange::new().with_delay(secs(1), clock.clone());
     let source =
-        TokenSource::new(HeaderScheme::bearer(), exchange.clone()).with_clock(clock.clone());
+        TokenSource::builder(HeaderScheme::bearer(), exchange.clone()).clock(clock.clone()).build();
     let still = runtime();
     still.block_on(async {
         assert!(source.token().now_or_never().is_none());

@@ -124,7 +124,8 @@ impl Setup {
         let atlas = Atlas::new("https://atlas.example/authtoken", "id", "secret").unwrap();
         let rotation = Rotation::in_header(AUTHORIZATION).adopt(Adopt::EveryNewer);
         let scheme = Buggy { atlas, rotation: rotates.then_some(rotation), bug: bug.clone() };
-        let source = TokenSource::over_http(scheme, endpoint).with_clock(TokioClock::new());
+        let source =
+            TokenSource::builder_over_http(scheme, endpoint).clock(TokioClock::new()).build();
         let layer = AuthLayer::new(source).with_origin(Origin::parse(API).unwrap());
         Setup { bug, layer, api: Api::default(), rotates }
     }

@@ -69,7 +69,7 @@ async fn a_token_that_is_refused_before_its_waiters_look_is_still_theirs() {
 async fn nobody_who_begins_to_wait_while_the_exchange_ends_is_left_waiting() {
     let (clock, exchange) = (ManualClock::new(), ScriptedExchange::new());
     let source =
-        TokenSource::new(HeaderScheme::bearer(), exchange.clone()).with_clock(clock.clone());
+        TokenSource::builder(HeaderScheme::bearer(), exchange.clone()).clock(clock.clone()).build();
     for round in 1..=500 {
         let start = Arc::new(tokio::sync::Barrier::new(16));
         let callers = (0..16).map(|nth| {

@@ -191,8 +191,8 @@ async fn a_layer_may_read_the_responses_by_a_judge_of_its_own() {
 async fn a_replay_from_above_is_not_replayed_below() {
     let outer = world();
     let gateway = HeaderScheme::new(HeaderName::from_static("x-gateway"), "");
-    let source = TokenSource::new(gateway, ScriptedExchange::new());
-    let inner = AuthLayer::new(source.with_clock(outer.clock.clone()))
+    let source = TokenSource::builder(gateway, ScriptedExchange::new());
+    let inner = AuthLayer::new(source.clock(outer.clock.clone()).build())
         .with_origin(Origin::parse(API).unwrap())
         .with_judge(says_419());
     let api = outer.api.clone();

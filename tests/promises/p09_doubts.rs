@@ -179,7 +179,7 @@ impl Presentation for Handing {
 
 fn handing(exchange: &ScriptedExchange) -> TokenSource<Handing> {
     let rotation = Rotation::in_header(HeaderName::from_static("x-next"));
-    TokenSource::new(Handing(rotation), exchange.clone()).with_clock(TokioClock::new())
+    TokenSource::builder(Handing(rotation), exchange.clone()).clock(TokioClock::new()).build()
 }
 
 /// Answers what the path says: a successor, an odd answer, both, or nothing of the kind.

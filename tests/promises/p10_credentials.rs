@@ -70,7 +70,7 @@ impl Endpoint {
             async { Ok::<_, BoxError>(response) }
         });
         let atlas = Atlas::new("https://atlas.example/authtoken", "id", secret).unwrap();
-        TokenSource::over_http(atlas, client).with_clock(TokioClock::new())
+        TokenSource::builder_over_http(atlas, client).clock(TokioClock::new()).build()
     }
 
     pub(crate) fn shown(&self) -> Vec<String> {
@@ -329,7 +329,7 @@ fn a_reload_whose_runtime_has_ended_is_made_again() {
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let (endpoint, ring) = (Endpoint::that_knows("right"), Ring::with("wrong"));
     let clock = ManualClock::new();
-    let source = endpoint.source(ring.credential()).with_clock(clock.clone());
+    let source = endpoint.source(ring.credential()).to_builder().clock(clock.clone()).build();
     runtime().block_on(source.token()).unwrap_err();
     clock.advance(secs(1));
     runtime().block_on(source.token()).unwrap_err(); // has it looked up, on a runtime that ends at once
@@ -351,7 +351,7 @@ fn a_reload_on_a_blocked_runtime_is_made_again_after_its_deadline() {
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let (endpoint, ring) = (Endpoint::that_knows("right"), Ring::with("wrong"));
     let clock = ManualClock::new();
-    let source = endpoint.source(ring.credential()).with_clock(clock.clone());
+    let source = endpoint.source(ring.credential()).to_builder().clock(clock.clone()).build();
     for _ in 0..6 {
         runtime().block_on(source.token()).unwrap_err();
         clock.advance(secs(300));
@@ -405,8 +405,13 @@ async fn a_credential_whose_reading_hangs_costs_one_thread_and_a_clear_error() {
     });
     let clock = ManualClock::new();
     // Two sources that share it.
-    let sources = [(); 2]
-        .map(|()| Endpoint::that_knows("right").source(secret.clone()).with_clock(clock.clone()));
+    let sources = [(); 2].map(|()| {
+        Endpoint::that_knows("right")
+            .source(secret.clone())
+            .to_builder()
+            .clock(clock.clone())
+            .build()
+    });
     for _ in 0..5 {
         for source in &sources {
             source.retry_now();

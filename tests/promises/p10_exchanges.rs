@@ -48,7 +48,8 @@ impl Exchange for Wrapped {
 }
 
 async fn is_paced_and_mended(file: &TempFile, asked: &AtomicUsize, exchange: impl Exchange) {
-    let source = TokenSource::new(HeaderScheme::bearer(), exchange).with_clock(TokioClock::new());
+    let source =
+        TokenSource::builder(HeaderScheme::bearer(), exchange).clock(TokioClock::new()).build();
     for _ in 0..7 {
         let error = source.token().await.unwrap_err();
         assert_eq!(error.exchange().unwrap().kind(), ExchangeErrorKind::Refused);
@@ -98,6 +99,7 @@ async fn an_exchange_gets_a_minted_credential_anew_each_time() {
     let count = AtomicUsize::new(0);
     let next = move || count.fetch_add(1, Ordering::Relaxed).to_string();
     let signed = Signed(Credential::minted(move || std::future::ready(Ok(next().into()))));
-    let source = TokenSource::new(HeaderScheme::bearer(), signed).with_clock(TokioClock::new());
+    let source =
+        TokenSource::builder(HeaderScheme::bearer(), signed).clock(TokioClock::new()).build();
     assert_eq!(source.token().await.unwrap().expose(), "0-1");
 }

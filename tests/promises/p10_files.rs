@@ -16,7 +16,7 @@ async fn a_pipe_is_read_once_and_one_that_nobody_writes_into_is_an_error() {
     fs::remove_file(&pipe.0).unwrap();
     assert!(Command::new("mkfifo").arg(&pipe.0).status().unwrap().success());
     let (endpoint, clock) = (Endpoint::that_knows(""), ManualClock::new());
-    let source = endpoint.source(pipe.credential()).with_clock(clock.clone());
+    let source = endpoint.source(pipe.credential()).to_builder().clock(clock.clone()).build();
     let error = while_time_passes(&clock, source.token()).await.unwrap_err();
     assert!(error.to_string().contains("a pipe that nobody writes into"), "{error}");
     // The thread that reads it is still there, and gets what comes.
@@ -45,7 +45,7 @@ async fn a_device_or_a_directory_is_no_credential() {
 async fn a_file_that_is_written_in_parts_is_adopted_when_it_is_whole() {
     let (endpoint, file) = (Endpoint::that_knows(""), TempFile::new("first"));
     let clock = ManualClock::new();
-    let source = endpoint.source(file.credential()).with_clock(clock.clone());
+    let source = endpoint.source(file.credential()).to_builder().clock(clock.clone()).build();
     source.token().await.unwrap();
     file.write("sec");
     let path = file.0.clone();
@@ -67,7 +67,7 @@ async fn a_file_that_takes_the_place_of_another_is_adopted() {
     let (endpoint, file, next) =
         (Endpoint::that_knows(""), TempFile::new("first"), TempFile::new("second"));
     let clock = ManualClock::new();
-    let source = endpoint.source(file.credential()).with_clock(clock.clone());
+    let source = endpoint.source(file.credential()).to_builder().clock(clock.clone()).build();
     source.token().await.unwrap();
     fs::rename(&next.0, &file.0).unwrap();
     clock.advance(HOUR);
@@ -82,7 +82,7 @@ async fn a_file_that_is_removed_and_written_anew_is_adopted_when_it_is_whole() {
     let (endpoint, file, old) =
         (Endpoint::that_knows(""), TempFile::new("first"), TempFile::new(""));
     let clock = ManualClock::new();
-    let source = endpoint.source(file.credential()).with_clock(clock.clone());
+    let source = endpoint.source(file.credential()).to_builder().clock(clock.clone()).build();
     source.token().await.unwrap();
     fs::rename(&file.0, &old.0).unwrap(); // so that its inode is not used again
     let mut anew = fs::File::create(&file.0).unwrap();

@@ -90,7 +90,8 @@ async fn each_request_of_an_exchange_shows_a_value_of_its_own() {
         1 => refusal("invalid_client"), // it does not understand this encoding
         _ => token(number),
     });
-    let source = TokenSource::over_http(scheme(secret), client).with_clock(TokioClock::new());
+    let source =
+        TokenSource::builder_over_http(scheme(secret), client).clock(TokioClock::new()).build();
     assert_eq!(source.token().await.unwrap().expose(), "token-2");
     assert_eq!(*shown.lock().unwrap(), ["id:assertion%211", "id:assertion!2"]);
     assert_eq!(minted.load(Ordering::SeqCst), 2, "none was made in vain");
@@ -102,7 +103,7 @@ async fn sources_that_share_one_never_show_the_same_value() {
     let (shown, client) = endpoint(token);
     let sources = (0..20).map(|_| {
         let scheme = scheme(secret.clone()).with_auth(ClientAuth::Post);
-        TokenSource::over_http(scheme, client.clone()).with_clock(TokioClock::new())
+        TokenSource::builder_over_http(scheme, client.clone()).clock(TokioClock::new()).build()
     });
     let sources: Vec<_> = sources.collect();
     let all = sources.iter().map(|source| async { source.token().await.map(drop) });
@@ -119,7 +120,7 @@ async fn a_new_value_is_no_change_of_the_credentials() {
     let (secret, minted) = numbered();
     let (shown, client) = endpoint(|_| refusal("unauthorized_client"));
     let scheme = scheme(secret).with_auth(ClientAuth::Post);
-    let source = TokenSource::over_http(scheme, client).with_clock(TokioClock::new());
+    let source = TokenSource::builder_over_http(scheme, client).clock(TokioClock::new()).build();
     // The first pause after a refusal is 5 s at least.
     for _ in 0..45 {
         let error = source.token().await.unwrap_err();
@@ -145,7 +146,8 @@ async fn one_that_cannot_be_minted_is_an_outage_unless_it_says_otherwise() {
     for (mint, kind, said) in cases {
         let (shown, client) = endpoint(token);
         let secret = Credential::minted(move || async move { mint() });
-        let source = TokenSource::over_http(scheme(secret), client).with_clock(TokioClock::new());
+        let source =
+            TokenSource::builder_over_http(scheme(secret), client).clock(TokioClock::new()).build();
         let error = source.token().await.unwrap_err();
         let error = error.exchange().unwrap();
         assert_eq!(error.kind(), kind);
@@ -161,7 +163,8 @@ async fn minting_counts_as_a_part_of_the_exchange() {
         tokio::time::sleep(Duration::from_secs(60)).await;
         Ok(Secret::from("late"))
     });
-    let source = TokenSource::over_http(scheme(secret), client).with_clock(TokioClock::new());
+    let source =
+        TokenSource::builder_over_http(scheme(secret), client).clock(TokioClock::new()).build();
     let clock = TokioClock::new();
     let before = clock.now();
     let error = source.token().await.unwrap_err();
@@ -174,7 +177,8 @@ async fn minting_counts_as_a_part_of_the_exchange() {
 async fn a_code_that_quotes_a_minted_value_is_withheld() {
     let secret = || Credential::minted(|| async { Ok(Secret::from("hunter2")) });
     let (_, client) = endpoint(|_| refusal("bad_hunter2"));
-    let source = TokenSource::over_http(scheme(secret()), client).with_clock(TokioClock::new());
+    let source =
+        TokenSource::builder_over_http(scheme(secret()), client).clock(TokioClock::new()).build();
     let error = source.token().await.unwrap_err();
     let texts = format!("{error} {error:?} {:?}", source.status());
     assert!(!texts.contains("hunter2"), "{texts}");
@@ -186,7 +190,8 @@ async fn one_that_is_used_twice_in_a_request_is_minted_once() {
     let (shown, client) = endpoint(token);
     let scheme =
         ClientCredentials::new("https://auth.example/token", credential.clone(), credential);
-    let source = TokenSource::over_http(scheme.unwrap(), client).with_clock(TokioClock::new());
+    let source =
+        TokenSource::builder_over_http(scheme.unwrap(), client).clock(TokioClock::new()).build();
     source.token().await.unwrap();
     assert_eq!(*shown.lock().unwrap(), ["assertion%211:assertion%211"]);
     assert_eq!(minted.load(Ordering::SeqCst), 1);
@@ -195,14 +200,16 @@ async fn one_that_is_used_twice_in_a_request_is_minted_once() {
 #[tokio::test(start_paused = true)]
 async fn the_failure_of_a_source_that_a_mint_waits_for_keeps_its_kind() {
     let (_, refusing) = endpoint(|_| refusal("invalid_client"));
-    let keys =
-        TokenSource::over_http(scheme("wrong".into()), refusing).with_clock(TokioClock::new());
+    let keys = TokenSource::builder_over_http(scheme("wrong".into()), refusing)
+        .clock(TokioClock::new())
+        .build();
     let secret = Credential::minted(move || {
         let keys = keys.clone();
         async move { Ok(Secret::from(keys.token().await?.expose())) }
     });
     let (_, client) = endpoint(token);
-    let source = TokenSource::over_http(scheme(secret), client).with_clock(TokioClock::new());
+    let source =
+        TokenSource::builder_over_http(scheme(secret), client).clock(TokioClock::new()).build();
     let error = source.token().await.unwrap_err();
     assert_eq!(error.exchange().unwrap().kind(), ExchangeErrorKind::Refused, "{error}");
 }
@@ -210,8 +217,9 @@ async fn the_failure_of_a_source_that_a_mint_waits_for_keeps_its_kind() {
 #[tokio::test(start_paused = true)]
 async fn an_exchange_error_keeps_its_kind_whatever_its_source_is() {
     let (_, refusing) = endpoint(|_| (503, String::new()));
-    let keys =
-        TokenSource::over_http(scheme("wrong".into()), refusing).with_clock(TokioClock::new());
+    let keys = TokenSource::builder_over_http(scheme("wrong".into()), refusing)
+        .clock(TokioClock::new())
+        .build();
     let secret = Credential::minted(move || {
         let keys = keys.clone();
         async move {
@@ -221,7 +229,8 @@ async fn an_exchange_error_keeps_its_kind_whatever_its_source_is() {
         }
     });
     let (_, client) = endpoint(token);
-    let source = TokenSource::over_http(scheme(secret), client).with_clock(TokioClock::new());
+    let source =
+        TokenSource::builder_over_http(scheme(secret), client).clock(TokioClock::new()).build();
     let error = source.token().await.unwrap_err();
     let error = error.exchange().unwrap();
     assert_eq!(

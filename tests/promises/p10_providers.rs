@@ -80,7 +80,7 @@ impl CredentialProvider for Vault {
 }
 
 fn source(login: &Login) -> TokenSource<HeaderScheme> {
-    TokenSource::new(HeaderScheme::bearer(), login.clone()).with_clock(TokioClock::new())
+    TokenSource::builder(HeaderScheme::bearer(), login.clone()).clock(TokioClock::new()).build()
 }
 
 #[tokio::test(start_paused = true)]
@@ -186,7 +186,7 @@ async fn a_verdict_on_the_request_is_not_reported_and_one_on_the_client_comes_wi
 
 /// A source whose tokens are `token-<n>`.
 fn identity(exchange: &ScriptedExchange) -> TokenSource<HeaderScheme> {
-    TokenSource::new(HeaderScheme::bearer(), exchange.clone()).with_clock(TokioClock::new())
+    TokenSource::builder(HeaderScheme::bearer(), exchange.clone()).clock(TokioClock::new()).build()
 }
 
 #[tokio::test(start_paused = true)]

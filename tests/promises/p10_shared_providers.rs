@@ -125,7 +125,7 @@ impl Exchange for Login {
 }
 
 fn source(exchange: impl Exchange) -> TokenSource<HeaderScheme> {
-    TokenSource::new(HeaderScheme::bearer(), exchange).with_clock(TokioClock::new())
+    TokenSource::builder(HeaderScheme::bearer(), exchange).clock(TokioClock::new()).build()
 }
 
 fn kind(error: &tower_outbound_auth::Error) -> ExchangeErrorKind {

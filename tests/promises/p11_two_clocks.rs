@@ -17,7 +17,8 @@ use crate::support::*;
 async fn a_token_that_ended_during_a_suspend_is_not_sent() {
     let clock = ManualClock::new();
     let exchange = ScriptedExchange::new();
-    let source = TokenSource::new(HeaderScheme::bearer(), exchange).with_clock(clock.clone());
+    let source =
+        TokenSource::builder(HeaderScheme::bearer(), exchange).clock(clock.clone()).build();
     assert_eq!(source.token().await.unwrap().expose(), "token-1");
     clock.suspend(HOUR);
     assert_eq!(source.token().await.unwrap().expose(), "token-2");
@@ -27,7 +28,8 @@ async fn a_token_that_ended_during_a_suspend_is_not_sent() {
 async fn a_wall_clock_that_is_set_back_does_not_prolong_a_token() {
     let clock = ManualClock::new();
     let exchange = ScriptedExchange::new();
-    let source = TokenSource::new(HeaderScheme::bearer(), exchange).with_clock(clock.clone());
+    let source =
+        TokenSource::builder(HeaderScheme::bearer(), exchange).clock(clock.clone()).build();
     source.token().await.unwrap();
     clock.set_wall(UNIX_EPOCH);
     clock.advance(HOUR);
@@ -40,8 +42,9 @@ async fn a_wall_clock_before_1970_or_far_ahead_neither_panics_nor_spins() {
     for wall in [UNIX_EPOCH - HOUR, UNIX_EPOCH + Duration::from_secs(1 << 50)] {
         clock.set_wall(wall);
         let exchange = ScriptedExchange::new();
-        let source =
-            TokenSource::new(HeaderScheme::bearer(), exchange.clone()).with_clock(clock.clone());
+        let source = TokenSource::builder(HeaderScheme::bearer(), exchange.clone())
+            .clock(clock.clone())
+            .build();
         for _ in 0..100 {
             source.token().await.unwrap();
             clock.advance(secs(1));
@@ -67,7 +70,8 @@ async fn without_a_mark_the_life_counts_from_the_beginning_of_the_attempt() {
         tokio::time::sleep(secs(5)).await;
         Ok(Issued::new("slow").with_expires_in(secs(60)))
     });
-    let source = TokenSource::new(HeaderScheme::bearer(), slow).with_clock(TokioClock::new());
+    let source =
+        TokenSource::builder(HeaderScheme::bearer(), slow).clock(TokioClock::new()).build();
     source.token().await.unwrap();
     assert_eq!(source.status().expires_in, Some(secs(55)));
 }
@@ -79,7 +83,7 @@ fn atlas(body: String) -> TokenSource<Atlas> {
         async move { Ok::<_, std::io::Error>(Response::new(body)) }
     });
     let scheme = Atlas::new("https://atlas.example/authtoken", "id", "secret").unwrap();
-    TokenSource::over_http(scheme, client).with_clock(TokioClock::new())
+    TokenSource::builder_over_http(scheme, client).clock(TokioClock::new()).build()
 }
 
 #[tokio::test(start_paused = true)]

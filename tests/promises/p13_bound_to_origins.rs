@@ -120,7 +120,8 @@ impl Presentation for Rotating {
 fn rotating(world: &World) -> AuthLayer<Rotating> {
     let credential = HeaderName::from_static("token");
     let scheme = Rotating { credential, rotation: Rotation::in_header(AUTHORIZATION) };
-    let source = TokenSource::new(scheme, ScriptedExchange::new()).with_clock(world.clock.clone());
+    let source =
+        TokenSource::builder(scheme, ScriptedExchange::new()).clock(world.clock.clone()).build();
     AuthLayer::new(source).with_origin(Origin::parse(API).unwrap())
 }
 

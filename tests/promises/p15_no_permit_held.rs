@@ -33,7 +33,8 @@ where
     T: Service<Request<Body>, Response = Response<Body>, Error = BoxError> + Clone + Send + 'static,
     T::Future: Send,
 {
-    let source = TokenSource::over_http(atlas(), client.clone()).with_clock(TokioClock::new());
+    let source =
+        TokenSource::builder_over_http(atlas(), client.clone()).clock(TokioClock::new()).build();
     let service =
         AuthLayer::new(source.clone()).with_origin(Origin::parse(API).unwrap()).layer(client);
     let calls = (0..callers).map(|_| {
@@ -150,7 +151,7 @@ async fn an_exchange_through_its_own_source_is_an_error_and_not_a_hang() {
             stack.oneshot(request)
         }
     });
-    let source = TokenSource::over_http(atlas(), client).with_clock(TokioClock::new());
+    let source = TokenSource::builder_over_http(atlas(), client).clock(TokioClock::new()).build();
     let layer = AuthLayer::new(source.clone()).with_origin(Origin::parse(API).unwrap());
     let _ = stack.set(tower::util::BoxCloneSyncService::new(layer.layer(service_fn(both))));
 
@@ -171,7 +172,7 @@ async fn an_exchange_through_its_own_source_is_found_behind_a_buffer_too() {
             stack.oneshot(request)
         }
     });
-    let source = TokenSource::over_http(atlas(), client).with_clock(TokioClock::new());
+    let source = TokenSource::builder_over_http(atlas(), client).clock(TokioClock::new()).build();
     let layer = AuthLayer::new(source.clone()).with_origin(Origin::parse(API).unwrap());
     let service = tower::util::BoxService::new(layer.layer(service_fn(both)));
     let _ = stack.set(tower::buffer::Buffer::new(service, 4));
@@ -197,7 +198,7 @@ async fn an_exchange_whose_own_request_is_refused_does_not_wait_for_itself() {
             async move { if first { both(request).await } else { stack.oneshot(request).await } }
         }
     });
-    let source = TokenSource::over_http(atlas(), client).with_clock(TokioClock::new());
+    let source = TokenSource::builder_over_http(atlas(), client).clock(TokioClock::new()).build();
     let layer = AuthLayer::new(source.clone()).with_origin(Origin::parse(API).unwrap());
     let refusing = service_fn(|_: Request<Body>| async {
         Ok::<_, BoxError>(Response::builder().status(401).body(Body::default())?)
@@ -227,7 +228,8 @@ async fn a_custom_exchange_that_asks_its_own_source_gets_a_typed_error() {
             }
         }
     });
-    let source = TokenSource::new(HeaderScheme::bearer(), exchange).with_clock(TokioClock::new());
+    let source =
+        TokenSource::builder(HeaderScheme::bearer(), exchange).clock(TokioClock::new()).build();
     let _ = own.set(source.clone());
     assert_eq!(source.token().await.unwrap().expose(), "in-the-end");
 }
@@ -239,7 +241,7 @@ async fn an_exchange_through_another_source_is_normal() {
         assert_eq!(request.headers()["authorization"], "Bearer token-1");
         both(request).await
     }));
-    let source = TokenSource::over_http(atlas(), api).with_clock(TokioClock::new());
+    let source = TokenSource::builder_over_http(atlas(), api).clock(TokioClock::new()).build();
     assert_eq!(source.token().await.unwrap().expose(), "issued");
     assert_eq!(gateway.exchange.exchanges(), 1);
 }
@@ -251,7 +253,7 @@ async fn another_source_that_would_replace_a_header_of_the_exchange_request_is_a
     let gateway = world();
     let api = gateway.layer.layer(gateway.api.clone());
     let oauth = ClientCredentials::new(format!("{API}/token"), "id", "secret").unwrap();
-    let source = TokenSource::over_http(oauth, api).with_clock(TokioClock::new());
+    let source = TokenSource::builder_over_http(oauth, api).clock(TokioClock::new()).build();
     let error = source.token().await.unwrap_err();
     let exchange = error.exchange().unwrap();
     assert_eq!(exchange.kind(), ExchangeErrorKind::Configuration);
@@ -266,8 +268,8 @@ async fn another_source_that_would_replace_a_header_of_the_exchange_request_is_a
         Ok::<_, BoxError>(Response::new(Body::from(token)))
     }));
     let oauth = ClientCredentials::new(format!("{API}/token"), "id", "secret").unwrap();
-    let source = TokenSource::over_http(oauth.with_auth(ClientAuth::Post), api);
-    let source = source.with_clock(TokioClock::new());
+    let source = TokenSource::builder_over_http(oauth.with_auth(ClientAuth::Post), api);
+    let source = source.clock(TokioClock::new()).build();
     assert_eq!(source.token().await.unwrap().expose(), "issued");
 }
 

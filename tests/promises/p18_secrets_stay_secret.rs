@@ -83,7 +83,7 @@ async fn no_public_type_shows_a_secret_in_debug() {
         service_fn(|_: Request<Body>| async { Err::<Response<Body>, BoxError>("no".into()) });
     let layer = AuthLayer::new(TokenSource::over_http(scheme(), host(200, success())))
         .with_origin(Origin::parse(API).unwrap())
-        .with_clock(TokioClock::new())
+        .rebuild_source(|source| source.clock(TokioClock::new()))
         .with_exempt_if(|_| false);
     let mut service = layer.layer(world().api.clone().map());
     let token = layer.source().token().await.unwrap();
@@ -182,8 +182,9 @@ fn failures() -> Vec<(u16, Bytes, ExchangeErrorKind)> {
 #[tokio::test(start_paused = true)]
 async fn no_error_shows_a_secret_and_each_has_its_kind() {
     for (n, (status, body, kind)) in failures().into_iter().enumerate() {
-        let source =
-            TokenSource::over_http(scheme(), host(status, body)).with_clock(TokioClock::new());
+        let source = TokenSource::builder_over_http(scheme(), host(status, body))
+            .clock(TokioClock::new())
+            .build();
         for _ in 0..2 {
             let error = source.token().await.expect_err("a failure");
             assert_eq!(error.exchange().unwrap().kind(), kind, "case {n}: {error:?}");
@@ -203,13 +204,15 @@ fn error_code_is_short(error: &ExchangeError) -> bool {
 fn no_trace_shows_a_secret_and_each_failed_attempt_is_one_warning() {
     let logs = log_in_paused_time(async {
         for (status, body, _) in failures() {
-            let source =
-                TokenSource::over_http(scheme(), host(status, body)).with_clock(TokioClock::new());
+            let source = TokenSource::builder_over_http(scheme(), host(status, body))
+                .clock(TokioClock::new())
+                .build();
             source.token().await.unwrap_err();
             source.token().await.unwrap_err();
         }
         let clock = TokioClock::new();
-        let source = TokenSource::over_http(scheme(), host(200, success())).with_clock(clock);
+        let source =
+            TokenSource::builder_over_http(scheme(), host(200, success())).clock(clock).build();
         let token: AccessToken = source.token().await.unwrap();
         source.reject(&token).await.unwrap_err();
 
@@ -336,7 +339,7 @@ async fn a_refresh_token_with_a_line_break_is_put_into_no_header_and_the_credent
     });
     let refresh = TokenEndpoint::parse("https://api.example/refresh").unwrap();
     let scheme = scheme().with_refresh(refresh, RefreshTokenIn::default());
-    let source = TokenSource::over_http(scheme, endpoint).with_clock(TokioClock::new());
+    let source = TokenSource::builder_over_http(scheme, endpoint).clock(TokioClock::new()).build();
     for nth in 1..=3 {
         assert_eq!(source.token().await.unwrap().expose(), format!("t-{nth}"));
         tokio::time::sleep(secs(60)).await;

@@ -47,7 +47,8 @@ async fn when_the_last_handle_is_gone_everything_is() {
             }
         }
     });
-    let source = TokenSource::new(HeaderScheme::bearer(), exchange).with_clock(TokioClock::new());
+    let source =
+        TokenSource::builder(HeaderScheme::bearer(), exchange).clock(TokioClock::new()).build();
     let layer = tower_outbound_auth::AuthLayer::new(source.clone())
         .with_origin(tower_outbound_auth::Origin::parse(API).unwrap());
     let service = layer.layer(Api::default());

@@ -51,7 +51,7 @@ enum Then {
 
 impl Grants {
     fn source(&self) -> TokenSource<HeaderScheme> {
-        TokenSource::new(HeaderScheme::bearer(), self.clone()).with_clock(TokioClock::new())
+        TokenSource::builder(HeaderScheme::bearer(), self.clone()).clock(TokioClock::new()).build()
     }
 
     fn answers(&self, answers: Answers) {
@@ -199,7 +199,8 @@ fn a_refresh_token_that_vanished_with_its_runtime_is_not_spent_again() {
     };
     let grants = Grants::default();
     let clock = tower_outbound_auth::testkit::ManualClock::new();
-    let source = TokenSource::new(HeaderScheme::bearer(), grants.clone()).with_clock(clock.clone());
+    let source =
+        TokenSource::builder(HeaderScheme::bearer(), grants.clone()).clock(clock.clone()).build();
     runtime().block_on(source.token()).unwrap();
     clock.advance(HOUR);
     let dying = runtime();

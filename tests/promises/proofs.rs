@@ -185,7 +185,8 @@ async fn a_presentation_learns_what_the_issuer_calls_its_token() {
 async fn the_same_token_once_more_keeps_its_key_and_no_log_may_show_a_proof() {
     let exchange = world().exchange;
     exchange.set_sticky(Some("sticky"));
-    let source = TokenSource::new(Proving::default(), exchange).with_clock(TokioClock::new());
+    let source =
+        TokenSource::builder(Proving::default(), exchange).clock(TokioClock::new()).build();
     let (api, layer) = (Api::default(), AuthLayer::new(source.clone()));
     let service = layer.with_origin(Origin::parse(API).unwrap()).layer(api.clone());
     send(&service, get("/")).await.unwrap();

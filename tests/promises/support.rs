@@ -50,7 +50,7 @@ pub(crate) fn world_with_delay(delay: Duration) -> World {
     let clock = TokioClock::new();
     let exchange = ScriptedExchange::new().with_delay(delay, clock.clone());
     let source =
-        TokenSource::new(HeaderScheme::bearer(), exchange.clone()).with_clock(clock.clone());
+        TokenSource::builder(HeaderScheme::bearer(), exchange.clone()).clock(clock.clone()).build();
     let layer = AuthLayer::new(source.clone()).with_origin(Origin::parse(API).unwrap());
     World { clock, exchange, source, layer, api: Api::default() }
 }

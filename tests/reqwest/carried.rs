@@ -51,7 +51,7 @@ async fn a_timeout_holds_for_both_requests_together() {
     let (layer, _) = layer("token", ORIGIN);
     let layer = layer.danger_own_reqwest_client();
     let client = refusing(clock.clone(), Arc::clone(&seen), Duration::from_millis(300));
-    let api = layer.with_clock(clock).layer(client);
+    let api = layer.rebuild_source(|source| source.clock(clock)).layer(client);
     let answer = api.oneshot(request(ORIGIN, Some(Duration::from_secs(1)))).await.unwrap();
     assert_eq!(answer.extensions().get(), Some(&Recovery::Replayed));
     let timeouts: Vec<_> = seen.lock().unwrap().iter().map(|it| it.timeout().copied()).collect();
@@ -66,7 +66,7 @@ async fn a_request_without_a_timeout_gets_none() {
     let client = refusing(clock.clone(), Arc::clone(&seen), Duration::from_millis(300));
     layer
         .danger_own_reqwest_client()
-        .with_clock(clock)
+        .rebuild_source(|source| source.clock(clock))
         .layer(client)
         .oneshot(request(ORIGIN, None))
         .await
@@ -80,7 +80,7 @@ async fn a_timeout_ends_the_wait_for_a_token_too() {
     let layer = layer.danger_own_reqwest_client();
     let clock = TokioClock::new();
     let exchange = exchange.with_delay(Duration::from_secs(5), clock.clone());
-    let layer = layer.with_clock(clock.clone());
+    let layer = layer.rebuild_source(|source| source.clock(clock.clone()));
     let source = layer.source().clone();
     let api = layer.layer(service_fn(|request: Request| async move {
         Ok::<_, BoxError>(response(&request, 200))
@@ -124,7 +124,7 @@ async fn the_request_reaches_the_client_as_it_was_made() {
     *request.body_mut() = Some("body".into());
     layer
         .danger_own_reqwest_client()
-        .with_clock(clock)
+        .rebuild_source(|source| source.clock(clock))
         .layer(client)
         .oneshot(request)
         .await

@@ -65,7 +65,10 @@ impl Setup {
 
     fn of(server: RotatingServer, layer: AuthLayer<Rotating>) -> Setup {
         let clock = ManualClock::new();
-        let (server, layer) = (server.with_clock(clock.clone()), layer.with_clock(clock.clone()));
+        let (server, layer) = (
+            server.with_clock(clock.clone()),
+            layer.rebuild_source(|source| source.clock(clock.clone())),
+        );
         let (source, api) = (layer.source().clone(), layer.layer(http()));
         Setup { clock, server, source, api }
     }

@@ -138,11 +138,13 @@ fn exchanges() -> String {
 async fn layers() -> String {
     let scripted = ScriptedExchange::new();
     scripted.set_sticky(Some(TOKEN));
+    let fixed: SourceBuilder<_> =
+        TokenSource::fixed(HeaderScheme::bearer(), TOKEN).unwrap().to_builder();
     let source = TokenSource::new(HeaderScheme::bearer(), scripted.clone());
     let layer = AuthLayer::new(source.clone())
         .with_origin(Origin::parse("https://api.example").unwrap())
         .with_exempt_if(|_| false);
-    let mut texts = shown(&layer) + &shown(&source);
+    let mut texts = shown(&layer) + &shown(&source) + &shown(&fixed);
     let mut service: Auth<Api> = layer.layer(Api);
     for _ in 0..2 {
         let call: ResponseFuture<_, _, _, _> = service.call(head()); // waiting, then calling

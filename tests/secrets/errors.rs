@@ -69,8 +69,8 @@ async fn failed(answer: Option<(u16, String)>) -> Vec<Error> {
     }
     let url = format!("{}?code={QUERY}", server.endpoint());
     let scheme = Atlas::new(url, "the-client", SECRET).unwrap();
-    let source = TokenSource::over_http(scheme, HttpClient::plain().unwrap());
-    asked(if hangs { source.with_exchange_timeout(Duration::from_millis(300)) } else { source })
+    let source = TokenSource::builder_over_http(scheme, HttpClient::plain().unwrap());
+    asked(if hangs { source.exchange_timeout(Duration::from_millis(300)) } else { source }.build())
         .await
 }
 

@@ -166,7 +166,7 @@ async fn a_panic_under_a_request_shows_nothing_of_its_token() {
         let token = layer.source().token().await.unwrap();
         // A newer one, with the same issuer, subject and audience.
         tokio::time::sleep(Duration::from_millis(1_100)).await;
-        let successor = layer.clone().map_source(|it| it.with_default_lifetime(Duration::MAX));
+        let successor = layer.clone().rebuild_source(|it| it.default_lifetime(Duration::MAX));
         let successor = successor.source().token().await.unwrap();
         armed.store(true, Relaxed);
         let value = successor.expose().to_owned();
@@ -198,7 +198,8 @@ async fn what_a_panic_says_is_repeated_in_no_error_and_no_log() {
     }
     let exchange = from_fn(|| async { panic!("{SAID}") });
     let scheme = tower_outbound_auth::system::HeaderScheme::bearer();
-    let source = TokenSource::new(scheme, exchange).with_exchange_timeout(Duration::from_secs(5));
+    let source =
+        TokenSource::builder(scheme, exchange).exchange_timeout(Duration::from_secs(5)).build();
     texts += &texts_of(&source.token().await.unwrap_err());
     let layer = AuthLayer::new(source).with_origin(Origin::parse("https://api.example").unwrap());
     texts += &shown(&layer);

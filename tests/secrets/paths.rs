@@ -35,7 +35,8 @@ impl<P: EmbeddedProtocol, S: Scheme> Life<P, S> {
     fn new(server: EmbeddedServer<P>, layer: AuthLayer<S>, stack: Stack) -> Life<P, S> {
         let clock = ManualClock::new();
         let server = server.with_clock(clock.clone());
-        let layer = layer.with_origin(server.origin()).with_clock(clock.clone());
+        let layer =
+            layer.with_origin(server.origin()).rebuild_source(|source| source.clock(clock.clone()));
         Life { server, clock, layer, stack, texts: String::new() }
     }
 

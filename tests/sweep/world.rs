@@ -179,8 +179,9 @@ impl World {
         let server = Server::default();
         server.lock().refreshes = refreshes;
         let rotation = rotates.then(|| Rotation::in_header(AUTHORIZATION));
-        let source = TokenSource::new(Opaque(HeaderScheme::bearer(), rotation), server.clone())
-            .with_clock(TokioClock::new());
+        let source = TokenSource::builder(Opaque(HeaderScheme::bearer(), rotation), server.clone())
+            .clock(TokioClock::new())
+            .build();
         let api = service_fn({
             let server = server.clone();
             move |request| server.clone().serve(request).map(Ok)

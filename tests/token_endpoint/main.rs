@@ -106,7 +106,7 @@ impl Endpoint {
                 Ok::<_, BoxError>((endpoint.answer)(number, &asked).response())
             }
         });
-        TokenSource::over_http(scheme, client).with_clock(TokioClock::new())
+        TokenSource::builder_over_http(scheme, client).clock(TokioClock::new()).build()
     }
 
     fn asked(&self) -> Vec<Asked> {

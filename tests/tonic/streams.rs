@@ -72,8 +72,8 @@ async fn an_upload_that_is_refused_over_the_cap_gets_the_refusal_and_renews_for_
 async fn a_unary_call_does_not_wait_for_a_successor_while_its_token_is_usable() {
     let (world, clock) = (world().await, ManualClock::new());
     let exchange = ScriptedExchange::new().with_delay(Duration::from_secs(1), clock.clone());
-    let source = TokenSource::new(HeaderScheme::bearer(), exchange.clone());
-    let layer = AuthLayer::new(source.with_clock(clock.clone())).with_origin(Origin::relative());
+    let source = TokenSource::builder(HeaderScheme::bearer(), exchange.clone());
+    let layer = AuthLayer::new(source.clock(clock.clone()).build()).with_origin(Origin::relative());
     let mut client = EchoClient::new(layer.layer(world.channel.clone()));
     let first = async {
         while exchange.under_way() == 0 {

@@ -34,7 +34,7 @@ pub mod system;
 pub mod token;
 
 pub use self::auth::future::ResponseFuture;
-pub use self::auth::layer::{AuthLayer, check};
+pub use self::auth::layer::{AuthLayer, assert_accepts};
 pub use self::auth::policy::{CallerHeader, Exempt, Foreign};
 pub use self::auth::service::Auth;
 pub use self::credential::Credential;

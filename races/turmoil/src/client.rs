@@ -72,9 +72,9 @@ impl Client {
         let weak = Arc::downgrade(&scheme);
         // As `TokenSource::over_http`, with somebody who looks on.
         let exchange = Watched(HttpExchange::new(scheme.clone(), unpooled()), oracle.clone());
-        let source = TokenSource::new(scheme, exchange)
-            .with_clock(TokioClock::new())
-            .with_exchange_timeout(EXCHANGE_TIMEOUT);
+        let source = TokenSource::builder(scheme, exchange)
+            .clock(TokioClock::new())
+            .exchange_timeout(EXCHANGE_TIMEOUT).build();
         let layer =
             AuthLayer::new(source).with_origin(Origin::parse("https://api.example").unwrap());
         Client {

@@ -5,5 +5,5 @@ use tower_outbound_auth::{AuthLayer, TokenSource};
 
 fn main() {
     let auth = AuthLayer::new(TokenSource::fixed(HeaderScheme::bearer(), "abc").unwrap());
-    let _ = auth.with_clock(std::time::SystemTime::now());
+    let _ = auth.rebuild_source(|source| source.clock(std::time::SystemTime::now()));
 }

@@ -122,7 +122,7 @@ async fn a_token_is_adopted_though_our_clock_is_slow_or_fast() {
         });
         let rotation = Rotation::in_header(AUTHORIZATION);
         let scheme = Jwts(HeaderScheme::bearer(), rotation, Arc::default(), Arc::default());
-        let source = TokenSource::new(scheme, login).with_clock(TokioClock::new());
+        let source = TokenSource::builder(scheme, login).clock(TokioClock::new()).build();
         let layer = AuthLayer::new(source).with_origin(Origin::parse(API).unwrap());
         let mut world = rotating(Adopt::EveryNewer);
         (world.source, world.layer) = (layer.source().clone(), layer);

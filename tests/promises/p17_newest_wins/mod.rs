@@ -124,7 +124,7 @@ fn rotating(adopt: Adopt) -> Rotating {
     let rotation = Rotation::in_header(AUTHORIZATION).adopt(adopt);
     let (checked, during) = (Arc::clone(&verifications), Arc::clone(&meanwhile));
     let scheme = Jwts(HeaderScheme::bearer(), rotation, checked, during);
-    let source = TokenSource::new(scheme, login).with_clock(clock);
+    let source = TokenSource::builder(scheme, login).clock(clock).build();
     let layer = AuthLayer::new(source.clone()).with_origin(Origin::parse(API).unwrap());
     Rotating { source, exchanges, verifications, meanwhile, layer }
 }

@@ -116,7 +116,7 @@ async fn when_an_exchange_has_failed_nobody_waits_for_a_successor_any_longer() {
     let login = exchange::from_fn(move || std::future::ready(login.lock().unwrap()()));
     let rotation = Rotation::in_header(AUTHORIZATION);
     let scheme = Jwts(HeaderScheme::bearer(), rotation, Arc::default(), Arc::default());
-    let source = TokenSource::new(scheme, login).with_clock(TokioClock::new());
+    let source = TokenSource::builder(scheme, login).clock(TokioClock::new()).build();
     let layer = AuthLayer::new(source.clone()).with_origin(Origin::parse(API).unwrap());
     let service = layer.layer(service_fn(|request: Request<Body>| async move {
         let slow = request.uri().path() == "/slow";

@@ -126,7 +126,7 @@ impl Presentation for Plain {
 
 fn source_of(login: &Login) -> TokenSource<Plain> {
     let scheme = Plain(Rotation::in_header(AUTHORIZATION));
-    TokenSource::new(scheme, login.clone()).with_clock(Still)
+    TokenSource::builder(scheme, login.clone()).clock(Still).build()
 }
 
 /// Gives up at some moment, if it has not ended by then.

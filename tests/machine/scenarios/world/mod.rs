@@ -20,6 +20,7 @@ use crate::exchange::context::Reason;
 use crate::exchange::error::ExchangeError;
 use crate::scheme::not_adopted::NotAdopted;
 use crate::secret::Secret;
+use crate::token::builder::{DEFAULT_LIFETIME, EXCHANGE_TIMEOUT};
 use crate::token::machine::Machine;
 use crate::token::machine::events::{Complaint, Generation, RefreshId};
 use crate::token::machine::rotation::Lineage;
@@ -28,7 +29,6 @@ use crate::token::machine::scenarios::units::{Moment, nanos};
 use crate::token::machine::scenarios::world::texts::{jwt, kind_of, scheme};
 use crate::token::machine::status::Status;
 use crate::token::machine::window::Window;
-use crate::token::source::{DEFAULT_LIFETIME, EXCHANGE_TIMEOUT};
 
 /// When scenarios begin, unless they say otherwise: 2027-01-15T08:00:00Z.
 const WALL_CLOCK: u64 = 1_800_000_000;

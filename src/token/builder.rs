@@ -1,0 +1,154 @@
+//! The options of a source.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock::{Clock, SystemClock};
+use crate::error::Error;
+use crate::exchange::Exchange;
+use crate::exchange::context::ExchangeContext;
+use crate::exchange::error::{ExchangeError, ExchangeErrorKind};
+use crate::exchange::identity::Identity;
+use crate::exchange::issued::Issued;
+use crate::scheme::presentation::Presentation;
+use crate::secret::Secret;
+use crate::token::options::{SourceOptions, present};
+use crate::token::source::TokenSource;
+
+/// An exchange may take this long in all.
+pub(crate) const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Assumed of a token that says nothing of its life.
+pub(crate) const DEFAULT_LIFETIME: Duration = Duration::from_secs(300);
+
+/// Makes a [`TokenSource`] with options other than the defaults.
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_outbound_auth::exchange::{self, Issued};
+/// use tower_outbound_auth::system::HeaderScheme;
+/// use tower_outbound_auth::{AuthLayer, Origin, TokenSource};
+///
+/// let login = exchange::from_fn(|| async { Ok(Issued::new("abc")) });
+/// let source = TokenSource::builder(HeaderScheme::bearer(), login)
+///     .exchange_timeout(Duration::from_secs(3))
+///     .build();
+/// let layer = AuthLayer::new(source).with_origin(Origin::parse("https://api.example")?);
+/// # let _ = layer;
+/// # Ok::<_, tower_outbound_auth::Error>(())
+/// ```
+///
+/// For the source of a layer that a preset has made, see [`AuthLayer::rebuild_source`](crate::AuthLayer::rebuild_source).
+#[must_use = "a builder does nothing before `build`"]
+pub struct SourceBuilder<P: ?Sized = dyn Presentation> {
+    options: SourceOptions,
+    presentation: Arc<P>,
+}
+
+impl<P: Presentation> SourceBuilder<P> {
+    pub(crate) fn new(presentation: Arc<P>, exchange: impl Exchange) -> SourceBuilder<P> {
+        let options = SourceOptions {
+            presentation: presentation.clone(),
+            exchange: Arc::new(exchange),
+            clock: Arc::new(SystemClock::new()),
+            exchange_timeout: EXCHANGE_TIMEOUT,
+            default_lifetime: DEFAULT_LIFETIME,
+            fixed: None,
+        };
+        SourceBuilder { options, presentation }
+    }
+
+    /// For a source of one token, which has no end.
+    pub(crate) fn fixed(presentation: P, token: Secret) -> Result<SourceBuilder<P>, Error> {
+        present(&presentation, &token, None).map_err(Error::configuration)?;
+        let mut builder = SourceBuilder::new(Arc::new(presentation), NoExchange);
+        builder.options.fixed = Some(token);
+        Ok(builder)
+    }
+}
+
+impl<P: ?Sized> SourceBuilder<P> {
+    pub(crate) fn of(options: SourceOptions, presentation: Arc<P>) -> SourceBuilder<P> {
+        SourceBuilder { options, presentation }
+    }
+
+    /// The clocks of the source. Default: those of the machine. Tests and simulations use another one; see
+    /// [`clock`](crate::clock).
+    pub fn clock(mut self, clock: impl Clock) -> SourceBuilder<P> {
+        self.options.clock = Arc::new(clock);
+        self
+    }
+
+    /// The deadline of a whole exchange, all its requests and pauses included. Default: 10 s. A slow identity provider may
+    /// need that on a bad day, and a caller can just bear it. The least is 10 ms: a shorter one is raised to that.
+    pub fn exchange_timeout(mut self, timeout: Duration) -> SourceBuilder<P> {
+        self.options.exchange_timeout = timeout.max(Duration::from_millis(10));
+        self
+    }
+
+    /// The lifetime of a token that states none, neither in the answer nor in its claims. Default: 5 min. If it is too
+    /// long, the API refuses the token, and the layer renews it. If it is too short, there are more exchanges than
+    /// necessary. The least is 1 s: a shorter one is raised to that.
+    pub fn default_lifetime(mut self, lifetime: Duration) -> SourceBuilder<P> {
+        self.options.default_lifetime = lifetime.max(Duration::from_secs(1));
+        self
+    }
+
+    /// Makes the source. The source asks for no token before the first request.
+    #[must_use]
+    pub fn build(self) -> TokenSource<P> {
+        TokenSource::built(self.options, self.presentation)
+    }
+}
+
+impl<P: Presentation> TokenSource<P> {
+    /// A source that obtains its tokens by `exchange`. They travel as `presentation` says.
+    pub fn new(presentation: P, exchange: impl Exchange) -> TokenSource<P> {
+        TokenSource::builder(presentation, exchange).build()
+    }
+
+    /// As [`new`](TokenSource::new), with options.
+    pub fn builder(presentation: P, exchange: impl Exchange) -> SourceBuilder<P> {
+        SourceBuilder::new(Arc::new(presentation), exchange)
+    }
+
+    /// A source of one token, which has no end and is never renewed: for tests, and for API keys.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if the token cannot stand in the presentation's header.
+    pub fn fixed(presentation: P, token: impl Into<Secret>) -> Result<TokenSource<P>, Error> {
+        Ok(SourceBuilder::fixed(presentation, token.into())?.build())
+    }
+}
+
+impl<P: Presentation + ?Sized> TokenSource<P> {
+    /// A builder with the exchange and the options of this source. It builds another source: with a token, a lock and
+    /// counters of its own. Nothing of this source changes.
+    pub fn to_builder(&self) -> SourceBuilder<P> {
+        SourceBuilder::of(self.core().options.clone(), self.shared_presentation())
+    }
+}
+
+impl<P: ?Sized> fmt::Debug for SourceBuilder<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SourceBuilder")
+            .field("exchange_timeout", &self.options.exchange_timeout)
+            .field("default_lifetime", &self.options.default_lifetime)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The exchange of a source whose token is fixed.
+struct NoExchange;
+
+impl Exchange for NoExchange {
+    async fn exchange(&self, _: &ExchangeContext) -> Result<Issued, ExchangeError> {
+        let message = "a fixed token cannot be renewed";
+        Err(ExchangeError::new(ExchangeErrorKind::Configuration, message))
+    }
+
+    fn identity(&self) -> Identity {
+        Identity::new("fixed")
+    }
+}
