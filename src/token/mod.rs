@@ -58,6 +58,7 @@
 pub(crate) mod builder;
 pub(crate) mod machine;
 pub(crate) mod options;
+pub(crate) mod probe;
 pub(crate) mod provider;
 pub(crate) mod published;
 pub(crate) mod refresh_end;
@@ -72,6 +73,7 @@ pub(crate) mod waiting;
 pub use self::builder::SourceBuilder;
 pub use self::machine::events::Generation;
 pub use self::machine::status::{Counters, State, Status};
+pub use self::probe::Probe;
 pub use self::published::AccessToken;
 pub use self::source::TokenSource;
 pub use crate::scheme::NotAdopted;

@@ -42,5 +42,6 @@ mod p17_newest_wins;
 mod p18_secrets_stay_secret;
 mod p19_bounded_memory;
 mod p20_one_refresh_token_is_spent_once;
+mod probe;
 mod proofs;
 mod sweep;

@@ -154,6 +154,8 @@ async fn layers() -> String {
     let token = source.token().await.unwrap();
     assert_eq!(token.expose(), TOKEN);
     let status: Status = source.status();
+    let probe: Probe = source.probe().await.unwrap();
+    texts += &has_both(&[probe]);
     texts += &(shown::<AccessToken>(&token) + &shown(token.header_value()));
     texts += &(shown::<Generation>(&token.generation()) + &shown(&status));
     texts += &(shown::<Counters>(&status.counters) + &shown::<State>(&status.state));

@@ -43,6 +43,11 @@ impl<R, E: Failing, W> Machine<R, E, W> {
         self.failure.as_ref().map(|failure| &failure.error)
     }
 
+    /// Whether the lifetime of the current token is stated, and whether a refresh token is kept.
+    pub(crate) fn provenance(&self) -> (bool, bool) {
+        (self.current.as_ref().is_some_and(|it| it.stated), self.refresh_token.is_some())
+    }
+
     fn quiet_until(&self) -> Option<Now> {
         let refresh = self.refresh.as_ref();
         refresh.map(|refresh| refresh.started + self.refresh_limit).or(self.background_from)
