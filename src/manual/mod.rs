@@ -1,7 +1,7 @@
-//! The manual: text, and no code.
+//! The manual. It has text only.
 //!
-//! - [`stacking`]: where the layer belongs among others.
-//! - [`defaults`]: every number, and its reason.
+//! - [`stacking`]: where the layer belongs in a stack.
+//! - [`defaults`]: all defaults, with their reasons.
 
 pub mod defaults;
 pub mod stacking;

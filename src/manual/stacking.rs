@@ -1,4 +1,4 @@
-//! Where the layer belongs among others.
+//! Where the layer belongs in a stack.
 //!
 //! From the outside in:
 //!
@@ -12,14 +12,14 @@
 //! as `Token` are not removed by any of them. Above this layer, each hop is checked against the bound origins. With
 //! [`Foreign::SendUnauthenticated`](crate::Foreign::SendUnauthenticated), hops to other origins go on without the credential.
 //!
-//! If something below follows redirects all the same, say how to find the final URI:
+//! If something below follows redirects nevertheless, tell the layer how to find the final URI:
 //! [`with_response_uri`](crate::AuthLayer::with_response_uri).
 //!
 //! # Retries: above
 //!
-//! Retry only what is not ours. [`Error::find`](crate::Error::find) finds an error of this crate. Of the kind
-//! [`Exchange`](crate::ErrorKind::Exchange), it means that there is no token: a retry before
-//! [`Error::retry_after`](crate::Error::retry_after) gets the same answer.
+//! Do not retry errors of this crate; [`Error::find`](crate::Error::find) finds them. An error of the kind
+//! [`Exchange`](crate::ErrorKind::Exchange) means that there is no token: a retry before
+//! [`Error::retry_after`](crate::Error::retry_after) gets the same error.
 //!
 //! # Limits: below
 //!
