@@ -23,9 +23,9 @@ use crate::secret::Secret;
 pub struct ExchangeAnswer {
     answer: Response<Bytes>,
     request_name: &'static str,
-    /// When it came, where that is known.
+    /// The time of its arrival, if known.
     received: Option<Now>,
-    /// The credentials that its request showed.
+    /// The credentials that the request contained.
     shown: Shown,
 }
 
@@ -48,7 +48,7 @@ impl ExchangeAnswer {
         ExchangeAnswer { shown: shown.clone(), ..self }
     }
 
-    /// The value that the request showed.
+    /// The value that the request contained.
     pub(crate) fn credential(&self, credential: &Credential) -> Result<Secret, ExchangeError> {
         Ok(self.shown.value(credential)?)
     }
@@ -87,9 +87,9 @@ impl ExchangeAnswer {
     ///
     /// # Errors
     ///
-    /// [`Malformed`](ExchangeErrorKind::Malformed) if it is not JSON of this shape. The error says
-    /// where, and quotes nothing: serde's own text would show the values it met. If the status is no 2xx, the error
-    /// is that of [`unavailable`](ExchangeAnswer::unavailable), with the pause that the answer asks for.
+    /// [`Malformed`](ExchangeErrorKind::Malformed) if it is not JSON of this shape. The error names the line and
+    /// column, and quotes nothing, because serde's text would show values. If the status is not 2xx, the error is
+    /// that of [`unavailable`](ExchangeAnswer::unavailable), with the pause that the answer asks for.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, ExchangeError> {
         serde_json::from_slice(self.text_bytes()).map_err(|error| {
             if !self.status().is_success() {
@@ -110,8 +110,8 @@ impl ExchangeAnswer {
     ///
     /// # Errors
     ///
-    /// [`Malformed`](ExchangeErrorKind::Malformed) if it is empty or no UTF-8; that of
-    /// [`unavailable`](ExchangeAnswer::unavailable) if the status is no 2xx.
+    /// [`Malformed`](ExchangeErrorKind::Malformed) if it is empty or not UTF-8. If the status is
+    /// not 2xx, the error is that of [`unavailable`](ExchangeAnswer::unavailable).
     pub fn text(&self) -> Result<&str, ExchangeError> {
         match std::str::from_utf8(self.text_bytes()).map(str::trim) {
             Ok(text) if !text.is_empty() => Ok(text),
@@ -126,7 +126,8 @@ impl ExchangeAnswer {
         body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body)
     }
 
-    /// The error for an answer that cannot be used. `wrong` says what it is or has.
+    /// The error for an answer that cannot be used. `wrong` completes the sentence "the token
+    /// endpoint's answer …".
     pub(crate) fn malformed(&self, wrong: &str) -> ExchangeError {
         let message = format!("the token endpoint's answer {wrong} ({})", self.described());
         ExchangeError::new(ExchangeErrorKind::Malformed, message).with_status(self.status())
@@ -141,8 +142,8 @@ impl ExchangeAnswer {
         }
     }
 
-    /// The server's clock when it made this answer, since the epoch: its `Date`, and the time that the answer
-    /// has spent in a cache since then (RFC 9111 section 4.2.3).
+    /// The server's clock when it made this answer, since the epoch: its `Date` plus the time that the answer
+    /// has spent in a cache (RFC 9111 section 4.2.3).
     pub(crate) fn issuers_clock(&self) -> Option<Duration> {
         pacing::date(self.headers()).map(|date| date.saturating_add(self.age()))
     }
@@ -177,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_shows_neither_its_headers_nor_its_body() {
+    fn debug_of_an_answer_shows_neither_headers_nor_body() {
         let answer = answer(201, &[("x", "y")], "hunter2");
         assert_eq!(answer.request_name(), "");
         let answer = answer.with_request_name("first");
@@ -188,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_as_json_says_where_and_quotes_nothing() {
+    fn an_error_about_json_names_the_place_and_quotes_nothing() {
         #[derive(Debug, Deserialize)]
         struct Token {
             #[allow(dead_code)]
@@ -217,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_is_what_stands_between_white_space() {
+    fn white_space_around_a_text_is_removed() {
         for body in [" abc\r\n", "\u{feff}abc"] {
             assert_eq!(answer(200, &[], body).text().unwrap(), "abc");
         }
@@ -232,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn retry_after_is_seconds_or_a_date_by_the_answers_own_clock() {
+    fn retry_after_is_seconds_or_a_date_compared_with_the_answers_date() {
         const DATE: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
         let secs = |secs| Some(Duration::from_secs(secs));
         for (retry_after, date, read) in [

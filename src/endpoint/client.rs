@@ -22,14 +22,15 @@ use crate::endpoint::proxy::{Connector, Proxies};
 use crate::endpoint::tls::{TlsProvider, TlsRoots};
 use crate::error::{BoxError, Error};
 
-/// A TCP connection may take this long; the whole exchange, with DNS and TLS, has its own deadline.
+/// The time limit for a TCP connection. The whole exchange, with DNS and TLS, has its own deadline.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// A small HTTPS client for token endpoints.
 ///
-/// It speaks HTTP/1.1 and follows no redirects. A TCP connection may take three seconds. It uses no proxy, unless
-/// [you give it one](HttpClient::with_proxy). It opens a new connection for each exchange: an idle connection would often be
-/// dead after an hour, since a NAT has forgotten it. It neither installs nor needs a process-wide default of rustls.
+/// It speaks HTTP/1.1 and follows no redirects. Opening a TCP connection may take three seconds. It uses no proxy,
+/// unless [you give it one](HttpClient::with_proxy). It opens a new connection for each exchange: after an hour
+/// without traffic, a NAT has often dropped the old one. It neither installs nor needs a process-wide default of
+/// rustls.
 ///
 /// ```
 /// use tower_outbound_auth::endpoint::{HttpClient, TlsRoots};
@@ -84,21 +85,23 @@ impl HttpClient {
         Ok(HttpClient::connecting(tls, Proxies::None))
     }
 
-    /// Reaches https endpoints through this proxy, such as `http://proxy.example:3128`; a user and a password may
-    /// stand before the host. Default: no proxy, whatever the environment says.
+    /// Reaches https endpoints through this proxy, such as `http://proxy.example:3128`; the URL may have a user
+    /// and a password. Default: no proxy, whatever the environment says.
     ///
-    /// The proxy is asked for a tunnel (`CONNECT`), and sees the endpoint's host and port only. Endpoints on this
-    /// machine are always reached directly.
+    /// The client asks the proxy for a tunnel (`CONNECT`). The proxy sees only the endpoint's host and port.
+    /// Endpoints on this machine are always reached directly.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if this is no `http` URL with a host.
+    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if `proxy` is not an `http` URL with
+    /// a host.
     pub fn with_proxy(self, proxy: &str) -> Result<HttpClient, Error> {
         Ok(HttpClient::connecting(self.tls, Proxies::given(proxy)?))
     }
 
-    /// Reaches https endpoints through the proxy that the environment names, now: `HTTPS_PROXY`, else
-    /// `ALL_PROXY`, but for the hosts in `NO_PROXY` (each in upper or lower case).
+    /// Reaches https endpoints through the proxy that the environment names: `HTTPS_PROXY`, else
+    /// `ALL_PROXY`. Hosts in `NO_PROXY` are reached directly. Each name may be in upper or lower
+    /// case. The environment is read now.
     ///
     /// This is not the default: a variable that was set for another program would send the credentials through its proxy. If
     /// such a variable is set and not used, one log event says so.
@@ -123,7 +126,7 @@ impl HttpClient {
     }
 }
 
-/// Boxed once for each exchange, so that hyper's types are not part of this crate's interface.
+/// The future and the body are boxed, so that hyper's types are not part of this crate's interface.
 impl Service<Request<Full<Bytes>>> for HttpClient {
     type Response = Response<UnsyncBoxBody<Bytes, BoxError>>;
     type Error = BoxError;

@@ -3,7 +3,8 @@
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 
-/// The media type of a body without its parameters, if token endpoints use it. Any other type has a value of its own.
+/// The media type of a body without its parameters, if it is one that token endpoints use. Otherwise "another content
+/// type".
 pub(crate) fn media_type(headers: &HeaderMap) -> Option<&'static str> {
     const KNOWN: [&str; 7] = [
         "application/json",

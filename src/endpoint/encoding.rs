@@ -1,19 +1,19 @@
-//! Encoding texts for a URL or a form.
+//! Encodes texts for a URL or a form.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use zeroize::Zeroizing;
 
-/// All but the unreserved characters of RFC 3986 section 2.3.
+/// All characters that are not "unreserved" in RFC 3986 section 2.3.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-/// The same in a form, where a blank becomes a plus.
+/// The same without the blank, which becomes a plus in a form.
 const RESERVED_IN_FORM: &AsciiSet = &RESERVED.remove(b' ');
 
-/// Whether the encodings of this text differ.
+/// Whether a server that does not decode would read another text.
 pub(crate) fn is_ambiguous(text: &str) -> bool {
     *percent(text) != *text
 }
 
-/// `application/x-www-form-urlencoded`, as RFC 6749 appendix B has it.
+/// Encodes a text as `application/x-www-form-urlencoded` (RFC 6749 appendix B).
 pub(crate) fn form(text: &str) -> Zeroizing<String> {
     let mut encoded = with_room_for(text);
     for part in utf8_percent_encode(text, RESERVED_IN_FORM) {
@@ -22,7 +22,7 @@ pub(crate) fn form(text: &str) -> Zeroizing<String> {
     encoded
 }
 
-/// A body of such parameters, in memory that is wiped after use.
+/// A form body, in memory that is wiped after use.
 pub(crate) fn form_body(params: &[(&str, &str)]) -> Zeroizing<Vec<u8>> {
     let length = |(name, value): &(&str, &str)| name.len() + 3 * value.len() + 2;
     // Allocated at full size: growing would copy the secret and leave the old buffer unwiped.
@@ -38,7 +38,7 @@ pub(crate) fn form_body(params: &[(&str, &str)]) -> Zeroizing<Vec<u8>> {
     body
 }
 
-/// RFC 3986 section 2.1; also for one segment of a path.
+/// Percent-encodes a text (RFC 3986 section 2.1). The result also fits one segment of a path.
 pub(crate) fn percent(text: &str) -> Zeroizing<String> {
     let mut encoded = with_room_for(text);
     encoded.extend(utf8_percent_encode(text, RESERVED));
@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_is_encoded_and_keeps_what_is_unreserved() {
+    fn only_reserved_characters_are_encoded() {
         let unreserved = "azAZ09-._~";
         assert_eq!((&**percent(unreserved), &**form(unreserved)), (unreserved, unreserved));
         assert!(!is_ambiguous(unreserved));
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn no_buffer_grows() {
+    fn buffers_with_encoded_secrets_never_grow() {
         for text in ["", "€€€", "   ", "abc"] {
             assert!(form(text).capacity() <= 3 * text.len(), "{text}");
             assert!(percent(text).capacity() <= 3 * text.len(), "{text}");

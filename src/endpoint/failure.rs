@@ -1,4 +1,4 @@
-//! Finding out whether an answer is a failure, and its code.
+//! Finds out whether an answer is a failure, and reads its code.
 //!
 //! RFC 6749 section 5.2 has `error` in a 400 or 401. Servers also put the code into `error.code`,
 //! `errors[0].code` or `errorCode`, and send it with a 200.
@@ -10,19 +10,19 @@ use crate::endpoint::members::Members;
 use crate::endpoint::quotes::Credentials;
 use crate::endpoint::refusal_codes::is_refusal_code;
 
-/// An answer says that it is a failure.
+/// A failure that an answer states.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Failure {
-    /// As the server wrote it. It may hold anything, so it is for comparing only.
+    /// The code as the server wrote it. It may contain a secret, so it is only compared.
     pub(crate) code: Option<String>,
-    /// By `"ok": false`: no token counts beside it.
+    /// The answer has `"ok": false`. A token in the same answer does not count.
     pub(crate) explicit: bool,
 }
 
 impl Failure {
-    /// None if the answer says nothing of a failure. An `error` that is null, empty, zero or `false` is none.
+    /// None if the answer states no failure. An `error` that is null, empty, zero or `false` does not count.
     pub(crate) fn of(members: &Members<'_>) -> Option<Failure> {
-        // A member that is given twice, with different values, names no code.
+        // A member that is given twice with different values is a failure without a code.
         let value = |name| members.value(name).unwrap_or(Some(Value::Bool(true)));
         let stated = ["error", "errors", "errorCode"].map(value);
         let code = stated.iter().flatten().find_map(code_in);
@@ -31,19 +31,20 @@ impl Failure {
         failed.then_some(Failure { code, explicit })
     }
 
-    /// The same of an answer's body. None also if that cannot be read.
+    /// The failure that an answer's body states. None also if the body cannot be read.
     pub(crate) fn in_body(answer: &ExchangeAnswer) -> Option<Failure> {
         Failure::of(&Members::of(answer).ok()?)
     }
 
-    /// The code, to be shown; withheld if it quotes a credential.
+    /// The code for display. It is replaced by `withheld` if it quotes a credential.
     pub(crate) fn shown(&self, credentials: &Credentials) -> Option<&str> {
         let code = self.code.as_deref()?;
         Some(if credentials.are_quoted_in(code) { "withheld" } else { code })
     }
 }
 
-/// A text, the `code` of an object, or that of the first object in a list.
+/// The code in a value: the text itself, the `code` of an object, or the `code` of the first object
+/// in a list.
 fn code_in(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.trim().to_owned()).filter(|text| !text.is_empty()),
@@ -84,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn a_code_that_is_given_twice_with_different_values_is_none() {
+    fn a_code_that_is_given_twice_with_different_values_does_not_count() {
         let twice = failure(r#"{"error":"invalid_client","error":"slow_down"}"#);
         assert_eq!(twice, Some(Failure::default()));
         let agreed = failure(r#"{"error":"slow_down","error":"slow_down"}"#);

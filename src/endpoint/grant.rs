@@ -1,4 +1,4 @@
-//! The requests to a token endpoint, and its answers.
+//! Builds the requests to a token endpoint and reads its answers.
 
 use std::sync::Arc;
 
@@ -20,12 +20,12 @@ use crate::exchange::identity::Identity;
             comes from elsewhere needs an `Exchange` and no `Grant`: `TokenSource::new(presentation, exchange)`"
 )]
 pub trait Grant: Send + Sync + 'static {
-    /// What the tokens are for: two grants with the same identity get tokens that can replace each other. Its name stands in
-    /// logs.
+    /// What the tokens are for. Two grants with the same identity get tokens that can replace each other. The
+    /// identity's name appears in logs.
     fn identity(&self) -> Identity;
 
-    /// The credentials that an exchange needs. Those that may change are read before each exchange. Their values are in the
-    /// [context](RequestContext::credential) of each request. Default: none.
+    /// The credentials that an exchange needs. Credentials that may change are read before each exchange. Their
+    /// values are in the [context](RequestContext::credential) of each request. Default: none.
     fn credentials(&self) -> &[Credential] {
         &[]
     }
@@ -35,15 +35,16 @@ pub trait Grant: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// If it cannot be built. Then the exchange fails.
+    /// If the request cannot be built. The exchange then fails.
     fn request(&self, cx: &RequestContext) -> Result<ExchangeRequest, ExchangeError>;
 
     /// Reads the endpoint's answer.
     ///
     /// # Errors
     ///
-    /// If it brings no token. The kind of the error decides when the next attempt is made. Use
-    /// [`Refused`](crate::exchange::ExchangeErrorKind::Refused) only if the answer says that the credentials are wrong.
+    /// If the answer has no token. The kind of the error decides when the next attempt is made. Use
+    /// [`Refused`](crate::exchange::ExchangeErrorKind::Refused) only if the answer says that the credentials are
+    /// wrong.
     fn read(&self, answer: ExchangeAnswer) -> Result<Step, ExchangeError>;
 }
 

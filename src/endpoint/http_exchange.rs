@@ -26,26 +26,26 @@ use crate::exchange::identity::Identity;
 use crate::exchange::issued::Issued;
 use crate::origin::Origin;
 
-/// The longest answer. A longer one is an error page or an attack.
+/// The longest answer. A longer answer is an error page or an attack.
 const MAX_ANSWER: usize = 256 * 1024;
 
-/// So many requests may make an exchange: a challenge and its answer, and two more.
+/// The most requests in one exchange: enough for a challenge, its answer, and two more.
 const MAX_STEPS: usize = 4;
 
 /// An [`Exchange`] that sends the requests of a [`Grant`] to a token endpoint, through a `client`.
 ///
-/// The client is any `tower::Service` that takes `http::Request<Full<Bytes>>`: the built-in
-/// `HttpClient` (feature `client`), `HttpService::build(builder)?` for reqwest (feature `reqwest`), or one of your own,
-/// for mutual TLS, or for layers of your choice.
+/// The client is any `tower::Service` that takes `http::Request<Full<Bytes>>`: the built-in `HttpClient` (feature
+/// `client`), `HttpService::build(builder)?` for reqwest (feature `reqwest`), or a client of your own, for mutual TLS
+/// or with layers of your choice.
 ///
-/// - An answer may have 256 KiB; the body is read under the same deadline as its head (the source's
-///   exchange timeout).
-/// - A redirect that reaches this exchange is not followed: the request carries the credentials. So the client must
-///   not follow any. The built-in one does not; for reqwest, there is `HttpService::build` (feature `reqwest`).
-/// - A compressed answer is refused, because nothing asked for one. (`Content-Encoding: utf-8` or `none` is
-///   no compression.)
-/// - The texts of the client's errors are logged. They must not contain a secret, also not in a URL. (The texts of reqwest's
-///   errors contain the URL; with feature `reqwest` it is removed.)
+/// - An answer may have at most 256 KiB. The exchange timeout of the source covers its head and its
+///   body.
+/// - The client must not follow redirects, because the request carries the credentials. The built-in client follows
+///   none; for reqwest, use `HttpService::build` (feature `reqwest`). The exchange treats a redirect as a failure.
+/// - A compressed answer is an error, because the request did not ask for compression. (`Content-Encoding:
+///   utf-8` or `none` is no compression.)
+/// - The texts of the client's errors are logged. They must not contain a secret, not even in a URL. (The texts of
+///   reqwest's errors contain the URL; feature `reqwest` removes it.)
 /// - The client must not send its requests through the layer that gets its tokens from this exchange. If it does, the
 ///   exchange fails with [`ExchangeErrorKind::Reentrant`].
 ///
@@ -56,7 +56,7 @@ const MAX_STEPS: usize = 4;
 /// use tower_outbound_auth::system::Atlas;
 /// use tower_outbound_auth::TokenSource;
 ///
-/// // Any client will do; this one knows the answer.
+/// // Any client will do. This one always gives the same answer.
 /// let client = tower::service_fn(|_: http::Request<Full<Bytes>>| async {
 ///     let body = r#"{"access_token":"an-opaque-token","expires_in":3600}"#;
 ///     Ok::<_, std::io::Error>(http::Response::new(Full::new(Bytes::from(body))))
@@ -70,12 +70,13 @@ const MAX_STEPS: usize = 4;
 /// ```
 pub struct HttpExchange<G, C> {
     grant: G,
-    /// Behind a mutex because a service is `Send` but rarely `Sync`; locked only for its clone.
+    /// In a mutex because a service is `Send` but rarely `Sync`. It is locked only to clone the
+    /// client.
     client: Mutex<C>,
 }
 
 impl<G, C> HttpExchange<G, C> {
-    /// Asks the endpoint of `grant` through `client`.
+    /// An exchange that sends the requests of `grant` through `client`.
     pub fn new(grant: G, client: C) -> HttpExchange<G, C> {
         HttpExchange { grant, client: Mutex::new(client) }
     }
@@ -98,7 +99,8 @@ where
         let unreachable = |error: BoxError| unreachable(origin.as_ref(), error);
         request.extensions_mut().insert(cx.chain().clone());
         if request.body().size_hint().exact() == Some(0) && request.method() == Method::POST {
-            // Clients do not add it to an empty POST, and some gateways then answer 411 (RFC 9110 section 8.6).
+            // Clients do not add the header to an empty POST, and some gateways then answer 411 (RFC 9110
+            // section 8.6).
             request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
         let mut client = self.client.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -108,7 +110,7 @@ where
         let (head, body) = response.into_parts();
         let body = match compression(&head.headers) {
             Some(name) => {
-                Err(format!("the token endpoint compressed its answer ({name}), unasked"))
+                Err(format!("the token endpoint compressed its answer ({name}), which the request did not ask for"))
             }
             None => read(body).await.map_err(unreachable)?.map_err(str::to_owned),
         };
@@ -155,7 +157,7 @@ where
                 None => first,
             };
             let request = self.grant.request(&request_cx)?;
-            // Without a name of its own, the request has the name of the step.
+            // A request without a name gets the name of the step.
             let name = match request.name() {
                 "" => request_cx.step().unwrap_or_default(),
                 name => name,
@@ -176,8 +178,8 @@ where
     }
 }
 
-/// The compression that a body has, by the registry of HTTP content codings. Servers also write `none`, `utf-8`
-/// or nothing at all there, and mean that there is none.
+/// The compression of a body, if it is a registered HTTP content coding. Servers also write `none`, `utf-8` or
+/// nothing, and mean no compression.
 fn compression(headers: &HeaderMap) -> Option<&'static str> {
     const REGISTERED: [&str; 12] = [
         "aes128gcm",
@@ -198,7 +200,7 @@ fn compression(headers: &HeaderMap) -> Option<&'static str> {
     codings.find_map(|coding| REGISTERED.into_iter().find(|it| it.eq_ignore_ascii_case(coding)))
 }
 
-/// The body as a whole, or why it will not be read.
+/// The whole body, or the reason why it is not read.
 async fn read<RB>(body: RB) -> Result<Result<Bytes, &'static str>, BoxError>
 where
     RB: Body,
@@ -238,7 +240,7 @@ fn unreachable(origin: Option<&Origin>, error: BoxError) -> ExchangeError {
     }
     let root = root_cause(&*error);
     let origin = origin.map_or("the token endpoint".to_owned(), Origin::to_string);
-    // rustls says so. Its type is not known here, since the client may be the user's.
+    // This is rustls's text. Its type is not available here, because the client may be the user's.
     let is_another_hosts = root.contains("not valid for name");
     let hint = match is_another_hosts {
         true => ". Did something in between (a proxy, a captive portal) answer in its place?",

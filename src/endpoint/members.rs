@@ -1,7 +1,7 @@
-//! The members of an answer: a JSON object, or a form if the content type says so.
+//! Reads the members of an answer: a JSON object, or a form if the content type says so.
 //!
-//! Servers write numbers as texts, put a byte order mark before the object, and give members twice. All this is read. Only a
-//! member with two different values is an error.
+//! Servers write numbers as texts, put a byte order mark before the object, and give members twice. All of these are
+//! accepted. Only a member with two different values is an error.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -23,7 +23,7 @@ use crate::secret::Secret;
 pub(crate) struct Members<'a>(Vec<(String, Member<'a>)>);
 
 enum Member<'a> {
-    /// Parsed when it is asked for. Other members may be nested deeply, or hold secrets.
+    /// Parsed only when it is needed: other members may be deeply nested or hold secrets.
     Json(Cow<'a, RawValue>),
     Text(Zeroizing<String>),
 }
@@ -31,7 +31,7 @@ enum Member<'a> {
 impl<'a> Members<'a> {
     /// # Errors
     ///
-    /// [`Malformed`](ExchangeErrorKind::Malformed) if the body is neither.
+    /// [`Malformed`](ExchangeErrorKind::Malformed) if the body is neither a JSON object nor a form.
     pub(crate) fn of(answer: &'a ExchangeAnswer) -> Result<Members<'a>, ExchangeError> {
         let body = answer.text_bytes();
         // Some servers write Latin-1 in a description. The token beside it is still good.
@@ -80,7 +80,7 @@ impl<'a> Members<'a> {
         Ok(text.map(|text| Secret::from(text.as_str())))
     }
 
-    /// A text in lower case. Of what is no text, its JSON.
+    /// A text in lower case. For other values, their JSON in lower case.
     pub(crate) fn word(&self, name: &str) -> Result<Option<String>, ExchangeError> {
         self.one(name, |member| match member.value() {
             Value::Null => None,
@@ -89,7 +89,7 @@ impl<'a> Members<'a> {
         })
     }
 
-    /// What `read` makes of the value, if it makes anything of it.
+    /// What `read` returns for the value. None also if there is no such member.
     pub(crate) fn read<T: PartialEq>(
         &self,
         name: &str,
@@ -108,7 +108,8 @@ impl<'a> Members<'a> {
         self.one(name, |member| Some(member.value()).filter(|value| !value.is_null()))
     }
 
-    /// Reads the member of this name by `read`. It may be given twice with the same value.
+    /// Reads the member of this name with `read`. The member may be given twice with the same
+    /// value.
     fn one<T: PartialEq>(
         &self,
         name: &str,
@@ -117,7 +118,7 @@ impl<'a> Members<'a> {
         let mut values = self.0.iter().filter(|(its_name, _)| its_name == name);
         let first = values.next().and_then(|(_, member)| read(member));
         if values.any(|(_, member)| read(member) != first) {
-            // The name may be shown: it is a constant, or the user has set it.
+            // The name may be shown: it is a constant or was set by the user.
             let message =
                 format!("the token endpoint's answer has `{name}` twice, with different values");
             return Err(ExchangeError::new(ExchangeErrorKind::Malformed, message));
@@ -142,7 +143,7 @@ impl<'a> Member<'a> {
     }
 }
 
-/// An object, or a list, whose members are named by their index (RFC 6901 section 4).
+/// An object or a list. The members of a list are named by their index (RFC 6901 section 4).
 struct Container<'a>(Vec<(String, Member<'a>)>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Container<'a> {
@@ -178,8 +179,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for Container<'a> {
     }
 }
 
-/// `application/x-www-form-urlencoded` (RFC 6749 appendix B). None if nothing in it has a `=`; what cannot be
-/// decoded is skipped.
+/// `application/x-www-form-urlencoded` (RFC 6749 appendix B). None if no part of it has a `=`. Parts that
+/// cannot be decoded are skipped.
 fn form<'a>(body: &[u8]) -> Option<Vec<(String, Member<'a>)>> {
     let body = std::str::from_utf8(body).ok()?.trim();
     let member = |pair: &str| {
@@ -200,7 +201,7 @@ fn owned<'a>(text: &str) -> Result<Vec<(String, Member<'a>)>, serde_json::Error>
     Ok(members.into_iter().map(own).collect())
 }
 
-/// The members of a value; none if it has none.
+/// The members of an object or a list. None for other values.
 fn children<'a>(raw: &Cow<'a, RawValue>) -> Option<Vec<(String, Member<'a>)>> {
     match raw {
         Cow::Borrowed(raw) => {
@@ -210,7 +211,7 @@ fn children<'a>(raw: &Cow<'a, RawValue>) -> Option<Vec<(String, Member<'a>)>> {
     }
 }
 
-/// `%XX` for any byte, `+` for a blank. A `%` that begins no such byte stands for itself.
+/// Decodes `%XX` to a byte and `+` to a blank. A `%` without two hexadecimal digits stays as it is.
 fn decode(text: &str) -> Option<Zeroizing<String>> {
     // Allocated at full size: growing would copy the secret and leave the old buffer unwiped.
     let mut spaced = Zeroizing::new(String::with_capacity(text.len()));

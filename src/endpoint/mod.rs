@@ -1,7 +1,7 @@
-//! Asking a token endpoint over HTTP.
+//! Asks a token endpoint over HTTP.
 //!
-//! A [`Grant`] builds requests and reads answers. It does no I/O. A [`TokenSource`](crate::TokenSource) decides when a
-//! request is sent, and how often. So a grant is short, and easy to test: give it an answer, and see what it makes of it.
+//! A [`Grant`] builds requests and reads answers. It does no I/O. A [`TokenSource`](crate::TokenSource) decides when
+//! a request is sent, and how often. So a grant is short and easy to test: give it an answer and look at the result.
 //!
 //! A scheme of your own:
 //!
@@ -30,7 +30,7 @@
 //!     fn read(&self, answer: ExchangeAnswer) -> Result<Step, ExchangeError> {
 //!         match answer.status() {
 //!             StatusCode::OK => Ok(Step::Issued(Issued::new(answer.text()?))),
-//!             // A verdict: it is tried rarely, and a provider of the password is told.
+//!             // The credentials are wrong: the next attempt waits, and a provider of the password is told.
 //!             StatusCode::UNAUTHORIZED => Err(answer.refused("wrong_password")),
 //!             _ => Err(answer.unavailable()),
 //!         }

@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use crate::basics::bounds::{self, EARLIEST, number};
 
-/// The time since the epoch. None if it cannot be read, or if it is no time of day: a number of seconds in the wrong member, or
-/// zero as a default.
+/// The time since the epoch. None if it cannot be read, or if it is too early to be a date: a number of seconds in
+/// the wrong member, or a default of zero.
 pub(crate) fn moment(value: &Value) -> Option<Duration> {
     let moment = match number(value) {
         Some(number) => bounds::epoch(number),
@@ -16,7 +16,8 @@ pub(crate) fn moment(value: &Value) -> Option<Duration> {
     (moment >= EARLIEST).then_some(moment)
 }
 
-/// `2025-01-01T00:02:00Z`, with a fraction or not, with an offset or not (RFC 3339 section 5.6).
+/// Reads `2025-01-01T00:02:00Z`, with or without a fraction, with or without an offset (RFC 3339
+/// section 5.6).
 fn rfc_3339(text: &str) -> Option<Duration> {
     let (date, time) = (text.get(..10)?, text.get(11..19)?);
     let separators = [(4, "-"), (7, "-"), (13, ":"), (16, ":")];
@@ -27,7 +28,7 @@ fn rfc_3339(text: &str) -> Option<Duration> {
     }
     let (year, month, day) = (digits(&date[..4])?, digits(&date[5..7])?, digits(&date[8..])?);
     let (hour, minute, second) = (digits(&time[..2])?, digits(&time[3..5])?, digits(&time[6..])?);
-    // A leap second is the 60th.
+    // A leap second is second 60.
     if !(1..=12).contains(&month) || day < 1 || hour > 23 || minute > 59 || second > 60 {
         return None;
     }
@@ -71,7 +72,7 @@ fn days_of(year: i64, month: i64) -> i64 {
 
 /// The days from 1970-01-01 to a day of the Gregorian calendar.
 fn days_since_epoch(year: i64, month: i64, day: i64) -> i64 {
-    // Years that begin in March have their leap day at the end.
+    // The year begins in March here, so that the leap day is its last day.
     let year = if month <= 2 { year - 1 } else { year };
     let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
     365 * year + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400) + day_of_year
@@ -83,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_date_is_read_as_rfc_3339_has_it() {
+    fn a_date_is_read_by_rfc_3339() {
         for (text, expected) in [
             ("2000-01-01T00:00:00Z", Some(946_684_800)),
             ("2000-02-29T23:59:60Z", Some(951_868_800)),

@@ -12,15 +12,16 @@ use crate::endpoint::pacing;
 use crate::exchange::error::{ExchangeError, ExchangeErrorKind};
 use crate::origin::Origin;
 
-/// A longer origin is not shown, since it would fill the log.
+/// A longer origin is not shown, because it would fill the log.
 const MAX_ORIGIN: usize = 100;
 
 impl ExchangeAnswer {
-    /// The code of a failure, wherever servers put it: under `error` (RFC 6749 section 5.2), `error.code`,
-    /// `errors[0].code` or `errorCode`, in a JSON object or in a form. None if there is none, if it is empty, or if
-    /// it is given twice with different values.
+    /// The code of a failure. Servers put it under `error` (RFC 6749 section 5.2), `error.code`, `errors[0].code`
+    /// or `errorCode`, in a JSON object or in a form. None if there is no code, if the code is empty, or if it is
+    /// given twice with different values.
     ///
-    /// The server may write anything here, also what it was sent. So compare the code, and show it only if you know it.
+    /// The server may write anything here, even the credentials of the request. So compare the code, and show it only
+    /// if you know it.
     ///
     /// ```
     /// use tower_outbound_auth::exchange::{ExchangeError, ExchangeErrorKind};
@@ -42,13 +43,12 @@ impl ExchangeAnswer {
         Failure::in_body(self)?.code
     }
 
-    /// The error for an answer that says nothing about the credentials: an outage, an overload, or an answer of something in
-    /// between, such as a proxy.
+    /// The error for an answer that says nothing about the credentials: an outage, an overload, or an answer from a
+    /// proxy or gateway on the way.
     ///
-    /// A 4xx other than 407, 408, 425 and 429 is in doubt: perhaps a gateway has answered, perhaps the endpoint refuses the
-    /// credentials in unknown words. From the third such answer in a row on, the next attempt waits as long as after a
-    /// refusal. A
-    /// [`CredentialProvider`](crate::credential::CredentialProvider) is not told.
+    /// A 4xx other than 407, 408, 425 and 429 is in doubt: it may come from a gateway, or the endpoint may refuse the
+    /// credentials in unknown words. From the third such answer in a row, the next attempt waits as long as after a
+    /// refusal. A [`CredentialProvider`](crate::credential::CredentialProvider) is not told.
     #[must_use]
     pub fn unavailable(&self) -> ExchangeError {
         use StatusCode as Is;
@@ -81,8 +81,9 @@ impl ExchangeAnswer {
         if status.is_client_error() && !passing { error.in_doubt() } else { error }
     }
 
-    /// The error for an answer that says that the credentials are wrong. `code` is the endpoint's reason. It stands in logs. A
-    /// code that contains a part of the [`credentials`](super::Grant::credentials) is replaced by `withheld`.
+    /// The error for an answer that says that the credentials are wrong. `code` is the endpoint's reason. It appears
+    /// in logs. A code that contains a part of the [`credentials`](super::Grant::credentials) is replaced by
+    /// `withheld`.
     ///
     /// The next attempt waits for 10 s to 5 min, unless the credentials change before. A
     /// [`CredentialProvider`](crate::credential::CredentialProvider) is told, and may have another value at once.
@@ -111,7 +112,7 @@ impl ExchangeAnswer {
         }
     }
 
-    /// The origin of `Location`: the rest may hold anything.
+    /// The origin of `Location`. The rest of it may contain anything, so it is not shown.
     fn redirects_to(&self) -> Option<Origin> {
         let location = self.headers().get(LOCATION)?.to_str().ok()?;
         let origin = Origin::of_uri(&location.parse::<Uri>().ok()?)?;

@@ -15,8 +15,8 @@ use crate::token::builder::SourceBuilder;
 use crate::token::source::TokenSource;
 
 impl<S: Scheme> TokenSource<S> {
-    /// A source that asks the scheme's token endpoint through `client`; see [`HttpExchange`]. For reqwest, that is
-    /// `HttpService::build(builder)?` (feature `reqwest`).
+    /// A source that asks the scheme's token endpoint through `client` (see [`HttpExchange`]). For reqwest,
+    /// `client` is `HttpService::build(builder)?` (feature `reqwest`).
     pub fn over_http<C, RB>(scheme: S, client: C) -> TokenSource<S>
     where
         C: Service<Request<Full<Bytes>>, Response = Response<RB>> + Clone + Send + 'static,

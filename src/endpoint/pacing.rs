@@ -1,8 +1,8 @@
-//! How long a server asks to be left alone: `Retry-After`, and the headers of rate limits.
+//! Reads how long a server asks its clients to wait: `Retry-After`, and the headers of rate limits.
 //!
 //! `Retry-After` is RFC 9110 section 10.2.3. `RateLimit` is draft-ietf-httpapi-ratelimit-headers, which has
-//! had three forms; the names with `X-` are older and have no specification. They are read where the answer
-//! says that the limit is reached: many services send them with every answer.
+//! had three forms. The names with `X-` are older and have no specification. Many services send the
+//! rate-limit headers with every answer, so they count only if the answer says that the limit is reached.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -13,8 +13,8 @@ use crate::basics::bounds::{self, EPOCH_AND_NO_SPAN, LONGEST_PAUSE};
 use crate::basics::headers::{seconds, texts};
 
 static RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
-/// The names under which the time of the next request stands, each with the name of how many requests are
-/// left until then.
+/// Each pair is the header with the time of the next request, and the header with the number of requests
+/// that are left until then.
 static RESETS: [(HeaderName, HeaderName); 3] = [
     (HeaderName::from_static("ratelimit-reset"), HeaderName::from_static("ratelimit-remaining")),
     (
@@ -27,8 +27,8 @@ static RESETS: [(HeaderName, HeaderName); 3] = [
     ),
 ];
 
-/// The pause that an answer asks for: five minutes at most. `ours` is our clock, since the epoch; a time of
-/// day is held against the answer's own `Date` where it has one, since both come from the same clock.
+/// The pause that an answer asks for, at most five minutes. `ours` is our clock, since the epoch. A time of
+/// day is compared with the answer's own `Date` if it has one, because both come from the same clock.
 pub(crate) fn pause(
     status: StatusCode,
     headers: &HeaderMap,
@@ -51,8 +51,8 @@ struct Clocks {
 }
 
 impl Clocks {
-    /// How long it is until `moment`. A `Date` that no clock can show counts only where the moment is one of that
-    /// clock, too.
+    /// The time until `moment`. A `Date` that no correct clock can show counts only if `moment` comes from the
+    /// same wrong clock.
     fn until(self, moment: Duration) -> Option<Duration> {
         let by_date = self.date.map(|date| moment.saturating_sub(date));
         let by_ours = self.ours.map(|ours| moment.saturating_sub(ours));
@@ -74,11 +74,12 @@ fn retry_after(headers: &HeaderMap, clocks: Clocks) -> Option<Duration> {
     }
 }
 
-/// The longest of all that are given.
+/// The longest pause of all that the headers give.
 fn rate_limit(status: StatusCode, headers: &HeaderMap, clocks: Clocks) -> Option<Duration> {
     let is_overload =
         matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
-    // Where nothing says how many requests are left, the status has to say that it is none.
+    // If no header gives the number of requests that are left, the status must say that there are
+    // none.
     let is_reached = |left: Option<f64>| left.map_or(is_overload, |left| left <= 0.0);
     let resets = RESETS.iter().flat_map(|(reset, remaining)| {
         let left = texts(headers, remaining).find_map(seconds);
@@ -96,7 +97,7 @@ fn rate_limit(status: StatusCode, headers: &HeaderMap, clocks: Clocks) -> Option
     resets.chain(policies).filter_map(until).max()
 }
 
-/// `40`, `40;w=60` or `reset=40`.
+/// Reads `40`, `40;w=60` or `reset=40`.
 fn reset_in(item: &str) -> Option<f64> {
     let item = item.split(';').next()?.trim();
     seconds(item.strip_prefix("reset=").unwrap_or(item))
@@ -109,9 +110,10 @@ struct Policy {
     reset: Option<f64>,
 }
 
-/// `"name";r=0;t=30, "other";r=9;t=60`, or, as earlier drafts had it, `limit=1, remaining=0, reset=30`.
+/// Reads `"name";r=0;t=30, "other";r=9;t=60`, or the form of earlier drafts: `limit=1, remaining=0,
+/// reset=30`.
 fn policies_in(header: &str) -> Vec<Policy> {
-    // A name may hold anything: of what is quoted, nothing is read.
+    // Quoted names may contain anything, so quoted parts are removed.
     let unquoted: String = header.split('"').step_by(2).collect();
     let mut policies = Vec::new();
     let mut flat = Policy::default();

@@ -1,8 +1,8 @@
-//! How the built-in client gets to an endpoint: directly, or through a tunnel of a proxy's.
+//! Connects the built-in client to an endpoint: directly, or through a proxy's tunnel.
 //!
-//! The proxy is asked for a tunnel (`CONNECT`, RFC 9110 section 9.3.6). TLS runs inside it, from this client to the
-//! endpoint, so that the proxy sees the endpoint's host and port and nothing else. What goes over plain http stays
-//! on this machine, and goes through no proxy.
+//! The client asks the proxy for a tunnel (`CONNECT`, RFC 9110 section 9.3.6). TLS runs inside the tunnel, from
+//! this client to the endpoint, so the proxy sees only the endpoint's host and port. Plain http goes only to this
+//! machine, and uses no proxy.
 
 use std::fmt;
 use std::future::Future;
@@ -23,14 +23,14 @@ use tower_service::Service;
 use crate::basics::TARGET;
 use crate::error::{BoxError, Error};
 
-/// Which proxy a destination is reached through.
+/// The proxies, and the destinations that are reached through them.
 #[derive(Clone, Default)]
 pub(crate) enum Proxies {
-    /// None. Whether an event has said that the environment names one.
+    /// No proxy.
     #[default]
     None,
     Given(Arc<Matcher>),
-    /// As `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` say.
+    /// The proxies of `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`.
     Environment(Arc<Matcher>),
 }
 
@@ -41,7 +41,7 @@ impl Proxies {
         };
         let uri: Uri = proxy.parse().map_err(|_| wrong("is no URL"))?;
         if uri.scheme_str() != Some("http") || uri.host().is_none_or(str::is_empty) {
-            return Err(wrong("is not one of http with a host"));
+            return Err(wrong("is not http, or has no host"));
         }
         Ok(Proxies::Given(Arc::new(Matcher::builder().https(proxy).build())))
     }
@@ -51,12 +51,12 @@ impl Proxies {
     }
 }
 
-/// Connects to an endpoint, or to the other end of a tunnel.
+/// Connects to an endpoint, or to the far end of a tunnel.
 #[derive(Clone)]
 pub(crate) struct Connector {
     direct: HttpConnector,
     proxies: Proxies,
-    /// An event has said that the environment names a proxy, which is not used.
+    /// An event has already reported that the environment names a proxy that is not used.
     told_unused: Arc<AtomicBool>,
 }
 
@@ -65,14 +65,14 @@ impl Connector {
         Connector { direct, proxies, told_unused: Arc::default() }
     }
 
-    /// Says once that the environment names a proxy for `destination`, which nobody has asked to use.
+    /// Reports once that the environment names a proxy for `destination` that is not used.
     fn tell_unused(&self, destination: &Uri) {
         if !self.told_unused.swap(true, Ordering::Relaxed)
             && Matcher::from_env().intercept(destination).is_some()
         {
             tracing::warn!(
                 target: TARGET,
-                "the environment names a proxy (HTTPS_PROXY or ALL_PROXY), which is not used: say \
+                "the environment names a proxy (HTTPS_PROXY or ALL_PROXY), which is not used. To use it: \
                  HttpClient::with_proxy_from_env",
             );
         }
@@ -105,7 +105,7 @@ impl Service<Uri> for Connector {
             return Box::pin(async { connecting.await.map_err(Into::into) });
         };
         if proxy.uri().scheme_str() != Some("http") {
-            let message = "the proxy of the environment is not one of http, which is the only kind that the \
+            let message = "the environment names a proxy whose URL is not http, which is the only kind that the \
                            built-in client can use";
             return Box::pin(std::future::ready(Err(Error::configuration(message).into())));
         }
@@ -118,14 +118,14 @@ impl Service<Uri> for Connector {
     }
 }
 
-/// Whether a destination is this machine: its name, or a literal address.
+/// Whether a destination is this machine: `localhost`, or a literal loopback address.
 fn is_loopback(uri: &Uri) -> bool {
     let host = uri.host().unwrap_or_default();
     let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
     host.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
 }
 
-/// The proxy's URL may hold a password.
+/// Shows nothing, because the proxy's URL may contain a password.
 impl fmt::Debug for Connector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Connector(…)")
@@ -137,7 +137,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn this_machine_is_told_by_its_name_and_its_addresses() {
+    fn this_machine_is_recognised_by_name_and_by_address() {
         for (uri, expected) in [
             ("https://localhost/", true),
             ("https://LOCALHOST:8443/", true),
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn the_url_of_a_proxy_is_checked_and_not_quoted() {
+    fn a_proxy_url_is_checked_and_never_quoted() {
         for wrong in
             ["proxy:3128", "https://u:hunter2@proxy:3128", "socks5://hunter2", "http://", ""]
         {

@@ -1,7 +1,7 @@
-//! Whether a server's text contains a credential that it was sent.
+//! Whether a server's text contains a credential that was sent to the server.
 //!
-//! A server may write what it was sent into its error code: all or a part of it, decoded or encoded. Such a code is not shown.
-//! A harmless code is withheld, too, if it has four characters in a row of the secret by chance.
+//! A server may copy a credential into its error code: all of it or a part, decoded or encoded. Such a code is not
+//! shown. A harmless code is also withheld if it has by chance four characters in a row of the secret.
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
@@ -13,31 +13,33 @@ use crate::endpoint::refusal_codes::is_refusal_code;
 use crate::exchange::error::ExchangeError;
 use crate::secret::Secret;
 
-/// So many characters in a row of a credential are a part of it; a shorter one counts as a whole.
+/// This many characters in a row of a credential count as a part of it. A shorter credential counts
+/// as a whole.
 const PART: usize = 4;
-/// In base64, six characters are four of the text.
+/// Four characters of text are six characters in base64.
 const ENCODED_PART: usize = 6;
-/// In hexadecimal, eight are.
+/// Four characters of text are eight in hexadecimal.
 const HEX_PART: usize = 8;
 
-/// Words of error codes that credentials often begin with, too. They tell nothing of one.
+/// Words of error codes that credentials also often contain. They reveal nothing about a
+/// credential.
 const COMMON: [&str; 9] =
     ["client", "secret", "invalid", "token", "credential", "password", "missing", "grant", "scope"];
 
-/// What stands in a text that was encoded for a URL, for JSON or for HTML, and in no error code.
+/// Characters that occur in texts encoded for a URL, for JSON or for HTML, and in no error code.
 const ENCODED: [char; 3] = ['%', '\\', '&'];
 
 /// The credentials of one client.
 pub(crate) struct Credentials {
     pub(crate) id: Secret,
     pub(crate) secret: Secret,
-    /// The id is no name that may be shown, but a key.
+    /// The id is itself a secret, such as an API key.
     pub(crate) id_is_secret: bool,
 }
 
 impl Credentials {
-    /// Whether a text has a part of them, however it is written; or of any other credential, which is as long and
-    /// as dense as a token is.
+    /// Whether a text contains a part of these credentials in any encoding, or a run of characters that may be
+    /// another credential or a token.
     pub(crate) fn are_quoted_in(&self, text: &str) -> bool {
         text.contains(ENCODED)
             || has_a_token(text)
@@ -58,7 +60,8 @@ impl Credentials {
         quoted(&self.secret) || self.id_is_secret && quoted(&self.id)
     }
 
-    /// In base64: alone, or with the id before it as Basic has it, in each of the encodings of Basic.
+    /// In base64 or hexadecimal: the secret alone, or `id:secret` as in Basic, with each encoding of
+    /// Basic.
     fn is_encoded_in(&self, text: &str) -> bool {
         let (id, secret) = (self.id.expose(), self.secret.expose());
         let mut texts = vec![
@@ -82,11 +85,12 @@ impl Credentials {
     }
 }
 
-/// A failure as it may be shown: its code is withheld if it quotes one of these credentials, and is none of OAuth's.
+/// The error for display. Its code is replaced by `withheld` if the code quotes one of these credentials and is not
+/// a code of OAuth.
 pub(crate) fn withheld(error: ExchangeError, shown: &Shown) -> ExchangeError {
     let is_shown = |code: &&str| !error.is_judged() && !is_refusal_code(code);
     let Some(code) = error.code().filter(is_shown) else { return error };
-    // Which of them is an id is not known here.
+    // It is unknown here which of the credentials is an id, so each one counts as a secret.
     let quotes = shown.secrets().any(|secret| {
         let (id, secret) = (Secret::from(""), secret.clone());
         Credentials { id, secret, id_is_secret: false }.are_quoted_in(code)
@@ -101,7 +105,7 @@ fn has_a_part(text: &str, credential: &str, length: usize) -> bool {
     parts.any(|part| text.as_bytes().windows(length).any(|it| it == part))
 }
 
-/// Whether a text has something in it that is as long as an encoded credential or a token is, and as dense.
+/// Whether a text has a run of characters that is as long as a token.
 fn has_a_token(text: &str) -> bool {
     let dense = |c: char| c.is_ascii_alphanumeric() || "+/=".contains(c);
     text.split(|c| !dense(c)).any(|run| run.len() >= 24)
@@ -116,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_quotes_a_credential_if_it_has_four_characters_in_a_row_of_it() {
+    fn four_characters_in_a_row_of_a_credential_are_a_quote() {
         let credentials = credentials("key-4711", "hunter2", true);
         for (text, quotes) in [
             ("invalid_client", false),
@@ -135,14 +139,14 @@ mod tests {
     }
 
     #[test]
-    fn a_short_credential_counts_as_a_whole_and_an_id_that_is_a_name_does_not_count() {
+    fn a_short_secret_counts_as_a_whole_and_a_public_id_does_not_count() {
         let short = credentials("reports", "abc", false);
         assert!(short.are_quoted_in("bad abc") && !short.are_quoted_in("bad ab"));
         assert!(!short.are_quoted_in("no such client: reports"));
     }
 
     #[test]
-    fn a_word_of_error_codes_is_no_part_of_a_credential() {
+    fn a_common_word_of_error_codes_is_not_a_quote() {
         let prefixed = credentials("reports", "client-secret-4711", false);
         assert!(!prefixed.are_quoted_in("Missing Client-Id or Client-Secret"));
         assert!(prefixed.are_quoted_in("no such secret: client-secret-4711"));

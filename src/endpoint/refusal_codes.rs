@@ -1,7 +1,6 @@
-//! The codes of RFC 6749 section 5.2, and what others have added.
+//! The codes of RFC 6749 section 5.2, and codes of other specifications and servers.
 
-/// Whether a code is of those that are mended by a person, or not at all. Of other failures, a second try may
-/// succeed.
+/// Whether a code means that a person must correct something. After other codes, a second try may succeed.
 pub(crate) fn is_refusal_code(code: &str) -> bool {
     const CODES: [&str; 14] = [
         "invalid_client",

@@ -11,8 +11,8 @@ use crate::exchange::error::{ExchangeError, ExchangeErrorKind};
 
 /// A request to a token endpoint.
 ///
-/// `http::Request` prints its headers and its body in `Debug`, which here are the credentials; this
-/// type prints neither, nor the query.
+/// The `Debug` of `http::Request` shows the headers and the body, which here contain the
+/// credentials. The `Debug` of this type shows neither of them, and no query.
 ///
 /// ```
 /// use tower_outbound_auth::endpoint::ExchangeRequest;
@@ -44,7 +44,7 @@ impl ExchangeRequest {
         ExchangeRequest { name, ..self }
     }
 
-    /// The name that it was given.
+    /// The name of the request.
     #[must_use]
     pub fn name(&self) -> &'static str {
         self.name
@@ -71,18 +71,18 @@ impl fmt::Debug for ExchangeRequest {
     }
 }
 
-/// A JSON object of such texts, in memory that is wiped after use.
+/// A JSON object of texts, in memory that is wiped after use.
 pub(crate) fn json_body(members: &[(&str, &str)]) -> Zeroizing<Vec<u8>> {
     let length = |(name, value): &(&str, &str)| 6 * (name.len() + value.len()) + 6;
     // Allocated at full size: growing would copy a secret and leave the old buffer unwiped.
     let mut body =
         Zeroizing::new(Vec::with_capacity(members.iter().map(length).sum::<usize>() + 2));
-    // A text is always JSON, and a vector takes all that is written into it.
+    // This cannot fail: every text can be JSON, and a vector accepts every write.
     let _ = serde_json::Serializer::new(&mut *body).collect_map(members.iter().copied());
     body
 }
 
-/// So that a scheme can build its request with `?`. It hides the cause, which may quote a value.
+/// Lets a scheme build its request with `?`. Hides the cause, which may quote a value.
 impl From<http::Error> for ExchangeError {
     fn from(_: http::Error) -> ExchangeError {
         ExchangeError::new(
@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_request_shows_neither_its_headers_nor_its_body_nor_its_query() {
+    fn debug_of_a_request_shows_no_headers_no_body_and_no_query() {
         let request = Request::post("https://auth.example:8443/token?tenant=7")
             .header("client-secret", "hunter2")
             .body(Bytes::from("hunter2"))
@@ -112,11 +112,11 @@ mod tests {
     }
 
     #[test]
-    fn a_body_of_secrets_is_written_into_memory_that_never_grows() {
+    fn the_buffer_of_a_json_body_never_grows() {
         let body = json_body(&[("id", "a\"b"), ("secret", "c")]);
         assert_eq!(*body, br#"{"id":"a\"b","secret":"c"}"#);
         assert_eq!(*json_body(&[]), b"{}");
-        // Each of these takes six bytes: no body takes more.
+        // JSON writes each of these characters with six bytes, which is the most for any character.
         let widest = "\u{1}".repeat(1_000);
         for members in [&[("\u{2}", &*widest)][..], &[(&*widest, ""), ("", &*widest)]] {
             let body = json_body(members);

@@ -1,4 +1,4 @@
-//! What a grant knows of the request that it builds.
+//! What a grant knows about the request that it builds.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::exchange::context::{ExchangeContext, Reason};
 use crate::exchange::error::ExchangeError;
 use crate::secret::Secret;
 
-/// What a [`Grant`](super::Grant) knows of the request that it builds.
+/// What a [`Grant`](super::Grant) knows about the request that it builds.
 ///
 /// ```
 /// use tower_outbound_auth::exchange::Reason;
@@ -33,7 +33,7 @@ pub struct RequestContext {
 }
 
 impl RequestContext {
-    /// For the request that opens this exchange.
+    /// For the first request of this exchange.
     pub(crate) fn first(cx: &ExchangeContext, shown: Shown) -> RequestContext {
         let refresh_token = cx.refresh_token().cloned();
         RequestContext {
@@ -61,7 +61,7 @@ impl RequestContext {
         RequestContext { asked: Some((step, by)), ..self }
     }
 
-    /// Why the exchange is made.
+    /// The reason for the exchange.
     #[must_use]
     pub fn reason(&self) -> Reason {
         self.reason
@@ -73,7 +73,7 @@ impl RequestContext {
         self.refresh_token.as_ref()
     }
 
-    /// The source's clocks.
+    /// The time by the source's clock.
     #[must_use]
     pub fn now(&self) -> Now {
         self.clock.now()
@@ -90,15 +90,15 @@ impl RequestContext {
         Ok(self.shown.value(credential)?)
     }
 
-    /// The name that [`Step::Again`](super::Step::Again) gave to this request. None for the request that
-    /// opens the exchange.
+    /// The name that [`Step::Again`](super::Step::Again) gave to this request. None for the first
+    /// request of the exchange.
     #[must_use]
     pub fn step(&self) -> Option<&'static str> {
         self.asked.as_ref().map(|(step, _)| *step)
     }
 
-    /// The answer that made the scheme say [`Step::Again`](super::Step::Again): a challenge, say. None for
-    /// the request that opens the exchange.
+    /// The answer that made the scheme return [`Step::Again`](super::Step::Again), such as a challenge.
+    /// None for the first request of the exchange.
     #[must_use]
     pub fn answer(&self) -> Option<&ExchangeAnswer> {
         self.asked.as_ref().map(|(_, answer)| answer)

@@ -1,17 +1,18 @@
-//! What a grant does after an answer.
+//! What follows an answer.
 
 use crate::exchange::issued::Issued;
 
-/// What a grant does after an answer of the token endpoint.
+/// What follows an answer of the token endpoint.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Step {
     /// The exchange has succeeded.
     Issued(Issued),
-    /// One more request is needed (an answer to a challenge, say). [`request`](super::Grant::request)
-    /// builds it: [`RequestContext::step`](super::RequestContext::step) is this name, and [`RequestContext::answer`](super::RequestContext::answer) the answer that was just
-    /// read. The next answer has the same name ([`ExchangeAnswer::request_name`](super::ExchangeAnswer::request_name)), unless the request was
-    /// [named](super::ExchangeRequest::named) otherwise. Up to four requests make an exchange.
+    /// One more request is needed, such as the answer to a challenge. [`request`](super::Grant::request) builds it.
+    /// There, [`RequestContext::step`](super::RequestContext::step) is this name, and
+    /// [`RequestContext::answer`](super::RequestContext::answer) is the answer that was just read. The next answer
+    /// has this [name](super::ExchangeAnswer::request_name) too, unless the request was
+    /// [named](super::ExchangeRequest::named) otherwise. An exchange has at most four requests.
     ///
     /// ```
     /// # use http::Request;

@@ -1,4 +1,4 @@
-//! What the built-in client trusts, and the cryptography that it uses (feature `client`).
+//! The root certificates and the cryptography of the built-in client (feature `client`).
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,20 +15,21 @@ use crate::error::Error;
 #[derive(Clone)]
 pub struct TlsRoots {
     pub(crate) store: RootCertStore,
-    /// Why the platform's cannot be read, where they are none.
+    /// Why the platform's certificates cannot be read.
     flaws: Vec<String>,
 }
 
-/// The variables that say where the platform's roots are (OpenSSL's, read by `rustls-native-certs`).
+/// The variables that name the platform's root certificates (from OpenSSL; read by
+/// `rustls-native-certs`).
 const VARIABLES: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
 
 impl TlsRoots {
-    /// The platform's, read now: the key chain or the files of the system; or the files that `SSL_CERT_FILE`
-    /// and `SSL_CERT_DIR` name. The default of every constructor: what the machine's administrator trusts is
-    /// what its services should trust.
+    /// The platform's root certificates, read now: from the system's key chain or files, or from the files
+    /// that `SSL_CERT_FILE` and `SSL_CERT_DIR` name. This is the default of every constructor, so that a
+    /// service trusts what the machine's administrator trusts.
     ///
-    /// A file that cannot be read is an event. It is an error of [`HttpClient::new`](super::HttpClient::new)
-    /// if no certificate is left; the error names the file.
+    /// A file that cannot be read is a log event. If no certificate is left,
+    /// [`HttpClient::new`](super::HttpClient::new) returns an error that names the file.
     #[must_use]
     pub fn native() -> TlsRoots {
         let found = rustls_native_certs::load_native_certs();
@@ -45,7 +46,7 @@ impl TlsRoots {
         }
         let mut roots = TlsRoots { store, flaws };
         if !set.is_empty() {
-            // Somebody has named a file, so its flaw is news to them.
+            // Somebody has set a variable, so the problem is worth a warning.
             roots.flaws.iter_mut().for_each(|flaw| *flaw = format!("{}: {flaw}", set.join(" ")));
             for flaw in &roots.flaws {
                 tracing::warn!(target: TARGET, flaw, "root certificates cannot be read");
@@ -64,7 +65,7 @@ impl TlsRoots {
 
     /// # Errors
     ///
-    /// If there is no root.
+    /// If there is no root certificate.
     pub(crate) fn check(&self) -> Result<(), Error> {
         if !self.store.is_empty() {
             return Ok(());
@@ -77,7 +78,8 @@ impl TlsRoots {
         )))
     }
 
-    /// Mozilla's, compiled in (feature `webpki-roots`): for images without CA certificates.
+    /// Mozilla's root certificates, compiled in (feature `webpki-roots`), for images without CA
+    /// certificates.
     #[cfg(feature = "webpki-roots")]
     #[must_use]
     pub fn webpki() -> TlsRoots {
@@ -85,12 +87,12 @@ impl TlsRoots {
         TlsRoots { store, ..TlsRoots::none() }
     }
 
-    /// Those of a PEM file, and no others: a private certificate authority.
+    /// The certificates of a PEM file, and no others, for a private certificate authority.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if it holds no certificate, or
-    /// one that cannot be read.
+    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if the file has no
+    /// certificate, or one that cannot be read.
     pub fn pem(pem: &[u8]) -> Result<TlsRoots, Error> {
         let unusable = |reason: String| {
             Error::configuration(format!("the PEM text given as root certificates {reason}"))
@@ -116,12 +118,13 @@ impl fmt::Debug for TlsRoots {
     }
 }
 
-/// The cryptography behind TLS, always named: rustls panics where two could be meant.
+/// The cryptography for TLS. It is always given explicitly, because rustls panics if two providers
+/// are compiled in.
 #[derive(Clone)]
 pub struct TlsProvider(pub(crate) Arc<CryptoProvider>);
 
 impl TlsProvider {
-    /// ring: builds everywhere with a C compiler alone. The default.
+    /// ring, the default. It needs only a C compiler to build.
     #[must_use]
     pub fn ring() -> TlsProvider {
         TlsProvider(Arc::new(rustls::crypto::ring::default_provider()))

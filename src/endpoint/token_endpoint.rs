@@ -1,4 +1,4 @@
-//! The URL of a token endpoint, checked once.
+//! The URL of a token endpoint, checked when it is parsed.
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,7 +13,7 @@ use crate::origin::Origin;
 /// The URL of a token endpoint: absolute, `https` (or `http` on a literal loopback address), without
 /// user information.
 ///
-/// Its query is kept as it is (RFC 6749 section 3.2), and shown nowhere.
+/// The query is sent as it is (RFC 6749 section 3.2), and never shown.
 ///
 /// ```
 /// use tower_outbound_auth::endpoint::TokenEndpoint;
@@ -34,8 +34,8 @@ impl TokenEndpoint {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if it is none, or would have the
-    /// credentials travel in the clear.
+    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if it is no absolute http(s)
+    /// URL, has a fragment or user information, or would send the credentials unencrypted.
     pub fn parse(url: &str) -> Result<TokenEndpoint, Error> {
         let endpoint = TokenEndpoint::danger_plain_http(url)?;
         if endpoint.origin.is_safe() {
@@ -48,13 +48,13 @@ impl TokenEndpoint {
         )))
     }
 
-    /// Like [`parse`](TokenEndpoint::parse), but allows `http` to any host. The credentials can then be read
-    /// by everybody on the way.
+    /// Like [`parse`](TokenEndpoint::parse), but allows `http` to any host. Everybody on the network path
+    /// can then read the credentials.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if it is no absolute http(s) URL,
-    /// or has user information.
+    /// or has a fragment or user information.
     pub fn danger_plain_http(url: &str) -> Result<TokenEndpoint, Error> {
         let wrong = |why: &str| Error::configuration(format!("the token endpoint's URL {why}"));
         if url.contains('#') {
@@ -65,18 +65,18 @@ impl TokenEndpoint {
         }
         let uri: Uri = url.parse().map_err(|_| wrong("is no URL"))?;
         if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
-            return Err(wrong("has user information: credentials are given apart"));
+            return Err(wrong("has user information: give the credentials in their own arguments"));
         }
         let origin = Origin::of_uri(&uri)
-            .ok_or_else(|| wrong("is not one of http(s), or has an unusable host or port"))?;
+            .ok_or_else(|| wrong("is not http(s), or has an unusable host or port"))?;
         Ok(TokenEndpoint { uri, origin })
     }
 
     /// The token endpoint of a Keycloak realm: `{base}/realms/{realm}/protocol/openid-connect/token`.
     ///
-    /// `base` is where Keycloak lives, such as `https://auth.example`, or `https://auth.example/auth` up
-    /// to Keycloak 16. The realm is encoded as one segment of the path, so that no name can lead
-    /// elsewhere.
+    /// `base` is the address of Keycloak: `https://auth.example`, or `https://auth.example/auth` up to
+    /// Keycloak 16. The realm is encoded as one segment of the path, so that no name can change the rest
+    /// of the path.
     ///
     /// ```
     /// use tower_outbound_auth::endpoint::TokenEndpoint;
@@ -89,11 +89,11 @@ impl TokenEndpoint {
     ///
     /// # Errors
     ///
-    /// As for [`parse`](TokenEndpoint::parse); also if the base has a query, or if the realm is empty, `.` or
-    /// `..`, which is no segment's name.
+    /// As for [`parse`](TokenEndpoint::parse). Also if `base` has a query, or if `realm` is empty, `.` or
+    /// `..`.
     pub fn keycloak(base: &str, realm: &str) -> Result<TokenEndpoint, Error> {
         if matches!(realm, "" | "." | "..") {
-            return Err(Error::configuration("the realm is empty, or one or two dots"));
+            return Err(Error::configuration("the realm is empty, \".\" or \"..\""));
         }
         let realm = percent(realm);
         TokenEndpoint::below(base, &format!("realms/{}/protocol/openid-connect/token", *realm))
@@ -128,7 +128,8 @@ impl FromStr for TokenEndpoint {
     }
 }
 
-/// Reads what [`TokenEndpoint::parse`] reads. The errors do not contain the URL, because its query may have a key.
+/// Accepts what [`TokenEndpoint::parse`] accepts. The errors do not contain the URL, because its query may contain
+/// a key.
 impl<'de> Deserialize<'de> for TokenEndpoint {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<TokenEndpoint, D::Error> {
         String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
