@@ -1,4 +1,4 @@
-//! What is known of the redirects that a reqwest client below the layer follows.
+//! What the layer knows about the redirects that a reqwest client below it follows.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,16 +10,17 @@ use reqwest::Url;
 use crate::error::Error;
 use crate::origin::parts::is_this_machine;
 
-/// What is known of the client below. It cannot be asked what its redirect policy and its proxies are. So a layer
-/// remembers what it has done for a client, and that its user vouches for one. Clones of the layer share this.
+/// What the layer knows about the client below. A reqwest client does not tell its redirect policy and its
+/// proxies. So a layer remembers what it has set on a client, and whether the user has vouched for one. Clones of
+/// the layer share this.
 #[derive(Clone, Default)]
 pub(crate) struct ClientRedirects(Arc<Known>);
 
 #[derive(Default)]
 struct Known {
-    /// It follows no redirect to another origin.
+    /// The client follows no redirect to another origin.
     same_origins_only: AtomicBool,
-    /// It reaches this machine past every proxy.
+    /// The client sends requests for this machine through no proxy.
     past_proxies: AtomicBool,
 }
 
@@ -45,7 +46,7 @@ impl ClientRedirects {
         if !self.0.past_proxies.load(Ordering::Relaxed) && is_proxied_by_environment(url) {
             return Err(Error::configuration(
                 "the environment names a proxy (http_proxy, say), and the reqwest client may send it this request, \
-                 which is for this very machine, with the credential: set NO_PROXY=127.0.0.1,::1,localhost, or \
+                 which is for this machine, with the credential: set NO_PROXY=127.0.0.1,::1,localhost, or \
                  build the client by AuthLayer::reqwest. If it uses no proxy (ClientBuilder::no_proxy), say so: \
                  AuthLayer::danger_own_reqwest_client",
             ));
@@ -54,12 +55,12 @@ impl ClientRedirects {
     }
 }
 
-/// Whether reqwest would, by itself, send a request for this machine to a proxy. The environment is read once, as a
-/// client does when it is built.
+/// Whether reqwest's defaults would send a request for this machine to a proxy. The environment is read once, as by
+/// a client when it is built.
 fn is_proxied_by_environment(url: &Url) -> bool {
     static ENVIRONMENT: OnceLock<Matcher> = OnceLock::new();
     if !url.host_str().is_some_and(is_this_machine) {
-        return false; // as nearly always
+        return false; // almost always
     }
     let proxies = ENVIRONMENT.get_or_init(Matcher::from_env);
     url.as_str().parse().is_ok_and(|uri| proxies.intercept(&uri).is_some())

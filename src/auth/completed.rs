@@ -1,7 +1,6 @@
-//! A future that is polled after its completion.
+//! A future that was polled after its completion.
 
-/// A caller has polled a future again after it was ready. tower's and hyper's futures panic then, too. A future that
-/// stayed pending would be a hang without a visible cause.
+/// Panics, as the futures of tower and hyper do. A future that stayed pending would hang without a visible cause.
 #[cold]
 #[allow(clippy::panic)]
 pub(crate) fn polled_after_completion() -> ! {

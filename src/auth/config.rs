@@ -13,11 +13,11 @@ use crate::replay::{Replay, ReplayMethods, Slot};
 use crate::scheme::judge::Judge;
 use crate::token::shared::Core;
 
-/// One allocation for a service and all its clones and futures.
+/// What a service, its clones and their futures share. One allocation.
 pub(crate) struct Shared {
     pub(crate) core: Arc<Core>,
     pub(crate) config: Config,
-    /// The layer's, or that of the source's presentation.
+    /// The judge of the layer, or else of the source's presentation.
     pub(crate) judge: Judge,
 }
 
@@ -28,9 +28,9 @@ pub(crate) struct Config {
     pub(crate) methods: ReplayMethods,
     pub(crate) response_uri: Option<ResponseUri>,
     pub(crate) judge: Option<Judge>,
-    /// How much the bodies of all requests may keep for a second sending.
+    /// How many bytes of bodies all requests together may keep for a second sending.
     pub(crate) quota: BufferQuota,
-    /// What is known of the redirects that a reqwest client below follows.
+    /// What is known about the redirects that a reqwest client below follows.
     #[cfg(feature = "reqwest")]
     pub(crate) redirects: crate::auth::client_redirects::ClientRedirects,
 }
@@ -52,7 +52,7 @@ impl Config {
 }
 
 impl Config {
-    /// Whether a request can be sent again, as far as that is known before it is sent.
+    /// Whether a request can be sent again, as far as this is known before it is sent.
     pub(crate) fn can_replay<R: Replay<B>, B>(&self, replay: &R, request: &Request<B>) -> bool {
         self.methods.allow(request.method()) && replay.covers(request.body())
     }
@@ -72,7 +72,7 @@ impl Config {
             && self.methods.allow(request.method())
             && request.extensions().get::<Replayed>().is_none();
         R::Slot::new(replayable.then(|| KeptRequest {
-            service: inner.clone(), // not ready: a replay asks for readiness first
+            service: inner.clone(), // not ready: the second sending waits for readiness first
             head: Head::keep(request),
             body: replay.keep(request.body_mut(), &self.quota),
         }))

@@ -1,7 +1,7 @@
 //! The caller's deadline: gRPC's `grpc-timeout`.
 //!
-//! The header has the time that the caller gives to the whole call. A request may wait here for a token, or be sent twice.
-//! The time for that is subtracted from the header, so that the server does not work for a caller who has gone. No request
+//! The header is the time limit of the whole call. Time that a request spends here, waiting for a token or being sent
+//! twice, is subtracted from the header, so that the server does not work for a caller who has given up. No request
 //! waits here longer than its deadline.
 
 use std::task::{Context, Poll};
@@ -12,11 +12,11 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use crate::clock::{Now, Sleep};
 use crate::token::shared::Core;
 
-/// A timeout has this many digits at most.
+/// The most digits of a timeout.
 const MAX_DIGITS: usize = 8;
 const MAX_VALUE: u128 = 99_999_999;
 
-/// In nanoseconds, finest first.
+/// In nanoseconds, the finest unit first.
 const UNITS: [(u8, u128); 6] = [
     (b'n', 1),
     (b'u', 1_000),
@@ -27,25 +27,25 @@ const UNITS: [(u8, u128); 6] = [
 ];
 
 pub(crate) struct Deadline {
-    /// The request came, or was sent for the first time.
+    /// When the request came, or when it was sent for the first time.
     began: Now,
     timeout: Duration,
     alarm: Alarm,
 }
 
-/// Set when it is needed: at the first poll, which has a runtime.
+/// Made at the first poll, because it needs a runtime.
 enum Alarm {
     Unset,
     Set(Sleep),
-    /// There is no timer here.
+    /// There is no timer, because there is no runtime.
     Broken,
 }
 
 impl Deadline {
     pub(crate) const HEADER: HeaderName = HeaderName::from_static("grpc-timeout");
 
-    /// The deadline of a request whose time began to run at `began`. A value that is no timeout gives none: the server may
-    /// understand it.
+    /// The deadline of a request whose time began at `began`. A value that cannot be read gives none, because the
+    /// server may understand it.
     pub(crate) fn of(header: Option<&HeaderValue>, began: Now) -> Option<Deadline> {
         let timeout = parse(header?.as_bytes())?;
         Some(Deadline { began, timeout, alarm: Alarm::Unset })
@@ -71,7 +71,7 @@ impl Deadline {
         }
     }
 
-    /// Writes what is left into a request that is sent now, if anything was spent.
+    /// Writes the time that is left into a request that is sent now, if any time was spent.
     pub(crate) fn reduce(&self, headers: &mut HeaderMap, now: Now) {
         let left = self.left(now);
         if left < self.timeout
@@ -93,7 +93,7 @@ fn parse(text: &[u8]) -> Option<Duration> {
     Some(duration(value * nanos))
 }
 
-/// In the finest unit that has room for it, rounded down.
+/// In the finest unit that fits into eight digits, rounded down.
 fn format(left: Duration) -> String {
     let left = left.as_nanos();
     let fits = |(_, nanos): &&(u8, u128)| left / nanos <= MAX_VALUE;
@@ -113,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_spent_here_is_taken_off_and_nothing_is_written_if_nothing_was() {
+    fn time_spent_here_is_subtracted_from_the_timeout() {
         let at = |millis| Now::new(Duration::from_millis(millis), UNIX_EPOCH);
         let timeout = HeaderValue::from_static("2000m");
         let deadline = Deadline::of(Some(&timeout), at(100)).unwrap();
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_grpc_specification_calls_a_timeout_is_read() {
+    fn every_timeout_of_the_grpc_specification_is_read() {
         for (text, read) in [
             ("1n", Duration::from_nanos(1)),
             ("99999999n", Duration::from_nanos(99_999_999)),
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_is_written_in_eight_digits_rounded_down_and_is_never_zero() {
+    fn the_time_left_is_written_in_eight_digits_rounded_down_and_never_zero() {
         for (left, text) in [
             (Duration::from_nanos(1), "1n"),
             (Duration::from_nanos(99_999_999), "99999999n"),

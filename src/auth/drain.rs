@@ -1,7 +1,7 @@
 //! Reading a rejected response to its end.
 //!
-//! On HTTP/1.1, a body that is dropped unread costs the connection. The body of a refusal is mostly short. So it is read
-//! before the request is sent again, if it is short and comes soon.
+//! On HTTP/1.1, a body that is dropped unread costs the connection. The body of a refusal is mostly short. So it is
+//! read before the request is sent again, if it is short and arrives soon.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -18,7 +18,7 @@ use crate::clock::Sleep;
 const MAX_BYTES: usize = 16 * 1024;
 
 pub(crate) struct Drain<RB> {
-    /// None once it has been given back.
+    /// None after it was given back.
     response: Option<Response<RB>>,
     left: usize,
     deadline: Sleep,
@@ -34,17 +34,17 @@ impl<RB> Drain<RB> {
 }
 
 impl<RB: Body + Unpin> Drain<RB> {
-    /// Ends when the body has been read, or when that takes too long. Returns the response if its body was read to the end.
-    /// An unread body occupies a connection, which the second sending may need.
+    /// Ends when the body has been read, or when that takes too long. Returns the response only if its body was read
+    /// to the end. An unread body occupies a connection, which the second sending may need.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Response<RB>>> {
         let Some(response) = &mut self.response else { return Poll::Ready(None) };
         loop {
             match Pin::new(response.body_mut()).poll_frame(cx) {
                 Poll::Ready(Some(Ok(frame))) => {
-                    // What describes the body does not describe what is left of it.
+                    // Headers that describe the whole body are wrong for the rest of it.
                     response.headers_mut().remove(CONTENT_LENGTH);
                     response.headers_mut().remove(CONTENT_ENCODING);
-                    // Counted as one byte at least, so that empty frames come to an end too.
+                    // A frame counts as at least one byte, so that a body of empty frames ends too.
                     let length = frame.data_ref().map_or(0, Buf::remaining).max(1);
                     match self.left.checked_sub(length) {
                         Some(left) => self.left = left,

@@ -36,7 +36,7 @@ pin_project! {
     {
         #[pin]
         state: State<I, R, B, RB>,
-        // What the response of the inner service means; none if the request has no credential.
+        // How to read the inner service's response. None if the request has no credential.
         sent_request: Option<SentRequest<I, R, B, RB>>,
     }
 }
@@ -98,7 +98,8 @@ where
     R: Replay<B>,
     RB: Body + Unpin,
 {
-    /// The refusal, if the request waits after one: there is no time left for a second sending.
+    /// The refusal, if the request waits after one. Taken when there is no time left for a second
+    /// sending.
     pub(crate) fn out_of_time(self: Pin<&mut Self>) -> Option<Response<RB>> {
         match self.project().state.project() {
             StateProj::Pending { pending } => pending.hand_on(Recovery::OutOfTime),
@@ -141,7 +142,7 @@ where
                             }
                             _ => None,
                         };
-                        *sent_request = None; // what was kept for another sending goes at once
+                        *sent_request = None; // drops what was kept for a second sending
                         return match polled {
                             Poll::Ready(Ok(response)) => Poll::Ready(Ok(response)),
                             Poll::Ready(Err(error)) => Poll::Ready(client_failed(refusal, error)),

@@ -1,4 +1,4 @@
-//! What is kept of a request, so that it can be sent again.
+//! The parts of a request that are kept to send it again.
 
 use crate::replay::head::Head;
 
@@ -7,6 +7,6 @@ pub(crate) struct KeptRequest<I, K> {
     /// Not ready.
     pub(crate) service: I,
     pub(crate) head: Head,
-    /// None if there is no other body.
+    /// None if the body cannot be sent again.
     pub(crate) body: Option<K>,
 }

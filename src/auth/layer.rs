@@ -25,30 +25,30 @@ use crate::token::source::TokenSource;
 ///
 /// See the [crate's documentation](crate) for what it does to a request, and where in a stack it belongs.
 ///
-/// A layer is made by one of the presets, or by [`new`](AuthLayer::new) from any [`TokenSource`]; making
-/// it does nothing but check what it was given. It is cheap to clone, and all services that come from it
-/// and its clones share one source: one token, and never more than one exchange.
+/// A layer is made by one of the presets, or by [`new`](AuthLayer::new) from any [`TokenSource`]. Making
+/// it only checks the arguments. It is cheap to clone. The layer, its clones and all their services
+/// share one source, so they share one token, and at most one exchange runs at a time.
 ///
-/// The parameter `P` is the presentation: what `atlas` makes is an `AuthLayer<Atlas>`. For a field or an argument of type
-/// `AuthLayer`, say [`erased`](AuthLayer::erased).
+/// The parameter `P` is the presentation: `atlas` makes an `AuthLayer<Atlas>`. For a field or an argument of type
+/// `AuthLayer`, use [`erased`](AuthLayer::erased).
 ///
 /// | option | default | because |
 /// |---|---|---|
-/// | [`with_origin`](AuthLayer::with_origin) | the token endpoint's (presets), none (`new`) | a credential goes nowhere by accident |
-/// | [`with_foreign`](AuthLayer::with_foreign) | [`Foreign::Refuse`] | a request without its credential is not what was asked for |
+/// | [`with_origin`](AuthLayer::with_origin) | the token endpoint's (presets), none (`new`) | no credential is sent to a wrong host by accident |
+/// | [`with_foreign`](AuthLayer::with_foreign) | [`Foreign::Refuse`] | an error is better than a request that silently lacks its credential |
 /// | [`with_caller_header`](AuthLayer::with_caller_header) | [`CallerHeader::Replace`] | this layer is responsible for the header |
 /// | [`with_exempt_if`](AuthLayer::with_exempt_if) | nothing is exempt | |
 /// | [`with_response_uri`](AuthLayer::with_response_uri) | the request's | redirects belong above this layer |
 /// | [`with_judge`](AuthLayer::with_judge) | the presentation's | it knows its system |
-/// | [`with_replay`](AuthLayer::with_replay) | [`Same`]: bodies in memory, boxed streams, those of the [stacks](crate::adapter) | keeps the body type, copies nothing |
+/// | [`with_replay`](AuthLayer::with_replay) | [`Same`]: bodies in memory, boxed streams, the bodies of the [stacks](crate::adapter) | keeps the body type, copies nothing |
 /// | [`with_replay_methods`](AuthLayer::with_replay_methods) | all | a server that answers 401 has not applied the request |
-/// | [`with_buffer_quota`](AuthLayer::with_buffer_quota) | 64 MiB | a thousand uploads at once, of which 64 KiB each are kept |
+/// | [`with_buffer_quota`](AuthLayer::with_buffer_quota) | 64 MiB | enough for a thousand uploads at once, with 64 KiB each |
 /// | [`rebuild_source`](AuthLayer::rebuild_source) | those of [`SourceBuilder`](crate::token::SourceBuilder) | |
 ///
 /// # Switched off
 ///
-/// Where a setting says that there is no credential (in a test environment, say), let the layer be and exempt all
-/// requests: it then neither needs a runtime nor reads a secret, and the stack's type stays the same.
+/// If a setting says that there is no credential (in a test environment, say), keep the layer and exempt all
+/// requests. The layer then needs no runtime and reads no secret, and the stack's type stays the same.
 ///
 /// ```
 /// # use tower_outbound_auth::{AuthLayer, TokenSource};
@@ -59,9 +59,8 @@ use crate::token::source::TokenSource;
 /// # Ok::<_, tower_outbound_auth::Error>(())
 /// ```
 ///
-/// `tower::util::option_layer` puts the layer and the bare client side by side, and asks them for one type of error.
-/// So it fits only over a service whose error is a [`BoxError`](crate::BoxError):
-/// `.option_layer(auth).map_err(BoxError::from).service(client)`.
+/// `tower::util::option_layer` needs the same error type with and without the layer. So it fits only over a service
+/// whose error is a [`BoxError`](crate::BoxError): `.option_layer(auth).map_err(BoxError::from).service(client)`.
 pub struct AuthLayer<P: ?Sized = dyn Presentation, R = Same> {
     source: TokenSource<P>,
     pub(crate) config: Arc<Config>,
@@ -78,8 +77,8 @@ impl<P: Presentation + ?Sized> AuthLayer<P> {
 }
 
 impl<P: Presentation + ?Sized, R> AuthLayer<P, R> {
-    /// A handle to the same source with the same options, whose type does not name the presentation: for fields and
-    /// arguments.
+    /// A handle to the same source with the same options. Its type does not name the presentation, so it fits
+    /// fields and arguments of type `AuthLayer`.
     ///
     /// ```
     /// use tower_outbound_auth::{AuthLayer, Error, TokenSource, system::HeaderScheme};
@@ -103,26 +102,26 @@ impl<P: Presentation + ?Sized, R> AuthLayer<P, R> {
         AuthLayer { source: source.erased(), config, replay }
     }
 
-    /// One more origin that the credential may be sent to.
+    /// Adds an origin that the credential may be sent to.
     #[must_use]
     pub fn with_origin(self, origin: Origin) -> AuthLayer<P, R> {
         self.configure(|config| config.guard.origins.push(origin))
     }
 
-    /// What becomes of requests to other origins. Default: [`Foreign::Refuse`].
+    /// What happens to requests to other origins. Default: [`Foreign::Refuse`].
     #[must_use]
     pub fn with_foreign(self, foreign: Foreign) -> AuthLayer<P, R> {
         self.configure(|config| config.guard.foreign = foreign)
     }
 
-    /// What becomes of a credential header that the caller set. Default: [`CallerHeader::Replace`].
+    /// What happens to a credential header that the caller set. Default: [`CallerHeader::Replace`].
     #[must_use]
     pub fn with_caller_header(self, caller_header: CallerHeader) -> AuthLayer<P, R> {
         self.configure(|config| config.guard.caller_header = caller_header)
     }
 
-    /// Requests for which `exempt` says true pass untouched, as those with the extension
-    /// [`Exempt`](crate::Exempt) do. It is called once per request and must not panic.
+    /// Requests for which `exempt` returns true pass untouched, as do requests with the extension
+    /// [`Exempt`](crate::Exempt). `exempt` is called once per request and must not panic.
     #[must_use]
     pub fn with_exempt_if(
         self,
@@ -131,14 +130,14 @@ impl<P: Presentation + ?Sized, R> AuthLayer<P, R> {
         self.configure(|config| config.guard.exempt_if = Some(Arc::new(exempt)))
     }
 
-    /// Tells the layer where a response is really from, if something below it follows redirects: `find`
-    /// looks that URI up among the response's extensions. A response from a foreign origin is then handed
-    /// on as it came: it neither renews a token nor hands one out. Default: the response is from where the
-    /// request went.
+    /// Tells the layer which URI a response comes from, if something below the layer follows redirects:
+    /// `find` takes that URI from the response's extensions. A response from a foreign origin is returned
+    /// as it is: the layer neither renews a token because of it nor takes a token from it. Default: the
+    /// response comes from the URI of the request.
     ///
-    /// A layer or client that follows redirects belongs *above* this layer, where the origin guard sees
-    /// each hop. Below it, the credential has left before anybody can look; this option keeps the answer
-    /// from doing further harm.
+    /// A layer or client that follows redirects belongs *above* this layer, where the origin of each hop
+    /// is checked. Below it, the credential is sent before anybody can check; this option only prevents
+    /// further harm from the answer.
     ///
     /// ```
     /// use tower_http::follow_redirect::RequestUri;
@@ -158,8 +157,8 @@ impl<P: Presentation + ?Sized, R> AuthLayer<P, R> {
         self.configure(|config| config.response_uri = Some(Arc::new(find)))
     }
 
-    /// Reads the responses with another judge. Default: the one of the source's presentation. It takes the place of the
-    /// standard judge: what that one takes for a refusal, this one has to say as well ([`is_refusal`]).
+    /// Reads the responses with another judge. Default: the judge of the source's presentation. The new judge
+    /// replaces it completely, so it must also recognise the standard refusals ([`is_refusal`]).
     ///
     /// [`is_refusal`]: crate::scheme::ResponseHead::is_refusal
     ///
@@ -168,7 +167,7 @@ impl<P: Presentation + ?Sized, R> AuthLayer<P, R> {
     /// # let layer = AuthLayer::new(TokenSource::fixed(HeaderScheme::bearer(), "abc")?);
     /// use tower_outbound_auth::scheme::{Judge, Verdict};
     ///
-    /// // This API also says 419.
+    /// // This API also answers 419.
     /// let layer = layer.with_judge(Judge::new(|response| {
     ///     match response.is_refusal() || response.status == 419 {
     ///         true => Verdict::Refused,
@@ -189,8 +188,8 @@ impl<P: Presentation + ?Sized, R> AuthLayer<P, R> {
         self.configure(|config| config.methods = methods)
     }
 
-    /// The memory for copies of bodies, in bytes, for all requests of this layer together. Default: 64 MiB, for a thousand
-    /// uploads at once. A request that finds no room is sent all the same, and cannot be sent again. See
+    /// The memory for copies of bodies, in bytes, for all requests of this layer together. Default: 64 MiB, enough
+    /// for a thousand uploads at once. A request that finds no room is sent, but cannot be sent again. See
     /// [`replay`](crate::replay#memory).
     #[must_use]
     pub fn with_buffer_quota(self, bytes: usize) -> AuthLayer<P, R> {
@@ -238,8 +237,8 @@ impl<P: Presentation + ?Sized, R> AuthLayer<P, R> {
     }
 }
 
-/// What a layer can wrap: anything that is `Clone`. A trait of its own, because the compiler says of it what
-/// is said here, and of `Clone` only that it is missing.
+/// What a layer can wrap: anything that is `Clone`. It is a trait of its own so that the compiler shows the
+/// text below. For `Clone`, the compiler would only say that it is missing.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
     message = "`AuthLayer` needs a service that is `Clone`, and `{Self}` is not",
@@ -252,8 +251,8 @@ pub trait Inner: Clone {}
 #[diagnostic::do_not_recommend]
 impl<I: Clone> Inner for I {}
 
-/// The bounds of the service stand here too, so that a stack which cannot work says why where it is
-/// built.
+/// The bounds of the service are also here, so that the compiler reports a stack that cannot work
+/// at the place where it is built.
 impl<I: Inner, P: Presentation + ?Sized, R: Clone> Layer<I> for AuthLayer<P, R> {
     type Service = Auth<I, R>;
 
@@ -275,7 +274,7 @@ impl<P: ?Sized, R: fmt::Debug> fmt::Debug for AuthLayer<P, R> {
     }
 }
 
-/// By hand: a derive would ask for `P: Clone`.
+/// Not derived, because a derive would need `P: Clone`.
 impl<P: ?Sized, R: Clone> Clone for AuthLayer<P, R> {
     fn clone(&self) -> AuthLayer<P, R> {
         AuthLayer {
@@ -286,8 +285,8 @@ impl<P: ?Sized, R: Clone> Clone for AuthLayer<P, R> {
     }
 }
 
-/// Does nothing, and compiles only if `service` takes requests with a body of type `B`. When a stack does
-/// not fit together, the compiler's complaint about this call names the part that does not.
+/// Does nothing, and compiles only if `service` takes requests with a body of type `B`. If a stack does
+/// not fit together, the compiler's error at this call names the wrong part.
 ///
 /// ```
 /// use bytes::Bytes;

@@ -1,7 +1,8 @@
 //! A request that waits: for a first token, for the next token, or for the inner service.
 //!
-//! It waits for the token first, and holds no permit of the inner service meanwhile. Then it waits until the inner service
-//! is ready. Then it reads the token once more, since that may have taken long. The caller's deadline ends all of this.
+//! It waits for the token first, and holds no permit of the inner service meanwhile. Then it waits until the inner
+//! service is ready. Then it reads the token once more, because the token may have changed. The caller's deadline
+//! ends all of this.
 
 use std::future::Future;
 use std::mem;
@@ -81,7 +82,7 @@ impl<I, R: Replay<B>, B, RB> PendingRequest<I, R, B, RB> {
         let chain = Chain::of(request.extensions());
         let deadline = Deadline::of(request.headers().get(&Deadline::HEADER), shared.core.now());
         PendingRequest {
-            // With `Off`, a request never waits for a better token than the usable one.
+            // With `Off`, a request never waits if there is a usable token.
             stage: match !R::KEEPS || shared.config.can_replay(&replay, &request) {
                 true => Stage::Acquire(Box::pin(shared.core.clone().acquire(chain.clone()))),
                 false => Stage::Acquire(Box::pin(shared.core.clone().acquire_fresh(chain.clone()))),
@@ -175,7 +176,8 @@ where
                     if self.deadline.as_ref().is_some_and(|deadline| deadline.is_over(now)) {
                         return self.out_of_time();
                     }
-                    // The newest one: it is never older than the one that was waited for.
+                    // The newest token. It is never older than the token that the request waited
+                    // for.
                     match self.shared.core.usable() {
                         Some(token) => match self.call(&token, now) {
                             Some(next) => return Poll::Ready(next),
@@ -230,7 +232,7 @@ where
                 let kept = R::Slot::new(None);
                 let sent_request =
                     SentRequest::new(self.shared.clone(), generation, now, token.age(now), kept);
-                // With a deadline, its body was not read. An unread body occupies a connection.
+                // With a deadline, the body was not read. An unread body occupies a connection.
                 let is_read = self.deadline.is_none();
                 let rejected = rejected.filter(|it| is_read || it.body().is_end_stream());
                 (self.service.call(request), sent_request.replaying(waited, rejected))
@@ -239,7 +241,7 @@ where
         Some(Ok(Next::Call { future, sent_request }))
     }
 
-    /// Puts the credential into a request, and the headers that are made for this request.
+    /// Puts the credential into a request, and the other headers that are made for this request.
     fn present<B2>(
         &self,
         token: &AccessToken,
@@ -260,11 +262,13 @@ where
         };
         *waited = has_waited;
         if self.deadline.is_some() {
-            // The refusal is the answer if the time runs out. This is gRPC over HTTP/2: an unread body costs no connection.
+            // If the time runs out, the refusal is the answer. Only gRPC has such a deadline. It uses HTTP/2, where
+            // an unread body costs no connection.
             return Stage::Ready;
         }
         let unread = rejected.take_if(|response| !response.body().is_end_stream());
-        // Without a timer the body is not read. That costs the connection, and not the request.
+        // Without a timer the body is not read. That costs the connection, but the request is still
+        // sent again.
         let drain = unread.zip(self.shared.core.sleep(Drain::<RB>::MAX_TIME).ok());
         drain.map_or(Stage::Ready, |(response, deadline)| {
             Stage::Drain(Drain::new(response, deadline))

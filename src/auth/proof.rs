@@ -1,4 +1,4 @@
-//! The headers that a request carries beside its token, where the presentation wants some.
+//! The headers that a request carries beside its token, if the presentation needs any.
 
 use http::Request;
 
@@ -8,11 +8,11 @@ use crate::scheme::per_request::{PerRequest, RequestToSign};
 use crate::scheme::request::RequestHead;
 use crate::secret::Secret;
 
-/// Adds them to a request that is about to be sent with `token`.
+/// Adds these headers to a request that is about to be sent with `token`.
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Proof`] if they cannot be made. The request must not be sent then.
+/// [`ErrorKind::Proof`] if the headers cannot be made. The request must not be sent then.
 #[cold]
 #[inline(never)]
 pub(crate) fn add<B>(
@@ -24,11 +24,11 @@ pub(crate) fn add<B>(
     let head = RequestHead::of(request);
     let mut made = maker.headers(RequestToSign::new(head, token, now)).map_err(|error| {
         let cause = root_cause(&*error);
-        Error::new(ErrorKind::Proof, format!("the request was not sent: no proof for it: {cause}"))
+        Error::new(ErrorKind::Proof, format!("the request was not sent, because no proof could be made for it: {cause}"))
     })?;
-    // A proof is good for a while: no log should show it.
+    // A proof is valid for a while, so no log may show it.
     made.values_mut().for_each(|value| value.set_sensitive(true));
-    // Each name takes the place of the caller's.
+    // Each header replaces the caller's header of that name.
     request.headers_mut().extend(made);
     Ok(())
 }

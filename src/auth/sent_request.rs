@@ -23,20 +23,20 @@ use crate::token::sent_count::Entry;
 /// A request that is on its way with a credential.
 pub(crate) struct SentRequest<I, R: Replay<B>, B, RB> {
     sending: Sending,
-    /// Monotonic time of sending.
+    /// When the request was sent, by the monotonic clock.
     sent: u64,
     /// The age of the token when the request was sent. If the token is due for renewal, the first poll asks for it.
     age: Age,
     /// This is the second sending.
     replayed: bool,
-    /// The second sending waited for its token. If it is accepted, the renewal has helped.
+    /// The second sending waited for a renewal. If the request is accepted, the renewal has helped.
     waited: bool,
     kept: R::Slot<KeptRequest<I, R::Kept>>,
     /// The refusal before this second sending. The caller gets it if the second sending has no response.
     refusal: R::Slot<Box<Refusal<RB>>>,
 }
 
-/// The token of a request that is under way. Where responses hand out successors, the request is counted until this is
+/// The token of a request that is under way. If responses bring new tokens, the request is counted until this is
 /// dropped.
 struct Sending {
     shared: Arc<Shared>,
@@ -58,7 +58,7 @@ impl Sending {
     }
 }
 
-/// A refused response, which is the answer if the request cannot be sent again.
+/// A refused response. It is the answer if the request cannot be sent again.
 pub(crate) struct Refusal<RB> {
     pub(crate) shared: Arc<Shared>,
     pub(crate) response: Response<RB>,
@@ -89,7 +89,7 @@ impl<RB> Refusal<RB> {
     }
 }
 
-/// Never panics: it counts, and may wake.
+/// This must not panic: it counts, and may wake others.
 impl Drop for Sending {
     #[inline]
     fn drop(&mut self) {
@@ -144,7 +144,7 @@ impl<I, R: Replay<B>, B, RB> SentRequest<I, R, B, RB> {
         SentRequest { replayed: true, waited, refusal: R::Slot::new(refusal), ..self }
     }
 
-    /// What the caller gets if the client fails now; none if this is the first sending.
+    /// What the caller gets if the client fails now. None if this is the first sending.
     #[cold]
     pub(crate) fn refusal(&mut self) -> Option<Box<Refusal<RB>>> {
         self.refusal.take()
@@ -152,15 +152,15 @@ impl<I, R: Replay<B>, B, RB> SentRequest<I, R, B, RB> {
 
     #[inline]
     pub(crate) fn request_refresh_if_due(&mut self) {
-        // Where responses hand out successors, this response may bring one. An exchange begins only if it does not.
+        // If responses bring new tokens, this response may bring one. An exchange begins only if it does not.
         if self.age == Age::Due && self.sending.shared.core.rotation.is_none() {
             self.age = Age::Stale;
             self.sending.shared.core.request_refresh();
         }
     }
 
-    /// Inspects a response in place: moving one is expensive. Returns what it says against the credential. If it says
-    /// nothing, it is ready for the caller.
+    /// Inspects a response in place: moving one is expensive. Returns the refusal or doubt, if any. Without one, the
+    /// response is ready for the caller.
     #[inline]
     pub(crate) fn inspect_response(&self, response: &mut Response<RB>) -> Option<Complaint> {
         let Shared { core, config, judge } = &*self.sending.shared;
@@ -197,11 +197,12 @@ impl<I, R: Replay<B>, B, RB> SentRequest<I, R, B, RB> {
         response.headers_mut().remove(rotation.header());
     }
 
-    /// Adopts the successor that a response hands out. If one is due and there is none, an exchange begins.
+    /// Adopts the new token of a response. If a new token is due and the response has none, an exchange
+    /// begins.
     #[inline]
     fn follow(&self, rotation: &Rotation, response: &Response<RB>) {
         let (core, head) = (&self.sending.shared.core, ResponseHead::of(response));
-        // With `WhenDue`, the successors of a fresh token are ignored.
+        // With `WhenDue`, new tokens are ignored while the token is fresh.
         let followed = (self.age != Age::Fresh || !rotation.is_when_due())
             && head.is_success()
             && core.handed_out(rotation, self.sending.generation(), self.sent, head);
@@ -219,7 +220,7 @@ impl<I, R: Replay<B>, B, RB> SentRequest<I, R, B, RB> {
     ) -> Answered<I, R::Kept, RB> {
         let core = &self.sending.shared.core;
         if let Some(rotation) = &core.rotation {
-            // Most doubted responses are good, and so is the successor that they hand out.
+            // Most doubted responses are correct, and so is the new token that they bring.
             if complaint == Complaint::Doubt {
                 self.follow(rotation, &response);
             }
@@ -238,7 +239,7 @@ impl<I, R: Replay<B>, B, RB> SentRequest<I, R, B, RB> {
             response.extensions().get(),
             Some(Recovery::Replayed | Recovery::ResendFailed)
         );
-        // A refused request was not applied. A doubted one may have been.
+        // A refused request was not applied. A doubted request may have been.
         let may_be_repeated = |kept: &KeptRequest<I, R::Kept>| {
             let is_idempotent = |method| ReplayMethods::Idempotent.allow(method);
             complaint == Complaint::Refusal || kept.head.method().is_some_and(is_idempotent)
@@ -268,7 +269,7 @@ impl<I, R: Replay<B>, B, RB> SentRequest<I, R, B, RB> {
         }
     }
 
-    /// The moment of sending, on both clocks.
+    /// When a request was sent, by both clocks.
     fn sent(&self, now: Now) -> Now {
         now - Duration::from_nanos(now.mono_nanos().saturating_sub(self.sent))
     }

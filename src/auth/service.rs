@@ -20,27 +20,28 @@ use crate::replay::Replay;
 use crate::replay::strategies::Same;
 use crate::token::source::TokenSource;
 
-/// Gives every request of the inner service a valid credential; made by [`AuthLayer`](crate::AuthLayer).
+/// Gives every request of the inner service a valid credential. [`AuthLayer`](crate::AuthLayer) makes
+/// it.
 ///
-/// `poll_ready` is that of the inner service. A call that has to wait for a token releases the inner service first (a permit
-/// of a `ConcurrencyLimit`, a slot of a `Buffer`), and polls it again when there is a token. So a waiting call holds no
-/// permit.
+/// `poll_ready` is that of the inner service. A call that must wait for a token first releases the inner service (a
+/// permit of a `ConcurrencyLimit`, a slot of a `Buffer`), and polls it again when there is a token. So a waiting call
+/// holds no permit.
 ///
 /// # Errors
 ///
-/// The inner service's errors pass through unwrapped; those of this crate are an
-/// [`Error`](crate::Error), found by downcast. If the inner service fails while a refused request is sent again,
-/// the caller gets the refusal, with [`Recovery::ResendFailed`](crate::Recovery::ResendFailed).
+/// The inner service's errors pass through unwrapped. Errors of this crate are an [`Error`](crate::Error), found
+/// by downcast. If the inner service fails while a refused request is sent again, the caller gets the refusal,
+/// with [`Recovery::ResendFailed`](crate::Recovery::ResendFailed).
 ///
 /// # Bounds
 ///
-/// The body of a response is [`Unpin`], because the body of a refusal is read and then given back. Those of hyper,
-/// tonic, axum and reqwest are. Any other can be boxed below this layer, with tower's
+/// The body of a response must be [`Unpin`], because the body of a refusal is read and then given back. The bodies
+/// of hyper, tonic, axum and reqwest are. Box any other body below this layer, with tower's
 /// `map_response(|response| response.map(Box::pin))`.
 ///
 /// # Cancel safety
 ///
-/// A call may be dropped at any time. An exchange that it has started goes on.
+/// A call may be dropped at any time. An exchange that it has started continues.
 pub struct Auth<I, R = Same> {
     inner: I,
     pub(crate) shared: Arc<Shared>,
@@ -103,7 +104,8 @@ where
         let now = core.now();
         let Some(read) = core.cell.read(now) else { return self.wait(request) };
         let Some(token) = read.published() else { return self.wait(request) };
-        // A refusal of a request that cannot be sent again reaches the caller. So it waits for a better token.
+        // The refusal of a request that cannot be sent again reaches the caller. So such a request waits for a
+        // better token.
         if read.ageing && R::KEEPS && !config.can_replay(&self.replay, &request) {
             return self.wait(request);
         }
@@ -123,7 +125,7 @@ where
     }
 }
 
-/// What few requests need. It is not inlined, so that the hot path stays short.
+/// The rare cases. Not inlined, so that the hot path stays short.
 impl<I, R> Auth<I, R> {
     #[cold]
     #[inline(never)]
@@ -160,8 +162,8 @@ impl<I, R> Auth<I, R> {
         ResponseFuture::pending(PendingRequest::first(service, request, shared, replay))
     }
 
-    /// Replaces the inner service, which is ready, by a clone, which is not. What was reserved for this call is free again.
-    /// Returns another clone.
+    /// Replaces the inner service, which is ready, by a clone, which is not. This releases what was reserved for this
+    /// call. Returns another clone.
     fn give_readiness_back(&mut self) -> I
     where
         I: Clone,

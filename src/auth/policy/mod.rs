@@ -1,4 +1,4 @@
-//! Which requests get the credential.
+//! Decides which requests get the credential.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,32 +12,33 @@ use crate::origin::Origin;
 use crate::origin::parts::{host_agrees, is_same};
 use crate::scheme::request::RequestHead;
 
-/// What becomes of a request to an origin that the credential is not bound to.
+/// What happens to a request to an origin that the credential is not bound to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Foreign {
-    /// It fails with an error that names the origin. The default: sending something else than what was
-    /// asked for, silently, is worse than failing.
+    /// The request fails with an error that names the origin. This is the default: an error is better
+    /// than a request that silently lacks its credential.
     #[default]
     Refuse,
-    /// It is sent without the credential, at once, and its response is not looked at: for use under a
-    /// layer that follows redirects. A credential header that it brings along is taken off (with
-    /// [`CallerHeader::Keep`], it stays).
+    /// The request is sent without the credential, at once, and its response is not inspected. For
+    /// use under a layer that follows redirects. The layer removes a credential header of the caller
+    /// (with [`CallerHeader::Keep`], the header stays).
     SendUnauthenticated,
 }
 
-/// What becomes of a credential header that the caller set.
+/// What happens to a credential header that the caller set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CallerHeader {
-    /// All its values are replaced. The default: this layer is responsible for that header.
+    /// All its values are replaced. This is the default: the layer is responsible for this header.
     #[default]
     Replace,
-    /// It is kept, and the request passes as if it were exempt.
+    /// The header is kept, and the request passes as if it were exempt.
     Keep,
 }
 
-/// A request with this extension passes untouched: without credential, wait, guard or retry.
+/// A request with this extension passes untouched: it gets no credential, does not wait, is not
+/// checked and is not sent again.
 ///
 /// ```
 /// use tower_outbound_auth::Exempt;
@@ -68,9 +69,9 @@ pub(crate) struct Guard {
 }
 
 impl Guard {
-    /// Whether a request gets the credential, told at a glance. So it is for nearly all: nothing makes one exempt,
-    /// the origin is written in the usual way, and neither its method nor its headers need a look. Of any other,
-    /// [`admit`](Guard::admit) decides.
+    /// A quick test whether a request gets the credential. It succeeds for nearly all requests: nothing exempts
+    /// them, their origin is written in the usual way, and their method and headers need no check. For other
+    /// requests, [`admit`](Guard::admit) decides.
     #[inline(always)]
     pub(crate) fn is_plain<B>(&self, request: &Request<B>) -> bool {
         !has_dangerous_method(request.method())
@@ -82,8 +83,8 @@ impl Guard {
             && has_plain_headers(request.headers(), request.uri())
     }
 
-    /// Whether a request goes to an origin other than the first, told at a glance. Most layers have one: the test of
-    /// the first is inlined, and those of the others are not.
+    /// A quick test whether a request goes to a bound origin other than the first. Most layers have one origin, so
+    /// only the test of the first is inlined.
     #[inline(never)]
     fn is_another_origin(&self, uri: &Uri) -> bool {
         self.origins.iter().skip(1).any(|origin| origin.is_written_so(uri))
@@ -118,7 +119,7 @@ impl Guard {
                      the extension Exempt",
                 ));
             }
-            // A request of this source's own exchange is found out later, as one that waits for itself.
+            // A request of this source's own exchange is detected later, because it waits for itself.
             let is_foreign_exchange = Chain::in_request(request.extensions())
                 .is_some_and(|chain| !chain.contains(source));
             if is_foreign_exchange && request.headers().contains_key(credential) {
@@ -159,7 +160,7 @@ impl Guard {
                      use an absolute URI, or with_origin(Origin::relative()) if the inner service has \
                      one peer"
                 } else {
-                    "the request's URI is not one of http(s), or has user information or an unusable \
+                    "the request's URI is not http(s), or has user information or an unusable \
                      port: the credential stays here"
                 },
             );
@@ -186,15 +187,15 @@ impl Guard {
     }
 }
 
-/// Whether a request of this method must not carry a credential.
+/// Whether requests of this method never get a credential.
 fn has_dangerous_method(method: &Method) -> bool {
     matches!(*method, Method::TRACE | Method::CONNECT)
 }
 
-/// Whether there is no `Connection`, and every `Host` is the authority of the URI letter for letter.
+/// Whether there is no `Connection`, and every `Host` equals the authority of the URI exactly.
 #[inline(always)]
 fn has_plain_headers(headers: &HeaderMap, uri: &Uri) -> bool {
-    // Comparing all names costs less than hashing two of them, up to some thirty headers.
+    // Up to about thirty headers, comparing all names is faster than two hash look-ups.
     !headers.keys().any(|name| *name == HOST || *name == CONNECTION) || has_its_host(headers, uri)
 }
 
@@ -206,7 +207,7 @@ fn has_its_host(headers: &HeaderMap, uri: &Uri) -> bool {
     })
 }
 
-/// Whether `Connection` names this header: it is then for the next hop alone.
+/// Whether `Connection` names this header. The header would then be for the next hop only.
 fn names(headers: &HeaderMap, name: &HeaderName) -> bool {
     let values = headers.get_all(CONNECTION).iter().map(HeaderValue::as_bytes);
     let mut options =

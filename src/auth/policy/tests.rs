@@ -9,7 +9,7 @@ fn guard() -> Guard {
     Guard { origins, ..Guard::default() }
 }
 
-/// A request with the credential header of its caller.
+/// A request in which the caller set the credential header.
 fn request(uri: &str, host: Option<&'static str>) -> Request<()> {
     let mut request = Request::get(uri).header(AUTHORIZATION, "theirs").body(()).unwrap();
     if let Some(host) = host {
@@ -26,7 +26,7 @@ fn judged(guard: &Guard, mut request: Request<()>) -> Result<Admission, ErrorKin
 }
 
 #[test]
-fn a_credential_goes_to_its_origins_however_they_are_written() {
+fn a_bound_origin_is_recognised_in_every_spelling() {
     let (ours, foreign) = (Ok(Admission::WithCredential), Err(ErrorKind::ForeignOrigin));
     for (uri, host, verdict) in [
         ("https://api.example/x", None, ours),
@@ -47,7 +47,7 @@ fn a_credential_goes_to_its_origins_however_they_are_written() {
 }
 
 #[test]
-fn each_of_several_origins_is_told_at_a_glance_and_no_other_is() {
+fn the_quick_test_accepts_each_bound_origin_and_no_other() {
     let origins = ["https://api.example", "https://other.example", "https://third.example:8443"];
     let guard = Guard {
         origins: origins.iter().map(|it| Origin::parse(it).unwrap()).collect(),
@@ -66,7 +66,7 @@ fn each_of_several_origins_is_told_at_a_glance_and_no_other_is() {
 }
 
 #[test]
-fn every_host_header_has_to_agree_with_the_uri() {
+fn a_host_header_that_contradicts_the_uri_is_an_error() {
     for (second, verdict) in [
         ("api.example", Ok(Admission::WithCredential)),
         ("evil.test", Err(ErrorKind::ForeignOrigin)),
@@ -78,7 +78,7 @@ fn every_host_header_has_to_agree_with_the_uri() {
 }
 
 #[test]
-fn a_method_that_echoes_or_tunnels_gets_no_credential() {
+fn trace_and_connect_get_no_credential() {
     for method in [Method::TRACE, Method::CONNECT] {
         let mut trace = request("https://api.example/x", None);
         *trace.method_mut() = method.clone();
@@ -114,7 +114,7 @@ fn a_connection_header_that_names_the_credentials_header_is_an_error() {
             assert_eq!(verdict, expected, "{values:?} {host:?}");
         }
     }
-    // A proxy that takes names off does not mind what else stands there.
+    // A proxy that removes headers ignores anything else in the list.
     let mut odd = request("https://api.example/x", None);
     let value = HeaderValue::from_bytes(b"authorization, \xff").unwrap();
     odd.headers_mut().append(CONNECTION, value);
@@ -122,7 +122,7 @@ fn a_connection_header_that_names_the_credentials_header_is_an_error() {
 }
 
 #[test]
-fn a_request_with_no_other_header_than_connection_is_looked_at() {
+fn a_request_with_only_a_connection_header_is_checked() {
     let mut request = Request::get("https://api.example/x").body(()).unwrap();
     assert!(guard().is_plain(&request));
     request.headers_mut().insert(CONNECTION, HeaderValue::from_static("authorization"));
@@ -131,7 +131,7 @@ fn a_request_with_no_other_header_than_connection_is_looked_at() {
 }
 
 #[test]
-fn what_is_exempt_is_sent_bare_wherever_it_goes() {
+fn an_exempt_request_is_sent_without_a_credential_to_any_origin() {
     for uri in ["https://api.example/x", "https://evil.test/x"] {
         let mut exempt = request(uri, None);
         exempt.extensions_mut().insert(Exempt);
@@ -150,7 +150,7 @@ fn what_is_exempt_is_sent_bare_wherever_it_goes() {
 }
 
 #[test]
-fn a_foreign_request_that_passes_bare_loses_its_credential_header() {
+fn a_foreign_request_that_is_sent_unauthenticated_loses_its_credential_header() {
     let guard = Guard { foreign: Foreign::SendUnauthenticated, ..guard() };
     let mut request = request("https://evil.test/x", None);
     assert!(matches!(
@@ -161,7 +161,7 @@ fn a_foreign_request_that_passes_bare_loses_its_credential_header() {
 }
 
 #[test]
-fn what_a_layer_is_bound_to_is_shown() {
+fn debug_shows_the_origins_of_a_layer() {
     let guard = Guard { exempt_if: Some(Arc::new(|_| true)), ..Guard::default() };
     let shown =
         r#"Guard { origins: [], foreign: Refuse, caller_header: Replace, exempt_if: Some("…") }"#;
