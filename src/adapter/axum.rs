@@ -1,9 +1,9 @@
 //! Axum's bodies (feature `axum`), for services that send on what they receive.
 //!
-//! [`axum::body::Body`](axum_core::body::Body) is a stream whose kind is not known: a `String`, an upload
-//! that is still coming in, a file. [`Same`](crate::replay::Same), the default strategy, sends it again after
-//! a refusal as it does with any stream: what was sent is kept, up to 64 KiB, and the rest is read on. It stays
-//! an axum body, so that a handler may hand its request to the client as it came.
+//! [`axum::body::Body`](axum_core::body::Body) is a stream of unknown kind: a `String`, an upload that is still
+//! coming in, a file. [`Same`](crate::replay::Same), the default strategy, can send it again after a refusal:
+//! it keeps up to 64 KiB of what was sent, and then reads the rest. The body type does not change, so a handler
+//! can give its request to the client as it is.
 //!
 //! ```
 //! use axum::body::{Body, to_bytes};
@@ -17,7 +17,7 @@
 //! use tower_outbound_auth::system::HeaderScheme;
 //! use tower_outbound_auth::{AuthLayer, BoxError, Origin, TokenSource};
 //!
-//! /// The client is the state of a server, whose handler sends the body on without reading it.
+//! /// The client is the state of a server. The server's handler forwards the body without reading it.
 //! type Api = BoxCloneSyncService<Request, Response, BoxError>;
 //!
 //! async fn add_note(State(api): State<Api>, body: Body) -> Result<Response, StatusCode> {
@@ -27,7 +27,7 @@
 //! }
 //!
 //! # tokio::runtime::Runtime::new()?.block_on(async {
-//! // Tokens are numbers, and the API, played by a function, refuses the first one.
+//! // Tokens are numbers. A function plays the API and refuses the first token.
 //! let numbers = std::sync::atomic::AtomicU32::new(1);
 //! let next = move || numbers.fetch_add(1, std::sync::atomic::Ordering::Relaxed).to_string();
 //! let tokens = exchange::from_fn(move || std::future::ready(Ok(Issued::new(next()))));
@@ -49,7 +49,7 @@
 //! # Ok::<_, BoxError>(())
 //! ```
 //!
-//! The state may name the client instead of boxing it: its type does not say which system the tokens are of.
+//! The state can contain the client's type without a box: the type does not name the system.
 //!
 //! ```
 //! use axum::body::Body;
@@ -79,4 +79,4 @@
 //! # let _ = router;
 //! ```
 //!
-//! A whole reverse proxy, with what it has to do about headers and errors, is the example `axum_proxy`.
+//! The example `axum_proxy` is a whole reverse proxy, with its rules for headers and errors.

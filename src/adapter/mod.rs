@@ -1,10 +1,10 @@
-//! What is particular to one stack: a module and a feature each.
+//! Adapters: one module and one feature for each stack.
 //!
 //! | module | feature | for |
 //! |---|---|---|
 #![cfg_attr(
     feature = "axum",
-    doc = "| [`axum`] | `axum` | requests that are forwarded with the body they came with |"
+    doc = "| [`axum`] | `axum` | services that forward requests with their bodies |"
 )]
 #![cfg_attr(
     feature = "reqwest",
@@ -15,7 +15,7 @@
     doc = "| [`tonic`] | `tonic` | generated clients: bodies, refusals and deadlines of gRPC, and its codes for this crate's errors |"
 )]
 //!
-//! Hyper needs none: its clients are services of `http` requests as they are. For the order of layers, see
+//! Hyper needs no adapter: its clients are services of `http` requests. For the order of layers, see
 //! [`manual::stacking`](crate::manual::stacking).
 
 #[cfg(feature = "axum")]

@@ -23,7 +23,7 @@ use crate::error::{BoxError, Error};
 /// A reqwest client as a `Service<http::Request<B>>`, for any body of bytes. Layers of tower and tower-http can wrap it, and it
 /// can be the client of a [token endpoint](crate::TokenSource::over_http).
 ///
-/// `C` is a [`reqwest::Client`] or anything else that is a service of its types, such as a
+/// `C` is a [`reqwest::Client`] or anything else that is a service of reqwest's types, such as a
 /// `ClientWithMiddleware`. Give it a client that follows no redirects, and put tower-http's `FollowRedirect`
 /// above [`AuthLayer`](crate::AuthLayer), which then sees every hop. The [module](super) has an example.
 ///

@@ -1,11 +1,11 @@
-//! reqwest and `reqwest_middleware`, with their own types of requests and responses.
+//! reqwest and `reqwest_middleware`, which have their own types of requests and responses.
 //!
 //! | | what it is | take it when |
-//! |---|---|---|
-//! | [`AuthLayer::reqwest`] | builds a client from a `ClientBuilder`, and puts the layer over it | you can: redirects cannot send the credential to another origin |
+//! | | what it is | when to use it |
+//! | [`AuthLayer::reqwest`] | builds a client from a `ClientBuilder`, and puts the layer over it | whenever possible: redirects cannot send the credential to another origin |
 //! | `layer.layer(client)` | the layer over a [`reqwest::Client`], a `ClientWithMiddleware`, or layers of tower around them | the client is made elsewhere, or there is more between layer and client; give the builder [`AuthLayer::reqwest_redirects`] |
 //! | `AuthMiddleware` (feature `reqwest-middleware`) | the layer as a middleware | the callers hold a `ClientWithMiddleware` |
-//! | [`HttpService`] | a client as a service of `http`'s types, to put the layer and those of tower-http around, or to ask a token endpoint | the stack is one of tower and tower-http; or [`TokenSource::over_http`](crate::TokenSource::over_http) shall use reqwest |
+//! | [`HttpService`] | a client as a service of `http`'s types, for the layer and layers of tower-http, or for a token endpoint | the stack uses tower and tower-http; or [`TokenSource::over_http`](crate::TokenSource::over_http) shall use reqwest |
 //!
 //! The first two are a `tower::Service` of [`reqwest::Request`]. Make a request with the client, up to `build()`, and send it
 //! with the service. A request that the client itself sends, by `send()`, has no credential.

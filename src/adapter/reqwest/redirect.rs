@@ -23,9 +23,9 @@ impl<P: Presentation + ?Sized, R: Clone> AuthLayer<P, R> {
     /// Builds a reqwest client, and puts this layer over it. Its redirects send the credential to the layer's origins only.
     ///
     /// The builder's redirect policy is replaced by [`reqwest_redirects`](AuthLayer::reqwest_redirects). If one of
-    /// the layer's origins is a loopback address, the client uses no proxy, neither the builder's nor that of
-    /// the environment (`http_proxy`). Otherwise a request over plain http to this machine would show its credential to the
-    /// proxy. Everything else of the builder is used.
+    /// the layer's origins is a loopback address, the client uses no proxy, neither the builder's nor the
+    /// environment's (`http_proxy`). Otherwise a request over plain http to this machine would show its credential to
+    /// the proxy. Everything else of the builder is used.
     ///
     /// # Errors
     ///

@@ -41,7 +41,7 @@ impl Astray {
         extensions.get()
     }
 
-    /// What the caller of a request with a credential gets.
+    /// The result for the caller of a request with a credential.
     pub(crate) fn to_error(&self) -> Error {
         let message = match self {
             Astray::Redirected(uri) => {

@@ -28,7 +28,7 @@ pub(crate) struct SameOriginClient<C> {
     deadline: Option<Deadline>,
 }
 
-/// When a request's own timeout ends.
+/// When the request's own timeout ends.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Deadline(Now);
 
@@ -130,7 +130,7 @@ where
 /// A response from another origin or through a proxy. As an error it passes [`Auth`](crate::Auth) without inspection.
 pub(crate) struct CrossOriginRedirect {
     pub(crate) response: http::Response<ResponseBody>,
-    /// What the caller of a request with a credential gets.
+    /// The result for the caller of a request with a credential.
     pub(crate) error: Error,
 }
 

@@ -105,7 +105,7 @@ enum Wait {
         deadline: Deadline,
     },
     Until(Sleep),
-    /// The runtime has no timer, so that reqwest will complain.
+    /// The runtime has no timer. The client will report this.
     Untimed,
 }
 
@@ -154,7 +154,7 @@ where
                     Some(wait) if future.is_waiting() => ready!(wait.poll(cx)),
                     _ => return Poll::Pending,
                 }
-                // A refusal that is in hand is the answer.
+                // If there is a refusal, it is the answer.
                 Poll::Ready(match future.out_of_time() {
                     Some(refusal) => Ok(into_reqwest(refusal)),
                     None => Err(timed_out().into()),
@@ -168,7 +168,7 @@ where
     }
 }
 
-/// A request without credential may go where its caller's client takes it.
+/// A request without a credential may follow redirects to any origin.
 fn came_from_elsewhere(
     error: BoxError,
     bare: bool,
@@ -182,7 +182,7 @@ fn came_from_elsewhere(
 fn timed_out() -> Error {
     Error::new(
         ErrorKind::Timeout,
-        "the request's own timeout has ended while it waited for a token, or to be sent",
+        "the request's own timeout ended while it waited for a token, or to be sent",
     )
 }
 

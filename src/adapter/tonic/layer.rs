@@ -8,11 +8,12 @@ use crate::replay::strategies::Same;
 use crate::scheme::presentation::Presentation;
 
 impl<P: Presentation + ?Sized, R> AuthLayer<P, R> {
-    /// The same layer, whose own errors are a [`tonic::Status`]: a client that tonic generates shows their code and
-    /// their text.
+    /// The same layer, but its own errors are a [`tonic::Status`]: a generated client shows their code and their
+    /// text.
     ///
-    /// The codes are in [`adapter::tonic`](crate::adapter::tonic#codes). Without this, such a client shows
-    /// [`Code::Unknown`](tonic::Code::Unknown). Set all other options before: the new layer has none.
+    /// The codes are in [`adapter::tonic`](crate::adapter::tonic#codes). Without this method, such a
+    /// client shows [`Code::Unknown`](tonic::Code::Unknown). Set all other options first: the new layer
+    /// has no methods for them.
     ///
     /// ```
     /// use tonic::transport::Channel;

@@ -1,9 +1,9 @@
-//! tonic: clients that it generates, over a channel behind [`AuthLayer`] (feature `tonic`).
+//! Clients that tonic generates, over a channel behind [`AuthLayer`] (feature `tonic`).
 //!
-//! `FooClient::new(ServiceBuilder::new().layer(auth.for_tonic()).service(channel))` is all there is to it.
+//! `FooClient::new(ServiceBuilder::new().layer(auth.for_tonic()).service(channel))` makes such a client.
 //! [`for_tonic`](AuthLayer::for_tonic) makes the client show a [code](self#codes) for this crate's errors. tonic's
-//! requests name no host, so the layer has to be told that the channel has one peer:
-//! [`Origin::relative()`](crate::Origin::relative).
+//! requests name no host. [`Origin::relative()`](crate::Origin::relative) tells the layer that the channel has one
+//! peer.
 //!
 //! ```
 //! use tonic::{Code, body::Body};
@@ -14,7 +14,7 @@
 //! use tower_outbound_auth::{AuthLayer, BoxError, Error, Origin, TokenSource};
 //!
 //! # tokio::runtime::Runtime::new()?.block_on(async {
-//! // A server in memory, in the place of a channel: it refuses the first token.
+//! // A server in memory, in place of a channel. It refuses the first token.
 //! let (_, health) = tonic_health::server::health_reporter();
 //! let channel = service_fn(move |request: http::Request<Body>| {
 //!     let health = health.clone();
@@ -34,11 +34,11 @@
 //! let auth = AuthLayer::new(source.clone()).with_origin(Origin::relative());
 //! let mut client = HealthClient::new(ServiceBuilder::new().layer(auth.for_tonic()).service(channel));
 //!
-//! // The refusal is healed: renewed, and sent again.
+//! // The API refuses the token; the layer renews it and sends the request again.
 //! client.check(HealthCheckRequest::default()).await?;
 //! assert_eq!(source.status().counters.exchanges(), 2);
 //!
-//! // Without a token, the client shows a code that says so; our error is below it.
+//! // Without a token, the client shows a code that says so. Our error is its source.
 //! let cut = exchange::from_fn(|| async {
 //!     Err(ExchangeError::new(ExchangeErrorKind::Unreachable, "cable cut"))
 //! });
@@ -53,7 +53,7 @@
 //! # Ok::<_, BoxError>(())
 //! ```
 //!
-//! In a field, a generated client needs the channel's type and nothing of the system:
+//! The type of a field names the channel, but not the system:
 //!
 //! ```
 //! use tonic::transport::Channel;
@@ -80,15 +80,15 @@
 //!
 //! # What is a refusal
 //!
-//! `UNAUTHENTICATED` in the place of a response (`grpc-status: 16` among the *headers*), or HTTP's 401, from a
-//! proxy in front, say. The token is renewed and the call is sent again, whichever of the four kinds it is:
-//! of a stream of requests, the messages that were sent are kept, up to 64 KiB
-//! ([`Same::with_cap`](crate::replay::Same::with_cap)), and the rest follows. `PERMISSION_DENIED` never is
-//! one: another token of the same client would be denied too.
+//! A refusal is `UNAUTHENTICATED` in place of a response (`grpc-status: 16` among the *headers*), or HTTP's
+//! 401, from a proxy in front, say. The token is renewed and the call is sent again. This works for all four
+//! kinds of calls. Of a stream of requests, the messages that were sent are kept, up to 64 KiB
+//! ([`Same::with_cap`](crate::replay::Same::with_cap)), and the rest follows. `PERMISSION_DENIED` is not a
+//! refusal: another token of the same client would be denied too.
 //!
-//! `UNAUTHENTICATED` *after* the response began, in real trailers, is handed on as it came and renews nothing:
-//! the server may have done some of the work by then. If a service answers so where it means an expired token,
-//! report it, and call again:
+//! `UNAUTHENTICATED` *after* the response began, in real trailers, is passed on unchanged and renews nothing:
+//! the server may have done some of the work by then. If a service does this for an expired token, report the
+//! refusal and call again:
 //!
 //! ```
 //! # use tower_outbound_auth::TokenSource;
@@ -102,7 +102,7 @@
 //!     status: &tonic::Status,
 //! ) -> Result<(), Error> {
 //!     if status.code() == tonic::Code::Unauthenticated {
-//!         // Waits for the successor. One exchange, however many report the same token.
+//!         // Waits for the next token. However many calls report the same token, there is one exchange.
 //!         source.reject(before).await?;
 //!     }
 //!     Ok(())
@@ -125,30 +125,32 @@
 //! | code | [`Error::kind`] | |
 //! |---|---|---|
 //! | `UNAVAILABLE` | [`Exchange`](ErrorKind::Exchange) | the token endpoint failed; a later call may succeed |
-//! | `UNAUTHENTICATED` | [`Exchange`](ErrorKind::Exchange), [`Refused`](ExchangeErrorKind::Refused) | it refuses the credentials |
+//! | `UNAUTHENTICATED` | [`Exchange`](ErrorKind::Exchange), [`Refused`](ExchangeErrorKind::Refused) | the token endpoint refuses the credentials |
 //! | `UNAUTHENTICATED` | [`NoSuccessor`](ErrorKind::NoSuccessor) | a refused token has no successor now |
 //! | `DEADLINE_EXCEEDED` | [`Timeout`](ErrorKind::Timeout) | the caller's `grpc-timeout`; or the runtime of an exchange ended or stands still |
 //! | `FAILED_PRECONDITION` | [`Configuration`](ErrorKind::Configuration), [`ForeignOrigin`](ErrorKind::ForeignOrigin), [`SentElsewhere`](ErrorKind::SentElsewhere), [`Insecure`](ErrorKind::Insecure) | somebody has to change the set-up before it can succeed |
 //! | `FAILED_PRECONDITION` | [`Exchange`](ErrorKind::Exchange), [`Configuration`](ExchangeErrorKind::Configuration) | the same, found by the exchange |
 //! | `INTERNAL` | [`Reentrant`](ErrorKind::Reentrant), [`Runtime`](ErrorKind::Runtime) | the program is put together wrongly |
-//! | `INTERNAL` | [`Proof`](ErrorKind::Proof) | a header that belongs to the request alone could not be made |
+//! | `INTERNAL` | [`Proof`](ErrorKind::Proof) | a header for this one request could not be made |
 //! | `INTERNAL` | [`Exchange`](ErrorKind::Exchange), [`Reentrant`](ExchangeErrorKind::Reentrant) | the same, found by the exchange |
 //!
-//! Errors of the channel pass through unchanged: an overload below is still `RESOURCE_EXHAUSTED`. A service that passes
-//! a status on to callers of its own should change `UNAUTHENTICATED` first: it is not their credential that was
-//! refused.
+//! Errors of the channel pass through unchanged: an overload below is still `RESOURCE_EXHAUSTED`. A service that
+//! passes a status on to callers of its own should change `UNAUTHENTICATED` first, because the refused credential is
+//! not theirs.
 //!
-//! Without `for_tonic`, this feature changes no error. tonic does not know ours, so a generated client shows
-//! [`Code::Unknown`] and our text. If an error below the exchange is one that tonic knows (a [`Status`], say), the
-//! client shows the code and the text of that one. [`Error::find`] finds our error in both cases.
+//! Without `for_tonic`, this feature changes no error. tonic does not know this crate's errors, so a generated
+//! client shows [`Code::Unknown`] and our text. But if a source of the exchange's error is an error that tonic
+//! knows (a [`Status`], say), the client shows its code and its text. [`Error::find`] finds our error in both
+//! cases.
 //!
 //! # Deadlines
 //!
-//! A call's timeout ([`Request::set_timeout`](::tonic::Request::set_timeout), the header `grpc-timeout`) covers what
-//! this layer does. A call that waited for a token is sent with what is left, and so is one that is sent again. If
-//! nothing is left while it waits here, it ends in [`ErrorKind::Timeout`]; where it had been refused before, in that
-//! refusal, with [`Recovery::OutOfTime`](crate::Recovery::OutOfTime) among the extensions of the HTTP response, for
-//! layers to see. All this holds for any client that sets that header, with or without the feature.
+//! A call's timeout ([`Request::set_timeout`](::tonic::Request::set_timeout), the header `grpc-timeout`) includes
+//! the time in this layer. A call that waited for a token, or that is sent again, is sent with the time that is
+//! left. If the time ends while the call waits here, the call fails with [`ErrorKind::Timeout`]. If the call had
+//! been refused before, its caller gets that refusal, with [`Recovery::OutOfTime`](crate::Recovery::OutOfTime) among
+//! the extensions of the HTTP response, where layers can see it. All this holds for any client that sets that
+//! header, with or without the feature.
 //!
 //! [`Channel`]'s own timeouts are below this layer: they begin anew with each sending.
 //!

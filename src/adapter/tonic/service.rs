@@ -18,10 +18,10 @@ use crate::replay::Replay;
 use crate::replay::strategies::Same;
 use crate::token::source::TokenSource;
 
-/// An [`Auth`] whose own errors are a [`tonic::Status`]; made by
-/// [`AuthLayer::for_tonic`](crate::AuthLayer::for_tonic).
+/// An [`Auth`] whose own errors are a [`tonic::Status`];
+/// [`AuthLayer::for_tonic`](crate::AuthLayer::for_tonic) makes it.
 ///
-/// It does with a request what [`Auth`] does, under the same bounds.
+/// It handles a request as [`Auth`] does, under the same bounds.
 ///
 /// # Errors
 ///
@@ -42,7 +42,7 @@ impl<I, R> TonicAuth<I, R> {
         TonicAuth { auth }
     }
 
-    /// The source of the tokens, as [`Auth::source`].
+    /// The source of the tokens, as for [`Auth::source`].
     #[must_use]
     pub fn source(&self) -> TokenSource {
         self.auth.source()

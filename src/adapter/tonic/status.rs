@@ -8,7 +8,7 @@ use crate::error::kind::ErrorKind;
 use crate::error::{BoxError, Error};
 use crate::exchange::error::{ExchangeError, ExchangeErrorKind};
 
-/// An error of this crate becomes a status, whose source it then is. Any other error stays what it is.
+/// An error of this crate becomes the source of a new status. Any other error stays as it is.
 #[cold]
 pub(crate) fn with_status(error: BoxError) -> BoxError {
     match error.downcast::<Error>() {
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn another_error_stays_what_it_is_even_with_one_of_ours_below_it() {
+    fn an_error_of_others_is_unchanged_even_with_an_error_of_ours_as_its_source() {
         let other = with_status(std::io::Error::other(Error::out_of_time()).into());
         assert!(other.is::<std::io::Error>());
         let status = with_status(Status::not_found("no").into());
