@@ -1,6 +1,6 @@
-//! Names of enum variants, for metrics and logs.
+//! Names of enum variants for metrics and logs.
 
-/// Gives an enum `as_str` and `Display`, in snake case: `Debug` is for people and may change.
+/// Gives an enum `as_str` and `Display` in snake case. `Debug` is not used because it may change.
 macro_rules! impl_as_str {
     ($name:ident { $($variant:ident => $label:literal),* $(,)? }) => {
         impl $name {

@@ -1,42 +1,42 @@
 //! Bounds for the times that servers send. Each bound has its reason beside it.
 //!
-//! Servers send dates in the wrong unit, clocks that were never set, and pauses of years. A value beyond
-//! these bounds is cut or counts as absent, so that no sum overflows and no mistake lasts.
+//! Servers send dates in the wrong unit, times of clocks that were never set, and pauses of years. A
+//! value beyond these bounds is cut or counts as absent, so that no sum overflows and no mistake lasts.
 
 use std::time::Duration;
 
 use serde_json::Value;
 
-/// The longest life of a token: a hundred years. A token that lives longer is not told apart from one
-/// that lives for ever, and every later sum of times fits into 64 bits of nanoseconds.
+/// The longest life of a token: a hundred years. A longer life counts as this one. With this limit,
+/// every sum of times fits into 64 bits of nanoseconds.
 pub(crate) const LONGEST_LIFE: Duration = Duration::from_secs(36_525 * 86_400);
 
 /// The longest pause that a server can ask for: five minutes. After a longer one, an outage that is over
 /// would go on for this client alone.
 pub(crate) const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 
-/// 2000-01-01. No token and no answer of an HTTP server is older: an earlier time is a clock that was
-/// never set, a span that was taken for a time, or a default of zero.
+/// 2000-01-01. No token and no answer of an HTTP server is older: an earlier time comes from a clock
+/// that was never set, from a span in place of a time, or from a default of zero.
 pub(crate) const EARLIEST: Duration = Duration::from_secs(946_684_800);
 
-/// 2200-01-01. A server whose own clock shows a later time has none.
+/// 2200-01-01. A server whose clock shows a later time has a wrong clock, which is ignored.
 pub(crate) const LATEST_CLOCK: Duration = Duration::from_secs(7_258_118_400);
 
 /// 9999-12-31T23:59:59, the last moment that an HTTP date and RFC 3339 can write. Some servers use it for
-/// "never". A larger number of seconds is no date: it is in milliseconds, and then after January 1978.
+/// "never". A larger number is in milliseconds, not in seconds; it is then a date after January 1978.
 const LATEST: f64 = 253_402_300_799.0;
 
-/// A number in a rate limit's header above this is a time since the epoch (September 2001), and below it
-/// a number of seconds.
+/// If a number in a rate-limit header is above this, it is a time since the epoch (after September
+/// 2001). Otherwise it is a number of seconds to wait.
 pub(crate) const EPOCH_AND_NO_SPAN: f64 = 1e9;
 
-/// A span of seconds as servers write them. A negative one, or no number, is zero.
+/// A span of seconds as servers write them. A negative number, or NaN, is zero.
 pub(crate) fn span(seconds: f64) -> Duration {
     Duration::from_secs_f64(seconds.clamp(0.0, LONGEST_LIFE.as_secs_f64()).max(0.0))
 }
 
 /// A time since the epoch as servers write it, in seconds, or in milli-, micro- or nanoseconds; cut to whole
-/// seconds. One before 1970, or no number, is zero.
+/// seconds. A time before 1970, or NaN, is zero.
 pub(crate) fn epoch(number: f64) -> Duration {
     let seconds =
         [1.0, 1e3, 1e6, 1e9].map(|unit| number / unit).into_iter().find(|it| *it <= LATEST);
@@ -44,13 +44,13 @@ pub(crate) fn epoch(number: f64) -> Duration {
     Duration::from_secs_f64(seconds.clamp(0.0, LATEST).max(0.0).floor())
 }
 
-/// Whether a span of seconds is a time since the epoch that stands in the wrong member: a life of 30 to 68 years is
-/// meant by nobody, and 2^31 − 1 means "for ever".
+/// Whether a span of seconds is really a time since the epoch in the wrong member. No server means a life of 30 to
+/// 68 years. 2^31 − 1 means "for ever".
 pub(crate) fn is_misplaced_epoch(seconds: f64) -> bool {
     (EARLIEST.as_secs_f64()..f64::from(i32::MAX)).contains(&seconds)
 }
 
-/// Whether a server's clock may show this time.
+/// Whether the clock of a server may show this time.
 pub(crate) fn is_clock(time: Duration) -> bool {
     (EARLIEST..LATEST_CLOCK).contains(&time)
 }

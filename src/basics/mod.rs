@@ -1,10 +1,10 @@
-//! Small things that every folder needs. They use none of ours.
+//! Small things that every folder uses. They use nothing else of this crate.
 
 pub(crate) mod as_str;
 pub(crate) mod bounds;
 pub(crate) mod headers;
 
-/// Any error, as tower's own layers use it.
+/// Any error, as in tower's own layers.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// The target of all `tracing` events. It stays the same when code moves to another module.
