@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::basics::BoxError;
 
-/// Why a credential has no value. It says where the credential is, and contains nothing of what was read there.
+/// Why a credential has no value. It says where the credential is, but contains nothing of its text.
 #[derive(Clone, Debug)]
 pub struct CredentialError {
     pub(crate) kind: CredentialErrorKind,
@@ -16,11 +16,11 @@ pub struct CredentialError {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CredentialErrorKind {
-    /// It cannot be read, or the text is no credential.
+    /// The credential cannot be read, or its text is not acceptable.
     Unusable,
-    /// The function that reads it panicked, or its runtime is ending.
+    /// The function that reads the credential panicked, or its runtime is ending.
     Panicked,
-    /// The function or the provider that makes it failed.
+    /// The function or the provider that makes the credential failed.
     Unavailable,
 }
 
@@ -50,7 +50,7 @@ impl StdError for CredentialError {
     }
 }
 
-/// Why a credential cannot be read. It contains nothing of what was read.
+/// Why a credential cannot be read. Contains nothing of what was read.
 #[derive(Debug)]
 pub(crate) struct Unreadable(pub(crate) String);
 

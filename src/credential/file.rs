@@ -1,8 +1,8 @@
 //! Reading a credential from a file that somebody else writes.
 //!
-//! If somebody writes into the file while it is read, the text may be incomplete. A file that was renamed into place, or a
-//! symbolic link that was swapped (Kubernetes), is complete. But a file that was removed and is written anew looks the same.
-//! So a new text is used only when nobody has touched the file for a while.
+//! If somebody writes into the file while it is read, the text may be incomplete. A file that replaced the old one by
+//! a rename, or by a new symbolic link (Kubernetes), is complete. But a file that was deleted and is being written
+//! again looks the same. So a new text is used only when the file has not changed for a while.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -18,10 +18,10 @@ use crate::credential::pipe;
 use crate::credential::text::{MAX_FILE, without_line_break};
 use crate::secret::Secret;
 
-/// A new text is read a second time after this long.
+/// The time until a new text is read a second time.
 const SECOND_LOOK: Duration = Duration::from_millis(20);
 
-/// A new text is used when nobody has touched the file for this long. A writer hardly pauses for longer in the middle of a
+/// A new text is used when the file has not changed for this long. A writer rarely pauses longer in the middle of a
 /// secret.
 const UNTOUCHED_FOR: Duration = Duration::from_millis(250);
 
@@ -31,13 +31,13 @@ struct Look {
     modified: Option<SystemTime>,
 }
 
-/// The text of the file; none if it is being written. `known` is what was read last and was good.
+/// The text of the file. None if the file is being written. `known` is the last good text.
 ///
-/// This may block, in a file system that hangs.
+/// This may block in a file system that hangs.
 pub(crate) fn read(path: &Path, known: Option<&Secret>) -> Result<Option<Secret>, Unreadable> {
     let kind = fs::metadata(path).map_err(Unreadable::of)?.file_type();
     if !kind.is_file() {
-        // A shell's process substitution is a pipe. It can be read once.
+        // A process substitution of a shell is a pipe, which can be read only once.
         #[cfg(unix)]
         if known.is_none() && std::os::unix::fs::FileTypeExt::is_fifo(&kind) {
             return pipe::read(path).map(Some);
@@ -54,7 +54,7 @@ pub(crate) fn read(path: &Path, known: Option<&Secret>) -> Result<Option<Secret>
     Ok(Some(first.text))
 }
 
-/// How long to wait before the second reading of a file that was changed so long ago.
+/// The wait before the second reading of a file, by the age of its last change.
 fn wait(age: Option<Duration>) -> Duration {
     UNTOUCHED_FOR.saturating_sub(age.unwrap_or_default()).max(SECOND_LOOK)
 }
@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_is_waited_for_until_nobody_touches_it() {
+    fn a_new_text_is_used_only_after_the_file_was_left_unchanged() {
         let millis = Duration::from_millis;
         for (age, waits) in [
             (Some(millis(0)), 250),

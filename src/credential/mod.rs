@@ -1,12 +1,12 @@
 //! Ids and secrets, and where they come from.
 //!
-//! | constructor | is read | may it block, or wait | a refusal | a failure |
+//! | constructor | is read | may it block, or wait | after a refusal | after a failure |
 //! |---|---|---|---|---|
 //! | [`Credential::from`] a text | never | | | |
 //! | [`Credential::file`], [`Credential::env`] | before each exchange | | it is read again, once a second at most | the last good value is used |
 //! | [`Credential::from_fn`] | before each exchange | it may block: it runs on a thread of its own | the same | the last good value is used |
 //! | [`Credential::minted`] | for each request on the wire | async, and must not block | the usual pause | the exchange fails |
-//! | [`Credential::from_provider`], [`Credential::from`] a source | before each exchange | async, and must not block | the provider is told, and asked for another value | the exchange fails |
+//! | [`Credential::from_provider`], [`Credential::from`] a source | before each exchange | async, and must not block | the provider is told, and is asked for another value | the exchange fails |
 //!
 //! ```
 //! use tower_outbound_auth::Credential;
@@ -50,18 +50,20 @@ use crate::secret::Secret;
 
 /// A client's id or secret: a value, or where to find it.
 ///
-/// The [module](crate::credential) says which constructor is for what. A file, a variable and a function are read before
-/// each exchange, so a secret that is rotated on disk is used by the next exchange. While the endpoint refuses the
-/// credentials and there is traffic, they are read once a second at most. A changed one ends the pause.
+/// The [module](crate::credential) compares the constructors. A file, a variable and a function are read before each
+/// exchange, so the next exchange uses a secret that was rotated on disk. While the endpoint refuses the credentials,
+/// they are read again once a second at most, when a request needs a token. A changed credential ends the pause.
 ///
-/// - One line break at the end is removed: editors and `echo` put it there.
+/// - One line break at the end is removed, because editors and `echo` add it.
 /// - If a file, a variable or a function gives an empty value or cannot be read, the last good value is used. Without one,
 ///   the exchange fails with [`Configuration`](crate::exchange::ExchangeErrorKind::Configuration).
-/// - A new value in a file is used when nobody has touched the file for 250 ms: it may have been written by half.
+/// - A new value in a file is used when the file has not changed for 250 ms, because a newer value may be
+///   incomplete.
 /// - A pipe is read once. A directory or a device is an error.
 /// - One thread at a time reads a credential. If that takes more than five seconds, because a file system hangs, the
 ///   exchange fails.
-/// - A control character within the value is an error. It names the place and never the text.
+/// - A control character within the value is an error. The error names the place and never the
+///   text.
 ///
 /// ```
 /// use tower_outbound_auth::Credential;
@@ -71,7 +73,7 @@ use crate::secret::Secret;
 /// let passed = Credential::env("ATLAS_CLIENT_SECRET");
 /// let asked = Credential::from_fn(|| Ok("from a key ring".into()));
 /// let signed = Credential::minted(|| async { Ok("an assertion".into()) });
-/// // And from a provider, such as another source: `Credential::from_provider(source)`.
+/// // From a provider, such as another source: `Credential::from_provider(source)`.
 /// assert_eq!(format!("{fixed:?}"), "Credential(value)");
 /// # let _ = (mounted, passed, asked, signed);
 /// ```
@@ -89,19 +91,20 @@ struct Inner {
 struct Known {
     /// The last good value.
     good: Option<Secret>,
-    /// How many good values there have been.
+    /// The number of good values so far.
     version: u64,
-    /// Which one it is, by its provider's count.
+    /// The version that the provider gave to this value.
     provided: Option<u64>,
-    /// How many readings of its provider have begun, and the number of the one that gave this value.
+    /// The number of readings of the provider that have begun, and the number of the reading that
+    /// gave this value.
     began: u64,
     stored: u64,
-    /// The last attempt to read it failed, though there is a good value.
+    /// The last attempt to read failed, but there is a good value.
     unreadable: bool,
 }
 
 impl Known {
-    /// A provider is about to be read. Returns the number of that reading.
+    /// The provider is about to be read. Returns the number of this reading.
     fn begin(&mut self) -> u64 {
         self.began += 1;
         self.began
@@ -112,7 +115,7 @@ enum Place {
     Value,
     File(PathBuf),
     Env(String),
-    /// With the number that identifies it.
+    /// A function, with the number that identifies it.
     Function(u64, Box<dyn Fn() -> Result<Secret, BoxError> + Send + Sync>),
     Minted(u64, Box<Mint>),
     Provided(u64, Box<dyn ErasedProvider>),
@@ -129,19 +132,19 @@ fn next_function() -> u64 {
 }
 
 impl Credential {
-    /// In a file, as UTF-8.
+    /// A credential in a file, as UTF-8.
     #[must_use]
     pub fn file(path: impl Into<PathBuf>) -> Credential {
         Credential::at(Place::File(path.into()), None)
     }
 
-    /// In an environment variable of this process.
+    /// A credential in an environment variable of this process.
     #[must_use]
     pub fn env(name: impl Into<String>) -> Credential {
         Credential::at(Place::Env(name.into()), None)
     }
 
-    /// From a function, which may block. The text of its error is shown to operators.
+    /// A credential from a function, which may block. Operators see the text of its error.
     #[must_use]
     pub fn from_fn(
         read: impl Fn() -> Result<Secret, BoxError> + Send + Sync + 'static,
@@ -150,25 +153,25 @@ impl Credential {
     }
 
     /// Made anew for each request to the token endpoint, by an async function: a signed assertion, or a
-    /// one-time code. A value is shown once: a second request of the same exchange, a retry, and another
-    /// source that shares this credential each get a value of their own. (For a secret in a key service, use
+    /// one-time code. Each value is sent once: a second request of the same exchange, a retry, and another
+    /// source with this credential each get a new value. (For a secret in a key service, use
     /// [`from_provider`](Credential::from_provider).)
     ///
-    /// - A minted credential never counts as changed, since each value is another one. So a new value does not end the pause
-    ///   after a refusal.
-    /// - The function must not block. Its time counts as a part of the exchange's.
-    /// - If it fails, the exchange fails with [`Unavailable`](crate::exchange::ExchangeErrorKind::Unavailable), and is tried
-    ///   again soon. An [`ExchangeError`](crate::exchange::ExchangeError) of the function keeps its kind. If the function
-    ///   waited for a token of another source, the failure of that source keeps its kind. The text of the error is shown to
-    ///   operators.
-    /// - An empty value, or one with a control character, is an error. One line break at the end is taken
-    ///   off.
+    /// - A minted credential never counts as changed, because each value is new. So a new value does not end the
+    ///   pause after a refusal.
+    /// - The function must not block. Its time is part of the exchange's time limit.
+    /// - If it fails, the exchange fails with [`Unavailable`](crate::exchange::ExchangeErrorKind::Unavailable), and
+    ///   is soon tried again. An [`ExchangeError`](crate::exchange::ExchangeError) of the function keeps its kind. If
+    ///   the function waited for a token of another source, the failure of that source keeps its kind. Operators see
+    ///   the text of the error.
+    /// - An empty value, or one with a control character, is an error. One line break at the end is
+    ///   removed.
     ///
     /// ```
     /// use tower_outbound_auth::{Credential, Secret};
     ///
     /// async fn sign() -> Result<Secret, tower_outbound_auth::BoxError> {
-    ///     Ok("an assertion".into()) // with a key in a key service, say
+    ///     Ok("an assertion".into()) // signed in a key service, say
     /// }
     /// let signed = Credential::minted(sign);
     /// assert!(format!("{signed:?}").starts_with("Credential(minting function "));
@@ -183,10 +186,10 @@ impl Credential {
         Credential::at(Place::Minted(next_function(), Box::new(mint)), None)
     }
 
-    /// From a provider: a key service, say, or another [`TokenSource`](crate::TokenSource). It is asked before each exchange,
-    /// and told when the endpoint refuses its value.
+    /// A credential from a provider: a key service, say, or another [`TokenSource`](crate::TokenSource). The provider
+    /// is asked before each exchange, and is told when the endpoint refuses its value.
     ///
-    /// An empty value, or one with a control character, is an error. One line break at the end is taken off.
+    /// An empty value, or one with a control character, is an error. One line break at the end is removed.
     #[must_use]
     pub fn from_provider(provider: impl CredentialProvider) -> Credential {
         Credential::at(Place::Provided(next_function(), Box::new(provider)), None)
@@ -197,7 +200,7 @@ impl Credential {
         Credential(Arc::new(Inner { place, known, readings: Readings::default() }))
     }
 
-    /// What is wrong with it, if that can be known now: a value is checked where it is given.
+    /// The error in the credential, if it is already known: a value is checked where it is given.
     pub(crate) fn check(
         &self,
         what: &str,
@@ -225,17 +228,17 @@ impl Credential {
         )
     }
 
-    /// Whether it is read again, so that another value may be found.
+    /// Whether the credential is read again, so that it may change.
     pub(crate) fn may_change(&self) -> bool {
         !matches!(self.0.place, Place::Value | Place::Minted(..))
     }
 
-    /// Whether it is a value.
+    /// Whether the credential is a fixed value.
     pub(crate) fn is_value(&self) -> bool {
         matches!(self.0.place, Place::Value)
     }
 
-    /// Reads it again; this may block.
+    /// Reads the credential again. This may block.
     fn reload(&self) -> Result<(), CredentialError> {
         let read = self.found();
         let mut known = self.known();
@@ -251,12 +254,12 @@ impl Credential {
             return self.learn(&mut known, found, None);
         };
         match read {
-            // Nothing to be had now: what was good is kept.
+            // There is no value now, so the last good value is kept.
             Ok(None) => Ok(()),
             Err(error) => {
                 if !mem::replace(&mut known.unreadable, true) {
                     let (credential, cause) = (self.to_string(), &error);
-                    tracing::warn!(target: TARGET, credential, %cause, "a credential cannot be read: the last good one is used");
+                    tracing::warn!(target: TARGET, credential, %cause, "a credential cannot be read: its last good value is used");
                 }
                 Ok(())
             }
@@ -283,11 +286,11 @@ impl Credential {
         Ok(())
     }
 
-    /// The text; none if it is empty, or is being written.
+    /// The text. None if it is empty, or is being written.
     fn found(&self) -> Result<Option<Secret>, Unreadable> {
         let known = self.known().good.clone();
         let text = match &self.0.place {
-            // These are not read.
+            // These are not read here.
             Place::Value | Place::Minted(..) | Place::Provided(..) => {
                 self.current().map_err(Unreadable::of)?
             }
@@ -298,7 +301,7 @@ impl Credential {
             Place::Env(name) => match std::env::var(name) {
                 Ok(text) => without_line_break(&text),
                 Err(VarError::NotPresent) => return Err(Unreadable("it is not set".to_owned())),
-                // Its own text would quote the value.
+                // The standard error would quote the value.
                 Err(VarError::NotUnicode(_)) => {
                     return Err(Unreadable("it is not UTF-8".to_owned()));
                 }
@@ -342,7 +345,7 @@ impl From<&str> for Credential {
     }
 }
 
-/// Where it is; a value stands nowhere.
+/// The place of the credential. A value has none.
 impl fmt::Display for Credential {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0.place {
@@ -367,7 +370,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_control_character_is_no_part_of_a_secret_and_the_last_good_one_stays() {
+    fn a_control_character_is_an_error_and_the_last_good_value_stays() {
         let text = Arc::new(Mutex::new("good"));
         let read = text.clone();
         let credential = Credential::from_fn(move || {

@@ -1,7 +1,7 @@
-//! Reading a credential from a pipe, such as a shell's process substitution, `<(command)`.
+//! Reads a credential from a pipe, such as a shell's process substitution, `<(command)`.
 //!
-//! A pipe that nobody writes into would block for ever, and a runtime waits for its threads when it ends. So opening and
-//! reading do not block, and all ends after the deadline of a reading.
+//! A pipe without a writer would block for ever, and a runtime waits for its threads when it ends. So opening and
+//! reading do not block, and both end after the deadline of a reading.
 
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Read};
@@ -19,7 +19,7 @@ use crate::secret::Secret;
 /// The time between two readings.
 const EVERY: Duration = Duration::from_millis(10);
 
-/// What is written until the last writer closes the pipe.
+/// The text up to the moment when the last writer closes the pipe.
 pub(crate) fn read(path: &Path) -> Result<Secret, Unreadable> {
     let flags = i32::try_from(OFlags::NONBLOCK.bits()).map_err(Unreadable::of)?;
     let mut pipe =

@@ -1,4 +1,4 @@
-//! Credentials that come from elsewhere, and hear of their refusal.
+//! Providers of credentials, which are told when a credential is refused.
 
 use std::fmt;
 use std::future::Future;
@@ -8,8 +8,8 @@ use std::sync::Arc;
 use crate::basics::BoxError;
 use crate::secret::Secret;
 
-/// Where a credential comes from: a key service, a login of one's own, or another
-/// [`TokenSource`](crate::TokenSource), which is a provider of its token.
+/// Where a credential comes from: a key service, your own login, or another
+/// [`TokenSource`](crate::TokenSource), which provides its token.
 ///
 /// [`Credential::from_provider`](super::Credential::from_provider) makes a credential of it.
 ///
@@ -18,7 +18,7 @@ use crate::secret::Secret;
 /// use tower_outbound_auth::credential::{CredentialProvider, Provided, Rejection};
 /// use tower_outbound_auth::{BoxError, Credential};
 ///
-/// /// A key service. When it hears that a version was refused, it makes the next one.
+/// /// A key service. When it is told that a version was refused, it makes the next one.
 /// #[derive(Default)]
 /// struct Vault {
 ///     version: AtomicU64,
@@ -31,7 +31,7 @@ use crate::secret::Secret;
 ///     }
 ///
 ///     async fn rejected(&self, rejection: Rejection<'_>) {
-///         // Once for each version, however many report it.
+///         // Rotates once for each version, however many reports there are.
 ///         let next = |current: u64| (current == rejection.version).then_some(current + 1);
 ///         let _ = self.version.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
 ///     }
@@ -41,15 +41,16 @@ use crate::secret::Secret;
 /// assert!(format!("{secret:?}").starts_with("Credential(provider "));
 /// ```
 pub trait CredentialProvider: Send + Sync + 'static {
-    /// The value to show now. It is called before each exchange. After the endpoint refused the value, it is also called
-    /// while the source pauses: once a second at most, and only if there is traffic. So it should keep what it has read,
-    /// as long as that is good. Its time counts as a part of the exchange's. It must not block.
+    /// The value to use now. The source calls this before each exchange. After a refusal, the source also calls it
+    /// during the pause, at most once a second, when a request needs a token. So a provider should cache a value
+    /// while it is valid. The time of this call is part of the exchange's time limit. It must not block.
     ///
     /// # Errors
     ///
-    /// The exchange then fails with [`Unavailable`](crate::exchange::ExchangeErrorKind::Unavailable), so that it is tried
-    /// again soon. An [`ExchangeError`](crate::exchange::ExchangeError) keeps its kind, and so does the failure of another
-    /// source. The text of the error is shown to operators. A provider that has a last good value returns that one instead.
+    /// The exchange then fails with [`Unavailable`](crate::exchange::ExchangeErrorKind::Unavailable), so that it is
+    /// soon tried again. An [`ExchangeError`](crate::exchange::ExchangeError) keeps its kind, and so does the failure
+    /// of another source. Operators see the text of the error. A provider that has a last good value returns it
+    /// instead of an error.
     ///
     /// # Cancel safety
     ///
@@ -57,24 +58,27 @@ pub trait CredentialProvider: Send + Sync + 'static {
     fn read(&self) -> impl Future<Output = Result<Provided, BoxError>> + Send;
 
     /// The token endpoint refused the credentials, and this value is one of them. Then
-    /// [`read`](CredentialProvider::read) is called once more. If it gives another version, the exchange is repeated at
-    /// once, and never a third time. Default: nothing is done.
+    /// [`read`](CredentialProvider::read) is called once more. If it returns another version, the exchange is
+    /// repeated once, immediately. Default: does nothing.
     ///
-    /// - Only a verdict is reported: an error of kind [`Refused`](crate::exchange::ExchangeErrorKind::Refused). A 401 that
-    ///   cannot be read, such as an empty one, is none. In a [`Grant`](crate::endpoint::Grant) of your own, that is what
-    ///   [`ExchangeAnswer::refused`](crate::endpoint::ExchangeAnswer::refused) makes.
-    /// - Codes that are about the request and not about the client are not reported: `invalid_request`, `invalid_scope`,
-    ///   `invalid_target`, `unsupported_grant_type`, `invalid_authorization_details`, and `unauthorized_client` with
-    ///   another status than 401.
-    /// - Where an exchange shows several credentials, each provider is told: the endpoint does not say which one is wrong.
-    /// - The same version may be reported several times, also after `read` has given a newer one.
-    /// - This and the `read` that follows may take half of the exchange's time (5 s by default). Then the refusal counts.
+    /// - Only clear refusals are reported: errors of kind [`Refused`](crate::exchange::ExchangeErrorKind::Refused). A
+    ///   401 that cannot be read, such as an empty one, is not reported. In a [`Grant`](crate::endpoint::Grant) of
+    ///   your own, [`ExchangeAnswer::refused`](crate::endpoint::ExchangeAnswer::refused) makes such an error.
+    /// - Codes about the request and not about the client are not reported: `invalid_request`, `invalid_scope`,
+    ///   `invalid_target`, `unsupported_grant_type`, `invalid_authorization_details`, and `unauthorized_client` if
+    ///   the status is not 401.
+    /// - If an exchange uses several credentials, each provider is told, because the endpoint does not say which one
+    ///   is wrong.
+    /// - The same version may be reported several times, even after `read` has returned a newer
+    ///   one.
+    /// - This call and the `read` after it may take half of the exchange's time (5 s by default). After that, the
+    ///   exchange fails with the refusal.
     fn rejected(&self, rejection: Rejection<'_>) -> impl Future<Output = ()> + Send {
         let _ = rejection;
         async {}
     }
 
-    /// An exchange that was repeated with this version has succeeded. Default: nothing is done.
+    /// An exchange that was repeated with this version has succeeded. Default: does nothing.
     fn accepted(&self, version: u64) {
         let _ = version;
     }
@@ -94,25 +98,25 @@ impl<P: CredentialProvider> CredentialProvider for Arc<P> {
     }
 }
 
-/// What a token endpoint refused.
+/// A refusal by a token endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Rejection<'a> {
-    /// The version of the value that was shown.
+    /// The version of the value that was refused.
     pub version: u64,
-    /// The endpoint's error code, such as `invalid_client` (RFC 6749 section 5.2); none if it gave none.
+    /// The endpoint's error code, such as `invalid_client` (RFC 6749 section 5.2). None without a code.
     pub code: Option<&'a str>,
 }
 
 impl<'a> Rejection<'a> {
-    /// For tests of a [`CredentialProvider`]; a source sees to it by itself.
+    /// Makes a refusal for tests of a [`CredentialProvider`]. A source does this by itself.
     #[must_use]
     pub fn new(version: u64, code: Option<&'a str>) -> Rejection<'a> {
         Rejection { version, code }
     }
 }
 
-/// A value, and which one it is.
+/// A value and its version.
 #[derive(Clone)]
 pub struct Provided {
     pub(crate) value: Secret,
@@ -120,14 +124,14 @@ pub struct Provided {
 }
 
 impl Provided {
-    /// A value. The same `version` means the same value; any other number is another one. A service whose versions are
-    /// texts counts the changes.
+    /// A value. Two values with the same `version` must be equal, and another version means another value. If a
+    /// service uses texts as versions, count the changes.
     pub fn new(value: impl Into<Secret>, version: u64) -> Provided {
         Provided { value: value.into(), version }
     }
 }
 
-/// The value is not shown.
+/// Does not show the value.
 impl fmt::Debug for Provided {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Provided").field("version", &self.version).finish_non_exhaustive()

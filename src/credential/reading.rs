@@ -1,7 +1,7 @@
-//! Reading credentials on a thread, where reading may block.
+//! Reads credentials on a thread of their own, because reading may block.
 //!
-//! One thread at a time reads a credential, however many exchanges want it. Otherwise a file system that hangs would cost a
-//! thread for each attempt. Nobody waits for the thread longer than a deadline.
+//! One thread at a time reads a credential, however many exchanges need it. Otherwise a file system that hangs would
+//! cost a thread for each attempt. No exchange waits for the thread longer than a deadline.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,7 +19,7 @@ type Outcome = Result<(), CredentialError>;
 /// The readings of one credential: at most one at a time.
 #[derive(Default)]
 pub(crate) struct Readings {
-    /// The last one, running or ended.
+    /// The last reading, running or ended.
     last: Mutex<Option<Reading>>,
 }
 
@@ -69,7 +69,7 @@ impl Readings {
     }
 }
 
-/// Ends a reading, also if its function panics or its thread never begins.
+/// Ends a reading, even if its function panics or its thread never begins.
 struct Over(Arc<AtomicBool>);
 
 impl Drop for Over {

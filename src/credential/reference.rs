@@ -1,4 +1,4 @@
-//! A credential by reference, for configuration files: where it is, and not what it is.
+//! References to credentials, for configuration files: the place of a credential, not its value.
 
 use serde::de::{Deserialize, Deserializer, Error as _};
 
@@ -6,14 +6,14 @@ use crate::credential::Credential;
 use crate::credential::error::{CredentialError, CredentialErrorKind};
 use crate::secret::Secret;
 
-/// What a reference looks like. The text that was given is not quoted: somebody may have written the secret there.
+/// The form of a reference. The given text is not quoted, because it may be the secret itself.
 const FORMS: &str = "a reference to a credential is `file:/path` or `env:NAME`";
 
 impl Credential {
     /// The credential that a reference names: `file:/run/secrets/client-secret` or `env:CLIENT_SECRET`.
     ///
-    /// A reference can stand in a configuration file, which a secret should not. `Deserialize` reads a reference too. A text
-    /// that is given to `Credential::from` is always a value, and never a reference.
+    /// A configuration file may contain a reference, but should not contain a secret. `Deserialize` reads a reference
+    /// too. A text that is given to `Credential::from` is always a value, and never a reference.
     ///
     /// ```
     /// use tower_outbound_auth::Credential;
@@ -26,8 +26,8 @@ impl Credential {
     ///
     /// # Errors
     ///
-    /// If the text is no reference. The error does not contain the text. Whether the file or the variable exists is not
-    /// checked here: it is read before the first exchange.
+    /// If the text is no reference. The error does not contain the text. This does not check whether the file or the
+    /// variable exists: it is read before the first exchange.
     pub fn from_reference(reference: &str) -> Result<Credential, CredentialError> {
         let wrong = |why: &str| {
             let message = format!("{FORMS}; this one {why}");
@@ -44,7 +44,7 @@ impl Credential {
                 Err(wrong("has a name that no environment variable can have"))
             }
             Some(("env", name)) => Ok(Credential::env(name)),
-            _ => Err(wrong("is neither; for a value, use `Credential::from`")),
+            _ => Err(wrong("is neither of these; for a value, use `Credential::from`")),
         }
     }
 }
@@ -64,7 +64,7 @@ impl Credential {
 /// ```
 impl<'de> Deserialize<'de> for Credential {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Credential, D::Error> {
-        // The error of another type would quote the value.
+        // serde's own error for a wrong type would quote the value.
         let reference = String::deserialize(deserializer).map_err(|_| D::Error::custom(FORMS))?;
         let reference = Secret::from(reference);
         Credential::from_reference(reference.expose()).map_err(D::Error::custom)
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_that_is_no_reference_is_an_error_that_does_not_quote_it() {
+    fn the_error_for_a_text_that_is_no_reference_does_not_quote_it() {
         let secrets =
             ["hunter2", "", "hunter2:x", "FILE:/hunter2", " env:hunter2", "env:hunter2=1"];
         for text in secrets.into_iter().chain(["file:", "env:", "file:///hunter2", "env:hunter2 "])
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn a_deserializer_quotes_nothing_of_what_is_no_reference() {
+    fn a_deserializer_does_not_quote_a_text_that_is_no_reference() {
         for json in ["\"hunter2\"", "4711", "{\"hunter2\":1}", "[\"hunter2\"]", "null", "true"] {
             let error = serde_json::from_str::<Credential>(json).unwrap_err().to_string();
             assert!(error.starts_with(FORMS), "{error}");

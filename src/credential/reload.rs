@@ -1,4 +1,4 @@
-//! Reading the credentials of an exchange again, and what follows from their refusal.
+//! Reads the credentials of an exchange again, and handles their refusal.
 
 use futures_util::future::join_all;
 
@@ -11,9 +11,10 @@ use crate::credential::{Credential, Place};
 use crate::secret::Secret;
 
 impl Credential {
-    /// The value to show now: reads it, or asks its provider, or mints one. For an exchange or a scheme of your own that
-    /// is run by no source; within an exchange, [`ExchangeContext::credential`](crate::exchange::ExchangeContext::credential)
-    /// has the value that was read for it.
+    /// The value to use now. Depending on the credential, this reads it, asks its provider, or mints it. It is for an
+    /// exchange or a scheme that no source runs. Within an exchange, use
+    /// [`ExchangeContext::credential`](crate::exchange::ExchangeContext::credential), which has the value that was
+    /// read for that exchange.
     ///
     /// ```
     /// use tower_outbound_auth::Credential;
@@ -28,12 +29,13 @@ impl Credential {
     ///
     /// # Errors
     ///
-    /// If there is no value: it cannot be read and has no last good one, or its function or provider fails. And outside a
-    /// tokio runtime, for what is read on a thread of its own.
+    /// If there is no value: the credential cannot be read and has no last good value, or its function or provider
+    /// fails. Also outside a tokio runtime, if the credential is read on a thread of its own.
     ///
     /// # Cancel safety
     ///
-    /// A reading on a thread goes on; its value is kept. The future of a provider or of a minting function is dropped.
+    /// A reading on a thread continues, and its value is kept. The future of a provider or of a minting function is
+    /// dropped.
     pub async fn read(&self) -> Result<Secret, CredentialError> {
         let is_on_a_thread = self.may_change() && !matches!(self.0.place, Place::Provided(..));
         if is_on_a_thread && tokio::runtime::Handle::try_current().is_err() {
@@ -52,7 +54,8 @@ impl Credential {
         }
     }
 
-    /// Reads it again. What is read on a thread is read by one at a time, and no longer than the deadline.
+    /// Reads the credential again. Only one thread at a time reads it, and no caller waits longer than the
+    /// deadline.
     async fn read_again(&self, clock: &dyn Clock) -> Result<Value, CredentialError> {
         if let Place::Provided(_, provider) = &self.0.place {
             let began = self.known().begin();
@@ -69,7 +72,7 @@ impl Credential {
         self.known_value()
     }
 
-    /// What its provider says, to a reading that has this number.
+    /// Stores what the provider returned to the reading with this number.
     fn take(
         &self,
         began: u64,
@@ -81,7 +84,7 @@ impl Credential {
         })?;
         let secret = self.checked(&value)?;
         let mut known = self.known();
-        // A reading that began before the last one was stored may have an older value.
+        // A reading that began before the last stored one may have an older value.
         let is_late = began < known.stored;
         if known.provided != Some(provided) && !is_late {
             known.stored = began;
@@ -103,7 +106,8 @@ impl Credential {
 }
 
 impl Value {
-    /// Tells its provider that the endpoint refused it. Returns whether there is another value now.
+    /// Tells the provider that the endpoint refused its value. Returns whether there is another
+    /// value now.
     async fn rejected(&self, code: Option<&str>) -> bool {
         let credential = &self.credential;
         let (Place::Provided(_, provider), Some(version)) = (&credential.0.place, self.provided)
@@ -116,7 +120,7 @@ impl Value {
         next.is_ok_and(|next| next.provided != self.provided)
     }
 
-    /// Tells its provider that the endpoint took it, after it had refused another one.
+    /// Tells the provider that the endpoint accepted its value after it had refused another one.
     fn accepted(&self) {
         if let (Place::Provided(_, provider), Some(version)) =
             (&self.credential.0.place, self.provided)
@@ -126,11 +130,11 @@ impl Value {
     }
 }
 
-/// Reads those that may change again. Returns the values of all but the minted ones.
+/// Reads the credentials that may have changed. Returns the values of all but the minted ones.
 ///
 /// # Errors
 ///
-/// If one cannot be read and has no last good value, or if its reading takes too long.
+/// If a credential cannot be read and has no last good value, or if its reading takes too long.
 pub(crate) async fn reload(
     credentials: &[Credential],
     clock: &dyn Clock,
@@ -147,24 +151,24 @@ pub(crate) async fn reload(
     Ok(Shown::new(values))
 }
 
-/// Grows whenever one of them changes.
+/// Grows whenever a credential changes.
 pub(crate) fn version(credentials: &[Credential]) -> u64 {
     credentials.iter().fold(0, |sum, it| sum.wrapping_add(it.known().version))
 }
 
-/// Those that are read again, in words.
+/// The credentials that are read again, as a text.
 pub(crate) fn read_again(credentials: &[Credential]) -> String {
     let names = credentials.iter().filter(|it| it.may_change()).map(|it| format!("{it:?}"));
     names.collect::<Vec<_>>().join(", ")
 }
 
-/// The endpoint refused these values with this code: tells the providers. Returns whether one of them has another value
-/// now.
+/// The endpoint refused these values with this code: tells the providers. Returns whether a provider has another
+/// value now.
 pub(crate) async fn rejected(shown: &Shown, code: Option<&str>) -> bool {
     join_all(shown.values().iter().map(|it| it.rejected(code))).await.contains(&true)
 }
 
-/// The endpoint took these values, after it had refused `refused`: tells the providers.
+/// The endpoint accepted these values after it had refused `refused`: tells the providers.
 pub(crate) fn accepted(shown: &Shown, refused: &Shown) {
     let is_new = |it: &&Value| {
         let before = refused.values().iter().find(|other| other.credential.is(&it.credential));

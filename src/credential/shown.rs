@@ -1,4 +1,4 @@
-//! The values of the credentials that one attempt shows.
+//! The values of the credentials for one attempt.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,9 +9,10 @@ use crate::credential::text::without_line_break;
 use crate::credential::{Credential, Place};
 use crate::secret::Secret;
 
-/// The values that one attempt shows: what was read for it.
+/// The values for one attempt, as they were read for it.
 ///
-/// Another exchange may read newer values meanwhile. They are not used here: the endpoint's answer is about these values.
+/// Another exchange may read newer values meanwhile. They are not used here, because the endpoint's answer is about
+/// these values.
 #[derive(Clone, Default)]
 pub(crate) struct Shown {
     values: Arc<[Value]>,
@@ -22,9 +23,9 @@ pub(crate) struct Shown {
 pub(crate) struct Value {
     pub(crate) credential: Credential,
     pub(crate) secret: Secret,
-    /// Which of the credential's values this is.
+    /// The version of the credential's value.
     pub(crate) version: u64,
-    /// The same by its provider's count.
+    /// The provider's version of the value.
     pub(crate) provided: Option<u64>,
 }
 
@@ -33,11 +34,12 @@ impl Shown {
         Shown { values: values.into() }
     }
 
-    /// For one request on the wire: the same values, and new ones for the minted credentials among `credentials`.
+    /// The values for one request on the wire: the same values, but new ones for the minted credentials among
+    /// `credentials`.
     ///
     /// # Errors
     ///
-    /// If one has no value, or cannot be minted.
+    /// If a credential has no value, or cannot be minted.
     pub(crate) async fn for_request(
         &self,
         credentials: &[Credential],
@@ -64,7 +66,8 @@ impl Shown {
         Shown { values: others.chain([value]).collect() }
     }
 
-    /// The value of this credential. One that is not among these gives its last good value.
+    /// The value of this credential. A credential that is not among these gives its last good
+    /// value.
     pub(crate) fn value(&self, credential: &Credential) -> Result<Secret, CredentialError> {
         let found = self.find(credential);
         found.map_or_else(|| credential.current(), |it| Ok(it.secret.clone()))
@@ -79,7 +82,7 @@ impl Shown {
         &self.values
     }
 
-    /// Differs from that of other values of the same credentials.
+    /// Identifies these values: other values of the same credentials give another number.
     pub(crate) fn version(&self) -> u64 {
         self.values.iter().fold(0, |sum, it| sum.wrapping_add(it.version))
     }
@@ -111,7 +114,8 @@ impl Credential {
         self.checked(&minted)
     }
 
-    /// A value that is made by a function or a provider; there is no last good one in its place.
+    /// Checks a value that a function or a provider made. An error does not fall back to a last
+    /// good value.
     pub(crate) fn checked(&self, value: &Secret) -> Result<Secret, CredentialError> {
         let value = without_line_break(value.expose());
         match value.expose() {
