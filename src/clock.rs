@@ -1,9 +1,9 @@
-//! The clocks, and the only place that reads one.
+//! The clocks. Only this file reads a clock.
 //!
 //! A token's end is judged by two clocks at once ([`Now`]). The monotonic clock cannot be set back or
 //! forward, but it stands still while a machine is suspended; the wall clock keeps going during a
-//! suspend, but somebody may set it. A moment has come when *either* of them says so: a token that one
-//! clock calls dead is not sent.
+//! suspend, but somebody may set it. A moment has come when *either* clock says so: a token that is
+//! expired by one clock is not sent.
 //!
 //! [`SystemClock`] is the default. Another [`Clock`] is for tests (see `testkit`, feature
 //! `test-util`) and for simulations:
@@ -24,10 +24,10 @@ use std::ops::{Add, Sub};
 use std::pin::Pin;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// A reading of both clocks, taken together.
+/// The time on both clocks, read together.
 ///
-/// Kept as nanoseconds, which lasts for 584 years; sums saturate. There is no order among readings,
-/// because two clocks may disagree: ask [`has_reached`](Now::has_reached).
+/// Stored in nanoseconds, which suffices for 584 years. Sums saturate. Readings have no order,
+/// because the two clocks may disagree: use [`has_reached`](Now::has_reached).
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Now {
     mono: u64,
@@ -35,13 +35,13 @@ pub struct Now {
 }
 
 impl Now {
-    /// Later than any reading: what it marks never comes.
+    /// Later than any reading: this moment never comes.
     pub const NEVER: Now = Now { mono: u64::MAX, wall: u64::MAX };
 
-    /// A reading: `monotonic` since any fixed point, `wall` as a time of day.
+    /// A reading. `monotonic` counts from any fixed point; `wall` is a time of day.
     ///
-    /// A wall clock before 1970 counts as 1970, one after 2554 as that: every moment that is counted
-    /// from it is then [`NEVER`](Now::NEVER), and the monotonic clock decides alone.
+    /// A wall clock before 1970 counts as 1970, and one after 2554 as 2554. Every moment after that
+    /// is [`NEVER`](Now::NEVER) on the wall clock, and the monotonic clock decides alone.
     #[must_use]
     pub fn new(monotonic: Duration, wall: SystemTime) -> Now {
         let wall = wall.duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -68,7 +68,7 @@ impl Now {
         self.mono >= moment.mono || self.wall >= moment.wall
     }
 
-    /// How long until `moment`, by the clock that gets there first; zero when it has come.
+    /// The time until `moment`, by the clock that reaches it first. Zero if it has come.
     #[must_use]
     pub fn until(self, moment: Now) -> Duration {
         let mono = moment.mono.saturating_sub(self.mono);
@@ -76,29 +76,29 @@ impl Now {
         Duration::from_nanos(mono.min(wall))
     }
 
-    /// How long ago `moment` was, by the monotonic clock; zero when it has not come.
+    /// The time since `moment`, by the monotonic clock. Zero if it has not come.
     #[must_use]
     pub fn since(self, moment: Now) -> Duration {
         Duration::from_nanos(self.mono.saturating_sub(moment.mono))
     }
 
-    /// What comes first of two moments, on each clock.
+    /// The earlier of two moments, on each clock.
     pub(crate) fn earliest(self, other: Now) -> Now {
         Now { mono: self.mono.min(other.mono), wall: self.wall.min(other.wall) }
     }
 
-    /// What comes last of two moments, on each clock.
+    /// The later of two moments, on each clock.
     pub(crate) fn latest(self, other: Now) -> Now {
         Now { mono: self.mono.max(other.mono), wall: self.wall.max(other.wall) }
     }
 
-    /// The wall clock's reading as a bare number, for an atomic.
+    /// The wall clock's reading as a number, for an atomic.
     #[inline]
     pub(crate) fn wall_nanos(self) -> u64 {
         self.wall
     }
 
-    /// The monotonic reading as a bare number, for an atomic.
+    /// The monotonic clock's reading as a number, for an atomic.
     #[inline]
     pub(crate) fn mono_nanos(self) -> u64 {
         self.mono
@@ -141,7 +141,7 @@ fn nanos(duration: Duration) -> u64 {
 /// A future that ends when a [`Clock`] says that a time has passed.
 pub type Sleep = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Where the crate gets the time from.
+/// Where the crate gets the time.
 ///
 /// The clock is read once for every request, so [`now`](Clock::now) has to be cheap; a resolution of
 /// 10 ms is enough. Deadlines of exchanges and waits use [`sleep`](Clock::sleep) of the same clock.
@@ -163,12 +163,13 @@ pub trait Clock: fmt::Debug + Send + Sync + 'static {
 
 /// The machine's clocks, at a resolution of a few milliseconds.
 ///
-/// On Linux and Android these are the kernel's coarse clocks (4 ms at the usual tick), which cost a
-/// quarter of an exact reading; elsewhere the standard library's.
+/// On Linux and Android these are the kernel's coarse clocks. They have a resolution of 4 ms at the
+/// usual tick, and cost a quarter of an exact reading. Elsewhere they are the standard library's
+/// clocks.
 ///
-/// Sleeping uses tokio's timer: the runtime has to be built with `enable_time` or `enable_all`. Tokio
-/// says that one was not by a panic, which this crate catches and makes an
-/// [`ErrorKind::Runtime`](crate::ErrorKind::Runtime); with `panic = "abort"` it ends the process.
+/// Sleeping uses tokio's timer, so the runtime must be built with `enable_time` or `enable_all`.
+/// Without the timer tokio panics. This crate catches the panic and returns an
+/// [`ErrorKind::Runtime`](crate::ErrorKind::Runtime); with `panic = "abort"` the process ends.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock(());
 
@@ -203,7 +204,7 @@ mod system {
         }
     }
 
-    /// A clock before its own zero counts as zero.
+    /// A clock before its zero counts as zero.
     fn nanos(time: Timespec) -> u64 {
         let secs = u64::try_from(time.tv_sec).unwrap_or(0);
         let nanos = u64::try_from(time.tv_nsec).unwrap_or(0);
@@ -212,7 +213,7 @@ mod system {
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-#[allow(clippy::disallowed_methods)] // the one place that may
+#[allow(clippy::disallowed_methods)] // only this file may
 mod system {
     use std::sync::OnceLock;
     use std::time::{Instant, SystemTime};
@@ -227,16 +228,16 @@ mod system {
     }
 }
 
-/// How long ago a file was changed, by the machine's clock; none if that is in the future.
+/// How long ago a file was changed, by the machine's clock. None if the change is in the future.
 pub(crate) fn age_of(modified: SystemTime) -> Option<Duration> {
-    #[allow(clippy::disallowed_methods)] // the one place that may
+    #[allow(clippy::disallowed_methods)] // only this file may
     let now = SystemTime::now();
     now.duration_since(modified).ok()
 }
 
 #[cfg(feature = "test-util")]
 pub(crate) fn tokio_now() -> tokio::time::Instant {
-    #[allow(clippy::disallowed_methods)] // the one place that may
+    #[allow(clippy::disallowed_methods)] // only this file may
     tokio::time::Instant::now()
 }
 
@@ -249,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn either_clock_reaches_a_moment() {
+    fn a_moment_has_come_if_either_clock_has_reached_it() {
         let end = at(10, 1_000) + Duration::from_secs(60);
         assert!(!at(69, 1_059).has_reached(end));
         assert!(at(70, 1_059).has_reached(end), "the monotonic clock alone");
