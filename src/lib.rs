@@ -1,11 +1,11 @@
 //! Tower middleware that gives every outgoing request a valid credential.
 //!
-//! [`AuthLayer`] wraps an HTTP client: any [`tower::Service`] from [`http::Request`] to [`http::Response`], such as those of
-//! hyper and tonic. For reqwest, axum and tonic, see also [`adapter`]. The layer
+//! [`AuthLayer`] wraps an HTTP client: any [`tower::Service`] from [`http::Request`] to [`http::Response`], such as
+//! the clients of hyper and tonic. For reqwest, axum and tonic, see also [`adapter`]. The layer
 //!
 //! - exchanges credentials for a token when the first request needs one, and renews the token before it expires;
 //! - makes one exchange, however many requests wait for its token;
-//! - adopts the tokens that some APIs hand out in their responses;
+//! - adopts the new tokens that some APIs send in their responses;
 //! - answers a 401 by renewing the token once and sending the request again, with its body (see [`replay`]).
 //!
 //! ```
@@ -17,7 +17,7 @@
 //! use tower_outbound_auth::{AuthLayer, BoxError, Origin, TokenSource};
 //!
 //! # tokio::runtime::Runtime::new()?.block_on(async {
-//! // Two servers, played by functions: the token endpoint, and the API.
+//! // Two functions play the servers: the token endpoint and the API.
 //! let token_endpoint = service_fn(|request: Request<Full<Bytes>>| async move {
 //!     assert_eq!(request.headers()["client-id"], "my-service");
 //!     let body = r#"{"access_token":"abc","expires_in":3600}"#;
@@ -69,7 +69,7 @@
 //! - **One exchange at a time.** A caller that gives up does not end it. All who wait get its outcome.
 //! - **A usable token is used.** It is renewed in the background at 80 to 90 % of its life. In the last tenth of its life (30 s
 //!   at most) requests wait for the next token. If there is none, they use the old one until it expires.
-//! - **No traffic, no exchange.** A failing token endpoint is left alone between two attempts.
+//! - **No traffic, no exchange.** A failing token endpoint gets pauses between attempts.
 //! - **A 401 renews the token once.** An API that refuses everything gets two requests per call at most, and causes six
 //!   exchanges in the first minute. Then the caller gets the API's own answer, with a [`Recovery`] in its extensions.
 //! - **The credential is sent only to the origins you bind,** over https or to a literal loopback address.
@@ -84,24 +84,24 @@
 //! | keep the *secret* in a file or a key service, or use another token as a credential | [`credential`] |
 //! | say what counts as a refusal; sign each request; choose the header | [`scheme`] |
 //! | use it with axum, reqwest or tonic | [`adapter`] |
-//! | know where the layer belongs among others | [`manual::stacking`] |
+//! | know where the layer belongs in a stack | [`manual::stacking`] |
 //! | send streams again, or nothing | [`replay`] |
 //! | know when tokens are renewed; see the status; read the logs | [`token`] |
-//! | know every number, and its reason | [`manual::defaults`] |
+//! | know all defaults, with their reasons | [`manual::defaults`] |
 //! | tell failures apart | [`Error`] |
 //! | test my service | `testkit` (feature `test-util`) |
 //!
 //! # Features
 //!
-//! A feature adds something, and changes nothing else.
+//! A feature only adds something: it changes nothing else.
 //!
 //! | feature | default | adds |
 //! |---|---|---|
-//! | `client` | yes | constructors such as `AuthLayer::atlas`, and [`HttpClient`](endpoint::HttpClient): hyper, rustls with ring, the platform's roots |
-//! | `rotating` | yes | [`Rotating`](system::Rotating): an API that hands out a new JWT with every response |
+//! | `client` | yes | constructors such as `AuthLayer::atlas`, and [`HttpClient`](endpoint::HttpClient): hyper, rustls with ring, the platform's root certificates |
+//! | `rotating` | yes | [`Rotating`](system::Rotating): an API that sends a new JWT with every response |
 //! | `webpki-roots` | | [`TlsRoots::webpki`](endpoint::TlsRoots) |
 //! | `aws-lc` | | [`TlsProvider::aws_lc`](endpoint::TlsProvider) |
-//! | `axum`, `reqwest`, `reqwest-middleware`, `tonic` | | a stack each: see [`adapter`] |
+//! | `axum`, `reqwest`, `reqwest-middleware`, `tonic` | | support for that stack: see [`adapter`] |
 //! | `test-util` | | `testkit` |
 //!
 //! [`tower::Service`]: https://docs.rs/tower/latest/tower/trait.Service.html

@@ -1,4 +1,4 @@
-//! Text that must not be seen: client secrets and tokens.
+//! Texts that must stay secret: client secrets and tokens.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,11 +6,11 @@ use std::sync::Arc;
 use serde::{Deserialize, Deserializer};
 use zeroize::Zeroizing;
 
-/// A secret text. Its `Debug` shows nothing of it. Clones share the text, which is wiped from memory when the last of
-/// them is dropped.
+/// A secret text. Its `Debug` shows nothing of it. Clones share the text. It is wiped from memory when the last clone
+/// is dropped.
 ///
-/// There is no `Display` and no way to compare it by accident; [`expose`](Secret::expose) is the one
-/// way to the text, so that a search for that word finds every use.
+/// There is no `Display` and no comparison. [`expose`](Secret::expose) is the only access to the
+/// text, so a search for that word finds every use.
 ///
 /// ```
 /// use tower_outbound_auth::Secret;
@@ -20,13 +20,12 @@ use zeroize::Zeroizing;
 /// assert_eq!(format!("{secret:?}"), "Secret(…)");
 /// ```
 ///
-/// What the crate cannot wipe: copies that it does not own, such as the buffers of an HTTP client or of
-/// TLS.
+/// The crate cannot wipe copies that it does not own, such as the buffers of an HTTP client or of TLS.
 #[derive(Clone)]
 pub struct Secret(Arc<Zeroizing<String>>);
 
 impl Secret {
-    /// The text itself.
+    /// The text.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
@@ -45,7 +44,7 @@ impl From<&str> for Secret {
     }
 }
 
-/// For configurations and answers. There is no `Serialize`: a secret that can be written down will be.
+/// For configurations and answers. There is no `Serialize`, so that no secret is written by accident.
 impl<'de> Deserialize<'de> for Secret {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {
         String::deserialize(deserializer).map(Secret::from)

@@ -94,7 +94,7 @@ fn tests_are_found_where_they_are() {
     for name in [
         "docs::tests_are_found_where_they_are",
         "token::machine::window::tests::putting_a_refresh_off_never_moves_the_end",
-        "replay::body::tests::random::whatever_happens_a_server_gets_the_whole_body_or_an_error",
+        "replay::body::tests::random::a_server_always_gets_the_whole_body_or_an_error",
         "token::machine::tests::refresh::the_first_asks_and_the_others_join",
         "promises::p01_one_refresh::layers_that_share_a_source_share_its_exchange",
     ] {

@@ -24,7 +24,10 @@ pub(crate) fn add<B>(
     let head = RequestHead::of(request);
     let mut made = maker.headers(RequestToSign::new(head, token, now)).map_err(|error| {
         let cause = root_cause(&*error);
-        Error::new(ErrorKind::Proof, format!("the request was not sent, because no proof could be made for it: {cause}"))
+        Error::new(
+            ErrorKind::Proof,
+            format!("the request was not sent: its proof could not be made: {cause}"),
+        )
     })?;
     // A proof is valid for a while, so no log may show it.
     made.values_mut().for_each(|value| value.set_sensitive(true));

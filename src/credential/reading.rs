@@ -60,7 +60,7 @@ impl Readings {
         let ending = Over(over.clone());
         tokio::task::spawn_blocking(move || {
             let outcome = read();
-            drop(ending); // before anybody is woken, who may want to read once more
+            drop(ending); // before the wake-ups, because a woken task may start the next reading
             let _ = sender.send(outcome);
         });
         let new = Reading { outcome: receiver.shared(), over };

@@ -47,7 +47,7 @@ impl Shown {
         let mut values: Vec<Value> = Vec::with_capacity(credentials.len());
         for credential in credentials {
             if values.iter().any(|it| it.credential.is(credential)) {
-                continue; // one value, wherever it is used
+                continue; // one value, even if the credential is listed twice
             }
             values.push(match &credential.0.place {
                 Place::Minted(_, mint) => {

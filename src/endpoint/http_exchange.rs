@@ -109,9 +109,9 @@ where
         let response = client.call(request).await.map_err(|error| unreachable(error.into()))?;
         let (head, body) = response.into_parts();
         let body = match compression(&head.headers) {
-            Some(name) => {
-                Err(format!("the token endpoint compressed its answer ({name}), which the request did not ask for"))
-            }
+            Some(name) => Err(format!(
+                "the token endpoint compressed its answer ({name}), which the request did not ask for"
+            )),
             None => read(body).await.map_err(unreachable)?.map_err(str::to_owned),
         };
         let body = match body {

@@ -1,7 +1,7 @@
 //! The crate's own error.
 //!
-//! A request through [`Auth`](crate::Auth) fails with a [`BoxError`]: the inner service's error, passed
-//! through as it came, or an [`Error`] of this crate, found by downcast:
+//! A request through [`Auth`](crate::Auth) fails with a [`BoxError`]: the inner service's error,
+//! unchanged, or an [`Error`] of this crate, found by downcast:
 //!
 //! ```
 //! use tower_outbound_auth::{BoxError, Error, ErrorKind};
@@ -20,7 +20,7 @@
 //! # assert_eq!(describe(&error), "the API itself failed");
 //! ```
 //!
-//! Where a layer above has wrapped the error, or `AuthLayer::for_tonic` has, [`Error::find`] finds it.
+//! [`Error::find`] also finds it if a layer above, or `AuthLayer::for_tonic`, has wrapped it.
 
 pub(crate) mod kind;
 pub(crate) mod of_credential;
@@ -39,11 +39,11 @@ use crate::credential::error::CredentialError;
 use crate::error::recovery::Recovery;
 use crate::exchange::error::ExchangeError;
 
-/// So many characters are kept of the text of a cause that is not ours.
+/// The most characters that are kept of the text of another error.
 const MAX_CAUSE: usize = 200;
 
-/// The text of the deepest source of an error, which says most: "Connection refused", "UnknownIssuer". It may contain what a
-/// peer has sent. So it is cut to a length, and it cannot forge a line of a log.
+/// The text of the deepest source of an error, which says most: "Connection refused", "UnknownIssuer". It may contain
+/// text of a peer. So it is cut to a length, and characters that could forge a log line are replaced.
 pub(crate) fn root_cause(error: &(dyn StdError + 'static)) -> String {
     let mut root = error;
     while let Some(source) = root.source() {
@@ -55,7 +55,7 @@ pub(crate) fn root_cause(error: &(dyn StdError + 'static)) -> String {
 
 /// A failure of this crate. It shows no secret.
 ///
-/// Errors of the inner service pass through unwrapped. The one exception is [`Recovery::ResendFailed`].
+/// Errors of the inner service pass through unwrapped, with one exception: [`Recovery::ResendFailed`].
 pub struct Error(Box<Inner>);
 
 struct Inner {
@@ -83,14 +83,15 @@ impl Error {
         Error::new(ErrorKind::Configuration, message)
     }
 
-    /// The outcome of an exchange that this caller waited for; the next one is due in `retry_after`.
+    /// The outcome of an exchange that this caller waited for. The next exchange is due in
+    /// `retry_after`.
     pub(crate) fn exchange_failed(error: ExchangeError, retry_after: Duration) -> Error {
         let next = retry_after.as_secs_f64();
         let message = format!("no token: the exchange failed, the next one is due in {next:.1} s");
         Error::new(ErrorKind::Exchange, message).because(Some(error), Some(retry_after))
     }
 
-    /// The stored outcome of an exchange `age` ago; the next one is due in `retry_after`.
+    /// The stored outcome of an exchange `age` ago. The next exchange is due in `retry_after`.
     pub(crate) fn backing_off(error: ExchangeError, age: Duration, retry_after: Duration) -> Error {
         let (ago, next) = (age.as_secs_f64(), retry_after.as_secs_f64());
         let message = format!(
@@ -127,7 +128,7 @@ impl Error {
     pub(crate) fn reentrant() -> Error {
         Error::new(
             ErrorKind::Reentrant,
-            "this exchange goes through the token source that it is to supply: \
+            "this exchange needs a token of the source that it works for: \
              give the token endpoint's client a service without this layer",
         )
     }
@@ -140,7 +141,8 @@ impl Error {
         )
     }
 
-    /// This crate's error in `error` or among its sources: layers above, such as a `Buffer`, wrap it.
+    /// Finds this crate's error in `error` or among its sources: layers above, such as a `Buffer`,
+    /// wrap it.
     ///
     /// ```
     /// use tower_outbound_auth::{BoxError, Error};
@@ -158,7 +160,7 @@ impl Error {
             if let Some(ours) = error.downcast_ref() {
                 return Some(ours);
             }
-            // It passes for the error that it holds, and names that one's source as its own.
+            // This variant has the text and the source of the error in it, so `source()` would skip that error.
             #[cfg(feature = "reqwest-middleware")]
             if let Some(reqwest_middleware::Error::Middleware(error)) = error.downcast_ref() {
                 next = Some(&**error);
@@ -175,13 +177,13 @@ impl Error {
         self.0.kind
     }
 
-    /// The failed exchange, if that is the reason.
+    /// The failed exchange, if it is the reason.
     #[must_use]
     pub fn exchange(&self) -> Option<&ExchangeError> {
         self.0.exchange.as_ref()
     }
 
-    /// Whether the same request may succeed later with nothing changed.
+    /// Whether the same request may succeed later without any change.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self.0.kind {
@@ -206,14 +208,15 @@ impl Error {
         self.0.recovery
     }
 
-    /// How long ago the exchange failed, if that was before this request came. Then this is the stored error, and nothing was
-    /// sent for this request.
+    /// How long ago the exchange failed, if it failed before this request. The error is then a stored one, and
+    /// nothing was sent for this request.
     #[must_use]
     pub fn age(&self) -> Option<Duration> {
         self.0.age
     }
 
-    /// The time from this error until the next exchange may be made. A request before that gets this error again, at once.
+    /// The time from this error until the next exchange is allowed. An earlier request gets this error again, at
+    /// once.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
@@ -242,7 +245,8 @@ impl fmt::Debug for Error {
     }
 }
 
-/// Contains the text of the failed exchange, too: most logs show an error without its sources.
+/// Also contains the text of the failed exchange, because most logs show an error without its
+/// sources.
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.message)?;
@@ -253,21 +257,22 @@ impl fmt::Display for Error {
     }
 }
 
-/// The source is that of the failed exchange. The exchange's own text is a part of ours.
+/// The source of the failed exchange's error. The text of that error is already part of this
+/// error's text.
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.0.exchange.as_ref().and_then(StdError::source)
     }
 }
 
-/// For a credential whose value is wrong when it is given.
+/// For a credential whose value is already wrong when it is given.
 impl From<CredentialError> for Error {
     fn from(error: CredentialError) -> Error {
         Error::configuration(error.to_string())
     }
 }
 
-/// So that `impl TryInto<T>` parameters take a `T` itself.
+/// Lets a parameter of type `impl TryInto<T>` take a `T`.
 impl From<std::convert::Infallible> for Error {
     fn from(never: std::convert::Infallible) -> Error {
         match never {}

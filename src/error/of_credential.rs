@@ -1,12 +1,12 @@
-//! The kind of an exchange's failure, if a credential had no value.
+//! The kind of an exchange's error when a credential had no value.
 
 use std::error::Error as StdError;
 
 use crate::error::{Error, ErrorKind};
 use crate::exchange::error::{ExchangeError, ExchangeErrorKind};
 
-/// What provides or mints a credential may have waited for a token of another source. Then the exchange failed as that
-/// one did.
+/// A provider or a minting function may have waited for a token of another source. If that source failed, the kind is
+/// that of its error.
 pub(crate) fn with_the_kind_below(error: ExchangeError) -> ExchangeError {
     if !error.is_of_credential() {
         return error;

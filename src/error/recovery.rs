@@ -1,8 +1,8 @@
 //! What the layer did after a refusal.
 
 /// What the layer did after a refusal. A response that was refused or [doubted](crate::scheme::Verdict::Doubted), or
-/// that answers a replay, carries this in its extensions; every other response is untouched. Of a doubted response, "the
-/// refusal" below is that response.
+/// that answers a replay, carries this in its extensions. Other responses are untouched. For a doubted response, "the
+/// refusal" below means that response.
 ///
 /// ```
 /// use tower_outbound_auth::Recovery;
@@ -16,28 +16,28 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Recovery {
-    /// The request was sent again with another token; this is the answer to that.
+    /// The request was sent again with another token. This is the response to the second sending.
     Replayed,
-    /// This is the refusal: the request cannot be sent again (its body, its method, or a replay
-    /// elsewhere in the stack forbids it). The token is renewed for the next one.
+    /// This is the refusal: the request cannot be sent again (because of its body, its method, or a
+    /// second sending elsewhere in the stack). The token is renewed for the next request.
     NotReplayable,
-    /// This is the refusal: too many renewals in a row did not help, so none was made.
+    /// This is the refusal: too many renewals in a row did not help, so the token was not renewed.
     BudgetSpent,
     /// This is the refusal: the token could not be renewed. A doubted response waits for its renewal for one second at
     /// most, so that renewal may still be running.
     RenewalFailed,
-    /// This is a doubted response, and nothing was done: an earlier doubted response has made the
-    /// source renew its token, or try to, less than a minute ago.
+    /// This is a doubted response, and nothing was done: less than a minute ago, an earlier doubted
+    /// response made the source renew its token or try to.
     RenewedLately,
     /// This is the refusal: the source has a fixed token, which cannot be renewed.
     FixedToken,
-    /// This is the refusal: the token endpoint handed out the refused token once more.
+    /// This is the refusal: the token endpoint issued the refused token again.
     SameToken,
     /// This is the refusal: the caller's deadline (gRPC's `grpc-timeout`) ended before the request could
-    /// be sent again. The renewal goes on.
+    /// be sent again. The renewal continues.
     OutOfTime,
     /// This is the refusal: the token was renewed, but the service below failed before it had a second response
-    /// (a connection was reset, or a limit was reached). An event at level debug quotes that failure.
+    /// (a connection was reset, or a limit was reached). A debug event quotes that failure.
     ///
     /// The layer has read the body of this response. It is empty now, and `Content-Length` and
     /// `Content-Encoding` are removed. A body that is longer than 16 KiB, or takes longer than 50 ms, is not read

@@ -1,4 +1,4 @@
-//! Removes the URL from reqwest's errors: its query may contain a key.
+//! Removes URLs from reqwest's errors, because a query may contain a key.
 
 use std::error::Error as StdError;
 use std::fmt;

@@ -1,15 +1,15 @@
-//! The sources whose exchanges the current code is a part of.
+//! The chain of sources whose exchanges the current code works for.
 //!
-//! An exchange that needs a token of its own source would wait for itself. To find this out, each exchange knows the sources
-//! that it is a part of. They stand in a task-local while its code runs, and in an extension of the HTTP request that it
-//! sends, because a `Buffer` may send that from another task. An exchange may need a token of *another* source. A refresh of
-//! that source gets a chain with both.
+//! An exchange that needs a token of its own source would wait for itself. To detect this, each exchange has a chain:
+//! the sources that it works for. The chain is in a task-local while the code of the exchange runs. It is also in an
+//! extension of its HTTP requests, because a `Buffer` may send them from another task. If an exchange needs a token
+//! of *another* source, the refresh of that source gets a chain with both.
 
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Tells sources apart within the process.
+/// Identifies a source within the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SourceId(u64);
 
@@ -24,22 +24,22 @@ tokio::task_local! {
     static CURRENT: Chain;
 }
 
-/// The sources that an exchange works for, outermost first.
+/// The sources that an exchange works for. The first is the outermost.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Chain(Arc<[SourceId]>);
 
 impl Chain {
-    /// The chain of the exchange that the current task runs; empty outside one.
+    /// The chain of the exchange that the current task runs. Empty outside of an exchange.
     pub(crate) fn current() -> Chain {
         CURRENT.try_with(Chain::clone).unwrap_or_default()
     }
 
-    /// The chain that a request was sent with; that of the current task if it carries none.
+    /// The chain in a request, or else the chain of the current task.
     pub(crate) fn of(extensions: &::http::Extensions) -> Chain {
         extensions.get::<Chain>().cloned().unwrap_or_else(Chain::current)
     }
 
-    /// The chain that a request of an exchange carries.
+    /// The chain in a request of an exchange.
     pub(crate) fn in_request(extensions: &::http::Extensions) -> Option<&Chain> {
         extensions.get::<Chain>().filter(|chain| !chain.0.is_empty())
     }
@@ -52,8 +52,9 @@ impl Chain {
         Chain(self.0.iter().copied().chain([source]).collect())
     }
 
-    /// Notes that the exchange of this chain waits for one of `source`, until what is returned is dropped. None if that
-    /// one waits for this one, through however many others: all of them would wait for ever.
+    /// Records that the exchange of this chain waits for an exchange of `source`, until the returned guard is
+    /// dropped. None if that exchange already waits for this one, directly or through others: then all of them would
+    /// wait for ever.
     pub(crate) fn wait_for(&self, source: SourceId) -> Option<Waits> {
         let Some(waiting) = self.0.last().copied() else { return Some(Waits(None)) };
         let mut all = waits();
@@ -72,20 +73,20 @@ impl Chain {
         Some(Waits(Some((waiting, source))))
     }
 
-    /// Runs `future` as part of an exchange with this chain.
+    /// Runs `future` as a part of an exchange with this chain.
     pub(crate) fn scope<F: Future>(&self, future: F) -> impl Future<Output = F::Output> + use<F> {
         CURRENT.scope(self.clone(), future)
     }
 }
 
-/// Whose exchange waits for whose, in this process. There are as many as exchanges that wait for another source's token.
+/// Which exchanges in this process wait for which. One entry for each exchange that waits for another source's token.
 static WAITS: Mutex<Vec<(SourceId, SourceId)>> = Mutex::new(Vec::new());
 
 fn waits() -> MutexGuard<'static, Vec<(SourceId, SourceId)>> {
     WAITS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// One exchange waits for another one; none if it is no exchange that waits.
+/// One exchange waits for another one. None if the waiting code is not part of an exchange.
 #[derive(Debug)]
 pub(crate) struct Waits(Option<(SourceId, SourceId)>);
 

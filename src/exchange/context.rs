@@ -1,4 +1,4 @@
-//! What an exchange knows of its attempt.
+//! What an exchange knows about the current attempt.
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -15,15 +15,15 @@ use crate::secret::Secret;
 pub enum Reason {
     /// There has been no token yet.
     First,
-    /// The token is usable, and its refresh-ahead moment has come.
+    /// The token is usable, but its refresh-ahead time has come.
     RefreshAhead,
-    /// The token is in the last part of its life, in which callers wait for a successor.
+    /// The token is in the last part of its life, in which callers wait for the next token.
     Expiring,
-    /// The token has ended.
+    /// The token has expired.
     Expired,
     /// The API refused the token.
     Refused,
-    /// A response of the API may mean that the token has ended, and mostly does not
+    /// A response of the API may mean that the token has expired
     /// ([`Verdict::Doubted`](crate::scheme::Verdict::Doubted)).
     Doubted,
 }
@@ -49,15 +49,15 @@ crate::basics::as_str::impl_as_str!(Reason {
     Doubted => "doubted",
 });
 
-/// What an [`Exchange`](super::Exchange) knows of its attempt.
+/// What an [`Exchange`](super::Exchange) knows about the current attempt.
 #[derive(Debug)]
 pub struct ExchangeContext {
     clock: Arc<dyn Clock>,
     reason: Reason,
     refresh_token: Option<Secret>,
-    /// Shared with the context of the attempt that follows in the same exchange.
+    /// Shared with the context of the next attempt in the same exchange.
     sent: Arc<Mutex<Now>>,
-    /// The credentials that this attempt shows, once they have been read.
+    /// The credentials of this attempt, after they have been read.
     shown: OnceLock<Shown>,
     chain: Chain,
 }
@@ -73,9 +73,10 @@ impl ExchangeContext {
         ExchangeContext { clock, reason, refresh_token, sent, shown: OnceLock::new(), chain }
     }
 
-    /// For another attempt of the same exchange, with other credentials. The refresh token was the first one's.
+    /// The context of another attempt in the same exchange, with other credentials. Only the first attempt gets
+    /// the refresh token.
     pub(crate) fn once_more(&self) -> ExchangeContext {
-        self.mark_sent(); // it begins now
+        self.mark_sent(); // the attempt begins now
         ExchangeContext {
             clock: self.clock.clone(),
             reason: self.reason,
@@ -86,7 +87,7 @@ impl ExchangeContext {
         }
     }
 
-    /// Why the exchange is made.
+    /// The reason for the exchange.
     #[must_use]
     pub fn reason(&self) -> Reason {
         self.reason
@@ -94,39 +95,41 @@ impl ExchangeContext {
 
     /// The refresh token that the last exchange brought (RFC 6749 section 1.5).
     ///
-    /// Only this attempt gets it, whatever its outcome. Another one gets it only if the [`Issued`](super::Issued) of this
-    /// attempt says that it [stays good](super::Issued::keeping_refresh_token). A refresh token that may have been spent is
-    /// not spent again: servers take that for theft, and revoke all tokens. An exchange may ignore it.
+    /// Only this attempt gets it, whatever the outcome. A later attempt gets it only if the [`Issued`](super::Issued)
+    /// of this attempt says that it [stays valid](super::Issued::keeping_refresh_token). A refresh token that may
+    /// have been used is not used again, because servers treat a second use as theft and revoke all tokens. An
+    /// exchange may ignore the refresh token.
     #[must_use]
     pub fn refresh_token(&self) -> Option<&Secret> {
         self.refresh_token.as_ref()
     }
 
-    /// The source's clocks.
+    /// The time by the source's clock.
     #[must_use]
     pub fn now(&self) -> Now {
         self.clock.now()
     }
 
-    /// Call this when the request is sent. The life of the token counts from the last such call, or from the beginning of the
-    /// attempt. It does not count from the answer: the answer may have taken long, and `expires_in` counts from its generation
-    /// (RFC 6749 section 5.1).
+    /// Call this when the request is sent. The life of the token starts at the last such call, or at the beginning of
+    /// the attempt. It does not start at the answer, because `expires_in` counts from the moment when the answer was
+    /// made (RFC 6749 section 5.1), and the answer may have been slow.
     pub fn mark_sent(&self) {
         *self.sent.lock().unwrap_or_else(PoisonError::into_inner) = self.clock.now();
     }
 
-    /// The value of a credential of [`Exchange::credentials`](super::Exchange::credentials), for an exchange that is no
-    /// [`HttpExchange`](crate::endpoint::HttpExchange): the value that was read for this attempt; of a
-    /// [minted](Credential::minted) one, a new one.
+    /// The value of a credential of [`Exchange::credentials`](super::Exchange::credentials), for an exchange that is
+    /// no [`HttpExchange`](crate::endpoint::HttpExchange). This is the value that was read for this attempt. A
+    /// [minted](Credential::minted) credential gives a new value at each call.
     ///
     /// # Errors
     ///
-    /// [`Configuration`](super::ExchangeErrorKind::Configuration) if it has no value, because it is not among
-    /// [`Exchange::credentials`](super::Exchange::credentials); the error of the function that mints it.
+    /// [`Configuration`](super::ExchangeErrorKind::Configuration) if the credential has no value, because it
+    /// is not among [`Exchange::credentials`](super::Exchange::credentials). Also the error of the function
+    /// that mints it.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future drops the function's.
+    /// If this future is dropped, the future of a minting function is dropped too.
     pub async fn credential(&self, credential: &Credential) -> Result<Secret, ExchangeError> {
         let shown = self.shown().for_request(std::slice::from_ref(credential)).await?;
         Ok(shown.value(credential)?)

@@ -11,7 +11,7 @@ use http::StatusCode;
 use crate::basics::bounds::LONGEST_PAUSE;
 use crate::credential::error::{CredentialError, CredentialErrorKind};
 
-/// Of a server's error code, this much is kept.
+/// The longest error code of a server that is kept.
 const MAX_CODE: usize = 64;
 
 /// What went wrong in an exchange. It decides when the next attempt is made.
@@ -22,20 +22,20 @@ pub enum ExchangeErrorKind {
     Unreachable,
     /// No complete answer within the deadline of the exchange. Transient.
     Timeout,
-    /// An answer without a token that is no verdict on the credentials: 5xx, 429, a redirect, a 4xx that
-    /// cannot be read. Transient; but from the third such 4xx in a row on, the next attempt waits as long as
-    /// after a refusal, since it may be one.
+    /// An answer without a token that says nothing about the credentials: 5xx, 429, a redirect, a 4xx that
+    /// cannot be read. Transient. But from the third such 4xx in a row, the next attempt waits as long as
+    /// after a refusal, because it may be one.
     Unavailable,
-    /// The endpoint understood the request and refuses the credentials. Not transient: a person has to correct them, so the
+    /// The endpoint understood the request and refuses the credentials. Not transient: a person must correct them, so
     /// attempts are rare.
     Refused,
-    /// The answer says success but carries no token that can be used. Transient.
+    /// The answer says success but has no usable token. Transient.
     Malformed,
-    /// The token had already ended when it arrived. Transient.
+    /// The token had already expired when it arrived. Transient.
     Expired,
     /// The scheme or the exchange panicked. Transient: it is treated like any other failure.
     Panicked,
-    /// The exchange went through the very source that it was to supply. Not transient.
+    /// The exchange needed a token of the source that it works for. Not transient.
     Reentrant,
     /// The scheme or the exchange cannot work as it is set up. Not transient.
     Configuration,
@@ -54,7 +54,7 @@ crate::basics::as_str::impl_as_str!(ExchangeErrorKind {
 });
 
 impl ExchangeErrorKind {
-    /// Whether trying again later, with nothing changed, may succeed.
+    /// Whether a later try may succeed without any change.
     #[must_use]
     pub fn is_transient(self) -> bool {
         use ExchangeErrorKind::{
@@ -68,10 +68,10 @@ impl ExchangeErrorKind {
     }
 }
 
-/// The failure of one exchange. Cheap to clone: everybody who waited gets the same one.
+/// The failure of one exchange. It is cheap to clone: everybody who waited gets the same failure.
 ///
-/// It never holds a credential, a token or a server's free text: of an error answer, it keeps the
-/// status and the error code.
+/// It never contains a credential, a token or a server's free text. It keeps only the status and
+/// the error code of the answer.
 ///
 /// ```
 /// use tower_outbound_auth::exchange::{ExchangeError, ExchangeErrorKind};
@@ -91,17 +91,17 @@ struct Inner {
     code: Option<Box<str>>,
     retry_after: Option<Duration>,
     in_doubt: bool,
-    /// Its grant has checked that the code contains no credential.
+    /// The grant has checked that the code contains no credential.
     judged: bool,
-    /// A credential has no value: nothing was shown to the endpoint.
+    /// A credential had no value, so nothing was sent to the endpoint.
     of_credential: bool,
-    /// The kind is that of the user's own error.
+    /// The user's own error has set the kind.
     kind_is_given: bool,
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
 impl ExchangeError {
-    /// A failure. `message` is shown to operators: it must hold no secret.
+    /// A failure. Operators see `message`, so it must not contain a secret.
     pub fn new(kind: ExchangeErrorKind, message: impl Into<Cow<'static, str>>) -> ExchangeError {
         ExchangeError(Arc::new(Inner {
             kind,
@@ -126,8 +126,8 @@ impl ExchangeError {
 
     /// The `error` code that the endpoint gave (RFC 6749 section 5.2).
     ///
-    /// The first 64 characters are kept; what is not visible ASCII becomes `_`, so that a server can
-    /// forge neither log lines nor terminal sequences.
+    /// The first 64 characters are kept. Characters other than visible ASCII become `_`, so that a
+    /// server cannot forge log lines or terminal sequences.
     #[must_use]
     pub fn with_code(mut self, code: &str) -> ExchangeError {
         let visible = |c: char| if c.is_ascii_graphic() { c } else { '_' };
@@ -136,22 +136,22 @@ impl ExchangeError {
         self
     }
 
-    /// How long the endpoint asks to be left alone (RFC 9110 section 10.2.3): five minutes at most, and a
-    /// longer time counts as that. After a longer pause, an outage that is over would go on for this
-    /// client alone.
+    /// How long the endpoint asks clients to wait (RFC 9110 section 10.2.3). More than five minutes count
+    /// as five minutes, so that this client does not wait long after an outage has ended.
     #[must_use]
     pub fn with_retry_after(mut self, retry_after: Duration) -> ExchangeError {
         Arc::make_mut(&mut self.0).retry_after = Some(retry_after.min(LONGEST_PAUSE));
         self
     }
 
-    /// It may be a refusal in unknown words. After several in a row, the pause is that of a refusal.
+    /// This may be a refusal in unknown words. After several in a row, the pause is as long as after
+    /// a refusal.
     pub(crate) fn in_doubt(mut self) -> ExchangeError {
         Arc::make_mut(&mut self.0).in_doubt = true;
         self
     }
 
-    /// Its code contains no credential: the grant, which knows the id and the secret, has checked that.
+    /// The code contains no credential: the grant, which knows the id and the secret, has checked this.
     pub(crate) fn judged(mut self) -> ExchangeError {
         Arc::make_mut(&mut self.0).judged = true;
         self
@@ -165,7 +165,7 @@ impl ExchangeError {
         self.0.in_doubt
     }
 
-    /// The error below this one. Its texts must hold no secret.
+    /// Sets the source of this error. Its texts must not contain a secret.
     #[must_use]
     pub fn with_source(
         mut self,
@@ -181,7 +181,7 @@ impl ExchangeError {
         self.0.kind
     }
 
-    /// Whether trying again later, with nothing changed, may succeed.
+    /// Whether a later try may succeed without any change.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         self.0.kind.is_transient()
@@ -204,14 +204,14 @@ impl ExchangeError {
         self
     }
 
-    /// A credential had no value, so nothing was shown to the endpoint; and the kind of the error is not the user's.
+    /// A credential had no value, so nothing was sent to the endpoint, and no user's error has set the kind.
     pub(crate) fn is_of_credential(&self) -> bool {
         self.0.of_credential && !self.0.kind_is_given
     }
 
-    /// Whether the credentials may be what is refused.
+    /// Whether the endpoint may have refused because of the credentials.
     pub(crate) fn is_about_the_credentials(&self) -> bool {
-        // As a 401, that code means wrong credentials (Keycloak).
+        // With a 401, Keycloak means wrong credentials by this code.
         let is_unauthorized = self.code() == Some("unauthorized_client")
             && self.status() != Some(StatusCode::UNAUTHORIZED);
         let is_about_the_request = is_unauthorized
@@ -219,7 +219,7 @@ impl ExchangeError {
         self.kind() == ExchangeErrorKind::Refused && !self.0.of_credential && !is_about_the_request
     }
 
-    /// How long the endpoint asked to be left alone.
+    /// How long the endpoint asks clients to wait.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
@@ -251,7 +251,7 @@ impl fmt::Debug for ExchangeError {
     }
 }
 
-/// Whether an error code of OAuth is about the request, and not about the client that made it.
+/// Whether an error code of OAuth is about the request and not about the client.
 pub(crate) fn is_about_the_request(code: &str) -> bool {
     matches!(
         code,
@@ -262,7 +262,8 @@ pub(crate) fn is_about_the_request(code: &str) -> bool {
     )
 }
 
-/// The function of a minted credential may have failed with an [`ExchangeError`]: that one counts.
+/// The function of a minted credential may have failed with an [`ExchangeError`]. Then that error
+/// counts.
 impl From<CredentialError> for ExchangeError {
     fn from(error: CredentialError) -> ExchangeError {
         let source = error.shared_source();
@@ -296,7 +297,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_server_cannot_forge_a_log_line_by_its_error_code() {
+    fn an_error_code_cannot_forge_a_log_line() {
         let error = ExchangeError::new(ExchangeErrorKind::Refused, "refused")
             .with_status(StatusCode::UNAUTHORIZED)
             .with_code("invalid\r\nINFO all is well\u{1b}[2J");

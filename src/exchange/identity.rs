@@ -4,8 +4,9 @@ use std::fmt;
 
 /// What a token is for: the system, its endpoint, the client, the scope, the audience, the subject.
 ///
-/// Tokens with equal identities can replace each other. An identity is a list of named parts and not one text, so that no part
-/// can be mistaken for another one. Its `Debug` shows the names of the parts only: the query of an endpoint may be secret.
+/// Tokens with equal identities can replace each other. An identity is a list of named parts and not one text, so
+/// that no part can be mistaken for another one. Its `Debug` shows only the names of the parts, because the query of
+/// an endpoint may be secret.
 ///
 /// ```
 /// use tower_outbound_auth::exchange::Identity;
@@ -21,13 +22,13 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// The identity of the tokens of a system.
+    /// The identity of a system's tokens.
     #[must_use]
     pub fn new(system: &'static str) -> Identity {
         Identity { system, parts: Vec::new() }
     }
 
-    /// One more thing that the tokens depend on.
+    /// Adds something that the tokens depend on.
     #[must_use]
     pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Identity {
         self.parts.push((name, value.into()));

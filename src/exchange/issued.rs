@@ -5,11 +5,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::secret::Secret;
 
-/// A refresh token may be this long.
+/// The longest refresh token, in bytes.
 const MAX_REFRESH_TOKEN: usize = 64 * 1024;
-/// Of a granted scope, this much is kept.
+/// The longest granted scope that is kept.
 const MAX_SCOPE: usize = 200;
-/// Of a token's type, this much is kept.
+/// The longest token type that is kept.
 const MAX_TYPE: usize = 64;
 
 /// The result of a successful exchange.
@@ -22,13 +22,13 @@ pub struct Issued {
     token_type: Option<Arc<str>>,
 }
 
-/// What an answer says of the token's life.
+/// The token's life, as the answer states it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Stated {
     pub(crate) expires_in: Option<Duration>,
     /// Since the epoch.
     pub(crate) expires_at: Option<Duration>,
-    /// A life of zero or less, which says nothing.
+    /// A stated life of zero or less, which means nothing.
     pub(crate) no_life: bool,
     /// The server's clock when it made the answer, since the epoch.
     pub(crate) issuers_clock: Option<Duration>,
@@ -36,58 +36,59 @@ pub(crate) struct Stated {
     pub(crate) age: Duration,
 }
 
-/// What the next exchange may spend.
+/// The refresh token for the next exchange.
 #[derive(Clone, Debug)]
 enum Refresh {
     Nothing,
-    /// The refresh token that this exchange has spent.
+    /// The refresh token that this exchange has used.
     Kept,
     Token(Secret),
 }
 
 impl Issued {
-    /// An access token of unknown life.
+    /// An access token whose life is unknown.
     ///
-    /// Its life is then read from its claims if it is a JWT, else the source's default lifetime is
-    /// assumed. What cannot stand in a header (line breaks, blanks, non-ASCII) and what is longer than
-    /// 64 KiB is refused by the source as [`Malformed`](super::ExchangeErrorKind::Malformed).
+    /// If it is a JWT, its claims give its life. Otherwise the source's default lifetime counts. The
+    /// source rejects a token that cannot be in a header (line breaks, blanks, non-ASCII) or is longer
+    /// than 64 KiB, with [`Malformed`](super::ExchangeErrorKind::Malformed).
     pub fn new(access_token: impl Into<Secret>) -> Issued {
         let (access_token, refresh) = (access_token.into(), Refresh::Nothing);
         Issued { access_token, stated: Stated::default(), refresh, scope: None, token_type: None }
     }
 
-    /// The life that the issuer stated. It counts from when the request was sent (RFC 6749 section 5.1). Zero makes the attempt
-    /// a failure. If several lives are known, the shortest one counts.
+    /// The life that the issuer stated, from when the request was sent (RFC 6749 section 5.1). With zero, the attempt
+    /// fails. If several lives are known, the shortest one counts.
     #[must_use]
     pub fn with_expires_in(mut self, expires_in: Duration) -> Issued {
         self.stated.expires_in = Some(expires_in);
         self
     }
 
-    /// The moment at which the token ends, by the issuer's clock.
+    /// The time at which the token expires, by the issuer's clock.
     ///
-    /// It is compared with our clock; or with the `Date` of the answer, if the two clocks differ by more than ten seconds. If
-    /// the time has passed, the attempt fails.
+    /// It is compared with our clock, or with the answer's `Date` if the two clocks differ by more than ten seconds.
+    /// If it has passed, the attempt fails.
     #[must_use]
     pub fn with_expires_at(mut self, expires_at: SystemTime) -> Issued {
         self.stated.expires_at = Some(expires_at.duration_since(UNIX_EPOCH).unwrap_or_default());
         self
     }
 
-    /// The issuer stated a life of zero or less. It is ignored: servers mean "unknown" or "no end" by it.
+    /// The issuer stated a life of zero or less. It is ignored: servers mean "unknown" or "no expiry" by
+    /// it.
     pub(crate) fn with_no_life(mut self) -> Issued {
         self.stated.no_life = true;
         self
     }
 
-    /// With the server's clock when it made the answer, and the time that the answer has spent in a cache.
+    /// Sets the server's clock when it made the answer, and the time that the answer has spent in a cache.
     pub(crate) fn answered(mut self, issuers_clock: Option<Duration>, age: Duration) -> Issued {
         (self.stated.issuers_clock, self.stated.age) = (issuers_clock, age);
         self
     }
 
-    /// The refresh token that came with it, for the next exchange; an empty one counts as none, and so
-    /// does one of more than 64 KiB.
+    /// The refresh token that came with the token, for the next exchange. An empty one, or one of more
+    /// than 64 KiB, is ignored.
     #[must_use]
     pub fn with_refresh_token(mut self, refresh_token: impl Into<Secret>) -> Issued {
         let token = refresh_token.into();
@@ -96,31 +97,31 @@ impl Issued {
         self
     }
 
-    /// The refresh token that this exchange has spent stays good: an answer to it that brings no new one
-    /// says so (RFC 6749 section 6).
+    /// The refresh token that this exchange has used stays valid. Servers say so by an answer without a
+    /// new one (RFC 6749 section 6).
     #[must_use]
     pub fn keeping_refresh_token(mut self) -> Issued {
         self.refresh = Refresh::Kept;
         self
     }
 
-    /// The scope that the endpoint granted, where it is not the one that was asked for (RFC 6749 section
-    /// 3.3). It is reported, by an event and by [`Status`](crate::token::Status); nothing else depends
-    /// on it, since it is for the API to say what a token is good for.
+    /// The scope that the endpoint granted, if it differs from the requested one (RFC 6749 section 3.3).
+    /// An event and [`Status`](crate::token::Status) report it. Nothing else depends on it, because the
+    /// API decides what a token may do.
     ///
-    /// The first 200 characters are kept; what is neither visible ASCII nor a blank becomes `_`, so that a
-    /// server can forge neither log lines nor terminal sequences. An empty text counts as none.
+    /// The first 200 characters are kept. Characters other than visible ASCII and the blank become `_`, so
+    /// that a server cannot forge log lines or terminal sequences. An empty text is ignored.
     #[must_use]
     pub fn with_scope(mut self, scope: impl Into<String>) -> Issued {
         self.scope = visible(&scope.into(), MAX_SCOPE);
         self
     }
 
-    /// What the issuer calls the token (`token_type`, RFC 6749 section 7.1): `Bearer`, or `DPoP`. The
+    /// The issuer's name for the kind of token (`token_type`, RFC 6749 section 7.1): `Bearer`, or `DPoP`. The
     /// [presentation](crate::scheme::Presentation::header_value) gets it in lower case. Nothing else depends on it.
     ///
-    /// The first 64 characters are kept; what is neither visible ASCII nor a blank becomes `_`. An empty text counts as
-    /// none.
+    /// The first 64 characters are kept. Characters other than visible ASCII and the blank become `_`. An empty text
+    /// is ignored.
     #[must_use]
     pub fn with_token_type(mut self, token_type: impl Into<String>) -> Issued {
         self.token_type = visible(&token_type.into().to_ascii_lowercase(), MAX_TYPE);
@@ -139,7 +140,7 @@ impl Issued {
         self.stated.expires_in
     }
 
-    /// The moment at which it ends, as the issuer stated it.
+    /// The time at which the token expires, as the issuer stated it.
     #[must_use]
     pub fn expires_at(&self) -> Option<SystemTime> {
         UNIX_EPOCH.checked_add(self.stated.expires_at?)
@@ -149,7 +150,7 @@ impl Issued {
         &self.stated
     }
 
-    /// The refresh token that came with it.
+    /// The refresh token that came with the token.
     #[must_use]
     pub fn refresh_token(&self) -> Option<&Secret> {
         match &self.refresh {
@@ -158,13 +159,13 @@ impl Issued {
         }
     }
 
-    /// The scope that was granted, where it is not the one that was asked for.
+    /// The granted scope, if it differs from the requested one.
     #[must_use]
     pub fn scope(&self) -> Option<&str> {
         self.scope.as_deref()
     }
 
-    /// What the issuer calls the token, in lower case.
+    /// The issuer's name for the kind of token, in lower case.
     #[must_use]
     pub fn token_type(&self) -> Option<&str> {
         self.token_type.as_deref()
@@ -178,7 +179,7 @@ impl Issued {
         self.scope.clone()
     }
 
-    /// With the refresh token that was spent, if that stays good.
+    /// Keeps the refresh token that was used, if it stays valid.
     pub(crate) fn settle_refresh_token(mut self, spent: Option<&Secret>) -> Issued {
         if let Refresh::Kept = self.refresh {
             self.refresh = spent.cloned().map_or(Refresh::Nothing, Refresh::Token);
@@ -187,8 +188,8 @@ impl Issued {
     }
 }
 
-/// The beginning of a server's text, with what could forge a line of a log or a terminal sequence replaced; none if it
-/// is empty.
+/// The beginning of a server's text. Characters that could forge a log line or a terminal sequence are replaced. None
+/// if the text is empty.
 fn visible(text: &str, max: usize) -> Option<Arc<str>> {
     let visible = |c: char| if c.is_ascii_graphic() || c == ' ' { c } else { '_' };
     let text: String = text.chars().take(max).map(visible).collect();

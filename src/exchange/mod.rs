@@ -1,10 +1,10 @@
-//! How a token is obtained.
+//! How to obtain a token.
 //!
-//! An [`Exchange`] turns credentials into a token: [`HttpExchange`](crate::endpoint::HttpExchange) does it by asking a token endpoint
-//! in the way that a [`Scheme`](crate::Scheme) describes; a type of your own reads a file, runs a
-//! program or asks a key service. A [`TokenSource`](crate::TokenSource) decides *when* an exchange is
-//! made: never two at once, on a task of its own, under a deadline, and with a pause after a failure.
-//! So an `Exchange` makes one attempt and has no retry, cache or lock.
+//! An [`Exchange`] turns credentials into a token. [`HttpExchange`](crate::endpoint::HttpExchange) asks a token
+//! endpoint, as a [`Scheme`](crate::Scheme) describes it. A type of your own can read a file, run a program or ask a
+//! key service. A [`TokenSource`](crate::TokenSource) decides *when* an exchange is made: never two at once, on a
+//! task of its own, under a deadline, and with a pause after a failure. So an `Exchange` makes one attempt and has no
+//! retry, cache or lock.
 //!
 //! ```
 //! use std::time::Duration;
@@ -60,9 +60,9 @@ pub use self::issued::Issued;
 /// }
 /// ```
 ///
-/// The source runs it on a task of its own, so no caller's cancellation reaches it; only the deadline
-/// of the exchange (10 s by default) and the end of the runtime drop the future. A panic counts as a
-/// failed attempt.
+/// The source runs it on a task of its own, so a caller that gives up does not stop it. The future is
+/// dropped only at the deadline of the exchange (10 s by default) or at the end of the runtime. A
+/// panic counts as a failed attempt.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not obtain tokens",
     label = "not an `Exchange`",
@@ -75,22 +75,22 @@ pub trait Exchange: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// An [`ExchangeError`], whose kind decides how long the source waits before it asks again.
+    /// An [`ExchangeError`]. Its kind decides how long the source waits before the next attempt.
     fn exchange(
         &self,
         cx: &ExchangeContext,
     ) -> impl Future<Output = Result<Issued, ExchangeError>> + Send;
 
-    /// What the tokens belong to: everything that makes one token unfit to stand for another. Its name stands in
-    /// logs, as the field `system`. Default: the name `exchange`, and nothing else.
+    /// What the tokens are for. Two exchanges with the same identity get tokens that can replace each other. The
+    /// identity's name appears in logs, in the field `system`. Default: the name `exchange`, and no other part.
     fn identity(&self) -> Identity {
         Identity::new("exchange")
     }
 
-    /// The credentials that it shows. Those that may change are read again before each attempt
-    /// ([`ExchangeContext::credential`] has the value), and, after they were refused, while a source pauses: other ones
-    /// end the pause. An exchange that wraps another one returns the credentials and the identity of that one. Default:
-    /// none.
+    /// The credentials that the exchange uses. Credentials that may change are read again before each attempt
+    /// ([`ExchangeContext::credential`] has the value). After a refusal, they are also read again during the pause,
+    /// and a changed credential ends the pause. An exchange that wraps another one must return the credentials and
+    /// the identity of the inner one. Default: none.
     ///
     /// ```
     /// use tower_outbound_auth::Credential;
@@ -136,7 +136,7 @@ impl<E: Exchange> Exchange for Arc<E> {
 
 /// An [`Exchange`] made of a function; see the [module](self) for an example.
 ///
-/// It is called once per attempt, so it clones what it needs into each future:
+/// The function is called once per attempt, so it clones what it needs into each future:
 ///
 /// ```
 /// use tower_outbound_auth::exchange::{self, Issued};
@@ -149,7 +149,7 @@ impl<E: Exchange> Exchange for Arc<E> {
 /// # let _ = from_file;
 /// ```
 ///
-/// With more state than that, or to know the reason of the attempt, implement [`Exchange`]: it is five
+/// If it needs more state, or the reason of the attempt, implement [`Exchange`]: that takes five
 /// lines.
 pub fn from_fn<F, Fut>(exchange: F) -> FromFn<F>
 where
@@ -185,8 +185,8 @@ impl<F> fmt::Debug for FromFn<F> {
 pub(crate) type ExchangeFuture<'a> =
     Pin<Box<dyn Future<Output = Result<Issued, ExchangeError>> + Send + 'a>>;
 
-/// [`Exchange`] behind a pointer: one allocation per exchange buys sources without a type parameter
-/// for it.
+/// [`Exchange`] behind a pointer. It costs one allocation per exchange, and sources need no type
+/// parameter for the exchange.
 pub(crate) trait ErasedExchange: Send + Sync {
     fn exchange<'a>(&'a self, cx: &'a ExchangeContext) -> ExchangeFuture<'a>;
     fn identity(&self) -> Identity;

@@ -1,8 +1,8 @@
 //! Origins: where a credential may be sent.
 //!
-//! A credential is bound to one or several origins (scheme, host, port: RFC 6454 section 4), and is sent to no other. An
-//! [`Origin`] is parsed once. Then the URI of each request is compared with it, without an allocation. A URI that only looks
-//! like it (with a user part, a trailing dot, or a port that is no number) is foreign.
+//! A credential is bound to one or several origins (scheme, host, port: RFC 6454 section 4), and is sent to no other.
+//! An [`Origin`] is parsed once. Then the URI of each request is compared with it, without an allocation. A URI that
+//! only looks like the origin (with user information, a trailing dot, or a port that is no number) is foreign.
 //!
 //! ```
 //! use tower_outbound_auth::Origin;
@@ -34,7 +34,7 @@ pub struct Origin(Repr);
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Repr {
-    /// The host is in lower case. `authority` is host and port as they are mostly written.
+    /// The host is in lower case. `authority` is the usual form of host and port.
     Absolute {
         https: bool,
         host: Box<str>,
@@ -49,9 +49,9 @@ impl Origin {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if it is none, if it has more than
-    /// scheme, host and port, or if it is plain `http` on anything but a literal loopback address
-    /// (127.0.0.0/8 or `[::1]`; `localhost` is a name, and names can be pointed elsewhere).
+    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if it is no origin, if it has more
+    /// than scheme, host and port, or if it is plain `http` and not a literal loopback address
+    /// (127.0.0.0/8 or `[::1]`; not `localhost`, because a name can resolve to another address).
     pub fn parse(origin: &str) -> Result<Origin, Error> {
         let parsed = Origin::danger_plain_http(origin)?;
         if parsed.is_safe() {
@@ -63,8 +63,8 @@ impl Origin {
         )))
     }
 
-    /// Like [`parse`](Origin::parse), but allows `http` to any host. The credential can then be read by
-    /// everybody on the way.
+    /// Like [`parse`](Origin::parse), but allows `http` to any host. Everybody on the network path can
+    /// then read the credential.
     ///
     /// # Errors
     ///
@@ -72,7 +72,7 @@ impl Origin {
     pub fn danger_plain_http(origin: &str) -> Result<Origin, Error> {
         if origin.contains('*') {
             return Err(Error::configuration(
-                "an origin has no wildcards: name each one, so that a credential goes nowhere by accident",
+                "an origin has no wildcards: name each one, so that no credential is sent to a wrong host by accident",
             ));
         }
         let parsed = origin.parse::<Uri>().ok().filter(|uri| {
@@ -93,8 +93,8 @@ impl Origin {
         Origin(Repr::Relative)
     }
 
-    /// The origin of an absolute http(s) or ws(s) URI; none if it has user information, or a port that
-    /// is no number.
+    /// The origin of an absolute http(s) or ws(s) URI. None if the URI has user information, or a port
+    /// that is no number.
     pub(crate) fn of_uri(uri: &Uri) -> Option<Origin> {
         let https = scheme(uri)?;
         let (host, port) = host_and_port(uri.authority()?, https)?;
@@ -104,13 +104,12 @@ impl Origin {
         Some(Origin(Repr::Absolute { https, host: host.into(), port, authority: authority.into() }))
     }
 
-    /// Whether `uri` is this origin, written in the usual way. It is a short cut for most requests: their URI need not be
-    /// parsed.
+    /// Whether `uri` has this origin in the usual form. This is a fast path: most URIs then need not be parsed.
     #[inline]
     pub(crate) fn is_written_so(&self, uri: &Uri) -> bool {
         match (&self.0, uri.authority()) {
             (Repr::Absolute { https, authority: usual, .. }, Some(authority)) => {
-                // Two comparisons, each of one word.
+                // Each comparison takes one machine word.
                 let scheme = match *https {
                     true => uri.scheme_str() == Some("https"),
                     false => uri.scheme_str() == Some("http"),
@@ -139,7 +138,7 @@ impl Origin {
         }
     }
 
-    /// Whether nobody in between can read a request: https, or this machine itself.
+    /// Whether nobody on the network path can read a request: https, or this machine itself.
     pub(crate) fn is_safe(&self) -> bool {
         match &self.0 {
             Repr::Relative | Repr::Absolute { https: true, .. } => true,
@@ -147,7 +146,7 @@ impl Origin {
         }
     }
 
-    /// Whether it is this machine, by address or by name.
+    /// Whether the host is this machine, by address or by name.
     #[cfg(feature = "reqwest")]
     pub(crate) fn is_this_machine(&self) -> bool {
         matches!(&self.0, Repr::Absolute { host, .. } if parts::is_this_machine(host))
@@ -162,7 +161,7 @@ impl FromStr for Origin {
     }
 }
 
-/// Reads what [`Origin::parse`] reads.
+/// Accepts what [`Origin::parse`] accepts.
 impl<'de> Deserialize<'de> for Origin {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Origin, D::Error> {
         String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
@@ -238,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn an_origin_over_plain_http_is_another_one_than_over_https() {
+    fn http_and_https_are_different_origins() {
         let local = Origin::parse("http://127.0.0.1").unwrap();
         for (uri, same) in [
             ("http://127.0.0.1/x", true),
@@ -252,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn an_origin_is_shown_as_it_is_mostly_written() {
+    fn an_origin_is_displayed_in_its_usual_form() {
         for (origin, shown) in [
             ("HTTPS://Api.Example:443/", "https://api.example"),
             ("https://api.example:80", "https://api.example:80"),
@@ -307,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn relative_covers_uris_without_authority_only() {
+    fn relative_matches_only_uris_without_an_authority() {
         let relative = Origin::relative();
         assert!(relative.contains(&Uri::from_static("/grpc.Service/Method")));
         assert!(!relative.contains(&Uri::from_static("https://api.example/x")));
@@ -315,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_header_has_to_say_what_the_uri_says() {
+    fn a_host_header_must_agree_with_the_uri() {
         let uri = Uri::from_static("https://api.example/x");
         for (host, agrees) in [
             ("api.example", true),

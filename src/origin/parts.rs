@@ -8,7 +8,7 @@ use http::uri::Authority;
 /// Whether a `Host` header names the same host and port as the URI.
 pub(crate) fn host_agrees(host: &[u8], uri: &Uri) -> bool {
     let (Some(https), Some(authority)) = (scheme(uri), uri.authority()) else {
-        return true; // nothing to contradict
+        return true; // the URI names no host
     };
     let named = Authority::try_from(host).ok();
     let named = named.as_ref().and_then(|named| host_and_port(named, https));
@@ -20,7 +20,7 @@ pub(crate) fn host_agrees(host: &[u8], uri: &Uri) -> bool {
     }
 }
 
-/// `Some(true)` for https and wss, `Some(false)` for http and ws, in capitals or not (RFC 3986 section 3.1).
+/// `Some(true)` for https and wss, `Some(false)` for http and ws, in any case (RFC 3986 section 3.1).
 pub(crate) fn scheme(uri: &Uri) -> Option<bool> {
     let scheme = uri.scheme_str()?;
     let is_one_of = |names: [&str; 2]| names.iter().any(|it| scheme.eq_ignore_ascii_case(it));
@@ -33,10 +33,10 @@ pub(crate) fn scheme(uri: &Uri) -> Option<bool> {
     }
 }
 
-/// Host and port, if that is all the authority has.
+/// Host and port, if the authority has nothing else.
 pub(crate) fn host_and_port(authority: &Authority, https: bool) -> Option<(&str, u16)> {
     let host = authority.host();
-    let rest = authority.as_str().strip_prefix(host)?; // `None`: there is a user part
+    let rest = authority.as_str().strip_prefix(host)?; // `None`: there is user information
     let port = match rest.strip_prefix(':') {
         None if rest.is_empty() => return Some((host, if https { 443 } else { 80 })),
         None => return None,
@@ -51,8 +51,8 @@ pub(crate) fn host_and_port(authority: &Authority, https: bool) -> Option<(&str,
     (!host.is_empty()).then_some((host, port))
 }
 
-/// Whether two texts are the same. Most authorities have 8 to 16 characters. They are compared as two words, which may overlap:
-/// so no function is called.
+/// Whether two texts are equal. Most authorities have 8 to 16 characters. These are compared as two words, which may
+/// overlap, so that no function is called.
 #[inline(always)]
 pub(crate) fn is_same(one: &[u8], other: &[u8]) -> bool {
     one.len() == other.len()
@@ -71,7 +71,7 @@ pub(crate) fn is_this_machine(host: &str) -> bool {
     is_loopback(host) || is_localhost(host)
 }
 
-/// A name that every resolver takes for this machine (RFC 6761 section 6.3).
+/// A name that every resolver resolves to this machine (RFC 6761 section 6.3).
 #[cfg(feature = "reqwest")]
 pub(crate) fn is_localhost(host: &str) -> bool {
     let name = host.strip_suffix('.').unwrap_or(host);

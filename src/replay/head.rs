@@ -1,33 +1,33 @@
-//! The head of a request, kept for a possible replay.
+//! The head of a request, kept for a possible second sending.
 //!
-//! Keeping it is the dearest thing that this crate does to a request that needs no replay, so it is kept
-//! flat, and in recycled memory: a `HeaderMap` of its own would cost two allocations and a hash per header,
-//! and only a replay pays for that. It is a pointer wide, since a future that carries it moves. What is left
-//! are the clones: free for static names and values, a reference count for shared ones, one allocation inside
-//! `bytes` for the first clone of a name or value that was made at run time, and two or three for extensions
-//! that are not empty.
+//! Of everything that this crate does to a request that is not sent again, keeping the head costs most. So it
+//! is stored flat, in recycled memory: a `HeaderMap` would cost two allocations, and a hash per header, which
+//! only a second sending needs. The type has the size of a pointer, because a future that contains it moves.
+//! The remaining cost is clones: free for static names and values, a reference count for shared ones, one
+//! allocation inside `bytes` for the first clone of a name or value made at run time, and two or three for
+//! extensions that are not empty.
 
 use std::cell::RefCell;
 
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version};
 
-/// Per thread, this many are recycled, …
+/// The most heads that each thread recycles.
 const MAX_RECYCLED: usize = 64;
-/// … none of them with room for more headers than this (one takes 72 bytes).
+/// A head with room for more headers is not recycled. One header takes 72 bytes.
 const MAX_HEADERS: usize = 64;
 
 thread_local! {
-    // Boxes go in and out, so that nothing is moved.
+    // Boxed, so that the contents do not move.
     #[allow(clippy::vec_box)]
     static RECYCLED: RefCell<Vec<Box<Snapshot>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// `None` after its end only.
+/// `None` only after its end.
 pub(crate) struct Head(Option<Box<Snapshot>>);
 
 #[derive(Default)]
 struct Snapshot {
-    /// None while it is not in use: nothing of a request is kept after its end.
+    /// None while unused, so that nothing of a request is kept after its end.
     line: Option<Line>,
     headers: Vec<(HeaderName, HeaderValue)>,
 }
@@ -70,7 +70,7 @@ impl Head {
         headers.find(|(its_name, _)| its_name == name).map(|(_, value)| value)
     }
 
-    /// The request once more.
+    /// The request for the second sending.
     pub(crate) fn into_request<B>(mut self, body: B) -> Request<B> {
         let mut request = Request::new(body);
         let Some(snapshot) = &mut self.0 else { return request };
@@ -89,7 +89,7 @@ impl Head {
     }
 }
 
-/// Empties the memory and recycles it. If the thread is ending, the memory is freed. Never panics.
+/// Empties the memory and recycles it. If the thread is ending, frees it instead. Never panics.
 impl Drop for Head {
     fn drop(&mut self) {
         let Some(mut snapshot) = self.0.take() else { return };
@@ -118,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_kept_head_gives_the_same_request_once_more() {
+    fn a_kept_head_gives_the_same_request_again() {
         let mut request = Request::put("https://api.example/x?y=1")
             .version(Version::HTTP_2)
             .header("a", "1")
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_kept_head_is_asked_for_its_extensions_and_the_first_value_of_a_header() {
+    fn a_kept_head_has_the_extensions_and_the_first_value_of_a_header() {
         let request = Request::get("/").header("a", "1").header("b", "2").header("b", "3");
         let head = Head::keep(&request.extension(7_u8).body(()).unwrap());
         let header = |name| head.header(&HeaderName::from_static(name));

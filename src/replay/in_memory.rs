@@ -1,11 +1,12 @@
-//! Bodies that are wholly in memory.
+//! Bodies that are completely in memory.
 
 use bytes::Bytes;
 use http_body_util::{Either, Empty, Full};
 
-/// A request body in memory, of which a second one costs a reference count.
+/// A request body in memory. A second body costs only a reference count.
 ///
-/// Implement it for a body type of your own only if the second one is the first one, byte for byte.
+/// Implement it for a body type of your own only if the second body equals the first, byte for
+/// byte.
 ///
 /// ```
 /// use tower_outbound_auth::replay::InMemory;
@@ -21,7 +22,7 @@ use http_body_util::{Either, Empty, Full};
 /// # assert!(Report(bytes::Bytes::new()).share().is_some());
 /// ```
 pub trait InMemory: Sized {
-    /// A second body with the same bytes; `None` if there cannot be one.
+    /// A second body with the same bytes. `None` if that is not possible.
     fn share(&self) -> Option<Self>;
 }
 
@@ -70,14 +71,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn either_of_two_bodies_in_memory_is_shared_as_it_is() {
+    fn either_of_two_kinds_of_bodies_in_memory_is_shared() {
         type Either = http_body_util::Either<&'static str, Option<()>>;
         assert!(matches!(Either::Left("x").share(), Some(Either::Left("x"))));
         assert!(matches!(Either::Right(None).share(), Some(Either::Right(None))));
     }
 
     #[test]
-    fn bodies_in_memory_are_shared_and_what_is_not_there_is_nothing_twice() {
+    fn bodies_in_memory_are_shared_and_empty_bodies_stay_empty() {
         assert_eq!(Some("x").share(), Some(Some("x")));
         assert_eq!(None::<&str>.share(), Some(None));
         let bytes = bytes::Bytes::from(vec![1; 1_000]);

@@ -6,11 +6,11 @@ use http::Method;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ReplayMethods {
-    /// All: a 401 says that the request was not applied. The default.
+    /// All methods. A 401 means that the request was not applied. This is the default.
     #[default]
     All,
-    /// Only those that may be repeated whatever happened (RFC 9110 section 9.2.2): `GET`, `HEAD`,
-    /// `OPTIONS`, `TRACE`, `PUT`, `DELETE`.
+    /// Only idempotent methods, which have the same effect if they are repeated (RFC 9110 section
+    /// 9.2.2): `GET`, `HEAD`, `OPTIONS`, `TRACE`, `PUT`, `DELETE`.
     Idempotent,
 }
 
@@ -25,7 +25,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_may_be_repeated_is_what_rfc_9110_says() {
+    fn idempotent_methods_are_those_of_rfc_9110() {
         for (method, idempotent) in [
             (Method::GET, true),
             (Method::HEAD, true),

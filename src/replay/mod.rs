@@ -1,27 +1,28 @@
-//! Sending a request a second time.
+//! Sends a request a second time.
 //!
-//! After a refusal, the layer renews the token and sends the request again. For this it keeps what was sent. A strategy, the
-//! second parameter of [`AuthLayer`](crate::AuthLayer), decides what is kept, and which body type the inner service gets:
+//! After a refusal, the layer renews the token and sends the request again. For this it keeps a copy of what was
+//! sent. A strategy, the second parameter of [`AuthLayer`](crate::AuthLayer), decides what is kept, and which body
+//! type the inner service gets:
 //!
 //! | strategy | for | the inner service sees |
 //! |---|---|---|
 //! | [`Same`] (default) | bodies in memory, which are shared and not copied; boxed streams | the same body type |
 //! | [`Wrap`] | any stream, of which up to 64 KiB are kept | [`ReplayBody`] |
-//! | [`Rewrap`] | the same, for an inner service that wants a body type of its own | what a function makes of it |
+//! | [`Rewrap`] | the same, for an inner service that needs another body type | the type that a function returns |
 //! | [`Off`] | any body; nothing is kept, a refusal goes to the caller | the same body type |
 //!
-//! Of a stream, the layer keeps what was sent before the refusal, up to a cap. The second request sends that, and then the
-//! rest of the stream: the caller's stream is read once. If more than the cap was sent, or the stream failed, the caller gets
-//! the refusal with [`Recovery::NotReplayable`](crate::Recovery::NotReplayable), and the token is renewed for the next
-//! request.
+//! The layer keeps what was sent of a stream before the refusal, up to a cap. The second request sends that copy and
+//! then the rest of the stream, so the caller's stream is read once. If more than the cap was sent, or the stream
+//! failed, the caller gets the refusal with [`Recovery::NotReplayable`](crate::Recovery::NotReplayable), and the
+//! token is renewed for the next request.
 //!
 //! # Memory
 //!
 //! A layer copies 64 MiB of bodies at most, for all its requests together
 //! ([`with_buffer_quota`](crate::AuthLayer::with_buffer_quota)). It copies what was sent of streams, and each
-//! `String`, which cannot be shared. A request that finds no room is sent all the same, and cannot be sent again. Other
-//! bodies in memory (`Full<Bytes>`, reqwest's) are not copied: the layer holds a second reference to the caller's buffer
-//! until the response has come.
+//! `String`, which cannot be shared. A request that finds no room is sent, but cannot be sent again. Other bodies in
+//! memory (`Full<Bytes>`, reqwest's) are not copied: the layer holds a second reference to the caller's buffer until
+//! the response has come.
 //!
 //! ```
 //! use bytes::Bytes;
@@ -35,7 +36,7 @@
 //! use tower_outbound_auth::{AuthLayer, BoxError, Origin, Recovery, TokenSource};
 //!
 //! # tokio::runtime::Runtime::new()?.block_on(async {
-//! // Tokens are numbers, and the API refuses the first one when it has read a part of the body.
+//! // Tokens are numbers. The API refuses the first one after it has read a part of the body.
 //! let numbers = std::sync::atomic::AtomicU32::new(1);
 //! let next = move || numbers.fetch_add(1, std::sync::atomic::Ordering::Relaxed).to_string();
 //! let tokens = exchange::from_fn(move || std::future::ready(Ok(Issued::new(next()))));
@@ -63,13 +64,13 @@
 //! # Ok::<_, BoxError>(())
 //! ```
 //!
-//! A refusal of a request that cannot be sent again, or that is known to be longer than the cap, reaches the caller. So such
-//! a request waits for a better token, for one second at most: when the token is due for renewal, or was refused and is
-//! being renewed. After that second it is sent with the old token. With [`Off`] it does not wait. No other request waits
+//! If a request cannot be sent again, or is known to be longer than the cap, its refusal goes to the caller. So such
+//! a request waits at most one second for a new token, if the token is due for renewal, or was refused and is being
+//! renewed. After that second it is sent with the old token. With [`Off`] it does not wait. No other request waits
 //! while a token is usable.
 //!
-//! A 401 means that the request was not applied (RFC 9110 section 15.5.2), so every method is sent again. A relay in between
-//! may answer 401 for other reasons; for this case there is [`ReplayMethods::Idempotent`].
+//! A 401 means that the request was not applied (RFC 9110 section 15.5.2), so requests of every method are sent
+//! again. If a relay may answer 401 for other reasons, use [`ReplayMethods::Idempotent`].
 //!
 //! ```
 //! use tower_outbound_auth::replay::{Off, ReplayMethods};

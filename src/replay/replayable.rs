@@ -12,8 +12,8 @@ use crate::replay::body::prefix::BufferQuota;
 use crate::replay::body::{Kept, ReplayBody};
 use crate::replay::in_memory::InMemory;
 
-/// A body that [`Same`](super::Same) can send again: one in memory ([`InMemory`], which can be implemented
-/// for a body of one's own), a boxed one, or a `String`.
+/// A body that [`Same`](super::Same) can send again: a body in memory ([`InMemory`], which you can
+/// implement for your own body), a boxed one, or a `String`.
 #[diagnostic::on_unimplemented(
     message = "a body of type `{Self}` cannot be sent a second time as it is",
     label = "neither in memory nor boxed",
@@ -23,19 +23,19 @@ use crate::replay::in_memory::InMemory;
             `tower_outbound_auth::replay`)"
 )]
 pub trait Replayable: Sized {
-    /// What is kept of it.
+    /// The copy of the body.
     #[doc(hidden)]
     type Kept;
 
-    /// Keeps what is needed for a second body; the first one stays in place.
+    /// Keeps what is needed for a second body. The first body stays in place.
     #[doc(hidden)]
     fn keep(&mut self, cap: usize, quota: &BufferQuota) -> Option<Self::Kept>;
 
-    /// Whether all of it can be kept, as far as that is known before it is sent.
+    /// Whether the whole body can be kept, as far as this is known before it is sent.
     #[doc(hidden)]
     fn is_within(&self, cap: usize) -> bool;
 
-    /// Sends nothing more of the first body. Returns whether there can be a second one.
+    /// Stops the first body. Returns whether there can be a second one.
     #[doc(hidden)]
     fn pause(kept: &Self::Kept) -> bool;
 
@@ -44,7 +44,7 @@ pub trait Replayable: Sized {
     fn again(kept: Self::Kept) -> Self;
 }
 
-/// So that the compiler explains the trait above, and does not say that this one is missing.
+/// Its text is here so that the compiler explains the trait above instead of this one.
 #[diagnostic::do_not_recommend]
 impl<B: InMemory> Replayable for B {
     type Kept = B;
@@ -67,7 +67,7 @@ impl<B: InMemory> Replayable for B {
     }
 }
 
-/// Bodies that are a stream in a box, and can box another one by their `new`.
+/// Streams in a box, which can box another stream by their `new`.
 macro_rules! boxed {
     ($body:ty) => {
         impl Replayable for $body {
@@ -101,7 +101,7 @@ boxed!(axum_core::body::Body);
 #[cfg(feature = "tonic")]
 boxed!(tonic::body::Body);
 
-/// Whether a stream is not known to be longer than the cap.
+/// True unless a stream is known to be longer than the cap.
 pub(crate) fn is_within(body: &impl Body, cap: usize) -> bool {
     body.size_hint().lower() <= cap as u64
 }

@@ -1,4 +1,4 @@
-//! reqwest's request bodies: in memory or a stream, and of one type.
+//! reqwest's request bodies. One type holds bodies in memory and streams.
 
 use std::fmt;
 use std::mem;
@@ -13,7 +13,7 @@ use crate::replay::body::prefix::BufferQuota;
 use crate::replay::body::{Kept, ReplayBody};
 use crate::replay::replayable::{Replayable, is_within};
 
-/// What is kept of a body.
+/// The copy of a body.
 #[doc(hidden)]
 pub enum KeptBody {
     Memory(Bytes),
@@ -60,7 +60,7 @@ impl Replayable for Body {
     }
 }
 
-/// So that any stream goes through [`Wrap`](super::Wrap) to reqwest.
+/// Lets any stream go through [`Wrap`](super::Wrap) to reqwest.
 impl<B> From<ReplayBody<B>> for Body
 where
     B: http_body::Body + Send + 'static,
@@ -71,8 +71,9 @@ where
     }
 }
 
-/// The bytes of a body that is in memory. reqwest lends them as a slice, which would have to be copied; as
-/// a stream, it yields them at once, and today in one frame. Should it ever yield a part, the rest is copied.
+/// The bytes of a body in memory. reqwest gives them only as a slice, which would have to be copied. As a
+/// stream, the body yields them at once, and at present in one frame. If it yields only a part, the rest is
+/// copied.
 fn into_bytes(mut body: Body) -> Bytes {
     let length = body.as_bytes().map_or(0, <[u8]>::len);
     let mut next = || {
@@ -128,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_is_within_its_cap_unless_it_says_that_it_is_not() {
+    fn a_stream_is_within_its_cap_unless_its_known_length_is_longer() {
         let long = || Bytes::from_static(b"0123456789");
         assert!(Body::from(long()).is_within(9), "in memory");
         assert!(Body::wrap(http_body_util::Full::new(long())).is_within(10));

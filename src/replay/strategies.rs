@@ -1,4 +1,4 @@
-//! What is kept of a request's body, and which body the inner service sees.
+//! The strategies: what is kept of a request's body, and which body the inner service gets.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -12,15 +12,16 @@ use crate::replay::body::{Kept, ReplayBody};
 use crate::replay::replayable::{Replayable, is_within};
 use crate::replay::strategy::{Nothing, Replay, Strategy};
 
-/// Of one stream, this much is kept.
+/// The default cap for one stream, in bytes.
 const CAP: usize = 64 * 1024;
 
-/// The body type stays the same; the default.
+/// Keeps the body type. This is the default.
 ///
 /// - Bodies in memory ([`InMemory`](super::InMemory)) are shared, whatever their size.
-/// - `BoxBody` and `UnsyncBoxBody` of `Bytes` with a [`BoxError`](crate::BoxError) are streams, and are kept
-///   up to the cap, as [`Wrap`] does it; boxed once more, they stay what they are.
-/// - So are the bodies of axum, reqwest and tonic, with the feature of that name; reqwest's in memory are shared.
+/// - `BoxBody` and `UnsyncBoxBody` of `Bytes` with a [`BoxError`](crate::BoxError) are streams. They are
+///   copied up to the cap, as with [`Wrap`], and are boxed again, so that their type does not change.
+/// - The same holds for the bodies of axum, reqwest and tonic, with the feature of that name. reqwest's bodies in
+///   memory are shared.
 ///
 /// For any other body, use [`Wrap`], [`Rewrap`] or [`Off`]. The compiler's message for [`assert_accepts`](crate::assert_accepts) says so.
 ///
@@ -39,7 +40,7 @@ pub struct Same {
     cap: usize,
 }
 
-/// Replays any stream; the inner service sees a [`ReplayBody`].
+/// Can send any stream again. The inner service gets a [`ReplayBody`].
 ///
 /// ```
 /// use tower_outbound_auth::replay::Wrap;
@@ -56,7 +57,7 @@ pub struct Wrap {
     cap: usize,
 }
 
-/// Replays any stream; the inner service sees what a function makes of the [`ReplayBody`].
+/// Can send any stream again. The inner service gets what a function makes of the [`ReplayBody`].
 ///
 /// ```
 /// use bytes::Bytes;
@@ -64,7 +65,7 @@ pub struct Wrap {
 /// use tower_outbound_auth::BoxError;
 /// use tower_outbound_auth::replay::{ReplayBody, Rewrap};
 ///
-/// // The client takes boxed bodies; callers send boxed bodies with an error of their own.
+/// // The client takes boxed bodies. Callers send boxed bodies with their own error type.
 /// type Upload = UnsyncBoxBody<Bytes, std::io::Error>;
 /// let boxed = Rewrap::new(|body: ReplayBody<Upload>| body.boxed_unsync());
 /// # let _ = boxed;
@@ -77,7 +78,7 @@ pub struct Rewrap<F> {
 
 /// Sends nothing again: the caller gets the refusal, and the token is renewed for the next request.
 ///
-/// It keeps nothing of the request, so the future is at most 32 bytes larger than the inner one.
+/// Nothing of the request is kept, so the future is at most 32 bytes larger than the inner one.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Off;
 
@@ -88,9 +89,10 @@ impl Same {
         Same { cap: CAP }
     }
 
-    /// Keeps this many bytes of a stream. Default: 64 KiB. Most streamed requests are shorter, and of many uploads no more has
-    /// been sent when an early refusal comes. Bytes that have not been sent do not count: an upload of any length is sent again
-    /// if it is refused before its body was read. Trailers count with their text, an empty frame as one byte.
+    /// Sets how many bytes of a stream are kept. Default: 64 KiB. Most streamed requests are shorter, and most
+    /// uploads have not sent more when an early refusal comes. Only bytes that were sent count: an upload of any
+    /// length is sent again if it is refused before its body was read. Trailers count with their text, and an empty
+    /// frame counts as one byte.
     #[must_use]
     pub fn with_cap(self, cap: usize) -> Same {
         Same { cap }
@@ -110,7 +112,7 @@ impl Wrap {
         Wrap { cap: CAP }
     }
 
-    /// Keeps this many bytes of a stream; see [`Same::with_cap`].
+    /// Sets how many bytes of a stream are kept; see [`Same::with_cap`].
     #[must_use]
     pub fn with_cap(self, cap: usize) -> Wrap {
         Wrap { cap }
@@ -124,8 +126,8 @@ impl Default for Wrap {
 }
 
 impl<F> Rewrap<F> {
-    /// With a cap of 64 KiB. `rewrap` makes the inner service's body; it is called once for each request
-    /// that is sent, and must not panic.
+    /// With a cap of 64 KiB. `rewrap` makes the inner service's body. It is called once for each
+    /// sending, and must not panic.
     pub fn new<B, B2>(rewrap: F) -> Rewrap<F>
     where
         F: Fn(ReplayBody<B>) -> B2 + Clone,
@@ -133,7 +135,7 @@ impl<F> Rewrap<F> {
         Rewrap { cap: CAP, rewrap }
     }
 
-    /// Keeps this many bytes of a stream; see [`Same::with_cap`].
+    /// Sets how many bytes of a stream are kept; see [`Same::with_cap`].
     #[must_use]
     pub fn with_cap(self, cap: usize) -> Rewrap<F> {
         Rewrap { cap, ..self }
@@ -272,7 +274,7 @@ impl<B> Replay<B> for Off {
     }
 }
 
-/// The body as the inner service sees it.
+/// The body that the inner service gets.
 fn wrapped<B: Body>(
     body: B,
     cap: usize,
@@ -317,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_stream_64_kib_are_kept_unless_it_is_said_otherwise() {
+    fn the_default_cap_of_a_stream_is_64_kib() {
         assert_eq!(format!("{:?}", Same::new()), "Same { cap: 65536 }");
         assert_eq!(format!("{:?}", Wrap::default()), "Wrap { cap: 65536 }");
         assert_eq!(format!("{:?}", rewrap()), "Rewrap { cap: 65536, .. }");
@@ -327,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_is_covered_unless_it_says_that_it_is_too_long_and_a_body_in_memory_always() {
+    fn a_body_in_memory_is_always_covered_and_a_stream_unless_it_is_known_to_be_too_long() {
         for (cap, covered) in [(9, false), (10, true)] {
             assert_eq!(Same::new().with_cap(cap).covers(&boxed()), covered);
             assert_eq!(Wrap::new().with_cap(cap).covers(&boxed()), covered);
@@ -337,7 +339,7 @@ mod tests {
         }
     }
 
-    /// What stands in the place for what is kept, after a request with `body` was sent by `strategy`.
+    /// What the slot contains after `strategy` has sent a request with `body`.
     fn kept<B: Body, R: Replay<B>>(strategy: &R, body: B) -> Option<R::Kept> {
         let (quota, mut slot) = (BufferQuota::default(), None);
         let mut inner = tower::service_fn(|request: Request<R::Body>| {
@@ -349,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_be_sent_again_is_paused_for_that() {
+    fn a_body_that_can_be_sent_again_is_paused() {
         let kept_of_full = Same::new().keep(&mut full(), &BufferQuota::default()).unwrap();
         assert!(<Same as Replay<Full<Bytes>>>::pause(&kept_of_full));
         let mut body = boxed();
@@ -364,7 +366,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_too_long_cannot_be_sent_again() {
+    async fn a_body_that_is_too_long_cannot_be_sent_again() {
         let mut body = boxed();
         let kept = Same::new().with_cap(9).keep(&mut body, &BufferQuota::default()).unwrap();
         assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "0123456789");

@@ -17,14 +17,14 @@ use crate::replay::body::prefix::BufferQuota;
             `.with_replay(Off)` to replay nothing (all in `tower_outbound_auth::replay`)"
 )]
 pub trait Replay<B>: Strategy {
-    /// The body that the inner service sees.
+    /// The body that the inner service gets.
     type Body;
 
-    /// What is kept of a body.
+    /// The copy of a body.
     #[doc(hidden)]
     type Kept;
 
-    /// Where the future keeps the request.
+    /// The place in the future where the request is kept.
     #[doc(hidden)]
     type Slot<T>: Slot<T>;
 
@@ -32,16 +32,18 @@ pub trait Replay<B>: Strategy {
     #[doc(hidden)]
     const KEEPS: bool = true;
 
-    /// Keeps what is needed for a second body, if the body keeps its type and that is possible.
+    /// Keeps what is needed for a second body, if the body keeps its type and can be sent again.
     #[doc(hidden)]
     fn keep(&self, body: &mut B, quota: &BufferQuota) -> Option<Self::Kept> {
         let _ = (body, quota);
         None
     }
 
-    /// Calls `inner`. If the body changes its type, this keeps what is needed for a second body in `kept`, if there is one.
+    /// Calls `inner`. If the body changes its type, this stores what a second body needs in `kept`, if `kept` has a
+    /// request.
     ///
-    /// It calls `inner` and does not return the request: moving a request costs 30 instructions.
+    /// It calls `inner` itself, because returning the request would cost 30 instructions for the
+    /// move.
     #[doc(hidden)]
     fn send<I: Service<Request<Self::Body>>>(
         &self,
@@ -51,11 +53,11 @@ pub trait Replay<B>: Strategy {
         kept: Option<&mut Option<Self::Kept>>,
     ) -> I::Future;
 
-    /// Whether this body can be sent again, as far as that is known before it is sent.
+    /// Whether this body can be sent again, as far as this is known before it is sent.
     #[doc(hidden)]
     fn covers(&self, body: &B) -> bool;
 
-    /// The request was refused. Nothing more of its body is sent. Returns whether it can be sent again.
+    /// The request was refused: stops its body. Returns whether it can be sent again.
     #[doc(hidden)]
     fn pause(kept: &Self::Kept) -> bool {
         let _ = kept;
@@ -67,7 +69,8 @@ pub trait Replay<B>: Strategy {
     fn again(kept: Self::Kept) -> Self::Body;
 }
 
-/// A place for the kept request: an `Option`. Where nothing is ever kept, it is [`Nothing`], which takes no memory.
+/// A place for the kept request: an `Option`, or [`Nothing`], which takes no memory, for a strategy that keeps
+/// nothing.
 #[doc(hidden)]
 pub trait Slot<T> {
     fn new(kept: Option<T>) -> Self;
@@ -114,7 +117,7 @@ impl fmt::Debug for Nothing {
 }
 
 mod sealed {
-    /// A strategy, whatever bodies it takes.
+    /// A strategy, for any type of body.
     #[diagnostic::on_unimplemented(
         message = "`{Self}` is no strategy of replay",
         label = "not a strategy",
@@ -129,7 +132,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_keeps_nothing_has_no_place_for_it() {
+    fn a_strategy_that_keeps_nothing_uses_no_memory() {
         let mut nothing = <Nothing as Slot<u8>>::new(Some(7));
         assert_eq!(Slot::<u8>::get(&mut nothing), None);
         assert_eq!(Slot::<u8>::take(&mut nothing), None);

@@ -1,4 +1,4 @@
-//! `String` as a body: it is copied, since it cannot be shared.
+//! `String` as a body. It cannot be shared, so it is copied.
 
 use std::fmt;
 use std::mem;
@@ -6,7 +6,7 @@ use std::mem;
 use crate::replay::body::prefix::BufferQuota;
 use crate::replay::replayable::Replayable;
 
-/// The copy of a text. It counts for the layer's 64 MiB as long as it is kept.
+/// The copy of a text. It counts for the layer's 64 MiB while it is kept.
 #[doc(hidden)]
 pub struct CopiedText {
     text: String,
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn where_there_is_no_room_there_is_no_copy() {
+    fn without_room_there_is_no_copy() {
         let quota = BufferQuota::default();
         let mut body = "x".repeat(32 << 20);
         let kept = [body.keep(1, &quota), body.keep(1, &quota)];

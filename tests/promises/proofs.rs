@@ -143,7 +143,7 @@ async fn a_request_whose_proof_cannot_be_made_is_not_sent() {
         let error = send(&service, get("/")).await.unwrap_err();
         assert_eq!(ours(&error).kind(), ErrorKind::Proof);
         assert!(!ours(&error).is_transient());
-        let text = "the request was not sent: no proof for it: the key service is away";
+        let text = "the request was not sent: its proof could not be made: the key service is away";
         assert_eq!(error.to_string(), text);
         assert_eq!(api.requests(), requests_before);
     }

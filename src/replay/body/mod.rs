@@ -1,14 +1,15 @@
 //! A stream that can be sent a second time.
 //!
-//! 1. A frame of the stream is sent, and a copy of it is kept. The copies are dropped when the response's head shows that they
-//!    are not needed, or when they exceed the cap. They are real copies: a reference to a small slice would keep a large buffer
-//!    in memory.
-//! 2. A refusal often comes before the whole body was read. From then on, nothing more is read from the stream until it is
-//!    decided whether the request is sent again. So what is kept is what was sent.
-//! 3. The second body sends what was kept, and then the rest of the stream, byte for byte.
-//! 4. On HTTP/2 the first body may still exist then. The stream is no longer its own: its next poll is an error and not an end,
-//!    so that no server takes half a body for a whole one.
-//! 5. One body at a time polls the stream. Nothing of a caller's runs under the lock: no stream, no `Drop` of a frame, no waker.
+//! 1. A frame of the stream is sent, and a copy of it is kept. The copies are dropped when the response's head shows
+//!    that they are not needed, or when they exceed the cap. They are real copies, because a reference to a small
+//!    slice would keep a large buffer in memory.
+//! 2. A refusal often comes before the whole body was read. After it, nothing more is read from the stream until the
+//!    layer knows whether it sends the request again. So the copies are exactly what was sent.
+//! 3. The second body sends the copies, and then the rest of the stream, byte for byte.
+//! 4. On HTTP/2 the first body may still exist then. It has lost the stream: its next poll is an error and not an
+//!    end, so that no server takes half a body for a whole one.
+//! 5. Only one body at a time polls the stream. No code of a caller runs under the lock: no stream, no `Drop` of a
+//!    frame, no waker.
 
 pub(crate) mod prefix;
 #[cfg(test)]
@@ -27,29 +28,28 @@ use crate::error::BoxError;
 pub(crate) use crate::replay::body::prefix::BufferQuota;
 use crate::replay::body::prefix::{Part, Prefix};
 
-/// A request body that keeps a copy of what it sends, up to a cap, so that the request can be sent again:
-/// what the inner service of [`Wrap`](super::Wrap) sees.
+/// A request body that keeps a copy of what it sends, up to a cap, so that the request can be sent again.
+/// With [`Wrap`](super::Wrap), the inner service gets this type.
 ///
-/// It yields what the wrapped body yields, as `Bytes`, and has its size hint and its trailers; an error of
-/// the wrapped body is handed through, boxed. The copy is dropped in the moment in which there are more
-/// bytes than the cap allows, the response's head is accepted, or the call is given up; the body itself
-/// goes on.
+/// It yields what the wrapped body yields, as `Bytes`, with the same size hint and trailers. An error of
+/// the wrapped body is passed on, boxed. The copy is dropped as soon as it exceeds the cap, the response's
+/// head is accepted, or the call is dropped. The body itself continues.
 ///
-/// If the request is refused, the body pauses until the token is renewed. If then there is a second
-/// request, its body is a `ReplayBody` too, which sends the copy and goes on with what the first one has not
-/// read. The first one, where it is still alive, ends in the error [`Superseded`].
+/// If the request is refused, the body pauses until the token is renewed. If there is a second request, its
+/// body is a `ReplayBody` too. It sends the copy, and then what the first body has not read. If the first
+/// body still exists, it ends with the error [`Superseded`].
 pub struct ReplayBody<B> {
     source: Shared<B>,
     reader: Reader,
 }
 
-/// What is kept of a body, and the right to a second one. When it is dropped, the copy goes.
+/// The copy of a body, and the right to a second body. Dropping it drops the copy.
 #[doc(hidden)]
 pub struct Kept<B> {
     source: Shared<B>,
 }
 
-/// Which of the bodies over a source may read it.
+/// Which of the bodies may read the source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reader {
     First,
@@ -57,30 +57,32 @@ enum Reader {
 }
 
 struct Source<B> {
-    /// Taken out while it is polled, and when it has ended.
+    /// Taken out while it is polled. None after its end.
     body: Option<Pin<Box<B>>>,
-    /// As of its last poll.
+    /// The size hint at the last poll.
     hint: SizeHint,
     ended: bool,
     reader: Reader,
-    /// Nothing is read until it is decided what follows a refusal.
+    /// Nothing is read until the layer knows what follows the refusal.
     paused: bool,
-    /// Read by the first body in the moment in which it lost the source, and not sent.
+    /// What the first body was reading when it lost the source. It was not sent.
     unsent: Option<Result<Part, BoxError>>,
-    /// What a second body sends first; `None` once there is to be none.
+    /// What a second body sends first. `None` if there will be no second body.
     kept: Option<Prefix>,
-    /// Of the body that waits: for the source (it may lose it meanwhile), or for the end of a pause.
+    /// The waker of a body that waits for the source, which it may lose meanwhile, or for the end of
+    /// a pause.
     waker: Option<Waker>,
 }
 
 type Shared<B> = Arc<Mutex<Source<B>>>;
 
-/// Nothing panics under the lock.
+/// No code panics under the lock.
 fn lock<B>(shared: &Shared<B>) -> MutexGuard<'_, Source<B>> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Waits. Dropping a waker may drop a task, and with it a body over the same source: not under the lock.
+/// Stores the waker. Dropping the old waker may drop a task, and with it a body over the same source. So
+/// it is dropped outside of the lock.
 fn wait<B, T>(mut source: MutexGuard<'_, Source<B>>, cx: &Context<'_>) -> Poll<T> {
     let before = source.waker.replace(cx.waker().clone());
     drop(source);
@@ -114,14 +116,14 @@ fn share<B: Body>(body: B, kept: Option<Prefix>) -> Shared<B> {
 }
 
 impl<B> Kept<B> {
-    /// The request was refused: stops reading, and says whether it can be sent again.
+    /// The request was refused: stops reading, and returns whether the body can be sent again.
     pub(crate) fn pause(&self) -> bool {
         let mut source = lock(&self.source);
         source.paused = source.kept.is_some();
         source.paused
     }
 
-    /// The body once more.
+    /// The second body.
     pub(crate) fn again(self) -> ReplayBody<B> {
         let mut source = lock(&self.source);
         source.reader = Reader::Second;
@@ -129,18 +131,19 @@ impl<B> Kept<B> {
         let waker = source.waker.take();
         drop(source);
         if let Some(waker) = waker {
-            waker.wake(); // the first body, which learns that it is over
+            waker.wake(); // the first body, which learns that it has lost the source
         }
         ReplayBody { source: self.source.clone(), reader: Reader::Second }
     }
 }
 
-/// The head of the response was accepted, or the call was given up, or the refusal is handed on.
+/// The response's head was accepted, the call was dropped, or the refusal is returned to the
+/// caller.
 impl<B> Drop for Kept<B> {
     fn drop(&mut self) {
         let mut source = lock(&self.source);
         if source.reader == Reader::Second {
-            return; // `again` has handed it over
+            return; // `again` has given it to the second body
         }
         let kept = source.kept.take();
         let waker = source.waker.take();
@@ -153,8 +156,8 @@ impl<B> Drop for Kept<B> {
     }
 }
 
-/// A second body that is dropped takes all with it, though a first one may stay for a while. A first one
-/// takes nothing: a second one may follow.
+/// A second body takes everything with it when it is dropped, even if a first body still exists. A first
+/// body takes nothing: a second body may follow.
 impl<B> Drop for ReplayBody<B> {
     fn drop(&mut self) {
         if self.reader == Reader::Second {
@@ -182,7 +185,7 @@ where
         if source.reader != self.reader {
             return Poll::Ready(Some(Err(Superseded.into())));
         }
-        // Not kept a third time.
+        // A third body is never needed, so nothing is kept.
         if self.reader == Reader::Second
             && let Some(part) = source.kept.as_mut().and_then(Prefix::pop)
         {
@@ -198,7 +201,7 @@ where
             return Poll::Ready(None);
         }
         let Some(mut body) = source.body.take() else {
-            return wait(source, cx); // the first body is in the middle of a poll, and will put it back
+            return wait(source, cx); // the first body is being polled, and will put the source back
         };
         drop(source);
 
@@ -206,7 +209,7 @@ where
         let read = read(body.as_mut(), cx);
         let ended = body.is_end_stream() || matches!(read, Poll::Ready(None | Some(Err(_))));
         let hint = if ended { SizeHint::with_exact(0) } else { body.size_hint() };
-        let body = (!ended).then_some(body); // else it has no more to give, and goes
+        let body = (!ended).then_some(body); // else it has ended and is dropped
         mem::forget(panicking);
         self.put_back(body, hint, read, cx)
     }
@@ -237,7 +240,7 @@ where
 
 type Read = Poll<Option<Result<Part, BoxError>>>;
 
-/// Skips frames of a kind that is not known here.
+/// Skips frames of unknown kinds.
 fn read<B>(mut body: Pin<&mut B>, cx: &mut Context<'_>) -> Read
 where
     B: Body,
@@ -256,8 +259,8 @@ where
 }
 
 impl<B> ReplayBody<B> {
-    /// Puts the source back, and with it what it has yielded: in one step, or another body could read on
-    /// before it is known what comes first.
+    /// Puts the source and the frame that it yielded back in one step. Otherwise another body could read
+    /// on and change the order.
     fn put_back(
         &self,
         body: Option<Pin<Box<B>>>,
@@ -270,7 +273,7 @@ impl<B> ReplayBody<B> {
         source.hint = hint;
         source.body = body;
         if source.reader != self.reader || source.paused {
-            // Who reads next gets it first.
+            // The next reader gets this frame first.
             if let Poll::Ready(Some(read)) = read {
                 source.unsent = Some(read);
             }
@@ -280,19 +283,19 @@ impl<B> ReplayBody<B> {
             let waker = source.waker.take();
             drop(source);
             if let Some(waker) = waker {
-                waker.wake(); // the second body, which found the source in use
+                waker.wake(); // the second body, which waits for the source
             }
             return Poll::Ready(Some(Err(Superseded.into())));
         }
         let Poll::Ready(read) = read else {
-            // The source wakes who polled it last. That may be the second body then, and this one would
-            // wait for ever.
+            // The source wakes only the body that polled it last. That may be the second body, and this
+            // body would then wait for ever.
             let may_lose_it = self.reader == Reader::First && source.kept.is_some();
             return if may_lose_it { wait(source, cx) } else { Poll::Pending };
         };
         let kept = match &read {
             Some(Ok(part)) if self.reader == Reader::First => source.keep(part),
-            Some(Err(_)) => source.kept.take(), // a broken source cannot be sent again
+            Some(Err(_)) => source.kept.take(), // a failed source cannot be sent again
             _ => None,
         };
         drop(source);
@@ -302,14 +305,15 @@ impl<B> ReplayBody<B> {
 }
 
 impl<B> Source<B> {
-    /// Returns what is to be dropped if that is too much.
+    /// Returns what must be dropped if the copy exceeds the cap.
     fn keep(&mut self, part: &Part) -> Option<Prefix> {
         let fits = self.kept.as_mut()?.push(part);
         if fits { None } else { self.kept.take() }
     }
 }
 
-/// Dropped only if a source panics: then it is gone, and who reads on learns of it.
+/// Dropped with the source inside only if the source panics. The source is then lost, and the next
+/// reader gets an error.
 struct Panicking<'a, B>(&'a Shared<B>);
 
 impl<B> Drop for Panicking<'_, B> {
@@ -326,7 +330,7 @@ impl<B> Drop for Panicking<'_, B> {
     }
 }
 
-/// The request was sent again, and another body goes on with what this one was sending.
+/// The request was sent again, and another body continues with the stream of this one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Superseded;
 
@@ -338,7 +342,7 @@ impl fmt::Display for Superseded {
 
 impl std::error::Error for Superseded {}
 
-/// By hand: a body is the caller's, and shows nothing here.
+/// Not derived, because a body is the caller's and must not be shown.
 impl<B> fmt::Debug for ReplayBody<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ReplayBody").field("reader", &self.reader).finish_non_exhaustive()

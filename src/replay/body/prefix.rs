@@ -1,4 +1,5 @@
-//! The part of a body that was sent, kept for a second sending. There is a cap for one body, and one for all bodies of a layer.
+//! The part of a body that was sent, kept for a second sending. One cap holds for each body, and another for all
+//! bodies of a layer.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -8,13 +9,14 @@ use bytes::{Buf, Bytes};
 use http::HeaderMap;
 use http_body::Frame;
 
-/// All bodies of a layer together keep this much by default, in bytes.
+/// The default cap for all bodies of a layer together, in bytes.
 const ALL: usize = 64 * 1024 * 1024;
 
-/// The memory of a part besides its data: its place in a queue, which may be half empty, and an allocation.
+/// The memory that a part needs besides its data: a place in a queue, which may be half empty, and an
+/// allocation.
 const OVERHEAD: usize = 2 * size_of::<Part>() + 32;
 
-/// How much all bodies of a layer keep together. A clone counts for the same layer.
+/// How many bytes all bodies of a layer keep together. Clones of a layer share it.
 #[doc(hidden)]
 #[derive(Clone, Debug)]
 pub struct BufferQuota(Arc<Quota>);
@@ -55,12 +57,12 @@ impl BufferQuota {
 /// A frame of the stream, as it is kept.
 pub(crate) enum Part {
     Data(Bytes),
-    /// Boxed, or every part would be as large.
+    /// Boxed, so that the other parts stay small.
     Trailers(Box<HeaderMap>),
 }
 
 impl Part {
-    /// Nothing is copied if the data is `Bytes` already. `None`: a kind of frame that is not known here.
+    /// Copies nothing if the data is already `Bytes`. `None` for an unknown kind of frame.
     pub(crate) fn of(frame: Frame<impl Buf>) -> Option<Part> {
         match frame.into_data() {
             Ok(mut data) => Some(Part::Data(data.copy_to_bytes(data.remaining()))),
@@ -75,7 +77,7 @@ impl Part {
         }
     }
 
-    /// Trailers are no data.
+    /// Trailers have no data.
     pub(crate) fn data_len(&self) -> u64 {
         match self {
             Part::Data(data) => data.len() as u64,
@@ -83,7 +85,8 @@ impl Part {
         }
     }
 
-    /// Its size for the cap: one at least, so that empty frames come to an end, too.
+    /// The size that counts for the cap. An empty frame counts as one byte, so that a body of empty
+    /// frames reaches the cap too.
     fn counted(&self) -> usize {
         let len = match self {
             Part::Data(data) => data.len(),
@@ -94,7 +97,7 @@ impl Part {
         len.max(1)
     }
 
-    /// Its size for the quota: the data, and the memory to keep the part.
+    /// The size that counts for the quota: the data, and the memory to keep the part.
     fn cost(&self) -> usize {
         self.counted() + OVERHEAD
     }
@@ -108,7 +111,7 @@ impl Part {
     }
 }
 
-/// The parts that were sent, in their order.
+/// The parts that were sent, in order.
 pub(crate) struct Prefix {
     parts: VecDeque<Part>,
     counted: usize,
@@ -121,7 +124,7 @@ impl Prefix {
         Prefix { parts: VecDeque::new(), counted: 0, cap, quota }
     }
 
-    /// One more part, if there is room for it.
+    /// Adds a part, if there is room for it.
     pub(crate) fn push(&mut self, part: &Part) -> bool {
         let counted = self.counted.saturating_add(part.counted());
         let fits = counted <= self.cap && self.quota.take(part.cost());

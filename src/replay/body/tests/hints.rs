@@ -1,4 +1,4 @@
-//! What a body says of its length, on which a `content-length` rests.
+//! The size hints of a body. They decide its `content-length`.
 
 use crate::replay::body::tests::*;
 
@@ -16,7 +16,7 @@ fn says(body: &Reading) -> (u64, Option<u64>) {
     (hint.lower(), hint.upper())
 }
 
-/// Six bytes, of which so much is known.
+/// A body of six bytes, with a part of its length known.
 fn six(lower: u64, upper: Option<u64>) -> Feed {
     let feed = Feed::default();
     feed.hint(hint(lower, upper)).data("one").data("two").end();
@@ -38,7 +38,7 @@ fn an_exact_length_stays_exact_at_every_stage() {
 }
 
 #[test]
-fn a_range_stays_a_range_of_the_whole() {
+fn a_range_of_lengths_stays_correct_at_every_stage() {
     let (mut body, kept) = keeping(six(4, Some(10)).source(), CAP);
     assert_eq!(says(&body), (4, Some(10)));
     body.poll();
@@ -50,7 +50,7 @@ fn a_range_stays_a_range_of_the_whole() {
 }
 
 #[test]
-fn of_what_is_unknown_at_least_what_was_kept_is_known() {
+fn a_body_of_unknown_length_has_at_least_the_length_of_the_copy() {
     let (mut body, kept) = keeping(six(0, None).source(), CAP);
     assert_eq!(says(&body), (0, None));
     body.poll();
@@ -58,7 +58,7 @@ fn of_what_is_unknown_at_least_what_was_kept_is_known() {
 }
 
 #[test]
-fn a_body_that_was_read_to_its_end_is_known_to_the_byte() {
+fn a_body_that_was_read_to_its_end_has_an_exact_length() {
     let (mut body, kept) = keeping(six(0, None).source(), CAP);
     body.rest();
     assert_eq!(says(&body), (0, Some(0)));
@@ -66,7 +66,7 @@ fn a_body_that_was_read_to_its_end_is_known_to_the_byte() {
 }
 
 #[test]
-fn trailers_are_no_data() {
+fn trailers_do_not_count_for_the_length() {
     let feed = Feed::default();
     feed.hint(hint(0, Some(0))).trailers("sum").end();
     let (mut body, kept) = keeping(feed.source(), CAP);
@@ -75,7 +75,7 @@ fn trailers_are_no_data() {
 }
 
 #[test]
-fn what_was_read_and_not_sent_is_part_of_the_length() {
+fn a_frame_that_was_read_but_not_sent_counts_for_the_length() {
     let feed = Feed::default();
     feed.hint(hint(6, Some(6)));
     let (mut body, kept) = keeping(feed.source(), CAP);
@@ -88,7 +88,7 @@ fn what_was_read_and_not_sent_is_part_of_the_length() {
 }
 
 #[test]
-fn a_body_ends_where_the_source_says_that_it_ends() {
+fn a_body_ends_with_its_source() {
     let feed = six(6, Some(6));
     feed.state().says_end = true;
     let (mut body, kept) = keeping(feed.source(), CAP);
@@ -97,7 +97,7 @@ fn a_body_ends_where_the_source_says_that_it_ends() {
     body.poll();
     assert!(body.body.is_end_stream());
     let mut second = again(kept);
-    assert!(!body.body.is_end_stream(), "what lost its source has no end");
+    assert!(!body.body.is_end_stream(), "a body that lost its source has no end");
     for _ in 0..2 {
         assert!(!second.body.is_end_stream());
         second.poll();
@@ -106,7 +106,7 @@ fn a_body_ends_where_the_source_says_that_it_ends() {
 }
 
 #[test]
-fn what_was_read_and_not_sent_is_no_end() {
+fn a_body_with_an_unsent_frame_is_not_at_its_end() {
     let feed = Feed::default();
     feed.state().says_end = true;
     let (mut body, kept) = keeping(feed.source(), CAP);

@@ -1,17 +1,18 @@
-//! The cases that linkerd's tests of its `ReplayBody` name. Those that another test shows already:
+//! The cases of linkerd's tests of its `ReplayBody`. This table has the cases that other tests here
+//! cover:
 //!
 //! | there | here |
 //! |---|---|
 //! | `replays_several_chunks`, `replays_trailers` | `replayed::refused_after_any_number_of_frames_..` |
-//! | `replays_trailers_only` | `replayed::trailers_alone_are_a_body` |
-//! | `switches_with_body_remaining` | `replayed::the_body_that_was_dropped_after_a_part_is_gone_on_with` |
-//! | `eos_only_when_fully_replayed` | `hints::a_body_ends_where_the_source_says_that_it_ends` |
+//! | `replays_trailers_only` | `replayed::a_body_of_trailers_only_is_sent_again` |
+//! | `switches_with_body_remaining` | `replayed::the_second_body_continues_a_first_body_that_was_dropped_early` |
+//! | `eos_only_when_fully_replayed` | `hints::a_body_ends_with_its_source` |
 //! | `empty_body_is_always_eos` | `hints::an_empty_body_is_at_its_end_and_is_not_polled` |
-//! | `caps_buffer` | `memory::over_the_cap_it_is_released_at_once_and_the_body_goes_on` |
+//! | `caps_buffer` | `memory::over_the_cap_the_copy_is_released_at_once_and_the_body_continues` |
 //! | size hints | `hints` |
 //!
-//! What is a clone there is here the one second body, which takes the right to it along: `multiple_replays`
-//! is what the compiler forbids, and of `multiple_incomplete_replays` one can be incomplete.
+//! There, a body can be cloned; here, there is one second body at most. So `multiple_replays` does not
+//! compile here, and of `multiple_incomplete_replays` one body can be incomplete.
 
 use crate::replay::body::tests::*;
 
@@ -25,9 +26,9 @@ fn one_frame_is_sent_again() {
     assert_eq!(again(kept).rest(), [data("hello world"), Got::End]);
 }
 
-/// `switches_with_body_remaining`: what remains comes only after the switch, and from elsewhere.
+/// `switches_with_body_remaining`: the rest comes after the takeover, and from elsewhere.
 #[test]
-fn what_is_written_after_the_takeover_is_sent_by_the_second_body_alone() {
+fn data_after_the_takeover_is_sent_by_the_second_body_only() {
     let feed = Feed::default();
     feed.data("hello");
     let (mut body, kept) = keeping(feed.source(), CAP);
@@ -40,9 +41,9 @@ fn what_is_written_after_the_takeover_is_sent_by_the_second_body_alone() {
     assert_eq!(second.rest(), [data(" world"), trailers("sum"), Got::End]);
 }
 
-/// `multiple_incomplete_replays`: the second body is given up in the middle of what was kept, …
+/// `multiple_incomplete_replays`: the second body is dropped while it sends the copy.
 #[test]
-fn a_second_body_that_is_given_up_in_the_middle_leaves_nothing_to_the_first() {
+fn a_second_body_that_is_dropped_early_leaves_nothing_to_the_first() {
     for read in 0..=3 {
         let (feed, quota) = (Feed::default(), BufferQuota::default());
         feed.data("hello").data(" world");
@@ -57,9 +58,9 @@ fn a_second_body_that_is_given_up_in_the_middle_leaves_nothing_to_the_first() {
     }
 }
 
-/// `drop_clone_early`: … or the call is, before there is a second body.
+/// `drop_clone_early`: the call is dropped before there is a second body.
 #[test]
-fn a_right_that_is_given_up_early_changes_nothing_for_the_first_body() {
+fn a_call_that_is_dropped_early_changes_nothing_for_the_first_body() {
     for paused in [false, true] {
         let feed = Feed::default();
         feed.data("hello").data(" world").trailers("sum").end();
@@ -72,9 +73,9 @@ fn a_right_that_is_given_up_early_changes_nothing_for_the_first_body() {
     }
 }
 
-/// A first body that is dropped before it was read: a connection that never came to be.
+/// The first body is dropped before it was read, because the connection failed.
 #[test]
-fn a_first_body_that_is_dropped_unread_leaves_all_to_the_second() {
+fn the_second_body_is_whole_if_the_first_was_dropped_unread() {
     let feed = Feed::default();
     feed.data("hello").trailers("sum").end();
     let (body, kept) = keeping(feed.source(), CAP);
@@ -85,7 +86,7 @@ fn a_first_body_that_is_dropped_unread_leaves_all_to_the_second() {
 
 /// `eos_only_when_fully_replayed`, with trailers: they are a part of the body.
 #[test]
-fn a_body_with_trailers_is_at_its_end_after_them() {
+fn a_body_with_trailers_ends_after_the_trailers() {
     let feed = Feed::default();
     feed.state().says_end = true;
     feed.data("hello").trailers("sum").end();
@@ -99,7 +100,7 @@ fn a_body_with_trailers_is_at_its_end_after_them() {
     assert!(second.body.is_end_stream());
 }
 
-/// `caps_across_replays`: the second body goes beyond the cap, and no third one is promised.
+/// `caps_across_replays`: the second body is longer than the cap, and there will be no third body.
 #[test]
 fn the_second_body_may_be_longer_than_the_cap() {
     let (feed, quota) = (Feed::default(), BufferQuota::default());
@@ -113,9 +114,10 @@ fn the_second_body_may_be_longer_than_the_cap() {
     assert_eq!(quota.taken(), 0);
 }
 
-/// `body_too_big`: what is known to be longer than the cap is told beforehand; where nothing is known, nothing.
+/// `body_too_big`: a body that is known to be longer than the cap is reported before it is sent. A body of
+/// unknown length is not.
 #[test]
-fn a_body_is_within_the_cap_unless_it_says_otherwise() {
+fn a_body_is_within_the_cap_unless_its_known_length_is_longer() {
     use crate::replay::replayable::is_within;
     for (lower, upper, within) in [
         (0, Some(0), true),

@@ -1,8 +1,8 @@
-//! What is kept goes in the moment in which it is of no use any more.
+//! The copy is released as soon as it is of no use.
 
 use crate::replay::body::tests::*;
 
-/// 64 MiB, as it is promised.
+/// 64 MiB, the documented default.
 const ALL: usize = 67_108_864;
 
 #[test]
@@ -17,7 +17,7 @@ fn a_body_shows_nothing_of_what_it_sends() {
     assert_eq!(shown, "the request was refused and is sent again: this body has lost its source");
 }
 
-/// Data that says when its last copy is gone.
+/// Data that counts how many of its copies exist.
 fn tracked(feed: &Feed, len: usize) -> Tracked {
     let tracked = Tracked(Arc::new(vec![0; len]));
     feed.step(Step::Data(Bytes::from_owner(tracked.clone())));
@@ -40,7 +40,7 @@ impl Tracked {
 }
 
 #[test]
-fn over_the_cap_it_is_released_at_once_and_the_body_goes_on() {
+fn over_the_cap_the_copy_is_released_at_once_and_the_body_continues() {
     let (feed, quota) = (Feed::default(), BufferQuota::default());
     let first = tracked(&feed, 1_000);
     let (mut body, kept) = keeping_in(&quota, feed.source(), 1_500);
@@ -59,7 +59,7 @@ fn over_the_cap_it_is_released_at_once_and_the_body_goes_on() {
 }
 
 #[test]
-fn an_accepted_head_releases_it_while_the_body_is_still_sent() {
+fn an_accepted_head_releases_the_copy_while_the_body_is_still_sent() {
     let (feed, quota) = (Feed::default(), BufferQuota::default());
     let first = tracked(&feed, 1_000);
     let (mut body, kept) = keeping_in(&quota, feed.source(), CAP);
@@ -72,9 +72,9 @@ fn an_accepted_head_releases_it_while_the_body_is_still_sent() {
     assert!(!second.is_kept());
 }
 
-/// Its first body may hang on a connection for long.
+/// The first body may stay on a hanging connection for long.
 #[test]
-fn a_second_body_that_is_given_up_releases_it_and_the_source() {
+fn a_second_body_that_is_dropped_releases_the_copy_and_the_source() {
     let (feed, quota) = (Feed::default(), BufferQuota::default());
     let (first, second) = (tracked(&feed, 1_000), tracked(&feed, 1_000));
     let (mut body, kept) = keeping_in(&quota, feed.source(), CAP);
@@ -107,7 +107,7 @@ fn the_second_body_keeps_nothing() {
 }
 
 #[test]
-fn a_body_that_fails_releases_it() {
+fn a_body_that_fails_releases_the_copy() {
     let (feed, quota) = (Feed::default(), BufferQuota::default());
     let first = tracked(&feed, 1_000);
     feed.step(Step::Error("broken"));
@@ -118,7 +118,7 @@ fn a_body_that_fails_releases_it() {
 }
 
 #[test]
-fn a_source_goes_when_it_has_ended() {
+fn a_source_is_dropped_at_its_end() {
     let feed = Feed::default();
     feed.data("one").end();
     let (mut body, _kept) = keeping(feed.source(), CAP);
@@ -143,12 +143,12 @@ fn all_bodies_of_a_layer_together_keep_64_mib() {
     assert!(!ninth.pause(), "there is no quota for another one");
     drop(bodies.pop());
     let (_, again) = keep_one();
-    assert!(again.pause(), "but there is when one is done");
+    assert!(again.pause(), "there is quota when one is done");
     drop((bodies, again, ninth));
-    assert_eq!(quota.taken(), 0, "given back exactly");
+    assert_eq!(quota.taken(), 0, "all quota is returned");
 }
 
-/// A frame may be a small slice of a large buffer, which a reference would keep as a whole.
+/// A frame may be a small slice of a large buffer. A reference to it would keep the whole buffer.
 #[test]
 fn a_slice_of_a_large_buffer_keeps_its_own_bytes_and_not_the_buffer() {
     for len in [1, 1_000, 20_000] {
@@ -163,9 +163,10 @@ fn a_slice_of_a_large_buffer_keeps_its_own_bytes_and_not_the_buffer() {
     }
 }
 
-/// What a small frame takes is what it takes to keep it: a list of them is no way around the 64 MiB.
+/// A small frame counts with the memory that its copy needs. So many small frames cannot exceed the
+/// 64 MiB.
 #[test]
-fn small_frames_count_for_what_they_take() {
+fn small_frames_count_with_their_overhead() {
     let (feed, quota) = (Feed::default(), BufferQuota::default());
     (0..1_000).for_each(|_| drop(feed.data("x").clone()));
     let (mut body, _kept) = keeping_in(&quota, feed.source(), CAP);
@@ -174,7 +175,7 @@ fn small_frames_count_for_what_they_take() {
 }
 
 #[test]
-fn empty_frames_come_to_an_end() {
+fn endless_empty_frames_reach_the_cap() {
     let feed = Feed::default();
     (0..101).for_each(|_| drop(feed.data("").clone()));
     let (mut body, kept) = keeping(feed.source(), 100);

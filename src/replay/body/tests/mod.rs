@@ -1,4 +1,4 @@
-//! A source that a test feeds, and bodies that are polled by hand.
+//! A source that a test controls, and bodies that the test polls.
 
 mod hints;
 mod linkerd;
@@ -25,7 +25,7 @@ type Replayed = (Reading, Kept<Source>);
 
 const CAP: usize = 64 * 1024;
 
-/// A body over a source, and what is kept of it.
+/// A body over a source, and its copy.
 fn keeping(source: Source, cap: usize) -> Replayed {
     keeping_in(&BufferQuota::default(), source, cap)
 }
@@ -41,7 +41,7 @@ fn again(kept: Kept<Source>) -> Reading {
     Reading::of(kept.again())
 }
 
-/// What a poll of a body gave.
+/// The result of a poll of a body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Got {
     Data(Vec<u8>),
@@ -64,7 +64,7 @@ fn error(text: &str) -> Got {
     Got::Error(text.to_owned())
 }
 
-/// A body, and how often its reader was woken.
+/// A body, and how often its waker was called.
 struct Reading {
     body: ReplayBody<Source>,
     wakes: Arc<Wakes>,
@@ -101,12 +101,12 @@ impl Reading {
         }
     }
 
-    /// Whether it was woken since this was last asked.
+    /// Whether the body was woken since the last call of this.
     fn woken(&self) -> bool {
         self.wakes.0.swap(0, Ordering::SeqCst) > 0
     }
 
-    /// All frames up to something that is none.
+    /// All frames before the first result that is no frame.
     fn rest(&mut self) -> Vec<Got> {
         let mut all = Vec::new();
         loop {
@@ -128,7 +128,7 @@ enum Step {
     Meanwhile(Box<dyn FnOnce() + Send>),
 }
 
-/// The test's hold on a source: what was not fed yet is pending.
+/// The test's handle to the source. A poll without a step is pending.
 #[derive(Clone, Default)]
 struct Feed(Arc<Mutex<State>>);
 
@@ -139,7 +139,7 @@ struct State {
     hint: SizeHint,
     says_end: bool,
     waker: Option<Waker>,
-    /// Steps that were taken.
+    /// The number of steps that were taken.
     read: usize,
     dropped: bool,
 }
@@ -169,7 +169,7 @@ impl Feed {
         self
     }
 
-    /// Only who polled last.
+    /// Wakes only the task that polled last.
     fn wake(&self) {
         let waker = self.state().waker.take();
         if let Some(waker) = waker {
@@ -195,7 +195,7 @@ impl Feed {
     }
 }
 
-/// Made by a [`Feed`], which it outlives or not.
+/// The source. Its [`Feed`] may be dropped first.
 struct Source(Feed);
 
 impl Drop for Source {

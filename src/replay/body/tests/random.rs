@@ -1,5 +1,5 @@
-//! Random frames, polls and moments of decision. A body is polled only when it was woken, as a runtime
-//! does it: who is not woken hangs, and the test sees it.
+//! Random frames, polls and times of decision. As in a runtime, a body is polled only if it was woken.
+//! So a body that nobody wakes hangs, and the test sees this.
 
 use std::mem;
 
@@ -10,19 +10,19 @@ use crate::replay::body::tests::*;
 #[derive(Clone, Copy, Debug)]
 enum Op {
     Feed,
-    /// While the next frame is read, something else happens.
+    /// Something else happens while the next frame is read.
     FeedMeanwhile(Decision),
     First,
     DropFirst,
     Decide(Decision),
 }
 
-/// What happens beside the first body.
+/// An action of the test while the first body is sent.
 #[derive(Clone, Copy, Debug)]
 enum Decision {
     Refuse,
     Replay,
-    /// The head was accepted, the refusal handed on, or the call given up.
+    /// The head was accepted, the refusal was returned, or the call was dropped.
     Drop,
     Second,
     DropSecond,
@@ -49,7 +49,7 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
     prop::collection::vec(op, 0..60)
 }
 
-/// All that a whole body gives, its last item included.
+/// Everything that a whole body yields, with its last result.
 fn bodies() -> impl Strategy<Value = Vec<Got>> {
     let length = prop_oneof![Just(0), 1..100_usize, 100..5_000_usize];
     let frames = prop::collection::vec((length, any::<u8>()), 0..12);
@@ -73,11 +73,11 @@ fn feed(feed: &Feed, item: &Got) {
     };
 }
 
-/// Who sends a body.
+/// A task that sends a body.
 struct Sender {
     body: Reading,
     runnable: bool,
-    /// What the server got, and how it ended.
+    /// What the server received, and how the body ended.
     sent: Vec<Got>,
     done: bool,
 }
@@ -140,7 +140,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 1_000, ..ProptestConfig::default() })]
 
     #[test]
-    fn whatever_happens_a_server_gets_the_whole_body_or_an_error(
+    fn a_server_always_gets_the_whole_body_or_an_error(
         all in bodies(),
         ops in ops(),
         cap in prop_oneof![Just(0), 0..200_usize, 0..30_000_usize],
@@ -149,7 +149,7 @@ proptest! {
         let (quota, source) = (BufferQuota::default(), Feed::default());
         let (body, kept) = keeping_in(&quota, source.source(), cap);
         let mut first = Some(Sender::of(body));
-        let mut sent = Vec::new(); // of a first body that was dropped
+        let mut sent = Vec::new(); // by a first body that was dropped
         let call = Arc::new(Mutex::new(Call { kept: Some(kept), ..Call::default() }));
         let mut unfed = all.iter();
 
@@ -159,7 +159,7 @@ proptest! {
                 Op::FeedMeanwhile(decision) => {
                     let call = call.clone();
                     source.step(Step::Meanwhile(Box::new(move || {
-                        // In use: it is the second body that reads this.
+                        // The source is in use: the second body reads it.
                         if let Ok(mut call) = call.try_lock() {
                             call.decide(decision);
                         }
@@ -174,7 +174,7 @@ proptest! {
             }
         }
 
-        // All is fed and decided, and who was woken runs.
+        // Feeds and decides everything. Every woken body runs.
         unfed.for_each(|item| feed(&source, item));
         {
             let mut call = call.lock().unwrap();

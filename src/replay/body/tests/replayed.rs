@@ -1,4 +1,4 @@
-//! What the second body sends: what was sent, and the rest of the source, which is read once.
+//! The second body sends what was sent before, and the rest of the source, which is read once.
 
 use crate::replay::body::tests::*;
 
@@ -10,7 +10,7 @@ fn whole() -> (Feed, Vec<Got>) {
 }
 
 #[test]
-fn a_body_that_is_accepted_is_sent_as_it_is() {
+fn an_accepted_body_is_sent_unchanged() {
     let (feed, all) = whole();
     let (mut body, kept) = keeping(feed.source(), CAP);
     assert_eq!(body.poll(), all[0]);
@@ -19,9 +19,9 @@ fn a_body_that_is_accepted_is_sent_as_it_is() {
     assert_eq!(body.poll(), Got::End, "and stays at its end");
 }
 
-/// After none, one, two frames, after the trailers, and after the end was seen.
+/// The refusal comes after 0, 1 or 2 frames, after the trailers, and after the end.
 #[test]
-fn refused_after_any_number_of_frames_the_second_body_is_whole_and_the_source_read_once() {
+fn after_a_refusal_at_any_frame_the_second_body_is_whole_and_the_source_is_read_once() {
     for sent in 0..=4 {
         let (feed, all) = whole();
         let (mut body, kept) = keeping(feed.source(), CAP);
@@ -34,14 +34,14 @@ fn refused_after_any_number_of_frames_the_second_body_is_whole_and_the_source_re
 }
 
 #[test]
-fn refused_before_anything_was_read_it_is_sent_whole_though_it_is_longer_than_the_cap() {
+fn a_body_above_the_cap_is_sent_again_if_nothing_was_read_before_the_refusal() {
     let (feed, all) = whole();
     let (_body, kept) = keeping(feed.source(), 0);
     assert_eq!(again(kept).rest(), all);
 }
 
 #[test]
-fn what_was_sent_may_be_as_long_as_the_cap_and_not_a_byte_longer() {
+fn a_copy_may_be_as_long_as_the_cap_but_no_longer() {
     for (cap, replayed) in [(6, true), (5, false)] {
         let feed = Feed::default();
         feed.data("one").data("two");
@@ -52,7 +52,7 @@ fn what_was_sent_may_be_as_long_as_the_cap_and_not_a_byte_longer() {
 }
 
 #[test]
-fn trailers_count_as_much_as_they_say() {
+fn trailers_count_with_their_text() {
     for (cap, replayed) in [(7, true), (6, false)] {
         let (feed, _) = whole(); // "one", "two", "t", "sum"
         let (mut body, kept) = keeping(feed.source(), cap + 3);
@@ -62,7 +62,7 @@ fn trailers_count_as_much_as_they_say() {
 }
 
 #[test]
-fn what_is_not_sent_before_the_refusal_does_not_count() {
+fn bytes_after_the_refusal_do_not_count_for_the_cap() {
     let (feed, all) = whole();
     let (mut body, kept) = keeping(feed.source(), 3);
     assert_eq!(body.poll(), all[0]);
@@ -70,7 +70,7 @@ fn what_is_not_sent_before_the_refusal_does_not_count() {
 }
 
 #[test]
-fn trailers_alone_are_a_body() {
+fn a_body_of_trailers_only_is_sent_again() {
     for sent in 0..=1 {
         let feed = Feed::default();
         feed.trailers("only").end();
@@ -81,7 +81,7 @@ fn trailers_alone_are_a_body() {
 }
 
 #[test]
-fn nothing_at_all_is_a_body() {
+fn an_empty_body_is_sent_again() {
     let feed = Feed::default();
     feed.end();
     let (mut body, kept) = keeping(feed.source(), CAP);
@@ -90,7 +90,7 @@ fn nothing_at_all_is_a_body() {
 }
 
 #[test]
-fn empty_frames_stay_where_they_were() {
+fn empty_frames_are_sent_again_in_place() {
     let feed = Feed::default();
     feed.data("").data("x").data("").end();
     let (mut body, kept) = keeping(feed.source(), CAP);
@@ -99,7 +99,7 @@ fn empty_frames_stay_where_they_were() {
 }
 
 #[test]
-fn data_that_is_not_in_one_piece_is_sent_whole() {
+fn data_in_several_chunks_is_sent_whole() {
     use bytes::Buf;
     use http_body_util::{BodyExt, Full};
 
@@ -116,7 +116,7 @@ fn data_that_is_not_in_one_piece_is_sent_whole() {
 }
 
 #[test]
-fn the_body_that_was_dropped_after_a_part_is_gone_on_with() {
+fn the_second_body_continues_a_first_body_that_was_dropped_early() {
     let (feed, all) = whole();
     let (mut body, kept) = keeping(feed.source(), CAP);
     assert_eq!(body.poll(), all[0]);
@@ -125,7 +125,7 @@ fn the_body_that_was_dropped_after_a_part_is_gone_on_with() {
 }
 
 #[test]
-fn the_body_that_is_dropped_during_the_second_one_takes_nothing_with_it() {
+fn dropping_the_first_body_does_not_affect_the_second() {
     let (feed, all) = whole();
     let (mut body, kept) = keeping(feed.source(), CAP);
     assert_eq!(body.poll(), all[0]);
@@ -136,7 +136,7 @@ fn the_body_that_is_dropped_during_the_second_one_takes_nothing_with_it() {
 }
 
 #[test]
-fn an_error_of_the_source_is_handed_through_and_not_replayed() {
+fn an_error_of_the_source_is_passed_on_and_nothing_is_sent_again() {
     let feed = Feed::default();
     feed.data("one").step(Step::Error("broken")).data("never read");
     let (mut body, kept) = keeping(feed.source(), CAP);
@@ -157,7 +157,7 @@ fn an_error_of_the_source_after_the_takeover_goes_to_the_second_body() {
 }
 
 #[test]
-fn a_body_that_is_sent_once_is_what_it_was() {
+fn a_body_that_is_sent_once_is_unchanged() {
     let (feed, all) = whole();
     let mut body = Reading::of(ReplayBody::once(feed.source()));
     assert_eq!(body.rest(), all);

@@ -1,4 +1,4 @@
-//! The second body takes the source over from a first one that is still alive.
+//! The second body takes the source from a first body that still exists.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Barrier, mpsc};
@@ -7,7 +7,7 @@ use std::thread;
 use crate::replay::body::tests::*;
 
 #[test]
-fn the_old_body_ends_in_an_error_and_never_in_an_end() {
+fn the_first_body_ends_with_an_error_and_never_normally() {
     let feed = Feed::default();
     feed.data("one").data("two").end();
     let (mut body, kept) = keeping(feed.source(), CAP);
@@ -19,7 +19,7 @@ fn the_old_body_ends_in_an_error_and_never_in_an_end() {
     assert!(!body.body.is_end_stream());
 }
 
-/// What the old body's poll yields while the source is taken from it.
+/// The result of the first body's poll while the source is taken from it.
 fn in_the_middle_of_a_poll(yields: impl FnOnce(&Feed), expected: &[Got]) {
     let feed = Feed::default();
     feed.data("one");
@@ -41,7 +41,7 @@ fn in_the_middle_of_a_poll(yields: impl FnOnce(&Feed), expected: &[Got]) {
 }
 
 #[test]
-fn what_was_being_read_comes_next() {
+fn a_frame_that_was_being_read_is_sent_next() {
     let yields = |feed: &Feed| {
         feed.data("two").data("three").end();
     };
@@ -49,7 +49,7 @@ fn what_was_being_read_comes_next() {
 }
 
 #[test]
-fn trailers_that_were_being_read_come_next() {
+fn trailers_that_were_being_read_are_sent_next() {
     let yields = |feed: &Feed| {
         feed.trailers("sum").end();
     };
@@ -57,22 +57,23 @@ fn trailers_that_were_being_read_come_next() {
 }
 
 #[test]
-fn an_end_that_was_being_read_is_the_end() {
+fn an_end_that_was_being_read_ends_the_second_body() {
     in_the_middle_of_a_poll(|feed| drop(feed.end().clone()), &[Got::End]);
 }
 
 #[test]
-fn an_error_that_was_being_read_is_the_second_bodys() {
+fn an_error_that_was_being_read_goes_to_the_second_body() {
     let yields = |feed: &Feed| drop(feed.step(Step::Error("broken")).clone());
     in_the_middle_of_a_poll(yields, &[error("broken")]);
 }
 
 #[test]
-fn where_the_source_had_nothing_the_second_body_waits_for_it() {
+fn the_second_body_waits_for_a_pending_source() {
     in_the_middle_of_a_poll(|_| {}, &[Got::Pending]);
 }
 
-/// With real threads: the poll goes on while the other one takes over and reads.
+/// With real threads: the first body's poll continues while the second body takes the source and
+/// reads.
 #[test]
 fn a_takeover_on_another_thread_loses_and_reorders_nothing() {
     for round in 0..200 {
@@ -109,7 +110,7 @@ fn a_takeover_on_another_thread_loses_and_reorders_nothing() {
 }
 
 #[test]
-fn a_source_that_panics_fails_who_reads_it_next() {
+fn a_source_that_panics_fails_its_next_reader() {
     let feed = Feed::default();
     feed.data("one").step(Step::Panic).data("never read");
     let (mut body, kept) = keeping(feed.source(), CAP);
@@ -139,7 +140,7 @@ fn a_source_that_panics_during_the_takeover_fails_the_second_body() {
 }
 
 #[test]
-fn data_that_panics_when_it_is_read_fails_the_body_and_hangs_nobody() {
+fn data_that_panics_when_it_is_read_fails_the_body() {
     use bytes::Buf;
     use http_body_util::Full;
 

@@ -1,9 +1,9 @@
-//! Who waits is woken: by the source, by the end of a pause, by the takeover.
+//! A body that waits is woken: by the source, by the end of a pause, and by the takeover.
 
 use crate::replay::body::tests::*;
 
 #[test]
-fn from_the_refusal_on_nothing_is_read() {
+fn after_the_refusal_nothing_is_read() {
     let feed = Feed::default();
     feed.data("one").data("two").end();
     let (mut body, kept) = keeping(feed.source(), CAP);
@@ -15,7 +15,7 @@ fn from_the_refusal_on_nothing_is_read() {
 }
 
 #[test]
-fn where_there_will_be_no_second_body_the_first_one_is_woken_and_goes_on_to_its_end() {
+fn without_a_second_body_the_first_is_woken_and_continues_to_its_end() {
     let feed = Feed::default();
     feed.data("one").data("two").trailers("sum").end();
     let (mut body, kept) = keeping(feed.source(), CAP);
@@ -38,7 +38,8 @@ fn a_paused_body_is_woken_by_the_takeover() {
     assert_eq!(body.poll(), Got::Superseded);
 }
 
-/// Else its request would stay open for ever: the source wakes only who polled it last.
+/// Otherwise its request would stay open for ever, because the source wakes only the body that
+/// polled it last.
 #[test]
 fn a_body_that_waits_for_its_source_is_woken_by_the_takeover() {
     let feed = Feed::default();
@@ -51,7 +52,7 @@ fn a_body_that_waits_for_its_source_is_woken_by_the_takeover() {
 }
 
 #[test]
-fn only_a_body_that_may_lose_its_source_keeps_a_waker_of_its_own() {
+fn only_a_body_that_may_lose_its_source_stores_a_waker() {
     let (feed, other) = (Feed::default(), Feed::default());
     let wakers = |body: &Reading| Arc::strong_count(&body.wakes);
     let mut once = Reading::of(ReplayBody::once(feed.source()));
@@ -65,7 +66,7 @@ fn only_a_body_that_may_lose_its_source_keeps_a_waker_of_its_own() {
 }
 
 #[test]
-fn a_source_that_wakes_from_outside_wakes_the_body_that_reads_it() {
+fn a_wake_up_by_the_source_reaches_the_body_that_reads_it() {
     let feed = Feed::default();
     let (mut body, kept) = keeping(feed.source(), CAP);
     assert_eq!(body.poll(), Got::Pending);
@@ -81,7 +82,7 @@ fn a_source_that_wakes_from_outside_wakes_the_body_that_reads_it() {
 }
 
 #[test]
-fn what_the_source_says_during_a_pause_is_not_lost() {
+fn a_wake_up_during_a_pause_is_not_lost() {
     let feed = Feed::default();
     let (mut body, kept) = keeping(feed.source(), CAP);
     assert_eq!(body.poll(), Got::Pending);
@@ -95,7 +96,7 @@ fn what_the_source_says_during_a_pause_is_not_lost() {
 }
 
 #[test]
-fn what_was_read_in_the_moment_of_the_refusal_is_sent_when_it_is_handed_on() {
+fn a_frame_read_during_the_refusal_is_sent_if_there_is_no_second_body() {
     let feed = Feed::default();
     let (mut body, kept) = keeping(feed.source(), CAP);
     let kept = Arc::new(kept);
@@ -112,7 +113,7 @@ fn what_was_read_in_the_moment_of_the_refusal_is_sent_when_it_is_handed_on() {
 }
 
 #[test]
-fn what_was_read_in_the_moment_of_the_refusal_is_sent_by_the_second_body() {
+fn a_frame_read_during_the_refusal_is_sent_by_the_second_body() {
     let feed = Feed::default();
     feed.data("zero");
     let (mut body, kept) = keeping(feed.source(), CAP);
@@ -128,9 +129,9 @@ fn what_was_read_in_the_moment_of_the_refusal_is_sent_by_the_second_body() {
     assert_eq!(body.poll(), Got::Superseded);
 }
 
-/// A waker may be the last that holds its task, and the task may hold what is kept.
+/// A waker may be the last owner of its task, and the task may own the copy.
 #[test]
-fn a_waker_that_is_replaced_may_drop_what_it_likes() {
+fn a_replaced_waker_may_drop_the_copy() {
     struct Holds(#[allow(dead_code, reason = "dropped")] Kept<Source>);
     impl Wake for Holds {
         fn wake(self: Arc<Self>) {}
