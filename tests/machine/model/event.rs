@@ -7,12 +7,12 @@ use proptest::prelude::*;
 
 use crate::token::machine::backoff::{Fault, Nature};
 
-/// One step. Tokens and refreshes are named by how many have come after them, so that a step means
-/// something wherever it stands.
+/// One step. It names tokens and refreshes by how many came after them, so that it means something in any place of
+/// the sequence.
 #[derive(Clone)]
 pub(crate) enum Event {
     TimePasses(Duration),
-    /// The clocks go on to a moment that means something, or to just before it.
+    /// The clocks go on to this moment, or to just before it.
     Comes(Moment, bool),
     Suspended(Duration),
     ClockSetForward(Duration),
@@ -20,11 +20,11 @@ pub(crate) enum Event {
     Ask,
     Refused(Back),
     Doubted(Back),
-    /// Some refresh's task ends, of those that have not yet.
+    /// The task of a refresh ends.
     Ends(Back, Answer),
-    /// Some refresh's task is dropped with its runtime.
+    /// The task of a refresh is dropped with its runtime.
     Vanishes(Back),
-    /// Somebody has waited for the refresh as long as he may.
+    /// A caller has waited for the refresh as long as the limit allows.
     WaitedTooLong,
     Rotated {
         used: Back,
@@ -53,7 +53,7 @@ pub(crate) enum Moment {
 
 #[derive(Clone)]
 pub(crate) enum Answer {
-    /// `at_once`: its request was sent when the refresh began, and not just now.
+    /// `at_once`: the request was sent when the refresh began; else it was sent just now.
     Token {
         at_once: bool,
         token: Token,
@@ -65,25 +65,25 @@ pub(crate) enum Answer {
 pub(crate) struct Token {
     pub(crate) life: Duration,
     pub(crate) stated: bool,
-    /// Longer than its life by this, as its claims have it.
+    /// How much later its claims say that it ends.
     pub(crate) dated_by: Option<Duration>,
     pub(crate) same: bool,
     pub(crate) refresh_token: bool,
     pub(crate) claimed: (Option<Duration>, Option<Duration>),
 }
 
-/// A source to begin with.
+/// How the source is configured.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Setup {
     pub(crate) seed: u64,
     pub(crate) refresh_limit: Duration,
     pub(crate) credentials_may_change: bool,
     pub(crate) fixed: bool,
-    /// Refusals and renewals one upon the other, in a short time.
+    /// Many refusals and renewals in a short time.
     pub(crate) busy: bool,
 }
 
-/// Simple ones first: shrinking goes that way.
+/// Simple durations first: shrinking moves to the first ones.
 fn one_of(millis: &'static [u64]) -> impl Strategy<Value = Duration> {
     (0..millis.len()).prop_map(|nth| Duration::from_millis(millis[nth]))
 }
@@ -188,7 +188,7 @@ pub(crate) fn any_event() -> impl Strategy<Value = Event> {
     ]
 }
 
-/// What empties the budget of renewals, and fills it.
+/// Events that empty and fill the budget of renewals.
 pub(crate) fn any_busy_event() -> impl Strategy<Value = Event> {
     let renewed = any_token().prop_map(|token| {
         let life = Duration::from_secs(3_600);
@@ -238,9 +238,9 @@ impl fmt::Debug for Event {
             }
             Event::RetryNow => write!(f, "retry_now()"),
             Event::Reload { changed: true } => {
-                write!(f, "the credentials, changed, are reloaded_at up")
+                write!(f, "the credentials, changed, are reloaded")
             }
-            Event::Reload { changed: false } => write!(f, "the credentials are reloaded_at up"),
+            Event::Reload { changed: false } => write!(f, "the credentials are reloaded"),
         }
     }
 }

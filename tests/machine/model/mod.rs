@@ -1,6 +1,6 @@
-//! The machine against a naive model of it: random events, and after each what anybody may be told.
+//! The machine against a naive model of it. Random events happen to both; after each event both must say the same.
 //!
-//! What fails is shrunk to a few events in plain words, and its seed is kept in `seeds.txt`.
+//! A sequence that fails is shrunk to a few events in plain words. Its seed is kept in `seeds.txt`.
 
 mod event;
 mod reference;
@@ -15,7 +15,7 @@ use crate::token::machine::model::event::{Answer, Back, Event, Setup, Token};
 use crate::token::machine::model::reference::Model;
 use crate::token::machine::*;
 
-/// The seeds of events that failed once: each run begins with them. From the package's root, where tests are run.
+/// The seeds of sequences that failed once: each run begins with them. Tests run in the package's root.
 const SEEDS: &str = "tests/machine/model/seeds.txt";
 
 prop_state_machine! {
@@ -30,7 +30,7 @@ prop_state_machine! {
     fn the_machine_does_what_the_model_says(sequential 100 => Run);
 }
 
-/// Any event may follow any other: those that make no sense where they stand do nothing.
+/// Any event may follow any other. An event that makes no sense in its place does nothing.
 struct Events;
 
 impl ReferenceStateMachine for Events {
@@ -60,7 +60,7 @@ struct Run {
     model: Model,
     monotonic: Duration,
     wall: Duration,
-    /// The refreshes whose task has not ended, given up or not.
+    /// The refreshes whose tasks have not ended; some of them are given up.
     tasks: Vec<Start>,
     generations: Vec<Generation>,
 }
@@ -86,7 +86,7 @@ impl StateMachineTest for Run {
     fn apply(mut run: Run, _: &Setup, event: Event) -> Run {
         run.happens(event);
         run.model.shows(&run.machine.status(run.model.now));
-        run.model.hints(&run.machine);
+        run.model.flags(&run.machine);
         run
     }
 }
@@ -113,8 +113,8 @@ impl Run {
                 let (ask, start) = self.machine.ask(now);
                 if let Some(before) = before {
                     let changed = before != format!("{:?}", self.machine);
-                    assert!(!changed && ask != Ask::Wait, "11: a hint hides an exchange");
-                    assert!(!self.model.is_reload_due(), "11: a hint hides a look-up");
+                    assert!(!changed && ask != Ask::Wait, "11: a flag hides an exchange");
+                    assert!(!self.model.is_reload_due(), "11: a flag hides a reload");
                 }
                 self.model.asked(ask, start);
                 self.tasks.extend(start);
@@ -184,9 +184,9 @@ impl Run {
                 self.model.pause_lifted();
             }
             Event::Reload { changed } => {
-                let look = self.machine.reload_due(now);
-                self.model.reloaded(look);
-                if look && changed {
+                let reloads = self.machine.reload_due(now);
+                self.model.reloaded(reloads);
+                if reloads && changed {
                     self.machine.credentials_changed(now);
                     self.model.credentials_changed();
                 }
@@ -200,13 +200,13 @@ impl Run {
         self.model.time_is(Now::new(self.monotonic, UNIX_EPOCH + self.wall));
     }
 
-    /// A task that is still running comes to its end.
+    /// Ends a task that is still running.
     fn end(&mut self, back: Back) -> Option<Start> {
         let nth = self.tasks.len().checked_sub(back + 1)?;
         Some(self.tasks.remove(nth))
     }
 
-    /// Of the token that so many have followed; none is before the first.
+    /// The generation of the token that so many tokens followed; the default one if there is no such token.
     fn generation(&self, back: Back) -> Generation {
         let nth = self.generations.len().checked_sub(back + 1);
         nth.map_or(Generation::default(), |nth| self.generations[nth])
