@@ -104,6 +104,29 @@ fn tests_are_found_where_they_are() {
     assert!(!tests.contains("docs::page"));
 }
 
+/// `tests/promises/p07_….rs`, or a folder `p07_…` with a `mod.rs`.
+#[test]
+fn each_promise_has_one_file_or_one_folder_of_tests() {
+    let mut numbers = vec![];
+    for entry in fs::read_dir(root().join("tests/promises")).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        let Some((number, _)) = name.strip_prefix('p').and_then(|it| it.split_once('_')) else {
+            continue;
+        };
+        let Ok(number) = number.parse::<usize>() else { continue };
+        let text = match path.is_dir() {
+            true => fs::read_to_string(path.join("mod.rs")).unwrap(),
+            false => fs::read_to_string(&path).unwrap(),
+        };
+        let says = format!("//! Promise {number}: ");
+        assert!(text.starts_with(&says), "{} does not begin with {says:?}", path.display());
+        numbers.push(number);
+    }
+    numbers.sort_unstable();
+    assert_eq!(numbers, (1..=20).collect::<Vec<_>>());
+}
+
 #[test]
 fn every_pitfall_has_a_test_or_says_what_is_missing() {
     let text = page("docs/pitfalls.md");

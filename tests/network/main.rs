@@ -28,8 +28,8 @@
 //! | K1 the first caller gives up | no schedule hangs, loses or repeats | `promises::sweep`, `promises::p20_..`, `tests/refresh.rs` |
 //! | K2, K3, K9 nobody waits; ready and no call; leaked | kept; nothing; nobody harmed | `promises::p02_a_refresh_belongs_to_nobody` |
 //! | K4 buffers, timeouts, retries around | no deadlock | `tests/layers`, `promises::p15_no_permit_held` |
-//! | K5 panics | a failure like others | `promises::p02_..`, `p10_credentials` |
-//! | K6, K7 a runtime ends, one thread | begun again on the next | `process::an_exchange_whose_runtime_..`, `promises::p02_runtimes` |
+//! | K5 panics | a failure like others | `promises::p02_..`, `p10_backoff::secrets` |
+//! | K6, K7 a runtime ends, one thread | begun again on the next | `process::an_exchange_whose_runtime_..`, `promises::p02_a_refresh_belongs_to_nobody::runtimes` |
 //! | K8 the process ends | it ends, at once and without a panic | `process::a_process_that_ends_..` |
 //! | K10 an exchange through its own layer | an error | `promises::p15_no_permit_held` |
 //! | a caller of a silent API gives up | its connection ends | `api::a_caller_that_gives_up_..` |

@@ -11,6 +11,16 @@ use tower_outbound_auth::{ErrorKind, TokenSource};
 use crate::support::*;
 
 #[tokio::test(start_paused = true)]
+async fn a_success_gives_the_same_token_to_all_who_waited() {
+    let world = world_with_delay(millis(50));
+    let start = now();
+    for token in join_all((0..1_000).map(|_| world.source.token())).await {
+        assert_eq!(token.unwrap().expose(), "token-1");
+    }
+    assert_eq!(start.elapsed(), millis(50));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_failure_reaches_all_who_waited_after_one_latency() {
     let world = world_with_delay(millis(50));
     world.exchange.fail_next(1_000, unavailable());
@@ -40,17 +50,7 @@ async fn the_token_is_published_before_anybody_is_woken() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_success_reaches_all_who_waited_with_one_and_the_same_token() {
-    let world = world_with_delay(millis(50));
-    let start = now();
-    for token in join_all((0..1_000).map(|_| world.source.token())).await {
-        assert_eq!(token.unwrap().expose(), "token-1");
-    }
-    assert_eq!(start.elapsed(), millis(50));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_token_that_is_refused_before_its_waiters_look_is_still_theirs() {
+async fn waiters_get_the_token_of_their_exchange_even_if_it_was_refused_meanwhile() {
     let world = world_with_delay(millis(50));
     let first = world.source.token();
     let mut others = Box::pin(join_all((0..100).map(|_| world.source.token())));
@@ -66,7 +66,7 @@ async fn a_token_that_is_refused_before_its_waiters_look_is_still_theirs() {
 
 /// With real threads: who begins to wait while the exchange ends has its token or its waking.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn nobody_who_begins_to_wait_while_the_exchange_ends_is_left_waiting() {
+async fn a_caller_that_begins_to_wait_while_the_exchange_ends_is_woken() {
     let (clock, exchange) = (ManualClock::new(), ScriptedExchange::new());
     let source =
         TokenSource::builder(HeaderScheme::bearer(), exchange.clone()).clock(clock.clone()).build();

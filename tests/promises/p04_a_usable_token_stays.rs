@@ -5,7 +5,7 @@ use tower::Layer;
 use crate::support::*;
 
 #[tokio::test(start_paused = true)]
-async fn failing_refreshes_are_not_noticed_until_the_token_ends() {
+async fn a_usable_token_is_sent_until_it_ends_while_refreshes_fail() {
     let world = world();
     let service = world.layer.layer(world.api.clone());
     let start = now();
@@ -22,7 +22,7 @@ async fn failing_refreshes_are_not_noticed_until_the_token_ends() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refused_token_whose_renewal_fails_stays() {
+async fn a_refused_token_stays_when_its_renewal_fails() {
     let world = world();
     let service = world.layer.layer(world.api.clone());
     send(&service, get("/")).await.unwrap();
@@ -34,7 +34,7 @@ async fn a_refused_token_whose_renewal_fails_stays() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn while_a_refused_token_is_renewed_others_go_on_with_it() {
+async fn other_requests_send_a_refused_token_while_it_is_renewed() {
     let world = world_with_delay(secs(5));
     let service = world.layer.layer(world.api.clone());
     send(&service, get("/")).await.unwrap();
@@ -49,7 +49,7 @@ async fn while_a_refused_token_is_renewed_others_go_on_with_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_ended_token_is_not_sent_in_a_pause_either() {
+async fn an_ended_token_is_not_sent_even_in_a_pause() {
     let world = world();
     let service = world.layer.layer(world.api.clone());
     send(&service, get("/")).await.unwrap();

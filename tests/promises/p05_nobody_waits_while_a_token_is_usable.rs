@@ -12,7 +12,7 @@ use tower_outbound_auth::replay::{Off, ReplayBody, ReplayMethods, Wrap};
 use crate::support::*;
 
 #[tokio::test(start_paused = true)]
-async fn inside_the_refresh_ahead_window_ten_thousand_callers_wait_for_nothing() {
+async fn in_the_refresh_ahead_window_none_of_ten_thousand_callers_waits() {
     let world = world_with_delay(secs(5));
     let service = world.layer.layer(world.api.clone());
     send(&service, get("/")).await.unwrap();
@@ -29,7 +29,7 @@ async fn inside_the_refresh_ahead_window_ten_thousand_callers_wait_for_nothing()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_slow_token_endpoint_is_not_noticed_at_all() {
+async fn a_slow_token_endpoint_delays_no_request() {
     let world = world_with_delay(secs(5));
     world.exchange.set_lifetime(Some(secs(600)));
     let service = world.layer.layer(world.api.clone());
@@ -44,7 +44,7 @@ async fn a_slow_token_endpoint_is_not_noticed_at_all() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_token_from_the_source_needs_no_wait_either() {
+async fn a_caller_of_the_source_does_not_wait_either() {
     let world = world_with_delay(secs(5));
     world.source.token().await.unwrap();
     tokio::time::sleep(HOUR.mul_f64(0.91)).await;
@@ -98,7 +98,27 @@ async fn a_request_that_cannot_be_sent_again_waits_for_a_successor_that_is_due()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_token_endpoint_that_hangs_holds_up_such_a_request_for_one_second_at_most() {
+async fn only_bodies_over_the_cap_and_methods_that_are_not_replayed_wait() {
+    let cap = Wrap::new().with_cap(4);
+    let idempotent = ReplayMethods::Idempotent;
+    for (body, methods, waits) in [
+        ("four", ReplayMethods::All, false),
+        ("fives", ReplayMethods::All, true),
+        ("four", idempotent, true),
+    ] {
+        let world = due(false).await;
+        let layer = world.layer.clone().with_replay(cap).with_replay_methods(methods);
+        let api = tower::service_fn(|_: http::Request<ReplayBody<Body>>| async {
+            Ok::<_, tower_outbound_auth::BoxError>(http::Response::new(Body::default()))
+        });
+        let start = now();
+        layer.layer(api).oneshot(post("/", body)).await.unwrap();
+        assert_eq!(start.elapsed(), millis(if waits { 500 } else { 0 }), "{body} {methods:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_cannot_be_sent_again_waits_one_second_at_most() {
     let world = due_in(secs(9), false).await;
     let layer = world.layer.clone().with_replay_methods(ReplayMethods::Idempotent);
     let service = layer.layer(world.api.clone());
@@ -114,7 +134,18 @@ async fn a_token_endpoint_that_hangs_holds_up_such_a_request_for_one_second_at_m
 }
 
 #[tokio::test(start_paused = true)]
-async fn where_nothing_is_ever_sent_again_nobody_waits_for_a_successor() {
+async fn in_a_pause_no_request_waits_for_a_successor() {
+    let world = due(true).await;
+    let layer = world.layer.clone().with_replay_methods(ReplayMethods::Idempotent);
+    let service = layer.layer(world.api.clone());
+    send(&service, post("/", "once")).await.unwrap();
+    let start = now();
+    send(&service, post("/", "once")).await.unwrap();
+    assert_eq!(start.elapsed(), secs(0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_replay_off_no_request_waits_for_a_successor() {
     let world = due_in(secs(9), false).await;
     let service = world.layer.clone().with_replay(Off).layer(world.api.clone());
     let start = now();
@@ -126,7 +157,7 @@ async fn where_nothing_is_ever_sent_again_nobody_waits_for_a_successor() {
 
 /// An upload that was refused and cannot be sent again by the layer is sent again by its caller.
 #[tokio::test(start_paused = true)]
-async fn after_a_refusal_that_cannot_be_replayed_the_next_sendings_wait_for_the_renewal() {
+async fn after_a_refusal_requests_that_cannot_be_sent_again_wait_for_the_renewal() {
     // How long the exchange takes, whether anything is replayed, how long the callers wait, and how often the
     // API refuses.
     for (exchange, off, waited, refusals) in
@@ -155,7 +186,7 @@ async fn after_a_refusal_that_cannot_be_replayed_the_next_sendings_wait_for_the_
 
 /// While the renewal runs, who can be sent again goes on with the token: a single route may be at fault.
 #[tokio::test(start_paused = true)]
-async fn after_such_a_refusal_a_request_that_can_be_sent_again_does_not_wait() {
+async fn after_a_refusal_a_request_that_can_be_sent_again_does_not_wait() {
     let world = world_with_delay(secs(9));
     world.source.token().await.unwrap();
     world.api.refuse_path("/bad");
@@ -165,35 +196,4 @@ async fn after_such_a_refusal_a_request_that_can_be_sent_again_does_not_wait() {
     let start = now();
     assert_eq!(send(&service, get("/good")).await.unwrap().status(), 200);
     assert_eq!(start.elapsed(), secs(0));
-}
-
-#[tokio::test(start_paused = true)]
-async fn in_a_pause_nobody_waits_for_a_successor() {
-    let world = due(true).await;
-    let layer = world.layer.clone().with_replay_methods(ReplayMethods::Idempotent);
-    let service = layer.layer(world.api.clone());
-    send(&service, post("/", "once")).await.unwrap();
-    let start = now();
-    send(&service, post("/", "once")).await.unwrap();
-    assert_eq!(start.elapsed(), secs(0));
-}
-
-#[tokio::test(start_paused = true)]
-async fn which_requests_wait_is_a_matter_of_their_bodies_and_methods() {
-    let cap = Wrap::new().with_cap(4);
-    let idempotent = ReplayMethods::Idempotent;
-    for (body, methods, waits) in [
-        ("four", ReplayMethods::All, false),
-        ("fives", ReplayMethods::All, true),
-        ("four", idempotent, true),
-    ] {
-        let world = due(false).await;
-        let layer = world.layer.clone().with_replay(cap).with_replay_methods(methods);
-        let api = tower::service_fn(|_: http::Request<ReplayBody<Body>>| async {
-            Ok::<_, tower_outbound_auth::BoxError>(http::Response::new(Body::default()))
-        });
-        let start = now();
-        layer.layer(api).oneshot(post("/", body)).await.unwrap();
-        assert_eq!(start.elapsed(), millis(if waits { 500 } else { 0 }), "{body} {methods:?}");
-    }
 }

@@ -16,7 +16,7 @@ async fn an_idle_source_never_exchanges() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failed_exchange_is_not_repeated_by_itself() {
+async fn a_failed_exchange_is_not_repeated_without_a_request() {
     let world = world();
     world.exchange.fail_next(1_000, unavailable());
     assert!(world.source.token().await.is_err());
@@ -25,7 +25,7 @@ async fn a_failed_exchange_is_not_repeated_by_itself() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_hour_of_traffic_costs_as_few_exchanges_as_the_windows_allow() {
+async fn a_day_of_traffic_costs_as_few_exchanges_as_the_windows_allow() {
     let world = world();
     let service = world.layer.layer(world.api.clone());
     for _ in 0..(24 * 360) {

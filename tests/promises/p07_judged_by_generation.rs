@@ -53,33 +53,29 @@ async fn a_late_refusal_of_an_old_token_costs_no_exchange() {
     assert_eq!(world.api.tokens().last().unwrap(), "token-2");
 }
 
+/// It was under way before the token was refused, so it may bring that very token again.
 #[tokio::test(start_paused = true)]
-async fn a_sticky_token_causes_neither_a_loop_nor_a_replay() {
-    let world = world();
-    world.exchange.set_sticky(Some("forever"));
-    let service = world.layer.layer(world.api.clone());
-    send(&service, get("/")).await.unwrap();
-    world.api.revoke("forever");
-    let answer = send(&service, get("/")).await.unwrap();
-    assert_eq!(answer.status(), 401);
-    assert_eq!(answer.extensions().get(), Some(&Recovery::SameToken));
-    assert_eq!(text(answer).await, "no", "the server's own answer");
-    assert_eq!(world.exchange.exchanges(), 2);
-    assert_eq!(world.api.requests(), 2);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_sticky_token_inside_its_window_does_not_cost_an_exchange_per_request() {
-    let world = world();
-    world.exchange.set_sticky(Some("forever"));
-    let start = now();
-    // The endpoint hands out one token until it ends, with the life that is left.
-    while start.elapsed() < HOUR - secs(1) {
-        world.exchange.set_lifetime(Some(HOUR - start.elapsed()));
-        world.source.token().await.unwrap();
-        tokio::time::sleep(millis(100)).await;
+async fn a_refusal_that_joins_an_earlier_exchange_never_gets_the_refused_token() {
+    for sticky in [false, true] {
+        let world = world_with_delay(secs(5));
+        if sticky {
+            world.exchange.set_sticky(Some("token-1"));
+        }
+        let service = world.layer.layer(world.api.clone());
+        send(&service, get("/")).await.unwrap();
+        tokio::time::sleep(HOUR.mul_f64(0.91)).await;
+        send(&service, get("/")).await.unwrap(); // begins the refresh
+        tokio::time::sleep(secs(1)).await;
+        world.api.revoke("token-1");
+        let start = now();
+        let answer = send(&service, get("/")).await.unwrap();
+        assert_eq!(start.elapsed(), secs(4), "it waits for that exchange, and for no other");
+        assert_eq!(world.exchange.exchanges(), 2);
+        let recovery = if sticky { Recovery::SameToken } else { Recovery::Replayed };
+        assert_eq!(answer.extensions().get(), Some(&recovery));
+        let sent = &["token-1", "token-2"][..if sticky { 1 } else { 2 }];
+        assert_eq!(&world.api.tokens()[2..], sent);
     }
-    assert!(world.exchange.exchanges() <= 20, "{}", world.exchange.exchanges());
 }
 
 #[tokio::test(start_paused = true)]
@@ -100,7 +96,36 @@ async fn if_the_renewal_fails_the_caller_gets_the_servers_own_refusal() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn reject_is_judged_by_generation_too() {
+async fn an_endpoint_that_issues_the_same_token_again_causes_neither_a_loop_nor_a_replay() {
+    let world = world();
+    world.exchange.set_sticky(Some("forever"));
+    let service = world.layer.layer(world.api.clone());
+    send(&service, get("/")).await.unwrap();
+    world.api.revoke("forever");
+    let answer = send(&service, get("/")).await.unwrap();
+    assert_eq!(answer.status(), 401);
+    assert_eq!(answer.extensions().get(), Some(&Recovery::SameToken));
+    assert_eq!(text(answer).await, "no", "the server's own answer");
+    assert_eq!(world.exchange.exchanges(), 2);
+    assert_eq!(world.api.requests(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_endpoint_that_issues_the_same_token_again_is_not_asked_for_each_request() {
+    let world = world();
+    world.exchange.set_sticky(Some("forever"));
+    let start = now();
+    // The endpoint hands out one token until it ends, with the life that is left.
+    while start.elapsed() < HOUR - secs(1) {
+        world.exchange.set_lifetime(Some(HOUR - start.elapsed()));
+        world.source.token().await.unwrap();
+        tokio::time::sleep(millis(100)).await;
+    }
+    assert!(world.exchange.exchanges() <= 20, "{}", world.exchange.exchanges());
+}
+
+#[tokio::test(start_paused = true)]
+async fn reject_renews_only_the_current_token() {
     let world = world_with_delay(millis(50));
     let first = world.source.token().await.unwrap();
     let successors = join_all((0..100).map(|_| world.source.reject(&first))).await;
@@ -127,30 +152,4 @@ async fn a_token_of_another_source_cannot_be_rejected() {
     let error = other.source.reject(&token).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Configuration);
     assert_eq!(other.exchange.exchanges(), 1);
-}
-
-/// It was under way before the token was refused, so it may bring that very token again.
-#[tokio::test(start_paused = true)]
-async fn a_refusal_that_joins_an_exchange_from_before_it_is_never_answered_with_the_refused_token()
-{
-    for sticky in [false, true] {
-        let world = world_with_delay(secs(5));
-        if sticky {
-            world.exchange.set_sticky(Some("token-1"));
-        }
-        let service = world.layer.layer(world.api.clone());
-        send(&service, get("/")).await.unwrap();
-        tokio::time::sleep(HOUR.mul_f64(0.91)).await;
-        send(&service, get("/")).await.unwrap(); // begins the refresh
-        tokio::time::sleep(secs(1)).await;
-        world.api.revoke("token-1");
-        let start = now();
-        let answer = send(&service, get("/")).await.unwrap();
-        assert_eq!(start.elapsed(), secs(4), "it waits for that exchange, and for no other");
-        assert_eq!(world.exchange.exchanges(), 2);
-        let recovery = if sticky { Recovery::SameToken } else { Recovery::Replayed };
-        assert_eq!(answer.extensions().get(), Some(&recovery));
-        let sent = &["token-1", "token-2"][..if sticky { 1 } else { 2 }];
-        assert_eq!(&world.api.tokens()[2..], sent);
-    }
 }

@@ -36,25 +36,8 @@ async fn a_wall_clock_that_is_set_back_does_not_prolong_a_token() {
     assert_eq!(source.token().await.unwrap().expose(), "token-2");
 }
 
-#[tokio::test]
-async fn a_wall_clock_before_1970_or_far_ahead_neither_panics_nor_spins() {
-    let clock = ManualClock::new();
-    for wall in [UNIX_EPOCH - HOUR, UNIX_EPOCH + Duration::from_secs(1 << 50)] {
-        clock.set_wall(wall);
-        let exchange = ScriptedExchange::new();
-        let source = TokenSource::builder(HeaderScheme::bearer(), exchange.clone())
-            .clock(clock.clone())
-            .build();
-        for _ in 0..100 {
-            source.token().await.unwrap();
-            clock.advance(secs(1));
-        }
-        assert!(exchange.exchanges() <= 1, "{wall:?}");
-    }
-}
-
 #[tokio::test(start_paused = true)]
-async fn a_slow_answer_shortens_the_life() {
+async fn the_life_counts_from_the_sending_and_not_from_the_answer() {
     let world = world_with_delay(secs(5));
     world.exchange.set_lifetime(Some(secs(60)));
     world.source.token().await.unwrap();
@@ -65,7 +48,7 @@ async fn a_slow_answer_shortens_the_life() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_a_mark_the_life_counts_from_the_beginning_of_the_attempt() {
+async fn without_mark_sent_the_life_counts_from_the_start_of_the_exchange() {
     let slow = exchange::from_fn(|| async {
         tokio::time::sleep(secs(5)).await;
         Ok(Issued::new("slow").with_expires_in(secs(60)))
@@ -74,6 +57,31 @@ async fn without_a_mark_the_life_counts_from_the_beginning_of_the_attempt() {
         TokenSource::builder(HeaderScheme::bearer(), slow).clock(TokioClock::new()).build();
     source.token().await.unwrap();
     assert_eq!(source.status().expires_in, Some(secs(55)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_jwt_lives_for_the_shorter_of_expires_in_and_its_claims() {
+    use base64::Engine;
+    let part = |text: &str| base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(text);
+    let jwt =
+        |claims: &str| format!("{}.{}.{}", part(r#"{"alg":"HS256"}"#), part(claims), part("s"));
+    let now = TokioClock::new().now().since_epoch().as_secs();
+    for (stated, claims, life) in [
+        // The server's clock is a year behind ours, or ahead: a life is a life.
+        (
+            Some(3_600),
+            format!(r#"{{"iat":{},"exp":{}}}"#, now - 31_536_000, now - 31_532_400),
+            3_600,
+        ),
+        (Some(3_600), format!(r#"{{"iat":{},"exp":{}}}"#, now + 31_536_000, now + 31_536_060), 60),
+        (None, format!(r#"{{"iat":{now},"exp":{}}}"#, now + 90), 90),
+        (None, format!(r#"{{"exp":{}}}"#, now + 70), 70),
+    ] {
+        let stated = stated.map_or(String::new(), |secs: u64| format!(r#","expires_in":{secs}"#));
+        let source = atlas(format!(r#"{{"access_token":"{}"{stated}}}"#, jwt(&claims)));
+        source.token().await.unwrap();
+        assert_eq!(source.status().expires_in, Some(secs(life)), "{claims}");
+    }
 }
 
 /// An Atlas source over an endpoint that gives this answer.
@@ -87,7 +95,7 @@ fn atlas(body: String) -> TokenSource<Atlas> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_spelling_of_a_lifetime_has_its_decision() {
+async fn each_form_of_expires_in_gives_its_documented_life() {
     let default = Some(secs(300));
     let hundred_years = Some(Duration::from_secs(3_155_760_000));
     for (expires_in, life) in [
@@ -147,33 +155,24 @@ async fn a_token_that_is_dead_on_arrival_is_a_failed_exchange_and_no_storm() {
     assert!(slow.source.token().await.is_err(), "it ended on its way");
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_jwt_lives_for_the_earlier_of_what_was_stated_and_what_its_claims_mean() {
-    use base64::Engine;
-    let part = |text: &str| base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(text);
-    let jwt =
-        |claims: &str| format!("{}.{}.{}", part(r#"{"alg":"HS256"}"#), part(claims), part("s"));
-    let now = TokioClock::new().now().since_epoch().as_secs();
-    for (stated, claims, life) in [
-        // The server's clock is a year behind ours, or ahead: a life is a life.
-        (
-            Some(3_600),
-            format!(r#"{{"iat":{},"exp":{}}}"#, now - 31_536_000, now - 31_532_400),
-            3_600,
-        ),
-        (Some(3_600), format!(r#"{{"iat":{},"exp":{}}}"#, now + 31_536_000, now + 31_536_060), 60),
-        (None, format!(r#"{{"iat":{now},"exp":{}}}"#, now + 90), 90),
-        (None, format!(r#"{{"exp":{}}}"#, now + 70), 70),
-    ] {
-        let stated = stated.map_or(String::new(), |secs: u64| format!(r#","expires_in":{secs}"#));
-        let source = atlas(format!(r#"{{"access_token":"{}"{stated}}}"#, jwt(&claims)));
-        source.token().await.unwrap();
-        assert_eq!(source.status().expires_in, Some(secs(life)), "{claims}");
+#[tokio::test]
+async fn a_wall_clock_before_1970_or_far_ahead_costs_no_further_exchange() {
+    let clock = ManualClock::new();
+    for wall in [UNIX_EPOCH - HOUR, UNIX_EPOCH + Duration::from_secs(1 << 50)] {
+        clock.set_wall(wall);
+        let exchange = ScriptedExchange::new();
+        let source =
+            TokenSource::new(HeaderScheme::bearer(), exchange.clone()).with_clock(clock.clone());
+        for _ in 0..100 {
+            source.token().await.unwrap();
+            clock.advance(secs(1));
+        }
+        assert!(exchange.exchanges() <= 1, "{wall:?}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_a_suspend_the_next_attempt_is_not_put_off_by_a_pause_that_is_over() {
+async fn a_pause_that_ended_during_a_suspend_delays_no_attempt() {
     let world = world();
     let service = tower::Layer::layer(&world.layer, world.api.clone());
     send(&service, get("/")).await.unwrap();

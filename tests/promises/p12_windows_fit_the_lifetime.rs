@@ -7,22 +7,6 @@ use tower_outbound_auth::exchange::Reason;
 use crate::support::*;
 
 #[tokio::test(start_paused = true)]
-async fn tokens_of_three_seconds_work_without_a_storm() {
-    let world = world_with_delay(millis(20));
-    world.exchange.set_lifetime(Some(secs(3)));
-    let service = world.layer.layer(world.api.clone());
-    let start = now();
-    while start.elapsed() < secs(30) {
-        for answer in join_all((0..50).map(|_| send(&service, get("/")))).await {
-            assert_eq!(answer.unwrap().status(), 200);
-        }
-        tokio::time::sleep(millis(10)).await;
-    }
-    // ⌈30 / (3 × 0.8)⌉ + 1
-    assert!(world.exchange.exchanges() <= 14, "{}", world.exchange.exchanges());
-}
-
-#[tokio::test(start_paused = true)]
 async fn refresh_moments_are_spread_over_80_to_90_percent_and_drawn_once_per_token() {
     let mut moments = Vec::new();
     for _ in 0..100 {
@@ -56,6 +40,23 @@ async fn in_the_hard_margin_callers_wait_for_the_successor() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn in_the_hard_margin_a_caller_sends_the_old_token_before_it_ends() {
+    let world = world();
+    world.exchange.set_lifetime(Some(secs(60)));
+    world.source.token().await.unwrap();
+    tokio::time::sleep(secs(55)).await;
+    // The endpoint hangs. The token has five seconds left.
+    let hanging = world.exchange.clone().with_delay(secs(3_600), world.clock.clone());
+    drop(hanging);
+    let start = now();
+    assert_eq!(world.source.token().await.unwrap().expose(), "token-1");
+    assert_eq!(start.elapsed(), secs(4), "it is sent with a second left");
+    let start = now();
+    assert_eq!(world.source.token().await.unwrap().expose(), "token-1");
+    assert_eq!(start.elapsed(), millis(500), "then with half of what was left");
+}
+
+#[tokio::test(start_paused = true)]
 async fn in_the_hard_margin_a_token_that_cannot_be_renewed_is_sent_until_it_ends() {
     let world = world_with_delay(millis(500));
     let service = world.layer.layer(world.api.clone());
@@ -77,24 +78,7 @@ async fn in_the_hard_margin_a_token_that_cannot_be_renewed_is_sent_until_it_ends
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_caller_in_the_hard_margin_goes_with_the_old_token_before_that_ends() {
-    let world = world();
-    world.exchange.set_lifetime(Some(secs(60)));
-    world.source.token().await.unwrap();
-    tokio::time::sleep(secs(55)).await;
-    // The endpoint hangs. The token has five seconds left.
-    let hanging = world.exchange.clone().with_delay(secs(3_600), world.clock.clone());
-    drop(hanging);
-    let start = now();
-    assert_eq!(world.source.token().await.unwrap().expose(), "token-1");
-    assert_eq!(start.elapsed(), secs(4), "it is sent with a second left");
-    let start = now();
-    assert_eq!(world.source.token().await.unwrap().expose(), "token-1");
-    assert_eq!(start.elapsed(), millis(500), "then with half of what was left");
-}
-
-#[tokio::test(start_paused = true)]
-async fn in_the_hard_margin_during_a_pause_nobody_waits_and_no_readiness_is_given_back() {
+async fn in_the_hard_margin_during_a_pause_no_caller_waits() {
     let world = world();
     let service = world.layer.layer(world.api.clone());
     send(&service, get("/")).await.unwrap();
@@ -109,4 +93,20 @@ async fn in_the_hard_margin_during_a_pause_nobody_waits_and_no_readiness_is_give
         assert_eq!(call.now_or_never().expect("at once").unwrap().status(), 200);
     }
     assert_eq!(world.exchange.exchanges(), exchanges);
+}
+
+#[tokio::test(start_paused = true)]
+async fn tokens_of_three_seconds_cost_no_more_exchanges_than_their_windows_allow() {
+    let world = world_with_delay(millis(20));
+    world.exchange.set_lifetime(Some(secs(3)));
+    let service = world.layer.layer(world.api.clone());
+    let start = now();
+    while start.elapsed() < secs(30) {
+        for answer in join_all((0..50).map(|_| send(&service, get("/")))).await {
+            assert_eq!(answer.unwrap().status(), 200);
+        }
+        tokio::time::sleep(millis(10)).await;
+    }
+    // ⌈30 / (3 × 0.8)⌉ + 1
+    assert!(world.exchange.exchanges() <= 14, "{}", world.exchange.exchanges());
 }

@@ -75,7 +75,7 @@ async fn a_host_header_that_contradicts_the_uri_is_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_uri_without_authority_needs_a_declaration() {
+async fn a_uri_without_authority_needs_origin_relative() {
     let world = world();
     let layer = AuthLayer::new(world.source.clone()).with_origin(Origin::relative());
     let service = layer.layer(world.api.clone());
@@ -85,7 +85,7 @@ async fn a_uri_without_authority_needs_a_declaration() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn pass_bare_sends_a_foreign_request_without_credential_wait_or_observation() {
+async fn send_unauthenticated_sends_a_foreign_request_without_credential_wait_or_observation() {
     let world = world_with_delay(secs(5));
     let service =
         world.layer.clone().with_foreign(Foreign::SendUnauthenticated).layer(world.api.clone());
@@ -95,6 +95,24 @@ async fn pass_bare_sends_a_foreign_request_without_credential_wait_or_observatio
     assert_eq!(send(&service, foreign).await.unwrap().status(), 401);
     assert_eq!(start.elapsed(), secs(0));
     assert_eq!((world.api.tokens(), world.exchange.exchanges()), (vec!["none".to_owned()], 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_successor_from_our_own_origin_is_adopted_and_its_header_removed() {
+    let world = world();
+    let layer = rotating(&world);
+    let api = service_fn(|_: Request<Body>| async {
+        tokio::time::sleep(millis(5)).await;
+        let response = Response::builder().header(AUTHORIZATION, "Bearer next");
+        Ok::<_, Infallible>(response.body(Body::default()).unwrap())
+    });
+    let service = layer.layer(api);
+    tokio::time::sleep(millis(1)).await;
+    layer.source().token().await.unwrap();
+    tokio::time::sleep(millis(5)).await;
+    let answer = send(&service, get("/")).await.unwrap();
+    assert!(answer.headers().get(AUTHORIZATION).is_none());
+    assert_eq!(layer.source().token().await.unwrap().expose(), "next");
 }
 
 /// A scheme whose tokens travel as `Token` and are rotated in the `authorization` header of responses.
@@ -147,8 +165,7 @@ async fn two_hosts(log: Log, request: Request<Body>) -> Result<Response<Body>, I
 }
 
 #[tokio::test(start_paused = true)]
-async fn under_a_redirect_layer_the_credential_is_sent_to_its_origin_only_and_the_foreign_answer_means_nothing()
- {
+async fn below_a_redirect_layer_a_foreign_host_gets_no_credential_and_its_answer_is_ignored() {
     let world = world();
     let log = Log::default();
     let layer = rotating(&world).with_foreign(Foreign::SendUnauthenticated);
@@ -175,7 +192,7 @@ async fn under_a_redirect_layer_the_credential_is_sent_to_its_origin_only_and_th
 }
 
 #[tokio::test(start_paused = true)]
-async fn under_a_redirect_layer_that_may_not_leave_the_call_fails_with_the_origin() {
+async fn below_a_redirect_layer_a_redirect_to_a_foreign_host_is_an_error_that_names_the_origin() {
     let world = world();
     let log = Log::default();
     let api = service_fn({
@@ -194,7 +211,7 @@ async fn under_a_redirect_layer_that_may_not_leave_the_call_fails_with_the_origi
 /// The order that the documentation warns of: a redirect layer *below* copies the credential itself, and
 /// no layer above can see it. What this one can do is to keep the foreign answer from doing harm.
 #[tokio::test(start_paused = true)]
-async fn above_a_redirect_layer_a_foreign_answer_neither_renews_nor_hands_out_a_token() {
+async fn above_a_redirect_layer_a_foreign_answer_neither_renews_nor_is_adopted() {
     let world = world();
     let log = Log::default();
     let api = service_fn({
@@ -216,22 +233,4 @@ async fn above_a_redirect_layer_a_foreign_answer_neither_renews_nor_hands_out_a_
     let leaked = |(uri, token): &(String, Option<String>)| uri.contains("evil") && token.is_some();
     let leaked = log.lock().unwrap().iter().any(leaked);
     assert!(leaked, "tower-http has learned to strip custom headers: the documentation may say so");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_rotated_token_of_our_own_origin_is_adopted_and_its_header_taken_out() {
-    let world = world();
-    let layer = rotating(&world);
-    let api = service_fn(|_: Request<Body>| async {
-        tokio::time::sleep(millis(5)).await;
-        let response = Response::builder().header(AUTHORIZATION, "Bearer next");
-        Ok::<_, Infallible>(response.body(Body::default()).unwrap())
-    });
-    let service = layer.layer(api);
-    tokio::time::sleep(millis(1)).await;
-    layer.source().token().await.unwrap();
-    tokio::time::sleep(millis(5)).await;
-    let answer = send(&service, get("/")).await.unwrap();
-    assert!(answer.headers().get(AUTHORIZATION).is_none());
-    assert_eq!(layer.source().token().await.unwrap().expose(), "next");
 }

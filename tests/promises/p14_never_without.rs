@@ -20,7 +20,7 @@ async fn without_a_token_nothing_is_sent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_credential_header_of_the_callers_is_replaced_with_all_its_values() {
+async fn a_credential_header_of_the_caller_is_replaced_with_all_its_values() {
     let world = world();
     let service = world.layer.layer(world.api.clone());
     let request = || {
@@ -43,7 +43,7 @@ async fn a_credential_header_of_the_callers_is_replaced_with_all_its_values() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_credential_header_of_the_callers_can_be_kept_and_exempts_its_request() {
+async fn a_credential_header_of_the_caller_can_be_kept_and_exempts_its_request() {
     let world = world();
     let layer = world.layer.clone().with_caller_header(CallerHeader::Keep);
     let service = layer.layer(world.api.clone());

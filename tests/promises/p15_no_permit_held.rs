@@ -51,6 +51,19 @@ where
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_call_that_waits_for_its_token_holds_no_permit() {
+    let world = world_with_delay(secs(5));
+    let limit = tower::limit::GlobalConcurrencyLimitLayer::new(1);
+    let limited = limit.layer(world.api.clone());
+    let mut service = world.layer.layer(limited.clone());
+    let call = tokio::spawn(service.ready().await.unwrap().call(get("/")));
+    tokio::time::sleep(secs(1)).await;
+    tokio::time::timeout(secs(1), send(&limited, get("/direct"))).await.expect("free").unwrap();
+    call.await.unwrap().unwrap();
+    assert_eq!(world.api.tokens(), ["none", "token-1"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_concurrency_limit_of_one_shared_with_the_exchange_does_not_deadlock() {
     let limit = ConcurrencyLimitLayer::new(1);
     all_succeed(limit.layer(service_fn(both)), 8).await;
@@ -72,7 +85,7 @@ async fn a_buffer_of_one_shared_with_the_exchange_does_not_deadlock() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_service_that_was_made_ready_and_fails_at_the_guard_gives_its_permit_back() {
+async fn a_foreign_request_gives_back_the_permit_of_its_service() {
     let world = world();
     let limit = tower::limit::GlobalConcurrencyLimitLayer::new(1);
     let mut service = world.layer.layer(limit.layer(world.api.clone()));
@@ -84,19 +97,6 @@ async fn a_service_that_was_made_ready_and_fails_at_the_guard_gives_its_permit_b
         .expect("the permit is free")
         .unwrap();
     drop(service);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_call_that_waits_for_its_token_holds_no_permit() {
-    let world = world_with_delay(secs(5));
-    let limit = tower::limit::GlobalConcurrencyLimitLayer::new(1);
-    let limited = limit.layer(world.api.clone());
-    let mut service = world.layer.layer(limited.clone());
-    let call = tokio::spawn(service.ready().await.unwrap().call(get("/")));
-    tokio::time::sleep(secs(1)).await;
-    tokio::time::timeout(secs(1), send(&limited, get("/direct"))).await.expect("free").unwrap();
-    call.await.unwrap().unwrap();
-    assert_eq!(world.api.tokens(), ["none", "token-1"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -120,7 +120,7 @@ async fn the_token_is_read_after_readiness() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_newer_token_that_came_during_readiness_is_the_one_that_is_sent() {
+async fn a_newer_token_that_came_during_readiness_is_sent() {
     let world = world_with_delay(secs(5));
     let limited = tower::limit::GlobalConcurrencyLimitLayer::new(1).layer(world.api.clone());
     let service = world.layer.layer(limited.clone());
@@ -139,7 +139,62 @@ async fn a_newer_token_that_came_during_readiness_is_the_one_that_is_sent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_exchange_through_its_own_source_is_an_error_and_not_a_hang() {
+async fn with_a_limit_of_one_below_the_layer_a_revocation_is_refused_once() {
+    let world = world();
+    let service = ServiceBuilder::new()
+        .layer(world.layer.clone())
+        .layer(tower::limit::GlobalConcurrencyLimitLayer::new(1))
+        .service(world.api.clone());
+    send(&service, get("/")).await.unwrap();
+    world.api.delay(millis(10));
+    world.api.revoke("token-1");
+    let calls = (0..50).map(|_| send(&service, get("/")));
+    for answer in join_all(calls).await {
+        assert_eq!(answer.unwrap().status(), 200);
+    }
+    assert_eq!(world.exchange.exchanges(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_exchange_may_go_through_another_source() {
+    let gateway = world();
+    let api = gateway.layer.layer(service_fn(|request: Request<Body>| async move {
+        assert_eq!(request.headers()["authorization"], "Bearer token-1");
+        both(request).await
+    }));
+    let source = TokenSource::over_http(atlas(), api).with_clock(TokioClock::new());
+    assert_eq!(source.token().await.unwrap().expose(), "issued");
+    assert_eq!(gateway.exchange.exchanges(), 1);
+}
+
+/// Its header would take the place of the client's own credentials, which would be blamed for it.
+#[tokio::test(start_paused = true)]
+async fn another_source_that_would_replace_a_header_of_the_exchange_request_is_an_error() {
+    let gateway = world();
+    let api = gateway.layer.layer(gateway.api.clone());
+    let oauth = ClientCredentials::new(format!("{API}/token"), "id", "secret").unwrap();
+    let source = TokenSource::over_http(oauth, api).with_clock(TokioClock::new());
+    let error = source.token().await.unwrap_err();
+    let exchange = error.exchange().unwrap();
+    assert_eq!(exchange.kind(), ExchangeErrorKind::Configuration);
+    for says in ["authorization", "another layer", "Exempt"] {
+        assert!(exchange.to_string().contains(says), "{says}: {exchange}");
+    }
+    assert_eq!((gateway.api.requests(), gateway.exchange.exchanges()), (0, 0), "nothing is sent");
+    // The id and secret in the body leave the header to the gateway's layer.
+    let api = gateway.layer.layer(service_fn(|request: Request<Body>| async move {
+        assert_eq!(request.headers()["authorization"], "Bearer token-1");
+        let token = r#"{"access_token":"issued","expires_in":60}"#;
+        Ok::<_, BoxError>(Response::new(Body::from(token)))
+    }));
+    let oauth = ClientCredentials::new(format!("{API}/token"), "id", "secret").unwrap();
+    let source = TokenSource::over_http(oauth.with_auth(ClientAuth::Post), api);
+    let source = source.with_clock(TokioClock::new());
+    assert_eq!(source.token().await.unwrap().expose(), "issued");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_exchange_through_its_own_source_is_a_reentrant_error() {
     // The token endpoint's client is the very stack that it is to supply: to tie that knot, the client
     // looks the stack up when it is called.
     let stack = std::sync::Arc::new(std::sync::OnceLock::new());
@@ -162,7 +217,7 @@ async fn an_exchange_through_its_own_source_is_an_error_and_not_a_hang() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_exchange_through_its_own_source_is_found_behind_a_buffer_too() {
+async fn an_exchange_through_its_own_source_behind_a_buffer_is_a_reentrant_error() {
     let stack = std::sync::Arc::new(std::sync::OnceLock::new());
     let client = service_fn({
         let stack = stack.clone();
@@ -215,7 +270,7 @@ async fn an_exchange_whose_own_request_is_refused_does_not_wait_for_itself() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_custom_exchange_that_asks_its_own_source_gets_a_typed_error() {
+async fn an_exchange_that_asks_its_own_source_for_a_token_gets_a_reentrant_error() {
     let own = std::sync::Arc::new(std::sync::OnceLock::<TokenSource<HeaderScheme>>::new());
     let exchange = exchange::from_fn({
         let own = own.clone();
@@ -232,60 +287,4 @@ async fn a_custom_exchange_that_asks_its_own_source_gets_a_typed_error() {
         TokenSource::builder(HeaderScheme::bearer(), exchange).clock(TokioClock::new()).build();
     let _ = own.set(source.clone());
     assert_eq!(source.token().await.unwrap().expose(), "in-the-end");
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_exchange_through_another_source_is_normal() {
-    let gateway = world();
-    let api = gateway.layer.layer(service_fn(|request: Request<Body>| async move {
-        assert_eq!(request.headers()["authorization"], "Bearer token-1");
-        both(request).await
-    }));
-    let source = TokenSource::builder_over_http(atlas(), api).clock(TokioClock::new()).build();
-    assert_eq!(source.token().await.unwrap().expose(), "issued");
-    assert_eq!(gateway.exchange.exchanges(), 1);
-}
-
-/// Its header would take the place of the client's own credentials, which would be blamed for it.
-#[tokio::test(start_paused = true)]
-async fn another_source_that_would_replace_a_header_of_the_exchange_request_is_an_error_that_says_so()
- {
-    let gateway = world();
-    let api = gateway.layer.layer(gateway.api.clone());
-    let oauth = ClientCredentials::new(format!("{API}/token"), "id", "secret").unwrap();
-    let source = TokenSource::builder_over_http(oauth, api).clock(TokioClock::new()).build();
-    let error = source.token().await.unwrap_err();
-    let exchange = error.exchange().unwrap();
-    assert_eq!(exchange.kind(), ExchangeErrorKind::Configuration);
-    for says in ["authorization", "another layer", "Exempt"] {
-        assert!(exchange.to_string().contains(says), "{says}: {exchange}");
-    }
-    assert_eq!((gateway.api.requests(), gateway.exchange.exchanges()), (0, 0), "nothing is sent");
-    // The id and secret in the body leave the header to the gateway's layer.
-    let api = gateway.layer.layer(service_fn(|request: Request<Body>| async move {
-        assert_eq!(request.headers()["authorization"], "Bearer token-1");
-        let token = r#"{"access_token":"issued","expires_in":60}"#;
-        Ok::<_, BoxError>(Response::new(Body::from(token)))
-    }));
-    let oauth = ClientCredentials::new(format!("{API}/token"), "id", "secret").unwrap();
-    let source = TokenSource::builder_over_http(oauth.with_auth(ClientAuth::Post), api);
-    let source = source.clock(TokioClock::new()).build();
-    assert_eq!(source.token().await.unwrap().expose(), "issued");
-}
-
-#[tokio::test(start_paused = true)]
-async fn one_at_a_time_below_the_layer_sees_every_token_in_order() {
-    let world = world();
-    let service = ServiceBuilder::new()
-        .layer(world.layer.clone())
-        .layer(tower::limit::GlobalConcurrencyLimitLayer::new(1))
-        .service(world.api.clone());
-    send(&service, get("/")).await.unwrap();
-    world.api.delay(millis(10));
-    world.api.revoke("token-1");
-    let calls = (0..50).map(|_| send(&service, get("/")));
-    for answer in join_all(calls).await {
-        assert_eq!(answer.unwrap().status(), 200);
-    }
-    assert_eq!(world.exchange.exchanges(), 2);
 }

@@ -201,7 +201,7 @@ fn error_code_is_short(error: &ExchangeError) -> bool {
 }
 
 #[test]
-fn no_trace_shows_a_secret_and_each_failed_attempt_is_one_warning() {
+fn no_log_event_shows_a_secret_and_each_failed_attempt_is_one_warning() {
     let logs = log_in_paused_time(async {
         for (status, body, _) in failures() {
             let source = TokenSource::builder_over_http(scheme(), host(status, body))
@@ -289,7 +289,7 @@ impl Presentation for Tracked {
 
 /// Whatever a service keeps for its threads' speed must not keep a token that has been replaced.
 #[test]
-fn no_secret_is_kept_alive_by_idle_clones_of_a_service_nor_by_idle_threads() {
+fn idle_services_and_idle_threads_do_not_keep_a_replaced_token() {
     let wiped = Arc::new(AtomicUsize::new(0));
     let exchange = ScriptedExchange::new();
     let source = TokenSource::new(Tracked(HeaderScheme::bearer(), wiped.clone()), exchange.clone());
@@ -323,7 +323,7 @@ fn no_secret_is_kept_alive_by_idle_clones_of_a_service_nor_by_idle_threads() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refresh_token_with_a_line_break_is_put_into_no_header_and_the_credentials_are_shown() {
+async fn a_refresh_token_with_a_line_break_is_not_sent_and_the_credentials_are_sent() {
     let asked = Arc::new(Mutex::new(Vec::new()));
     let endpoint = service_fn({
         let asked = asked.clone();

@@ -16,7 +16,7 @@ use tower_outbound_auth::{BoxError, TokenSource};
 use crate::support::*;
 
 #[tokio::test(start_paused = true)]
-async fn dropped_waiters_are_forgotten() {
+async fn waiters_that_give_up_are_forgotten() {
     let world = world_with_delay(secs(5));
     let waits: Vec<_> = (0..10_000)
         .map(|_| {
@@ -34,7 +34,23 @@ async fn dropped_waiters_are_forgotten() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn when_the_last_handle_is_gone_everything_is() {
+async fn the_copy_for_a_second_sending_is_freed_when_the_response_comes() {
+    let world = world();
+    world.source.token().await.unwrap();
+    let alive: Arc<[u8]> = Arc::from(*b"a body");
+    let api =
+        service_fn(async |_: Request<Body>| Ok::<_, BoxError>(Response::new(Body::default())));
+    let mut service = world.layer.layer(api);
+    let body = Body::from(Bytes::from_owner(alive.clone()));
+    let request = Request::post(API).body(body).unwrap();
+    let mut call = pin!(service.ready().await.unwrap().call(request));
+    assert_eq!(Arc::strong_count(&alive), 2);
+    (&mut call).await.unwrap();
+    assert_eq!(Arc::strong_count(&alive), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_the_last_handle_is_dropped_nothing_is_left() {
     let alive = Arc::new(());
     let exchange = exchange::from_fn({
         let alive = alive.clone();
@@ -62,7 +78,7 @@ async fn when_the_last_handle_is_gone_everything_is() {
 }
 
 #[test]
-fn a_runtime_that_ends_takes_its_exchange_with_it_and_leaves_nothing() {
+fn an_exchange_whose_runtime_ends_leaves_nothing() {
     let alive = Arc::new(());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
@@ -82,21 +98,5 @@ fn a_runtime_that_ends_takes_its_exchange_with_it_and_leaves_nothing() {
         tokio::task::yield_now().await;
     });
     drop(runtime);
-    assert_eq!(Arc::strong_count(&alive), 1);
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_was_kept_for_a_second_sending_goes_with_the_answer_though_the_future_stays() {
-    let world = world();
-    world.source.token().await.unwrap();
-    let alive: Arc<[u8]> = Arc::from(*b"a body");
-    let api =
-        service_fn(async |_: Request<Body>| Ok::<_, BoxError>(Response::new(Body::default())));
-    let mut service = world.layer.layer(api);
-    let body = Body::from(Bytes::from_owner(alive.clone()));
-    let request = Request::post(API).body(body).unwrap();
-    let mut call = pin!(service.ready().await.unwrap().call(request));
-    assert_eq!(Arc::strong_count(&alive), 2);
-    (&mut call).await.unwrap();
     assert_eq!(Arc::strong_count(&alive), 1);
 }

@@ -133,7 +133,7 @@ async fn after_hours(source: &TokenSource<HeaderScheme>, hours: u32) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_refresh_token_is_spent_once_and_the_credential_is_shown_once() {
+async fn each_refresh_token_is_spent_once_and_the_credential_is_sent_once() {
     let grants = Grants::default();
     let source = grants.source();
     after_hours(&source, 24).await;
@@ -142,7 +142,7 @@ async fn each_refresh_token_is_spent_once_and_the_credential_is_shown_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn ten_thousand_callers_spend_one() {
+async fn ten_thousand_callers_spend_one_refresh_token() {
     let grants = Grants::default();
     let source = grants.source();
     after_hours(&source, 1).await;
@@ -158,20 +158,53 @@ async fn ten_thousand_callers_spend_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_caller_that_gives_up_loses_no_refresh_token() {
+async fn a_refused_access_token_is_renewed_by_the_refresh_token() {
+    let grants = Grants::default();
+    let layer = AuthLayer::new(grants.source()).with_origin(Origin::parse(API).unwrap());
+    let (source, api) = (layer.source().clone(), Api::default());
+    let service = tower::Layer::layer(&layer, api.clone());
+    send(&service, get("/")).await.unwrap();
+    let callers = (0..50).map(|_| {
+        api.revoke("token-1");
+        send(&service, post("/", "body"))
+    });
+    for response in futures::future::join_all(callers).await {
+        assert_eq!(response.unwrap().status(), 200);
+    }
+    assert_eq!(grants.counts(), (2, 1, 0));
+    assert!(!format!("{source:?} {layer:?}").contains("refresh-"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_without_a_new_refresh_token_keeps_the_old_one() {
     let grants = Grants::default();
     let source = grants.source();
-    for polls in 1..=20 {
-        tokio::time::sleep(HOUR).await;
-        let mut caller = Box::pin(source.token());
-        for _ in 0..polls {
-            assert!((&mut caller).now_or_never().is_none());
-            tokio::task::yield_now().await;
-        }
-        drop(caller);
-        source.settled().await;
-    }
-    assert_eq!(grants.counts(), (20, 1, 0));
+    after_hours(&source, 1).await;
+    grants.answers(Answers::WithoutOne);
+    after_hours(&source, 5).await;
+    assert_eq!(grants.counts(), (6, 1, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_refresh_tokens_each_exchange_sends_the_credential() {
+    let grants = Grants::default();
+    grants.answers(Answers::Never);
+    let source = grants.source();
+    after_hours(&source, 3).await;
+    assert_eq!(grants.counts(), (3, 3, 0));
+    assert_eq!(source.status().counters.refresh_tokens_spent, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_refused_refresh_token_the_credential_is_sent_once() {
+    let grants = Grants::default();
+    let source = grants.source();
+    after_hours(&source, 2).await;
+    grants.revoke();
+    after_hours(&source, 1).await;
+    assert_eq!(grants.counts(), (3, 2, 0), "in the same exchange");
+    after_hours(&source, 1).await;
+    assert_eq!(grants.counts(), (4, 2, 0));
 }
 
 #[tokio::test(start_paused = true)]
@@ -220,51 +253,18 @@ fn a_refresh_token_that_vanished_with_its_runtime_is_not_spent_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn where_a_refresh_token_is_not_taken_the_credential_is_shown_once() {
+async fn a_caller_that_gives_up_loses_no_refresh_token() {
     let grants = Grants::default();
     let source = grants.source();
-    after_hours(&source, 2).await;
-    grants.revoke();
-    after_hours(&source, 1).await;
-    assert_eq!(grants.counts(), (3, 2, 0), "in the same exchange");
-    after_hours(&source, 1).await;
-    assert_eq!(grants.counts(), (4, 2, 0));
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_answer_without_a_new_refresh_token_keeps_the_old_one() {
-    let grants = Grants::default();
-    let source = grants.source();
-    after_hours(&source, 1).await;
-    grants.answers(Answers::WithoutOne);
-    after_hours(&source, 5).await;
-    assert_eq!(grants.counts(), (6, 1, 0));
-}
-
-#[tokio::test(start_paused = true)]
-async fn without_refresh_tokens_there_are_credentials() {
-    let grants = Grants::default();
-    grants.answers(Answers::Never);
-    let source = grants.source();
-    after_hours(&source, 3).await;
-    assert_eq!(grants.counts(), (3, 3, 0));
-    assert_eq!(source.status().counters.refresh_tokens_spent, 0);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_refused_access_token_is_renewed_by_the_refresh_token() {
-    let grants = Grants::default();
-    let layer = AuthLayer::new(grants.source()).with_origin(Origin::parse(API).unwrap());
-    let (source, api) = (layer.source().clone(), Api::default());
-    let service = tower::Layer::layer(&layer, api.clone());
-    send(&service, get("/")).await.unwrap();
-    let callers = (0..50).map(|_| {
-        api.revoke("token-1");
-        send(&service, post("/", "body"))
-    });
-    for response in futures::future::join_all(callers).await {
-        assert_eq!(response.unwrap().status(), 200);
+    for polls in 1..=20 {
+        tokio::time::sleep(HOUR).await;
+        let mut caller = Box::pin(source.token());
+        for _ in 0..polls {
+            assert!((&mut caller).now_or_never().is_none());
+            tokio::task::yield_now().await;
+        }
+        drop(caller);
+        source.settled().await;
     }
-    assert_eq!(grants.counts(), (2, 1, 0));
-    assert!(!format!("{source:?} {layer:?}").contains("refresh-"));
+    assert_eq!(grants.counts(), (20, 1, 0));
 }

@@ -1,5 +1,4 @@
-//! Promise 10, its plain form: a failing endpoint is asked once per slot, and callers in between get the
-//! stored error at once.
+//! A failing token endpoint is asked once per pause. Callers in between get the stored error at once.
 
 use futures::future::join_all;
 use tower_outbound_auth::ErrorKind;
@@ -28,6 +27,23 @@ async fn a_refusing_endpoint_is_asked_once_by_a_hundred_callers() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_outage_of_ten_minutes_costs_one_exchange_per_pause() {
+    let world = world();
+    world.exchange.fail_next(10_000, unavailable());
+    let start = now();
+    while start.elapsed() < secs(600) {
+        world.source.token().await.unwrap_err();
+        tokio::time::sleep(millis(100)).await;
+    }
+    // 1, 2, 4, 8, 16, then every 30 s, each shortened by at most a fifth.
+    let asked = world.exchange.exchanges();
+    assert!((24..=31).contains(&asked), "{asked}");
+    world.exchange.recover();
+    tokio::time::sleep(secs(30)).await;
+    assert!(world.source.token().await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_stored_error_says_how_old_it_is_and_when_the_next_attempt_is_due() {
     let world = world();
     world.exchange.fail_next(1, unavailable().with_retry_after(secs(40)));
@@ -47,34 +63,26 @@ async fn the_stored_error_says_how_old_it_is_and_when_the_next_attempt_is_due() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_outage_of_ten_minutes_costs_an_exchange_per_slot() {
+async fn the_first_refusal_after_an_outage_has_the_first_pause_of_refusals() {
     let world = world();
-    world.exchange.fail_next(10_000, unavailable());
-    let start = now();
-    while start.elapsed() < secs(600) {
-        world.source.token().await.unwrap_err();
-        tokio::time::sleep(millis(100)).await;
+    world.exchange.fail_next(6, unavailable());
+    let refused =
+        ExchangeError::new(ExchangeErrorKind::Refused, "the secret was rotated meanwhile");
+    world.exchange.fail_next(2, refused);
+    for _ in 0..6 {
+        let error = world.source.token().await.unwrap_err();
+        tokio::time::sleep(error.retry_after().unwrap()).await;
     }
-    // 1, 2, 4, 8, 16, then every 30 s, each shortened by at most a fifth.
-    let asked = world.exchange.exchanges();
-    assert!((24..=31).contains(&asked), "{asked}");
-    world.exchange.recover();
-    tokio::time::sleep(secs(30)).await;
-    assert!(world.source.token().await.is_ok());
+    for most in [10, 20] {
+        let pause = world.source.token().await.unwrap_err().retry_after().unwrap();
+        assert!((secs(most) * 4 / 5..=secs(most)).contains(&pause), "{pause:?}");
+        tokio::time::sleep(pause).await;
+    }
+    world.source.token().await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
-async fn retry_now_lifts_the_pause() {
-    let world = world();
-    world.exchange.fail_next(1, unavailable().with_retry_after(secs(300)));
-    world.source.token().await.unwrap_err();
-    world.source.token().await.unwrap_err();
-    world.source.retry_now();
-    assert_eq!(world.source.token().await.unwrap().expose(), "token-2");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_backoff_leaves_another_try_before_a_usable_token_ends() {
+async fn a_pause_leaves_one_attempt_before_a_usable_token_ends() {
     let world = world();
     world.source.token().await.unwrap();
     // The refresh-ahead attempts fail, but for the last moments of the life.
@@ -92,7 +100,35 @@ async fn a_backoff_leaves_another_try_before_a_usable_token_ends() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn warm_up_outlasts_an_outage_and_ends_at_its_deadline() {
+async fn retry_now_lifts_the_pause() {
+    let world = world();
+    world.exchange.fail_next(1, unavailable().with_retry_after(secs(300)));
+    world.source.token().await.unwrap_err();
+    world.source.token().await.unwrap_err();
+    world.source.retry_now();
+    assert_eq!(world.source.token().await.unwrap().expose(), "token-2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn retry_now_lifts_the_pause_while_a_token_is_usable() {
+    let world = world();
+    world.source.token().await.unwrap();
+    tokio::time::sleep(HOUR.mul_f64(0.91)).await;
+    world.exchange.fail_next(1, unavailable().with_retry_after(secs(200)));
+    world.source.token().await.unwrap();
+    world.source.settled().await;
+    world.source.token().await.unwrap();
+    world.source.settled().await;
+    assert_eq!(world.exchange.exchanges(), 2);
+    world.source.retry_now();
+    let service = tower::Layer::layer(&world.layer, world.api.clone());
+    send(&service, get("/")).await.unwrap();
+    world.source.settled().await;
+    assert_eq!(world.exchange.exchanges(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn warm_up_waits_through_an_outage_until_its_deadline_and_ends_at_a_refusal() {
     let world = world();
     world.exchange.fail_next(3, unavailable());
     world.source.warm_up(secs(30)).await.unwrap();
@@ -111,41 +147,4 @@ async fn warm_up_outlasts_an_outage_and_ends_at_its_deadline() {
     let start = now();
     refused.source.warm_up(secs(30)).await.unwrap_err();
     assert_eq!(start.elapsed(), millis(1), "a wrong secret is said at once");
-}
-
-#[tokio::test(start_paused = true)]
-async fn retry_now_is_heard_by_those_who_have_a_token_too() {
-    let world = world();
-    world.source.token().await.unwrap();
-    tokio::time::sleep(HOUR.mul_f64(0.91)).await;
-    world.exchange.fail_next(1, unavailable().with_retry_after(secs(200)));
-    world.source.token().await.unwrap();
-    world.source.settled().await;
-    world.source.token().await.unwrap();
-    world.source.settled().await;
-    assert_eq!(world.exchange.exchanges(), 2);
-    world.source.retry_now();
-    let service = tower::Layer::layer(&world.layer, world.api.clone());
-    send(&service, get("/")).await.unwrap();
-    world.source.settled().await;
-    assert_eq!(world.exchange.exchanges(), 3);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_verdict_after_an_outage_is_the_first_of_its_kind() {
-    let world = world();
-    world.exchange.fail_next(6, unavailable());
-    let refused =
-        ExchangeError::new(ExchangeErrorKind::Refused, "the secret was rotated meanwhile");
-    world.exchange.fail_next(2, refused);
-    for _ in 0..6 {
-        let error = world.source.token().await.unwrap_err();
-        tokio::time::sleep(error.retry_after().unwrap()).await;
-    }
-    for most in [10, 20] {
-        let pause = world.source.token().await.unwrap_err().retry_after().unwrap();
-        assert!((secs(most) * 4 / 5..=secs(most)).contains(&pause), "{pause:?}");
-        tokio::time::sleep(pause).await;
-    }
-    world.source.token().await.unwrap();
 }

@@ -1,4 +1,4 @@
-//! Promise 9, of doubted responses: a renewal a minute at most, and none out of the budget of refusals.
+//! Doubted responses cause one renewal a minute at most, and leave the budget of refusals alone.
 
 use futures::future::join_all;
 use http::header::AUTHORIZATION;
@@ -26,7 +26,7 @@ fn doubting(layer: &AuthLayer<HeaderScheme>) -> AuthLayer {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_honest_404_a_second_costs_one_exchange_a_minute_and_none_of_the_budget() {
+async fn a_doubted_404_each_second_costs_one_exchange_a_minute_and_none_of_the_budget() {
     let world = world();
     let service = doubting(&world.layer).layer(world.api.clone());
     world.api.fail_path("/missing", 404);
@@ -46,7 +46,7 @@ async fn an_honest_404_a_second_costs_one_exchange_a_minute_and_none_of_the_budg
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_thousand_doubted_at_once_cause_one_exchange_and_are_sent_again_with_its_token() {
+async fn a_thousand_doubted_requests_cause_one_exchange_and_are_sent_again_with_its_token() {
     let world = world_with_delay(millis(200));
     let service = doubting(&world.layer).layer(world.api.clone());
     send(&service, get("/")).await.unwrap();
@@ -64,17 +64,17 @@ async fn a_thousand_doubted_at_once_cause_one_exchange_and_are_sent_again_with_i
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_that_is_not_idempotent_is_not_sent_again_and_the_next_one_has_the_new_token() {
-    let world = world();
+async fn within_a_minute_the_next_doubted_response_is_returned_at_once_as_renewed_lately() {
+    let world = world_with_delay(millis(100));
     let service = doubting(&world.layer).layer(world.api.clone());
-    send(&service, get("/")).await.unwrap();
     world.api.fail_path("/missing", 404);
-    let answer = send(&service, post("/missing", "x")).await.unwrap();
-    assert_eq!(answer.status(), 404);
-    assert_eq!(answer.extensions().get(), Some(&Recovery::NotReplayable));
-    world.source.settled().await;
-    send(&service, get("/")).await.unwrap();
-    assert_eq!(world.api.tokens(), ["token-1", "token-1", "token-2"]);
+    send(&service, get("/missing")).await.unwrap();
+    tokio::time::sleep(secs(30)).await;
+    let start = now();
+    let answer = send(&service, get("/missing")).await.unwrap();
+    assert_eq!(start.elapsed(), secs(0));
+    assert_eq!(answer.extensions().get(), Some(&Recovery::RenewedLately));
+    assert_eq!(world.exchange.exchanges(), 2);
 }
 
 #[tokio::test(start_paused = true)]
@@ -96,21 +96,21 @@ async fn a_doubted_response_waits_a_second_for_its_renewal_and_no_longer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn within_a_minute_the_next_doubted_response_comes_at_once_and_says_why() {
-    let world = world_with_delay(millis(100));
+async fn a_doubted_post_is_not_sent_again_and_the_next_request_has_the_new_token() {
+    let world = world();
     let service = doubting(&world.layer).layer(world.api.clone());
+    send(&service, get("/")).await.unwrap();
     world.api.fail_path("/missing", 404);
-    send(&service, get("/missing")).await.unwrap();
-    tokio::time::sleep(secs(30)).await;
-    let start = now();
-    let answer = send(&service, get("/missing")).await.unwrap();
-    assert_eq!(start.elapsed(), secs(0));
-    assert_eq!(answer.extensions().get(), Some(&Recovery::RenewedLately));
-    assert_eq!(world.exchange.exchanges(), 2);
+    let answer = send(&service, post("/missing", "x")).await.unwrap();
+    assert_eq!(answer.status(), 404);
+    assert_eq!(answer.extensions().get(), Some(&Recovery::NotReplayable));
+    world.source.settled().await;
+    send(&service, get("/")).await.unwrap();
+    assert_eq!(world.api.tokens(), ["token-1", "token-1", "token-2"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_doubt_does_not_take_from_the_budget_and_does_not_give_back_to_it() {
+async fn a_doubt_neither_spends_nor_refunds_the_budget() {
     let world = world();
     let service = doubting(&world.layer).layer(world.api.clone());
     world.api.refuse_path("/bad");
@@ -127,7 +127,7 @@ async fn a_doubt_does_not_take_from_the_budget_and_does_not_give_back_to_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refusal_that_joins_the_renewal_of_a_doubt_is_known_to_those_that_cannot_be_sent_again() {
+async fn a_request_that_cannot_be_sent_again_waits_when_a_refusal_joins_the_renewal_of_a_doubt() {
     for doubt_first in [false, true] {
         let world = world_with_delay(millis(500));
         let layer = doubting(&world.layer).with_replay_methods(ReplayMethods::Idempotent);
@@ -194,7 +194,26 @@ fn odd_api(request: &Request<Body>) -> Response<Body> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_successor_that_a_doubted_success_hands_out_is_adopted() {
+async fn a_doubted_response_waits_one_second_in_all_for_two_exchanges_in_a_row() {
+    let exchange = ScriptedExchange::new().with_delay(millis(950), TokioClock::new());
+    let source = handing(&exchange);
+    let layer = AuthLayer::new(source.clone()).with_origin(Origin::parse(API).unwrap());
+    let service = layer.layer(service_fn(|request: Request<Body>| {
+        std::future::ready(Ok::<_, BoxError>(odd_api(&request)))
+    }));
+    send(&service, get("/")).await.unwrap();
+    tokio::time::sleep(secs(3_300)).await;
+    // The endpoint and the API hand out the same token: an exchange that began before it says nothing of a doubt.
+    exchange.set_sticky(Some("shared"));
+    send(&service, get("/")).await.unwrap();
+    send(&service, get("/next")).await.unwrap();
+    let start = now();
+    send(&service, get("/odd")).await.unwrap();
+    assert_eq!(start.elapsed(), secs(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_successor_in_a_doubted_success_is_adopted() {
     let source = handing(&ScriptedExchange::new());
     let layer = AuthLayer::new(source.clone()).with_origin(Origin::parse(API).unwrap());
     let service = layer.layer(service_fn(|request: Request<Body>| {
@@ -206,7 +225,7 @@ async fn the_successor_that_a_doubted_success_hands_out_is_adopted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn doubted_responses_do_not_keep_a_source_from_renewing_ahead() {
+async fn doubted_responses_do_not_prevent_refresh_ahead() {
     let exchange = ScriptedExchange::new().with_lifetime(secs(60));
     let exchange = exchange.with_delay(millis(200), TokioClock::new());
     let source = handing(&exchange);
@@ -223,23 +242,4 @@ async fn doubted_responses_do_not_keep_a_source_from_renewing_ahead() {
     // Three tokens end in that time. A moment between 80 and 90 % of a life may lie just before the last tenth.
     let counters = source.status().counters;
     assert!(counters.exchanges_for(Reason::RefreshAhead) > 0, "{counters:?}");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_doubted_response_waits_a_second_in_all_also_for_two_exchanges_in_a_row() {
-    let exchange = ScriptedExchange::new().with_delay(millis(950), TokioClock::new());
-    let source = handing(&exchange);
-    let layer = AuthLayer::new(source.clone()).with_origin(Origin::parse(API).unwrap());
-    let service = layer.layer(service_fn(|request: Request<Body>| {
-        std::future::ready(Ok::<_, BoxError>(odd_api(&request)))
-    }));
-    send(&service, get("/")).await.unwrap();
-    tokio::time::sleep(secs(3_300)).await;
-    // The endpoint and the API hand out the same token: an exchange that began before it says nothing of a doubt.
-    exchange.set_sticky(Some("shared"));
-    send(&service, get("/")).await.unwrap();
-    send(&service, get("/next")).await.unwrap();
-    let start = now();
-    send(&service, get("/odd")).await.unwrap();
-    assert_eq!(start.elapsed(), secs(1));
 }

@@ -1,4 +1,4 @@
-//! Promise 10, of credentials that a provider gives: what is refused is renewed at its provider first.
+//! Credentials of a provider: it learns which value was refused, and may give another one.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -84,7 +84,7 @@ fn source(login: &Login) -> TokenSource<HeaderScheme> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refused_value_is_reported_once_and_the_next_one_is_shown_in_the_same_exchange() {
+async fn a_refused_value_is_reported_once_and_the_next_value_is_sent_in_the_same_exchange() {
     let vault = Arc::new(Vault { rotates: true, ..Vault::default() });
     let login = Login::new(Credential::from_provider(vault.clone()), "secret-1");
     let source = source(&login);
@@ -95,7 +95,7 @@ async fn a_refused_value_is_reported_once_and_the_next_one_is_shown_in_the_same_
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_exchange_asks_at_most_twice_and_spends_a_refresh_token_once() {
+async fn an_exchange_sends_at_most_two_values_and_spends_a_refresh_token_once() {
     let vault = Arc::new(Vault { rotates: true, ..Vault::default() });
     let login = Login::new(Credential::from_provider(vault.clone()), "secret-0");
     let source = source(&login);
@@ -147,7 +147,7 @@ async fn another_kind_of_failure_is_not_reported_to_the_provider() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_verdict_on_the_request_is_not_reported_and_one_on_the_client_comes_with_its_code() {
+async fn only_errors_about_the_client_or_the_grant_are_reported_with_their_code() {
     for (code, is_reported) in [
         ("invalid_client", true),
         ("invalid_grant", true),
@@ -209,7 +209,7 @@ async fn another_sources_token_is_a_credential_and_is_renewed_when_it_is_refused
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_failure_of_the_other_source_keeps_its_kind_and_is_no_refusal_here() {
+async fn the_failure_of_the_other_source_keeps_its_kind_and_sends_nothing() {
     for kind in [ExchangeErrorKind::Unreachable, ExchangeErrorKind::Refused] {
         let exchange = ScriptedExchange::new();
         exchange.fail_next(9, ExchangeError::new(kind, "no identity"));
@@ -233,7 +233,7 @@ impl CredentialProvider for Circle {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_source_that_is_its_own_credential_is_an_error_and_no_hang() {
+async fn a_source_that_is_its_own_credential_is_a_reentrant_error() {
     let circle = Arc::new(Circle::default());
     let login = Login::new(Credential::from_provider(circle.clone()), "token-1");
     let source = source(&login);
@@ -256,7 +256,7 @@ impl CredentialProvider for Hanging {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_provider_that_hangs_hides_no_refusal_and_is_asked_by_one_at_a_time() {
+async fn while_a_provider_hangs_the_refusal_is_returned_after_5_s_and_one_reading_runs() {
     let provider = Arc::new(Hanging::default());
     let login = Login::new(Credential::from_provider(provider.clone()), "right");
     let source = source(&login);

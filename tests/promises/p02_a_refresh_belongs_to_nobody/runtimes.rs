@@ -1,4 +1,4 @@
-//! Promise 2, and the runtimes under it: none, one without a timer, one that ends, one that stands still.
+//! A refresh and its runtime: no runtime, a runtime without a timer, one that ends, one that stands still.
 
 use futures::FutureExt;
 use tower::{Layer, Service};
@@ -29,6 +29,14 @@ fn building_a_layer_and_a_call_needs_no_runtime_and_polling_outside_one_is_a_typ
 }
 
 #[test]
+fn outside_a_runtime_warm_up_is_a_typed_error_and_settled_returns_at_once() {
+    let source = TokenSource::new(HeaderScheme::bearer(), ScriptedExchange::new());
+    let error = source.warm_up(secs(1)).now_or_never().unwrap().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Runtime);
+    source.settled().now_or_never().unwrap();
+}
+
+#[test]
 fn a_runtime_without_a_timer_is_a_typed_error() {
     let source = TokenSource::new(HeaderScheme::bearer(), ScriptedExchange::new());
     let bare = tokio::runtime::Builder::new_current_thread().build().unwrap();
@@ -36,7 +44,7 @@ fn a_runtime_without_a_timer_is_a_typed_error() {
 }
 
 #[test]
-fn a_source_outlives_the_runtime_that_it_was_first_used_on() {
+fn a_source_still_works_after_its_first_runtime_has_ended() {
     let clock = ManualClock::new();
     let exchange = ScriptedExchange::new();
     let source =
@@ -81,7 +89,48 @@ fn an_exchange_that_vanished_with_its_runtime_is_started_again_by_a_waiter() {
 }
 
 #[test]
-fn a_runtime_that_stands_still_does_not_hold_up_the_others_for_ever() {
+fn a_usable_token_is_given_out_after_its_refresh_vanished_with_a_runtime() {
+    let clock = ManualClock::new();
+    let exchange = ScriptedExchange::new().with_delay(millis(1), clock.clone());
+    let source =
+        TokenSource::new(HeaderScheme::bearer(), exchange.clone()).with_clock(clock.clone());
+    let first = runtime();
+    let token = first.spawn({
+        let source = source.clone();
+        async move { source.token().await }
+    });
+    first.block_on(async {
+        while exchange.under_way() == 0 {
+            tokio::task::yield_now().await;
+        }
+        clock.advance(millis(1));
+    });
+    first.block_on(token).unwrap().unwrap();
+    clock.advance(HOUR - secs(20)); // in the hard margin
+    let mut wait = Box::pin(source.token());
+    let dying = runtime();
+    dying.block_on(async { assert!((&mut wait).now_or_never().is_none()) });
+    drop(dying);
+    assert_eq!(runtime().block_on(wait).unwrap().expose(), "token-1");
+}
+
+#[test]
+fn a_runtime_per_call_does_not_cause_an_exchange_per_call() {
+    let clock = ManualClock::new();
+    let exchange = ScriptedExchange::new();
+    let source =
+        TokenSource::new(HeaderScheme::bearer(), exchange.clone()).with_clock(clock.clone());
+    runtime().block_on(source.token()).unwrap();
+    clock.advance(HOUR.mul_f64(0.91));
+    for _ in 0..50 {
+        // Each of them ends before the background exchange has run.
+        assert_eq!(runtime().block_on(source.token()).unwrap().expose(), "token-1");
+    }
+    assert!(source.status().counters.exchanges() <= 2);
+}
+
+#[test]
+fn callers_on_other_runtimes_do_not_wait_for_ever_for_a_runtime_that_stands_still() {
     let clock = ManualClock::new();
     let exchange = ScriptedExchange::new().with_delay(millis(1), clock.clone());
     let source = TokenSource::builder(HeaderScheme::bearer(), exchange.clone())
@@ -117,41 +166,7 @@ fn a_runtime_that_stands_still_does_not_hold_up_the_others_for_ever() {
 }
 
 #[test]
-fn settled_does_not_wait_for_ever_for_a_runtime_that_stands_still() {
-    let clock = ManualClock::new();
-    let exchange = ScriptedExchange::new().with_delay(millis(1), clock.clone());
-    let source =
-        TokenSource::builder(HeaderScheme::bearer(), exchange).clock(clock.clone()).build();
-    let still = runtime();
-    still.block_on(async { assert!(source.token().now_or_never().is_none()) });
-    let other = runtime();
-    let settled = other.spawn({
-        let source = source.clone();
-        async move { source.settled().await }
-    });
-    other.block_on(tokio::task::yield_now());
-    clock.advance(secs(11));
-    other.block_on(settled).unwrap();
-    drop(still);
-}
-
-#[test]
-fn a_runtime_per_call_does_not_begin_an_exchange_per_call() {
-    let clock = ManualClock::new();
-    let exchange = ScriptedExchange::new();
-    let source =
-        TokenSource::builder(HeaderScheme::bearer(), exchange.clone()).clock(clock.clone()).build();
-    runtime().block_on(source.token()).unwrap();
-    clock.advance(HOUR.mul_f64(0.91));
-    for _ in 0..50 {
-        // Each of them ends before the background exchange has run.
-        assert_eq!(runtime().block_on(source.token()).unwrap().expose(), "token-1");
-    }
-    assert!(source.status().counters.exchanges() <= 2);
-}
-
-#[test]
-fn one_who_joins_late_waits_no_longer_than_the_exchange_may_take() {
+fn a_caller_that_joins_late_waits_no_longer_than_the_exchange_may_take() {
     let clock = ManualClock::new();
     let exchange = ScriptedExchange::new().with_delay(millis(1), clock.clone());
     let source =
@@ -171,33 +186,7 @@ fn one_who_joins_late_waits_no_longer_than_the_exchange_may_take() {
 }
 
 #[test]
-fn a_usable_token_is_given_out_though_refreshes_vanish() {
-    let clock = ManualClock::new();
-    let exchange = ScriptedExchange::new().with_delay(millis(1), clock.clone());
-    let source =
-        TokenSource::builder(HeaderScheme::bearer(), exchange.clone()).clock(clock.clone()).build();
-    let first = runtime();
-    let token = first.spawn({
-        let source = source.clone();
-        async move { source.token().await }
-    });
-    first.block_on(async {
-        while exchange.under_way() == 0 {
-            tokio::task::yield_now().await;
-        }
-        clock.advance(millis(1));
-    });
-    first.block_on(token).unwrap().unwrap();
-    clock.advance(HOUR - secs(20)); // in the hard margin
-    let mut wait = Box::pin(source.token());
-    let dying = runtime();
-    dying.block_on(async { assert!((&mut wait).now_or_never().is_none()) });
-    drop(dying);
-    assert_eq!(runtime().block_on(wait).unwrap().expose(), "token-1");
-}
-
-#[test]
-fn a_refresh_that_was_given_up_and_ends_late_leaves_the_next_one_its_place() {
+fn a_refresh_that_ends_after_it_was_given_up_does_not_replace_the_next_refresh() {
     let clock = ManualClock::new();
     let exchange = ScriptedExchange::new().with_delay(secs(1), clock.clone());
     let source =
@@ -229,5 +218,23 @@ fn a_refresh_that_was_given_up_and_ends_late_leaves_the_next_one_its_place() {
         source.settled().await;
     });
     assert!(!source.status().exchange_under_way);
+    drop(still);
+}
+
+#[test]
+fn settled_does_not_wait_for_ever_for_a_runtime_that_stands_still() {
+    let clock = ManualClock::new();
+    let exchange = ScriptedExchange::new().with_delay(millis(1), clock.clone());
+    let source = TokenSource::new(HeaderScheme::bearer(), exchange).with_clock(clock.clone());
+    let still = runtime();
+    still.block_on(async { assert!(source.token().now_or_never().is_none()) });
+    let other = runtime();
+    let settled = other.spawn({
+        let source = source.clone();
+        async move { source.settled().await }
+    });
+    other.block_on(tokio::task::yield_now());
+    clock.advance(secs(11));
+    other.block_on(settled).unwrap();
     drop(still);
 }

@@ -1,11 +1,11 @@
-//! Promise 10, for credentials in files: what is half written, and what is no file.
+//! A secret in a file, a pipe or a device. It is sent only when it has been written whole.
 
 use std::fs;
 
 use tower_outbound_auth::Credential;
 use tower_outbound_auth::testkit::ManualClock;
 
-use super::p10_credentials::{Endpoint, TempFile, while_time_passes};
+use super::support::*;
 use crate::support::*;
 
 #[cfg(unix)]
@@ -15,8 +15,8 @@ async fn a_pipe_is_read_once_and_one_that_nobody_writes_into_is_an_error() {
     let pipe = TempFile::new("");
     fs::remove_file(&pipe.0).unwrap();
     assert!(Command::new("mkfifo").arg(&pipe.0).status().unwrap().success());
-    let (endpoint, clock) = (Endpoint::that_knows(""), ManualClock::new());
-    let source = endpoint.source(pipe.credential()).to_builder().clock(clock.clone()).build();
+    let (endpoint, clock) = (FakeEndpoint::that_takes_all(), ManualClock::new());
+    let source = endpoint.source(pipe.credential()).with_clock(clock.clone());
     let error = while_time_passes(&clock, source.token()).await.unwrap_err();
     assert!(error.to_string().contains("a pipe that nobody writes into"), "{error}");
     // The thread that reads it is still there, and gets what comes.
@@ -26,14 +26,14 @@ async fn a_pipe_is_read_once_and_one_that_nobody_writes_into_is_an_error() {
     while_time_passes(&clock, source.token()).await.unwrap();
     clock.advance(HOUR);
     source.token().await.unwrap();
-    assert_eq!(endpoint.shown(), ["s3cret"; 2], "it is kept");
+    assert_eq!(endpoint.received(), ["s3cret"; 2], "it is kept");
 }
 
 #[cfg(unix)]
 #[tokio::test]
 async fn a_device_or_a_directory_is_no_credential() {
     for path in ["/dev/zero", "/dev/null", "/"] {
-        let source = Endpoint::that_knows("").source(Credential::file(path));
+        let source = FakeEndpoint::that_takes_all().source(Credential::file(path));
         let error = source.token().await.unwrap_err();
         let cause = error.exchange().and_then(std::error::Error::source).unwrap().to_string();
         assert_eq!(cause, "not a regular file", "{path}");
@@ -43,7 +43,7 @@ async fn a_device_or_a_directory_is_no_credential() {
 /// The writer pauses in the middle of the secret.
 #[tokio::test]
 async fn a_file_that_is_written_in_parts_is_adopted_when_it_is_whole() {
-    let (endpoint, file) = (Endpoint::that_knows(""), TempFile::new("first"));
+    let (endpoint, file) = (FakeEndpoint::that_takes_all(), TempFile::new("first"));
     let clock = ManualClock::new();
     let source = endpoint.source(file.credential()).to_builder().clock(clock.clone()).build();
     source.token().await.unwrap();
@@ -56,23 +56,23 @@ async fn a_file_that_is_written_in_parts_is_adopted_when_it_is_whole() {
     clock.advance(HOUR);
     source.token().await.unwrap();
     writer.join().unwrap();
-    assert_eq!(endpoint.shown(), ["first", "first"]);
+    assert_eq!(endpoint.received(), ["first", "first"]);
     clock.advance(HOUR);
     source.token().await.unwrap();
-    assert_eq!(endpoint.shown(), ["first", "first", "second"]);
+    assert_eq!(endpoint.received(), ["first", "first", "second"]);
 }
 
 #[tokio::test]
 async fn a_file_that_takes_the_place_of_another_is_adopted() {
     let (endpoint, file, next) =
-        (Endpoint::that_knows(""), TempFile::new("first"), TempFile::new("second"));
+        (FakeEndpoint::that_takes_all(), TempFile::new("first"), TempFile::new("second"));
     let clock = ManualClock::new();
     let source = endpoint.source(file.credential()).to_builder().clock(clock.clone()).build();
     source.token().await.unwrap();
     fs::rename(&next.0, &file.0).unwrap();
     clock.advance(HOUR);
     source.token().await.unwrap();
-    assert_eq!(endpoint.shown(), ["first", "second"]);
+    assert_eq!(endpoint.received(), ["first", "second"]);
 }
 
 /// Another inode, as after a rename; but it is not whole.
@@ -80,7 +80,7 @@ async fn a_file_that_takes_the_place_of_another_is_adopted() {
 async fn a_file_that_is_removed_and_written_anew_is_adopted_when_it_is_whole() {
     use std::io::Write;
     let (endpoint, file, old) =
-        (Endpoint::that_knows(""), TempFile::new("first"), TempFile::new(""));
+        (FakeEndpoint::that_takes_all(), TempFile::new("first"), TempFile::new(""));
     let clock = ManualClock::new();
     let source = endpoint.source(file.credential()).to_builder().clock(clock.clone()).build();
     source.token().await.unwrap();
@@ -96,7 +96,7 @@ async fn a_file_that_is_removed_and_written_anew_is_adopted_when_it_is_whole() {
     writer.join().unwrap();
     clock.advance(HOUR);
     source.token().await.unwrap();
-    assert_eq!(endpoint.shown(), ["first", "first", "a-new-secret"]);
+    assert_eq!(endpoint.received(), ["first", "first", "a-new-secret"]);
 }
 
 /// A secret that comes in a thousand parts is one, and what has no end is none.
@@ -120,13 +120,13 @@ async fn a_pipe_is_read_to_its_end_and_never_believed_before() {
                 let _ = is_done.recv(); // it stays open
             }
         });
-        let endpoint = Endpoint::that_knows("");
+        let endpoint = FakeEndpoint::that_takes_all();
         let token = endpoint.source(pipe.credential()).token().await;
         drop(done);
         writer.join().unwrap();
         assert_eq!(token.is_ok(), closes);
         let whole = if closes { vec!["x".repeat(1_000)] } else { vec![] };
-        assert_eq!(endpoint.shown(), whole);
+        assert_eq!(endpoint.received(), whole);
     }
 }
 
@@ -140,7 +140,7 @@ fn a_pipe_that_nobody_writes_into_does_not_keep_a_program_from_ending() {
     let (ended, ends) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
         let runtime = tokio::runtime::Runtime::new().unwrap();
-        let source = Endpoint::that_knows("").source(credential);
+        let source = FakeEndpoint::that_takes_all().source(credential);
         runtime.block_on(async { source.token().await.unwrap_err() });
         drop(runtime); // as at the end of main
         ended.send(()).unwrap();

@@ -1,4 +1,4 @@
-//! Promise 10, where several exchanges show the same credential: what is reported is what was shown.
+//! Providers that several sources share, and sources that are credentials of each other.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -133,7 +133,7 @@ fn kind(error: &tower_outbound_auth::Error) -> ExchangeErrorKind {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_exchange_shows_and_reports_what_was_read_for_it() {
+async fn an_exchange_sends_and_reports_the_value_that_was_read_for_it() {
     let vault = Vault::that(WhenRejected::Nothing);
     let shared = Credential::from_provider(vault.clone());
     let slow = Login { before: millis(100), ..login(shared.clone(), "another") };
@@ -150,7 +150,7 @@ async fn an_exchange_shows_and_reports_what_was_read_for_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_slow_reading_does_not_bring_back_an_old_value_or_report_a_good_one() {
+async fn a_slow_reading_neither_restores_an_old_value_nor_reports_an_accepted_one() {
     let vault = Vault::that(WhenRejected::Rotate);
     vault.slow.lock().unwrap().extend([millis(100), millis(0), millis(100)]);
     let shared = Credential::from_provider(vault.clone());
@@ -211,7 +211,7 @@ async fn a_refusal_that_another_source_met_is_not_reported_here() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_provider_that_hangs_or_panics_when_it_is_told_hides_no_refusal() {
+async fn a_provider_that_hangs_or_panics_over_a_report_hides_no_refusal() {
     for (when_rejected, after, ends) in [
         (WhenRejected::Hang, secs(0), secs(5)),
         (WhenRejected::Hang, secs(6), secs(8)), // half of what was left
@@ -237,7 +237,7 @@ impl CredentialProvider for Later {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_circle_that_is_entered_from_every_side_is_an_error_and_no_hang() {
+async fn sources_that_are_credentials_of_each_other_in_a_circle_are_a_reentrant_error() {
     for size in [2, 3, 5] {
         let places: Vec<Arc<Later>> = (0..size).map(|_| Arc::default()).collect();
         let next = |nth: usize| Credential::from_provider(places[(nth + 1) % size].clone());
@@ -279,7 +279,7 @@ async fn a_credential_that_is_listed_twice_is_read_and_reported_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_renewal_that_helped_an_exchange_is_given_back_to_the_other_source() {
+async fn a_renewal_that_helped_an_exchange_is_refunded_to_the_other_source() {
     let identity = source(ScriptedExchange::new());
     let login = login(identity.clone(), "token-1");
     let layer = AuthLayer::new(source(login.clone())).with_origin(Origin::parse(API).unwrap());

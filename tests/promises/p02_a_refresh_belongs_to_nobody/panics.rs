@@ -1,5 +1,4 @@
-//! Promise 2, K5: a scheme that panics. In an exchange, that is a failed exchange like any other; on a
-//! response, it is the panic of the one whose response it is. Nothing hangs, nothing is lost.
+//! A panic within an exchange is a failed exchange. A panic over a response fails only the request of that response.
 
 use std::sync::{Arc, Mutex};
 
@@ -9,13 +8,64 @@ use http::{HeaderName, HeaderValue, Request, Response};
 use tokio::task::JoinError;
 use tower::{Layer, service_fn};
 use tower_outbound_auth::endpoint::{ExchangeAnswer, ExchangeRequest, Grant, RequestContext, Step};
-use tower_outbound_auth::exchange::{ExchangeError, ExchangeErrorKind, Identity};
+use tower_outbound_auth::exchange::{self, ExchangeError, ExchangeErrorKind, Identity, Issued};
 use tower_outbound_auth::scheme::{Adopt, InvalidToken, Judge, Presentation, Rotation};
-use tower_outbound_auth::system::Atlas;
+use tower_outbound_auth::system::{Atlas, HeaderScheme};
 use tower_outbound_auth::testkit::TokioClock;
 use tower_outbound_auth::{AuthLayer, BoxError, Credential, Origin, Secret, TokenSource};
 
 use crate::support::*;
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_in_the_exchange_is_a_failed_exchange() {
+    let world = world_with_delay(millis(50));
+    world.exchange.panic_next(1);
+    let waits = futures::future::join_all((0..20).map(|_| world.source.token())).await;
+    for wait in waits {
+        let error = wait.unwrap_err();
+        assert_eq!(error.exchange().unwrap().kind(), ExchangeErrorKind::Panicked);
+    }
+    assert!(world.source.token().await.is_err(), "backed off");
+    assert_eq!(world.exchange.exchanges(), 1);
+    tokio::time::sleep(secs(1)).await;
+    assert!(world.source.token().await.is_ok());
+}
+
+/// An error's source is a user's own type, and is dropped outside the lock: one that asks the source for
+/// its status while it is dropped would otherwise wait for itself.
+#[tokio::test(start_paused = true)]
+async fn an_error_that_uses_the_source_in_its_drop_does_not_deadlock() {
+    #[derive(Debug)]
+    struct Nosy(std::sync::Arc<std::sync::OnceLock<TokenSource<HeaderScheme>>>);
+    impl std::fmt::Display for Nosy {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("nosy")
+        }
+    }
+    impl std::error::Error for Nosy {}
+    impl Drop for Nosy {
+        fn drop(&mut self) {
+            if let Some(source) = self.0.get() {
+                let _ = source.status();
+            }
+        }
+    }
+    let own = std::sync::Arc::new(std::sync::OnceLock::new());
+    let exchange = exchange::from_fn({
+        let own = own.clone();
+        move || {
+            let nosy = Nosy(own.clone());
+            async move { Err::<Issued, _>(unavailable().with_source(nosy)) }
+        }
+    });
+    let source = TokenSource::new(HeaderScheme::bearer(), exchange).with_clock(TokioClock::new());
+    let _ = own.set(source.clone());
+    for _ in 0..3 {
+        source.token().await.unwrap_err();
+        tokio::time::sleep(secs(30)).await;
+    }
+    assert_eq!(source.status().consecutive_failures, 3);
+}
 
 /// What a scheme is asked.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -203,22 +253,22 @@ async fn is_one_failed_exchange(question: Question) -> Setup {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_scheme_that_panics_over_its_credentials_fails_like_any_other_exchange() {
+async fn a_panic_of_the_scheme_over_its_credentials_is_a_failed_exchange() {
     fails_like_any_other_exchange(Question::Credentials).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_scheme_that_panics_over_its_request_fails_like_any_other_exchange() {
+async fn a_panic_of_the_scheme_over_its_request_is_a_failed_exchange() {
     fails_like_any_other_exchange(Question::Request).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_scheme_that_panics_over_an_answer_fails_like_any_other_exchange() {
+async fn a_panic_of_the_scheme_over_an_answer_is_a_failed_exchange() {
     fails_like_any_other_exchange(Question::Answer).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_scheme_that_panics_over_a_header_value_fails_like_any_other_exchange() {
+async fn a_panic_of_the_scheme_over_a_header_value_is_a_failed_exchange() {
     fails_like_any_other_exchange(Question::HeaderValue).await;
 }
 
@@ -245,16 +295,16 @@ async fn is_the_panic_of_one_caller(question: Question) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_scheme_that_panics_over_a_response_takes_nobody_else_along() {
+async fn a_panic_of_the_scheme_over_a_response_fails_only_that_request() {
     is_the_panic_of_one_caller(Question::Judge).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_scheme_that_panics_over_a_successor_takes_nobody_else_along() {
+async fn a_panic_of_the_scheme_over_a_successor_fails_only_that_request() {
     is_the_panic_of_one_caller(Question::HeaderValue).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_scheme_that_panics_over_a_signature_takes_nobody_else_along() {
+async fn a_panic_of_the_scheme_over_a_signature_fails_only_that_request() {
     is_the_panic_of_one_caller(Question::IsAuthentic).await;
 }

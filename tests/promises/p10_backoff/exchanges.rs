@@ -1,4 +1,4 @@
-//! Promise 10, for exchanges of one's own: credentials that were refused are shown rarely, and a mended one at once.
+//! Credentials of an `Exchange` that a user wrote: refused credentials are shown rarely, a mended one at once.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,7 +10,7 @@ use tower_outbound_auth::system::HeaderScheme;
 use tower_outbound_auth::testkit::TokioClock;
 use tower_outbound_auth::{Credential, TokenSource};
 
-use crate::p10_credentials::TempFile;
+use super::support::*;
 use crate::support::*;
 
 /// Logs in with a password from a file, and knows the good one.
@@ -69,7 +69,7 @@ async fn is_paced_and_mended(file: &TempFile, asked: &AtomicUsize, exchange: imp
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refused_credential_of_an_exchange_is_shown_once_and_a_mended_one_at_once() {
+async fn a_refused_credential_is_used_once_and_a_mended_one_ends_the_pause() {
     let file = TempFile::new("bad");
     let asked = Arc::new(AtomicUsize::new(0));
     let vault = Vault { password: file.credential(), asked: asked.clone() };
@@ -77,7 +77,7 @@ async fn a_refused_credential_of_an_exchange_is_shown_once_and_a_mended_one_at_o
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_exchange_that_wraps_another_may_have_more_credentials() {
+async fn an_exchange_that_wraps_another_may_list_more_credentials() {
     let (file, other) = (TempFile::new("bad"), TempFile::new("other"));
     let asked = Arc::new(AtomicUsize::new(0));
     let password = file.credential();
@@ -86,7 +86,7 @@ async fn an_exchange_that_wraps_another_may_have_more_credentials() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_exchange_gets_a_minted_credential_anew_each_time() {
+async fn an_exchange_gets_a_newly_minted_value_each_time_it_asks() {
     struct Signed(Credential);
 
     impl Exchange for Signed {

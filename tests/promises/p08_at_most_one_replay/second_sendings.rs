@@ -1,4 +1,4 @@
-//! Promise 8: a second sending that dies leaves the caller the refusal that it followed.
+//! When the second sending fails, the caller gets the refusal of the first one.
 
 use std::io;
 use std::sync::Arc;
@@ -74,7 +74,7 @@ impl Service<Request<Body>> for Dying {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_caller_gets_the_refusals_head_without_what_described_its_body() {
+async fn when_the_second_sending_fails_the_caller_gets_the_refusal_without_its_body() {
     let api = Dying::new(&[b"a short", b" text"]);
     let answer = send(&world().layer.layer(api.clone()), post("/", "x")).await.unwrap();
     assert_eq!(answer.status(), 401);
@@ -87,24 +87,24 @@ async fn the_caller_gets_the_refusals_head_without_what_described_its_body() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_clients_error_is_in_the_log() {
-    let log = Log::default();
-    let guard = log.on_this_thread();
-    for ready in [true, false] {
-        let api = Dying { ready, ..Dying::new(&[]) };
-        send(&world().layer.layer(api), get("/")).await.unwrap();
-    }
-    drop(guard);
-    for cause in ["connection reset", "not ready"] {
-        let event =
-            format!("a request could not be sent again system=\"exchange\" cause=\"{cause}\"");
-        assert_eq!(log.text().matches(&event).count(), 1, "{}", log.text());
-    }
+async fn a_refusal_without_a_body_keeps_all_its_headers() {
+    let answer = send(&world().layer.layer(Dying::new(&[])), get("/")).await.unwrap();
+    assert_eq!(answer.extensions().get(), Some(&Recovery::ResendFailed));
+    assert_eq!(answer.headers()[CONTENT_LENGTH], "0");
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_the_client_fails_before_the_second_sending_the_caller_gets_the_refusal() {
+    let api = Dying { ready: false, ..Dying::new(&[b"no"]) };
+    let answer = send(&world().layer.layer(api.clone()), get("/")).await.unwrap();
+    assert_eq!(answer.status(), 401);
+    assert_eq!(answer.extensions().get(), Some(&Recovery::ResendFailed));
+    assert_eq!(api.sendings.load(Ordering::SeqCst), 1);
 }
 
 /// The refusal is still in hand when the token that was waited for has ended, and there is no other.
 #[tokio::test(start_paused = true)]
-async fn a_token_that_ends_before_the_client_is_ready_again_leaves_the_refusal() {
+async fn when_the_token_ends_before_the_client_is_ready_again_the_caller_gets_the_refusal() {
     let world = world_with_delay(secs(5));
     world.source.token().await.unwrap();
     world.api.revoke("token-1");
@@ -126,9 +126,25 @@ async fn a_token_that_ends_before_the_client_is_ready_again_leaves_the_refusal()
     assert_eq!(world.api.tokens(), ["token-1", "none"]);
 }
 
+#[tokio::test(start_paused = true)]
+async fn the_error_of_the_second_sending_is_logged() {
+    let log = Log::default();
+    let guard = log.on_this_thread();
+    for ready in [true, false] {
+        let api = Dying { ready, ..Dying::new(&[]) };
+        send(&world().layer.layer(api), get("/")).await.unwrap();
+    }
+    drop(guard);
+    for cause in ["connection reset", "not ready"] {
+        let event =
+            format!("a request could not be sent again system=\"exchange\" cause=\"{cause}\"");
+        assert_eq!(log.text().matches(&event).count(), 1, "{}", log.text());
+    }
+}
+
 /// A refusal of a call with a deadline is not read. It is kept if it has no body, as gRPC's have none.
 #[tokio::test(start_paused = true)]
-async fn with_a_deadline_a_refusal_is_kept_if_it_occupies_no_connection() {
+async fn with_a_deadline_only_a_refusal_without_a_body_is_kept() {
     for (frames, is_kept) in [(&[][..], true), (&[&b"no"[..]][..], false)] {
         let mut request = post("/", "x");
         request.headers_mut().insert("grpc-timeout", "10S".parse().unwrap());
@@ -139,41 +155,25 @@ async fn with_a_deadline_a_refusal_is_kept_if_it_occupies_no_connection() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refusal_without_a_body_keeps_all_its_headers() {
-    let answer = send(&world().layer.layer(Dying::new(&[])), get("/")).await.unwrap();
-    assert_eq!(answer.extensions().get(), Some(&Recovery::ResendFailed));
-    assert_eq!(answer.headers()[CONTENT_LENGTH], "0");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_client_that_fails_before_the_second_sending_leaves_the_refusal_too() {
-    let api = Dying { ready: false, ..Dying::new(&[b"no"]) };
-    let answer = send(&world().layer.layer(api.clone()), get("/")).await.unwrap();
-    assert_eq!(answer.status(), 401);
-    assert_eq!(answer.extensions().get(), Some(&Recovery::ResendFailed));
-    assert_eq!(api.sendings.load(Ordering::SeqCst), 1);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_refusal_that_is_too_long_to_be_read_leaves_the_clients_error() {
+async fn when_the_refusal_is_too_long_to_be_read_the_caller_gets_the_error_of_the_client() {
     static LONG: [u8; 17 * 1024] = [b'x'; 17 * 1024];
     let error = send(&world().layer.layer(Dying::new(&[&LONG])), get("/")).await.unwrap_err();
     assert_eq!(error.downcast::<io::Error>().unwrap().to_string(), "connection reset");
 }
 
 #[tokio::test(start_paused = true)]
-async fn stacked_layers_send_no_third_time() {
+async fn when_the_first_sending_fails_the_caller_gets_the_error_of_the_client() {
+    let api = Dying::new(&[]);
+    api.sendings.store(1, Ordering::SeqCst);
+    let error = send(&world().layer.layer(api), get("/")).await.unwrap_err();
+    assert_eq!(error.downcast::<io::Error>().unwrap().to_string(), "connection reset");
+}
+
+#[tokio::test(start_paused = true)]
+async fn stacked_layers_do_not_send_a_third_time() {
     let api = Dying::new(&[b"no"]);
     let service = world().layer.layer(world().layer.layer(api.clone()));
     let answer = send(&service, get("/")).await.unwrap();
     assert_eq!(answer.extensions().get(), Some(&Recovery::ResendFailed));
     assert_eq!(api.sendings.load(Ordering::SeqCst), 2);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_first_sending_that_dies_is_the_clients_error() {
-    let api = Dying::new(&[]);
-    api.sendings.store(1, Ordering::SeqCst);
-    let error = send(&world().layer.layer(api), get("/")).await.unwrap_err();
-    assert_eq!(error.downcast::<io::Error>().unwrap().to_string(), "connection reset");
 }

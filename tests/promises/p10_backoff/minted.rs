@@ -1,4 +1,4 @@
-//! Promise 10, for credentials that are made anew for each request.
+//! A minted credential is made anew for each request on the wire.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -84,7 +84,7 @@ fn refusal(code: &str) -> (u16, String) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_request_of_an_exchange_shows_a_value_of_its_own() {
+async fn each_request_of_an_exchange_sends_a_newly_minted_value() {
     let (secret, minted) = numbered();
     let (shown, client) = endpoint(|number| match number {
         1 => refusal("invalid_client"), // it does not understand this encoding
@@ -98,7 +98,7 @@ async fn each_request_of_an_exchange_shows_a_value_of_its_own() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn sources_that_share_one_never_show_the_same_value() {
+async fn sources_that_share_a_minted_credential_never_send_the_same_value() {
     let (secret, _) = numbered();
     let (shown, client) = endpoint(token);
     let sources = (0..20).map(|_| {
@@ -116,7 +116,7 @@ async fn sources_that_share_one_never_show_the_same_value() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_new_value_is_no_change_of_the_credentials() {
+async fn a_newly_minted_value_does_not_end_the_pause() {
     let (secret, minted) = numbered();
     let (shown, client) = endpoint(|_| refusal("unauthorized_client"));
     let scheme = scheme(secret).with_auth(ClientAuth::Post);
@@ -131,7 +131,7 @@ async fn a_new_value_is_no_change_of_the_credentials() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_cannot_be_minted_is_an_outage_unless_it_says_otherwise() {
+async fn a_mint_that_fails_is_an_outage_unless_its_error_has_another_kind() {
     let cases: [(fn() -> Result<Secret, BoxError>, _, _); 5] = [
         (|| Err("no key service".into()), ExchangeErrorKind::Unavailable, "no key service"),
         (
@@ -157,7 +157,7 @@ async fn one_that_cannot_be_minted_is_an_outage_unless_it_says_otherwise() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn minting_counts_as_a_part_of_the_exchange() {
+async fn the_deadline_of_the_exchange_includes_minting() {
     let (shown, client) = endpoint(token);
     let secret = Credential::minted(|| async {
         tokio::time::sleep(Duration::from_secs(60)).await;
@@ -185,7 +185,7 @@ async fn a_code_that_quotes_a_minted_value_is_withheld() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_is_used_twice_in_a_request_is_minted_once() {
+async fn a_credential_that_a_request_uses_twice_is_minted_once() {
     let (credential, minted) = numbered();
     let (shown, client) = endpoint(token);
     let scheme =

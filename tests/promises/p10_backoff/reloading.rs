@@ -1,0 +1,93 @@
+//! A refused secret is read again once a second while there are requests. A changed secret ends the pause.
+
+use std::fs;
+
+use super::support::*;
+use crate::support::*;
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_secret_is_reloaded_once_a_second_and_a_new_one_ends_the_pause() {
+    let (endpoint, changing) = (FakeEndpoint::that_takes("right"), ChangingSecret::with("wrong"));
+    let source = endpoint.source(changing.credential());
+    let ask_for = async |time| {
+        let start = now();
+        while start.elapsed() < time {
+            source.token().await.unwrap_err();
+            tokio::time::sleep(millis(10)).await;
+        }
+    };
+    ask_for(millis(7_500)).await;
+    assert_eq!(endpoint.received(), ["wrong"], "asked once in the slot of ten seconds");
+    assert_eq!(changing.reads(), 1 + 7, "and looked up once a second");
+    changing.set("right");
+    ask_for(millis(490)).await;
+    assert_eq!(endpoint.received(), ["wrong"]);
+    tokio::time::sleep(millis(20)).await;
+    source.token().await.unwrap_err(); // has it looked up
+    tokio::time::sleep(millis(10)).await;
+    source.token().await.unwrap();
+    assert_eq!(endpoint.received(), ["wrong", "right"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_missing_secret_is_an_error_and_is_found_within_a_second_of_its_arrival() {
+    let (endpoint, file) = (FakeEndpoint::that_takes("late"), TempFile::new(""));
+    fs::remove_file(&file.0).unwrap();
+    let source = endpoint.source(file.credential());
+    let error = source.token().await.unwrap_err();
+    assert!(error.to_string().contains("cannot be read"), "{error}");
+    file.write("late");
+    let start = now();
+    while source.token().await.is_err() {
+        assert!(start.elapsed() < millis(1_200), "within a second");
+        tokio::time::sleep(millis(50)).await;
+    }
+    assert_eq!(endpoint.received(), ["late"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_changed_secret_ends_the_pause_of_every_source_that_shares_it() {
+    let (endpoint, changing) = (FakeEndpoint::that_takes("right"), ChangingSecret::with("wrong"));
+    let credential = changing.credential();
+    let sources = [(); 3].map(|()| endpoint.source(credential.clone()));
+    for source in &sources {
+        source.token().await.unwrap_err();
+    }
+    changing.set("right");
+    for _ in 0..2 {
+        for source in &sources {
+            let _ = source.token().await;
+        }
+        tokio::time::sleep(millis(1_100)).await;
+    }
+    for source in &sources {
+        source.token().await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_secret_is_not_reloaded_without_requests_nor_while_it_is_accepted() {
+    let (endpoint, changing) = (FakeEndpoint::that_takes("right"), ChangingSecret::with("wrong"));
+    let source = endpoint.source(changing.credential());
+    source.token().await.unwrap_err();
+    tokio::time::sleep(secs(9)).await;
+    assert_eq!(changing.reads(), 1, "nobody asked");
+    changing.set("right");
+    source.retry_now();
+    for _ in 0..3_000 {
+        source.token().await.unwrap();
+        tokio::time::sleep(secs(1)).await;
+    }
+    assert!(changing.reads() <= 3, "{}", changing.reads());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_secret_given_as_a_value_keeps_its_pause() {
+    let endpoint = FakeEndpoint::that_takes("right");
+    let source = endpoint.source("wrong");
+    for _ in 0..700 {
+        source.token().await.unwrap_err();
+        tokio::time::sleep(millis(10)).await;
+    }
+    assert_eq!(endpoint.received(), ["wrong"]);
+}
