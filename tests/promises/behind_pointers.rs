@@ -108,12 +108,16 @@ fn assert_is_own(scheme: &impl Scheme) {
     let request = scheme.request(&request_context(Reason::First)).unwrap().into_http();
     assert_eq!(request.uri(), "https://own.example");
     let answer = ExchangeAnswer::new(Response::new(Bytes::from("a token")));
-    assert!(matches!(scheme.read(answer), Ok(Step::Issued(_))));
+    let step = scheme.read(answer).unwrap();
+    assert!(
+        matches!(&step, Step::Issued(issued) if issued.access_token().expose() == "a token"),
+        "{step:?}"
+    );
     assert_eq!(scheme.header_name(), "x-token");
     assert_eq!(scheme.header_value(&Secret::from("abc"), Some("own")).unwrap(), "own abc");
     let fine = Response::new(());
     assert_eq!(scheme.judge().verdict(ResponseHead::of(&fine)), Verdict::Refused);
-    assert!(scheme.rotation().is_some());
+    assert_eq!(scheme.rotation().unwrap().header(), AUTHORIZATION);
     assert!(!scheme.is_authentic(&Secret::from("abc")));
     assert!(scheme.per_request(&Secret::from("abc")).is_some());
 }

@@ -19,8 +19,8 @@ use tower_outbound_auth::scheme::{InvalidToken, Judge, Presentation, Verdict};
 use tower_outbound_auth::system::{Atlas, HeaderScheme};
 use tower_outbound_auth::testkit::TokioClock;
 use tower_outbound_auth::{
-    AccessToken, Auth, AuthLayer, BoxError, Error, Origin, ResponseFuture, Scheme, Secret,
-    TokenSource,
+    AccessToken, Auth, AuthLayer, BoxError, Error, ErrorKind, Origin, ResponseFuture, Scheme,
+    Secret, TokenSource,
 };
 
 use crate::support::*;
@@ -233,7 +233,7 @@ async fn errors_of_the_inner_service_pass_unwrapped_and_ours_are_found_through_w
     let foreign = Request::get("https://evil.test/").body(Body::default()).unwrap();
     let error = send(&world.layer.layer(world.api.clone()), foreign).await.unwrap_err();
     let wrapped = Wrapped(error);
-    assert!(Error::find(&wrapped).is_some());
+    assert_eq!(Error::find(&wrapped).unwrap().kind(), ErrorKind::ForeignOrigin);
     assert!(Error::find(&Inner(7)).is_none());
 }
 
@@ -271,11 +271,11 @@ async fn a_future_that_is_polled_after_its_completion_panics() {
     let world = world();
     let service = world.layer.layer(world.api.clone());
     let foreign = Request::get("https://elsewhere.example/").body(Body::default()).unwrap();
-    for request in [foreign, get("/waits-for-its-first-token")] {
+    for (request, is_sent) in [(foreign, false), (get("/waits-for-its-first-token"), true)] {
         let mut service = service.clone();
         std::future::poll_fn(|cx| service.poll_ready(cx)).await.unwrap();
         let mut future = Box::pin(service.call(request));
-        let _ = future.as_mut().await;
+        assert_eq!(future.as_mut().await.is_ok(), is_sent);
         let again = AssertUnwindSafe(future).catch_unwind().await;
         let panic = again.expect_err("a panic, and no hang");
         let message = panic.downcast_ref::<&str>().unwrap();

@@ -2,6 +2,8 @@
 
 use tower::Layer;
 
+use tower_outbound_auth::exchange::ExchangeErrorKind;
+
 use crate::support::*;
 
 #[tokio::test(start_paused = true)]
@@ -18,7 +20,10 @@ async fn a_usable_token_is_sent_until_it_ends_while_refreshes_fail() {
     assert!(world.exchange.exchanges() > 2, "it was tried");
     assert!(world.api.tokens().iter().all(|token| token == "token-1"));
     tokio::time::sleep(secs(2)).await;
-    assert!(send(&service, get("/")).await.is_err(), "over is over");
+    let sent = world.api.requests();
+    let error = send(&service, get("/")).await.unwrap_err();
+    assert_eq!(exchange_kind(ours(&error)), ExchangeErrorKind::Unavailable);
+    assert_eq!(world.api.requests(), sent, "an ended token is not sent");
 }
 
 #[tokio::test(start_paused = true)]
@@ -64,6 +69,7 @@ async fn an_ended_token_is_not_sent_even_in_a_pause() {
     assert_eq!(world.exchange.exchanges(), 3);
     tokio::time::sleep(secs(10)).await; // its very end
     let before = world.api.requests();
-    assert!(send(&service, get("/")).await.is_err());
+    let error = send(&service, get("/")).await.unwrap_err();
+    assert_eq!(exchange_kind(ours(&error)), ExchangeErrorKind::Unavailable);
     assert_eq!(world.api.requests(), before);
 }

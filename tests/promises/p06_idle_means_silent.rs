@@ -2,6 +2,8 @@
 
 use tower::Layer;
 
+use tower_outbound_auth::exchange::ExchangeErrorKind;
+
 use crate::support::*;
 
 #[tokio::test(start_paused = true)]
@@ -19,7 +21,8 @@ async fn an_idle_source_never_exchanges() {
 async fn a_failed_exchange_is_not_repeated_without_a_request() {
     let world = world();
     world.exchange.fail_next(1_000, unavailable());
-    assert!(world.source.token().await.is_err());
+    let error = world.source.token().await.unwrap_err();
+    assert_eq!(exchange_kind(&error), ExchangeErrorKind::Unavailable);
     tokio::time::sleep(24 * HOUR).await;
     assert_eq!(world.exchange.exchanges(), 1);
 }

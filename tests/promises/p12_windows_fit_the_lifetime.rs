@@ -2,7 +2,7 @@
 
 use futures::future::join_all;
 use tower::Layer;
-use tower_outbound_auth::exchange::Reason;
+use tower_outbound_auth::exchange::{ExchangeErrorKind, Reason};
 
 use crate::support::*;
 
@@ -71,7 +71,10 @@ async fn in_the_hard_margin_a_token_that_cannot_be_renewed_is_sent_until_it_ends
         tokio::time::sleep(millis(100)).await;
     }
     tokio::time::sleep(secs(2)).await;
-    assert!(send(&service, get("/")).await.is_err());
+    let sent = world.api.requests();
+    let error = send(&service, get("/")).await.unwrap_err();
+    assert_eq!(exchange_kind(ours(&error)), ExchangeErrorKind::Unavailable);
+    assert_eq!(world.api.requests(), sent);
     assert!(world.api.tokens().iter().all(|token| token == "token-1"));
     // 20 s of requests at ten a second: an attempt per slot.
     assert!(world.exchange.exchanges() <= 8, "{}", world.exchange.exchanges());

@@ -43,8 +43,10 @@ async fn a_foreign_request_is_an_error_that_names_the_origin_and_is_not_sent() {
 async fn a_layer_without_origins_sends_nothing() {
     let world = world();
     let service = AuthLayer::new(world.source.clone()).layer(world.api.clone());
-    assert!(send(&service, get("/")).await.is_err());
-    assert_eq!(world.api.requests(), 0);
+    let error = send(&service, get("/")).await.unwrap_err();
+    assert_eq!(ours(&error).kind(), ErrorKind::ForeignOrigin);
+    assert!(error.to_string().contains("https://api.example"), "{error}");
+    assert_eq!((world.api.requests(), world.exchange.exchanges()), (0, 0));
 }
 
 #[tokio::test(start_paused = true)]
@@ -67,7 +69,8 @@ async fn a_host_header_that_contradicts_the_uri_is_refused() {
     let mut two = get("/");
     two.headers_mut().append(HOST, HeaderValue::from_static("api.example"));
     two.headers_mut().append(HOST, HeaderValue::from_static("evil.test"));
-    assert!(send(&service, two).await.is_err());
+    let error = send(&service, two).await.unwrap_err();
+    assert_eq!(ours(&error).kind(), ErrorKind::ForeignOrigin, "one of two Host headers");
     assert_eq!(world.api.requests(), 0);
     let mut same = get("/");
     same.headers_mut().insert(HOST, HeaderValue::from_static("api.example:443"));
@@ -81,7 +84,9 @@ async fn a_uri_without_authority_needs_origin_relative() {
     let service = layer.layer(world.api.clone());
     send(&service, request("/pkg.Service/Method")).await.unwrap();
     assert_eq!(world.api.tokens(), ["token-1"]);
-    assert!(send(&service, get("/")).await.is_err(), "and covers nothing else");
+    let error = send(&service, get("/")).await.unwrap_err();
+    assert_eq!(ours(&error).kind(), ErrorKind::ForeignOrigin, "a URI with an authority");
+    assert_eq!(world.api.requests(), 1);
 }
 
 #[tokio::test(start_paused = true)]

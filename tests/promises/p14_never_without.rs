@@ -2,6 +2,7 @@
 
 use http::header::AUTHORIZATION;
 use tower::Layer;
+use tower_outbound_auth::exchange::ExchangeErrorKind;
 use tower_outbound_auth::{CallerHeader, ErrorKind, Exempt, RequestHead};
 
 use crate::support::*;
@@ -14,9 +15,11 @@ async fn without_a_token_nothing_is_sent() {
     for _ in 0..10 {
         let error = send(&service, get("/")).await.unwrap_err();
         assert_eq!(ours(&error).kind(), ErrorKind::Exchange);
-        assert!(ours(&error).retry_after().is_some());
+        assert_eq!(exchange_kind(ours(&error)), ExchangeErrorKind::Unavailable);
+        let pause = ours(&error).retry_after().unwrap();
+        assert!((millis(800)..=secs(1)).contains(&pause), "{pause:?}");
     }
-    assert_eq!(world.api.requests(), 0);
+    assert_eq!((world.api.requests(), world.exchange.exchanges()), (0, 1));
 }
 
 #[tokio::test(start_paused = true)]

@@ -90,12 +90,14 @@ async fn a_foreign_request_gives_back_the_permit_of_its_service() {
     let limit = tower::limit::GlobalConcurrencyLimitLayer::new(1);
     let mut service = world.layer.layer(limit.layer(world.api.clone()));
     let foreign = Request::get("https://evil.test/").body(Body::default()).unwrap();
-    service.ready().await.unwrap().call(foreign).await.unwrap_err();
+    let error = service.ready().await.unwrap().call(foreign).await.unwrap_err();
+    assert_eq!(ours(&error).kind(), ErrorKind::ForeignOrigin);
     let other = service.clone();
     tokio::time::timeout(secs(1), send(&other, get("/")))
         .await
         .expect("the permit is free")
         .unwrap();
+    assert_eq!(world.api.tokens(), ["token-1"], "only the other request was sent");
     drop(service);
 }
 
@@ -139,7 +141,7 @@ async fn a_newer_token_that_came_during_readiness_is_sent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn with_a_limit_of_one_below_the_layer_a_revocation_is_refused_once() {
+async fn with_a_limit_of_one_below_the_layer_the_tokens_reach_the_api_in_order() {
     let world = world();
     let service = ServiceBuilder::new()
         .layer(world.layer.clone())
@@ -153,6 +155,11 @@ async fn with_a_limit_of_one_below_the_layer_a_revocation_is_refused_once() {
         assert_eq!(answer.unwrap().status(), 200);
     }
     assert_eq!(world.exchange.exchanges(), 2);
+    let tokens = world.api.tokens();
+    assert!(tokens.is_sorted(), "{tokens:?}");
+    // The next request may be sent before the exchange ends.
+    let old = tokens.iter().filter(|token| *token == "token-1").count();
+    assert!((2..=3).contains(&old), "accepted once, refused once or twice: {tokens:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -82,6 +82,11 @@ pub(crate) fn now() -> tokio::time::Instant {
     tokio::time::Instant::now()
 }
 
+/// The kind of the failed exchange that left this caller without a token.
+pub(crate) fn exchange_kind(error: &Error) -> ExchangeErrorKind {
+    error.exchange().unwrap_or_else(|| panic!("no failed exchange: {error}")).kind()
+}
+
 /// The crate's own error in a boxed one.
 pub(crate) fn ours(error: &BoxError) -> &Error {
     error.downcast_ref().expect("an error of the crate's own")

@@ -25,10 +25,11 @@ async fn a_panic_in_the_exchange_is_a_failed_exchange() {
         let error = wait.unwrap_err();
         assert_eq!(error.exchange().unwrap().kind(), ExchangeErrorKind::Panicked);
     }
-    assert!(world.source.token().await.is_err(), "backed off");
+    let error = world.source.token().await.unwrap_err();
+    assert_eq!(exchange_kind(&error), ExchangeErrorKind::Panicked, "the stored error");
     assert_eq!(world.exchange.exchanges(), 1);
     tokio::time::sleep(secs(1)).await;
-    assert!(world.source.token().await.is_ok());
+    assert_eq!(world.source.token().await.unwrap().expose(), "token-2");
 }
 
 /// An error's source is a user's own type, and is dropped outside the lock: one that asks the source for

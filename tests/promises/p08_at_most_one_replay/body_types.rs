@@ -38,15 +38,15 @@ async fn the_compiler_infers_the_body_type_from_the_request() {
     }
     let layer = world().layer;
     let mut same = layer.clone().layer(service_fn(answers::<Body>));
-    same.ready().await.unwrap().call(get("/")).await.unwrap();
+    assert_eq!(same.ready().await.unwrap().call(get("/")).await.unwrap().status(), 200);
     let mut off = layer.clone().with_replay(Off).layer(service_fn(answers::<Stream>));
-    off.ready().await.unwrap().call(upload(one_two())).await.unwrap();
+    assert_eq!(off.ready().await.unwrap().call(upload(one_two())).await.unwrap().status(), 200);
     let mut wrap =
         layer.clone().with_replay(Wrap::new()).layer(service_fn(answers::<ReplayBody<Stream>>));
-    wrap.ready().await.unwrap().call(upload(one_two())).await.unwrap();
+    assert_eq!(wrap.ready().await.unwrap().call(upload(one_two())).await.unwrap().status(), 200);
     let own = Rewrap::new(|body: ReplayBody<Stream>| body.boxed_unsync());
     let mut rewrap = layer.with_replay(own).layer(service_fn(answers::<Own>));
-    rewrap.ready().await.unwrap().call(upload(one_two())).await.unwrap();
+    assert_eq!(rewrap.ready().await.unwrap().call(upload(one_two())).await.unwrap().status(), 200);
 }
 
 #[tokio::test(start_paused = true)]

@@ -131,7 +131,8 @@ async fn revocations_are_healed_while_another_route_answers_503() {
             let service = service.clone();
             async move {
                 for _ in 0..20 {
-                    let _ = send(&service, get("/health")).await;
+                    let answer = send(&service, get("/health")).await.unwrap();
+                    assert_eq!(answer.status(), 503);
                     tokio::time::sleep(millis(5)).await;
                 }
             }
@@ -140,6 +141,8 @@ async fn revocations_are_healed_while_another_route_answers_503() {
         assert_eq!(answer.status(), 200, "revocation {revocation}");
         health.await.unwrap();
     }
+    assert_eq!(world.exchange.exchanges(), 1 + 20);
+    assert_eq!(world.source.status().renewal_budget, 5);
 }
 
 #[tokio::test(start_paused = true)]
@@ -158,6 +161,8 @@ async fn when_the_first_caller_gives_up_the_replays_of_the_others_refund_the_bud
         assert!(payer.is_err(), "it gave up");
         assert!(others.iter().all(|answer| answer.as_ref().unwrap().status() == 200));
     }
+    assert_eq!(world.exchange.exchanges(), 1 + 20);
+    assert_eq!(world.source.status().renewal_budget, 5);
 }
 
 #[tokio::test(start_paused = true)]

@@ -40,7 +40,8 @@ async fn an_outage_of_ten_minutes_costs_one_exchange_per_pause() {
     assert!((24..=31).contains(&asked), "{asked}");
     world.exchange.recover();
     tokio::time::sleep(secs(30)).await;
-    assert!(world.source.token().await.is_ok());
+    let token = format!("token-{}", asked + 1);
+    assert_eq!(world.source.token().await.unwrap().expose(), token);
 }
 
 #[tokio::test(start_paused = true)]
@@ -59,7 +60,7 @@ async fn the_stored_error_says_how_old_it_is_and_when_the_next_attempt_is_due() 
         "no token: the exchange failed 10.0 s ago, the next one is due in 30.0 s: scripted outage"
     );
     tokio::time::sleep(secs(30)).await;
-    assert!(world.source.token().await.is_ok());
+    assert_eq!(world.source.token().await.unwrap().expose(), "token-2");
 }
 
 #[tokio::test(start_paused = true)]
@@ -93,10 +94,13 @@ async fn a_pause_leaves_one_attempt_before_a_usable_token_ends() {
         tokio::time::sleep(millis(500)).await;
     }
     world.exchange.recover();
+    let failed = world.exchange.exchanges() - 1;
     while start.elapsed() < HOUR + secs(10) {
         world.source.token().await.expect("renewed before the old token ended");
         tokio::time::sleep(millis(500)).await;
     }
+    let successor = format!("token-{}", 1 + failed + 1);
+    assert_eq!(world.source.token().await.unwrap().expose(), successor);
 }
 
 #[tokio::test(start_paused = true)]

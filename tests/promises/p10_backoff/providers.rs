@@ -121,7 +121,7 @@ async fn without_another_value_the_refusal_counts_and_a_later_value_ends_the_pau
     vault.version.store(1, Ordering::SeqCst);
     for _ in 0..2 {
         tokio::time::sleep(secs(1)).await;
-        let _ = source.token().await;
+        let _ = source.token().await; // starts a reload
         tokio::time::sleep(millis(1)).await;
     }
     assert_eq!(source.token().await.unwrap().expose(), "session-2");

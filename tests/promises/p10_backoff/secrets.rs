@@ -44,13 +44,15 @@ fn reading_a_secret_blocks_no_async_thread() {
                 .map_err(|_| "the async thread is blocked")?;
             Ok("s3cret".into())
         });
-        let source = FakeEndpoint::that_takes_all().source(secret);
+        let endpoint = FakeEndpoint::that_takes_all();
+        let source = endpoint.source(secret);
         let other = async {
             tokio::task::yield_now().await;
             go.send(()).unwrap();
         };
         let (token, ()) = futures::join!(source.token(), other);
         token.unwrap();
+        assert_eq!(endpoint.received(), ["s3cret"]);
     });
 }
 
