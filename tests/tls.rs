@@ -95,11 +95,12 @@ async fn a_private_certificate_authority_is_trusted_if_it_is_given() {
 
 #[cfg(feature = "aws-lc")]
 #[tokio::test]
-async fn the_same_with_aws_lc() {
+async fn with_aws_lc_a_private_ca_is_trusted_too() {
     let setup = Setup::new().await;
     let roots = TlsRoots::pem(setup.certificate.as_bytes()).unwrap();
     let client = HttpClient::with_provider(roots, TlsProvider::aws_lc()).unwrap();
     setup.source("localhost", client).token().await.unwrap();
+    assert_eq!(setup.server.counts().exchanges, 1);
 }
 
 #[tokio::test]
@@ -169,9 +170,13 @@ fn pem_texts_without_a_usable_certificate_are_errors_when_they_are_given() {
 }
 
 #[cfg(feature = "webpki-roots")]
-#[test]
-fn mozilla_s_roots_are_some() {
-    HttpClient::new(TlsRoots::webpki()).unwrap();
+#[tokio::test]
+async fn mozilla_s_roots_do_not_trust_a_private_certificate_authority() {
+    let setup = Setup::new().await;
+    let client = HttpClient::new(TlsRoots::webpki()).unwrap();
+    let error = setup.source("localhost", client).token().await.unwrap_err();
+    assert_eq!(error.exchange().unwrap().kind(), ExchangeErrorKind::Unreachable);
+    assert_eq!(setup.server.counts().exchanges, 0);
 }
 
 /// Where the platform's roots come from is a matter of the process's environment: this runs a test once more,

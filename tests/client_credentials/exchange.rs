@@ -150,9 +150,15 @@ fn the_preset_wants_a_safe_endpoint_and_a_safe_origin() {
         AuthLayer::client_credentials(endpoint, "id", "secret", api).map(drop)
     };
     preset("http://127.0.0.1:8080/token", "https://api.example").unwrap();
-    preset("http://auth.example/token", "https://api.example").unwrap_err();
-    preset("http://127.0.0.1:8080/token", "http://api.example").unwrap_err();
-    preset("http://127.0.0.1:8080/token", "https://api.example/path").unwrap_err();
+    for (endpoint, api, says) in [
+        ("http://auth.example/token", "https://api.example", "http://auth.example would get"),
+        ("http://127.0.0.1:8080/token", "http://api.example", "api.example"),
+        ("http://127.0.0.1:8080/token", "https://api.example/path", "a scheme, a host and"),
+    ] {
+        let error = preset(endpoint, api).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Configuration, "{error}");
+        assert!(error.to_string().contains(says), "{error}");
+    }
 }
 
 #[test]

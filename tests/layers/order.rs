@@ -94,8 +94,9 @@ async fn a_failing_token_endpoint_is_an_error_of_ours_at_the_top_and_asked_once(
     let mut stack = documented(&world);
     world.exchange.fail_next(9, unavailable());
     let error = call(&mut stack, get("/")).await.unwrap_err();
-    assert!(Error::find(&*error).unwrap().retry_after().is_some());
-    assert_eq!(world.exchange.exchanges(), 1);
+    let ours = Error::find(&*error).unwrap();
+    assert_eq!(ours.exchange().unwrap().to_string(), "scripted outage");
+    assert_eq!((world.exchange.exchanges(), world.api.requests()), (1, 0));
 }
 
 #[tokio::test(start_paused = true)]

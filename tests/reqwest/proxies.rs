@@ -229,7 +229,8 @@ async fn a_client_whose_redirects_are_unknown_is_refused_before_it_sends_anythin
         let exempt = http::Request::get(server.url("/")).extension(Exempt).body("").unwrap();
         let exempt = layer.layer(builder().build().unwrap()).oneshot(exempt.try_into().unwrap());
         assert_eq!(exempt.await.unwrap().status(), 200, "it has no credential");
-        assert!(layer.reqwest(builder().user_agent("\n")).is_err());
+        let error = layer.reqwest(builder().user_agent("\n")).unwrap_err();
+        assert!(error.to_string().contains("builder error"), "{error}");
         let error = layer.layer(builder().build().unwrap()).oneshot(request()).await.unwrap_err();
         assert_eq!(ours(&error).kind(), ErrorKind::Configuration, "no client was built");
     }

@@ -2,6 +2,7 @@
 
 use tokio::task::JoinSet;
 use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 use tower::Layer;
 
@@ -49,7 +50,8 @@ async fn generated_clients_take_the_layer_as_it_is_and_recover() {
     client.check(HealthCheckRequest::default()).await.unwrap();
     world.server.ledger.revoke("token-2");
     let mut watch = client.watch(HealthCheckRequest::default()).await.unwrap().into_inner();
-    assert!(watch.message().await.unwrap().is_some());
+    let status = watch.message().await.unwrap().unwrap().status();
+    assert_eq!(status, ServingStatus::Serving);
     assert_eq!(world.server.ledger.tokens(), ["token-1", "token-2", "token-2", "token-3"]);
 }
 

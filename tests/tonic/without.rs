@@ -57,5 +57,6 @@ async fn a_status_below_the_exchange_is_what_a_generated_client_shows() {
     let error = error.with_source(Status::not_found("no such key"));
     let status = status_after(&world().await, error).await;
     assert_eq!((status.code(), status.message()), (Code::NotFound, "no such key"));
-    assert!(Error::find(&status).is_some());
+    let ours = Error::find(&status).unwrap().exchange().unwrap();
+    assert_eq!((ours.kind(), &*ours.to_string()), (ExchangeErrorKind::Unavailable, "no token"));
 }
