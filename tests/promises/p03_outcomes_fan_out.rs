@@ -56,7 +56,7 @@ async fn waiters_get_the_token_of_their_exchange_even_if_it_was_refused_meanwhil
     let mut others = Box::pin(join_all((0..100).map(|_| world.source.token())));
     assert!(futures::poll!(&mut others).is_pending());
     let token = first.await.unwrap();
-    // Another request learns that it is refused, and the next exchange does not succeed.
+    // Another request learns that the token is refused, and the next exchange fails.
     world.exchange.fail_next(1, unavailable());
     world.source.reject(&token).await.unwrap_err();
     for other in others.await {
@@ -64,7 +64,7 @@ async fn waiters_get_the_token_of_their_exchange_even_if_it_was_refused_meanwhil
     }
 }
 
-/// With real threads: who begins to wait while the exchange ends has its token or its waking.
+/// With real threads: a caller that begins to wait while the exchange ends gets the token or is woken.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_caller_that_begins_to_wait_while_the_exchange_ends_is_woken() {
     let (clock, exchange) = (ManualClock::new(), ScriptedExchange::new());
@@ -80,7 +80,7 @@ async fn a_caller_that_begins_to_wait_while_the_exchange_ends_is_woken() {
                 source.token().await.unwrap().expose().to_owned()
             })
         });
-        // In real time: the clock stands still, so who is not woken waits for ever.
+        // In real time: the manual clock stands still, so a caller that is not woken would wait for ever.
         let all = tokio::time::timeout(secs(20), join_all(callers)).await.expect("nobody hangs");
         for token in all {
             assert_eq!(token.unwrap(), format!("token-{round}"));

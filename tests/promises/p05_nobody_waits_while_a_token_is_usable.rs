@@ -1,5 +1,5 @@
-//! Promise 5: nobody waits while a token is usable, not even the request that triggers the refresh; but for
-//! requests that cannot be sent again.
+//! Promise 5: nobody waits while a token is usable, not even the request that triggers the refresh. The exception is a
+//! request that cannot be sent again: it waits up to a second for a fresher token.
 
 use std::time::Duration;
 
@@ -184,7 +184,7 @@ async fn after_a_refusal_requests_that_cannot_be_sent_again_wait_for_the_renewal
     }
 }
 
-/// While the renewal runs, who can be sent again goes on with the token: a single route may be at fault.
+/// During the renewal, a request that can be sent again goes out with the refused token: a single route may be at fault.
 #[tokio::test(start_paused = true)]
 async fn after_a_refusal_a_request_that_can_be_sent_again_does_not_wait() {
     let world = world_with_delay(secs(9));

@@ -1,4 +1,4 @@
-//! Promise 14: no token, no request; and who is exempt.
+//! Promise 14: a request without a token is not sent. A request can be exempted.
 
 use http::header::AUTHORIZATION;
 use tower::Layer;

@@ -174,7 +174,7 @@ async fn an_exchange_may_go_through_another_source() {
     assert_eq!(gateway.exchange.exchanges(), 1);
 }
 
-/// Its header would take the place of the client's own credentials, which would be blamed for it.
+/// The other layer would replace the credentials of the client, and the endpoint would refuse the exchange.
 #[tokio::test(start_paused = true)]
 async fn another_source_that_would_replace_a_header_of_the_exchange_request_is_an_error() {
     let gateway = world();
@@ -202,8 +202,7 @@ async fn another_source_that_would_replace_a_header_of_the_exchange_request_is_a
 
 #[tokio::test(start_paused = true)]
 async fn an_exchange_through_its_own_source_is_a_reentrant_error() {
-    // The token endpoint's client is the very stack that it is to supply: to tie that knot, the client
-    // looks the stack up when it is called.
+    // The client of the token endpoint is the stack that needs the token. It finds the stack when it is called.
     let stack = std::sync::Arc::new(std::sync::OnceLock::new());
     let client = service_fn({
         let stack = stack.clone();
@@ -245,8 +244,8 @@ async fn an_exchange_through_its_own_source_behind_a_buffer_is_a_reentrant_error
     assert_eq!(start.elapsed(), secs(0));
 }
 
-/// The same knot, tied by a refusal: the exchange goes out with the usable token, and its 401 would wait
-/// for the very exchange that it belongs to.
+/// The exchange goes through its own layer with the usable token, and the API refuses it. The 401 must not wait for the
+/// exchange that it belongs to.
 #[tokio::test(start_paused = true)]
 async fn an_exchange_whose_own_request_is_refused_does_not_wait_for_itself() {
     let stack = std::sync::Arc::new(std::sync::OnceLock::new());

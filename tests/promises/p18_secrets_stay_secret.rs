@@ -113,7 +113,7 @@ async fn no_public_type_shows_a_secret_in_debug() {
     call.await.unwrap();
 }
 
-/// So that the service below has a `Debug` to show.
+/// Gives the service below a `Debug`.
 trait Map {
     fn map(self) -> Named;
 }
@@ -143,7 +143,7 @@ impl Service<Request<Body>> for Named {
     }
 }
 
-/// Every way in which an exchange can fail, with the secrets in the worst places.
+/// The ways in which an exchange can fail. The secrets stand in the worst places.
 fn failures() -> Vec<(u16, Bytes, ExchangeErrorKind)> {
     let text = |text: String| Bytes::from(text);
     let huge = Bytes::from(vec![b' '; 300 * 1024]);
@@ -258,7 +258,7 @@ fn an_endpoint_never_shows_its_query_and_a_bad_secret_is_not_quoted() {
     }
 }
 
-/// A scheme whose header values tell when they are wiped.
+/// A scheme that counts the header values that are dropped.
 struct Tracked(HeaderScheme, Arc<AtomicUsize>);
 
 /// The bytes of a value.
@@ -287,7 +287,7 @@ impl Presentation for Tracked {
     }
 }
 
-/// Whatever a service keeps for its threads' speed must not keep a token that has been replaced.
+/// A service may keep things for each thread. It must not keep a token that was replaced.
 #[test]
 fn idle_services_and_idle_threads_do_not_keep_a_replaced_token() {
     let wiped = Arc::new(AtomicUsize::new(0));

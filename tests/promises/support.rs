@@ -1,4 +1,4 @@
-//! An API in memory, and a source over scripted tokens on tokio's paused clock.
+//! An API in memory, and a source with scripted tokens on tokio's paused clock.
 
 use std::collections::HashSet;
 use std::convert::Infallible;
@@ -31,7 +31,7 @@ pub(crate) fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-/// What a test holds.
+/// A source, its layer, its scripted exchange and an API.
 pub(crate) struct World {
     pub(crate) clock: TokioClock,
     pub(crate) exchange: ScriptedExchange,
@@ -40,12 +40,12 @@ pub(crate) struct World {
     pub(crate) api: Api,
 }
 
-/// Tokens at once.
+/// A world whose exchanges take no time.
 pub(crate) fn world() -> World {
     world_with_delay(Duration::ZERO)
 }
 
-/// An exchange takes `delay`.
+/// A world whose exchanges take `delay`.
 pub(crate) fn world_with_delay(delay: Duration) -> World {
     let clock = TokioClock::new();
     let exchange = ScriptedExchange::new().with_delay(delay, clock.clone());
@@ -75,7 +75,7 @@ where
     service.clone().oneshot(request)
 }
 
-/// Tokio's clock, which stands still between the timers.
+/// Tokio's paused clock. Only timers move it.
 pub(crate) fn now() -> tokio::time::Instant {
     #[allow(clippy::disallowed_methods)]
     // the ban is for the crate: tests measure with tokio's clock
@@ -163,7 +163,7 @@ impl Api {
         self.0.lock().unwrap().status = Some(status);
     }
 
-    /// Every answer takes this long; it is judged when it is made.
+    /// Every answer takes this long. Whether it is a refusal is decided at its end.
     pub(crate) fn delay(&self, delay: Duration) {
         self.0.lock().unwrap().delay = delay;
     }

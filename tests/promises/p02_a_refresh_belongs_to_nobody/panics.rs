@@ -32,8 +32,8 @@ async fn a_panic_in_the_exchange_is_a_failed_exchange() {
     assert_eq!(world.source.token().await.unwrap().expose(), "token-2");
 }
 
-/// An error's source is a user's own type, and is dropped outside the lock: one that asks the source for
-/// its status while it is dropped would otherwise wait for itself.
+/// The source of an error is a user's type, so it must be dropped outside the lock: this one asks for the status of the
+/// token source in its `Drop`, which would otherwise wait for itself.
 #[tokio::test(start_paused = true)]
 async fn an_error_that_uses_the_source_in_its_drop_does_not_deadlock() {
     #[derive(Debug)]
@@ -68,7 +68,7 @@ async fn an_error_that_uses_the_source_in_its_drop_does_not_deadlock() {
     assert_eq!(source.status().consecutive_failures, 3);
 }
 
-/// What a scheme is asked.
+/// The methods of a scheme.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Question {
     Credentials,
@@ -79,7 +79,7 @@ enum Question {
     IsAuthentic,
 }
 
-/// Atlas's, but that it panics when it is next asked this; responses may hand out successors.
+/// The Atlas scheme, with a bug: one call of one method panics. Its responses may bring successors.
 struct Buggy {
     atlas: Atlas,
     rotation: Option<Rotation>,
@@ -225,7 +225,7 @@ impl Setup {
 async fn fails_like_any_other_exchange(question: Question) {
     let setup = is_one_failed_exchange(question).await;
 
-    // While a token is usable, nobody notices.
+    // While a token is usable, no caller sees a failed exchange.
     tokio::time::sleep(HOUR * 95 / 100).await;
     setup.panics_at(question);
     setup.is_served().await;
@@ -286,7 +286,7 @@ async fn is_the_panic_of_one_caller(question: Question) {
     }
     assert_eq!(setup.exchanges(), (1, 0));
 
-    // What is refused is renewed, at once.
+    // A refused token is renewed at once.
     let current = setup.layer.source().token().await.unwrap();
     setup.api.revoke(current.expose());
     let start = now();

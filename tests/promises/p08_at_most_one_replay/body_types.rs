@@ -11,7 +11,7 @@ use tower_outbound_auth::{BoxError, assert_accepts};
 use super::refusing_api::*;
 use crate::support::*;
 
-/// A client that takes a body type of its own, which is no stream's.
+/// The body type of a client that does not take streams as they are.
 type Own = UnsyncBoxBody<Bytes, Box<dyn std::error::Error + Send + Sync>>;
 
 #[tokio::test(start_paused = true)]
@@ -30,7 +30,7 @@ async fn each_strategy_accepts_its_documented_body_types() {
     assert_accepts::<Full<Bytes>>(&off);
 }
 
-/// Nobody has to write a body's type where a client says it.
+/// No call has to name the type of its body.
 #[tokio::test(start_paused = true)]
 async fn the_compiler_infers_the_body_type_from_the_request() {
     async fn answers<B>(_: Request<B>) -> Result<Response<Body>, BoxError> {

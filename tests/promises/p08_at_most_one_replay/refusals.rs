@@ -12,7 +12,7 @@ use tower::{Layer, service_fn};
 
 use crate::support::*;
 
-/// A response body that says how far it was read.
+/// A response body that counts how many of its bytes were read.
 #[derive(Clone)]
 struct Counted {
     left: usize,

@@ -19,7 +19,7 @@ use crate::support::*;
 
 pub(super) const CAP: usize = 64 * 1_024;
 
-/// A stream: what is sent into it, and how much was read of it.
+/// A stream that counts how many of its frames were read.
 pub(super) struct Stream {
     frames: UnboundedReceiver<Result<Frame<Bytes>, BoxError>>,
     pub(super) read: Arc<AtomicUsize>,
@@ -71,12 +71,12 @@ pub(super) fn upload<B>(body: B) -> Request<B> {
     Request::post(API).body(body).unwrap()
 }
 
-/// When an API refuses `token-1`: after so many frames of the body. It echoes what it accepts.
+/// An API that refuses `token-1` after it has read some frames of the body. It echoes the bodies it accepts.
 #[derive(Clone)]
 pub(super) struct Refuses {
     after: usize,
     pub(super) requests: Arc<AtomicUsize>,
-    /// What becomes of the body of a request that was refused.
+    /// Gets the rest of the body of each refused request, or its error.
     rest: UnboundedSender<Result<Bytes, BoxError>>,
 }
 
@@ -100,7 +100,7 @@ impl Refuses {
         for _ in 0..self.after {
             body.frame().await.transpose().map_err(Into::into)?;
         }
-        // As on HTTP/2: the body lives on, on a task of its own.
+        // As on HTTP/2: another task goes on reading the body.
         tokio::spawn(async move {
             let rest =
                 body.collect().await.map(http_body_util::Collected::to_bytes).map_err(Into::into);

@@ -112,7 +112,7 @@ async fn a_401_for_another_reason_than_the_token_causes_no_second_sending() {
     }
 }
 
-/// Of an API whose word for "refused" is 419.
+/// The judge of an API that refuses with 419.
 fn says_419() -> Judge {
     Judge::new(|response| match response.status.as_u16() {
         419 => Verdict::Refused,
@@ -208,7 +208,7 @@ async fn three_stacked_layers_share_one_replay_when_only_the_outermost_replays()
     assert_eq!(bottom.api.requests(), 2);
 }
 
-/// The outer layer replays a 401, and the answer to that is a 419, for which the inner one would.
+/// The outer layer replays a 401. The answer is a 419, which the inner layer would replay.
 #[tokio::test(start_paused = true)]
 async fn a_replay_of_the_outer_layer_is_not_replayed_by_the_inner_layer() {
     let outer = world();

@@ -21,7 +21,7 @@ use crate::support::*;
 
 type Answer = Result<Response<BoxBody<Bytes, io::Error>>, io::Error>;
 
-/// Refuses the first sending with `frames` as its body; the second one dies, or it never becomes ready for it.
+/// Refuses the first sending, with a body of `frames`. The second sending fails, or the service does not become ready.
 #[derive(Clone)]
 struct Dying {
     frames: Vec<&'static [u8]>,
@@ -102,7 +102,7 @@ async fn when_the_client_fails_before_the_second_sending_the_caller_gets_the_ref
     assert_eq!(api.sendings.load(Ordering::SeqCst), 1);
 }
 
-/// The refusal is still in hand when the token that was waited for has ended, and there is no other.
+/// The call waits for the client while its new token ends, and there is no further token.
 #[tokio::test(start_paused = true)]
 async fn when_the_token_ends_before_the_client_is_ready_again_the_caller_gets_the_refusal() {
     let world = world_with_delay(secs(5));
@@ -142,7 +142,7 @@ async fn the_error_of_the_second_sending_is_logged() {
     }
 }
 
-/// A refusal of a call with a deadline is not read. It is kept if it has no body, as gRPC's have none.
+/// The body of a refusal is not read when the call has a deadline. So only a refusal without a body is kept, as gRPC has.
 #[tokio::test(start_paused = true)]
 async fn with_a_deadline_only_a_refusal_without_a_body_is_kept() {
     for (frames, is_kept) in [(&[][..], true), (&[&b"no"[..]][..], false)] {

@@ -53,7 +53,7 @@ async fn the_rest_of_a_slow_stream_goes_to_the_second_request_and_the_first_body
     assert_eq!(text(call.await.unwrap().unwrap()).await, "onetwo");
 }
 
-/// What counts is what has been sent, and nothing has.
+/// Only bytes that were sent count toward the cap.
 #[tokio::test(start_paused = true)]
 async fn a_body_of_any_length_that_is_refused_at_its_head_is_sent_again() {
     for (frames, length, replayed) in
@@ -159,7 +159,7 @@ async fn with_idempotent_methods_a_posted_stream_is_not_sent_again_and_a_put_is(
     }
 }
 
-/// Whichever of them makes it.
+/// Either the outer or the inner layer makes the replay.
 #[tokio::test(start_paused = true)]
 async fn stacked_layers_share_one_replay_of_a_stream() {
     for inner_replays in [true, false] {

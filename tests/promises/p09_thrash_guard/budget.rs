@@ -83,8 +83,8 @@ async fn one_bad_server_in_a_hundred_does_not_cost_an_exchange_per_refusal() {
     assert!(caused <= 12, "{caused} exchanges in a minute");
 }
 
-/// The second sending has to show that the token was at fault. An overload shows nothing, and a second refusal the
-/// contrary.
+/// An accepted second sending shows that the old token was at fault. A 429 or a 5xx shows nothing; a second refusal shows
+/// that the token was not at fault.
 #[tokio::test(start_paused = true)]
 async fn a_renewal_is_refunded_only_if_the_api_accepts_the_second_sending() {
     for (status, given_back) in [

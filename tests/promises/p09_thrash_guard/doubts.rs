@@ -89,7 +89,7 @@ async fn a_doubted_response_waits_a_second_for_its_renewal_and_no_longer() {
     assert_eq!(answer.status(), 404);
     assert_eq!(answer.extensions().get(), Some(&Recovery::RenewalFailed));
     assert_eq!(text(answer).await, "", "the API's own body");
-    // What it began goes on.
+    // The renewal goes on.
     world.source.settled().await;
     send(&service, get("/")).await.unwrap();
     assert_eq!(world.api.tokens(), ["token-1", "token-1", "token-2"]);
@@ -152,7 +152,7 @@ async fn a_request_that_cannot_be_sent_again_waits_when_a_refusal_joins_the_rene
     }
 }
 
-/// Hands out successors.
+/// A scheme whose responses bring successors.
 struct Handing(Rotation);
 
 impl Presentation for Handing {
@@ -182,7 +182,7 @@ fn handing(exchange: &ScriptedExchange) -> TokenSource<Handing> {
     TokenSource::builder(Handing(rotation), exchange.clone()).clock(TokioClock::new()).build()
 }
 
-/// Answers what the path says: a successor, an odd answer, both, or nothing of the kind.
+/// Answers by path: with a successor, with a doubted response, with both, or with neither.
 fn odd_api(request: &Request<Body>) -> Response<Body> {
     let response = match request.uri().path() {
         "/next" => Response::builder().header("x-next", "shared"),
