@@ -120,7 +120,7 @@ async fn a_minute_of_faults<S: Scheme, P: EmbeddedProtocol>(
     let mut rng = fastrand::Rng::with_seed(seed);
     let server = server.with_lifetime(LIFE);
     let layer = AuthLayer::for_endpoint(scheme, endpoint).unwrap().with_origin(server.origin());
-    let layer = layer.map_source(|source| source.with_exchange_timeout(EXCHANGE_TIMEOUT));
+    let layer = layer.rebuild_source(|source| source.exchange_timeout(EXCHANGE_TIMEOUT));
     let world = Arc::new(World {
         source: layer.source().clone(),
         client: layer.layer(Client::builder(TokioExecutor::new()).build_http()),

@@ -10,8 +10,6 @@
 
 #[path = "../support/log.rs"]
 mod log;
-mod source_options;
-mod probe;
 mod support;
 
 mod p01_one_refresh;
@@ -41,5 +39,7 @@ mod deadlines;
 mod grpc;
 mod http_exchange;
 mod interface;
+mod probe;
 mod proofs;
+mod source_options;
 mod sweep;

@@ -162,8 +162,9 @@ async fn a_wall_clock_before_1970_or_far_ahead_costs_no_further_exchange() {
     for wall in [UNIX_EPOCH - HOUR, UNIX_EPOCH + Duration::from_secs(1 << 50)] {
         clock.set_wall(wall);
         let exchange = ScriptedExchange::new();
-        let source =
-            TokenSource::new(HeaderScheme::bearer(), exchange.clone()).with_clock(clock.clone());
+        let source = TokenSource::builder(HeaderScheme::bearer(), exchange.clone())
+            .clock(clock.clone())
+            .build();
         for _ in 0..100 {
             source.token().await.unwrap();
             clock.advance(secs(1));

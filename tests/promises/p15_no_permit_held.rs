@@ -169,7 +169,7 @@ async fn an_exchange_may_go_through_another_source() {
         assert_eq!(request.headers()["authorization"], "Bearer token-1");
         both(request).await
     }));
-    let source = TokenSource::over_http(atlas(), api).with_clock(TokioClock::new());
+    let source = TokenSource::builder_over_http(atlas(), api).clock(TokioClock::new()).build();
     assert_eq!(source.token().await.unwrap().expose(), "issued");
     assert_eq!(gateway.exchange.exchanges(), 1);
 }
@@ -180,7 +180,7 @@ async fn another_source_that_would_replace_a_header_of_the_exchange_request_is_a
     let gateway = world();
     let api = gateway.layer.layer(gateway.api.clone());
     let oauth = ClientCredentials::new(format!("{API}/token"), "id", "secret").unwrap();
-    let source = TokenSource::over_http(oauth, api).with_clock(TokioClock::new());
+    let source = TokenSource::builder_over_http(oauth, api).clock(TokioClock::new()).build();
     let error = source.token().await.unwrap_err();
     let exchange = error.exchange().unwrap();
     assert_eq!(exchange.kind(), ExchangeErrorKind::Configuration);
@@ -195,8 +195,8 @@ async fn another_source_that_would_replace_a_header_of_the_exchange_request_is_a
         Ok::<_, BoxError>(Response::new(Body::from(token)))
     }));
     let oauth = ClientCredentials::new(format!("{API}/token"), "id", "secret").unwrap();
-    let source = TokenSource::over_http(oauth.with_auth(ClientAuth::Post), api);
-    let source = source.with_clock(TokioClock::new());
+    let source = TokenSource::builder_over_http(oauth.with_auth(ClientAuth::Post), api);
+    let source = source.clock(TokioClock::new()).build();
     assert_eq!(source.token().await.unwrap().expose(), "issued");
 }
 

@@ -137,8 +137,9 @@ fn a_request_that_stands_still_on_another_thread_delays_no_request() {
         stopped,
         go_on: Arc::new(Mutex::new(goes_on)),
     };
-    let source =
-        TokenSource::new(HeaderScheme::bearer(), ScriptedExchange::new()).with_clock(clock.clone());
+    let source = TokenSource::builder(HeaderScheme::bearer(), ScriptedExchange::new())
+        .clock(clock.clone())
+        .build();
     runtime().block_on(source.token()).unwrap();
     let service = over(&source).layer(service_fn(answers));
     let call = || send(&service, get("/")).now_or_never().expect("it waits for nothing").unwrap();

@@ -59,7 +59,8 @@ async fn an_error_that_uses_the_source_in_its_drop_does_not_deadlock() {
             async move { Err::<Issued, _>(unavailable().with_source(nosy)) }
         }
     });
-    let source = TokenSource::new(HeaderScheme::bearer(), exchange).with_clock(TokioClock::new());
+    let source =
+        TokenSource::builder(HeaderScheme::bearer(), exchange).clock(TokioClock::new()).build();
     let _ = own.set(source.clone());
     for _ in 0..3 {
         source.token().await.unwrap_err();

@@ -93,7 +93,7 @@ fn a_usable_token_is_given_out_after_its_refresh_vanished_with_a_runtime() {
     let clock = ManualClock::new();
     let exchange = ScriptedExchange::new().with_delay(millis(1), clock.clone());
     let source =
-        TokenSource::new(HeaderScheme::bearer(), exchange.clone()).with_clock(clock.clone());
+        TokenSource::builder(HeaderScheme::bearer(), exchange.clone()).clock(clock.clone()).build();
     let first = runtime();
     let token = first.spawn({
         let source = source.clone();
@@ -119,7 +119,7 @@ fn a_runtime_per_call_does_not_cause_an_exchange_per_call() {
     let clock = ManualClock::new();
     let exchange = ScriptedExchange::new();
     let source =
-        TokenSource::new(HeaderScheme::bearer(), exchange.clone()).with_clock(clock.clone());
+        TokenSource::builder(HeaderScheme::bearer(), exchange.clone()).clock(clock.clone()).build();
     runtime().block_on(source.token()).unwrap();
     clock.advance(HOUR.mul_f64(0.91));
     for _ in 0..50 {
@@ -226,7 +226,8 @@ fn a_refresh_that_ends_after_it_was_given_up_does_not_replace_the_next_refresh()
 fn settled_does_not_wait_for_ever_for_a_runtime_that_stands_still() {
     let clock = ManualClock::new();
     let exchange = ScriptedExchange::new().with_delay(millis(1), clock.clone());
-    let source = TokenSource::new(HeaderScheme::bearer(), exchange).with_clock(clock.clone());
+    let source =
+        TokenSource::builder(HeaderScheme::bearer(), exchange).clock(clock.clone()).build();
     let still = runtime();
     still.block_on(async { assert!(source.token().now_or_never().is_none()) });
     let other = runtime();

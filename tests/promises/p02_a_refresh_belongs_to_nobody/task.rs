@@ -100,9 +100,10 @@ async fn settled_waits_for_the_exchange_under_way() {
 async fn an_exchange_that_never_ends_fails_for_all_callers_at_its_deadline() {
     let clock = tower_outbound_auth::testkit::TokioClock::new();
     let never = exchange::from_fn(futures::future::pending);
-    let source = TokenSource::new(HeaderScheme::bearer(), never)
-        .with_clock(clock)
-        .with_exchange_timeout(secs(10));
+    let source = TokenSource::builder(HeaderScheme::bearer(), never)
+        .clock(clock)
+        .exchange_timeout(secs(10))
+        .build();
     let start = now();
     let waits = futures::future::join_all((0..50).map(|_| source.token())).await;
     assert_eq!(start.elapsed().as_secs(), 10);
@@ -119,7 +120,7 @@ async fn the_deadline_of_an_exchange_counts_from_its_start_and_not_from_its_firs
     let clock = ManualClock::new();
     let exchange = ScriptedExchange::new().with_delay(secs(9), clock.clone());
     let source =
-        TokenSource::new(HeaderScheme::bearer(), exchange.clone()).with_clock(clock.clone());
+        TokenSource::builder(HeaderScheme::bearer(), exchange.clone()).clock(clock.clone()).build();
     let mut wait = Box::pin(source.token());
     assert!((&mut wait).now_or_never().is_none());
     clock.advance(secs(5)); // the runtime was busy: the exchange begins only now

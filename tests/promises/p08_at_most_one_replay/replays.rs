@@ -213,8 +213,8 @@ async fn three_stacked_layers_share_one_replay_when_only_the_outermost_replays()
 async fn a_replay_of_the_outer_layer_is_not_replayed_by_the_inner_layer() {
     let outer = world();
     let gateway = HeaderScheme::new(HeaderName::from_static("x-gateway"), "");
-    let source = TokenSource::new(gateway, ScriptedExchange::new());
-    let inner = AuthLayer::new(source.with_clock(outer.clock.clone()))
+    let source = TokenSource::builder(gateway, ScriptedExchange::new());
+    let inner = AuthLayer::new(source.clock(outer.clock.clone()).build())
         .with_origin(Origin::parse(API).unwrap())
         .with_judge(says_419());
     let api = outer.api.clone();

@@ -50,7 +50,11 @@ async fn a_reading_that_hangs_costs_one_thread_and_an_error_after_5_s() {
     let clock = ManualClock::new();
     // Two sources that share it.
     let sources = [(); 2].map(|()| {
-        FakeEndpoint::that_takes("right").source(secret.clone()).with_clock(clock.clone())
+        FakeEndpoint::that_takes("right")
+            .source(secret.clone())
+            .to_builder()
+            .clock(clock.clone())
+            .build()
     });
     for _ in 0..5 {
         for source in &sources {
@@ -74,7 +78,7 @@ fn a_reload_whose_runtime_has_ended_is_made_again() {
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let (endpoint, changing) = (FakeEndpoint::that_takes("right"), ChangingSecret::with("wrong"));
     let clock = ManualClock::new();
-    let source = endpoint.source(changing.credential()).with_clock(clock.clone());
+    let source = endpoint.source(changing.credential()).to_builder().clock(clock.clone()).build();
     runtime().block_on(source.token()).unwrap_err();
     clock.advance(secs(1));
     runtime().block_on(source.token()).unwrap_err(); // has it looked up, on a runtime that ends at once
@@ -96,7 +100,7 @@ fn a_reload_on_a_blocked_runtime_is_made_again_after_its_deadline() {
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let (endpoint, changing) = (FakeEndpoint::that_takes("right"), ChangingSecret::with("wrong"));
     let clock = ManualClock::new();
-    let source = endpoint.source(changing.credential()).with_clock(clock.clone());
+    let source = endpoint.source(changing.credential()).to_builder().clock(clock.clone()).build();
     for _ in 0..6 {
         runtime().block_on(source.token()).unwrap_err();
         clock.advance(secs(300));

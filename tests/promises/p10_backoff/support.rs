@@ -73,7 +73,7 @@ impl FakeEndpoint {
             async { Ok::<_, BoxError>(response) }
         });
         let atlas = Atlas::new("https://atlas.example/authtoken", "id", secret).unwrap();
-        TokenSource::over_http(atlas, client).with_clock(TokioClock::new())
+        TokenSource::builder_over_http(atlas, client).clock(TokioClock::new()).build()
     }
 
     pub(crate) fn received(&self) -> Vec<String> {
