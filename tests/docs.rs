@@ -93,9 +93,9 @@ fn tests_are_found_where_they_are() {
     let tests = tests();
     for name in [
         "docs::tests_are_found_where_they_are",
-        "token::machine::window::tests::putting_a_refresh_off_never_moves_the_end",
+        "token::machine::window::tests::postponing_a_refresh_does_not_change_the_expiry",
         "replay::body::tests::random::a_server_always_gets_the_whole_body_or_an_error",
-        "token::machine::tests::refresh::the_first_asks_and_the_others_join",
+        "token::machine::tests::refresh::the_first_caller_starts_a_refresh_and_the_others_join_it",
         "promises::p01_one_refresh::layers_that_share_a_source_share_its_exchange",
     ] {
         assert!(tests.contains(name), "{name}");

@@ -1,27 +1,27 @@
 //! Reads the reason of a refusal: `WWW-Authenticate` (RFC 9110 section 11.6.1).
 //!
 //! A response may have several such headers, and a header several challenges. The same comma separates challenges and
-//! parameters. Servers forget quotes and commas: where the meaning is clear, it is read, and the parameters and challenges that
-//! follow are not lost. The rest is skipped. A refusal without a reason is still a refusal.
+//! parameters. Servers forget quotes and commas. If the meaning is still clear, the value is read, and the parameters
+//! and challenges after it are not lost. Everything else is skipped. A refusal without a reason is still a refusal.
 
 use std::borrow::Cow;
 
 use http::HeaderMap;
 use http::header::WWW_AUTHENTICATE;
 
-/// So much of all values together is read.
+/// The most bytes of all values together that are read.
 const MAX_BYTES: usize = 8 * 1024;
 const MAX_CHALLENGES: usize = 16;
 
-/// These words begin a challenge, also if a comma is missing before them.
+/// These words begin a challenge, even without a comma before them.
 const SCHEMES: [&str; 5] = ["Basic", "Bearer", "Digest", "DPoP", "Negotiate"];
 
 /// One challenge.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Challenge<'a> {
-    /// To be compared without regard to case.
+    /// Compared without regard to case.
     pub(crate) scheme: &'a str,
-    /// Names to be compared without regard to case.
+    /// The names are compared without regard to case.
     pub(crate) params: Vec<(&'a str, Cow<'a, str>)>,
 }
 
@@ -33,8 +33,8 @@ impl Challenge<'_> {
     }
 }
 
-/// Whether a refusal is about the token. After `insufficient_scope` or `invalid_request` (RFC 6750 section 3.1) a new token
-/// would be refused, too; unless another challenge gives another reason.
+/// Whether a refusal is about the token. After `insufficient_scope` or `invalid_request` (RFC 6750 section 3.1), a
+/// new token would be refused too, unless another challenge gives another reason.
 #[cold]
 pub(crate) fn is_about_the_token(headers: &HeaderMap) -> bool {
     let mut other_reason = false;
@@ -48,7 +48,7 @@ pub(crate) fn is_about_the_token(headers: &HeaderMap) -> bool {
     !other_reason
 }
 
-/// Whether a challenge says that the token is at fault (RFC 6750 section 3.1).
+/// Whether a challenge says that the token is invalid (RFC 6750 section 3.1).
 #[cold]
 pub(crate) fn names_an_invalid_token(headers: &HeaderMap) -> bool {
     challenges(headers).iter().any(|challenge| challenge.param("error") == Some("invalid_token"))
@@ -69,7 +69,7 @@ pub(crate) fn challenges(headers: &HeaderMap) -> Vec<Challenge<'_>> {
     all
 }
 
-/// What is left to read.
+/// The text that is not read yet.
 struct Reader<'a>(&'a str);
 
 impl<'a> Reader<'a> {
@@ -79,7 +79,7 @@ impl<'a> Reader<'a> {
             if self.0.is_empty() {
                 return;
             }
-            // A parameter that has lost its challenge, by a comma in a value that should have been quoted.
+            // A parameter without a challenge. A comma in an unquoted value separated them.
             if is_param(self.0)
                 && let Some(last) = all.last_mut()
             {
@@ -96,7 +96,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reads up to the next challenge.
+    /// Reads one challenge, up to the next one.
     fn read_params(&mut self, challenge: &mut Challenge<'a>) {
         self.skip_blanks();
         if self.token68() {
@@ -127,8 +127,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Whether a word that was just read begins a challenge: a known one, one with nothing behind it, or one with a
-    /// parameter. Others are words of a description, which has a comma and no quotes.
+    /// Whether a word that was just read begins a challenge: it is a known word, nothing follows it, or a parameter
+    /// follows it. Other words belong to an unquoted description with a comma.
     fn is_scheme(&self, word: &str) -> bool {
         SCHEMES.iter().any(|it| it.eq_ignore_ascii_case(word))
             || self.0.is_empty()
@@ -140,7 +140,7 @@ impl<'a> Reader<'a> {
         match self.0.chars().next() {
             Some('"') => match self.quoted() {
                 Some(value) => {
-                    // What clings to the closing quote belongs to nothing, if it is no parameter.
+                    // Text directly after the closing quote is skipped, unless it is a parameter.
                     if !is_param(self.0.trim_start_matches(';')) {
                         self.skip(|c| !matches!(c, ' ' | '\t' | ','));
                     }
@@ -162,8 +162,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A value that should have been quoted, or that need not be: up to the next comma. Where a comma is
-    /// missing, it ends before what looks like a parameter, or like a challenge with one.
+    /// Reads an unquoted value: up to the next comma. If a comma is missing, the value ends before
+    /// something that looks like a parameter, or like a challenge with a parameter.
     fn unquoted(&mut self) -> &'a str {
         let item = self.0.split(',').next().unwrap_or_default();
         let starts = |c: char| matches!(c, ' ' | '\t' | ';');
@@ -187,14 +187,14 @@ impl<'a> Reader<'a> {
         self.skip(|c| c != ',');
     }
 
-    /// A credential-like value in the place of parameters, such as Negotiate's.
+    /// A value in place of parameters, as in a credential, such as Negotiate's.
     fn token68(&mut self) -> bool {
         let is_char = |c: char| c.is_ascii_alphanumeric() || "-._~+/".contains(c);
         let rest = self.0.trim_start_matches(is_char);
         let padded = rest.trim_start_matches('=');
         let after = padded.trim_start_matches([' ', '\t']);
-        // A bare word before a blank is the next scheme's; one before a comma or the end is a value. One with
-        // `=` and nothing behind it, before another parameter, is a parameter without a value.
+        // A word before a blank is the next scheme. A word before a comma or the end is a value. A word with
+        // `=` and nothing after it, before another parameter, is a parameter without a value.
         let next = after.trim_start_matches([' ', '\t', ',']);
         let next = next.split([' ', '\t', ',']).next().unwrap_or_default();
         let found = rest.len() < self.0.len()

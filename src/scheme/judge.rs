@@ -13,15 +13,15 @@ pub enum Verdict {
     Accepted,
     /// It refuses the credential. The token is renewed, and the request is sent again.
     Refused,
-    /// The token may have ended, but such a response mostly means something else. For APIs that answer 404 or 500 where
-    /// others answer 401.
+    /// The token may have expired, but such a response mostly means something else. For APIs that answer 404 or 500
+    /// where others answer 401.
     ///
-    /// - A source renews its token for such a response once a minute at most. It takes no renewal from the budget of
-    ///   refusals. So the end of a token may go unnoticed for up to a minute, if another response was doubted just before.
-    /// - A response waits for its renewal for one second at most. The renewal goes on after that.
-    /// - Only idempotent methods are sent again (RFC 9110 section 9.2.2): the response does not say that the request was
-    ///   not applied. For the others, the token is renewed for the next request.
-    /// - If the request is not sent again, its caller gets the response as it came, with a
+    /// - Such responses cause at most one renewal per source and minute. It is not taken from the budget of refusals.
+    ///   So the expiry of a token may go unnoticed for up to a minute, if another response was doubted just before.
+    /// - A response waits at most one second for the renewal. The renewal then continues.
+    /// - Only idempotent methods are sent again (RFC 9110 section 9.2.2), because the server may have applied the
+    ///   request. For other methods, the token is renewed for the next request.
+    /// - If the request is not sent again, its caller gets the unchanged response, with a
     ///   [`Recovery`](crate::Recovery) in its extensions. If the second sending fails, see
     ///   [`ResendFailed`](crate::Recovery::ResendFailed).
     ///
@@ -31,7 +31,7 @@ pub enum Verdict {
     ///
     /// let judge = Judge::new(|response| {
     ///     if response.is_refusal() {
-    ///         Verdict::Refused // a 401, and what else the standard judge takes for a refusal
+    ///         Verdict::Refused // a 401, and every other standard refusal
     ///     } else if response.status == StatusCode::NOT_FOUND {
     ///         Verdict::Doubted
     ///     } else {
@@ -45,8 +45,8 @@ pub enum Verdict {
 
 /// Decides whether a response refuses the credential.
 ///
-/// It is called for every response to a request with a credential, so it has to be cheap. It must not panic: a panic reaches
-/// the caller of that request.
+/// It is called for every response to a request with a credential, so it must be fast. It must not panic: a panic
+/// reaches the caller of that request.
 ///
 /// ```
 /// use tower_outbound_auth::scheme::{Judge, ResponseHead, Verdict};
@@ -72,7 +72,7 @@ impl Judge {
         Judge(None)
     }
 
-    /// A judge of your own.
+    /// Makes a judge from a function.
     pub fn new(judge: impl Fn(ResponseHead<'_>) -> Verdict + Send + Sync + 'static) -> Judge {
         Judge(Some(Arc::new(judge)))
     }

@@ -1,7 +1,8 @@
-//! The claims of a token that is a JWT.
+//! The claims of a token, if it is a JWT.
 //!
-//! No signature is verified here. A token that is no JWT is fine: to a client, an access token is opaque (RFC 9068 section 6).
-//! The claims can only shorten a life that the token endpoint stated. If it stated none, they say how long the token lives.
+//! No signature is verified here. A token need not be a JWT: to a client, an access token is opaque (RFC 9068 section
+//! 6). The claims can only shorten a life that the token endpoint stated. If it stated none, the claims give the
+//! life.
 
 use std::time::Duration;
 
@@ -16,11 +17,11 @@ use crate::basics::bounds::{self, EARLIEST, number};
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Claims {
     pub(crate) is_jwt: bool,
-    /// The header's.
+    /// The `alg` of the header.
     pub(crate) alg: Option<String>,
     pub(crate) iss: Option<Value>,
     pub(crate) sub: Option<Value>,
-    /// In order, so that lists of the same audiences are equal; one audience is a list of one.
+    /// Sorted, so that two lists of the same audiences are equal. One audience is a list of one.
     pub(crate) aud: Vec<String>,
     pub(crate) times: Times,
 }
@@ -74,9 +75,9 @@ pub(crate) fn algorithm(token: &str) -> Option<String> {
 }
 
 impl Times {
-    /// Claims that cannot be count as absent: an `iat` from before 2000 beside an `exp` from after it, an `exp`
-    /// that is not after its `iat`, and one from before 2000 without an `iat`. (An issuer whose clock was never
-    /// set says how long its tokens live, all the same.)
+    /// Impossible claims count as absent: an `iat` before 2000 beside an `exp` after it, an `exp` that is not
+    /// after its `iat`, and an `exp` before 2000 without an `iat`. (If the issuer's clock was never set, `exp −
+    /// iat` still gives the life.)
     pub(crate) fn new(iat: Option<f64>, exp: Option<f64>) -> Times {
         let (iat, exp) = (iat.map(bounds::epoch), exp.map(bounds::epoch));
         match (iat, exp) {
@@ -89,7 +90,7 @@ impl Times {
         }
     }
 
-    /// `exp − iat`: the life that the issuer meant, whatever our clock says.
+    /// `exp − iat`: the life that the issuer intended. It does not depend on our clock.
     pub(crate) fn life(self) -> Option<Duration> {
         self.exp?.checked_sub(self.iat?)
     }
@@ -160,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_that_is_no_jwt_says_nothing() {
+    fn a_token_that_is_no_jwt_has_no_claims() {
         for token in ["", "opaque", "a.b", "a.b.c", "a.b.c.d.e", "..", "é.é.é"] {
             assert_eq!(Claims::of(token), Claims::default(), "{token}");
         }

@@ -1,7 +1,8 @@
 //! How a request carries its token, and how a response is read.
 //!
-//! A [`Presentation`] says which header carries the token, which responses refuse it ([`Judge`]), where responses hand out
-//! new tokens ([`Rotation`]), and what each request carries besides, such as a signature ([`PerRequest`]).
+//! A [`Presentation`] says which header carries the token, which responses refuse it ([`Judge`]), where responses
+//! bring new tokens ([`Rotation`]), and which other headers each request carries, such as a signature
+//! ([`PerRequest`]).
 //!
 //! ```
 //! use tower_outbound_auth::scheme::Presentation;

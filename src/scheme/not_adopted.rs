@@ -1,35 +1,37 @@
-//! Why a token that a response handed out was not adopted.
+//! Why a token from a response was not adopted.
 
-/// Why a token that a response handed out was not adopted. The caller of the request does not see this.
+/// Why a token from a response was not adopted. The caller of the request does not see this.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum NotAdopted {
-    /// The response carried several different ones.
+    /// The response had several different tokens.
     Ambiguous,
-    /// The response came from a shared cache: it has an `Age` of a second or more.
+    /// The response came from a shared cache: its `Age` is a second or more.
     FromCache,
-    /// It cannot stand in the header, or it is no JWT and the exchanged token was.
+    /// The token cannot be in the header, or it is no JWT although the exchanged token was one.
     Malformed,
-    /// It is longer than 16 KiB.
+    /// The token is longer than 16 KiB.
     TooLong,
-    /// Its `iss`, `sub` or `aud` is not that of the exchanged token, or one of the two has none.
+    /// The token's `iss`, `sub` or `aud` differs from that of the exchanged token, or one of the
+    /// two tokens has none.
     OtherClaims,
-    /// It was signed with another algorithm than the exchanged token, or its signature is wrong.
+    /// The token was signed with another algorithm than the exchanged token, or its signature is
+    /// wrong.
     BadSignature,
-    /// It has ended, or lives for less than a second.
+    /// The token has expired, or lives for less than a second.
     Ended,
-    /// It was issued more than 60 s from now.
+    /// The token was issued more than 60 s in the future.
     NotYetIssued,
-    /// It would live more than 60 s longer than the exchanged token did, or does not say how long.
+    /// The token would live more than 60 s longer than the exchanged token, or states no life.
     LivesTooLong,
     /// The request carried a token from before the last exchange.
     OtherLineage,
-    /// A newer one is current.
+    /// A newer token is current.
     NotNewer,
 }
 
 impl NotAdopted {
-    /// All of them, for exporters. A later version may have more.
+    /// All reasons, for exporters. A later version may have more.
     pub const ALL: &'static [NotAdopted] = &[
         NotAdopted::Ambiguous,
         NotAdopted::FromCache,

@@ -1,4 +1,4 @@
-//! What each single request carries beside its token.
+//! Headers that each single request carries beside its token.
 
 use std::fmt;
 
@@ -9,15 +9,15 @@ use crate::clock::Now;
 use crate::scheme::request::RequestHead;
 use crate::secret::Secret;
 
-/// Makes headers for each single request, beside the one that carries the token.
+/// Makes headers for each single request, in addition to the header with the token.
 ///
-/// [`Presentation::per_request`](super::Presentation::per_request) hands it to the source. It is called each time that a
-/// request is sent with the token, the second sending after a refusal included, just before the request goes to the
-/// inner service. A request that is sent without a credential has none of these headers. Their values are marked
-/// sensitive.
+/// [`Presentation::per_request`](super::Presentation::per_request) gives the maker to the source. The maker is called
+/// each time that a request is sent with the token, just before the request goes to the inner service. This includes
+/// the second sending after a refusal. A request without a credential has none of these headers. Their values are
+/// marked sensitive.
 ///
-/// A client that follows redirects by itself sends the same headers to the next URL, and a signature of the first URL is
-/// wrong there. Put redirects above the layer ([`FollowRedirect`]), or switch them off in the client.
+/// A client that follows redirects sends the same headers to the next URL, where a signature of the first URL is
+/// wrong. Put redirects above the layer ([`FollowRedirect`]), or switch them off in the client.
 ///
 /// [`FollowRedirect`]: https://docs.rs/tower-http/latest/tower_http/follow_redirect/
 ///
@@ -28,7 +28,7 @@ use crate::secret::Secret;
 ///
 /// static SIGNATURE: HeaderName = HeaderName::from_static("x-signature");
 ///
-/// /// An API that wants a MAC of the method, the path and the time.
+/// /// An API that needs a MAC of the method, the path and the time.
 /// struct Signer {
 ///     key: Secret,
 /// }
@@ -45,15 +45,15 @@ use crate::secret::Secret;
 /// # let _ = Signer { key: Secret::from("key") };
 /// ```
 pub trait PerRequest: Send + Sync + 'static {
-    /// The headers of this request. Each takes the place of the caller's header of the same name.
+    /// The headers of this request. Each header replaces the caller's header of the same name.
     ///
     /// It runs on the task of the request, so it must not block. A panic reaches the caller of the request.
     ///
     /// # Errors
     ///
-    /// The request is then not sent. Its caller gets [`ErrorKind::Proof`](crate::ErrorKind::Proof); or, in place of a
-    /// second sending, the refusal with [`Recovery::ResendFailed`](crate::Recovery::ResendFailed). The text of the error
-    /// is shown to operators.
+    /// The request is then not sent. Its caller gets [`ErrorKind::Proof`](crate::ErrorKind::Proof), or, if this was
+    /// the second sending, the refusal with [`Recovery::ResendFailed`](crate::Recovery::ResendFailed). Operators see
+    /// the text of the error.
     fn headers(&self, request: RequestToSign<'_>) -> Result<HeaderMap, BoxError>;
 }
 
@@ -61,16 +61,16 @@ pub trait PerRequest: Send + Sync + 'static {
 #[derive(Clone, Copy)]
 #[non_exhaustive]
 pub struct RequestToSign<'a> {
-    /// The request without its body. The credential's header is in place.
+    /// The request without its body. It already has the credential's header.
     pub head: RequestHead<'a>,
-    /// The token that it carries.
+    /// The token of the request.
     pub token: &'a Secret,
-    /// The time on the source's clocks.
+    /// The time by the source's clock.
     pub now: Now,
 }
 
 impl<'a> RequestToSign<'a> {
-    /// For tests of a [`PerRequest`]; the layer sees to it by itself.
+    /// Makes a request for tests of a [`PerRequest`]. The layer does this by itself.
     #[must_use]
     pub fn new(head: RequestHead<'a>, token: &'a Secret, now: Now) -> RequestToSign<'a> {
         RequestToSign { head, token, now }

@@ -51,14 +51,14 @@ pub trait Presentation: Send + Sync + 'static {
 
     /// Makes the header's value; called once per token. The source marks it sensitive.
     ///
-    /// `token_type` is what the issuer calls the token ([`Issued::with_token_type`](crate::exchange::Issued::with_token_type)),
-    /// in lower case; none if it does not say. Most presentations ignore it. One that serves an issuer of both kinds writes
-    /// `DPoP` before a token of type `dpop` and `Bearer` before the others. A successor that a response hands out has the
-    /// type of the token that the last exchange brought.
+    /// `token_type` is the issuer's name for the kind of token
+    /// ([`Issued::with_token_type`](crate::exchange::Issued::with_token_type)), in lower case; none if the issuer
+    /// gives none. Most presentations ignore it. A presentation for DPoP writes `DPoP` before a token of type `dpop`,
+    /// and `Bearer` before other tokens. A token from a response has the type of the last exchanged token.
     ///
     /// # Errors
     ///
-    /// If the token cannot stand in this header.
+    /// If the token cannot be in this header.
     fn header_value(
         &self,
         token: &Secret,
@@ -70,7 +70,7 @@ pub trait Presentation: Send + Sync + 'static {
         Judge::standard()
     }
 
-    /// Where the responses of the API hand out new tokens. Default: nowhere.
+    /// Where the responses of the API bring new tokens. Default: nowhere.
     ///
     /// A token is adopted from a 2xx response, if the request carried the token of the last exchange or one of its
     /// successors, and if the new token is newer than the current one and has the same issuer, subject and audience.
@@ -79,19 +79,19 @@ pub trait Presentation: Send + Sync + 'static {
         None
     }
 
-    /// Whether the signature of a token that a response handed out is right. It is called once for each newer token that has
-    /// passed all other checks; its algorithm is that of the exchanged token. Default: every signature is right.
+    /// Whether the signature of a token from a response is right. It is called once for each newer token that has
+    /// passed all other checks. Its algorithm is that of the exchanged token. Default: every signature is right.
     fn is_authentic(&self, token: &Secret) -> bool {
         let _ = token;
         true
     }
 
-    /// What makes headers for each single request: a DPoP proof (RFC 9449), or a signature of its method and path.
+    /// Makes headers for each single request: a DPoP proof (RFC 9449), or a signature of its method and path.
     ///
-    /// The source asks for it once for each `token` that an exchange brings, and keeps it with that token and its successors
-    /// in responses. A request that is sent with the token is signed by that maker. So a maker with a key of its own is never
-    /// used with another token. If your key changes at other times, the maker has to find the current key for each request.
-    /// Default: none.
+    /// The source calls this once for each `token` that an exchange brings. It keeps the maker with that token, and
+    /// with the new tokens that responses bring later. This maker signs every request that is sent with one of these
+    /// tokens, so a maker with its own key is never used with another token. If your key changes at other times, the
+    /// maker must find the current key for each request. Default: none.
     fn per_request(&self, token: &Secret) -> Option<Arc<dyn PerRequest>> {
         let _ = token;
         None

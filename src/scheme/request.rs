@@ -1,4 +1,4 @@
-//! A request without its body, as predicates and makers of proofs see it.
+//! A request without its body, for predicates and makers of proofs.
 
 use std::fmt;
 
@@ -6,7 +6,8 @@ use http::{Extensions, HeaderMap, Method, Request, Uri};
 
 /// A request without its body.
 ///
-/// Its `Debug` shows the method, the path and the names of the headers: the rest may be a caller's secret.
+/// Its `Debug` shows the method, the path and the names of the headers. The rest may contain a caller's
+/// secret.
 #[derive(Clone, Copy)]
 #[non_exhaustive]
 pub struct RequestHead<'a> {
@@ -14,7 +15,8 @@ pub struct RequestHead<'a> {
     pub method: &'a Method,
     /// The URI.
     pub uri: &'a Uri,
-    /// The headers: as the caller made them, for a predicate; with the credential's in place, for a maker of proofs.
+    /// The headers. A predicate sees them as the caller made them. A maker of proofs also sees the credential's
+    /// header.
     pub headers: &'a HeaderMap,
     /// The extensions.
     pub extensions: &'a Extensions,
@@ -47,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_shown_of_a_request_is_its_method_its_path_and_the_names_of_its_headers() {
+    fn debug_of_a_request_shows_method_path_and_header_names() {
         let request = Request::put("https://api.example/x?key=hunter2")
             .header("cookie", "hunter2")
             .body(())

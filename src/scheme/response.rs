@@ -11,7 +11,7 @@ static GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 
 /// A response without its body.
 ///
-/// Its `Debug` shows the status and the names of the headers: one of them may hand out a token.
+/// Its `Debug` shows the status and the names of the headers. A value may be a token.
 #[derive(Clone, Copy)]
 #[non_exhaustive]
 pub struct ResponseHead<'a> {
@@ -28,14 +28,15 @@ impl<'a> ResponseHead<'a> {
         ResponseHead { status: response.status(), headers: response.headers() }
     }
 
-    /// Whether a server refused the credential, as HTTP and gRPC say it. [`Judge::standard`](super::Judge::standard) uses this.
+    /// Whether a server refused the credential, by the rules of HTTP and gRPC.
+    /// [`Judge::standard`](super::Judge::standard) uses this.
     ///
     /// A refusal is a 401 (RFC 9110 section 15.5.2), with or without a challenge, or
     /// [`is_grpc_unauthenticated`](ResponseHead::is_grpc_unauthenticated). If `WWW-Authenticate` gives another reason,
     /// `insufficient_scope` or `invalid_request` (RFC 6750 section 3.1), it is no refusal.
     ///
     /// After a 403, or gRPC's `PERMISSION_DENIED`, another token would not help. But a 403 whose challenge says
-    /// `error="invalid_token"` is a refusal: some gateways answer so when a token has expired.
+    /// `error="invalid_token"` is a refusal: some gateways send it when a token has expired.
     ///
     /// A judge of your own that knows one more refusal:
     ///
@@ -62,12 +63,12 @@ impl<'a> ResponseHead<'a> {
         }
     }
 
-    /// Whether a gRPC server refused the call before it answered anything: `grpc-status: 16` among the
-    /// *headers* of a 200, which is how tonic, grpcio and Envoy say `UNAUTHENTICATED` at once (a response
+    /// Whether a gRPC server refused the call before any other answer: `grpc-status: 16` among the
+    /// *headers* of a 200. With this, tonic, grpcio and Envoy say `UNAUTHENTICATED` at once (a response
     /// that is [Trailers-Only]).
     ///
-    /// The same status in real trailers comes after the response began. The server may have done some of the work by then. It
-    /// is not seen here, and nothing follows from it.
+    /// The same status in real trailers comes after the response began. The server may have done some of the work by
+    /// then. This function does not see it, and the layer does nothing.
     ///
     /// [Trailers-Only]: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#responses
     #[must_use]
@@ -76,14 +77,14 @@ impl<'a> ResponseHead<'a> {
         self.status == StatusCode::OK && self.grpc_status().is_some_and(|status| status == "16")
     }
 
-    /// Whether the request was answered as asked for: by a 2xx, and by no `grpc-status` in place of an answer
-    /// that says otherwise.
+    /// Whether the request succeeded: the status is a 2xx, and there is no `grpc-status` of an error in place
+    /// of a response.
     pub(crate) fn is_success(self) -> bool {
         self.status.is_success() && self.grpc_status().is_none_or(|status| status == "0")
     }
 
-    /// Whether this is an overload or an outage, which says nothing of the credential: it may not have been
-    /// looked at.
+    /// Whether this is an overload or an outage. It says nothing about the credential, which perhaps was
+    /// not checked.
     pub(crate) fn is_outage(self) -> bool {
         // UNKNOWN, DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, INTERNAL, UNAVAILABLE, DATA_LOSS
         let grpc = |status: &HeaderValue| {
@@ -94,7 +95,7 @@ impl<'a> ResponseHead<'a> {
             || self.grpc_status().is_some_and(grpc)
     }
 
-    /// The status of a gRPC call that was answered by nothing else.
+    /// The `grpc-status` of a response that has nothing else.
     #[inline(always)]
     fn grpc_status(self) -> Option<&'a HeaderValue> {
         find(self.headers, &GRPC_STATUS)
@@ -115,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_shown_of_a_response_is_its_status_and_the_names_of_its_headers() {
+    fn debug_of_a_response_shows_status_and_header_names() {
         let response = http::Response::builder().status(404).header("set-cookie", "hunter2");
         let response = response.body(()).unwrap();
         let shown = r#"ResponseHead { status: 404, headers: ["set-cookie"] }"#;
@@ -123,8 +124,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_said_of_the_credential_is_read_from_both_kinds_of_status() {
-        // HTTP's status, gRPC's, whether it is a success, an outage, a refusal.
+    fn a_response_is_judged_by_the_status_of_http_and_of_grpc() {
+        // HTTP's status, gRPC's status, and whether it is a success, an outage, a refusal.
         for (status, grpc, says) in [
             (200, None, (true, false, false)),
             (204, None, (true, false, false)),

@@ -1,11 +1,11 @@
-//! Tokens that an API hands out in its responses.
+//! Tokens that an API sends in its responses.
 
 use http::{HeaderMap, HeaderName};
 
 use crate::basics::headers::age;
 use crate::scheme::not_adopted::NotAdopted;
 
-/// Where the responses of an API hand out new tokens, and which of these are adopted. See
+/// Where the responses of an API bring new tokens, and which of these are adopted. See
 /// [`Presentation::rotation`](super::Presentation::rotation).
 ///
 /// The header's value is the token, or `Bearer` and the token.
@@ -23,27 +23,27 @@ pub struct Rotation {
     adopt: Adopt,
 }
 
-/// Which of the tokens that responses hand out are adopted.
+/// Which of the tokens in responses are adopted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Adopt {
-    /// Every newer one. This is the default, because it works with every API: some refuse a token as soon as they have handed
-    /// out the next one.
+    /// Every newer token. This is the default, because it works with every API: some refuse a token as soon as they
+    /// have sent the next one.
     #[default]
     EveryNewer,
-    /// Only those that come when the current token has reached its refresh-ahead moment (80 to 90 % of its life). This is for
+    /// Only tokens that come after the refresh-ahead time of the current token (80 to 90 % of its life). This is for
     /// APIs that accept a token until it expires. It costs nearly nothing for most responses.
     WhenDue,
 }
 
 impl Rotation {
-    /// In this header of every response.
+    /// In this header of each response.
     #[must_use]
     pub fn in_header(header: HeaderName) -> Rotation {
         Rotation { header, adopt: Adopt::default() }
     }
 
-    /// Adopted in this way. Default: [`Adopt::EveryNewer`].
+    /// Sets which tokens are adopted. Default: [`Adopt::EveryNewer`].
     #[must_use]
     pub fn adopt(self, adopt: Adopt) -> Rotation {
         Rotation { adopt, ..self }
@@ -56,12 +56,12 @@ impl Rotation {
         &self.header
     }
 
-    /// Whether only the successor of a token that is about to end is adopted.
+    /// Whether only the successor of a token that is due for renewal is adopted.
     pub(crate) fn is_when_due(&self) -> bool {
         self.adopt == Adopt::WhenDue
     }
 
-    /// The text that a response's head hands out, if it does.
+    /// The text of the token in a response's head, if there is one.
     pub(crate) fn handed_out<'a>(
         &self,
         headers: &'a HeaderMap,
@@ -71,8 +71,8 @@ impl Rotation {
         if values.any(|other| other != value) {
             return Err(NotAdopted::Ambiguous);
         }
-        // It was made for another request than ours (RFC 9111 section 5.1). A server that is asked itself may
-        // send an age of zero.
+        // The response comes from a cache, so its token was made for another request (RFC 9111 section 5.1).
+        // An origin server may send an `Age` of zero.
         if !age(headers).is_zero() {
             return Err(NotAdopted::FromCache);
         }
@@ -81,7 +81,7 @@ impl Rotation {
     }
 }
 
-/// A token without the `Bearer` that may stand before it (RFC 6750 section 2.1).
+/// A token without the prefix `Bearer` (RFC 6750 section 2.1).
 pub(crate) fn without_scheme(value: &str) -> &str {
     let value = value.trim();
     match value.split_once(' ') {
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_handed_out_with_or_without_bearer_and_by_one_value_only() {
+    fn a_response_brings_a_token_with_or_without_bearer_and_in_one_value_only() {
         for (headers, expected) in [
             (&[][..], Ok(None)),
             (&[("x-next", "abc")], Ok(Some("abc"))),
@@ -112,7 +112,7 @@ mod tests {
             (&[("x-next", "abc"), ("x-next", "def")], Err(NotAdopted::Ambiguous)),
             (&[("x-next", "abc"), ("age", "1")], Err(NotAdopted::FromCache)),
             (&[("x-next", "abc"), ("age", "0"), ("age", "7")], Err(NotAdopted::FromCache)),
-            // A server that sends it with every response, and a value that says nothing.
+            // A server that sends the header with every response, and an empty value.
             (&[("x-next", "abc"), ("age", "0")], Ok(Some("abc"))),
             (&[("x-next", "abc"), ("age", "")], Ok(Some("abc"))),
             (&[("x-next", "abc"), ("age", "-1")], Ok(Some("abc"))),
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn every_newer_token_is_adopted_unless_it_is_said_otherwise() {
+    fn every_newer_token_is_adopted_by_default() {
         assert_eq!(rotation().header(), "x-next");
         assert!(!rotation().is_when_due());
         assert!(rotation().adopt(Adopt::WhenDue).is_when_due());

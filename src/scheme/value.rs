@@ -1,4 +1,4 @@
-//! The value of the header that carries a token, and why a token cannot stand there.
+//! The value of the header that carries a token, and why a token cannot be there.
 
 use std::fmt;
 
@@ -8,26 +8,26 @@ use zeroize::Zeroizing;
 use crate::exchange::error::{ExchangeError, ExchangeErrorKind};
 use crate::secret::Secret;
 
-/// Why a token cannot stand in a header. It contains nothing of the token.
+/// Why a token cannot be in a header. Contains nothing of the token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum InvalidToken {
-    /// It is empty.
+    /// The token is empty.
     Empty,
-    /// It has a blank.
+    /// The token has a blank.
     Blank,
-    /// It has a line break, such as the one at the end of a file.
+    /// The token has a line break, such as the one at the end of a file.
     LineBreak,
-    /// It has a control character other than a line break.
+    /// The token has a control character other than a line break.
     ControlCharacter,
-    /// It has a character beyond ASCII.
+    /// The token has a character that is not ASCII.
     BeyondAscii,
-    /// For another reason, such as the prefix that stands before it.
+    /// Another reason, such as a prefix that cannot be in a header.
     Other,
 }
 
 impl InvalidToken {
-    /// The first thing that is wrong with a token that has characters other than visible ASCII.
+    /// The first flaw of a token that has characters other than visible ASCII.
     #[cold]
     fn of(token: &str) -> InvalidToken {
         let wrong = token.chars().find(|c| !c.is_ascii_graphic());
@@ -44,19 +44,19 @@ impl InvalidToken {
         match self {
             InvalidToken::Empty => "the token is empty",
             InvalidToken::Blank => {
-                "the token has a blank, which cannot stand in a header: trim it, and leave a prefix to \
+                "the token has a blank, which cannot be in a header: trim it, and leave a prefix to \
                  the scheme"
             }
             InvalidToken::LineBreak => {
-                "the token has a line break, which cannot stand in a header: trim it"
+                "the token has a line break, which cannot be in a header: trim it"
             }
             InvalidToken::ControlCharacter => {
-                "the token has a control character, which cannot stand in a header"
+                "the token has a control character, which cannot be in a header"
             }
             InvalidToken::BeyondAscii => {
-                "the token has a character beyond ASCII, which cannot stand in a header"
+                "the token has a character that is not ASCII, which cannot be in a header"
             }
-            InvalidToken::Other => "the token has characters that cannot stand in its header",
+            InvalidToken::Other => "the token has characters that cannot be in its header",
         }
     }
 }
@@ -69,14 +69,14 @@ impl fmt::Display for InvalidToken {
 
 impl std::error::Error for InvalidToken {}
 
-/// For a [`Grant`](crate::endpoint::Grant) that shows a credential in a header.
+/// For a [`Grant`](crate::endpoint::Grant) that sends a credential in a header.
 impl From<InvalidToken> for ExchangeError {
     fn from(error: InvalidToken) -> ExchangeError {
         ExchangeError::new(ExchangeErrorKind::Configuration, error.why())
     }
 }
 
-/// A header value that is the token itself, in memory that is wiped after use.
+/// A header value with only the token, in memory that is wiped after use.
 ///
 /// # Errors
 ///
@@ -85,8 +85,8 @@ pub fn plain_value(token: &Secret) -> Result<HeaderValue, InvalidToken> {
     prefixed_value("", token)
 }
 
-/// A header value that is `prefix` (with its blank, if it wants one) and the token, in memory that is
-/// wiped after use.
+/// A header value with `prefix` (including its blank, if any) and the token, in memory that is wiped
+/// after use.
 ///
 /// # Errors
 ///
@@ -104,10 +104,11 @@ pub fn prefixed_value(prefix: &str, token: &Secret) -> Result<HeaderValue, Inval
     value.map_err(|_| InvalidToken::Other)
 }
 
-/// A header value that is `Bearer` and the token, in memory that is wiped after use.
+/// A header value with `Bearer` and the token, in memory that is wiped after use.
 ///
 /// RFC 6750 section 2.1 allows letters, digits, `-._~+/` and, at the end, `=`. Servers issue tokens with
-/// `|`, `:`, `!`, `%`, `#` or `^` and expect them back as they are, so every visible character is taken.
+/// `|`, `:`, `!`, `%`, `#` or `^` and expect them back unchanged, so every visible character is
+/// accepted.
 ///
 /// # Errors
 ///
@@ -116,7 +117,7 @@ pub fn bearer_value(token: &Secret) -> Result<HeaderValue, InvalidToken> {
     prefixed_value("Bearer ", token)
 }
 
-/// Checks all bytes, also after a wrong one: so the compiler can check many at once.
+/// Always checks all bytes, so that the compiler can check many at once.
 fn all_bytes(text: &str, is_right: impl Fn(u8) -> bool) -> bool {
     text.bytes().fold(true, |so_far, byte| so_far & is_right(byte))
 }

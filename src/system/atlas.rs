@@ -1,4 +1,5 @@
-//! Atlas: the headers `Client-Id` and `Client-Secret` for a JWT, which requests then have as `Token:`.
+//! Atlas: the headers `Client-Id` and `Client-Secret` for a JWT, which requests then carry as
+//! `Token:`.
 
 use std::fmt;
 
@@ -30,18 +31,18 @@ static TOKEN: HeaderName = HeaderName::from_static("token");
 static CLIENT_ID: HeaderName = HeaderName::from_static("client-id");
 static CLIENT_SECRET: HeaderName = HeaderName::from_static("client-secret");
 
-/// The name of the request that shows the credentials after a refresh token was refused.
+/// The name of the request that uses the credentials after a refresh token was refused.
 const CREDENTIALS: &str = "credentials";
 
 /// The Atlas document API.
 ///
-/// - Exchange: `POST` to the product's own endpoint, with the credentials in the headers `Client-Id` and `Client-Secret`, and
-///   without a body. A success is JSON with `access_token` and `expires_in`.
+/// - Exchange: `POST` to the product's own endpoint, with the credentials in the headers `Client-Id` and
+///   `Client-Secret`, and without a body. A successful answer is JSON with `access_token` and `expires_in`.
 /// - API: `Token: <token>`, without a prefix. HTTP clients remove `Authorization` when they follow a redirect to another host.
 ///   They do not remove `Token`. So the layer checks the origin of each request.
-/// - A 400 or 401 with Atlas's JSON `error` means that Atlas refuses the credentials. So does a 2xx with an `error` and without a
-///   token. A 400 or 401 without `error` may come from something in between. It counts as an outage. From the third in a row,
-///   the pauses are those after a refusal.
+/// - A 400 or 401 with Atlas's JSON `error` means that Atlas refuses the credentials. So does a 2xx with an `error`
+///   and without a token. A 400 or 401 without `error` may come from a gateway, so it counts as an outage. From the
+///   third such answer in a row, the pauses are as long as after a refusal.
 ///
 /// Use it through [`AuthLayer::atlas`](crate::AuthLayer::atlas), or, with a client of your own:
 ///
@@ -63,7 +64,7 @@ pub struct Atlas {
     /// Id and secret.
     credentials: [Credential; 2],
     refresh: Option<(TokenEndpoint, RefreshTokenIn)>,
-    /// There is no refresh endpoint.
+    /// The endpoint has answered that there is no refresh endpoint.
     without_refresh: Hint,
 }
 
@@ -73,7 +74,7 @@ impl Atlas {
     /// # Errors
     ///
     /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if the endpoint is no safe URL, or
-    /// if the id or the secret is empty or has characters that cannot stand in a header.
+    /// if the id or the secret is empty or has characters that cannot be in a header.
     pub fn new<E>(
         endpoint: E,
         client_id: impl Into<Credential>,
@@ -91,12 +92,12 @@ impl Atlas {
         Ok(Atlas { endpoint, credentials, refresh: None, without_refresh: Hint::default() })
     }
 
-    /// Uses Atlas's refresh tokens at this endpoint, so that the credentials are sent once and not with every exchange. A request
-    /// to this endpoint has the refresh token only.
+    /// Uses Atlas's refresh tokens at this endpoint. The credentials are then sent once, and not with every exchange:
+    /// a request to this endpoint has only the refresh token.
     ///
-    /// If the endpoint refuses a refresh token, the same exchange uses the credentials instead. If there is no such endpoint
-    /// (404), exchanges use the credentials for a day, or until those are refused. Default: refresh tokens are ignored, because
-    /// the endpoint is not documented.
+    /// If the endpoint refuses a refresh token, the same exchange uses the credentials instead. If there is no such
+    /// endpoint (404), exchanges use the credentials for a day, or until the credentials are refused. Default:
+    /// refresh tokens are ignored, because the endpoint is not documented.
     ///
     /// ```
     /// use tower_outbound_auth::endpoint::TokenEndpoint;
@@ -119,7 +120,7 @@ impl Atlas {
         &self.endpoint
     }
 
-    /// The request that shows the credentials.
+    /// The request with the credentials.
     fn request(&self, cx: &RequestContext) -> Result<ExchangeRequest, ExchangeError> {
         let [id, secret] = &self.credentials;
         let request = Request::post(self.endpoint.uri())
@@ -138,7 +139,7 @@ impl Atlas {
         if answer.request_name() == REFRESH {
             return Ok(Step::Again(CREDENTIALS));
         }
-        // Atlas may be another release now, so what was learned about it is forgotten.
+        // Atlas may have been upgraded, so what was learned about it is forgotten.
         self.without_refresh.forget();
         let [id, secret] = &self.credentials;
         let (id, secret) = (answer.credential(id)?, answer.credential(secret)?);
@@ -151,7 +152,7 @@ impl Atlas {
 
 /// Why a text cannot be one of Atlas's credentials.
 fn header_flaw(text: &str) -> Option<&'static str> {
-    let other = "has a blank or another character that cannot stand in a header";
+    let other = "has a blank or another character that cannot be in a header";
     flaw(text).or_else(|| plain_value(&text.into()).is_err().then_some(other))
 }
 
@@ -162,7 +163,7 @@ fn header_value(
 ) -> Result<HeaderValue, ExchangeError> {
     let text = cx.credential(credential)?;
     let unusable = |_| {
-        let why = header_flaw(text.expose()).unwrap_or("cannot stand in a header");
+        let why = header_flaw(text.expose()).unwrap_or("cannot be in a header");
         let message = format!("the {what} in {credential} {why}");
         ExchangeError::new(ExchangeErrorKind::Configuration, message)
     };
@@ -204,7 +205,7 @@ impl Grant for Atlas {
             _ if refreshed && is_absent(status) => {
                 self.without_refresh.learn(answer.received());
                 let system = self.identity().system();
-                tracing::info!(target: TARGET, system, %status, "the refresh endpoint is not there, and left alone for a day");
+                tracing::info!(target: TARGET, system, %status, "there is no refresh endpoint: refresh tokens are not used for a day");
                 Ok(Step::Again(CREDENTIALS))
             }
             _ if refreshed && is_verdict(status) => Ok(Step::Again(CREDENTIALS)),

@@ -43,7 +43,7 @@ impl HeaderScheme {
         HeaderScheme { name, prefix, per_request: None }
     }
 
-    /// With headers that are made for each request: a signature, or a proof of a key.
+    /// Also sends headers that are made for each request: a signature, or a proof of a key.
     ///
     /// ```
     /// use tower_outbound_auth::TokenSource;
@@ -51,7 +51,7 @@ impl HeaderScheme {
     /// use tower_outbound_auth::scheme::PerRequest;
     /// use tower_outbound_auth::system::{ClientCredentials, HeaderScheme};
     ///
-    /// /// OAuth's tokens, and a signature beside them.
+    /// /// OAuth's tokens, and also a signature.
     /// # #[cfg(feature = "client")]
     /// fn signed(signer: impl PerRequest) -> Result<TokenSource, tower_outbound_auth::Error> {
     ///     let oauth = ClientCredentials::new("https://idp.example/token", "billing", "secret")?;

@@ -1,4 +1,4 @@
-//! A layer for a system in one call.
+//! Makes a layer for a system in one call.
 
 use crate::auth::layer::AuthLayer;
 use crate::credential::Credential;
@@ -19,8 +19,8 @@ impl AuthLayer<Atlas> {
     ///
     /// `endpoint` is the product's own, such as `https://host/v1/docstream/authtoken`. The credential
     /// is bound to the endpoint's origin; [`with_origin`](AuthLayer::with_origin) adds others.
-    /// The token endpoint is asked through [`HttpClient`] with the platform's root certificates;
-    /// for another client see [`Atlas`].
+    /// [`HttpClient`] with the platform's root certificates sends the requests to it; for another
+    /// client see [`Atlas`].
     ///
     /// ```
     /// use tower_outbound_auth::AuthLayer;
@@ -34,8 +34,8 @@ impl AuthLayer<Atlas> {
     /// # Errors
     ///
     /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration): the endpoint is no URL, or
-    /// neither https nor a literal loopback address; the id or the secret cannot stand in a header;
-    /// the platform has no root certificate (not asked for on loopback).
+    /// neither https nor a literal loopback address; the id or the secret cannot be in a header;
+    /// the platform has no root certificate (not needed for plain http on loopback).
     pub fn atlas<E>(
         endpoint: E,
         client_id: impl Into<Credential>,
@@ -71,8 +71,9 @@ impl AuthLayer<ClientCredentials> {
     /// # Errors
     ///
     /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration): the endpoint or the origin is
-    /// none, or neither https nor a literal loopback address; the id or the secret is empty or has
-    /// control characters; the platform has no root certificate (not asked for on loopback).
+    /// no URL, or neither https nor a literal loopback address; the id or the secret is empty or
+    /// has control characters; the platform has no root certificate (not needed for plain http on
+    /// loopback).
     pub fn client_credentials<E, O>(
         endpoint: E,
         client_id: impl Into<Credential>,
@@ -92,9 +93,9 @@ impl AuthLayer<ClientCredentials> {
 
 #[cfg(feature = "rotating")]
 impl AuthLayer<Rotating> {
-    /// (Features `client` and `rotating`.) An API that hands out a new JWT with every response.
+    /// (Features `client` and `rotating`.) An API that sends a new JWT with every response.
     ///
-    /// `api_root` is what the paths of the API are below, such as `https://api.example/v1`; the
+    /// `api_root` is the common beginning of the API's URLs, such as `https://api.example/v1`. The
     /// exchange is made at `{api_root}/authenticate`. The credential is bound to that origin. For other
     /// ways of adopting tokens, see [`Rotating`].
     ///
@@ -112,7 +113,8 @@ impl AuthLayer<Rotating> {
     ///
     /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration): the root is no URL, or has a
     /// query, or is neither https nor a literal loopback address; the key or the secret is empty or has
-    /// control characters; the platform has no root certificate (not asked for on loopback).
+    /// control characters; the platform has no root certificate (not needed for plain http on
+    /// loopback).
     pub fn rotating(
         api_root: &str,
         api_key: impl Into<Credential>,
@@ -126,20 +128,21 @@ impl AuthLayer<Rotating> {
 }
 
 impl<S: Scheme> AuthLayer<S> {
-    /// (Feature `client`.) Any scheme, whose token endpoint is asked through [`HttpClient`]: with
-    /// the platform's root certificates, or without any where `endpoint` is plain http on loopback.
-    /// The layer is bound to no origin yet.
+    /// (Feature `client`.) Any scheme. [`HttpClient`] sends the requests to its token endpoint:
+    /// with the platform's root certificates, or without any if `endpoint` is plain http on
+    /// loopback. The layer is bound to no origin yet.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if the platform has no root
-    /// certificate (not asked for on loopback).
+    /// certificate (not needed for plain http on loopback).
     pub fn for_endpoint(scheme: S, endpoint: &TokenEndpoint) -> Result<AuthLayer<S>, Error> {
         Ok(AuthLayer::new(TokenSource::over_http(scheme, client_for(endpoint)?)))
     }
 }
 
-/// Roots are read only where TLS will be spoken: a loopback endpoint works on a machine without any.
+/// Root certificates are read only if TLS is used, so a loopback endpoint works on a machine without
+/// any.
 fn client_for(endpoint: &TokenEndpoint) -> Result<HttpClient, Error> {
     if endpoint.uri().scheme_str() == Some("https") {
         HttpClient::new(TlsRoots::native())

@@ -102,7 +102,7 @@ impl<P: ?Sized> SourceBuilder<P> {
 }
 
 impl<P: Presentation> TokenSource<P> {
-    /// A source that obtains its tokens by `exchange`. They travel as `presentation` says.
+    /// A source that gets its tokens from `exchange`. `presentation` says how requests carry them.
     pub fn new(presentation: P, exchange: impl Exchange) -> TokenSource<P> {
         TokenSource::builder(presentation, exchange).build()
     }
@@ -112,7 +112,7 @@ impl<P: Presentation> TokenSource<P> {
         SourceBuilder::new(Arc::new(presentation), exchange)
     }
 
-    /// A source of one token, which has no end and is never renewed: for tests, and for API keys.
+    /// A source with one fixed token, which does not expire and is never renewed: for tests, and for API keys.
     ///
     /// # Errors
     ///

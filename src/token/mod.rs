@@ -1,4 +1,4 @@
-//! Where tokens come from: one source, one token, at most one exchange at a time.
+//! The source of tokens: one token, at most one exchange at a time.
 //!
 //! A [`TokenSource`] keeps one token and renews it on demand. Its rules:
 //!
@@ -11,10 +11,10 @@
 //! 5. After a failed exchange there is a pause before the next attempt:
 //!    - without a usable token 1 s, doubling up to 30 s; with one, doubling up to 2 min;
 //!    - after refused credentials 10 s, doubling up to 5 min;
-//!    - as long as the endpoint asks for by `Retry-After`, 5 min at most.
+//!    - the time that the endpoint asks for in `Retry-After`, at most 5 min.
 //!
-//!    A usable token that would expire within the pause gets one more attempt in its last tenth (several after an outage).
-//!    During a pause, callers without a token get the stored error at once.
+//! A usable token that would expire within the pause gets one more attempt in its last tenth (several in an outage).
+//! During a pause, callers without a token get the stored error at once.
 //! 6. A refused token is renewed once, however many callers report it; see [`TokenSource::reject`].
 //! 7. For a doubted response ([`Verdict::Doubted`](crate::scheme::Verdict::Doubted)), a token is renewed once a minute at
 //!    most.
@@ -32,13 +32,14 @@
 //! | `DEBUG` | `exchange begins`, `exchange succeeded`, `exchange ended too late` | `reason`, `took`, `generation` |
 //! | `INFO` | `the credentials have changed`, after they were refused | |
 //! | `INFO` | `the credentials were refused, and a provider has others`: the exchange is repeated | |
-//! | `INFO` | `refresh tokens are not taken ..`, `the refresh endpoint is not there ..` | `status` |
-//! | `WARN` | `a credential cannot be read: the last good one is used` | `credential` (where it is), `cause` |
+//! | `INFO` | `the endpoint does not support refresh tokens: ..`, `there is no refresh endpoint: ..` | `status` |
+//! | `WARN` | `a credential cannot be read: its last good value is used` | `credential` (where it is), `cause` |
 //! | `TRACE` | `adopted a rotated token`, `did not adopt a rotated token` | `generation`, `why` |
 //!
-//! # By itself
+//! # Without the layer
 //!
-//! Most use it through [`AuthLayer`](crate::AuthLayer). By itself it serves what is no HTTP request:
+//! Most programs use a source through [`AuthLayer`](crate::AuthLayer). Use it directly for anything
+//! that is not an HTTP request:
 //!
 //! ```
 //! use tower_outbound_auth::system::HeaderScheme;

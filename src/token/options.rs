@@ -1,4 +1,4 @@
-//! What a source is made of, besides its state.
+//! The parts of a source besides its state.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,9 +12,9 @@ use crate::scheme::presentation::Presentation;
 use crate::scheme::value::InvalidToken;
 use crate::secret::Secret;
 
-/// A token may be this long; more is an attack, or an answer misread.
+/// The longest token. A longer one is an attack, or an answer that was misread.
 pub(crate) const MAX_TOKEN: usize = 64 * 1024;
-/// One in a response's header may be this long.
+/// The longest token in a response's header.
 pub(crate) const MAX_ROTATED_TOKEN: usize = 16 * 1024;
 
 /// What a source is made of besides its state.
@@ -34,13 +34,13 @@ pub(crate) struct SourceOptions {
 pub(crate) struct Presented {
     /// The header's value, marked sensitive.
     pub(crate) value: HeaderValue,
-    /// What the issuer calls the token.
+    /// The issuer's name for the kind of token.
     pub(crate) token_type: Option<Arc<str>>,
-    /// What makes headers for each request.
+    /// The maker of headers for each request.
     pub(crate) per_request: Option<Arc<dyn PerRequest>>,
 }
 
-/// The header's value for a token, marked sensitive; or what is wrong with the token.
+/// The header's value for a token, marked sensitive. An error names the flaw of the token.
 pub(crate) fn header_value(
     presentation: &dyn Presentation,
     token: &Secret,
@@ -58,7 +58,7 @@ pub(crate) fn header_value(
     Ok(value)
 }
 
-/// How requests carry a token of an exchange; or what is wrong with the token.
+/// How requests carry a token of an exchange. An error names the flaw of the token.
 pub(crate) fn present(
     presentation: &dyn Presentation,
     token: &Secret,

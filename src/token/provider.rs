@@ -1,4 +1,4 @@
-//! The token of one source as the credential of another.
+//! Lets the token of one source be the credential of another.
 
 use crate::basics::BoxError;
 use crate::credential::Credential;
@@ -11,17 +11,17 @@ use crate::token::source::TokenSource;
 
 /// The token is a credential of another source. Its value is the text of the token, without a prefix.
 ///
-/// If the endpoint of the other source refuses it, this source renews it, as [`reject`](TokenSource::reject) does: once for
-/// all who report it, and within the budget of refusals. A renewal that helped is given back.
+/// If the endpoint of the other source refuses the token, this source renews it, as [`reject`](TokenSource::reject)
+/// does: once for all reports, and within the budget of refusals. A renewal that helped is refunded.
 ///
 /// ```
 /// use tower_outbound_auth::system::{ClientCredentials, HeaderScheme};
 /// use tower_outbound_auth::{TokenSource, exchange};
 ///
-/// // A login that gives a token for the identity provider …
+/// // The first login brings a token for the identity provider.
 /// let login = exchange::from_fn(|| async { Ok(exchange::Issued::new("an identity")) });
 /// let login = TokenSource::new(HeaderScheme::bearer(), login);
-/// // … which is what this client shows there.
+/// // This client uses that token as its secret.
 /// let api = ClientCredentials::new("https://idp.example/token", "billing", login)?;
 /// # let _ = api;
 /// # Ok::<_, tower_outbound_auth::Error>(())
@@ -34,7 +34,7 @@ impl<P: Presentation + ?Sized> CredentialProvider for TokenSource<P> {
 
     async fn rejected(&self, rejection: Rejection<'_>) {
         let refused = Generation::of(rejection.version);
-        // Whether there is a successor is asked by `read`.
+        // The result is not needed: `read` returns the next token.
         let _ = self.core().clone().renew(Complaint::Refusal, refused, Chain::current()).await;
     }
 
@@ -43,7 +43,7 @@ impl<P: Presentation + ?Sized> CredentialProvider for TokenSource<P> {
     }
 }
 
-/// As [`Credential::from_provider`].
+/// The same as [`Credential::from_provider`].
 impl<P: Presentation + ?Sized> From<TokenSource<P>> for Credential {
     fn from(source: TokenSource<P>) -> Credential {
         Credential::from_provider(source)

@@ -1,8 +1,8 @@
-//! The published token, which the hot path reads with one atomic load and no lock.
+//! The published token. The hot path reads it with one atomic load and without a lock.
 //!
 //! 1. Only the holder of the source's lock writes. So an older token never replaces a newer one.
-//! 2. A token is published before those who wait for it are woken.
-//! 3. One reading says whether the token may be sent, and whether it is due for renewal.
+//! 2. A token is published before the waiting callers are woken.
+//! 3. One read tells whether the token may be sent, and whether it is due for renewal.
 
 use std::fmt;
 use std::sync::Arc;
@@ -45,9 +45,9 @@ pub(crate) struct Published {
     pub(crate) presented: Presented,
     pub(crate) generation: Generation,
     pub(crate) window: Window,
-    /// What its lineage began with, where responses hand out successors.
+    /// The first token of its lineage, if responses bring new tokens.
     pub(crate) line: Option<Arc<Lineage>>,
-    /// The source that it is of.
+    /// The source of the token.
     pub(crate) source: SourceId,
 }
 
@@ -69,20 +69,20 @@ impl AccessToken {
         self.0.secret.expose()
     }
 
-    /// The value of the credential header, prefix and all, marked sensitive.
+    /// The value of the credential header, with its prefix, marked sensitive.
     #[must_use]
     pub fn header_value(&self) -> &HeaderValue {
         &self.0.presented.value
     }
 
-    /// When it expires, by the wall clock at the time of its exchange; none if it never does.
+    /// When it expires, by the wall clock at the time of its exchange. None if it does not expire.
     #[must_use]
     pub fn expires_at(&self) -> Option<SystemTime> {
         let end = self.0.window.ends_at;
         (end != Now::NEVER).then(|| UNIX_EPOCH + end.since_epoch())
     }
 
-    /// Which token of its source this is.
+    /// Its number among the tokens of its source.
     #[must_use]
     pub fn generation(&self) -> Generation {
         self.0.generation
@@ -92,17 +92,17 @@ impl AccessToken {
         !now.has_reached(self.0.window.ends_at)
     }
 
-    /// What is left of its life.
+    /// The rest of its life.
     pub(crate) fn left(&self, now: Now) -> Duration {
         now.until(self.0.window.ends_at)
     }
 
-    /// Whether its refresh-ahead moment has come.
+    /// Whether its refresh-ahead time has come.
     pub(crate) fn age(&self, now: Now) -> Age {
         if now.has_reached(self.0.window.refresh_at) { Age::Stale } else { Age::Fresh }
     }
 
-    /// What makes headers for each request, and the token that it makes them for.
+    /// The maker of headers for each request, and the token that it makes them for.
     pub(crate) fn per_request(&self) -> Option<(&Arc<dyn PerRequest>, &Secret)> {
         self.0.per_request()
     }
@@ -128,17 +128,17 @@ impl fmt::Debug for AccessToken {
     }
 }
 
-/// How far a token is in its life.
+/// The phase of a token's life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Age {
     Fresh,
-    /// Its refresh-ahead moment has come. A refresh is running or paused, so there is nothing to ask for.
+    /// Its refresh-ahead time has come. A refresh is running or paused, so no refresh is requested.
     Stale,
-    /// Its refresh-ahead moment has come, and asking may start a refresh.
+    /// Its refresh-ahead time has come, and a request may start a refresh.
     Due,
 }
 
-/// What the hot path found.
+/// The result of the hot path's read.
 pub(crate) struct Read {
     token: Guard<Option<Arc<Published>>>,
     pub(crate) age: Age,
@@ -163,10 +163,11 @@ pub(crate) struct Cell {
     token: ArcSwapOption<Published>,
     /// A refresh is running. Callers with a usable token need not ask for another one until this time.
     quiet_until: Moment,
-    /// The pause after a failure ends at this time. Until then no refresh starts, and nobody waits for one, also in the hard
-    /// margin. So during an outage, requests do not take the lock.
+    /// The pause after a failure ends at this time. Until then no refresh starts and no caller waits for one, not
+    /// even in the hard margin. So requests do not take the lock during an outage.
     paused_until: Moment,
-    /// The number of a refused token, while its acceptance elsewhere would show that one server is at fault.
+    /// The number of a refused token that is being renewed. If another server accepts it, one server is
+    /// faulty.
     rejected_token: AtomicU64,
     /// The current token was refused, and its renewal is under way.
     renewing: AtomicBool,
@@ -194,7 +195,7 @@ impl Cell {
         Some(Read { token, age: Age::Fresh, ageing })
     }
 
-    /// A token whose refresh-ahead moment has come.
+    /// A token whose refresh-ahead time has come.
     #[inline(never)]
     fn read_late(&self, token: Guard<Option<Arc<Published>>>, now: Now) -> Option<Read> {
         let window = &token.as_ref()?.window;
@@ -207,7 +208,7 @@ impl Cell {
         no_successor.then_some(Read { token, age: Age::Stale, ageing: false })
     }
 
-    /// Whether the source wants to know that a token of this generation was accepted.
+    /// Whether the source needs to know that a token of this generation was accepted.
     #[inline]
     pub(crate) fn is_rejected_token(&self, generation: Generation) -> bool {
         self.rejected_token.load(Ordering::Relaxed) == generation.number()
@@ -224,7 +225,7 @@ impl Cell {
         self.token.swap(Some(token))
     }
 
-    /// Publishes what the hot path has to know besides the token. Call it under the source's lock.
+    /// Publishes the other facts for the hot path. Call it under the source's lock.
     pub(crate) fn publish_flags(&self, flags: Flags) {
         self.quiet_until.set(flags.quiet_until);
         self.paused_until.set(flags.paused_until);
@@ -234,9 +235,9 @@ impl Cell {
     }
 }
 
-/// A moment on both clocks. After a suspend, a pause may be over although the monotonic clock has stood still. No moment
-/// counts as one that has come. A reader may get the halves of two moments: then it asks once without need, or one request
-/// later.
+/// A moment on both clocks. After a suspend, a pause may be over although the monotonic clock has stood still. A
+/// missing moment counts as one that has come. A reader may get halves of two moments. It then asks once without
+/// need, or one request later.
 #[derive(Default)]
 struct Moment {
     mono: AtomicU64,
@@ -268,7 +269,7 @@ mod tests {
     use crate::token::source::TokenSource;
 
     #[tokio::test]
-    async fn a_token_says_what_it_is_and_when_it_ends() {
+    async fn a_token_shows_its_generation_and_its_expiry() {
         let clock = ManualClock::new();
         let source = TokenSource::builder(HeaderScheme::bearer(), ScriptedExchange::new());
         let token = source.clock(clock.clone()).build().token().await.unwrap();
@@ -283,12 +284,12 @@ mod tests {
     }
 
     #[test]
-    fn a_moment_has_come_when_one_of_the_clocks_says_so() {
+    fn a_moment_has_come_if_one_of_the_clocks_has_reached_it() {
         let at = |mono, wall| {
             Now::new(Duration::from_secs(mono), UNIX_EPOCH + Duration::from_secs(wall))
         };
         let moment = Moment::default();
-        assert!(moment.has_come(at(0, 0)), "none is one that has come");
+        assert!(moment.has_come(at(0, 0)), "a missing moment has come");
         moment.set(Some(at(10, 1_010)));
         for (mono, wall, has_come) in [
             (9, 1_009, false),
@@ -304,7 +305,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_lock_is_asked_for_only_where_that_may_change_something() {
+    async fn the_lock_is_taken_only_if_it_may_change_something() {
         let clock = ManualClock::new();
         let exchange = ScriptedExchange::new().with_delay(Duration::from_secs(1), clock.clone());
         let source = TokenSource::builder(HeaderScheme::bearer(), exchange.clone())
@@ -328,14 +329,14 @@ mod tests {
         let token = first.await.unwrap().unwrap();
         assert_eq!(read(), Some(false), "fresh");
         let rejected_token = source.core().cell.is_rejected_token(token.generation());
-        assert!(!rejected_token, "that it is accepted is of no interest");
+        assert!(!rejected_token, "its acceptance does not matter");
 
         clock.advance(Duration::from_secs(3_300));
         assert_eq!(read(), Some(true), "due");
         exchange.fail_next(9, ExchangeError::new(ExchangeErrorKind::Unreachable, "down"));
         source.core().request_refresh();
         assert_eq!(read(), Some(false), "a refresh is under way");
-        assert!(ageing(), "which some may want to wait for");
+        assert!(ageing(), "a caller may wait for it");
         next_exchange(2).await;
         assert_eq!(read(), Some(false), "a pause");
         assert!(!ageing(), "there is nothing to wait for");

@@ -1,4 +1,4 @@
-//! The end of a refresh: its token is published, then those who waited are told.
+//! The end of a refresh: publishes its token, then tells the waiting callers.
 
 use std::sync::Arc;
 
@@ -14,20 +14,20 @@ use crate::token::options::Presented;
 use crate::token::published::{AccessToken, Published};
 use crate::token::shared::{Core, Outcome};
 
-/// The token of a successful exchange, with the header that carries it. The presentation is asked before the exchange
-/// counts as successful: a panic afterwards would lose the token.
+/// The token of a successful exchange, with its header. The presentation is called before the exchange counts as
+/// successful, because a later panic would lose the token.
 pub(crate) struct Obtained {
     pub(crate) issued: Issued,
     pub(crate) presented: Presented,
-    /// Responses may hand out successors of this token.
+    /// Responses may bring successors of this token.
     pub(crate) begins_a_lineage: bool,
-    /// When it was asked for.
+    /// When its request was sent.
     pub(crate) sent: Now,
 }
 
 impl Core {
-    /// Ends a refresh and publishes its token, if any. `credentials` is the version of the credentials that the refresh used.
-    /// Returns what those who wait get.
+    /// Ends a refresh and publishes its token, if any. `credentials` is the version of the credentials that the
+    /// refresh used. Returns the outcome for the waiting callers.
     pub(crate) fn finished(
         &self,
         refresh: RefreshId,
@@ -35,7 +35,7 @@ impl Core {
         credentials: u64,
     ) -> (Finished<ExchangeError>, Option<Outcome>) {
         let now = self.now();
-        // Reading claims takes long, so it is done without the lock.
+        // Reading claims is slow, so it is done without the lock.
         let obtained = obtained.map(|obtained| {
             let claims = Claims::of(obtained.issued.access_token().expose());
             let arrival = self.arrival(&obtained, claims.times, now);
@@ -49,7 +49,7 @@ impl Core {
             Ok((obtained, arrival, _)) => Ok(self.compared(arrival.clone(), &obtained.issued)),
             Err(error) => Err(error.clone()),
         };
-        // The refresh token is stored before anybody can use the token that it came with.
+        // The refresh token is stored before any caller can use the token that came with it.
         let finished = event.machine.finished(now, refresh, arrival);
         let mut old_token = None;
         let outcome = match (&finished, &obtained) {
@@ -69,13 +69,15 @@ impl Core {
             _ => None,
         };
         drop(event);
-        // Values of users are dropped without the lock: a `Drop` of theirs may use this source. So is the error in `finished`.
+        // Values of users are dropped outside the lock, because their `Drop` may use this source. The same holds for
+        // the error in `finished`.
         drop((old_token, obtained));
         self.wake_waiting();
         (finished, outcome)
     }
 
-    /// Publishes a token. Call it under the lock. Returns the token, and the one that it replaces.
+    /// Publishes a token. Call it under the lock. Returns this token, and the token that it
+    /// replaces.
     pub(crate) fn publish(
         &self,
         issued: &Issued,
@@ -92,7 +94,8 @@ impl Core {
         (AccessToken::new(token.clone()), self.cell.publish(token))
     }
 
-    /// If the exchange brought the current token once more, that token keeps its maker of headers. Call it under the lock.
+    /// If the exchange brought the current token again, that token keeps its maker of headers. Call it under the
+    /// lock.
     fn with_its_maker(&self, presented: Presented, issued: &Issued) -> Presented {
         let current = self.cell.latest();
         match current.filter(|it| it.expose() == issued.access_token().expose()) {
@@ -119,7 +122,7 @@ impl Core {
         }
     }
 
-    /// Notes whether it is the current token. Call it under the lock.
+    /// Sets `same` if the token is the current one. Call it under the lock.
     pub(crate) fn compared(&self, arrival: Arrival<Secret>, issued: &Issued) -> Arrival<Secret> {
         let token = issued.access_token().expose();
         let same = self.cell.latest().is_some_and(|current| current.expose() == token);

@@ -1,8 +1,9 @@
 //! A refresh: one exchange, on a task of its own.
 //!
-//! A caller that gives up does not end the task. Its token is stored, also if nobody waits any more. It ends by its own
-//! deadline. A panic in the exchange or in the presentation is a failure as any other. Only the end of the runtime ends the
-//! task without an outcome. Then its `Drop` tells the source, and the next caller starts another refresh.
+//! A caller that gives up does not end the task. The token is stored even if no caller waits any more. The task has
+//! its own deadline. A panic in the exchange or in the presentation is a failure like any other. Only the end of the
+//! runtime ends the task without an outcome. Then its `Drop` tells the source, and the next caller starts another
+//! refresh.
 
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
@@ -28,17 +29,18 @@ use crate::token::options::present;
 use crate::token::refresh_end::Obtained;
 use crate::token::shared::{Core, Outcome};
 
-/// A refresh. If it is dropped before its end, the source is told that it is lost, and those who wait are woken.
+/// A refresh. If it is dropped before its end, the source learns that it is lost, and the waiting callers are
+/// woken.
 pub(crate) struct RefreshTask {
     core: Arc<Core>,
     id: RefreshId,
     reason: Reason,
     started: Now,
-    /// The refresh token that it may spend.
+    /// The refresh token that it may use.
     refresh_token: Option<Secret>,
-    /// The version of the credentials that it has shown.
+    /// The version of the credentials that it has used.
     shown: AtomicU64,
-    /// None when the refresh has ended.
+    /// None after the end of the refresh.
     waiters: Option<oneshot::Sender<Outcome>>,
 }
 
@@ -61,7 +63,7 @@ impl RefreshTask {
         let cx = ExchangeContext::new(clock, self.reason, self.refresh_token.take(), chain);
         let outcome = match AssertUnwindSafe(self.exchange(&cx)).catch_unwind().await {
             Ok(outcome) => outcome,
-            // The payload may hold anything, a secret too, so it is not shown.
+            // The payload is not shown, because it may contain a secret.
             Err(_) => Err(ExchangeError::new(ExchangeErrorKind::Panicked, "the exchange panicked")),
         };
         let issued = outcome.as_ref().ok().map(|obtained| &obtained.issued);
@@ -83,17 +85,17 @@ impl RefreshTask {
                 "the token endpoint stated no life (`expires_in` is zero or less): it counts as unstated",
             );
         }
-        // The token is published by now. Waking many callers takes time, so it comes last.
+        // The token is already published. Waking many callers takes time, so it is the last step.
         if let (Some(waiters), Some(outcome)) = (self.waiters.take(), outcome) {
             let _ = waiters.send(outcome);
         }
     }
 
-    /// Makes the exchange, under its deadline, and the header for its token.
+    /// Makes the exchange under its deadline, and the header for its token.
     async fn exchange(&self, cx: &ExchangeContext) -> Result<Obtained, ExchangeError> {
         let options = &self.core.options;
-        // The deadline counts from the start of the refresh, as the limit of those who wait does. A busy runtime may have
-        // polled the task later.
+        // The deadline counts from the start of the refresh, like the limit of the waiting callers. A busy runtime
+        // may poll the task later.
         let late = options.clock.now().since(self.started);
         let left = options.exchange_timeout.saturating_sub(late);
         let deadline = self.core.sleep(left).map_err(|error| {
@@ -102,7 +104,7 @@ impl RefreshTask {
         })?;
         let is_read = AtomicBool::new(false);
         let exchange = async {
-            // Read here and not in the exchange: an exchange may wrap another one.
+            // Read here and not in the exchange, because an exchange may wrap another one.
             let shown = self.show_credentials(cx).await?;
             is_read.store(true, Ordering::Relaxed);
             let refused = match options.exchange.exchange(cx).await {
@@ -154,9 +156,10 @@ impl RefreshTask {
         Ok(shown)
     }
 
-    /// Whether a provider has a value that the endpoint has not seen, once it knows of this refusal.
+    /// Whether a provider has another value after this refusal.
     ///
-    /// It has half of the time that is left. A provider that hangs or panics must not hide the refusal.
+    /// It has half of the time that is left. If a provider hangs or panics, the refusal is still the
+    /// outcome.
     async fn has_another_value(&self, shown: &Shown, refused: &ExchangeError) -> bool {
         let (options, now) = (&self.core.options, self.core.now());
         let left = options.exchange_timeout.saturating_sub(now.since(self.started));
@@ -188,7 +191,7 @@ impl RefreshTask {
     }
 }
 
-/// It only locks and wakes, so it never panics.
+/// This only locks and wakes, so it does not panic.
 impl Drop for RefreshTask {
     fn drop(&mut self) {
         if self.waiters.is_some() {

@@ -1,4 +1,4 @@
-//! What callers cause: a refresh, and a reload of credentials that were refused.
+//! What callers start: a refresh, and a reload of refused credentials.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -28,8 +28,8 @@ pub(crate) enum Asked {
 }
 
 impl Core {
-    /// Starts a refresh, if one is due, for a request that is sent with the current token. Outside a runtime it does nothing:
-    /// the next request asks again.
+    /// Starts a refresh, if one is due, for a request that is sent with the current token. Outside a runtime it does
+    /// nothing, and the next request tries again.
     pub(crate) fn request_refresh(self: &Arc<Self>) {
         if let Ok(runtime) = Handle::try_current() {
             self.ask(&runtime, &Chain::current());
@@ -51,7 +51,7 @@ impl Core {
         }
     }
 
-    /// Asks for the successor of a token that a response refuses or doubts.
+    /// Requests a newer token than the one that a response refuses or doubts.
     pub(crate) fn refused(
         self: &Arc<Self>,
         runtime: &Handle,
@@ -69,8 +69,8 @@ impl Core {
         (answer, in_progress)
     }
 
-    /// Does what the machine asks for at the end of an event. A refresh is announced under the lock, so that every caller sees
-    /// it. Its task is spawned without the lock. Returns the refresh that is running.
+    /// Performs the machine's action at the end of an event. A refresh is registered under the lock, so that every
+    /// caller sees it. Its task is spawned without the lock. Returns the refresh that is running.
     fn apply(
         self: &Arc<Self>,
         now: Now,
@@ -87,9 +87,10 @@ impl Core {
         let reload_due = event.machine.reload_due(now);
         let in_progress = event.in_progress();
         drop(event);
-        // One reload at a time: a file system may hang.
+        // Only one reload runs at a time, because a file system may hang.
         if reload_due && let Some(reload_due) = Reload::begin(self, now) {
-            // As a part of this source's exchange: a credential may be another source's token, which may need one of ours.
+            // The reload runs as a part of this source's exchange: a credential may be another source's token, and
+            // that source may need a token of this one.
             runtime.spawn(chain.with(self.id).scope(reload_due.run()));
         }
         if let Some(refresh) = refresh {
@@ -101,8 +102,8 @@ impl Core {
     }
 }
 
-/// A reload of credentials that the endpoint has refused: somebody may have corrected them. It is over when this is dropped,
-/// also at the end of its runtime.
+/// A reload of credentials that the endpoint has refused, because somebody may have corrected them. It ends when this
+/// is dropped, also at the end of its runtime.
 struct Reload {
     core: Arc<Core>,
     ends: u64,
@@ -112,7 +113,7 @@ impl Reload {
     /// How long a reload may take. After that time another one may begin.
     const LIMIT: Duration = Duration::from_secs(10);
 
-    /// None while another one is under way.
+    /// None while another reload is running.
     fn begin(core: &Arc<Core>, now: Now) -> Option<Reload> {
         let ends = (now + Reload::LIMIT).mono_nanos();
         let begin = |until: u64| (until <= now.mono_nanos()).then_some(ends);
@@ -123,7 +124,8 @@ impl Reload {
     async fn run(self) {
         let core = &self.core;
         let credentials = core.options.exchange.credentials();
-        // It ends at the limit, since another one may begin then. So a provider that hangs is asked by one reload at a time.
+        // It ends at the limit, because another reload may begin then. So a provider that hangs has only one reload
+        // at a time.
         let Ok(limit) = core.sleep(Reload::LIMIT) else { return };
         let read = pin!(reload(credentials, &*core.options.clock));
         let Either::Left((read, _)) = select(read, limit).await else { return };

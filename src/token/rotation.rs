@@ -1,4 +1,4 @@
-//! The successors that responses hand out: checking them, publishing them, and waiting for one that may be on its way.
+//! New tokens in responses: checks them, publishes them, and waits for one that may arrive.
 
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,7 +19,7 @@ use crate::token::machine::rotation::Lineage;
 use crate::token::options::{MAX_ROTATED_TOKEN, Presented, header_value};
 use crate::token::shared::{Core, Locked};
 
-/// A signature that is being checked. It ends when this is dropped, also after a panic.
+/// A signature check. It ends when this is dropped, also after a panic.
 struct Verification<'a> {
     locked: &'a Mutex<Locked>,
     token: Secret,
@@ -36,8 +36,8 @@ impl Drop for Verification<'_> {
 const PATIENCE: Duration = Duration::from_secs(1);
 
 impl Core {
-    /// Reads a successful response. Its request was sent at `sent` by the monotonic clock, with the token of generation `used`.
-    /// Returns whether it brought a successor.
+    /// Reads a successful response. Its request was sent at `sent` by the monotonic clock, with the token of
+    /// generation `used`. Returns whether it brought a new token.
     pub(crate) fn handed_out(
         &self,
         rotation: &Rotation,
@@ -76,7 +76,7 @@ impl Core {
             return Err(NotAdopted::TooLong);
         }
         let current = self.cell.latest().ok_or(NotAdopted::OtherLineage)?;
-        // The type and the maker of headers are those of the exchange that began the lineage.
+        // The type and the maker of headers come from the first token of the lineage.
         let Presented { token_type, per_request, .. } = current.presented();
         let value =
             header_value(self.presentation(), &token, token_type.as_deref(), MAX_ROTATED_TOKEN);
@@ -90,7 +90,7 @@ impl Core {
         let dated = claims.times.exp.map(|_| life);
         let arrival =
             Arrival { sent, life, stated: true, dated, same: false, refresh_token: None, claimed };
-        // Checking a signature is expensive. It is done for a newer token only, and without the lock.
+        // Checking a signature is expensive. It is done only for a newer token, and without the lock.
         let Some(verification) = self.begin_verification(now, used, &arrival, &token)? else {
             return Ok(None);
         };
@@ -98,7 +98,7 @@ impl Core {
             return Err(NotAdopted::BadSignature);
         }
         let adopted = self.adopt(now, used, arrival, &Issued::new(token), presented, line.clone());
-        // It ends when the token is published. Its `Drop` takes the lock.
+        // Ends after the token is published. Its `Drop` takes the lock.
         drop(verification);
         adopted.map(Some)
     }
@@ -123,7 +123,7 @@ impl Core {
         Ok(token.generation())
     }
 
-    /// None if another response brought the same token, and it is being checked or was adopted.
+    /// None if another response brought the same token, which is being checked or was adopted.
     fn begin_verification<'a>(
         &'a self,
         now: Now,
@@ -148,14 +148,14 @@ impl Core {
         false
     }
 
-    /// A refusal of this token would cause an exchange. Waits for the responses to other requests that carry the token: one
-    /// of them may bring its successor.
+    /// Waits for the responses to other requests with the refused token, if a refusal would cause an exchange: one of
+    /// these responses may bring the next token.
     pub(crate) async fn await_successor(&self, refused: Generation) {
         let Some(sent_count) = &self.sent_count else { return };
         let Ok(mut patience) = self.sleep(PATIENCE) else { return };
         loop {
             let mut changed = pin!(sent_count.changed());
-            changed.as_mut().enable(); // before the look, or a change in between would be missed
+            changed.as_mut().enable(); // before the check, so that no change in between is missed
             if !self.is_about_to_follow(refused) {
                 return;
             }
@@ -165,9 +165,9 @@ impl Core {
         }
     }
 
-    /// Whether a response may still bring a successor, and no refresh is running.
+    /// Whether a response may still bring a new token, and no refresh is running.
     pub(crate) fn is_about_to_follow(&self, refused: Generation) -> bool {
-        // Generations that lie far apart share a count. So only the current one is marked as refused.
+        // Generations far apart share a count. So only the current one is marked as refused.
         let is_current = self.cell.latest().is_some_and(|token| token.generation() == refused);
         let (now, sent_count) = (self.now(), self.sent_count.as_ref().filter(|_| is_current));
         sent_count.is_some_and(|it| it.refused(refused))

@@ -1,9 +1,9 @@
-//! How many requests are under way with each token, where responses hand out successors.
+//! Counts the requests under way with each token, if responses bring new tokens.
 //!
-//! Some APIs refuse a token from the moment on in which they hand out the next one. Then all other requests with the old token
-//! are refused, and a refusal may arrive before the response that has the successor. So before a refused token causes an
-//! exchange, the source waits for the responses to requests that were under way at the first refusal, for one second at
-//! most. It does not wait for requests that were sent later: under load there would always be some.
+//! Some APIs refuse a token as soon as they have sent the next one. Then all other requests with the old token are
+//! refused, and a refusal may arrive before the response with the next token. So before a refused token causes an
+//! exchange, the source waits for the responses to requests that were under way at the first refusal, for one second
+//! at most. It does not wait for requests that were sent later: under load there would always be some.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -12,7 +12,7 @@ use tokio::sync::futures::Notified;
 
 use crate::token::machine::events::Generation;
 
-/// Generations that are this far apart share a count. At worst, that makes a wait longer.
+/// Generations with this distance share a count. At worst, this makes a wait longer.
 const SLOTS: usize = 16;
 
 /// Counts requests by the generation of their token.
@@ -22,21 +22,21 @@ pub(crate) struct SentCount {
     changed: Notify,
 }
 
-/// Whether the token was refused, and how many requests were sent before. Both are in one word, so that the last of these
-/// requests and the first refusal see each other.
+/// Whether the token was refused, and how many requests were sent before that. Both are in one word, so that the last
+/// of these requests and the first refusal see each other.
 #[derive(Debug, Default)]
 struct Slot(AtomicUsize);
 
 const REFUSED: usize = 1;
 const ONE: usize = 2;
 
-/// The token of a request that is under way. The lowest bit says whether the request is counted, so this is as small as a
-/// generation.
+/// The token of a request that is under way. The lowest bit tells whether the request is counted, so this has the
+/// size of a generation.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Entry(u64);
 
 impl Entry {
-    /// Of a request that is not counted.
+    /// For a request that is not counted.
     pub(crate) fn uncounted(generation: Generation) -> Entry {
         Entry(generation.number() << 1)
     }
@@ -61,13 +61,13 @@ impl SentCount {
         Entry(generation.number() << 1 | u64::from(early))
     }
 
-    /// The response has been read, or the request was dropped. What the response brought is published before: whoever sees
-    /// the lower count sees that, too.
+    /// The response was read, or the request was dropped. A new token of the response was published before. A thread
+    /// that sees the lower count also sees that token.
     pub(crate) fn exit(&self, entry: Entry) {
         if !entry.is_counted() {
             return;
         }
-        // If the token was not refused, nobody waits.
+        // If the token was not refused, no request waits.
         let before = self.slot(entry.generation()).0.fetch_sub(ONE, Ordering::Release);
         if before == ONE | REFUSED {
             self.changed.notify_waiters();
@@ -79,13 +79,13 @@ impl SentCount {
         self.slot(generation).0.fetch_or(REFUSED, Ordering::Acquire) >= ONE
     }
 
-    /// A new token is current; nobody has refused it yet.
+    /// A new token is current, and not yet refused.
     pub(crate) fn issued(&self, generation: Generation) {
         self.slot(generation).0.fetch_and(!REFUSED, Ordering::Relaxed);
         self.changed.notify_waiters();
     }
 
-    /// Wakes those who wait, so that they check again.
+    /// Wakes the waiting requests, so that they check again.
     pub(crate) fn notify(&self) {
         self.changed.notify_waiters();
     }
@@ -100,7 +100,7 @@ impl SentCount {
     }
 }
 
-#[cfg(all(test, feature = "test-util"))] // not where loom runs it
+#[cfg(all(test, feature = "test-util"))] // not under loom
 mod tests {
     use std::pin::pin;
 
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ticket_is_of_its_generation_whether_it_is_counted_or_not() {
+    fn an_entry_has_its_generation_whether_it_is_counted_or_not() {
         let sent_count = SentCount::default();
         for number in [0, 1, 2, 15, 16, 1_000] {
             let counted = sent_count.enter(generation(number));
@@ -123,27 +123,27 @@ mod tests {
     }
 
     #[test]
-    fn only_those_are_waited_for_that_set_out_before_the_first_refusal() {
+    fn only_requests_that_were_sent_before_the_first_refusal_are_waited_for() {
         let sent_count = SentCount::default();
         let (token, next) = (generation(20), generation(21));
         let early = [sent_count.enter(token), sent_count.enter(token)];
-        assert!(!sent_count.refused(next), "these carry another token");
+        assert!(!sent_count.refused(next), "these requests carry another token");
         assert!(sent_count.refused(token));
         let late = sent_count.enter(token);
         sent_count.exit(late);
         sent_count.exit(Entry::uncounted(token));
         sent_count.exit(early[0]);
-        assert!(sent_count.refused(token), "one is still to come");
+        assert!(sent_count.refused(token), "one response is missing");
         sent_count.exit(early[1]);
         assert!(!sent_count.refused(token));
-        // The next token in the same place is counted anew.
+        // The next token with the same count starts at zero.
         sent_count.issued(generation(36));
         sent_count.enter(generation(36));
         assert!(sent_count.refused(generation(36)));
     }
 
     #[test]
-    fn who_waits_is_woken_by_the_last_of_them_by_a_new_token_and_when_told() {
+    fn waiting_requests_are_woken_by_the_last_response_by_a_new_token_and_on_demand() {
         let sent_count = SentCount::default();
         let token = generation(1);
         let [first, last] = [sent_count.enter(token), sent_count.enter(token)];
@@ -155,7 +155,7 @@ mod tests {
         };
         assert!(
             !is_woken_by(&|| sent_count.exit(sent_count.enter(generation(2)))),
-            "nobody refused it"
+            "the new token was not refused"
         );
         assert!(sent_count.refused(token));
         assert!(!is_woken_by(&|| sent_count.exit(first)));

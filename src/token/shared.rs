@@ -1,7 +1,7 @@
-//! The state of a source: the machine behind its lock, and what is published of it.
+//! The state of a source: the machine behind its lock, and the published token.
 //!
-//! 1. Under the lock, only the machine runs. Nothing of a user's does: no exchange, no presentation, no clock, no waker, no
-//!    `Drop`. And nothing is spawned.
+//! 1. Only the machine runs under the lock. No code of a user does: no exchange, no presentation, no clock, no waker,
+//!    no `Drop`. And no task is spawned.
 //! 2. Each event of the machine publishes its result before the lock is released; [`Event`] sees to it.
 //! 3. The task of a refresh owns the sender of its outcome. If the task is dropped, the receivers see that, and callers ask
 //!    again.
@@ -42,22 +42,22 @@ pub(crate) type OutcomeReceiver = Shared<oneshot::Receiver<Outcome>>;
 
 pub(crate) struct Core {
     pub(crate) id: SourceId,
-    /// The system's name, for those who read logs.
+    /// The system's name, for logs.
     pub(crate) system: &'static str,
     pub(crate) options: SourceOptions,
     /// The header that carries the token. Cloning it does not allocate.
     pub(crate) header_name: HeaderName,
     /// How responses say that they refuse the credential.
     pub(crate) judge: Judge,
-    /// How responses hand out successors, if they do.
+    /// How responses bring new tokens, if they do.
     pub(crate) rotation: Option<Rotation>,
     pub(crate) cell: Cell,
-    /// Where every newer token that a response hands out is adopted.
+    /// Set if every newer token of a response is adopted.
     pub(crate) sent_count: Option<SentCount>,
     waiters: AtomicUsize,
     /// A reload of refused credentials is running, until this time by the monotonic clock at the latest. Zero if none is.
     pub(crate) reloading_until: AtomicU64,
-    /// An event has said that the endpoint states no life.
+    /// An event has already reported that the endpoint states no life.
     pub(crate) told_no_life: AtomicBool,
     pub(crate) locked: Mutex<Locked>,
 }
@@ -66,13 +66,13 @@ pub(crate) struct Locked {
     pub(crate) machine: Machine<Secret, ExchangeError, OutcomeReceiver>,
     /// Tokens of responses whose signatures are being checked: at most one for each thread.
     pub(crate) verifying: Vec<Secret>,
-    /// The version of the credentials that the last failed exchange showed.
+    /// The version of the credentials that the last failed exchange used.
     pub(crate) refused_credentials: u64,
-    /// The scope of the current token, where it is not the one that was asked for.
+    /// The scope of the current token, if it differs from the requested one.
     pub(crate) granted_scope: Option<Arc<str>>,
 }
 
-/// A refresh, and the way to wait for it.
+/// A refresh, and the receiver of its outcome.
 pub(crate) struct InProgress {
     pub(crate) refresh: RefreshId,
     pub(crate) started: Now,
@@ -87,7 +87,8 @@ impl Locked {
     }
 }
 
-/// The lock, held for one event of the machine. It publishes the result before it is released.
+/// The lock, held for one event of the machine. It publishes the result before the lock is
+/// released.
 pub(crate) struct Event<'a> {
     locked: MutexGuard<'a, Locked>,
     cell: &'a Cell,
@@ -162,7 +163,7 @@ impl Core {
 
     /// Sleeps on the source's clock.
     pub(crate) fn sleep(&self, duration: Duration) -> Result<Sleep, Error> {
-        // Tokio panics if the runtime was built without a timer. It has no other way to tell.
+        // Tokio panics if the runtime was built without a timer. There is no other way to find out.
         let sleep = catch_unwind(AssertUnwindSafe(|| self.options.clock.sleep(duration)));
         sleep.map_err(|_| {
             let message =
@@ -175,19 +176,20 @@ impl Core {
         &*self.options.presentation
     }
 
-    /// The longest that anybody waits for one refresh.
+    /// The longest time that a caller waits for one refresh.
     pub(crate) fn refresh_limit(&self) -> Duration {
         refresh_limit(self.options.exchange_timeout)
     }
 
     // ===== events =====
 
-    /// A request whose token was refused was accepted with this one, after it had waited for it.
+    /// A request whose token was refused was accepted with this token, after it had waited for the
+    /// token.
     pub(crate) fn replay_accepted(&self, with: Generation) {
         self.event().machine.replay_accepted(with);
     }
 
-    /// A request that was sent at `sent` was accepted with a token that others have seen refused.
+    /// A request that was sent at `sent` was accepted with a token that was refused elsewhere.
     pub(crate) fn rejected_token_accepted(&self, rejected_token: Generation, sent: Now) {
         self.event().machine.rejected_token_accepted(rejected_token, sent);
     }
@@ -202,7 +204,7 @@ impl Core {
         self.event().machine.credentials_changed(now);
     }
 
-    /// The task of a refresh is gone, or its runtime stands still.
+    /// The task of a refresh is lost, or its runtime does not run.
     pub(crate) fn lost(&self, refresh: RefreshId) {
         let now = self.now();
         self.event().machine.lost(now, refresh);
@@ -240,18 +242,19 @@ impl Core {
         Event { locked: self.lock(), cell: &self.cell }
     }
 
-    /// The lock, for a question. A panic under it would be a bug of the machine. The state is plain data, and still usable.
+    /// The lock, for a question. If the machine panics under it, that is a bug. The state is plain data and still
+    /// usable.
     pub(crate) fn lock(&self) -> MutexGuard<'_, Locked> {
         self.locked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A refresh ends at its deadline. If it has not ended a second later, its runtime stands still.
+/// A refresh ends at its deadline. If it has not ended a second later, its runtime does not run.
 fn refresh_limit(exchange_timeout: Duration) -> Duration {
     exchange_timeout.saturating_add(Duration::from_secs(1))
 }
 
-/// Counts one waiter as long as it lives.
+/// Counts one waiting caller until it is dropped.
 pub(crate) struct Waiter<'a>(&'a AtomicUsize);
 
 impl Drop for Waiter<'_> {

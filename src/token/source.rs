@@ -1,4 +1,4 @@
-//! The source, as its users see it.
+//! The public type of a source.
 
 use std::fmt;
 use std::sync::Arc;
@@ -18,13 +18,14 @@ use crate::token::published::AccessToken;
 use crate::token::shared::Core;
 use crate::token::waiting::Renewal;
 
-/// One token, renewed on demand. See the [module](super) for its rules.
+/// Keeps one token and renews it on demand. See the [module](super) for its rules.
 ///
 /// A clone is a handle to the same source; several layers may share one. A source is made by [`new`](TokenSource::new),
 /// or with options by [`builder`](TokenSource::builder). Its options never change afterwards.
 ///
 /// The type parameter is the presentation, which only [`presentation`](TokenSource::presentation) needs.
-/// [`erased`](TokenSource::erased) makes a handle without it, so that a struct's field is a plain `TokenSource`.
+/// [`erased`](TokenSource::erased) makes a handle without it, so that a struct's field can have the type
+/// `TokenSource`.
 pub struct TokenSource<P: ?Sized = dyn Presentation> {
     core: Arc<Core>,
     presentation: Arc<P>,
@@ -44,42 +45,44 @@ impl<P: ?Sized> TokenSource<P> {
 }
 
 impl<P: Presentation + ?Sized> TokenSource<P> {
-    /// A handle to the same source, whose type does not name the presentation: for fields and arguments. Of a source that
-    /// is only lent, `source.clone().erased()`.
+    /// A handle to the same source. Its type does not name the presentation, so it fits fields and arguments. If you
+    /// only have a reference, use `source.clone().erased()`.
     #[must_use]
     pub fn erased(self) -> TokenSource {
         TokenSource::of(self.core)
     }
 
-    /// A usable token: at once if there is one, else after the exchange that this call joins or causes.
-    /// While nothing is due for the token, this takes no lock and needs no runtime.
+    /// A usable token: at once if there is one, else after the exchange that this call joins or starts.
+    /// If no renewal is due, this takes no lock and needs no runtime.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Exchange`] if there is no usable token and the exchange failed (with the time of the
     /// next attempt); [`ErrorKind::Runtime`] outside a tokio runtime with a timer;
-    /// [`ErrorKind::Reentrant`] within the exchange of this very source; [`ErrorKind::Timeout`] if the
-    /// runtime that the exchange runs on stands still.
+    /// [`ErrorKind::Reentrant`] within an exchange of this source; [`ErrorKind::Timeout`] if the runtime
+    /// of the exchange does not run.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future leaves the exchange under way; its token is kept for the next caller.
+    /// Dropping the future does not stop the exchange. Its token is kept for the next caller.
     pub async fn token(&self) -> Result<AccessToken, Error> {
         self.core.clone().acquire(Chain::current()).await
     }
 
-    /// Reports that a server refused `token`, and waits for its successor.
+    /// Reports that a server refused `token`, and waits for the next token.
     ///
-    /// If a newer token is current already, that is the answer. Otherwise there is one exchange for all
-    /// who report this token; the others go on using it meanwhile, since a single server may be at fault.
-    /// Renewals are limited: five in a row, then one every 30 s.
+    /// If a newer token is already current, returns it. Otherwise one exchange serves all callers who
+    /// report this token. Other requests still use the token meanwhile, because a single server may be
+    /// faulty. Renewals are limited: five in a row, then one every 30 s.
     ///
-    /// A renewal that this causes counts, also if it helps: the source does not learn whether the next token is accepted.
+    /// A renewal by this call counts even if it helps, because the source does not learn whether the next token is
+    /// accepted.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::NoSuccessor`] if none can be had now, with the reason ([`Error::recovery`]); the
-    /// refused token stays current. [`ErrorKind::Configuration`] if the token is of another source.
+    /// [`ErrorKind::NoSuccessor`] if there is no newer token now, with the reason
+    /// ([`Error::recovery`]); the refused token stays current. [`ErrorKind::Configuration`] if the
+    /// token is of another source.
     ///
     /// # Cancel safety
     ///
@@ -104,15 +107,15 @@ impl<P: Presentation + ?Sized> TokenSource<P> {
         }
     }
 
-    /// Waits until there has been a token, for a service's start: ready means warmed once, and a failing
-    /// renewal later on never means unready.
+    /// Waits for the first token, for the start of a service. A service that has been ready stays ready:
+    /// a later failure of a renewal does not change the result.
     ///
-    /// Failed attempts are repeated after their pause, until `deadline` has passed.
+    /// After a failed attempt, waits for the pause and tries again, until `deadline` has passed.
     ///
     /// # Errors
     ///
-    /// The last attempt's error, when the deadline has passed, or at once if it is not transient (the
-    /// credentials were refused, say); [`ErrorKind::Timeout`] if no attempt came to an end.
+    /// The last attempt's error, when the deadline has passed, or at once if the error is not
+    /// transient (refused credentials, say). [`ErrorKind::Timeout`] if no attempt has ended.
     ///
     /// # Cancel safety
     ///
@@ -132,7 +135,8 @@ impl<P: Presentation + ?Sized> TokenSource<P> {
                 }
             }
         };
-        // The first attempt goes before the deadline: outside a runtime it says what is missing.
+        // The first attempt is checked before the deadline, so that outside a runtime the error
+        // says what is missing.
         let deadline = async {
             self.core.sleep(deadline)?.await;
             Ok::<_, Error>(())
@@ -146,15 +150,15 @@ impl<P: Presentation + ?Sized> TokenSource<P> {
         }))
     }
 
-    /// Ends the pause after a failure: the next request causes an exchange at once. For an operator who
-    /// has just mended something.
+    /// Ends the pause after a failure, so that the next request causes an exchange at once. For an
+    /// operator who has just corrected something.
     pub fn retry_now(&self) {
         self.core.lift_pause();
     }
 
-    /// Waits until no exchange is under way, for a service's end: what a token endpoint has issued by
-    /// then is not lost on the wire. It takes no longer than an exchange may: if the runtime that the
-    /// exchange runs on stands still, or this one has no timer, it returns all the same.
+    /// Waits until no exchange is under way, for the end of a service: a token that is being issued
+    /// is not lost. It waits no longer than the time limit of an exchange. It also returns if the
+    /// runtime of the exchange does not run, or if this runtime has no timer.
     ///
     /// # Cancel safety
     ///
@@ -169,7 +173,7 @@ impl<P: Presentation + ?Sized> TokenSource<P> {
         self.core.status()
     }
 
-    /// How the tokens travel.
+    /// How requests carry the tokens.
     #[must_use]
     pub fn presentation(&self) -> &P {
         &self.presentation
@@ -184,7 +188,7 @@ impl<P: Presentation + ?Sized> TokenSource<P> {
     }
 }
 
-/// By hand: a derive would ask for `P: Clone`.
+/// Not derived, because a derive would need `P: Clone`.
 impl<P: ?Sized> Clone for TokenSource<P> {
     fn clone(&self) -> TokenSource<P> {
         TokenSource { core: self.core.clone(), presentation: self.presentation.clone() }

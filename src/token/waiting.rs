@@ -1,7 +1,7 @@
-//! Waiting: for a token, or for the successor of a refused one.
+//! Waits for a token, or for the next token after a refusal.
 //!
-//! All who wait for a refresh get its outcome. After a failure, none of them starts another one. A caller may stop waiting at
-//! any point: the refresh and all other callers go on.
+//! All callers that wait for a refresh get its outcome. After a failure, none of them starts another refresh. A
+//! caller may stop waiting at any time: the refresh and all other callers continue.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,18 +18,18 @@ use crate::token::published::{AccessToken, Age};
 use crate::token::request_refresh::Asked;
 use crate::token::shared::{Core, InProgress, Outcome};
 
-/// A caller gives up after so many refreshes were lost with their runtimes.
+/// A caller gives up after this many refreshes were lost with their runtimes.
 const MAX_LOST: u32 = 3;
 
-/// In the hard margin, a caller stops waiting and uses the old token when so much of its life is left, or half of what was
-/// left when the caller came.
+/// In the hard margin, a caller stops waiting and uses the old token when this much of its life is left, or half of
+/// what was left when the caller came.
 const LAST_MOMENT: Duration = Duration::from_secs(1);
 
-/// How long a request that cannot be sent again waits for a better token than the usable one, at most: a token endpoint that
-/// hangs must not hold it up. A doubted response waits as long for the renewal: it mostly is the right answer.
+/// The longest wait of a request that cannot be sent again and has a usable token: a token endpoint that hangs must
+/// not delay it longer. A doubted response waits for the renewal for the same time, because it is mostly correct.
 const FOR_A_BETTER_TOKEN: Duration = Duration::from_secs(1);
 
-/// How waiting for one refresh ended.
+/// The end of a wait for a refresh.
 enum Waited {
     Ended(Outcome),
     Lost,
@@ -43,16 +43,16 @@ pub(crate) enum Renewal {
     /// Send the request again with this token. `waited`: the request waited for this token, so if it is accepted, the renewal
     /// has helped.
     Token { token: AccessToken, waited: bool },
-    /// Give the refusal to the caller.
+    /// Return the refusal to the caller.
     HandOn(Recovery),
 }
 
 impl Core {
-    /// A token for a request that cannot be sent again. If the current token is due for renewal, or was refused and is being
-    /// renewed, this waits for the next one, for one second at most. Else it is the current token.
+    /// A token for a request that cannot be sent again. If the current token is due for renewal, or was refused and
+    /// is being renewed, this waits for the next one, for one second at most. Otherwise this is the current token.
     pub(crate) async fn acquire_fresh(self: Arc<Self>, chain: Chain) -> Result<AccessToken, Error> {
         let runtime = runtime()?;
-        drop(self.sleep(LAST_MOMENT)?); // as below
+        drop(self.sleep(LAST_MOMENT)?); // an error without a timer
         if let Asked::Use = self.ask(&runtime, &chain)
             && let Some(in_progress) = self.in_progress()
             && let Some(left) = self.usable().map(|token| token.left(self.now()))
@@ -71,21 +71,21 @@ impl Core {
 
     /// A usable token: the current one, or the next one.
     pub(crate) async fn acquire(self: Arc<Self>, chain: Chain) -> Result<AccessToken, Error> {
-        // As on the hot path: a fresh token needs neither the lock nor a runtime.
+        // A fresh token needs neither the lock nor a runtime, as on the hot path.
         let read = self.cell.read(self.now()).filter(|read| read.age != Age::Due);
         if let Some(token) = read.and_then(|read| read.to_token()) {
             return Ok(token);
         }
         let runtime = runtime()?;
         for _ in 0..=MAX_LOST {
-            // Without a timer this caller could not wait, so it starts no refresh.
+            // Without a timer this caller cannot wait, so it starts no refresh.
             drop(self.sleep(LAST_MOMENT)?);
             let in_progress = match self.ask(&runtime, &chain) {
                 Asked::Fail(error) => return Err(error),
                 Asked::Wait(in_progress) => in_progress,
                 Asked::Use => match self.usable() {
                     Some(token) => return Ok(token),
-                    None => continue, // it ended this very moment
+                    None => continue, // the refresh has just ended
                 },
             };
             // A token that could not be renewed in time is used until it expires.
@@ -109,7 +109,7 @@ impl Core {
         self.usable().ok_or_else(vanished)
     }
 
-    /// The successor of a token that the API refused, or doubted.
+    /// The next token after the API refused or doubted this one.
     pub(crate) async fn renew(
         self: Arc<Self>,
         complaint: Complaint,
@@ -148,7 +148,7 @@ impl Core {
                 (Refused::HandOn(recovery), _) => return Renewal::HandOn(recovery),
                 (Refused::Resend, _) => match self.usable() {
                     Some(token) => return Renewal::Token { token, waited: false },
-                    None => continue, // it ended this very moment
+                    None => continue, // the refresh has just ended
                 },
                 (Refused::Wait, Some(in_progress)) => (in_progress, true),
                 (Refused::WaitAndAsk, Some(in_progress)) => (in_progress, false),
@@ -156,7 +156,7 @@ impl Core {
             };
             match self.wait(in_progress, &chain, patience).await {
                 Ok(Waited::Ended(Ok(token))) if counts && token.generation() > refused => {
-                    // A doubt takes nothing from the budget, so nothing is given back.
+                    // A doubt takes nothing from the budget, so nothing is refunded.
                     return Renewal::Token { token, waited: complaint == Complaint::Refusal };
                 }
                 Ok(Waited::Ended(Ok(_))) if counts => {
@@ -170,7 +170,8 @@ impl Core {
         Renewal::HandOn(Recovery::RenewalFailed)
     }
 
-    /// Has a refused or doubted token renewed without waiting for it. Returns why not, if it is not.
+    /// Starts the renewal of a refused or doubted token without waiting for it. Returns the reason
+    /// if that is not possible.
     pub(crate) fn renew_for_others(
         self: &Arc<Self>,
         complaint: Complaint,
@@ -179,7 +180,8 @@ impl Core {
         let Ok(runtime) = Handle::try_current() else { return Some(Recovery::RenewalFailed) };
         let chain = Chain::current();
         if complaint == Complaint::Refusal && self.is_about_to_follow(refused) {
-            // A task waits for the other responses, in place of the caller: perhaps none comes.
+            // A task waits for the other responses in place of the caller, because they may bring
+            // no new token.
             runtime.spawn(chain.scope(self.clone().renew(complaint, refused, chain.clone())));
             return None;
         }
@@ -189,7 +191,7 @@ impl Core {
         }
     }
 
-    /// The current token, if it has not ended.
+    /// The current token, if it has not expired.
     pub(crate) fn usable(&self) -> Option<AccessToken> {
         self.cell.latest().filter(|token| token.is_usable(self.now()))
     }
@@ -198,12 +200,12 @@ impl Core {
     pub(crate) async fn settled(&self) {
         while let Some(in_progress) = self.in_progress() {
             if self.wait(in_progress, &Chain::default(), None).await.is_err() {
-                return; // its runtime stands still
+                return; // its runtime does not run
             }
         }
     }
 
-    /// Waits for one refresh, `patience` at most.
+    /// Waits for one refresh, at most `patience`.
     async fn wait(
         &self,
         in_progress: InProgress,
@@ -215,7 +217,7 @@ impl Core {
         }
         let Some(_waits) = chain.wait_for(self.id) else { return Err(Error::reentrant()) };
         let _waiter = self.waiter();
-        // The refresh has a deadline of its own. This limit is for a runtime that stands still and was not dropped.
+        // The refresh has its own deadline. This limit is for a runtime that does not run and was not dropped.
         let flown = self.now().since(in_progress.started);
         let limit = self.refresh_limit().saturating_sub(flown);
         let patience = patience.filter(|patience| *patience < limit);
@@ -227,7 +229,8 @@ impl Core {
         if patience.is_some() {
             return Ok(Waited::Enough);
         }
-        // If the whole process stood still, both deadlines are over. Let the task of the refresh run first.
+        // If the whole process stood still, both deadlines have passed. Let the task of the refresh run
+        // first.
         tokio::task::yield_now().await;
         if let Some(obtained) = receiver.now_or_never() {
             return Ok(obtained.map_or(Waited::Lost, Waited::Ended));
@@ -248,7 +251,7 @@ fn runtime() -> Result<Handle, Error> {
 fn vanished() -> Error {
     Error::new(
         ErrorKind::Timeout,
-        "the exchange vanished: the runtime that it ran on ended or stands still; the next request \
+        "the exchange was lost: its runtime ended or does not run; the next request \
          starts another",
     )
 }

@@ -127,7 +127,7 @@
 //! | `UNAVAILABLE` | [`Exchange`](ErrorKind::Exchange) | the token endpoint failed; a later call may succeed |
 //! | `UNAUTHENTICATED` | [`Exchange`](ErrorKind::Exchange), [`Refused`](ExchangeErrorKind::Refused) | the token endpoint refuses the credentials |
 //! | `UNAUTHENTICATED` | [`NoSuccessor`](ErrorKind::NoSuccessor) | a refused token has no successor now |
-//! | `DEADLINE_EXCEEDED` | [`Timeout`](ErrorKind::Timeout) | the caller's `grpc-timeout`; or the runtime of an exchange ended or stands still |
+//! | `DEADLINE_EXCEEDED` | [`Timeout`](ErrorKind::Timeout) | the caller's `grpc-timeout`; or the runtime of an exchange ended or does not run |
 //! | `FAILED_PRECONDITION` | [`Configuration`](ErrorKind::Configuration), [`ForeignOrigin`](ErrorKind::ForeignOrigin), [`SentElsewhere`](ErrorKind::SentElsewhere), [`Insecure`](ErrorKind::Insecure) | somebody has to change the set-up before it can succeed |
 //! | `FAILED_PRECONDITION` | [`Exchange`](ErrorKind::Exchange), [`Configuration`](ExchangeErrorKind::Configuration) | the same, found by the exchange |
 //! | `INTERNAL` | [`Reentrant`](ErrorKind::Reentrant), [`Runtime`](ErrorKind::Runtime) | the program is put together wrongly |

@@ -1,4 +1,4 @@
-//! What is read of challenges, well written or not.
+//! Reads challenges, with and without mistakes.
 
 use http::HeaderValue;
 
@@ -54,7 +54,7 @@ fn several_challenges_in_one_header_and_in_several_are_told_apart() {
 }
 
 #[test]
-fn values_that_should_have_been_quoted_hide_nothing_that_follows() {
+fn unquoted_values_do_not_hide_what_follows() {
     for (value, expected) in [
         (
             "Bearer realm=https://api.example/v1?a=b&c=d, error=invalid_token",
@@ -82,14 +82,14 @@ fn values_that_should_have_been_quoted_hide_nothing_that_follows() {
             &["Bearer error=invalid_token", "DPoP algs=ES256"],
         ),
         (r#"Bearer realm="api" DPoP algs="ES256""#, &["Bearer realm=api", "DPoP algs=ES256"]),
-        // A quote is missing, or is another one.
+        // A quote is missing, or is of another kind.
         (r#"Bearer error="invalid_token"#, &["Bearer error=invalid_token"]),
         (r#"Bearer realm="api, error=invalid_token"#, &["Bearer realm=api error=invalid_token"]),
         ("Bearer error='invalid_token', a='b c'", &["Bearer error=invalid_token a=b c"]),
         (r#"Bearer error="invalid_token"x, a=b"#, &["Bearer error=invalid_token a=b"]),
         (r#"Bearer realm="a"error="invalid_token""#, &["Bearer realm=a error=invalid_token"]),
         (r#"Bearer error=invalid_token""#, &["Bearer error=invalid_token"]),
-        // Semicolons in place of commas.
+        // Semicolons instead of commas.
         (r#"Bearer realm="a";error="invalid_token""#, &["Bearer realm=a error=invalid_token"]),
         ("Bearer realm=a;error=invalid_token; x=y", &["Bearer realm=a error=invalid_token x=y"]),
         // A comma in a value that should have been quoted.
@@ -105,7 +105,7 @@ fn values_that_should_have_been_quoted_hide_nothing_that_follows() {
             "Bearer error_description=Sorry, no, error=invalid_token",
             &["Bearer error_description=Sorry", "no error=invalid_token"],
         ),
-        // Nothing, or what is no name.
+        // Empty values, or values without a name.
         ("Bearer realm=, error=invalid_token", &["Bearer realm= error=invalid_token"]),
         ("Bearer realm=", &["Bearer"]), // the syntax of a credential, such as Negotiate's
         ("Bearer @foo, error=invalid_token", &["Bearer error=invalid_token"]),
@@ -134,7 +134,7 @@ fn a_401_is_about_the_token_unless_it_says_otherwise() {
     }
 }
 
-/// What servers of others really sent, and the texts of the RFCs.
+/// Challenges of real servers, and the examples of the RFCs.
 #[test]
 fn the_challenges_of_real_servers_are_read() {
     let corpus = include_str!("../../../tests/data/www_authenticate_corpus.json");
@@ -150,7 +150,7 @@ fn the_challenges_of_real_servers_are_read() {
             let scheme = challenge.scheme.to_ascii_lowercase();
             assert!(known.contains(&scheme.as_str()), "{scheme} in {value}");
         }
-        // Every quoted value stands in a parameter, whole.
+        // Every quoted value is the whole value of a parameter.
         let quoted = value.replace("\\\"", "'");
         for part in quoted.split('"').skip(1).step_by(2) {
             let is_there = |value: &str| value.replace('"', "'") == part;
@@ -163,7 +163,7 @@ fn the_challenges_of_real_servers_are_read() {
 }
 
 #[test]
-fn what_a_server_may_send_is_bounded() {
+fn only_a_bounded_part_of_the_header_is_read() {
     assert_eq!(shown(&[&"A a=1,".repeat(1_000)]).len(), 16);
     assert_eq!(shown(&[&"x".repeat(9_000), "Bearer"]), Vec::<String>::new());
     assert_eq!(shown(&["Bearer"; 100]).len(), 16);

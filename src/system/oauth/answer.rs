@@ -1,4 +1,5 @@
-//! What a token endpoint's answer means (RFC 6749 section 5), as servers really write it.
+//! The meaning of a token endpoint's answer (RFC 6749 section 5), including what servers do
+//! differently.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, UNIX_EPOCH};
@@ -19,13 +20,13 @@ use crate::secret::Secret;
 /// The meaning of an answer.
 pub(crate) enum Meaning {
     Token(TokenAnswer),
-    /// The endpoint refuses, with an error of OAuth's.
+    /// The endpoint refuses with an error code of OAuth.
     Failure(Failure),
 }
 
 /// A successful answer.
 pub(crate) struct TokenAnswer {
-    /// In lower case.
+    /// The token type in lower case.
     pub(crate) token_type: Option<String>,
     pub(crate) refresh_token: Option<Secret>,
     pub(crate) scope: Option<String>,
@@ -37,7 +38,7 @@ pub(crate) struct TokenAnswer {
 ///
 /// # Errors
 ///
-/// [`Malformed`](ExchangeErrorKind::Malformed) if it neither has a token nor says that it is a failure.
+/// [`Malformed`](ExchangeErrorKind::Malformed) if the answer has no token and states no failure.
 pub(crate) fn read_2xx(
     answer: &ExchangeAnswer,
     token_member: Option<&str>,
@@ -69,9 +70,9 @@ pub(crate) fn read_2xx(
     }
 }
 
-/// Finds the members that belong to a token: beside it, or at the top.
+/// Finds the members that belong to a token: in the same object, or at the top.
 struct Beside<'a> {
-    /// The object that has the token, if it is not the top one.
+    /// The object with the token, if it is not the top object.
     token: Option<Members<'a>>,
     top: Members<'a>,
 }
@@ -98,7 +99,7 @@ impl TokenAnswer {
             None => {}
         }
         let end = |name| members.find(|it| it.read(name, moment));
-        // If there are several ends, the earliest one counts.
+        // If the answer states several times of expiry, the earliest counts.
         let misplaced = members.find(|it| it.read("expires_in", misplaced_moment))?;
         let ends = [misplaced, end("expires_on")?, end("expires_at")?];
         let end = ends.into_iter().flatten().min().and_then(|end| UNIX_EPOCH.checked_add(end));
@@ -111,8 +112,8 @@ impl TokenAnswer {
         Ok(TokenAnswer { token_type, refresh_token, scope, issued })
     }
 
-    /// The token and its life, and the refresh token if that is `wanted`. `refreshed` means that a refresh token was spent for
-    /// it. If the answer has no new one, the old one stays valid (RFC 6749 section 6).
+    /// The token and its life, and the refresh token if that is `wanted`. `refreshed` means that a refresh token was
+    /// used for it. If the answer has no new one, the old one stays valid (RFC 6749 section 6).
     pub(crate) fn issued(self, refreshed: bool, wanted: bool) -> Issued {
         let issued = match self.token_type {
             Some(token_type) => self.issued.with_token_type(token_type),
@@ -130,7 +131,7 @@ fn misplaced_moment(value: &Value) -> Option<Duration> {
     moment(value).filter(|moment| bounds::is_misplaced_epoch(moment.as_secs_f64()))
 }
 
-/// The token without `Bearer ` before it: some servers give the whole header's value. Nothing else of the token is changed.
+/// The token without the prefix `Bearer `, which some servers add. Nothing else of the token is changed.
 fn without_bearer(token: &str) -> &str {
     match token.split_once(' ') {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim_start(),
@@ -138,7 +139,7 @@ fn without_bearer(token: &str) -> &str {
     }
 }
 
-/// Words that are separated by blanks (RFC 6749 section 3.3), or a list of words.
+/// A scope is words separated by blanks (RFC 6749 section 3.3), or a list of words.
 fn words(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
@@ -182,7 +183,7 @@ pub(crate) fn check_type(token_type: Option<&str>, strict: bool) -> Result<(), E
     Err(ExchangeError::new(ExchangeErrorKind::Malformed, message))
 }
 
-/// An OAuth endpoint's failure as an error. A code that is none of OAuth's is not shown if it quotes a credential.
+/// An OAuth endpoint's failure as an error. A code that is not OAuth's is not shown if it quotes a credential.
 pub(crate) fn failed(
     answer: &ExchangeAnswer,
     failure: &Failure,
@@ -191,17 +192,17 @@ pub(crate) fn failed(
     match (&failure.code, failure.shown(credentials)) {
         (Some(code), _) if is_refusal(failure) => answer.refused(code),
         (_, Some(code)) => answer.failed(code).judged(),
-        // The answer may be from something in between, also if the failure came with a 200.
+        // The answer may come from a gateway, even if the failure came with a 200.
         (_, None) => answer.unavailable().in_doubt(),
     }
 }
 
-/// Whether another way to authenticate the client may help. After an outage, or an error about the request itself, another
-/// request would not help.
+/// Whether another way to authenticate the client may help. After an outage, or an error about the request itself, it
+/// would not.
 pub(crate) fn may_be_about_the_client(answer: &ExchangeAnswer, failure: &Failure) -> bool {
     match failure.code.as_deref() {
         Some(code) => is_refusal(failure) && !is_about_the_request(code),
-        // glewlwyd says this with an empty 403. A 403 with a page comes from a firewall.
+        // glewlwyd sends an empty 403 for this. A 403 with a page comes from a firewall.
         None => match answer.status() {
             StatusCode::UNAUTHORIZED => true,
             status => status == StatusCode::FORBIDDEN && answer.body().is_empty(),
@@ -209,7 +210,8 @@ pub(crate) fn may_be_about_the_client(answer: &ExchangeAnswer, failure: &Failure
     }
 }
 
-/// Whether a failure is, or may be, about a refresh token. Some servers refuse one with an empty 400.
+/// Whether a failure is, or may be, about a refresh token. Some servers refuse a refresh token with
+/// an empty 400.
 pub(crate) fn may_be_about_the_refresh_token(failure: &Failure) -> bool {
     failure.code.is_none() || is_refusal(failure)
 }

@@ -9,11 +9,12 @@ use crate::credential::Credential;
 use crate::endpoint::encoding::{form, percent};
 use crate::secret::Secret;
 
-/// Where a request has the client's id and secret. They are never in both places: servers refuse that (RFC 6749 section 2.3).
+/// Where a request has the client's id and secret. They are never in both places, because servers refuse that (RFC
+/// 6749 section 2.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ClientAuth {
-    /// In the `Authorization` header (`client_secret_basic`), with this encoding. The default, with
+    /// In the `Authorization` header (`client_secret_basic`), with this encoding. The default is
     /// [`BasicEncoding::Auto`].
     Basic(BasicEncoding),
     /// In the body (`client_secret_post`), which has only one encoding.
@@ -26,20 +27,21 @@ impl Default for ClientAuth {
     }
 }
 
-/// How id and secret are encoded before they are joined for Basic. It matters only if they have characters other than letters,
-/// digits and `-._~`. Servers disagree about those.
+/// How id and secret are encoded before they are joined for Basic. It matters only if they have characters other than
+/// letters, digits and `-._~`. Servers disagree about these characters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum BasicEncoding {
     /// First [`Percent`](BasicEncoding::Percent). If that is refused and the other encoding differs, then
-    /// [`Raw`](BasicEncoding::Raw) once. The encoding that worked is remembered. The default.
+    /// once [`Raw`](BasicEncoding::Raw). The encoding that worked is remembered. This is the default.
     #[default]
     Auto,
-    /// Every byte but letters, digits and `-._~` as `%XX`. Every server that decodes understands this.
+    /// Every byte except letters, digits and `-._~` as `%XX`. Every server that decodes understands
+    /// this.
     Percent,
     /// Not encoded, for servers that do not decode, such as Keycloak up to 18.
     Raw,
-    /// As RFC 6749 appendix B says: like `Percent`, but a blank is `+`.
+    /// As in RFC 6749 appendix B: like `Percent`, but a blank is `+`.
     Form,
 }
 
@@ -71,7 +73,7 @@ pub(crate) fn flaw(text: &str) -> Option<&'static str> {
     }
 }
 
-/// The client as a part of an identity: its id, or the place where the id is.
+/// The client as a part of an identity: its id, or the place of its id.
 pub(crate) fn identity_of(id: &Credential) -> String {
     match id.is_value() {
         false => id.to_string(),
@@ -91,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn basic_is_as_the_rfcs_have_it() {
+    fn basic_matches_the_examples_of_the_rfcs() {
         for (id, secret, value) in [
             (
                 "s6BhdRkqt3",
@@ -113,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_is_told_from_others_by_its_id_or_by_where_that_is_found() {
+    fn the_identity_of_a_client_is_its_id_or_the_place_of_its_id() {
         assert_eq!(identity_of(&"a-client".into()), "a-client");
         assert_eq!(identity_of(&Credential::file("/run/id")), "file /run/id");
         let minted = || Credential::minted(|| async { Ok("x".into()) });
@@ -121,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn the_three_encodings_differ_where_the_characters_are_reserved() {
+    fn the_three_encodings_differ_in_reserved_characters() {
         let (id, secret) = ("id %&+£€", "sec %&+£€");
         let form =
             "Basic aWQrJTI1JTI2JTJCJUMyJUEzJUUyJTgyJUFDOnNlYyslMjUlMjYlMkIlQzIlQTMlRTIlODIlQUM=";

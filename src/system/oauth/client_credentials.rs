@@ -33,8 +33,8 @@ use crate::system::oauth::client_auth::{BasicEncoding, ClientAuth, basic, flaw, 
 use crate::system::oauth::hint::Hint;
 use crate::system::oauth::refresh::REFRESH;
 
-/// The names of the requests that show the credentials: with which encoding, and whether it is the second one that is tried.
-/// (If the encoding is set, or makes no difference, the name is always the first.)
+/// The names of the requests with the credentials. A name tells the encoding, and whether it is the second attempt.
+/// (If the user chose the encoding, or if it makes no difference, the name is always the first one.)
 const PERCENT: &str = "percent";
 const RAW: &str = "raw";
 const RAW_AFTER_PERCENT: &str = "raw after percent";
@@ -43,15 +43,15 @@ const PERCENT_AFTER_RAW: &str = "percent after raw";
 /// Client id and secret for a bearer token.
 ///
 /// - Exchange: `POST` of `grant_type=client_credentials` as a form, with `scope`, `audience` and
-///   `resource` (RFC 8707) where they are given, the client authenticated by [`ClientAuth`].
+///   `resource` (RFC 8707) if they are set. The client is authenticated by [`ClientAuth`].
 /// - API: `Authorization: Bearer <token>` (RFC 6750 section 2.1).
 /// - A success may be any 2xx. The token is the member `access_token`, else `token`, or
 ///   [the one that you name](ClientCredentials::with_token_member). Every type of token is sent as `Bearer`, except those that
 ///   need a proof (`DPoP`, `mac`, `pop`).
-/// - Some OAuth codes say that the configuration must change, such as `invalid_client`. They count as a refusal of the
-///   credentials, with a 400, 401 or 403, or with a 2xx. The code is in `error`, `error.code`, `errors[0].code` or `errorCode`.
-///   Every other failure counts as an outage, above all a gateway's page. But from the third 4xx in a row that cannot be read,
-///   the pauses are those after a refusal.
+/// - OAuth codes that require a change of the configuration, such as `invalid_client`, count as a refusal of the
+///   credentials, with a 400, 401, 403 or 2xx. The code is in `error`, `error.code`, `errors[0].code` or `errorCode`.
+///   Every other failure, such as a gateway's page, counts as an outage. But from the third 4xx in a row that cannot
+///   be read, the pauses are as long as after a refusal.
 /// - The answer is JSON, or a form if its content type is `application/x-www-form-urlencoded`.
 ///
 /// Use it through [`AuthLayer::client_credentials`](crate::AuthLayer::client_credentials), or with
@@ -80,10 +80,10 @@ pub struct ClientCredentials {
     params: Vec<(&'static str, String)>,
     token_member: Option<String>,
     strict_type: bool,
-    /// With `Auto`: the raw encoding worked last.
+    /// With `Auto`: the last success used the raw encoding.
     raw: Hint,
     refresh: bool,
-    /// The endpoint does not know what a refresh token is.
+    /// The endpoint has answered that it does not support refresh tokens.
     without_refresh: Hint,
 }
 
@@ -121,21 +121,21 @@ impl ClientCredentials {
         })
     }
 
-    /// With another way to authenticate the client. Default: Basic, [`BasicEncoding::Auto`].
+    /// Sets another way to authenticate the client. Default: Basic with [`BasicEncoding::Auto`].
     #[must_use]
     pub fn with_auth(self, auth: ClientAuth) -> ClientCredentials {
         ClientCredentials { auth, ..self }
     }
 
-    /// Asks for these scopes, separated by blanks (RFC 6749 section 3.3). Ask for no more than you need. Default: none, and the
-    /// server decides. An empty text is not sent. If the server grants another scope, this is no error:
-    /// [`Status::granted_scope`](crate::token::Status::granted_scope) says it.
+    /// Asks for these scopes, separated by blanks (RFC 6749 section 3.3). Ask only for scopes that you need. Default:
+    /// none, and the server decides. An empty text is not sent. If the server grants another scope, this is no error;
+    /// [`Status::granted_scope`](crate::token::Status::granted_scope) shows it.
     #[must_use]
     pub fn with_scope(self, scope: impl Into<String>) -> ClientCredentials {
         self.with_param("scope", scope.into())
     }
 
-    /// Asks for a token for this audience (not in the RFC; Auth0 and others want it).
+    /// Asks for a token for this audience (not in the RFC; Auth0 and others need it).
     #[must_use]
     pub fn with_audience(self, audience: impl Into<String>) -> ClientCredentials {
         self.with_param("audience", audience.into())
@@ -147,13 +147,13 @@ impl ClientCredentials {
         self.with_param("resource", resource.into())
     }
 
-    /// Uses the refresh tokens that the endpoint issues (RFC 6749 section 6). If the endpoint refuses one, the same exchange
-    /// uses the credentials instead. If the endpoint does not support refresh tokens, exchanges use the credentials for a day,
-    /// or until the endpoint refuses those.
+    /// Uses the refresh tokens that the endpoint issues (RFC 6749 section 6). If the endpoint refuses one, the same
+    /// exchange uses the credentials instead. If the endpoint does not support refresh tokens, exchanges use the
+    /// credentials for a day, or until the endpoint refuses the credentials.
     ///
-    /// Default: refresh tokens are ignored. A server should not issue any with this grant (section 4.4.3), the client sends its
-    /// credentials with each refresh token anyway, and some servers' refresh tokens end before the access token does. Use this
-    /// if the server keeps a session for each grant.
+    /// Default: refresh tokens are ignored, for three reasons. A server should not issue them with this grant
+    /// (section 4.4.3). The client sends its credentials with each refresh token anyway. With some servers, the
+    /// refresh token expires before the access token. Use this option if the server keeps a session for each grant.
     #[must_use]
     pub fn with_refresh_tokens(self) -> ClientCredentials {
         ClientCredentials { refresh: true, ..self }
@@ -162,8 +162,9 @@ impl ClientCredentials {
     /// The member of the answer's JSON object that has the token. For a member of an inner object, give a JSON pointer such as
     /// `/data/token` (RFC 6901). Default: `access_token`, else `token`.
     ///
-    /// `expires_in`, `expires_on` and `expires_at` are read beside the token, else at the top of the answer. A time may be
-    /// seconds or milliseconds since 1970, or RFC 3339 with a time zone. A value that cannot be read counts as absent.
+    /// `expires_in`, `expires_on` and `expires_at` are read from the object with the token, else from the top of the
+    /// answer. A time may be seconds or milliseconds since 1970, or RFC 3339 with a time zone. A value that cannot be
+    /// read counts as absent.
     #[must_use]
     pub fn with_token_member(self, member: impl Into<String>) -> ClientCredentials {
         ClientCredentials { token_member: Some(member.into()), ..self }
@@ -172,8 +173,9 @@ impl ClientCredentials {
     /// Accepts only tokens of the type `Bearer`, in upper or lower case, and those without a type (RFC 6749 section 7.1). With
     /// another type the exchange fails as [`Malformed`](crate::exchange::ExchangeErrorKind::Malformed).
     ///
-    /// Default: a token of a type such as `BearerToken`, `Application Access Token` or an empty text is sent as `Bearer` too,
-    /// because servers that write this mean Bearer. Tokens of the types `DPoP`, `mac` and `pop` never are.
+    /// Default: a token of a type such as `BearerToken`, `Application Access Token` or an empty text is also sent as
+    /// `Bearer`, because servers that write this mean Bearer. Tokens of the types `DPoP`, `mac` and `pop` are never
+    /// sent as `Bearer`.
     #[must_use]
     pub fn with_strict_token_type(self) -> ClientCredentials {
         ClientCredentials { strict_type: true, ..self }
@@ -199,12 +201,12 @@ impl ClientCredentials {
         found.map(|(_, value)| &**value)
     }
 
-    /// The name of the request that shows the credentials in the encoding that worked last.
+    /// The name of the request with the credentials in the encoding that worked last.
     fn last_encoding(&self, now: Option<Now>) -> &'static str {
         if self.raw.holds(now) { RAW } else { PERCENT }
     }
 
-    /// The request that shows the credentials.
+    /// The request with the credentials.
     fn request(
         &self,
         cx: &RequestContext,
@@ -216,7 +218,7 @@ impl ClientCredentials {
         Ok(self.post(cx, params.collect(), raw)?.named(name))
     }
 
-    /// The request that spends a refresh token (RFC 6749 section 6). It has no scope, so that the scope stays the same.
+    /// The request with a refresh token (RFC 6749 section 6). It has no scope, so that the scope stays the same.
     fn refresh_request(
         &self,
         cx: &RequestContext,
@@ -256,14 +258,15 @@ impl ClientCredentials {
         Ok(ExchangeRequest::new(request.body(body)?))
     }
 
-    /// The id and the secret that the request showed.
+    /// The id and the secret in the request.
     fn shown(&self, answer: &ExchangeAnswer) -> Result<[Secret; 2], ExchangeError> {
         let [id, secret] = &self.credentials;
         Ok([answer.credential(id)?, answer.credential(secret)?])
     }
 
-    /// The name of the request that follows a refused one, if the endpoint may understand the other encoding. The refused
-    /// encoding decides, and not the one that worked last: another source of this scheme may have changed that.
+    /// The name of the request that follows a refused one, if the endpoint may understand the other encoding. It
+    /// depends on the refused encoding. The encoding that worked last does not matter, because another source of this
+    /// scheme may have changed it.
     fn other_encoding(&self, refused: &ExchangeAnswer) -> Option<&'static str> {
         let auto = self.auth == ClientAuth::Basic(BasicEncoding::Auto);
         let ambiguous = |it: [Secret; 2]| it.iter().any(|text| is_ambiguous(text.expose()));
@@ -275,12 +278,12 @@ impl ClientCredentials {
         }
     }
 
-    /// The endpoint refuses the refresh token: the next request shows the credentials instead.
+    /// The endpoint refuses the refresh token, so the next request uses the credentials.
     fn fall_back(&self, answer: &ExchangeAnswer, failure: &Failure) -> Step {
         if knows_no_refresh_tokens(answer.status(), failure) {
             self.without_refresh.learn(answer.received());
             let system = self.identity().system();
-            tracing::info!(target: TARGET, system, "refresh tokens are not taken, and left alone for a day");
+            tracing::info!(target: TARGET, system, "the endpoint does not support refresh tokens: they are not used for a day");
         }
         Step::Again(self.last_encoding(answer.received()))
     }

@@ -1,15 +1,16 @@
-//! What a scheme has learned about its server, for a day.
+//! What a scheme has learned about its server. It is kept for a day.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::clock::Now;
 
-/// A hint becomes wrong when the server is upgraded. After a day the server is asked again, which costs one request a day.
+/// A hint becomes wrong when the server is upgraded. So the server is tried again after a day, which costs one
+/// request a day.
 const VALID_FOR: Duration = Duration::from_secs(86_400);
 
-/// Something that an answer has shown, such as which encoding the server understands. It ends after a day, or when it is
-/// forgotten.
+/// A fact that an answer has shown, such as the encoding that the server understands. It expires after a day, or is
+/// forgotten before.
 #[derive(Debug, Default)]
 pub(crate) struct Hint {
     /// When it ends, by the monotonic clock, in nanoseconds. Zero if nothing was learned.
@@ -17,7 +18,8 @@ pub(crate) struct Hint {
 }
 
 impl Hint {
-    /// Sets it. Without a clock (in an answer that a test has made) it holds until it is forgotten.
+    /// Learns the fact. Without a clock (in an answer that a test has made), it is kept until it is
+    /// forgotten.
     pub(crate) fn learn(&self, now: Option<Now>) {
         let ends = now.map_or(u64::MAX, |now| (now + VALID_FOR).mono_nanos());
         self.ends.store(ends, Ordering::Relaxed);
@@ -27,7 +29,7 @@ impl Hint {
         self.ends.store(0, Ordering::Relaxed);
     }
 
-    /// Whether it was learned and has not ended.
+    /// Whether the fact was learned and has not expired.
     pub(crate) fn holds(&self, now: Option<Now>) -> bool {
         let ends = self.ends.load(Ordering::Relaxed);
         now.map_or(ends > 0, |now| now.mono_nanos() < ends)

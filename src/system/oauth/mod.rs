@@ -1,4 +1,4 @@
-//! OAuth 2.0 (RFC 6749), for clients that act for themselves.
+//! OAuth 2.0 (RFC 6749), for clients that act on their own behalf.
 
 pub(crate) mod answer;
 pub(crate) mod client_auth;

@@ -1,4 +1,4 @@
-//! Refresh tokens for an endpoint that does not document how it takes them.
+//! Refresh tokens for an endpoint that does not document where it expects them.
 
 use std::borrow::Cow;
 
@@ -13,7 +13,7 @@ use crate::exchange::error::{ExchangeError, ExchangeErrorKind};
 use crate::scheme::value::plain_value;
 use crate::secret::Secret;
 
-/// The name of a request that spends a refresh token.
+/// The name of a request with a refresh token.
 pub(crate) const REFRESH: &str = "refresh";
 
 /// Where a request to Atlas's refresh endpoint has the refresh token. The endpoint is not documented.
@@ -35,7 +35,7 @@ impl Default for RefreshTokenIn {
 }
 
 impl RefreshTokenIn {
-    /// The request that spends a refresh token. It does not have the credentials.
+    /// The request with a refresh token. It does not have the credentials.
     pub(crate) fn request(
         &self,
         endpoint: &TokenEndpoint,
@@ -45,7 +45,7 @@ impl RefreshTokenIn {
         let request = match self {
             RefreshTokenIn::Header(name) => {
                 let unusable = |_| {
-                    let message = "the refresh token cannot stand in a header";
+                    let message = "the refresh token cannot be in a header";
                     ExchangeError::new(ExchangeErrorKind::Malformed, message)
                 };
                 let mut value = plain_value(token).map_err(unusable)?;

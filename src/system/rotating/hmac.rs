@@ -1,6 +1,6 @@
 //! JWTs signed with HMAC (RFC 7515, RFC 7518 section 3.2).
 //!
-//! ring computes the MAC. It is called directly, so that no process-wide crypto provider is needed.
+//! ring computes the MAC. It is called directly so that no process-wide crypto provider is needed.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -8,8 +8,8 @@ use ring::hmac;
 
 use crate::scheme::jwt::algorithm;
 
-/// Whether a token is a JWT of the algorithm that its header names, HS256, HS384 or HS512, and was signed
-/// with this key. No other algorithm is ever accepted, `none` least of all (RFC 8725 section 3.2).
+/// Whether a token is a JWT that was signed with this key, by HS256, HS384 or HS512 as its header says.
+/// No other algorithm is accepted, in particular not `none` (RFC 8725 section 3.2).
 pub(crate) fn is_signed_with(token: &str, key: &[u8]) -> bool {
     let verified = || {
         let algorithm = match &*algorithm(token)? {
@@ -43,7 +43,7 @@ mod tests {
     }
 
     #[test]
-    fn the_rfc_s_own_token_is_recognised_and_no_changed_one() {
+    fn the_token_of_the_rfc_is_accepted_and_a_changed_one_is_not() {
         let key = URL_SAFE_NO_PAD.decode(RFC_KEY).unwrap();
         assert!(is_signed_with(RFC_TOKEN, &key));
         assert!(!is_signed_with(RFC_TOKEN, &key[1..]));
@@ -53,7 +53,7 @@ mod tests {
     }
 
     #[test]
-    fn the_three_hmac_algorithms_are_recognised_and_nothing_else_is() {
+    fn only_the_three_hmac_algorithms_are_accepted() {
         let key = b"a secret";
         for (name, algorithm, good) in [
             ("HS256", hmac::HMAC_SHA256, true),

@@ -1,4 +1,4 @@
-//! An API that hands out a new JWT with every response.
+//! An API that sends a new JWT with every response.
 
 pub(crate) mod hmac;
 
@@ -33,7 +33,7 @@ use crate::secret::Secret;
 use crate::system::oauth::client_auth::{flaw, identity_of};
 use crate::system::rotating::hmac::is_signed_with;
 
-/// The members that may have the token. The first one that is a text counts.
+/// The members that may contain the token. The first one that is a text counts.
 const MEMBERS: [&str; 4] = ["token", "jwt", "access_token", "accessToken"];
 
 /// (Feature `rotating`.) API key and client secret for a JWT. Every response then replaces the JWT.
@@ -42,16 +42,17 @@ const MEMBERS: [&str; 4] = ["token", "jwt", "access_token", "accessToken"];
 ///   as a JSON string, as plain text, as a member of a JSON object (the first text of `token`, `jwt`,
 ///   `access_token`, `accessToken`), or in the `Authorization` header of the answer.
 /// - API: `Authorization: Bearer <jwt>`.
-/// - Rotation: a 2xx response has the successor in its own `Authorization` header. It is adopted if it is newer than the
+/// - Rotation: a 2xx response has a new token in its `Authorization` header. It is adopted if it is newer than the
 ///   current token, if its signature is right, and if [it breaks no other rule](crate::token::NotAdopted).
-/// - After a 401, the source uses a newer token if it has one. Otherwise it makes one exchange for all callers. While other
-///   requests with the same token are still running, it first waits for their responses, for one second at most: perhaps one of
-///   them brings the successor.
+/// - After a 401, the source uses a newer token if it has one. Otherwise it makes one exchange for all callers. While
+///   other requests with the same token are still running, it first waits for their responses, for one second at
+///   most, because one of them may bring the successor.
 ///
-/// Some APIs refuse a token as soon as they have issued the next one. Such an API serves one request at a time. Of many
-/// requests at once it accepts one, and those that it refuses twice come back as 401 (with
-/// [`Recovery::Replayed`](crate::Recovery::Replayed)). For such an API, put a `tower::limit::ConcurrencyLimitLayer` of 1 *below*
-/// the layer. Then the token is read after the permit was obtained, and a successor is adopted before the permit is released.
+/// Some APIs refuse a token as soon as they have issued the next one. Such an API serves one request at a time. If
+/// many requests arrive at once, it accepts one. The caller of a request that it refuses twice gets the 401 (with
+/// [`Recovery::Replayed`](crate::Recovery::Replayed)). For such an API, put a `tower::limit::ConcurrencyLimitLayer`
+/// of 1 *below* the layer. Then the token is read after the permit was obtained, and a successor is adopted before
+/// the permit is released.
 ///
 /// Use it through [`AuthLayer::rotating`](crate::AuthLayer::rotating), or with options:
 ///
@@ -72,15 +73,16 @@ pub struct Rotating {
     endpoint: TokenEndpoint,
     /// Key and secret.
     credentials: [Credential; 2],
-    /// The last two different secrets that exchanges showed. They sign the successors of the tokens of those exchanges. The
-    /// credential may have a newer value meanwhile, and two sources may share this scheme.
+    /// The last two different secrets that exchanges showed. The API signs the successors of the exchanges' tokens
+    /// with them. Two are kept, because the credential may have a newer value meanwhile, and two sources may share
+    /// this scheme.
     signers: Mutex<VecDeque<Secret>>,
     member: Option<String>,
     verify: bool,
     rotation: Rotation,
 }
 
-/// The shortest token that is no JWT. Words of a page are shorter.
+/// The shortest token that is no JWT. The words of a page are shorter.
 const SHORTEST: usize = 16;
 
 impl Rotating {
@@ -98,7 +100,8 @@ impl Rotating {
         Rotating::at(TokenEndpoint::below(api_root, "authenticate")?, api_key, client_secret)
     }
 
-    /// The scheme for an endpoint with another path, or over plain http within a mesh ([`TokenEndpoint::danger_plain_http`]).
+    /// The scheme for an endpoint with another path, or with plain http within a mesh
+    /// ([`TokenEndpoint::danger_plain_http`]).
     ///
     /// # Errors
     ///
@@ -123,7 +126,7 @@ impl Rotating {
         })
     }
 
-    /// Which tokens of responses are adopted. Default: [`Adopt::EveryNewer`].
+    /// Sets which tokens of responses are adopted. Default: [`Adopt::EveryNewer`].
     #[must_use]
     pub fn adopt(mut self, adopt: Adopt) -> Rotating {
         self.rotation = self.rotation.adopt(adopt);
@@ -139,9 +142,9 @@ impl Rotating {
 
     /// Accepts tokens without checking their signature.
     ///
-    /// By default every token must be signed with HMAC (HS256, HS384 or HS512), and the key must be the bytes of the client
-    /// secret. This vendor signs so. Without this check (because the API uses RS256, or another key), anybody who can put a
-    /// header into a response can make the client send their token. The other rules still hold.
+    /// By default every token must be signed with HMAC (HS256, HS384 or HS512), with the bytes of the client secret
+    /// as the key. This vendor does this. Without the check (because the API uses RS256, or another key), anybody who
+    /// can put a header into a response can make the client send a token of their choice. The other rules still hold.
     #[must_use]
     pub fn danger_without_verification(self) -> Rotating {
         Rotating { verify: false, ..self }
@@ -212,7 +215,7 @@ impl Rotating {
     }
 }
 
-/// Whether a text that is the whole body may be a token. A word, a page or broken JSON is not.
+/// Whether a text that is the whole body may be a token. A word, a page or broken JSON may not.
 fn may_be_one(text: &Secret, answer: &ExchangeAnswer) -> bool {
     let token = without_scheme(text.expose());
     let is_page =
@@ -265,7 +268,7 @@ impl Grant for Rotating {
                     _ if says_no => {}
                     Ok(token) => return Ok(Step::Issued(Issued::new(token))),
                     Err(error) if failure.is_none() => return Err(error),
-                    Err(_) => {} // it says why it has no token
+                    Err(_) => {} // the answer itself says why it has no token
                 }
             }
             StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {}
@@ -296,7 +299,7 @@ impl Presentation for Rotating {
 
     fn is_authentic(&self, token: &Secret) -> bool {
         let signers = self.signers.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        // There is no secret if another exchange than this scheme's has brought the token.
+        // There is no secret if the token came from another exchange than this scheme's.
         let current = self.credentials[1].current().ok().filter(|_| signers.is_empty());
         signers.iter().chain(&current).any(|signer| self.is_signed_by(signer, token))
     }

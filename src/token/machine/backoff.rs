@@ -1,37 +1,39 @@
-//! How long a failing token endpoint is left alone.
+//! The pauses after failures of a token endpoint.
 
 use std::time::Duration;
 
 use crate::basics::bounds::LONGEST_PAUSE;
 use crate::exchange::error::{ExchangeError, ExchangeErrorKind};
 
-/// What of a failure decides about the next attempt.
+/// The facts about a failure that decide when the next attempt is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Fault {
     pub(crate) nature: Nature,
-    /// How long the endpoint asked to be left alone.
+    /// How long the endpoint asked clients to wait.
     pub(crate) retry_after: Option<Duration>,
 }
 
-/// Whether trying again with nothing changed may succeed.
+/// Whether a later try may succeed without any change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Nature {
     /// An outage passes.
     Passing,
-    /// A 4xx that cannot be read: an outage, or a refusal. Several in a row count as a refusal.
+    /// A 4xx that cannot be read: it is an outage or a refusal. Several in a row count as a
+    /// refusal.
     InDoubt,
-    /// A refusal: somebody has to correct the credentials.
+    /// A refusal: a person must correct the credentials.
     Lasting,
 }
 
-/// From so many failures in doubt in a row on, the pause is that of a refusal. A gateway that restarts may cause two.
+/// From this many failures in doubt in a row, the pause is as long as after a refusal. A restarting gateway may cause
+/// two.
 pub(crate) const DOUBTS_THAT_ARE_A_REFUSAL: u32 = 3;
 
-/// Why an exchange failed. The machine keeps the last one, and decides by its [`Fault`] alone.
+/// Why an exchange failed. The machine keeps the last error, but decides only by its [`Fault`].
 pub(crate) trait Failing: Clone {
     fn fault(&self) -> Fault;
 
-    /// The token that an exchange brought had ended when it arrived.
+    /// The token of an exchange had expired when it arrived.
     fn dead_on_arrival() -> Self;
 }
 
@@ -64,20 +66,21 @@ impl Failing for Fault {
 }
 
 const FIRST: Duration = Duration::from_secs(1);
-/// The longest pause without a usable token: callers get errors, …
+/// The longest pause without a usable token. Callers get errors meanwhile.
 const CAP_WITHOUT_TOKEN: Duration = Duration::from_secs(30);
-/// … and with one: callers notice nothing.
+/// The longest pause with a usable token. Callers notice nothing.
 const CAP_WITH_TOKEN: Duration = Duration::from_secs(120);
-/// Refused credentials are tried rarely, since repetition locks accounts; but not never, since somebody corrects them.
+/// Refused credentials are tried rarely, because repeated refusals lock accounts. The tries go on, because somebody
+/// will correct the credentials.
 const FIRST_REFUSED: Duration = Duration::from_secs(10);
 const CAP_REFUSED: Duration = Duration::from_secs(300);
-/// A token endpoint with a cache hands out the old token until that expires. Its clock may differ from ours, and it counts
-/// whole seconds.
+/// A token endpoint with a cache returns the old token until that expires. Its clock may differ from ours, and it
+/// counts whole seconds.
 const STALE_REPEAT: Duration = Duration::from_millis(250);
 
-/// The pause after the `failures`-th failure in a row (the first is 1); at least `asked`, if the endpoint asked for a pause.
-/// `draw` is uniform in 0..1. The pause is 80 to 100 % of its slot, so that clients which failed together do not return
-/// together.
+/// The pause after the `failures`-th failure in a row (the first is 1); at least `asked`, if the endpoint asked for a
+/// pause. `draw` is uniform in 0..1. The pause is 80 to 100 % of its full length, so that clients that failed at the
+/// same time do not try again at the same time.
 pub(crate) fn pause(
     failures: u32,
     asked: Option<Duration>,
@@ -97,23 +100,25 @@ fn at_least(asked: Option<Duration>, pause: Duration) -> Duration {
     pause.max(asked.unwrap_or_default().min(LONGEST_PAUSE))
 }
 
-/// The pause after the `count`-th attempt in a row that did not fail and brought no new token: it brought the same token
-/// again, or it was lost with its runtime.
+/// The pause after the `count`-th attempt in a row that brought no new token and did not fail: it brought the same
+/// token again, or it was lost with its runtime.
 pub(crate) fn pause_in_vain(count: u32, draw: f64) -> Duration {
     slot(FIRST, count, CAP_WITH_TOKEN, draw)
 }
 
-/// Shortens a pause so that one more attempt is made while a usable token has `left` to live; in its last second, at its end.
+/// Shortens a pause so that one more attempt is made while a usable token has `left` to live. In the last second of
+/// the token, the attempt is made at its expiry.
 pub(crate) fn before_the_end(pause: Duration, left: Duration) -> Duration {
     if pause < left { pause } else { (left / 2).max(FIRST.min(left)) }
 }
 
-/// Lengthens a pause to the first slot, or to half of what a token has `left` to live.
+/// Lengthens a pause to 1 s, or to half of what a token has `left` to live if that is shorter.
 pub(crate) fn at_least_apart(pause: Duration, left: Duration) -> Duration {
     pause.max(FIRST.min(left / 2))
 }
 
-/// The pause after a cache handed out an expired token: it will soon have another one.
+/// The pause after a cache returned an expired token. It is short, because the cache will soon have
+/// another token.
 pub(crate) fn pause_after_stale_repeat(failures: u32, draw: f64) -> Duration {
     slot(STALE_REPEAT, failures, CAP_WITHOUT_TOKEN, draw)
 }
@@ -137,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn refused_credentials_are_tried_rarely_but_not_never() {
+    fn refused_credentials_are_tried_rarely_but_without_end() {
         assert_eq!(pause_after_refusal(1, None, 1.0), Duration::from_secs(10));
         assert_eq!(pause_after_refusal(99, None, 1.0), Duration::from_secs(300));
     }
@@ -152,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_in_vain_pauses_for_longer_each_time_and_a_stale_repeat_for_a_moment_first() {
+    fn attempts_without_a_new_token_pause_longer_each_time() {
         let slots = |pause: fn(u32, f64) -> Duration| {
             [1, 2, 3, 99].map(|count| pause(count, 1.0).as_millis())
         };
@@ -161,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pause_leaves_another_try_before_the_end() {
+    fn a_pause_leaves_time_for_another_attempt_before_the_expiry() {
         let secs = Duration::from_secs;
         assert_eq!(before_the_end(secs(10), secs(60)), secs(10));
         assert_eq!(before_the_end(secs(120), secs(60)), secs(30));

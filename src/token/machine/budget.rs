@@ -1,26 +1,27 @@
-//! How many renewals the refusals of an API may cause.
+//! Limits how many renewals the refusals of an API may cause.
 //!
-//! A renewal that a refusal causes takes one from the budget. It is given back when it has helped: a request that was
-//! refused with the old token, and waited for the new one, is accepted with it. So honest revocations are healed without
-//! end, and a route that refuses every token soon causes no more renewals. It is *not* given back if the refused token was
-//! accepted meanwhile. Then one server of many is at fault, and a second sending is accepted only because it reaches
-//! another server.
+//! Each renewal after a refusal takes one from the budget. It is refunded when the renewal has helped: a request that
+//! was refused with the old token, and waited for the new one, is accepted. So any number of revoked tokens is
+//! replaced, but a route that refuses every token soon causes no more renewals. It is *not* refunded if the refused
+//! token was accepted meanwhile. In this case one server of many is faulty, and the second sending is accepted only
+//! because it reaches another server.
 
 use std::time::Duration;
 
 use crate::clock::Now;
 use crate::token::machine::events::{Generation, RefreshId};
 
-/// So many renewals may follow one another.
+/// The most renewals in a row.
 const SIZE: u32 = 5;
-/// One comes back after this long.
+/// One renewal is added after this time.
 const REFILL: Duration = Duration::from_secs(30);
 
-/// What is left, and the renewal whose use is not known yet. There is at most one, as there is at most one refresh.
+/// The renewals that are left, and the renewal that has not yet proved useful. There is at most one, because there
+/// is at most one refresh.
 #[derive(Debug)]
 pub(crate) struct RenewalBudget {
     left: u32,
-    /// When the budget was last full, or last got one back by the passing of time.
+    /// When the budget was last full, or when time last added one.
     since: Option<Now>,
     open: Option<OpenRenewal>,
 }
@@ -30,7 +31,7 @@ struct OpenRenewal {
     refresh: RefreshId,
     refused: Generation,
     at: Now,
-    /// The token that it brought.
+    /// The token that the renewal brought.
     brought: Option<Generation>,
     /// The refused token was accepted meanwhile.
     discredited: bool,
@@ -55,7 +56,7 @@ impl RenewalBudget {
         self.left
     }
 
-    /// A refresh renews a refused token. Ask before whether anything is [`left`](RenewalBudget::left).
+    /// Spends one renewal for a refused token. Check first that one is [`left`](RenewalBudget::left).
     pub(crate) fn begin(&mut self, refresh: RefreshId, refused: Generation, now: Now) {
         self.since.get_or_insert(now);
         self.left = self.left.saturating_sub(1);
@@ -63,14 +64,15 @@ impl RenewalBudget {
         self.open = Some(renewal);
     }
 
-    /// The refresh brought a successor.
+    /// The refresh brought a new token.
     pub(crate) fn record(&mut self, refresh: RefreshId, brought: Generation) {
         if let Some(renewal) = self.open_for(refresh) {
             renewal.brought = Some(brought);
         }
     }
 
-    /// The refresh failed or vanished. It is given back: the pause that follows is limit enough.
+    /// The refresh failed or was lost. The renewal is refunded, because the pause that follows is
+    /// limit enough.
     pub(crate) fn cancel(&mut self, refresh: RefreshId) {
         if self.open_for(refresh).is_some() {
             self.open = None;
@@ -78,14 +80,14 @@ impl RenewalBudget {
         }
     }
 
-    /// The refresh brought the refused token once more: it is not given back.
+    /// The refresh brought the refused token again. The renewal is not refunded.
     pub(crate) fn spend(&mut self, refresh: RefreshId) {
         if self.open_for(refresh).is_some() {
             self.open = None;
         }
     }
 
-    /// A refused request was accepted with this token, which it had waited for.
+    /// A refused request was accepted with this token, after it had waited for the token.
     pub(crate) fn refund(&mut self, with: Generation) {
         let brought = |renewal: &mut OpenRenewal| renewal.brought.is_some_and(|it| with >= it);
         if self.open.take_if(brought).is_some_and(|renewal| !renewal.discredited) {
@@ -103,7 +105,7 @@ impl RenewalBudget {
         }
     }
 
-    /// The refused token. If another server accepts it, the server that refused it is at fault.
+    /// The refused token. If another server accepts it, the server that refused it is faulty.
     pub(crate) fn rejected_token(&self) -> Option<Generation> {
         self.open.filter(|renewal| !renewal.discredited).map(|renewal| renewal.refused)
     }
@@ -138,7 +140,7 @@ mod tests {
         RefreshId::at(tick)
     }
 
-    /// Pays if anything is left.
+    /// Spends a renewal, if one is left.
     fn pays(budget: &mut RenewalBudget, tick: u64, now: Now) -> bool {
         let left = budget.left(now) > 0;
         if left {
@@ -148,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_constant_drain_gets_six_in_the_first_minute_and_two_a_minute_later() {
+    fn constant_refusals_get_six_renewals_in_the_first_minute_and_two_a_minute_later() {
         let mut budget = RenewalBudget::default();
         let mut spent = |from: u64, to: u64| {
             (from..to).filter(|second| pays(&mut budget, *second, at(*second))).count()
@@ -158,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn one_comes_back_every_thirty_seconds_from_the_first_payment_on() {
+    fn one_renewal_is_added_every_thirty_seconds_from_the_first_use_on() {
         let mut budget = RenewalBudget::default();
         assert!(pays(&mut budget, 1, at(0)));
         assert!(pays(&mut budget, 2, at(20)));
@@ -168,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_well_spent_comes_back_once_and_to_nobody_else() {
+    fn a_renewal_that_helped_is_refunded_once_and_to_its_token_only() {
         let mut budget = RenewalBudget::default();
         for tick in 0..100 {
             assert!(pays(&mut budget, tick, at(0)));
@@ -185,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn what_failed_is_refunded_even_if_contradicted_and_what_succeeded_is_not() {
+    fn a_failed_renewal_is_refunded_even_if_discredited() {
         let mut budget = RenewalBudget::default();
         assert!(pays(&mut budget, 1, at(0)));
         budget.cancel(refresh(2));
@@ -196,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_token_again_forfeits_the_payment() {
+    fn a_renewal_that_brings_the_same_token_is_not_refunded() {
         let mut budget = RenewalBudget::default();
         assert!(pays(&mut budget, 1, at(0)));
         budget.spend(refresh(2));
@@ -208,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_contradicted_does_not_come_back() {
+    fn a_discredited_renewal_is_not_refunded() {
         let mut budget = RenewalBudget::default();
         assert!(pays(&mut budget, 1, at(10)));
         assert_eq!(budget.rejected_token(), Some(generation(1)));
@@ -223,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn the_bucket_never_holds_more_than_five() {
+    fn the_budget_never_exceeds_five() {
         let mut budget = RenewalBudget::default();
         assert!(pays(&mut budget, 1, at(0)));
         assert_eq!(budget.left(at(1_000_000)), 5);

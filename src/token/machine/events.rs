@@ -1,4 +1,4 @@
-//! What the machine is told, and what it answers.
+//! The machine's inputs and outputs.
 
 use std::fmt;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::token::machine::window::Window;
 
 /// Numbers the tokens of a source in the order in which they became current.
 ///
-/// Only a refusal of the current generation is a reason to renew.
+/// Only a refusal of the current generation causes a renewal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Generation(u64);
 
@@ -38,7 +38,7 @@ impl fmt::Display for Generation {
     }
 }
 
-/// Orders refreshes and tokens. The larger one began, or was issued, later.
+/// Orders refreshes and tokens: the larger number began, or was issued, later.
 pub(crate) type Tick = u64;
 
 /// Identifies a refresh.
@@ -62,7 +62,7 @@ pub(crate) struct Start<R = ()> {
     pub(crate) reason: Reason,
     /// When it starts. Its deadline counts from here.
     pub(crate) started: Now,
-    /// The refresh token that it may spend. No other refresh gets it.
+    /// The refresh token that it may use. No other refresh gets it.
     pub(crate) refresh_token: Option<R>,
 }
 
@@ -77,12 +77,12 @@ pub(crate) enum Ask {
     Fail { age: Duration, retry_in: Duration },
 }
 
-/// What a response says against the token of its request.
+/// How a response speaks against the token of its request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Complaint {
-    /// It refuses the token.
+    /// The response refuses the token.
     Refusal,
-    /// The token may have ended, and mostly has not.
+    /// The token may have expired, but mostly has not.
     Doubt,
 }
 
@@ -93,30 +93,30 @@ pub(crate) enum Refused {
     Resend,
     /// Wait for the refresh that is under way, or that starts now.
     Wait,
-    /// Wait for the refresh, and then ask again. It began before the refused token was issued, so its outcome says nothing
-    /// about the refusal.
+    /// Wait for the refresh, and then ask again. The refresh began before the refused token was issued, so its
+    /// outcome says nothing about the refusal.
     WaitAndAsk,
     /// Give the refusal to the caller.
     HandOn(Recovery),
 }
 
-/// A token that an exchange or a rotation brought.
+/// A new token, from an exchange or from a response.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Arrival<R = ()> {
-    /// When the request that it answers was sent.
+    /// When the request of the answer was sent.
     pub(crate) sent: Now,
-    /// How long it lives from then on.
+    /// How long the token lives from then on.
     pub(crate) life: Duration,
-    /// Somebody says how long: the answer that brought it, or the token itself. Else it is the default.
+    /// The answer or the token itself stated the life. Otherwise it is the default.
     pub(crate) stated: bool,
-    /// How long it lives at most, by its own claims or by the stated time of its end. These stay the same when the token is
-    /// handed out once more.
+    /// The longest life, by the claims or by the stated time of expiry. These stay the same if the token is issued
+    /// again.
     pub(crate) dated: Option<Duration>,
-    /// It is, byte for byte, the current token.
+    /// The token equals the current token, byte for byte.
     pub(crate) same: bool,
-    /// The refresh token that came with it.
+    /// The refresh token that came with the token.
     pub(crate) refresh_token: Option<R>,
-    /// When it was issued and when it ends, by its own claims, since the epoch.
+    /// When the token was issued and when it expires, by its own claims, since the epoch.
     pub(crate) claimed: (Option<Duration>, Option<Duration>),
 }
 
@@ -126,10 +126,10 @@ impl<R> Arrival<R> {
     }
 }
 
-/// What became of a refresh.
+/// The result of a refresh.
 ///
-/// `previous` is the error of the failure before it, if any. Drop it without the lock: an error of a user's may do anything
-/// in its `Drop`.
+/// `previous` is the error of the failure before it, if any. Drop it outside the lock, because a user's error may run
+/// any code in its `Drop`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Finished<E = Fault> {
     /// Publish its token. `recovered`: how long exchanges had been failing before.
@@ -139,8 +139,8 @@ pub(crate) enum Finished<E = Fault> {
         recovered: Option<Duration>,
         previous: Option<E>,
     },
-    /// Tell those who waited. `dead`: it brought a token that had expired.
+    /// Tell the waiting callers. `dead`: the token of the exchange had expired.
     Failed { dead: bool, failures: u32, retry_in: Duration, error: E, previous: Option<E> },
-    /// Do nothing: the refresh was given up before. Now it failed, or a later one has succeeded.
+    /// Do nothing: the refresh was given up before. It failed now, or a later one has succeeded.
     Outdated,
 }

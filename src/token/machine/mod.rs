@@ -1,15 +1,16 @@
-//! The part that decides. It is pure: it gets events and the time, and returns actions.
+//! Makes all decisions. The machine is pure: it gets events and the time, and returns actions.
 //!
-//! It reads no clock and does no I/O. A token is a [`Generation`] and a [`Window`] here. The shell (`token/shared.rs` and the
-//! files beside it) has the tokens and the tasks, and does what the machine says.
+//! It reads no clock and does no I/O. A token is a [`Generation`] and a [`Window`] here. The other files of `token/`
+//! (above all `shared.rs`) have the tokens and the tasks, and perform the actions.
 //!
 //! After each event:
 //!
 //! 1. At most one refresh is running.
 //! 2. A token is replaced only by a successor. Only time makes it unusable.
 //! 3. No refresh starts within a pause after a failure.
-//! 4. A refresh token is given to one refresh. The next one gets it only if that refresh brings it back.
-//! 5. Generations only grow. Those of one exchange and of its successors in responses form a *lineage*.
+//! 4. A refresh token is given to one refresh. The next refresh gets it only if the first one returns
+//!    it.
+//! 5. Generations only grow. The token of an exchange and its successors in responses form a *lineage*.
 
 pub(crate) mod backoff;
 pub(crate) mod budget;
@@ -52,17 +53,17 @@ struct Current {
     /// The generation that the exchange of this lineage issued.
     line: Generation,
     issued: Tick,
-    /// The refresh that issued the lineage.
+    /// The refresh that brought the lineage.
     refresh: Tick,
     sent: Now,
-    /// Some answer has said how long it lives.
+    /// Some answer has stated its life.
     stated: bool,
-    /// When it ends at the latest, by its own claims.
+    /// Its latest expiry, by its own claims.
     dated_end: Option<Now>,
     /// By its own claims, as in [`Arrival`].
     claimed: (Option<Duration>, Option<Duration>),
     window: Window,
-    /// How many exchanges in a row have brought this same token again.
+    /// How many exchanges in a row have brought this token again.
     repeats: u32,
 }
 
@@ -70,60 +71,62 @@ struct Current {
 struct Refresh<W> {
     id: RefreshId,
     started: Now,
-    /// The token that it renews was refused, before it began or since.
+    /// The token that this refresh renews was refused, before the refresh began or later.
     refused: bool,
-    /// How to wait for it, once the shell has said so.
+    /// The receiver of its outcome, after the task was started.
     waiting: Option<W>,
 }
 
 #[derive(Debug)]
 struct Failure<E> {
     error: E,
-    /// When the first of the failures in a row happened, and the last.
+    /// The times of the first and the last of the failures in a row.
     since: Now,
     at: Now,
     count: u32,
-    /// How many of them were verdicts on the same credentials.
+    /// How many of them were refusals of the same credentials.
     refusals: u32,
-    /// How many of the last ones, in a row, were in doubt.
+    /// How many of the last failures in a row were in doubt.
     doubts: u32,
     retry_at: Now,
-    /// It takes somebody to mend it: the credentials were refused, say.
+    /// A person must correct something, such as refused credentials.
     lasting: bool,
 }
 
-/// While credentials are refused, they are reloaded_at up this often.
+/// Refused credentials are reloaded at most this often.
 const RELOAD_EVERY: Duration = Duration::from_secs(1);
 
-/// The time between two renewals for doubted responses, at least: most such responses are honest, and an API may send many.
+/// The least time between two renewals for doubted responses. Most such responses do not concern the token, and an
+/// API may send many.
 const BETWEEN_DOUBTS: Duration = Duration::from_secs(60);
 
 /// The state of one source.
 ///
-/// It keeps three things for the shell without reading them: a refresh token `R`, the error of the last exchange `E`, and the
-/// receiver of the outcome of the running refresh `W`. So each of them stands in one place.
+/// It stores three things for `token/` without looking into them: the refresh token `R`, the error of the last
+/// exchange `E`, and the receiver `W` of the running refresh's outcome. So each has only one place.
 #[derive(Debug)]
 pub(crate) struct Machine<R = (), E = Fault, W = ()> {
-    /// A refresh that has not ended after this long has lost its runtime.
+    /// A refresh that has not ended after this time has lost its runtime.
     refresh_limit: Duration,
     rng: fastrand::Rng,
     tick: Tick,
     generation: Generation,
     current: Option<Current>,
-    /// The token is given and not exchanged: it is never renewed.
+    /// The token is fixed: it is never renewed.
     fixed: bool,
     refresh: Option<Refresh<W>>,
-    /// A refresh token that nobody has spent.
+    /// A refresh token that no refresh has used.
     refresh_token: Option<R>,
     failure: Option<Failure<E>>,
-    /// Refreshes in a row that vanished, and when the next one may start in the background.
+    /// The number of refreshes in a row that were lost, and when the next one may start in the
+    /// background.
     lost: u32,
     background_from: Option<Now>,
-    /// The credentials are read from somewhere, and may have changed since; when they may be reloaded_at up.
+    /// The credentials may change. The time is when they may be reloaded.
     credentials_may_change: bool,
     reload_from: Option<Now>,
     budget: RenewalBudget,
-    /// From when on a doubted answer may cause a renewal again.
+    /// From this time on, a doubted response may cause a renewal again.
     doubts_from: Option<Now>,
     counters: Counters,
 }
@@ -150,23 +153,24 @@ impl<R, E: Failing, W> Machine<R, E, W> {
         }
     }
 
-    /// The credentials are read from somewhere, and may change.
+    /// The credentials may change.
     pub(crate) fn with_changing_credentials(self, credentials_may_change: bool) -> Self {
         Machine { credentials_may_change, ..self }
     }
 
     // ===== events =====
 
-    /// The shell has started a refresh that an event asked for. `waiting` receives its outcome.
+    /// The task of a refresh that an event asked for was started. `waiting` receives its outcome.
     ///
-    /// The machine drops it under the lock, at the end of the refresh. No outcome has been sent by then.
+    /// The machine drops `waiting` under the lock, at the end of the refresh. No outcome has been sent
+    /// by then.
     pub(crate) fn began(&mut self, id: RefreshId, waiting: W) {
         if let Some(refresh) = self.refresh.as_mut().filter(|refresh| refresh.id == id) {
             refresh.waiting = Some(waiting);
         }
     }
 
-    /// Somebody wants a token to send.
+    /// A caller needs a token.
     pub(crate) fn ask(&mut self, now: Now) -> (Ask, Option<Start<R>>) {
         let (usable, reason) = match self.current.as_ref().map(|current| current.window) {
             None => (false, Reason::First),
@@ -193,13 +197,14 @@ impl<R, E: Failing, W> Machine<R, E, W> {
         self.succeed(now, refused, Reason::Refused)
     }
 
-    /// An answer of the API may mean that the token of this generation has ended, and mostly does not.
+    /// A response of the API may mean that the token of this generation has expired, but mostly does
+    /// not.
     pub(crate) fn doubted(&mut self, now: Now, doubted: Generation) -> (Refused, Option<Start<R>>) {
         self.counters.doubts += 1;
         self.succeed(now, doubted, Reason::Doubted)
     }
 
-    /// A successor is wanted for a token that was sent.
+    /// A caller needs a newer token than the one that it sent.
     fn succeed(
         &mut self,
         now: Now,
@@ -226,12 +231,13 @@ impl<R, E: Failing, W> Machine<R, E, W> {
         }
     }
 
-    /// A request whose token was refused was accepted with this one, after it had waited for it.
+    /// A request whose token was refused was accepted with this token, after it had waited for the
+    /// token.
     pub(crate) fn replay_accepted(&mut self, with: Generation) {
         self.budget.refund(with);
     }
 
-    /// A request that was sent at `sent` was accepted with a token whose refusal has been paid for.
+    /// A request that was sent at `sent` was accepted with a refused token that is being renewed.
     pub(crate) fn rejected_token_accepted(&mut self, rejected_token: Generation, sent: Now) {
         self.budget.discredit(rejected_token, sent);
     }
@@ -249,7 +255,8 @@ impl<R, E: Failing, W> Machine<R, E, W> {
             self.lost = 0;
             self.background_from = None;
         }
-        // A refresh that was given up may still succeed. Its token counts, unless a later refresh has succeeded.
+        // A refresh that was given up may still succeed. Its token is used, unless a later refresh has
+        // succeeded.
         let later = self.current.as_ref().is_some_and(|current| current.refresh > id.tick());
         match outcome.map(|arrival| self.restated(arrival)) {
             Ok(_) if later => Finished::Outdated,
@@ -267,9 +274,9 @@ impl<R, E: Failing, W> Machine<R, E, W> {
         }
     }
 
-    /// The task of a refresh was dropped with its runtime, or its runtime stands still. A caller that waits may start another
-    /// one at once. In the background, the next one starts after a pause: a program that makes a runtime for each call would
-    /// start one for each call, and none would end.
+    /// The task of a refresh was dropped with its runtime, or its runtime does not run. A waiting caller may start
+    /// another refresh at once. In the background, the next one starts after a pause. Otherwise a program that makes
+    /// a runtime for each call would start a refresh for each call, and none would end.
     pub(crate) fn lost(&mut self, now: Now, id: RefreshId) {
         if self.refresh.as_ref().is_some_and(|refresh| refresh.id == id) {
             self.refresh = None;
@@ -280,9 +287,9 @@ impl<R, E: Failing, W> Machine<R, E, W> {
         }
     }
 
-    /// A response to a request that carried the token of generation `used` brought a successor.
+    /// A response to a request with the token of generation `used` brought a new token.
     ///
-    /// Adopted if [nothing speaks against it](Machine::may_follow).
+    /// It is adopted if [all checks pass](Machine::may_follow).
     pub(crate) fn rotated(
         &mut self,
         now: Now,
@@ -305,10 +312,10 @@ impl<R, E: Failing, W> Machine<R, E, W> {
         Ok((current.generation, current.window))
     }
 
-    /// Whether a token may follow the current one: if the request that brought it carried one of the
-    /// current exchange's line (a response from before a revocation must not beat the exchange after
-    /// it), and if it is newer than the current one: the answer to that very token is, and of others, by
-    /// `iat`, then `exp`, then the time of sending.
+    /// Whether a new token may replace the current one. The request must have carried a token of the
+    /// current lineage, so that a response from before a revocation does not replace the exchange after
+    /// it. And the new token must be newer. A token in the answer to the current token is newer. Other
+    /// tokens are compared by `iat`, then `exp`, then the time of sending.
     pub(crate) fn may_follow(
         &self,
         now: Now,
@@ -325,8 +332,8 @@ impl<R, E: Failing, W> Machine<R, E, W> {
         let claim = |one: Option<Duration>, other: Option<Duration>| {
             one.zip(other).map_or(Ordering::Equal, |(one, other)| one.cmp(&other))
         };
-        // The answer to the current token itself follows it, whatever second its issuer's clock shows; but
-        // one from the past was put there by something else.
+        // A token in the answer to the current token is newer, even if the issuer's clock shows the same
+        // second. But if its `iat` is more than 60 s earlier, it is an old token.
         if used == current.generation && !arrival.same {
             let iats = arrival.claimed.0.zip(current.claimed.0);
             let stale = iats.is_some_and(|(new, old)| new + LEEWAY < old);
@@ -342,12 +349,12 @@ impl<R, E: Failing, W> Machine<R, E, W> {
         }
     }
 
-    /// A response brought a token that is not adopted.
+    /// A token of a response was not adopted.
     pub(crate) fn not_adopted(&mut self, why: NotAdopted) {
         self.counters.count_not_adopted(why);
     }
 
-    /// A token that needs no exchange, and is never renewed, was given.
+    /// Sets a fixed token, which needs no exchange and is never renewed.
     pub(crate) fn fix(&mut self, now: Now) -> (Generation, Window) {
         self.fixed = true;
         let token = Arrival {
@@ -362,8 +369,8 @@ impl<R, E: Failing, W> Machine<R, E, W> {
         (self.adopt(0, &token, Window::ENDLESS), Window::ENDLESS)
     }
 
-    /// Whether the credentials are to be reloaded_at up: while a failure that takes somebody to mend it keeps
-    /// exchanges away, once a second at most.
+    /// Whether the credentials should be reloaded: once a second at most, during the pause after a failure
+    /// that a person must correct.
     pub(crate) fn reload_due(&mut self, now: Now) -> bool {
         let look = self.next_reload().is_some_and(|moment| now.has_reached(moment));
         if look {
@@ -372,7 +379,7 @@ impl<R, E: Failing, W> Machine<R, E, W> {
         look
     }
 
-    /// The credentials have changed: what was said of the last ones does not count.
+    /// The credentials have changed, so the failures of the old ones do not count.
     pub(crate) fn credentials_changed(&mut self, now: Now) {
         self.lift_pause(now);
         if let Some(failure) = &mut self.failure {
@@ -380,7 +387,7 @@ impl<R, E: Failing, W> Machine<R, E, W> {
         }
     }
 
-    /// The pause after a failure is to end now: somebody says so.
+    /// Somebody ends the pause after a failure.
     pub(crate) fn lift_pause(&mut self, now: Now) {
         if let Some(failure) = &mut self.failure {
             failure.retry_at = now;

@@ -8,15 +8,15 @@ use crate::token::machine::backoff::Failing;
 use crate::token::machine::events::{Generation, RefreshId};
 use crate::token::machine::status::{State, Status};
 
-/// What the hot path has to know besides the token.
+/// What the hot path must know in addition to the token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Flags {
     /// Callers with a usable token need not ask for another one until this time: a refresh is running, or one was lost.
     pub(crate) quiet_until: Option<Now>,
-    /// No refresh runs, none may start, and no credentials are reloaded until this time. It is kept apart from `quiet_until`:
-    /// of two moments on two clocks, the later one cannot be told.
+    /// No refresh runs, none may start, and no credentials are reloaded until this time. It is separate from
+    /// `quiet_until`, because the later of two moments cannot be determined with two clocks.
     pub(crate) paused_until: Option<Now>,
-    /// The refused token that a renewal is running for. If another server accepts it, one server is at fault.
+    /// The refused token that is being renewed. If another server accepts it, one server is faulty.
     pub(crate) rejected_token: Option<Generation>,
     /// The current token was refused and is being renewed. The next request with it would probably be refused, too.
     pub(crate) renews_a_refused_token: bool,
@@ -32,7 +32,7 @@ impl<R, E: Failing, W> Machine<R, E, W> {
         }
     }
 
-    /// The refresh under way, when it began, and how to wait for it.
+    /// The refresh under way, when it began, and the receiver of its outcome.
     pub(crate) fn under_way(&self) -> Option<(RefreshId, Now, &W)> {
         let refresh = self.refresh.as_ref()?;
         Some((refresh.id, refresh.started, refresh.waiting.as_ref()?))
@@ -88,11 +88,11 @@ impl<R, E: Failing, W> Machine<R, E, W> {
             (None, None, None) => State::Empty,
         };
         let ending = window.filter(|window| window.ends_at != Now::NEVER);
-        // Each by the clock that gets there first, which may differ.
+        // Each moment by the clock that reaches it first. These clocks may differ.
         let failure = self.failure.as_ref();
         let retry_in = failure.map(|failure| now.until(failure.retry_at));
         let refresh_in = ending.map(|window| now.until(window.refresh_at));
-        // Where there is nothing to wait for, the next request causes one.
+        // If there is nothing to wait for, the next request causes a refresh.
         let is_idle = current.is_none() && self.refresh.is_none();
         let due = is_idle.then_some(Duration::ZERO);
         Status {

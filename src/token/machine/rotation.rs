@@ -1,4 +1,4 @@
-//! Whether a token that a response hands out may follow the current one.
+//! Whether a token from a response may replace the current one.
 //!
 //! A response is less reliable than the token endpoint: it may be late, cached, mixed up or forged. So its token is compared
 //! with the token of the last exchange, the first of the *lineage*. It must have the same issuer, subject and audience, and
@@ -10,10 +10,10 @@ use crate::clock::Now;
 use crate::scheme::jwt::Claims;
 use crate::scheme::not_adopted::NotAdopted;
 
-/// Clocks may differ by this, and lives that are stated in whole seconds.
+/// The most that clocks may differ. It also covers lives in whole seconds.
 pub(crate) const LEEWAY: Duration = Duration::from_secs(60);
 
-/// The token of an exchange, with which a lineage begins.
+/// The token of an exchange, the first of a lineage.
 #[derive(Debug)]
 pub(crate) struct Lineage {
     pub(crate) claims: Claims,
@@ -22,7 +22,7 @@ pub(crate) struct Lineage {
 }
 
 impl Lineage {
-    /// How long a token lives that a response hands out now; or why it is not adopted.
+    /// How long a token from a response lives from now on, or why it is not adopted.
     pub(crate) fn admits(&self, token: &Claims, now: Now) -> Result<Duration, NotAdopted> {
         let first = &self.claims;
         if first.is_jwt && !token.is_jwt {
@@ -34,7 +34,7 @@ impl Lineage {
         if first.alg != token.alg {
             return Err(NotAdopted::BadSignature);
         }
-        // Our clock may be wrong. The first token tells the issuer's.
+        // Our clock may be wrong. The first token shows the issuer's clock.
         let issuers = first.times.iat.map(|iat| iat.saturating_add(now.since(self.obtained)));
         let ours = now.since_epoch();
         let latest = issuers.map_or(ours, |issuers| issuers.max(ours));
@@ -42,7 +42,7 @@ impl Lineage {
             return Err(NotAdopted::NotYetIssued);
         }
         let Some(end) = token.times.exp else {
-            // Neither this token nor the first one says how long it lives.
+            // Neither this token nor the first one states a life.
             let silent = first.times.exp.is_none();
             return if silent { Ok(self.life) } else { Err(NotAdopted::LivesTooLong) };
         };
@@ -66,12 +66,13 @@ mod tests {
     use super::*;
     use crate::scheme::jwt::Times;
 
-    /// When the first token was obtained, by our clock and by the issuer's: ours is an hour behind.
+    /// When the first token was obtained, by our clock and by the issuer's clock. Ours is an hour
+    /// behind.
     const LANDED: u64 = 1_735_689_600;
     const ISSUED: f64 = 1_735_693_200.0;
     const LIFE: f64 = 600.0;
 
-    /// So many seconds after the first token was obtained.
+    /// This many seconds after the first token was obtained.
     fn after(secs: u64) -> Now {
         Now::new(Duration::from_secs(secs), UNIX_EPOCH + Duration::from_secs(LANDED + secs))
     }
@@ -87,8 +88,8 @@ mod tests {
         Lineage { claims, obtained: after(0), life: Duration::from_secs_f64(LIFE) }
     }
 
-    /// What becomes, ten seconds after the first token, of one with these claims about time; in seconds
-    /// after the first one's.
+    /// The result for a token with these claims about time, ten seconds after the first token. Times
+    /// are in seconds after the first token's.
     fn judged(iat: Option<f64>, exp: Option<f64>) -> Result<u64, NotAdopted> {
         let line = line(claims(Some(ISSUED), Some(ISSUED + LIFE)));
         let by_issuer = |time: f64| ISSUED + time;
@@ -97,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn a_successor_lives_as_it_says_if_that_is_as_long_as_the_first_one() {
+    fn a_successor_lives_no_longer_than_the_first_token() {
         for (iat, exp, life) in [
             (10.0, 610.0, Ok(600)),
             (10.0, 670.0, Ok(660)),
@@ -116,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn where_no_issuers_clock_is_known_ours_counts() {
+    fn without_the_issuers_clock_our_clock_counts() {
         let silent = line(claims(None, None));
         let at = |secs: u64| Some((LANDED + secs) as f64);
         let admits = |iat, exp| silent.admits(&claims(iat, exp), after(10));
@@ -128,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn a_successor_is_of_the_same_kind_party_and_algorithm() {
+    fn a_successor_has_the_kind_the_issuer_the_subject_and_the_algorithm_of_the_first_token() {
         let first = || claims(Some(ISSUED), Some(ISSUED + LIFE));
         let opaque = || Claims { is_jwt: false, ..first() };
         for (line_of, token, why) in [

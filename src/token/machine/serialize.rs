@@ -1,4 +1,4 @@
-//! [`Status`] and [`Counters`] for serde: for a page or an endpoint that shows them.
+//! serde's `Serialize` for [`Status`] and [`Counters`], for a page or an endpoint that shows them.
 //!
 //! Durations are numbers of seconds. The names are those of the fields and of `as_str`.
 
@@ -41,7 +41,7 @@ impl Serialize for State {
     }
 }
 
-/// What [`iter`](Counters::iter) gives, and `exchanges_by_reason` and `rotations_not_adopted_by_reason`, which are maps.
+/// The values of [`iter`](Counters::iter), and the maps `exchanges_by_reason` and `rotations_not_adopted_by_reason`.
 impl Serialize for Counters {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;

@@ -1,4 +1,4 @@
-//! What an operator sees.
+//! What an operator sees of a source.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,39 +8,41 @@ use crate::exchange::error::ExchangeError;
 use crate::scheme::not_adopted::NotAdopted;
 use crate::token::machine::events::Generation;
 
-/// The state of a source at one moment; made by [`TokenSource::status`](crate::TokenSource::status).
+/// The state of a source at one moment. [`TokenSource::status`](crate::TokenSource::status) makes
+/// it.
 ///
-/// Nothing in it is secret.
+/// It contains no secret.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Status {
-    /// In one word.
+    /// The state in one word.
     pub state: State,
-    /// The generation of the current token, usable or not; none before the first.
+    /// The generation of the current token, usable or not. None before the first token.
     pub generation: Option<Generation>,
-    /// What is left of the current token's life; zero when it is over; none if it has no end, or if
-    /// there is no token.
+    /// The rest of the current token's life. Zero if it has expired. None if it does not expire, or
+    /// if there is no token.
     pub expires_in: Option<Duration>,
     /// The scope that the last successful exchange was granted (at most 200 visible ASCII characters and
-    /// blanks); none if it is the one that was asked for, if none was asked for, or if the endpoint did not
-    /// say.
+    /// blanks). None if it equals the requested one, if none was requested, or if the endpoint did not
+    /// state it.
     pub granted_scope: Option<String>,
     /// Whether an exchange is under way.
     pub exchange_under_way: bool,
-    /// When traffic causes the next exchange at the earliest, leaving refusals aside: the end of the
-    /// pause after a failure, else the refresh-ahead moment. Zero: the next request does.
+    /// The earliest time at which requests cause the next exchange, apart from refusals: the end of
+    /// the pause after a failure, else the refresh-ahead time. Zero: the next request causes it.
     pub next_attempt_in: Option<Duration>,
     /// Failed exchanges since the last success.
     pub consecutive_failures: u32,
-    /// The last of them.
+    /// The error of the last of these exchanges.
     pub last_error: Option<ExchangeError>,
-    /// How long ago the first of them failed.
+    /// How long ago the first of these exchanges failed.
     pub failing_for: Option<Duration>,
-    /// Exchanges that refusals may still cause (of 5; one more every 30 s, or when a replay succeeds).
+    /// How many more renewals refusals may cause now (at most 5; one is added every 30 s, or when a
+    /// request that is sent again is accepted).
     pub renewal_budget: u32,
-    /// Callers that wait for a token right now.
+    /// The callers that wait for a token now.
     pub waiters: usize,
-    /// What has happened so far.
+    /// Counts of events so far.
     pub counters: Counters,
 }
 
@@ -48,21 +50,21 @@ pub struct Status {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum State {
-    /// No token yet, and nobody has asked for one.
+    /// There was no token yet, and no caller has asked for one.
     Empty,
     /// The token is usable.
     Fresh,
-    /// The token is usable, and its successor is due.
+    /// The token is usable, and due for renewal.
     Stale,
-    /// The token is over, and nobody has asked for another one.
+    /// The token has expired, and no caller has asked for another one.
     Expired,
-    /// No usable token, and an exchange is under way.
+    /// There is no usable token, and an exchange is under way.
     Exchanging,
-    /// No usable token, and the last exchange failed. Callers get its error.
+    /// There is no usable token, and the last exchange failed. Callers get its error.
     Failing,
 }
 
-/// How often what happened, since the source was made.
+/// Counts of events since the source was made.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Counters {
@@ -72,32 +74,32 @@ pub struct Counters {
     pub exchanges_succeeded: u64,
     /// Exchanges that failed.
     pub exchanges_failed: u64,
-    /// Exchanges whose task vanished with its runtime, or stood still with it.
+    /// Exchanges whose task was lost, because its runtime ended or did not run.
     pub exchanges_lost: u64,
-    /// Exchanges that brought the current token once more.
+    /// Exchanges that brought the current token again.
     pub same_token: u64,
-    /// Refresh tokens that exchanges were given to spend.
+    /// Refresh tokens that exchanges were given.
     pub refresh_tokens_spent: u64,
-    /// Refusals (401) that were judged.
+    /// Refusals (401).
     pub refusals: u64,
-    /// Responses that were judged to be [`Doubted`](crate::scheme::Verdict::Doubted).
+    /// Responses that were [`Doubted`](crate::scheme::Verdict::Doubted).
     pub doubts: u64,
-    /// Refusals that were handed on because the budget of renewals was spent.
+    /// Refusals that were returned to callers because the budget of renewals was used up.
     pub budget_refusals: u64,
     /// Tokens adopted from responses.
     pub rotations_adopted: u64,
-    /// By [`NotAdopted`]; the current token once more counts as none.
+    /// By [`NotAdopted`]. The current token again does not count.
     not_adopted: [u64; NotAdopted::ALL.len()],
 }
 
 impl Counters {
-    /// Exchanges begun for this reason.
+    /// Exchanges that began for this reason.
     #[must_use]
     pub fn exchanges_for(&self, reason: Reason) -> u64 {
         self.exchanges[index(reason)]
     }
 
-    /// Exchanges begun.
+    /// Exchanges that began.
     #[must_use]
     pub fn exchanges(&self) -> u64 {
         self.exchanges.iter().sum()
@@ -109,15 +111,15 @@ impl Counters {
         self.not_adopted[why as usize]
     }
 
-    /// Tokens in responses that were not adopted. The current token once more is not counted.
+    /// Tokens in responses that were not adopted. The current token again does not count.
     #[must_use]
     pub fn rotations_not_adopted(&self) -> u64 {
         self.not_adopted.iter().sum()
     }
 
-    /// The counters with their names, for exporters. The names do not change; a later version may have more.
+    /// The counters with their names, for exporters. The names do not change. A later version may have more.
     ///
-    /// `exchanges` and `rotations_not_adopted` are sums. For each reason, ask
+    /// `exchanges` and `rotations_not_adopted` are sums. For the count of each reason, use
     /// [`exchanges_for`](Counters::exchanges_for) with [`Reason::ALL`], and
     /// [`rotations_not_adopted_for`](Counters::rotations_not_adopted_for) with [`NotAdopted::ALL`].
     ///
@@ -192,7 +194,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_has_not_happened_is_not_listed() {
+    fn reasons_with_a_count_of_zero_are_not_listed() {
         let mut counters = Counters::default();
         let nothing = format!("{counters:?}");
         assert!(nothing.contains("exchanges: [], "), "{nothing}");
@@ -205,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn each_reason_is_counted_apart_and_is_among_all() {
+    fn each_reason_has_its_own_count_and_is_in_all() {
         let mut counters = Counters::default();
         for (times, &reason) in (1_u64..).zip(Reason::ALL) {
             (0..times).for_each(|_| counters.count_exchange(reason));
@@ -222,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn the_counters_have_names_and_no_name_stands_twice() {
+    fn each_counter_has_a_unique_name() {
         let counters = Counters { doubts: 7, same_token: 3, ..Counters::default() };
         let all: std::collections::BTreeMap<_, _> = counters.iter().collect();
         assert_eq!(all.len(), counters.iter().count());

@@ -1,4 +1,4 @@
-//! What events have in common: starting a refresh, adopting its token, failing.
+//! The common parts of events: starting a refresh, adopting its token, failing.
 
 use std::time::Duration;
 
@@ -12,12 +12,12 @@ use crate::token::machine::events::{
 use crate::token::machine::window::Window;
 use crate::token::machine::{BETWEEN_DOUBTS, Current, Failure, Machine, RELOAD_EVERY, Refresh};
 
-/// After so many failures in a row, an expired token that the endpoint hands out again and again is adopted once more.
+/// After this many failures in a row, an expired token that the endpoint issues again and again is used again.
 const INSISTS: u32 = 3;
 
 impl<R, E: Failing, W> Machine<R, E, W> {
-    /// Joins the running refresh, or starts one. For a refusal of the token that was `used`, it takes one from the budget. For
-    /// a doubt, it starts one a minute at most.
+    /// Joins the running refresh, or starts one. A refresh for a refusal of the token `used` takes one from the
+    /// budget. A doubt starts at most one refresh a minute.
     pub(crate) fn renew(
         &mut self,
         now: Now,
@@ -63,7 +63,7 @@ impl<R, E: Failing, W> Machine<R, E, W> {
         let refused = reason == Reason::Refused;
         self.refresh = Some(Refresh { id, started: now, refused, waiting: None });
         self.counters.count_exchange(reason);
-        // A refresh token that may have been spent is not spent again, whatever the outcome.
+        // A refresh token that may have been used is not used again, whatever the outcome.
         let refresh_token = self.refresh_token.take();
         self.counters.refresh_tokens_spent += u64::from(refresh_token.is_some());
         Some(Start { id, reason, started: now, refresh_token })
@@ -73,8 +73,8 @@ impl<R, E: Failing, W> Machine<R, E, W> {
         self.failure.as_ref().is_some_and(|failure| !now.has_reached(failure.retry_at))
     }
 
-    /// A refresh that is past its deadline is on a runtime that stands still. Only the monotonic clock counts: setting the wall
-    /// clock ends no refresh.
+    /// A refresh after its deadline is on a runtime that does not run. Only the monotonic clock counts, so a change
+    /// of the wall clock ends no refresh.
     pub(crate) fn give_up_overdue(&mut self, now: Now) {
         if let Some(refresh) = &self.refresh
             && now.since(refresh.started) >= self.refresh_limit
@@ -83,8 +83,8 @@ impl<R, E: Failing, W> Machine<R, E, W> {
         }
     }
 
-    /// The life of the same token, handed out once more. It ends when its claims say at the latest. If this answer does not
-    /// state a life and an earlier one did, it ends as before. A life in whole seconds does not shorten it.
+    /// The life of the same token that was issued again. Its claims limit the life. If this answer does not state a
+    /// life and an earlier one did, the expiry stays. A life in whole seconds does not shorten it.
     pub(crate) fn restated(&self, arrival: Arrival<R>) -> Arrival<R> {
         let Some(current) = self.current.as_ref().filter(|_| arrival.same) else { return arrival };
         let left = arrival.sent.until(current.window.ends_at);
@@ -92,7 +92,8 @@ impl<R, E: Failing, W> Machine<R, E, W> {
         let life = if rounding { arrival.life.max(left) } else { arrival.life };
         let dated = current.dated_end.map(|end| arrival.sent.until(end));
         let life = dated.map_or(life, |dated| life.min(dated));
-        // An endpoint that hands it out after its end, and never states a life, may mean that it does not expire.
+        // An endpoint that issues a token after its expiry, and never states a life, may mean that the token does
+        // not expire.
         let insists = left.is_zero() && self.failure.as_ref().is_some_and(|it| it.count >= INSISTS);
         let ends_as_before = !arrival.stated && current.stated && !insists;
         Arrival { life: if ends_as_before { life.min(left) } else { life }, ..arrival }
@@ -113,7 +114,7 @@ impl<R, E: Failing, W> Machine<R, E, W> {
             self.budget.record(id, generation);
             return Finished::Adopt { generation, window, recovered, previous };
         };
-        // The same token again is no successor. The pauses grow: else each request in its last minutes would cause an
+        // The same token is no new token. The pauses grow; otherwise each request in its last minutes would cause an
         // exchange.
         self.counters.same_token += 1;
         self.budget.spend(id);
@@ -127,7 +128,7 @@ impl<R, E: Failing, W> Machine<R, E, W> {
         Finished::Adopt { generation, window, recovered, previous }
     }
 
-    /// Exchanges succeed again: how long they had been failing, and why.
+    /// The first success after failures: returns how long exchanges had been failing, and why.
     fn recover(&mut self, now: Now) -> (Option<Duration>, Option<E>) {
         let failure = self.failure.take();
         failure.map(|failure| (now.since(failure.since), failure.error)).unzip()
@@ -137,7 +138,8 @@ impl<R, E: Failing, W> Machine<R, E, W> {
         self.current.as_ref().is_some_and(|current| !now.has_reached(current.window.ends_at))
     }
 
-    /// A cache handed out the current token in its last second. There will be no other one before its end.
+    /// A cache returned the current token in its last second. It will return no other token before the
+    /// expiry.
     pub(crate) fn wait_for_the_end(
         &mut self,
         now: Now,
@@ -179,7 +181,7 @@ impl<R, E: Failing, W> Machine<R, E, W> {
         self.generation
     }
 
-    /// `dead`: the exchange brought an expired token; true if that was the current one.
+    /// `dead`: the exchange brought an expired token. Returns true if that is the current token.
     pub(crate) fn fail(
         &mut self,
         now: Now,
@@ -201,7 +203,7 @@ impl<R, E: Failing, W> Machine<R, E, W> {
         let draw = self.rng.f64();
         let mut retry_in = match dead {
             Some(true) => backoff::pause_after_stale_repeat(failures, draw),
-            // After an outage, the first refusal counts as the first one.
+            // After an outage, a refusal counts as the first one.
             _ if lasting => backoff::pause_after_refusal(refusals, fault.retry_after, draw),
             _ => backoff::pause(failures, fault.retry_after, left.is_some(), draw),
         };
@@ -214,13 +216,14 @@ impl<R, E: Failing, W> Machine<R, E, W> {
             retry_in = if !asked && !lasting {
                 backoff::before_the_end(retry_in, left)
             } else if !to_margin.is_zero() {
-                // The endpoint asked for a pause, or refuses the credentials: one attempt in the hard margin.
+                // The endpoint asked for a pause, or refuses the credentials: allow one attempt in the hard
+                // margin.
                 let within = left.saturating_sub(to_margin).mul_f64(0.5 * draw);
                 backoff::at_least_apart(to_margin + within, left)
             } else if lasting {
                 retry_in
             } else {
-                // That attempt has been made. The token expires before the next one.
+                // That attempt has been made. The token will expire before the next one.
                 backoff::pause(failures, fault.retry_after, false, draw)
             };
         }

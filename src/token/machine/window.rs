@@ -7,27 +7,29 @@ use crate::clock::Now;
 use crate::exchange::issued::Stated;
 use crate::scheme::jwt::Times;
 
-/// Refresh-ahead begins in this part of a token's life. The moment is drawn once for each token, so that processes which
-/// started together do not renew together.
+/// Refresh-ahead begins in this part of a token's life. The moment is random and chosen once for each token, so that
+/// processes that started together do not renew together.
 const REFRESH_FROM: f64 = 0.8;
 const REFRESH_TO: f64 = 0.9;
 
-/// The hard margin at the end of a life, in which callers wait for a successor: at most this long, …
+/// The hard margin at the end of a life, in which callers wait for the next token: at most this
+/// long.
 const MARGIN: Duration = Duration::from_secs(30);
-/// … and at most this part of the life, so that a token of three seconds works too.
+/// The hard margin is also at most this part of the life, so that a token of three seconds works
+/// too.
 const MARGIN_PART: u32 = 10;
 
-/// A token that lives for less expires before it can be used, and would be renewed without end.
+/// A token with a shorter life expires before it can be used, and would be renewed again and again.
 const SHORTEST_LIFE: Duration = Duration::from_secs(1);
 
 /// The three moments in a token's life, in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Window {
-    /// From here on it is renewed in the background.
+    /// From here on the token is renewed in the background.
     pub(crate) refresh_at: Now,
-    /// From here on callers wait for a successor, if one can be had.
+    /// From here on callers wait for the next token, if a refresh is possible.
     pub(crate) margin_at: Now,
-    /// From here on it is not sent.
+    /// From here on the token is not sent.
     pub(crate) ends_at: Now,
 }
 
@@ -49,7 +51,7 @@ impl Window {
         life >= SHORTEST_LIFE && !now.has_reached(sent + life)
     }
 
-    /// Postpones refresh-ahead and the hard margin until `moment`. The end stays.
+    /// Postpones refresh-ahead and the hard margin until `moment`. The expiry stays.
     pub(crate) fn quiet_until(self, moment: Now) -> Window {
         let refresh_at = self.refresh_at.latest(moment).earliest(self.ends_at);
         let margin_at = self.margin_at.latest(moment).earliest(self.ends_at);
@@ -61,34 +63,34 @@ impl Window {
         Window { refresh_at: Now::NEVER, margin_at: Now::NEVER, ends_at: Now::NEVER };
 }
 
-/// Two clocks that differ by more than this are not the same one. A `Date` has whole seconds, and one was
-/// seen to be 8 s late.
+/// Two clocks that differ by more than this are different clocks. A `Date` has whole seconds, and one was
+/// observed to be 8 s late.
 const SAME_CLOCK: Duration = Duration::from_secs(10);
 
-/// A token that ended this long before its answer's `Date` has ended: no rounding and no late `Date` explains
-/// that.
+/// A token that expired this long before its answer's `Date` has really expired: neither rounding nor a late
+/// `Date` explains this difference.
 const ENDED: Duration = Duration::from_secs(60);
 
-/// A moment that shortens a stated life by a clock that nobody has confirmed leaves one part in so many of it: a
-/// clock that is off by nearly a life would else cause an exchange each second.
+/// If a time of day shortens a stated life, and no second clock confirms it, at least one part in this many of
+/// the life remains. Otherwise a clock that is wrong by nearly a life would cause an exchange each second.
 const UNCONFIRMED_PART: u32 = 30;
 
 /// How long a token lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Life {
-    /// Counted from the sending of its request.
+    /// The life, counted from the sending of the request.
     pub(crate) life: Duration,
-    /// Its answer, or the token itself, says so; else it is the default.
+    /// The answer or the token itself states the life. Otherwise it is the default.
     pub(crate) stated: bool,
-    /// How long it lives at most, by what stays the same when it is handed out once more.
+    /// The longest life, by facts that stay the same if the token is issued again.
     pub(crate) dated: Option<Duration>,
 }
 
-/// The shortest of the lives that were stated (`expires_in`, `exp − iat`, a moment at which it ends); else its
-/// `exp`, by a clock; else `default`.
+/// The shortest of the stated lives (`expires_in`, `exp − iat`, a time of expiry). Without one, its `exp`
+/// compared with a clock. Without that, `default`.
 ///
-/// `exp` alone is judged by a clock last, because a clock may be wrong: a life is not. One witness alone makes no
-/// token dead that two others call alive.
+/// `exp` alone is compared with a clock only at the end, because a clock may be wrong and a life is not. One
+/// statement alone does not expire a token that two others call valid.
 pub(crate) fn life(
     stated: &Stated,
     claims: Times,
@@ -96,7 +98,7 @@ pub(crate) fn life(
     default: Duration,
 ) -> Life {
     let clock = IssuersClock::new(stated.issuers_clock, sent, received);
-    // In a cache, a life goes on.
+    // The life also passes while the answer is in a cache.
     let in_cache = |life: Duration| life.saturating_sub(stated.age);
     let meant = claims.life().map(in_cache);
     let said = [stated.expires_in.map(in_cache), meant].into_iter().flatten().min();
@@ -108,7 +110,7 @@ pub(crate) fn life(
     };
     let life = match (said, end) {
         (Some(said), Some(end)) => clock.shortened(said, end),
-        // A JWT that says when it ends and not when it began.
+        // A JWT that states its expiry but not its beginning.
         (Some(said), None) => match claims.exp.filter(|_| claims.iat.is_none()) {
             Some(exp) if clock.says_twice_that_it_ended(exp) => Duration::ZERO,
             _ => said,
@@ -120,11 +122,11 @@ pub(crate) fn life(
     Life { life: life.min(LONGEST_LIFE), stated: is_stated, dated }
 }
 
-/// What moments that an issuer states are held against.
+/// The clocks with which an issuer's times are compared.
 struct IssuersClock {
-    /// The answer's date.
+    /// The answer's `Date`.
     date: Option<Duration>,
-    /// That date is not the time of our clock.
+    /// The `Date` differs from our clock.
     differs: bool,
     ours: Duration,
 }
@@ -139,27 +141,27 @@ impl IssuersClock {
         IssuersClock { date, differs, ours: first }
     }
 
-    /// How long it is until `end`; zero if that has passed. By our clock, if the answer's date is the same; or if
-    /// it is another one, and our clock agrees with the life that was `said`.
+    /// The time until `end`; zero if it has passed. Our clock counts if the answer's `Date` agrees with it, or if
+    /// it agrees with the life that was `said`. Otherwise the `Date` counts.
     fn left(&self, end: Duration, said: Option<Duration>) -> Duration {
         let by_ours = end.saturating_sub(self.ours);
         let agrees = said.is_some_and(|said| said.abs_diff(by_ours) <= SAME_CLOCK);
         match self.date.filter(|_| self.differs && !agrees) {
             Some(date) if end > date => end - date,
             Some(date) if date - end > ENDED => Duration::ZERO,
-            // It may be rounding. Our clock is wrong: it cannot say that there is more.
+            // The difference may be rounding. Our clock is wrong, so it cannot lengthen the life.
             Some(_) => by_ours.min(ENDED),
             None => by_ours,
         }
     }
 
-    /// A life that was `said`, shortened by a moment.
+    /// A life that was `said`, shortened by a time of expiry.
     fn shortened(&self, said: Duration, end: Duration) -> Duration {
         let left = self.left(end, Some(said));
         let is_confirmed = self.date.is_some() && !self.differs;
         match left {
             _ if is_confirmed => said.min(left),
-            // Nobody knows whose clock is wrong.
+            // Nothing shows whose clock is wrong.
             Duration::ZERO if self.date.is_none() => said,
             Duration::ZERO => Duration::ZERO,
             _ => said.min(left.max(said / UNCONFIRMED_PART)),

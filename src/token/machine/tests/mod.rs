@@ -1,4 +1,4 @@
-//! The machine without async: events in, actions out, on a clock that is a number.
+//! Tests of the machine without async: events in, actions out, and a number as the clock.
 
 mod pause;
 mod refresh;

@@ -19,7 +19,7 @@ fn within_a_pause_nothing_starts_and_everybody_gets_the_stored_error() {
 }
 
 #[test]
-fn refusals_of_credentials_are_counted_apart_from_outages() {
+fn refusals_of_credentials_are_counted_separately_from_outages() {
     let mut machine = machine();
     let refused = Fault { nature: Nature::Lasting, retry_after: None };
     let mut time = 0.0;
@@ -34,7 +34,7 @@ fn refusals_of_credentials_are_counted_apart_from_outages() {
 }
 
 #[test]
-fn a_failure_near_the_end_of_a_token_pauses_to_that_end_and_one_after_it_for_a_second() {
+fn the_pause_after_a_failure_ends_at_the_expiry_of_the_token() {
     let (mut machine, _) = with_token(at(0.0));
     for (time, least, most) in [(3_599.5, 500, 500), (3_600.0, 800, 2_000)] {
         let id = start(&mut machine, at(time));
@@ -68,7 +68,7 @@ fn refused_credentials_are_reloaded_once_a_second_and_a_change_ends_the_pause() 
 fn the_third_failure_in_doubt_in_a_row_is_paced_as_a_refusal() {
     let doubt = Fault { nature: Nature::InDoubt, retry_after: None };
     let refused = Fault { nature: Nature::Lasting, retry_after: None };
-    // The seconds of the slot that each failure of a row got.
+    // The length of the pause after each failure in a row, in seconds.
     for (faults, slots) in [
         (&[doubt; 8][..], &[1, 2, 10, 20, 40, 80, 160, 300][..]),
         (&[doubt, doubt, DOWN, doubt, doubt, doubt], &[1, 2, 4, 8, 16, 10]),
@@ -139,7 +139,7 @@ fn a_retry_after_that_outlasts_the_token_leaves_one_attempt_in_its_hard_margin()
         };
         now + retry_in.as_secs_f64()
     };
-    // It ends at 3,600, and its hard margin begins at 3,570.
+    // The token expires at 3,600, and its hard margin begins at 3,570.
     assert_eq!(fail(&mut machine, 3_260.0), 3_560.0, "no shorter than it was asked for");
     let retry = fail(&mut machine, 3_560.0);
     assert!(
@@ -165,7 +165,8 @@ fn a_retry_after_within_the_hard_margin_is_kept() {
     assert_eq!(retry_in, Duration::from_secs(300), "the one attempt was this");
 }
 
-/// When the attempts are made, and the pauses after them, where each attempt from refresh-ahead on fails so.
+/// When the attempts are made, and the pauses after them, if each attempt from refresh-ahead on fails in
+/// this way.
 fn attempts_until_the_end(fault: Fault) -> Vec<(f64, f64)> {
     let (mut machine, _) = with_token(at(0.0));
     let moments = (32_400..36_000).map(|tenth| f64::from(tenth) / 10.0);
@@ -211,7 +212,7 @@ fn the_attempt_in_the_hard_margin_does_not_follow_another_one_at_once() {
 }
 
 #[test]
-fn refused_credentials_are_shown_once_in_the_hard_margin() {
+fn refused_credentials_are_tried_once_in_the_hard_margin() {
     let attempts = attempts_until_the_end(Fault { nature: Nature::Lasting, retry_after: None });
     let in_margin = attempts.iter().filter(|(at, _)| *at >= 3_570.0).count();
     let early = attempts.iter().filter(|(_, pause)| *pause < 8.0).count();

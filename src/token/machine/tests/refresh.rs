@@ -1,4 +1,4 @@
-//! When a refresh starts, who joins it, and what its end changes.
+//! When a refresh starts, which callers join it, and what changes at its end.
 
 use super::*;
 
@@ -10,7 +10,7 @@ fn tokens_are_numbered_from_one() {
 }
 
 #[test]
-fn a_life_that_some_answer_stated_holds_also_when_a_later_one_says_nothing() {
+fn a_stated_life_stays_when_a_later_answer_states_none() {
     let mut machine = machine();
     let mut again = |sent: f64, life: u64, stated: bool| {
         let start = machine.ask(at(sent)).1.expect("a refresh is due");
@@ -28,7 +28,7 @@ fn a_life_that_some_answer_stated_holds_also_when_a_later_one_says_nothing() {
 }
 
 #[test]
-fn the_first_asks_and_the_others_join() {
+fn the_first_caller_starts_a_refresh_and_the_others_join_it() {
     let mut machine = machine();
     let (ask, started) = machine.ask(at(0.0));
     assert!(matches!(ask, Ask::Wait));
@@ -40,7 +40,7 @@ fn the_first_asks_and_the_others_join() {
 }
 
 #[test]
-fn a_refresh_that_was_given_up_still_counts_if_it_succeeds_and_nothing_newer_has() {
+fn the_token_of_a_refresh_that_was_given_up_is_used_unless_there_is_a_newer_one() {
     let mut machine = machine();
     let stuck = start(&mut machine, at(0.0));
     let second = start(&mut machine, at(11.0));
@@ -81,9 +81,10 @@ fn the_quiet_time_ends_with_the_pause_or_the_limit_of_the_refresh() {
     );
 }
 
-/// Two pauses, one over by the one clock and the other by the other: no single moment says so.
+/// Two pauses. One has ended by one clock, the other by the other clock. No single moment
+/// represents both.
 #[test]
-fn after_a_clock_was_set_back_and_a_suspend_no_hint_keeps_a_refresh_away() {
+fn a_suspend_and_a_changed_clock_do_not_prevent_a_refresh() {
     let (mut machine, token) = with_token(at(0.0));
     let (_, started) = machine.refused(at(10.0), token);
     machine.finished(at(10.0), started.unwrap().id, Err(DOWN));
@@ -93,7 +94,7 @@ fn after_a_clock_was_set_back_and_a_suspend_no_hint_keeps_a_refresh_away() {
     };
     let lost = start(&mut machine, behind(3_300.0, 0.0));
     machine.lost(behind(3_312.0, 0.0), lost);
-    let after = behind(3_312.0, 1.0); // a second asleep, which only the wall clock shows
+    let after = behind(3_312.0, 1.0); // a suspend of one second, which only the wall clock shows
     for hint in [machine.flags().quiet_until, machine.flags().paused_until] {
         assert!(hint.is_none_or(|hint| after.has_reached(hint)), "{hint:?} is ahead");
     }
@@ -101,7 +102,7 @@ fn after_a_clock_was_set_back_and_a_suspend_no_hint_keeps_a_refresh_away() {
 }
 
 #[test]
-fn a_token_of_less_than_a_second_is_a_failure_and_no_storm() {
+fn a_token_that_lives_less_than_a_second_is_a_failure() {
     let mut machine = machine();
     let id = start(&mut machine, at(0.0));
     let brief = Arrival { life: Duration::from_millis(999), ..arrival(at(0.0)) };
@@ -118,7 +119,7 @@ fn a_wall_clock_that_is_set_does_not_end_a_refresh() {
 }
 
 #[test]
-fn after_a_lost_refresh_those_who_wait_start_another_and_the_background_pauses() {
+fn after_a_lost_refresh_waiting_callers_start_another_and_the_background_pauses() {
     let mut machine = machine();
     let id = start(&mut machine, at(0.0));
     machine.lost(at(0.0), id);
@@ -181,7 +182,8 @@ fn the_time_of_the_next_attempt_is_right_when_the_clocks_disagree() {
         |wall| Now::new(Duration::from_secs(3_300), UNIX_EPOCH + Duration::from_secs(wall));
     let id = start(&mut machine, set_back(0));
     machine.finished(set_back(0), id, Err(DOWN));
-    // Refresh-ahead has come by the monotonic clock, the end of the pause by the other: a suspend.
+    // By the monotonic clock, the refresh-ahead time has come. By the wall clock, the pause has
+    // ended: there was a suspend.
     let now = set_back(2);
     assert_eq!(machine.status(now).next_attempt_in, Some(Duration::ZERO));
     start(&mut machine, now);

@@ -1,4 +1,4 @@
-//! What a refusal by the API costs, and what it does not.
+//! The effects of a refusal by the API.
 
 use super::*;
 
@@ -14,14 +14,15 @@ fn a_refusal_of_an_older_token_is_answered_by_the_newer_one() {
 #[test]
 fn a_refresh_that_began_before_the_refused_token_was_issued_does_not_count() {
     let (mut machine, first) = with_token(at(0.0));
-    // A refresh begins; while it is under way a rotated token is adopted, and then refused.
+    // A refresh begins. While it runs, a token from a response is adopted and then refused.
     let refresh = start(&mut machine, at(3_300.0));
     let (rotated, _) = machine.rotated(at(3_301.0), first, &arrival(at(3_300.5))).unwrap();
     assert_eq!(machine.refused(at(3_302.0), rotated), (Refused::WaitAndAsk, None));
-    // It hands out the token that the first one was replaced by: newer, so it is worth a try.
+    // The refresh brings the token that replaced the first one. It is newer, so the request is sent
+    // again with it.
     succeed(&mut machine, at(3_303.0), refresh);
     assert_eq!(machine.refused(at(3_304.0), rotated), (Refused::Resend, None));
-    // Had it failed, a refresh of its own would have been started only after the pause.
+    // If the refresh failed, a caller could start another one only after the pause.
 }
 
 #[test]
@@ -52,7 +53,7 @@ fn a_late_response_from_before_a_revocation_does_not_bring_its_token_back() {
 }
 
 #[test]
-fn within_a_pause_a_refusal_is_handed_on_and_costs_nothing() {
+fn within_a_pause_a_refusal_is_returned_and_costs_no_budget() {
     let (mut machine, token) = with_token(at(0.0));
     let (_, started) = machine.refused(at(10.0), token);
     machine.finished(at(11.0), started.unwrap().id, Err(DOWN));
@@ -62,11 +63,11 @@ fn within_a_pause_a_refusal_is_handed_on_and_costs_nothing() {
         assert_eq!(answer, (Refused::HandOn(Recovery::RenewalFailed), None));
     }
     assert_eq!(machine.budget.left(at(11.1)), left);
-    assert!(matches!(machine.ask(at(11.2)).0, Ask::Use), "rejected_token, and still the token");
+    assert!(matches!(machine.ask(at(11.2)).0, Ask::Use), "refused, but still the token");
 }
 
 #[test]
-fn a_refusal_of_a_token_that_has_ended_since_needs_no_budget() {
+fn a_refusal_of_an_expired_token_needs_no_budget() {
     let (mut machine, token) = with_token(at(0.0));
     for _ in 0..5 {
         machine.budget.begin(RefreshId::at(0), token, at(0.0));
@@ -108,7 +109,8 @@ fn a_renewal_is_refunded_when_a_request_that_waited_for_it_succeeds() {
     for _ in 0..20 {
         let (_, started) = machine.refused(at(10.0), token);
         token = succeed(&mut machine, at(10.1), started.unwrap().id);
-        // The caller who paid has gone; another one that waited is accepted.
+        // The caller whose refusal took from the budget has given up. Another one that waited is
+        // accepted.
         machine.replay_accepted(token);
     }
     assert_eq!(machine.budget.left(at(10.1)), 5);
@@ -123,7 +125,7 @@ fn a_bad_server_among_good_ones_spends_the_budget() {
         let (_, started) = machine.refused(now, token);
         let Some(Start { id, .. }) = started else { continue };
         exchanges += 1;
-        // While it is renewed, other servers go on accepting it.
+        // While the token is renewed, other servers still accept it.
         machine.rejected_token_accepted(token, now + Duration::from_millis(2));
         token = succeed(&mut machine, now + Duration::from_millis(5), id);
         machine.replay_accepted(token);

@@ -1,9 +1,9 @@
-//! An endpoint that gives the current token again, and tokens that claim to be older.
+//! An endpoint that returns the current token again, and tokens with an older `iat`.
 
 use super::*;
 
 #[test]
-fn the_same_token_again_gets_no_longer_life_than_stated_and_causes_no_exchange_each_time() {
+fn the_same_token_again_gets_no_longer_life_and_causes_no_exchange_each_time() {
     let mut machine = machine();
     let id = start(&mut machine, at(0.0));
     let first = Arrival { dated: Some(HOUR), ..arrival(at(0.0)) };
@@ -31,7 +31,7 @@ fn the_same_token_again_gets_no_longer_life_than_stated_and_causes_no_exchange_e
 }
 
 #[test]
-fn the_same_token_again_with_no_life_ends_when_it_ended_if_that_was_known() {
+fn the_same_token_again_without_a_life_keeps_its_known_expiry() {
     for (first, ends) in [(true, 100.0), (false, 390.0)] {
         let mut machine = machine();
         let brief = |now, life, stated, same| Arrival {
@@ -52,7 +52,7 @@ fn the_same_token_again_with_no_life_ends_when_it_ended_if_that_was_known() {
 }
 
 #[test]
-fn the_same_token_again_lives_as_it_is_said_once_more_up_to_its_dated_end() {
+fn the_same_token_again_gets_the_newly_stated_life_up_to_its_dated_expiry() {
     let mut machine = machine();
     let said = |now, life, same| Arrival {
         life: Duration::from_secs(life),
@@ -71,7 +71,7 @@ fn the_same_token_again_lives_as_it_is_said_once_more_up_to_its_dated_end() {
 }
 
 #[test]
-fn a_token_that_has_ended_and_comes_again_and_again_without_a_life_is_taken_once_more() {
+fn an_expired_token_that_the_endpoint_repeats_without_a_life_is_used_again() {
     let mut machine = machine();
     let (id, silent) = (start(&mut machine, at(0.0)), |now| {
         let life = Duration::from_secs(300);
@@ -95,7 +95,7 @@ fn a_token_that_has_ended_and_comes_again_and_again_without_a_life_is_taken_once
 }
 
 #[test]
-fn the_same_token_again_and_again_is_left_alone_until_it_ends() {
+fn an_endpoint_that_repeats_the_token_is_not_asked_again_before_its_expiry() {
     let mut machine = machine();
     let brief = |now, same| Arrival { life: Duration::from_secs(3), same, ..arrival(now) };
     let id = start(&mut machine, at(0.0));
@@ -110,7 +110,7 @@ fn the_same_token_again_and_again_is_left_alone_until_it_ends() {
 }
 
 #[test]
-fn the_same_token_once_more_is_a_failure_when_it_has_ended_and_none_in_its_last_second() {
+fn the_same_token_again_is_a_failure_only_after_its_expiry() {
     let (mut machine, token) = with_token(at(0.0));
     let again = |now| Arrival { life: Duration::ZERO, same: true, ..arrival(now) };
     let id = start(&mut machine, at(3_599.5));
@@ -125,9 +125,10 @@ fn the_same_token_once_more_is_a_failure_when_it_has_ended_and_none_in_its_last_
     assert_eq!((counters.exchanges_succeeded, counters.same_token), (2, 1));
 }
 
-/// A token endpoint with a cache: one token until that ends, with the whole seconds that are left of it.
+/// A token endpoint with a cache. It returns one token until the token expires, with the rest of its
+/// life in whole seconds.
 #[test]
-fn a_caching_endpoint_costs_no_errors_before_the_end_and_a_moment_after_it() {
+fn a_caching_endpoint_causes_errors_only_for_a_moment_after_the_expiry() {
     for life in [20_u64, 60, 300, 3_600] {
         let mut machine = machine();
         let (mut issued, mut unusable_for, mut exchanges) = (0.0, 0, 0);
@@ -142,7 +143,7 @@ fn a_caching_endpoint_costs_no_errors_before_the_end_and_a_moment_after_it() {
             }
             let Some(Start { id, .. }) = started else { continue };
             exchanges += 1;
-            // The cache's clock is a little behind ours.
+            // The cache's clock is slightly behind ours.
             let same = exchanges > 1 && time - issued < life as f64 + 0.1;
             if !same {
                 issued = time;
@@ -151,14 +152,15 @@ fn a_caching_endpoint_costs_no_errors_before_the_end_and_a_moment_after_it() {
             let arrival = Arrival { life: Duration::from_secs_f64(left), same, ..arrival(now) };
             machine.finished(now, id, Ok(arrival));
         }
-        // Five rollovers, of at most some hundred milliseconds each.
+        // The token is replaced five times. Each replacement takes at most some hundred
+        // milliseconds.
         assert!(unusable_for <= 4 * 8, "{unusable_for} callers failed at a life of {life} s");
         assert!(exchanges <= 5 * 20, "{exchanges} exchanges at a life of {life} s");
     }
 }
 
 #[test]
-fn the_answer_to_the_current_token_itself_is_newer_however_coarse_the_clock() {
+fn a_token_in_the_answer_to_the_current_token_is_newer_even_in_the_same_second() {
     let (mut machine, mut token) = with_token(at(0.0));
     for _ in 0..100 {
         (token, _) = machine.rotated(at(1.0), token, &arrival(at(0.0))).expect("adopted");
@@ -166,7 +168,7 @@ fn the_answer_to_the_current_token_itself_is_newer_however_coarse_the_clock() {
 }
 
 #[test]
-fn the_answer_to_the_current_token_is_not_newer_if_it_is_from_the_past() {
+fn a_token_in_the_answer_to_the_current_token_is_not_newer_if_its_iat_is_older() {
     let issued = |secs: f64, iat: u64| Arrival {
         claimed: (Some(Duration::from_secs(iat)), None),
         ..arrival(at(secs))

@@ -1,4 +1,4 @@
-//! The life of a token, from what an issuer states, what the claims say, and two clocks.
+//! The life of a token, from the issuer's statements, the claims, and two clocks.
 
 use std::time::UNIX_EPOCH;
 
@@ -31,7 +31,7 @@ fn a_window_fits_into_a_life_of_three_seconds() {
 }
 
 #[test]
-fn putting_a_refresh_off_never_moves_the_end() {
+fn postponing_a_refresh_does_not_change_the_expiry() {
     let window = Window::new(start(), Duration::from_secs(300), 0.5);
     let later = window.quiet_until(start() + Duration::from_secs(299));
     assert_eq!(later.margin_at, start() + Duration::from_secs(299));
@@ -42,7 +42,7 @@ fn putting_a_refresh_off_never_moves_the_end() {
 }
 
 #[test]
-fn a_life_is_the_earlier_of_what_was_stated_and_what_the_claims_mean() {
+fn the_shorter_of_the_stated_life_and_the_life_in_the_claims_counts() {
     let claims = |exp: f64, iat: Option<f64>| Times::new(iat, Some(exp));
     let default = Duration::from_secs(300);
     let of = |expires_in, claims| {
@@ -54,7 +54,7 @@ fn a_life_is_the_earlier_of_what_was_stated_and_what_the_claims_mean() {
     assert_eq!(of(Some(HOUR), claims(9e8, Some(0.0))), HOUR);
     // Claims that make no sense (`iat` in milliseconds) count as absent.
     assert_eq!(of(Some(HOUR), claims(1_000_600.0, Some(1e12))), HOUR);
-    // `exp` is in the far past by our clock, and does not matter: the stated life does.
+    // By our clock, `exp` is far in the past. It does not count, because there is a stated life.
     assert_eq!(of(Some(HOUR), claims(1.0, None)), HOUR);
     assert_eq!(of(None, claims(1.0, None)), default, "no time of day");
     assert_eq!(of(None, Times::default()), default);
@@ -62,26 +62,26 @@ fn a_life_is_the_earlier_of_what_was_stated_and_what_the_claims_mean() {
     assert_eq!(edge.ends_at, Now::NEVER);
 }
 
-/// What our clock says in the tests below, in seconds since the epoch.
+/// The time of our clock in the tests below, in seconds since the epoch.
 const OURS: u64 = 1_800_000_000;
 
 fn secs(secs: u64) -> Duration {
     Duration::from_secs(secs)
 }
 
-/// So many seconds after the time of our clock.
+/// This many seconds after the time of our clock.
 fn after(offset: i64) -> Duration {
     secs(OURS.checked_add_signed(offset).unwrap())
 }
 
-/// The clock of an issuer whose answer has a `Date` that differs so much from our clock, or has none.
+/// The clock of an issuer whose `Date` differs by this much from our clock, or is absent.
 fn issuer(date: Option<i64>) -> IssuersClock {
     let now = Now::new(secs(50), UNIX_EPOCH + after(0));
     IssuersClock::new(date.map(after), now, now)
 }
 
 #[test]
-fn a_date_is_of_another_clock_if_it_is_ten_seconds_off_the_time_of_the_exchange() {
+fn a_date_is_of_another_clock_if_it_differs_by_more_than_ten_seconds() {
     let (sent, received) = (UNIX_EPOCH + after(0), UNIX_EPOCH + after(30));
     let (sent, received) = (Now::new(secs(50), sent), Now::new(secs(80), received));
     for (date, differs) in [(-11, true), (-10, false), (15, false), (40, false), (41, true)] {
@@ -92,20 +92,20 @@ fn a_date_is_of_another_clock_if_it_is_ten_seconds_off_the_time_of_the_exchange(
 }
 
 #[test]
-fn an_end_is_held_against_our_clock_unless_the_date_is_of_another_one() {
+fn an_expiry_is_compared_with_our_clock_unless_the_date_differs() {
     for (date, end, said, left) in [
         (None, 100, None, 100),
         (None, -5, None, 0),
         (Some(5), 100, None, 100),
-        // By the date.
+        // Compared with the `Date`.
         (Some(1_000), 1_100, None, 100),
         (Some(-1_000), 100, None, 1_100),
-        // What ended a moment before the date may be rounded. Our clock cannot say that there is more.
+        // An expiry just before the `Date` may be rounding. Our clock cannot lengthen the life.
         (Some(1_000), 1_000, None, 60),
         (Some(1_000), 940, None, 60),
         (Some(1_000), 939, None, 0),
         (Some(1_000), -5, None, 0),
-        // Our clock agrees with the life that was stated.
+        // Our clock agrees with the stated life.
         (Some(1_000), 1_100, Some(1_090), 1_100),
         (Some(1_000), 1_100, Some(1_110), 1_100),
         (Some(1_000), 1_100, Some(1_089), 100),
@@ -116,17 +116,17 @@ fn an_end_is_held_against_our_clock_unless_the_date_is_of_another_one() {
 }
 
 #[test]
-fn an_end_shortens_a_stated_life_as_far_as_its_clock_is_known() {
+fn an_expiry_shortens_a_stated_life_if_its_clock_is_known() {
     for (date, end, life) in [
-        // The date is the time of our clock.
+        // The `Date` agrees with our clock.
         (Some(0), 100, 100),
         (Some(0), 7_200, 3_600),
         (Some(0), -100, 0),
-        // There is no date: a thirtieth of the life is left at least.
+        // There is no `Date`: at least a thirtieth of the life remains.
         (None, 500, 500),
         (None, 100, 120),
         (None, -100, 3_600),
-        // The date is another time than that of our clock.
+        // The `Date` differs from our clock.
         (Some(1_000), 2_000, 1_000),
         (Some(1_000), 1_100, 120),
         (Some(1_000), 900, 0),
@@ -136,7 +136,7 @@ fn an_end_shortens_a_stated_life_as_far_as_its_clock_is_known() {
 }
 
 #[test]
-fn a_token_has_ended_for_sure_only_if_both_clocks_say_so() {
+fn a_token_has_certainly_expired_only_if_both_clocks_say_so() {
     for (date, end, ended) in [
         (Some(0), -61, true),
         (Some(0), -60, false),
@@ -150,7 +150,7 @@ fn a_token_has_ended_for_sure_only_if_both_clocks_say_so() {
 }
 
 #[test]
-fn a_life_is_stated_if_any_of_its_witnesses_says_something() {
+fn a_life_is_stated_if_any_of_its_facts_is_known() {
     let now = Now::new(secs(50), UNIX_EPOCH + after(0));
     let of = |stated: Stated, exp: Option<i64>| {
         let claims = Times::new(None, exp.map(|exp| after(exp).as_secs_f64()));
@@ -165,7 +165,7 @@ fn a_life_is_stated_if_any_of_its_witnesses_says_something() {
 }
 
 #[test]
-fn a_stated_life_is_over_only_if_both_clocks_say_that_the_token_has_ended() {
+fn a_stated_life_is_over_only_if_the_token_has_expired_by_both_clocks() {
     let now = Now::new(secs(50), UNIX_EPOCH + after(0));
     let ended = Times::new(None, Some(after(-1_000).as_secs_f64()));
     for (date, expected) in [(Some(0), secs(0)), (Some(-1_000), HOUR), (None, HOUR)] {
