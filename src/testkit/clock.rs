@@ -11,7 +11,7 @@ use crate::clock::{self, Clock, Now, Sleep};
 /// The first time of the wall clocks: 2025-01-01T00:00:00Z.
 const NEW_YEAR: Duration = Duration::from_secs(1_735_689_600);
 
-/// A clock that moves only when the test says so. Clones are the same clock.
+/// A clock that moves only when the test moves it. Clones are the same clock.
 ///
 /// It does not use tokio's clock. So it also works in tests with real sockets or several runtimes. A sleep on this clock ends
 /// when the clock is moved past the end of the sleep.
@@ -26,7 +26,7 @@ const NEW_YEAR: Duration = Duration::from_secs(1_735_689_600);
 /// clock.advance(Duration::from_secs(10));
 /// assert_eq!(clock.now().since(start), Duration::from_secs(10));
 ///
-/// clock.suspend(Duration::from_secs(3_600)); // the laptop's lid: the wall clock alone goes on
+/// clock.suspend(Duration::from_secs(3_600)); // the laptop is closed: only the wall clock moves
 /// assert_eq!(clock.now().since(start), Duration::from_secs(10));
 /// ```
 #[derive(Clone, Debug)]
@@ -129,12 +129,12 @@ impl Future for ManualSleep {
 #[derive(Clone, Debug)]
 pub struct TokioClock {
     start: tokio::time::Instant,
-    /// How far the wall clock alone has been moved.
+    /// How far the wall clock was moved without the other clock.
     suspended: Arc<Mutex<Duration>>,
 }
 
 impl TokioClock {
-    /// Tokio's clock, with the wall at 2025-01-01T00:00:00Z.
+    /// Tokio's clock, with the wall clock at 2025-01-01T00:00:00Z.
     #[must_use]
     pub fn new() -> TokioClock {
         TokioClock { start: clock::tokio_now(), suspended: Arc::default() }

@@ -110,7 +110,7 @@ impl ScriptedExchange {
         self.lock().failures.extend(std::iter::repeat_n(error, count));
     }
 
-    /// From now on exchanges succeed, also if some of the failures that were set have not happened yet.
+    /// From now on exchanges succeed, even if some of the failures that were set have not happened yet.
     pub fn recover(&self) {
         self.lock().failures.clear();
     }
@@ -169,9 +169,9 @@ impl Exchange for ScriptedExchange {
         if script.panics > 0 {
             script.panics -= 1;
             drop(script);
-            #[allow(clippy::panic)] // what it is asked to do
+            #[allow(clippy::panic)] // what the test has set
             {
-                panic!("the script says so");
+                panic!("the test has set a panic");
             }
         }
         if let Some(error) = script.failures.pop_front() {

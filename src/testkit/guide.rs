@@ -86,26 +86,26 @@
 //!     let source = auth.source().clone();
 //!     let orders = Orders::new(auth, server.url("/orders"));
 //!
-//!     // It works, and asks for one token however many ask it at once.
+//!     // It works. Two callers at the same time cause one exchange.
 //!     let (one, two) = tokio::join!(orders.number(), orders.number());
 //!     assert_eq!((one?, two?), (7, 7));
 //!     assert_eq!(server.counts().exchanges, 1);
 //!
-//!     // The token ends.
+//!     // The token expires.
 //!     clock.advance(Duration::from_secs(3_600));
 //!     assert_eq!(orders.number().await?, 7);
 //!     assert_eq!(server.counts().exchanges, 2);
 //!
-//!     // The token is revoked before its time: one 401, which nobody sees.
+//!     // The token is revoked: one 401, which the caller does not see.
 //!     server.revoke_tokens();
 //!     assert_eq!(orders.number().await?, 7);
 //!     assert_eq!((server.counts().exchanges, server.counts().refused), (3, 1));
 //!
-//!     // The token endpoint is down. As long as there is a token, that changes nothing …
+//!     // The token endpoint is down. While there is a token, callers notice nothing.
 //!     server.begin_outage(None);
 //!     assert_eq!(orders.number().await?, 7);
 //!
-//!     // … and when it has ended, the error says what is wrong, and when to try again.
+//!     // When the token has expired, the error says what is wrong, and when to try again.
 //!     clock.advance(Duration::from_secs(3_600));
 //!     let error = orders.number().await.unwrap_err();
 //!     let ours: &Error = Error::find(&*error).ok_or("the layer's own error")?;
@@ -113,7 +113,7 @@
 //!     assert_eq!(ours.exchange().map(|it| it.kind()), Some(ExchangeErrorKind::Unavailable));
 //!     assert!(ours.is_transient() && ours.retry_after().is_some());
 //!
-//!     // The outage is over. The next attempt is made after the pause, or when somebody says so.
+//!     // The outage is over. The next attempt is made after the pause, or after a call of `retry_now`.
 //!     server.end_outage();
 //!     source.retry_now();
 //!     assert_eq!(orders.number().await?, 7);
@@ -155,7 +155,7 @@
 //!         clock.advance(Duration::from_secs(2)); // the pause after a failure
 //!     }
 //!
-//!     // The third one succeeds. Until then, whoever asks gets the old token.
+//!     // The third one succeeds. Until then, callers get the old token.
 //!     source.token().await?;
 //!     source.settled().await;
 //!     assert_eq!(proxy.connections(), 4);

@@ -1,14 +1,15 @@
-//! JWTs signed with HS256 (RFC 7515, RFC 7518 section 3.2), made and checked.
+//! Makes and checks JWTs signed with HS256 (RFC 7515, RFC 7518 section 3.2).
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::hmac;
 use serde::de::DeserializeOwned;
 
-/// The one header that is made, and so the one that is accepted: no other `alg` gets in.
+/// The only header that is made, and the only header that is accepted. So no other `alg` is
+/// accepted.
 const HEADER: &str = r#"{"alg":"HS256","typ":"JWT"}"#;
 
-/// A token of these claims, which should be JSON.
+/// A token with these claims, which should be JSON.
 pub(super) fn sign(claims: &str, key: &[u8]) -> String {
     let header = URL_SAFE_NO_PAD.encode(HEADER);
     let claims = URL_SAFE_NO_PAD.encode(claims);
@@ -39,7 +40,7 @@ mod tests {
     use crate::scheme::jwt::Claims;
 
     #[test]
-    fn a_token_is_read_back_with_its_key_and_with_no_other() {
+    fn a_token_is_read_only_with_its_key() {
         let token = sign(r#"{"iat":1,"exp":4}"#, b"key");
         assert_eq!(verify(&token, b"key"), Some(json!({"iat": 1, "exp": 4})));
         assert_eq!(verify::<Value>(&token, b"other"), None);
@@ -47,7 +48,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_that_was_tampered_with_is_none() {
+    fn a_changed_token_is_rejected() {
         let token = sign(r#"{"sub":"a"}"#, b"key");
         let (signed, signature) = token.rsplit_once('.').unwrap();
         let claims = URL_SAFE_NO_PAD.encode(r#"{"sub":"b"}"#);

@@ -1,4 +1,4 @@
-//! Answers of a token endpoint that say success and have no usable token.
+//! Answers of a token endpoint with a success status but without a usable token.
 
 use std::fmt;
 
@@ -11,31 +11,31 @@ use super::server::{self, Answer};
 /// An answer that an embedded token endpoint gives instead of a token. All but [`Custom`](MalformedAnswer::Custom) have status
 /// 200.
 ///
-/// Every text among them contains [`CANARY`](MalformedAnswer::CANARY). No error and no log may contain it, because the text of
-/// such an answer may be a token.
+/// Each text in them contains [`CANARY`](MalformedAnswer::CANARY). No error and no log may contain it, because the
+/// text of such an answer may be a token.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MalformedAnswer {
-    /// A page of a portal that wants somebody to sign in.
+    /// The sign-in page of a portal.
     Html,
     /// No body.
     Empty,
-    /// JSON that breaks off within the token.
+    /// JSON that ends in the middle of the token.
     NotJson,
     /// A JSON object without the token's member.
     NoToken,
     /// The token is an empty text.
     EmptyToken,
-    /// The token has a line break in it, and behind that what would be a header.
+    /// The token contains a line break, and after it a header.
     TokenWithLineBreak,
-    /// A good answer but for its length, which is over 256 KiB.
+    /// A correct answer, except that it is longer than 256 KiB.
     Huge,
     /// Any status and body.
     Custom(StatusCode, Bytes),
 }
 
 impl MalformedAnswer {
-    /// Part of every such answer that has a text.
+    /// A part of every such answer that has a text.
     pub const CANARY: &str = "canary-7d1f0c";
 
     /// All but [`Custom`](MalformedAnswer::Custom).
@@ -49,7 +49,7 @@ impl MalformedAnswer {
         MalformedAnswer::Huge,
     ];
 
-    /// As JSON it has the token in this `member`.
+    /// Writes the answer as JSON, with the token in this `member`.
     pub(super) fn to_answer(&self, member: &str) -> Answer {
         let canary = Self::CANARY;
         let ok = |body: String| server::plain(StatusCode::OK, body);
@@ -75,7 +75,7 @@ impl MalformedAnswer {
     }
 }
 
-/// By hand: a body may be a token.
+/// Not derived, because a body may be a token.
 impl fmt::Debug for MalformedAnswer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -11,8 +11,8 @@ use crate::clock::Now;
 
 /// Issues tokens, and checks them.
 ///
-/// It remembers two numbers and the last token. The `jti` of a token is its number, and all tokens up to some number are
-/// revoked.
+/// It remembers two numbers and the last token. The `jti` of a token is a number, and all tokens up to some number
+/// are revoked.
 pub(super) struct Mint {
     key: Vec<u8>,
     iss: String,
@@ -23,7 +23,7 @@ pub(super) struct Mint {
     last: Option<Token>,
 }
 
-/// A token and its last moment, in whole seconds since the epoch.
+/// A token and its expiry, in whole seconds since the epoch.
 #[derive(Clone)]
 struct Token {
     text: String,
@@ -48,7 +48,7 @@ impl Mint {
         Mint { key, iss, sub, issued: 0, revoked: 0, sticky: false, last: None }
     }
 
-    /// Tokens have this issuer. A token of another issuer is not valid, also if it is signed with the same key.
+    /// Sets the issuer of tokens. A token of another issuer is not valid, even if the same key signed it.
     pub(super) fn set_issuer(&mut self, issuer: String) {
         self.iss = issuer;
     }
@@ -58,7 +58,7 @@ impl Mint {
         (self.sub, self.key, self.last) = (subject.to_owned(), key, None);
     }
 
-    /// A token and the seconds that it has left.
+    /// A token and the rest of its life in seconds.
     pub(super) fn issue(&mut self, lifetime: u64, now: Now) -> (String, u64) {
         let iat = now.since_epoch().as_secs();
         let living = self.last.as_ref().filter(|last| self.sticky && last.exp > iat);
@@ -66,13 +66,13 @@ impl Mint {
             Some(last) => last.clone(),
             None => self.strike(lifetime, now),
         };
-        // A fresh token's `exp` may lie a part of a second further off than was asked for.
+        // The `exp` of a new token may be up to one second later than requested.
         let left = (token.exp - iat).min(lifetime);
         self.last = Some(token.clone());
         (token.text, left)
     }
 
-    /// A new token, whatever the last one was.
+    /// A new token, even if the last one is still valid.
     pub(super) fn succeed(&mut self, lifetime: u64, now: Now) -> String {
         self.strike(lifetime, now).text
     }
@@ -91,13 +91,13 @@ impl Mint {
         Token { text: self.sign(&claims.to_string()), exp }
     }
 
-    /// A token of any claims.
+    /// A token with any claims.
     pub(super) fn sign(&self, claims: &str) -> String {
         jwt::sign(claims, &self.key)
     }
 
-    /// The end, in seconds since the epoch, of a token of this mint that has neither ended nor been
-    /// revoked.
+    /// The expiry, in seconds since the epoch, of a token of this mint that has neither expired nor
+    /// been revoked.
     pub(super) fn end_of(&self, token: &str, now: Now) -> Option<u64> {
         let Claims { iss, exp, jti } = jwt::verify(token, &self.key)?;
         let revoked = jti.parse().is_ok_and(|number: u64| number <= self.revoked);
@@ -109,8 +109,8 @@ impl Mint {
         self.revoked = self.issued;
     }
 
-    /// Hands out the last token again while it lives, revoked or not, as a cache in front of a token
-    /// endpoint does.
+    /// Returns the last token again until it expires, revoked or not, like a cache in front of a
+    /// token endpoint.
     pub(super) fn set_sticky(&mut self, sticky: bool) {
         self.sticky = sticky;
     }
@@ -123,14 +123,14 @@ pub(super) fn random_key() -> Vec<u8> {
     key
 }
 
-/// `exp` is rounded up, so that no token ends before its `expires_in` is over.
+/// `exp` is rounded up, so that no token expires before its `expires_in` has passed.
 fn end(lifetime: u64, now: Now) -> u64 {
     let now = now.since_epoch();
     let begun = u64::from(now.subsec_nanos() > 0);
     now.as_secs().saturating_add(begun).saturating_add(lifetime)
 }
 
-/// By hand: it has a key and a token.
+/// Not derived, because it contains a key and a token.
 impl fmt::Debug for Mint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Mint")
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_good_for_all_of_its_life_and_no_longer_than_a_second_more() {
+    fn a_token_is_valid_for_its_life_and_at_most_one_second_longer() {
         let mut mint = new();
         let (token, left) = mint.issue(3, at(10_500));
         assert_eq!(left, 3);
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn a_revocation_ends_what_was_issued_and_not_what_follows() {
+    fn a_revocation_affects_only_tokens_that_were_issued_before() {
         let mut mint = new();
         let (first, _) = mint.issue(60, at(0));
         mint.revoke_all();
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sticky_token_is_handed_out_until_it_ends_though_it_be_revoked() {
+    fn a_sticky_token_is_returned_until_it_expires_even_if_revoked() {
         let mut mint = new();
         mint.set_sticky(true);
         let (first, _) = mint.issue(60, at(0));
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_two_mints_share_does_not_make_their_tokens_the_same() {
+    fn mints_with_the_same_key_issue_different_tokens() {
         let (mut one, mut other) = (Mint::new(vec![1], "a"), Mint::new(vec![1], "a"));
         one.set_issuer("one".to_owned());
         other.set_issuer("other".to_owned());

@@ -8,13 +8,13 @@
 //! | [`ScriptedExchange`] | tokens without a network: lifetimes, delays, failures, counters |
 //! | [`AtlasServer`] | an Atlas server on a real socket: expiry, revocation, refusals, outages, redirects |
 //! | [`OAuthServer`] | the same for OAuth 2.0: client credentials by Basic or in the form, bearer tokens, challenges |
-//! | [`RotatingServer`] | the same for an API that hands out a new token in every answer: grace periods, bad successors |
+//! | [`RotatingServer`] | the same for an API that sends a new token in every answer: grace periods, bad successors |
 //! | [`FaultProxy`] | a network with faults in front of any server: resets, silence, lost answers |
 //!
 //! The servers are one [`EmbeddedServer`] that speaks several protocols, with the same switches and
 //! [`ServerCounts`]. Atlas and OAuth can have [refresh tokens](EmbeddedServer::with_refresh_tokens).
 //!
-//! Nothing here weakens the crate: the checks of origins, the limits and the deadlines are those of production.
+//! The test kit weakens nothing: the checks of origins, the limits and the deadlines are those of production.
 //!
 //! ```
 //! use std::time::Duration;

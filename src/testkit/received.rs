@@ -6,7 +6,7 @@ use std::fmt;
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request};
 
-/// An embedded server remembers this many requests.
+/// The most requests that an embedded server remembers.
 const MAX_REQUESTS: usize = 1_000;
 
 /// A request as an embedded server received it.
@@ -17,9 +17,9 @@ const MAX_REQUESTS: usize = 1_000;
 pub struct ReceivedRequest {
     /// The method.
     pub method: Method,
-    /// The path, and the query if there was one.
+    /// The path and the query.
     pub path: String,
-    /// The headers, credentials and all.
+    /// The headers, including credentials.
     pub headers: HeaderMap,
     /// The whole body.
     pub body: Bytes,

@@ -17,21 +17,21 @@ use hyper_util::server::conn::auto;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{AbortHandle, JoinSet};
 
-/// The longest body of a request. A test that sends more has a fault.
+/// The longest body of a request. A test that sends more is wrong.
 const MAX_BODY: usize = 16 * 1024 * 1024;
 
 /// The answer of an embedded server.
 pub(super) type Answer = Response<Full<Bytes>>;
 
-/// Decides what an embedded server answers. A request's body is complete when it gets here.
+/// Makes the answers of an embedded server. It gets requests with their whole body.
 pub(super) trait Handler: Send + Sync + 'static {
     fn handle(&self, request: Request<Bytes>) -> impl Future<Output = Answer> + Send;
 }
 
-/// A server on a port of its own on 127.0.0.1, for HTTP/1.1 and for HTTP/2 without TLS.
+/// A server on its own port of 127.0.0.1, for HTTP/1.1 and for HTTP/2 without TLS.
 ///
-/// It lives on the runtime that started it. When it is dropped, it stops listening, and its connections
-/// are cut.
+/// It runs on the runtime that started it. When it is dropped, it stops listening, and its connections
+/// are closed.
 #[derive(Debug)]
 pub(super) struct Server {
     address: SocketAddr,
@@ -50,26 +50,27 @@ impl Server {
         self.address
     }
 
-    /// `http://127.0.0.1:<port>`, which any path can follow.
+    /// `http://127.0.0.1:<port>`, to which a path can be added.
     pub(super) fn base_url(&self) -> String {
         format!("http://{}", self.address)
     }
 }
 
-/// Never panics: an abort is a message to the runtime, and none if that is gone.
+/// Never panics: an abort is a message to the runtime. If the runtime has ended, nothing happens.
 impl Drop for Server {
     fn drop(&mut self) {
         self.accepting.abort();
     }
 }
 
-/// Owns the connections: when this task is aborted, they end with it.
+/// Owns the connections: when this task is aborted, they end too.
 async fn accept(listener: TcpListener, handler: Arc<impl Handler>) {
     let mut connections = JoinSet::new();
     loop {
         match listener.accept().await {
             Ok((stream, _)) => connections.spawn(serve(stream, handler.clone())),
-            // Most likely out of file descriptors, which others are about to give back.
+            // There are probably no free file descriptors; other connections will soon release
+            // some.
             Err(_) => connections.spawn(tokio::time::sleep(Duration::from_millis(10))),
         };
         while connections.try_join_next().is_some() {}
@@ -95,14 +96,14 @@ async fn answer(handler: &impl Handler, request: Request<Incoming>) -> Answer {
     }
 }
 
-/// An answer of a status and a text.
+/// An answer with a status and a text.
 pub(super) fn plain(status: StatusCode, body: impl Into<Bytes>) -> Answer {
     let mut answer = Response::new(Full::new(body.into()));
     *answer.status_mut() = status;
     answer
 }
 
-/// An answer of a status and JSON.
+/// An answer with a status and JSON.
 pub(super) fn json(status: StatusCode, body: &serde_json::Value) -> Answer {
     let mut answer = plain(status, body.to_string());
     let json = http::HeaderValue::from_static("application/json");

@@ -1,4 +1,4 @@
-//! An embedded Atlas server: credentials in headers, and the token in one of its own.
+//! An embedded Atlas server: the credentials and the token are in headers of their own.
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode};
@@ -10,16 +10,16 @@ use super::issuer::{Issued, Issuer};
 use super::protocol::{Protocol, RefreshProtocol, error, only_value};
 use crate::testkit::server::{Answer, json};
 
-/// An Atlas server on a loopback socket, token endpoint and API in one.
+/// An Atlas server on a loopback socket. It is token endpoint and API in one.
 ///
-/// - `POST` to a path that ends in `/authtoken` is an exchange: with the right `Client-Id` and
-///   `Client-Secret` it is answered with a token and its `expires_in`; with others, 401; without, 400.
+/// - `POST` to a path that ends in `/authtoken` is an exchange. The right `Client-Id` and
+///   `Client-Secret` get a token and its `expires_in`, wrong ones a 401, and missing ones a 400.
 /// - With [`with_refresh_tokens`](EmbeddedServer::with_refresh_tokens), `POST` to a path that ends in
 ///   `/refreshtoken` takes a refresh token from the header `Refresh-Token`, or from `refresh_token` in a
 ///   JSON object or a form. It must be in one of these only, and the request must not have the client's credentials:
 ///   otherwise 400. A refresh token that is not valid gets a 400 too, with the error `invalid_grant`.
-/// - Every other path is the API: with a good `Token` header it answers 200 and
-///   `{"method": .., "path": .., "length": ..}` (of the body it got), else 401.
+/// - Every other path is the API: with a valid `Token` header it answers 200 and `{"method": ..,
+///   "path": .., "length": ..}` (`length` is that of the request's body), else 401.
 ///
 #[cfg_attr(feature = "client", doc = "```")]
 #[cfg_attr(not(feature = "client"), doc = "```ignore")]
@@ -111,7 +111,7 @@ fn refresh(issuer: &mut Issuer, request: &Request<Bytes>) -> Result<Issued, Erro
     if issuer.refresh_tokens.is_none() {
         return Err((StatusCode::NOT_FOUND, "Not found"));
     }
-    // A refresh token is used so that the credentials are not sent again.
+    // A request with a refresh token must not also have the credentials.
     if ["client-id", "client-secret"].iter().any(|name| request.headers().contains_key(*name)) {
         return Err((StatusCode::BAD_REQUEST, "Unexpected Client-Id or Client-Secret"));
     }

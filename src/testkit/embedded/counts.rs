@@ -6,14 +6,14 @@
 pub struct ServerCounts {
     /// Requests to the token endpoint, and to the refresh endpoint if there is one, when they arrive.
     pub exchanges: usize,
-    /// The part of these that had, or should have had, a refresh token.
+    /// How many of these had, or should have had, a refresh token.
     pub refreshes: usize,
     /// Exchanges that were answered with a token.
     pub exchanges_succeeded: usize,
     /// The largest number of requests to the token endpoint at the same time. A request counts from its arrival until it is
     /// answered or its client gives up.
     pub most_exchanges_under_way: usize,
-    /// Requests with a refresh token that had been spent before.
+    /// Requests with a refresh token that had been used before.
     pub refresh_tokens_reused: usize,
     /// Requests to the API, when they arrive.
     pub requests: usize,
@@ -21,6 +21,6 @@ pub struct ServerCounts {
     pub accepted: usize,
     /// Requests to the API that were answered with 401.
     pub refused: usize,
-    /// Tokens that answers of the API handed out in their headers.
+    /// Tokens that answers of the API sent in their headers.
     pub rotations: usize,
 }

@@ -1,4 +1,4 @@
-//! Bodies of requests: forms, as RFC 6749 appendix B has them, and what type a body is of.
+//! Reads bodies of requests: forms (RFC 6749 appendix B), and media types.
 
 use std::collections::HashMap;
 
@@ -36,14 +36,14 @@ impl Form {
     }
 }
 
-/// Whether a body is of this media type, whatever its parameters.
+/// Whether a body has this media type, with any parameters.
 pub(super) fn has_type(headers: &HeaderMap, media_type: &str) -> bool {
     only_value(headers, CONTENT_TYPE.as_str())
         .and_then(|value| value.split(';').next())
         .is_some_and(|value| value.trim().eq_ignore_ascii_case(media_type))
 }
 
-/// `%XX` for any byte, `+` for a blank.
+/// Decodes `%XX` to a byte and `+` to a blank.
 pub(super) fn decode(text: &str) -> Option<String> {
     let mut decoded = Vec::with_capacity(text.len());
     let mut bytes = text.bytes();
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_encoded_comes_back() {
+    fn an_encoded_form_is_decoded_again() {
         let form = form("a=1&b%20+=%26%3D%2b+%C3%A9&empty=&none&resource=x&resource=y").unwrap();
         assert_eq!(form.get("a"), Some("1"));
         assert_eq!(form.get("b  "), Some("&=+ é"));
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_form_is_none() {
+    fn a_body_that_is_no_form_gives_none() {
         for body in ["a=1&a=2", "a=1&%61=1", "a=%", "a=%4", "a=%4g", "a=%+1", "a=%FF"] {
             assert!(form(body).is_none(), "{body}");
         }

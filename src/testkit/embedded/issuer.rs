@@ -1,4 +1,4 @@
-//! What a token endpoint has at hand when it answers: whom it knows, and how it makes tokens.
+//! What a token endpoint knows: its client, and how it makes tokens.
 
 use std::fmt;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ impl Client {
     }
 }
 
-/// The part of a server's state that its protocol works with.
+/// The part of a server's state that its protocol uses.
 pub struct Issuer {
     pub(super) client: Arc<Client>,
     pub(super) clock: Arc<dyn Clock>,
@@ -35,7 +35,7 @@ pub struct Issuer {
     pub(super) counts: ServerCounts,
 }
 
-/// What a successful exchange brings.
+/// The result of a successful exchange.
 pub(super) struct Issued {
     pub(super) access_token: String,
     /// In seconds.
@@ -56,18 +56,18 @@ impl Issuer {
         }
     }
 
-    /// Whether these are the client's credentials, and not told to be refused.
+    /// Whether these are the client's credentials, and the test does not want them refused.
     pub(super) fn knows(&self, id: &str, secret: &str) -> bool {
         !self.refuse_credentials && id == self.client.id && secret == self.client.secret
     }
 
-    /// A token for the client, which has shown who it is.
+    /// A token for the client, which has authenticated.
     pub(super) fn issue(&mut self) -> Issued {
         let refresh_token = self.refresh_tokens.as_mut().map(RefreshTokens::found_family);
         self.issue_with(refresh_token)
     }
 
-    /// A token for a refresh token, if that is good.
+    /// A token for a refresh token, if that is valid.
     pub(super) fn refresh(&mut self, refresh_token: &str) -> Option<Issued> {
         match self.refresh_tokens.as_mut()?.spend(refresh_token) {
             Spent::For(next) => Some(self.issue_with(Some(next))),
@@ -86,7 +86,7 @@ impl Issuer {
         Issued { access_token, expires_in, refresh_token }
     }
 
-    /// Whether a token is good now.
+    /// Whether a token is valid now.
     pub(super) fn accepts(&self, token: &str) -> bool {
         self.mint.end_of(token, self.clock.now()).is_some()
     }
@@ -103,7 +103,7 @@ impl Issued {
     }
 }
 
-/// By hand: it has keys and credentials.
+/// Not derived, because it has keys and credentials.
 impl fmt::Debug for Issuer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Issuer").field("mint", &self.mint).finish_non_exhaustive()

@@ -1,7 +1,7 @@
 //! Embedded servers: one server, and several protocols.
 //!
 //! [`EmbeddedServer`] owns the socket, the clock, the tokens, the switches and the counts. A
-//! [protocol](EmbeddedProtocol) says how credentials and tokens travel, and how errors look.
+//! [protocol](EmbeddedProtocol) defines the form of credentials, tokens and errors.
 
 mod atlas;
 mod counts;
@@ -33,15 +33,15 @@ pub use self::oauth::{OAuthProtocol, OAuthServer};
 pub use self::protocol::{EmbeddedProtocol, RefreshProtocol};
 pub use self::rotating::{RotatingProtocol, RotatingServer, TokenPlace};
 
-/// A server on a loopback socket, token endpoint and API in one. It issues JWTs, checks them, fails when the test says so, and
-/// counts.
+/// A server on a loopback socket. It is token endpoint and API in one. It issues JWTs, checks them, fails when the
+/// test wants it, and counts.
 ///
-/// How credentials and tokens travel depends on its protocol: see [`AtlasServer`], [`OAuthServer`] and
-/// [`RotatingServer`].
+/// The form of credentials and tokens depends on the protocol: see [`AtlasServer`], [`OAuthServer`]
+/// and [`RotatingServer`].
 ///
-/// - A `POST` to the token endpoint is an exchange: with the right credentials it is answered with a token.
-/// - Every other path is the API: with a good token it answers 200 and
-///   `{"method": .., "path": .., "length": ..}` (of the body it got), else 401.
+/// - A `POST` to the token endpoint is an exchange: the right credentials get a token.
+/// - Every other path is the API: with a valid token it answers 200 and `{"method": .., "path": ..,
+///   "length": ..}` (`length` is that of the request's body), else 401.
 ///
 /// It speaks HTTP/1.1, and HTTP/2 if the client begins with it. Clones are handles to the same server. The switches work while
 /// it runs. It stops when the last handle is dropped.
@@ -73,7 +73,7 @@ impl<P: EmbeddedProtocol> EmbeddedServer<P> {
         Ok(server)
     }
 
-    /// Tokens live this many seconds. Default: 3600.
+    /// Sets the life of tokens, in seconds. Default: 3600.
     #[must_use]
     pub fn with_lifetime(self, seconds: u64) -> EmbeddedServer<P> {
         self.lock().issuer.lifetime = seconds;
@@ -87,9 +87,10 @@ impl<P: EmbeddedProtocol> EmbeddedServer<P> {
         self
     }
 
-    /// Knows this client instead of the default one. Use it for ids and secrets with reserved characters, for example.
+    /// Sets another client than the default one, for example with reserved characters in its id and secret.
     ///
-    /// Call it before the server is cloned and before it issues a token. Otherwise a clone still names the former client.
+    /// Call it before the server is cloned and before it issues a token. Otherwise a clone still has the former
+    /// client.
     #[must_use]
     pub fn with_client(self, id: &str, secret: &str) -> EmbeddedServer<P> {
         let client = Arc::new(Client::new(id, secret));
@@ -127,7 +128,7 @@ impl<P: EmbeddedProtocol> EmbeddedServer<P> {
         self.origin.clone()
     }
 
-    /// The id of the client that it knows.
+    /// The id of the client.
     #[must_use]
     pub fn client_id(&self) -> &str {
         &self.client.id
@@ -161,8 +162,8 @@ impl<P: EmbeddedProtocol> EmbeddedServer<P> {
 
     /// A JWT of these claims, signed with this server's key (HS256).
     ///
-    /// The API accepts it if its `iss` is this server's and its `exp` is in the future. With the `jti` of another token, it is
-    /// revoked together with that token. Without a `jti`, it cannot be revoked.
+    /// The API accepts it if its `iss` is this server's and its `exp` is in the future. A token with the `jti` of
+    /// another token is revoked together with that token. A token without a `jti` cannot be revoked.
     #[must_use]
     pub fn sign(&self, claims_json: &str) -> String {
         self.lock().issuer.mint.sign(claims_json)
@@ -173,7 +174,7 @@ impl<P: EmbeddedProtocol> EmbeddedServer<P> {
     }
 }
 
-/// By hand: a protocol need not be `Clone`.
+/// Not derived, because a protocol need not be `Clone`.
 impl<P> Clone for EmbeddedServer<P> {
     fn clone(&self) -> EmbeddedServer<P> {
         EmbeddedServer {
@@ -185,7 +186,7 @@ impl<P> Clone for EmbeddedServer<P> {
     }
 }
 
-/// By hand: it has keys and credentials.
+/// Not derived, because it has keys and credentials.
 impl<P: EmbeddedProtocol> fmt::Debug for EmbeddedServer<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct(P::NAME)

@@ -13,7 +13,7 @@ use super::issuer::Issuer;
 use super::protocol::{Protocol, RefreshProtocol, bearer, error};
 use crate::testkit::server::{Answer, json};
 
-/// An OAuth 2.0 server on a loopback socket, token endpoint and API in one.
+/// An OAuth 2.0 server on a loopback socket. It is token endpoint and API in one.
 ///
 /// - `POST` of a form to a path that ends in `/protocol/openid-connect/token` (Keycloak's path) is an exchange. The client
 ///   authenticates by Basic, with its id and secret percent-encoded, form-encoded or raw, or by `client_id` and `client_secret`
@@ -23,8 +23,9 @@ use crate::testkit::server::{Answer, json};
 ///   in both places), `invalid_client` (a 401), `unsupported_grant_type`.
 /// - With [`with_refresh_tokens`](EmbeddedServer::with_refresh_tokens), the same path takes
 ///   `grant_type=refresh_token` from the authenticated client. A wrong refresh token is an `invalid_grant`.
-/// - Every other path is the API: with a good bearer token in `Authorization` it answers 200 and
-///   `{"method": .., "path": .., "length": ..}` (of the body it got), else 401 and a challenge.
+/// - Every other path is the API: with a valid bearer token in `Authorization` it answers 200 and
+///   `{"method": .., "path": .., "length": ..}` (`length` is that of the request's body), else 401
+///   and a challenge.
 ///
 #[cfg_attr(feature = "client", doc = "```")]
 #[cfg_attr(not(feature = "client"), doc = "```ignore")]
@@ -96,7 +97,7 @@ impl RefreshProtocol for OAuthProtocol {
     const REFRESH_ENDPOINT: &'static str = OAuthProtocol::ENDPOINT;
 }
 
-/// The token's answer, or the error code of RFC 6749 section 5.2.
+/// The answer with the token, or the error code of RFC 6749 section 5.2.
 fn grant(issuer: &mut Issuer, request: &Request<Bytes>) -> Result<Value, &'static str> {
     let form = Form::of(request).ok_or("invalid_request")?;
     authenticate(issuer, request.headers(), &form)?;
@@ -116,8 +117,8 @@ fn grant(issuer: &mut Issuer, request: &Request<Bytes>) -> Result<Value, &'stati
     Ok(token)
 }
 
-/// Authenticates the client by the header or by the form, and not by both (RFC 6749 section 2.3). A `client_id` beside the header
-/// is no authentication, and is allowed.
+/// Authenticates the client by the header or by the form, but not by both (RFC 6749 section 2.3). A `client_id` in
+/// addition to the header is allowed.
 fn authenticate(issuer: &Issuer, headers: &HeaderMap, form: &Form) -> Result<(), &'static str> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let known = match (values.next(), values.next(), form.get("client_secret")) {
@@ -131,7 +132,7 @@ fn authenticate(issuer: &Issuer, headers: &HeaderMap, form: &Form) -> Result<(),
     known.then_some(()).ok_or("invalid_client")
 }
 
-/// Encoded as RFC 6749 section 2.3.1 says, or not encoded, as many clients do it.
+/// Encoded as in RFC 6749 section 2.3.1, or not encoded, as many clients do it.
 fn knows_basic(issuer: &Issuer, value: &HeaderValue) -> bool {
     let pair = || {
         let (scheme, pair) = value.to_str().ok()?.split_once(' ')?;
@@ -143,7 +144,7 @@ fn knows_basic(issuer: &Issuer, value: &HeaderValue) -> bool {
         let (id, secret) = pair.split_once(':')?;
         Some(issuer.knows(&decode(id)?, &decode(secret)?))
     };
-    // Not split: a raw id may have a colon in it.
+    // Not split at the colon, because a raw id may contain one.
     let raw = || {
         let secret = pair.strip_prefix(&issuer.client.id)?.strip_prefix(':')?;
         Some(issuer.knows(&issuer.client.id, secret))

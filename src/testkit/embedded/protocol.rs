@@ -1,4 +1,4 @@
-//! What the embedded servers differ in.
+//! The differences between the embedded servers.
 
 use bytes::Bytes;
 use http::header::AUTHORIZATION;
@@ -11,33 +11,34 @@ use crate::testkit::server::{Answer, json};
 
 /// A protocol that an [`EmbeddedServer`](super::EmbeddedServer) speaks.
 ///
-/// It is sealed: its methods are the crate's own business.
+/// This trait is sealed: only this crate can implement it.
 pub trait EmbeddedProtocol: Protocol {}
 
 impl<P: Protocol> EmbeddedProtocol for P {}
 
-/// What a protocol has to say. Its value holds switches that no other protocol has.
+/// The methods of a protocol. Its value holds the switches that only this protocol has.
 ///
-/// It is `pub` for the sake of [`EmbeddedProtocol`], and nobody outside the test kit can name it.
+/// It is `pub` because [`EmbeddedProtocol`] needs it, but nobody outside of the test kit can name
+/// it.
 pub trait Protocol: Default + Send + 'static {
     /// The server's name in its `Debug`.
     const NAME: &'static str;
-    /// The client that is known by default.
+    /// The default client id.
     const CLIENT_ID: &'static str;
-    /// The secret of that client.
+    /// The default client secret.
     const CLIENT_SECRET: &'static str;
     /// The path of the token endpoint.
     const ENDPOINT: &'static str;
 
-    /// The key that tokens are signed with. By default, what one server signed is worth nothing to another.
+    /// The key that signs tokens. By default each server has another one.
     fn key(_secret: &str) -> Vec<u8> {
         random_key()
     }
 
-    /// Whether a path is a token endpoint's; all others are the API's.
+    /// Whether a path is a token endpoint's. All other paths are the API's.
     fn is_exchange(path: &str) -> bool;
 
-    /// Whether an exchange is one for a refresh token.
+    /// Whether an exchange should have a refresh token.
     fn is_refresh(_request: &Request<Bytes>) -> bool {
         false
     }
@@ -47,21 +48,21 @@ pub trait Protocol: Default + Send + 'static {
         "access_token"
     }
 
-    /// Answers a `POST` to the token endpoint that no switch stands in the way of.
+    /// Answers a `POST` to the token endpoint if no switch prevents it.
     fn exchange(&mut self, issuer: &mut Issuer, request: &Request<Bytes>) -> Answer;
 
-    /// The token of a request to the API.
+    /// The token in a request to the API.
     fn token(headers: &HeaderMap) -> Option<&str>;
 
-    /// Whether a token is good now.
+    /// Whether a token is valid now.
     fn accepts(&self, issuer: &Issuer, token: &str) -> bool {
         issuer.accepts(token)
     }
 
-    /// Answers a request to the API that has no good token; `sent` says whether it had any.
+    /// Answers a request to the API without a valid token. `sent` tells whether it had any token.
     fn refusal(sent: bool) -> Answer;
 
-    /// Adds to an answer of the API; `good_token` is the one that its request had.
+    /// Adds to an answer of the API. `good_token` is the valid token of the request.
     fn finish(&mut self, _issuer: &mut Issuer, _good_token: Option<&str>, _answer: &mut Answer) {}
 }
 
@@ -72,18 +73,18 @@ pub trait RefreshProtocol: EmbeddedProtocol {
     const REFRESH_ENDPOINT: &'static str;
 }
 
-/// The token of the one `Authorization` header, if that is of the scheme `Bearer`.
+/// The token of the `Authorization` header, if there is one such header and its scheme is `Bearer`.
 pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
     let (scheme, token) = only_value(headers, AUTHORIZATION.as_str())?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then_some(token)
 }
 
-/// An answer that says in a word or two what is wrong.
+/// An answer that names the error in a word or two.
 pub(super) fn error(status: StatusCode, error: &str) -> Answer {
     json(status, &json!({"error": error}))
 }
 
-/// The value of a header that is there once: two are as good as none.
+/// The value of a header that occurs exactly once.
 pub(super) fn only_value<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let mut values = headers.get_all(name).iter();
     let value = values.next()?.to_str().ok()?;

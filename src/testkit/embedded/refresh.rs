@@ -1,27 +1,27 @@
-//! Refresh tokens that rotate. Each may be spent once. If one is spent again, its whole family is revoked (RFC 9700 section
-//! 4.14.2).
+//! Refresh tokens that rotate. Each may be used once. If one is used again, its whole family is revoked (RFC 9700
+//! section 4.14.2).
 
 use std::collections::VecDeque;
 
 use super::EmbeddedServer;
 use super::protocol::RefreshProtocol;
 
-/// A server remembers this many refresh tokens.
+/// The most refresh tokens that a server remembers.
 const MAX_TOKENS: usize = 10_000;
 
 impl<P: RefreshProtocol> EmbeddedServer<P> {
     /// Every successful exchange also gives a `refresh_token`. The refresh endpoint accepts it once, and gives a new access token
     /// and the next refresh token. Default: there are none.
     ///
-    /// If a refresh token is spent twice, the second request is refused, and the newest refresh token of the same family is
-    /// revoked. The server remembers the last 10,000.
+    /// If a refresh token is used twice, the second request is refused, and the newest refresh token of the same
+    /// family is revoked. The server remembers the last 10,000.
     #[must_use]
     pub fn with_refresh_tokens(self) -> EmbeddedServer<P> {
         self.lock().issuer.refresh_tokens = Some(RefreshTokens::default());
         self
     }
 
-    /// The URL where a refresh token is spent.
+    /// The URL that accepts refresh tokens.
     #[must_use]
     pub fn refresh_endpoint(&self) -> String {
         self.url(P::REFRESH_ENDPOINT)
@@ -34,8 +34,8 @@ impl<P: RefreshProtocol> EmbeddedServer<P> {
         }
     }
 
-    /// With `true`, a refresh token stays valid when it is used, and the answer has no new one (RFC 6749 section 6 allows both).
-    /// With `false`, each can be spent once.
+    /// With `true`, a refresh token stays valid when it is used, and the answer has no new one (RFC 6749 section 6
+    /// allows both). With `false`, each can be used once.
     pub fn keep_refresh_tokens(&self, keep: bool) {
         if let Some(tokens) = &mut self.lock().issuer.refresh_tokens {
             tokens.keep = keep;
@@ -60,14 +60,14 @@ struct Token {
     spent: bool,
 }
 
-/// The result of spending a refresh token.
+/// The result of using a refresh token.
 #[derive(Debug, PartialEq)]
 pub(super) enum Spent {
     /// It was valid, and this is its successor.
     For(String),
     /// It was valid and still is.
     Kept,
-    /// It had been spent before. Its family is revoked now.
+    /// It had been used before. Its family is revoked now.
     Again,
     /// It is unknown, or has been revoked.
     Unknown,
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn a_second_use_ends_its_family_and_no_other() {
+    fn a_second_use_revokes_only_its_own_family() {
         let mut tokens = RefreshTokens::default();
         let (first, stranger) = (tokens.found_family(), tokens.found_family());
         let second = next(&mut tokens, &first);

@@ -1,4 +1,4 @@
-//! An embedded server of an API that hands out a new token in every answer.
+//! An embedded server of an API that sends a new token in every answer.
 
 use std::time::Duration;
 
@@ -14,7 +14,8 @@ use super::protocol::{Protocol, bearer, error};
 use super::successions::Successions;
 use crate::testkit::server::{Answer, json, plain};
 
-/// A server on a loopback socket, token endpoint and API in one, that rotates its token in every answer.
+/// A server on a loopback socket that sends a new token in every answer. It is token endpoint and API in
+/// one.
 ///
 /// - `POST` of `{"apiKey": .., "clientSecret": ..}` as JSON to a path that ends in `/authenticate` is an
 ///   exchange. With the right credentials the answer has a JWT, in the place that
@@ -22,11 +23,11 @@ use crate::testkit::server::{Answer, json, plain};
 ///   [`client_id`](EmbeddedServer::client_id).
 /// - JWTs are signed with HS256; the key is the client secret's UTF-8. Their claims are `iss`, `sub`, `aud`,
 ///   `iat`, `exp` and `jti`.
-/// - Every other path is the API: with a good JWT as bearer token in `Authorization` it answers 200 and
-///   `{"method": .., "path": .., "length": ..}` (of the body it got), else 401. An answer of 2xx to a good
-///   JWT has a new one in its own `Authorization` header, as `Bearer <jwt>`: the old one's successor, of the
-///   same `iss`, `sub` and `aud`. The old one stays good unless there is a
-///   [grace period](RotatingServer::set_grace).
+/// - Every other path is the API: with a valid JWT as bearer token in `Authorization` it answers 200 and
+///   `{"method": .., "path": .., "length": ..}` (`length` is that of the request's body), else 401. A 2xx
+///   answer to a valid JWT has the next JWT in its own `Authorization` header, as `Bearer <jwt>`, with the
+///   same `iss`, `sub` and `aud`. The old JWT stays valid unless there is a [grace
+///   period](RotatingServer::set_grace).
 ///
 #[cfg_attr(all(feature = "client", feature = "rotating"), doc = "```")]
 #[cfg_attr(not(all(feature = "client", feature = "rotating")), doc = "```ignore")]
@@ -75,12 +76,12 @@ pub struct RotatingProtocol {
     bare: bool,
     grace: Option<Duration>,
     successions: Successions,
-    /// What answers of the API have in place of a successor.
+    /// What answers of the API have instead of a new token.
     hand_out: Option<Vec<HeaderValue>>,
 }
 
 impl RotatingServer {
-    /// The URL that the token endpoint's path, `/authenticate`, follows.
+    /// The URL before the path of the token endpoint, `/authenticate`.
     #[must_use]
     pub fn api_root(&self) -> String {
         self.url("")
@@ -91,14 +92,15 @@ impl RotatingServer {
         self.lock().protocol.place = place;
     }
 
-    /// From now on `Authorization` headers of answers hold the JWT alone, or `Bearer <jwt>` again.
+    /// From now on `Authorization` headers of answers contain only the JWT, or `Bearer <jwt>`
+    /// again.
     pub fn set_bare_tokens(&self, bare: bool) {
         self.lock().protocol.bare = bare;
     }
 
-    /// From now on a token stays valid for this long after its first successor was issued, by the server's clock. With zero it is
-    /// refused at once. With `None`, the default, it stays valid until it ends. Tokens whose successor was issued before this call
-    /// are not affected.
+    /// From now on a token stays valid for this long after its first successor was issued, by the server's clock.
+    /// With zero it is refused at once. With `None`, the default, it stays valid until it expires. Tokens whose
+    /// successor was issued before this call are not affected.
     pub fn set_grace(&self, grace: Option<Duration>) {
         self.lock().protocol.grace = grace;
     }

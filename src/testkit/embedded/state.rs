@@ -1,4 +1,4 @@
-//! What an embedded server knows, and the way of a request through its switches.
+//! The state of an embedded server, and how its switches affect a request.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -22,7 +22,7 @@ pub(super) struct State<P> {
     pub(super) exchange_delay: Duration,
     pub(super) request_delay: Duration,
     pub(super) malformed: Option<MalformedAnswer>,
-    /// `Some` while it lasts, with its `Retry-After`.
+    /// `Some` during an outage, with the `Retry-After` of its answers.
     pub(super) outage: Option<Option<Duration>>,
     pub(super) refusing: HashSet<String>,
     pub(super) failing: HashMap<String, StatusCode>,
@@ -51,7 +51,7 @@ impl<P: Protocol> State<P> {
         }
     }
 
-    /// An exchange arrives; it is answered when its delay is over.
+    /// Handles an exchange. The answer is sent after the delay.
     fn exchange_arrives(&mut self, request: &Request<Bytes>) -> Option<Sleep> {
         self.exchanges_under_way += 1;
         let counts = &mut self.issuer.counts;
@@ -83,7 +83,7 @@ impl<P: Protocol> State<P> {
         self.protocol.exchange(&mut self.issuer, request)
     }
 
-    /// A request to the API is answered when it arrives; the answer is sent when its delay is over.
+    /// Handles a request to the API when it arrives. The answer is sent after the delay.
     fn api(&mut self, request: &Request<Bytes>) -> (Answer, Option<Sleep>) {
         self.issuer.counts.requests += 1;
         self.requests.add(request);
@@ -109,7 +109,7 @@ impl<P: Protocol> State<P> {
         json(StatusCode::OK, &body)
     }
 
-    /// What a path answers that was told to.
+    /// The answer of a path that has a switch.
     fn path_answer(&self, request: &Request<Bytes>) -> Option<Answer> {
         let path = request.uri().path();
         if let Some((status, to)) = self.redirects.get(path) {
@@ -122,7 +122,7 @@ impl<P: Protocol> State<P> {
             return Some(answer);
         }
         let status = self.failing.get(path)?;
-        Some(plain(*status, "as it was told to"))
+        Some(plain(*status, "the answer that the test set"))
     }
 
     fn sleep(&self, delay: Duration) -> Option<Sleep> {
@@ -133,7 +133,7 @@ impl<P: Protocol> State<P> {
 impl<P: Protocol> Handler for Mutex<State<P>> {
     async fn handle(&self, request: Request<Bytes>) -> Answer {
         let mut answer = answer(self, &request).await;
-        // By its own clock: HTTP would add the machine's.
+        // By the server's own clock. Without this, HTTP would add the machine's time.
         let now = UNIX_EPOCH + lock(self).issuer.clock.now().since_epoch();
         if let Ok(date) = httpdate::fmt_http_date(now).parse() {
             answer.headers_mut().entry(DATE).or_insert(date);
@@ -158,10 +158,10 @@ async fn answer<P: Protocol>(state: &Mutex<State<P>>, request: &Request<Bytes>) 
     answer
 }
 
-/// An exchange, until it is answered or its client gives it up.
+/// An exchange, until it is answered or its client gives up.
 struct UnderWay<'a, P: Protocol>(&'a Mutex<State<P>>);
 
-/// Never panics. To be dropped while the lock is free.
+/// Never panics. Drop it only while the lock is free.
 impl<P: Protocol> Drop for UnderWay<'_, P> {
     fn drop(&mut self) {
         lock(self.0).exchanges_under_way -= 1;

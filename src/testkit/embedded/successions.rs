@@ -1,4 +1,4 @@
-//! Which tokens have a successor, and how long they stay good beside it.
+//! Tracks which tokens have a successor, and how long these tokens stay valid.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use crate::clock::Now;
 
-/// Below this number, nothing is looked through for what may be forgotten.
+/// Below this number, expired tokens are not removed.
 const FEW: usize = 1_000;
 
-/// The tokens whose successor has been handed out. A token is forgotten some time after it has ended, so
-/// memory is bounded by twice the number of those that live.
+/// The tokens whose successor was sent. A token is removed some time after its expiry, so the memory is
+/// bounded by twice the number of valid tokens.
 #[derive(Default)]
 pub(super) struct Successions {
     tokens: HashMap<String, Succession>,
-    /// When there are this many, those that have ended are forgotten.
+    /// At this number, expired tokens are removed.
     full: usize,
 }
 
@@ -26,7 +26,7 @@ struct Succession {
 }
 
 impl Successions {
-    /// A successor of `token`, which ends at `exp`, is handed out. Only the first one counts.
+    /// A successor of `token`, which expires at `exp`, was sent. Only the first successor counts.
     pub(super) fn add(&mut self, token: &str, exp: u64, now: Now, grace: Duration) {
         if self.tokens.len() >= self.full {
             let now = now.since_epoch().as_secs();
@@ -37,13 +37,13 @@ impl Successions {
         self.tokens.entry(token.to_owned()).or_insert(Succession { over, exp });
     }
 
-    /// Whether the time is over that `token` stays good beside its successors.
+    /// Whether the grace period of `token` is over.
     pub(super) fn are_over(&self, token: &str, now: Now) -> bool {
         self.tokens.get(token).is_some_and(|succession| succession.over <= now.monotonic())
     }
 }
 
-/// By hand: it has tokens.
+/// Not derived, because it contains tokens.
 impl fmt::Debug for Successions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Successions").field("tokens", &self.tokens.len()).finish_non_exhaustive()
@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_successor_sets_the_time() {
+    fn the_grace_period_begins_with_the_first_successor() {
         let mut successions = Successions::default();
         let grace = Duration::from_secs(5);
         successions.add("a", 60, at(0), grace);
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_ended_is_forgotten() {
+    fn expired_tokens_are_removed() {
         let mut successions = Successions::default();
         let mut most = 0;
         for second in 0..20_000 {
@@ -80,6 +80,6 @@ mod tests {
             most = most.max(successions.tokens.len());
         }
         assert!(most <= FEW, "{most}");
-        assert!(successions.are_over("19900", at(19_999)), "it lives, so it is remembered");
+        assert!(successions.are_over("19900", at(19_999)), "a valid token is remembered");
     }
 }

@@ -25,13 +25,13 @@ impl<P: EmbeddedProtocol> EmbeddedServer<P> {
         self.lock().exchange_delay = delay;
     }
 
-    /// With `true`, each exchange gives the last token again until it ends, also if it is revoked. With `false`, each gives a new
-    /// one.
+    /// With `true`, each exchange gives the last token again until it expires, even if it is revoked. With `false`,
+    /// each gives a new one.
     pub fn set_sticky(&self, sticky: bool) {
         self.lock().issuer.mint.set_sticky(sticky);
     }
 
-    /// From now on every exchange is answered with this, or with tokens again.
+    /// From now on every exchange gets this answer. With `None`, exchanges get tokens again.
     pub fn set_malformed(&self, answer: Option<MalformedAnswer>) {
         self.lock().malformed = answer;
     }
@@ -54,13 +54,13 @@ impl<P: EmbeddedProtocol> EmbeddedServer<P> {
         self.lock().request_delay = delay;
     }
 
-    /// From now on `path` of the API answers 401, whatever the token.
+    /// From now on `path` of the API answers 401, even with a valid token.
     pub fn refuse_path(&self, path: &str) {
         self.lock().refusing.insert(path.to_owned());
     }
 
     /// From now on `path`, of the API or of the token endpoint, answers with this status, whatever the
-    /// token or the credentials; `None` ends that.
+    /// token or the credentials. `None` ends this.
     pub fn fail_path(&self, path: &str, status: Option<StatusCode>) {
         let mut state = self.lock();
         match status {
@@ -70,7 +70,7 @@ impl<P: EmbeddedProtocol> EmbeddedServer<P> {
     }
 
     /// From now on `path`, of the API or of the token endpoint, redirects to the URL `to`; `status` is
-    /// 302, 307 or 308, say. It asks for no credential.
+    /// 302, 307 or 308, say. It needs no credential.
     pub fn redirect_path(&self, path: &str, status: StatusCode, to: &str) {
         self.lock().redirects.insert(path.to_owned(), (status, to.to_owned()));
     }

@@ -15,15 +15,15 @@ use self::relay::Shared;
 
 /// A fault of a connection.
 ///
-/// An answer is all that the server sends on the connection, so a fault in the middle of it happens once
-/// per connection. Times are tokio's.
+/// An answer means everything that the server sends on the connection, so a fault in the middle of it
+/// happens once per connection. Times are tokio's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {
-    /// Nothing.
+    /// No fault.
     #[default]
     None,
-    /// It is reset at once. (To have no listener at all, drop the proxy.)
+    /// The connection is reset at once. (To have no listener at all, drop the proxy.)
     Reset,
     /// The proxy reads what the client sends, drops it, and gives no answer.
     BlackHole,
@@ -33,12 +33,12 @@ pub enum Fault {
     Drip {
         /// The length of a piece.
         bytes: usize,
-        /// The time after it.
+        /// The time after each piece.
         every: Duration,
     },
     /// The server gets the request, and this part of its answer arrives. Then nothing more comes, and the connection stays open.
     Stall(After),
-    /// The same, but then the connection is reset.
+    /// Like [`Cut`](Fault::Cut)'s silence, but the connection is then reset.
     Cut(After),
 }
 
@@ -46,11 +46,12 @@ pub enum Fault {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum After {
-    /// Nothing, though the server has begun to answer. So the server has acted, and its client does not know it.
+    /// Nothing, although the server has begun to answer. So the server has acted, but its client does not know
+    /// this.
     Nothing,
-    /// The head of an HTTP/1 response, to the end of the empty line behind it.
+    /// The head of an HTTP/1 response, up to and including the empty line after it.
     Head,
-    /// This many bytes; all, if it has fewer.
+    /// This many bytes, or all bytes if there are fewer.
     Bytes(usize),
 }
 
@@ -93,7 +94,7 @@ pub struct FaultProxy {
 }
 
 impl FaultProxy {
-    /// Starts a proxy in front of `upstream` on this tokio runtime. At first nothing goes wrong.
+    /// Starts a proxy in front of `upstream` on this tokio runtime. At first there is no fault.
     ///
     /// # Errors
     ///
@@ -111,19 +112,20 @@ impl FaultProxy {
         Ok(FaultProxy { shared, address, accepting })
     }
 
-    /// The address on which it listens.
+    /// The address on which the proxy listens.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The URL, with `http`, of a path, which begins with a slash.
+    /// The `http` URL of a path, which begins with a slash.
     #[must_use]
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 
-    /// From now on every new connection has this fault, after those of the [script](FaultProxy::script).
+    /// From now on every new connection has this fault. The faults of the [script](FaultProxy::script)
+    /// come first.
     pub fn set_fault(&self, fault: Fault) {
         self.shared.faults().then = fault;
     }
@@ -133,31 +135,32 @@ impl FaultProxy {
         self.shared.faults().script = faults.into_iter().collect();
     }
 
-    /// Resets all connections that are open, those in a client's pool too.
+    /// Resets all open connections, also those in a client's pool.
     pub fn cut_connections(&self) {
         self.shared.cut.notify_waiters();
     }
 
-    /// How many connections there have been.
+    /// The number of connections so far.
     #[must_use]
     pub fn connections(&self) -> usize {
         self.shared.connections.load(Relaxed)
     }
 
-    /// How many of them are open: the client has not closed it, and the answer is not complete.
+    /// The number of open connections: the client has not closed it, and the answer is not
+    /// complete.
     #[must_use]
     pub fn open_connections(&self) -> usize {
         Arc::strong_count(&self.shared.open) - 1
     }
 
-    /// How many bytes clients have sent.
+    /// The number of bytes that clients have sent.
     #[must_use]
     pub fn request_bytes(&self) -> u64 {
         self.shared.request_bytes.load(Relaxed)
     }
 }
 
-/// Never panics: an abort is a message to the runtime, and none if that is gone.
+/// Never panics: an abort is a message to the runtime. If the runtime has ended, nothing happens.
 impl Drop for FaultProxy {
     fn drop(&mut self) {
         self.accepting.abort();

@@ -1,4 +1,4 @@
-//! What becomes of a connection.
+//! Relays one connection, with its fault.
 
 use std::collections::VecDeque;
 use std::future::pending;
@@ -17,12 +17,12 @@ use tokio::time::sleep;
 
 use super::{After, Fault};
 
-/// What the proxy and its connections have in common.
+/// The common state of the proxy and its connections.
 #[derive(Debug, Default)]
 pub(super) struct Shared {
     faults: Mutex<Faults>,
     pub(super) connections: AtomicUsize,
-    /// Each connection has a handle of it.
+    /// Each connection has a handle of this.
     pub(super) open: Arc<()>,
     pub(super) request_bytes: AtomicU64,
     pub(super) cut: Notify,
@@ -31,7 +31,7 @@ pub(super) struct Shared {
 #[derive(Debug, Default)]
 pub(super) struct Faults {
     pub(super) script: VecDeque<Fault>,
-    /// After that.
+    /// The fault of the connections after the script.
     pub(super) then: Fault,
 }
 
@@ -46,7 +46,7 @@ impl Shared {
     }
 }
 
-/// Owns the connections: when this task is aborted, they end with it.
+/// Owns the connections: when this task is aborted, they end too.
 pub(super) async fn accept(listener: TcpListener, upstream: SocketAddr, shared: Arc<Shared>) {
     let mut connections = JoinSet::new();
     loop {
@@ -60,7 +60,8 @@ pub(super) async fn accept(listener: TcpListener, upstream: SocketAddr, shared: 
                     drop(open);
                 })
             }
-            // Most likely out of file descriptors, which others are about to give back.
+            // There are probably no free file descriptors; other connections will soon release
+            // some.
             Err(_) => connections.spawn(sleep(Duration::from_millis(10))),
         };
         while connections.try_join_next().is_some() {}
@@ -75,13 +76,14 @@ async fn serve(mut client: TcpStream, upstream: SocketAddr, fault: Fault, shared
         Either::Right((reset, _)) => reset,
     };
     if reset {
-        // Deprecated for times that block; none does not. Its successor is younger than our oldest tokio.
+        // Deprecated because a linger time may block; zero does not block. The replacement does not exist
+        // in the oldest tokio that this crate supports.
         #[allow(deprecated)]
         let _ = client.set_linger(Some(Duration::ZERO));
     }
 }
 
-/// Until one of the two has gone. Whether the connection is to be reset then.
+/// Runs until one of the two sides has closed. Returns whether the connection must be reset then.
 async fn relay(client: &mut TcpStream, upstream: SocketAddr, fault: Fault, to: &Shared) -> bool {
     let (from_client, to_client) = client.split();
     match fault {
@@ -102,7 +104,7 @@ async fn relay(client: &mut TcpStream, upstream: SocketAddr, fault: Fault, to: &
     }
 }
 
-/// Hands on what the client sends.
+/// Forwards what the client sends.
 async fn requests(
     mut client: impl AsyncRead + Unpin,
     mut server: impl AsyncWrite + Unpin,
@@ -117,7 +119,8 @@ async fn requests(
     }
 }
 
-/// Hands on what the server sends, as far as the fault lets it. Whether the connection is to be reset then.
+/// Forwards what the server sends, as far as the fault allows it. Returns whether the connection must be
+/// reset then.
 async fn answer(
     mut server: impl AsyncRead + Unpin,
     mut client: impl AsyncWrite + Unpin,
@@ -147,16 +150,16 @@ async fn answer(
         }
     }
     if matches!(fault, Fault::Stall(_)) {
-        pending::<()>().await; // to the client it looks as if there were more to come
+        pending::<()>().await; // the client expects more
     }
     false
 }
 
-/// Counts what passes, until it is enough.
+/// Counts the bytes that pass, up to a limit.
 struct Gate {
     after: Option<After>,
     passed: usize,
-    /// Of the bytes that end a head.
+    /// How many bytes of the end of a head were seen.
     matched: usize,
 }
 
