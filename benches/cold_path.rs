@@ -1,8 +1,8 @@
-//! What the few requests cost that have to wait, or to be sent again: in instructions (which needs `valgrind`) and in
-//! allocations, tokio's own included.
+//! The cost of requests that wait or are sent again: in instructions (which needs `valgrind`) and in allocations,
+//! including tokio's own.
 //!
-//! `cargo bench --features test-util,rotating --bench cold_path`. Each row is over `bare`, the same service without a
-//! layer on the same runtime. There is no goal: a request on this path waits for a network.
+//! `cargo bench --features test-util,rotating --bench cold_path`. Each row is the cost above `bare`, the same service
+//! without a layer on the same runtime. There is no goal, because these requests wait for a network.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
 mod common;
@@ -52,7 +52,7 @@ fn main() {
     }
 }
 
-/// A source whose clock and endpoint do as they are told.
+/// A source whose clock and endpoint the bench controls.
 struct World {
     clock: ManualClock,
     exchange: ScriptedExchange,
@@ -74,7 +74,7 @@ impl World {
         self
     }
 
-    /// The attempt of the hard margin has failed, and there is a pause.
+    /// The attempt in the hard margin has failed, and there is a pause.
     fn in_the_last_tenth(self) -> World {
         let world = self.down();
         world.clock.advance(HOUR - Duration::from_secs(20));

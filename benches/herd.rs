@@ -1,9 +1,10 @@
-//! Many callers at once: without a token, in the window in which one is renewed, and with an endpoint that
+//! Many callers at once: without a token, while the token is due for renewal, and with an endpoint that
 //! refuses.
 //!
-//! `cargo bench --features test-util --bench herd`. The token endpoint takes 50 ms. The floor of every time is
-//! taken in the same run, by as many tasks: a plain sleep of 50 ms and then a request without the layer, or a
-//! request with a fresh token. Times are medians over the rounds; the number of exchanges is held in each.
+//! `cargo bench --features test-util --bench herd`. The token endpoint takes 50 ms. Each time is compared with
+//! a floor from the same run with as many tasks: a sleep of 50 ms and a request without the layer, or a
+//! request with a fresh token. Times are medians over the rounds. The number of exchanges must be right in
+//! each round.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
 
 mod common;
@@ -28,7 +29,7 @@ use common::rounds::median;
 use common::{Api, Body, ours, request};
 
 const LATENCY: Duration = Duration::from_millis(50);
-/// A token's life; its refresh-ahead window begins after 80 to 90 % of it.
+/// A token's life. It is due for renewal after 80 to 90 % of it.
 const LIFE: Duration = Duration::from_secs(3_600);
 
 fn main() -> ExitCode {
@@ -107,7 +108,7 @@ fn slow() -> ScriptedExchange {
     ScriptedExchange::new().with_lifetime(LIFE).with_delay(LATENCY, SystemClock::new())
 }
 
-/// A service that has yet to obtain its first token.
+/// A service that must still obtain its first token.
 fn cold() -> (ScriptedExchange, Client) {
     let exchange = slow();
     (exchange.clone(), ours::exchanging(exchange).layer(Api))
@@ -127,11 +128,11 @@ async fn fail(client: Client, request: Request<Body>) {
     assert!(client.oneshot(request).await.is_err());
 }
 
-/// What many tasks went through that began together.
+/// The results of many tasks that began at the same time.
 struct Herd {
-    /// How long each waited, in order; milliseconds.
+    /// How long each task waited, in order, in milliseconds.
     waits: Vec<f64>,
-    /// From the first call to the last answer; milliseconds.
+    /// From the first call to the last answer, in milliseconds.
     span: f64,
 }
 
@@ -153,7 +154,8 @@ where
             let start = Instant::now();
             call.await;
             let end = Instant::now();
-            // The last one wakes the bench: who looks at each end takes the time of those who wait.
+            // The last task wakes the bench: checking each task would take time from the tasks that
+            // wait.
             if left.fetch_sub(1, Ordering::Relaxed) == 1 {
                 done.notify_one();
             }
@@ -174,7 +176,7 @@ where
     Herd { waits, span: millis(first, last) }
 }
 
-/// Round by round: the floor, ours, and our exchanges.
+/// For each round: the floor, ours, and our exchanges.
 struct Herds(Vec<(Herd, Herd, usize)>);
 
 impl Herds {
@@ -182,12 +184,12 @@ impl Herds {
         Herds((0..rounds).map(|_| round()).collect())
     }
 
-    /// Of the worst round: one that is not 1, if there is any.
+    /// The number of exchanges in the worst round: one that is not 1, if there is any.
     fn exchanges(&self) -> usize {
         self.0.iter().map(|(.., exchanges)| *exchanges).find(|it| *it != 1).unwrap_or(1)
     }
 
-    /// Of the floor, the median over the rounds; of ours, that and the median of what it takes more in a round.
+    /// The median of the floor over the rounds. For ours, that plus the median of the difference in a round.
     fn median(&self, figure: impl Fn(&Herd) -> f64) -> (f64, f64) {
         let pairs: Vec<_> =
             self.0.iter().map(|(floor, ours, _)| (figure(floor), figure(ours))).collect();

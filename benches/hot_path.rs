@@ -1,8 +1,7 @@
-//! What a request pays while its token is usable, beside the floors, on one thread and on two.
+//! The cost of a request while its token is usable, beside the floors, on one thread and on two.
 //!
-//! `cargo bench --features test-util --bench hot_path`. The times are those of one machine on one day: what is
-//! claimed elsewhere are the figures of `ratios` and `instructions`, which are taken against the floors in the
-//! same run.
+//! `cargo bench --features test-util --bench hot_path`. The times are those of one machine on one day. Use the
+//! figures of `ratios` and `instructions` for claims: they are ratios to floors from the same run.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod common;

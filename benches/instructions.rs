@@ -1,7 +1,7 @@
-//! Instructions per request over `bare`, beside the floors.
+//! Instructions per request above `bare`, beside the floors.
 //!
-//! `cargo bench --features test-util --bench instructions` prints the table; it needs `valgrind`. With
-//! `-- --check` it fails if a ratio to the floors has grown over the one in `instructions.txt`.
+//! `cargo bench --features test-util --bench instructions` prints the table. It needs `valgrind`. With
+//! `-- --check` it fails if a ratio to a floor is higher than in `instructions.txt`.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
 mod common;
@@ -25,8 +25,8 @@ use common::{
     request_with_host, request_with_ten, request_without_authority, rotating,
 };
 
-/// What is written down is the ratio, never a count: that one changes with the compiler and with `http`,
-/// and the floors then change with it.
+/// The file has ratios and not counts: counts change with the compiler and with `http`, but then the
+/// floors change too.
 const WRITTEN_DOWN: &str = include_str!("instructions.txt");
 const TOLERANCE: f64 = 1.03;
 
@@ -55,7 +55,7 @@ const ROWS: &[Row] = &[
     ("full, service cloned per request", |n| {
         run_clones(n, &ours::layer().with_replay(Off).layer(Api));
     }),
-    // What people really send, each beside the same without a layer.
+    // Realistic requests, each with the same request without a layer.
     ("bare, with Host", |n| run(n, Api, request_with_host)),
     ("with Host", |n| run(n, stopped(ours::layer()).layer(Api), request_with_host)),
     ("bare, ten headers", |n| run(n, Api, request_with_ten)),
@@ -81,7 +81,7 @@ const ROWS: &[Row] = &[
     }),
 ];
 
-/// Each over the row without a layer.
+/// Each row is the cost above the row without a layer.
 const OVER: &[(&str, &str)] = &[
     ("with Host", "bare, with Host"),
     ("ten headers", "bare, ten headers"),
@@ -122,7 +122,7 @@ fn main() -> ExitCode {
     ExitCode::from(u8::from(check && held.contains(&false)))
 }
 
-/// Whether a ratio is not above what is written down.
+/// Whether a ratio is not higher than in the file.
 fn is_held(name: &str, ratio: f64) -> bool {
     let mut lines = WRITTEN_DOWN.lines().filter_map(|line| line.split_once(" = "));
     let (_, written) = lines.find(|(row, _)| *row == name).expect("it is written down");
@@ -133,12 +133,12 @@ fn is_held(name: &str, ratio: f64) -> bool {
     held
 }
 
-/// By clocks that cost nothing, and without a second sending.
+/// With clocks that cost nothing, and without a second sending.
 fn stopped(layer: AuthLayer<HeaderScheme>) -> AuthLayer<HeaderScheme, Off> {
     layer.rebuild_source(|source| source.clock(ours::Stopped::default())).with_replay(Off)
 }
 
-/// Hands out the same token in each response.
+/// Sends the same token in each response.
 fn handing_out() -> HandsOut {
     HandsOut::always(&jwt(1, 1024))
 }

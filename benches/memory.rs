@@ -1,7 +1,7 @@
-//! What the layer takes in memory: sizes, bytes per instance, allocations per request.
+//! The memory of the layer: sizes, bytes per instance, allocations per request.
 //!
-//! `cargo bench --features test-util --bench memory`. All figures are counts, and the same in each run; only
-//! hyper's own are not quite.
+//! `cargo bench --features test-util --bench memory`. All figures are counts. They are the same in each run,
+//! except those of hyper, which vary slightly.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
 mod common;
@@ -30,7 +30,7 @@ use common::rotating::{HandsOut, jwt};
 use common::{Api, Body, loopback, once, ours, request, token};
 
 const KIB: i64 = 1024;
-/// The text, and the header's value.
+/// The text of the token, and the header's value.
 const COPIES: i64 = 2;
 
 fn main() -> ExitCode {
@@ -57,13 +57,13 @@ fn sizes(goals: &mut Goals) {
     goals.note("P9 future over the inner one, Same: bytes", over(same, inner));
 }
 
-/// P9: of a layer, its service and its source, beyond what the texts of its token take.
+/// P9: the memory of a layer, its service and its source, without the texts of its token.
 fn bytes(goals: &mut Goals) {
     let runtime = loopback::runtime();
     let warm = |layer: &AuthLayer<HeaderScheme>| {
         runtime.block_on(layer.source().token()).unwrap();
     };
-    warm(&ours::exchanging(exchange())); // what the runtime keeps for itself, and what the thread keeps
+    warm(&ours::exchanging(exchange())); // what the runtime and the thread keep
     once(&mut ours::layer().layer(Api), request());
     let texts = COPIES * token().len() as i64;
 
@@ -100,7 +100,7 @@ fn on_a_thread_of_its_own(service: &Auth<Api>) -> i64 {
     thread::scope(|scope| scope.spawn(send).join().unwrap())
 }
 
-/// P1 and P2: allocations in steady state, making the request aside.
+/// P1 and P2: allocations in steady state, without those of making the request.
 fn per_request(goals: &mut Goals) {
     let off = || ours::layer().with_replay(Off).layer(Api);
     let mut row = |what: &str, most, measured: f64| {
@@ -122,7 +122,7 @@ fn per_request(goals: &mut Goals) {
     let armed = || ours::layer().layer(Api);
     row("P2 armed, static header values", Some(0), allocations(armed(), request));
     row("P2 armed, four run-time header values", Some(4), allocations(armed(), run_time_values));
-    // The clone of the extensions, which is the http crate's.
+    // The http crate's clone of the extensions.
     let clone = measure(|| drop(with_extension().extensions().clone())).count_total;
     let clone = clone - measure(|| drop(with_extension())).count_total;
     let most = i64::try_from(clone).ok();
@@ -148,7 +148,7 @@ fn rotating(goals: &mut Goals) {
     goals.note("P8 every newer, another each time: allocations per request", each);
 }
 
-/// P2: arming clones the inner service as well.
+/// P2: keeping a request for a second sending also clones the inner service.
 fn over_hyper(goals: &Goals) {
     let (runtime, address) = (loopback::runtime(), loopback::serve());
     let client = || loopback::client(false);
@@ -162,7 +162,7 @@ fn over_hyper(goals: &Goals) {
     goals.note("P2 over hyper-util's client, armed: more", format!("{armed:.2}"));
 }
 
-/// What a request costs that has to wait.
+/// The cost of a request that must wait.
 fn cold_paths(goals: &Goals) {
     let runtime = loopback::runtime();
     let cold = || {
@@ -181,8 +181,8 @@ fn cold_paths(goals: &Goals) {
     goals.note("refused, sent again with a token that is there: allocations", again);
 }
 
-/// Two requests are refused: one has the token renewed, the other finds that done. What each allocates from
-/// its 401 on.
+/// Two requests are refused. One causes the renewal, and the other finds it done. What each allocates after
+/// its 401.
 fn refused() -> (u64, u64) {
     let (runtime, served) = (loopback::runtime(), AtomicUsize::new(0));
     let served: &'static AtomicUsize = Box::leak(Box::new(served));
@@ -206,7 +206,7 @@ fn end(runtime: &Runtime, call: impl Future<Output = Result<Response<Body>, BoxE
     taken.count_total
 }
 
-/// Tokens without a network, a new one each time.
+/// Tokens without a network, a new one for each exchange.
 fn exchange() -> impl Exchange {
     let issued = AtomicUsize::new(0);
     from_fn(move || {

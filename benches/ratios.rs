@@ -1,7 +1,7 @@
 //! Nanoseconds per request, on one thread and on two, as ratios to the floors in the same run.
 //!
-//! `cargo bench --features test-util --bench ratios`. Only the ratios mean something on another machine; how
-//! they are taken is said in `common/rounds.rs`. Every figure is over `bare`.
+//! `cargo bench --features test-util --bench ratios`. Only the ratios can be compared with another machine;
+//! `common/rounds.rs` describes the method. Every figure is the cost above `bare`.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
 mod common;

@@ -1,9 +1,9 @@
-//! An API that hands out a token with each response: what that costs.
+//! The cost of an API that sends a token with each response.
 //!
 //! `cargo bench --features test-util --bench rotation`. `Adopt::WhenDue` is counted in instructions (which needs
-//! `valgrind`), and in nanoseconds on one thread and on two. `Adopt::EveryNewer` stands beside a `Mutex` around
-//! a `String`, as people write it by hand: with the current token again in each response, with a newer one now
-//! and then, and with another one each time.
+//! `valgrind`), and in nanoseconds on one thread and on two. `Adopt::EveryNewer` is compared with a hand-written
+//! `Mutex` around a `String`: with the current token again in each response, with a newer one now and then, and
+//! with another one each time.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
 mod common;
@@ -24,7 +24,7 @@ use common::rotating::{HandsOut, jwt, layer, scheme};
 use common::rounds::{self, measure};
 use common::{Body, once, request};
 
-/// A usual length, and one that would show if anybody read the token.
+/// A usual length, and a length that would show if the layer read the token.
 const USUAL: usize = 1024;
 const LONG: usize = 4096;
 
@@ -69,7 +69,8 @@ fn instructions(counts: &Counts, goals: &mut Goals) {
     goals.note("P8 every newer, another each time: instructions", format!("{each:.0}"));
 }
 
-/// At most one for each newer token. What two threads do is theirs, so that count is shown, and does not fail.
+/// At most one for each newer token. With two threads the count depends on the schedule, so it is shown but
+/// does not fail.
 fn verifications(goals: &mut Goals) {
     for threads in [1, 2] {
         let api = HandsOut::one_in(100, &tokens());
@@ -122,7 +123,7 @@ fn nanoseconds(goals: &Goals, times: usize) {
     }
 }
 
-/// Different ones, all issued after the first, and as good as each other.
+/// Different tokens, all issued after the first, and all valid.
 fn tokens() -> Vec<String> {
     (1..=64).map(|number| jwt(number, USUAL)).collect()
 }

@@ -1,15 +1,14 @@
-//! The layer's share of a whole stack: a real client, over a loopback socket, to hyper's server.
+//! The layer's part of a whole stack: a real client, over a loopback socket, to hyper's server.
 //!
-//! `cargo bench --features test-util --bench stack`. The server is a process of its own, so all figures are of the
-//! client's process, connection tasks included. Two tables:
+//! `cargo bench --features test-util --bench stack`. The server has its own process, so all figures are of the
+//! client's process, including its connection tasks. Two tables:
 //!
-//! - **Processor time** per request. All rows take turns in short rounds; what a row costs is the median over the rounds
-//!   of its time less that of the bare client in the same round.
+//! - **Processor time** per request. All rows take turns in short rounds. The cost of a row is the median over the
+//!   rounds of its time minus that of the bare client in the same round.
 //! - **Instructions** of an HTTP/1.1 request, by callgrind (which needs `valgrind`), one request after the other.
 //!
-//! A token on the wire costs something whoever puts it there: over HTTP/2 a sensitive value of 1 KiB is encoded
-//! anew for each request (RFC 7541 section 7.1.3). So what is this layer's own is its cost over tower-http's
-//! fixed token.
+//! Any token on the wire has a cost: over HTTP/2, a sensitive value of 1 KiB is encoded again for each request
+//! (RFC 7541 section 7.1.3). So this layer's own cost is the difference to tower-http's fixed token.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
 mod common;
@@ -36,10 +35,10 @@ use common::loopback::Server;
 use common::rounds::median;
 use common::{Body, cpu_time, loopback, token};
 
-/// Requests of a round, all tasks together.
+/// The requests of a round, of all tasks together.
 const REQUESTS: usize = 512;
 
-/// A row, and what gives the time of a round of it.
+/// A row, and the function that returns the time of one round.
 type Row = (&'static str, Box<dyn Fn(&Runtime) -> f64>);
 
 const INSTRUCTIONS: &[callgrind::Row] = &[
@@ -121,7 +120,7 @@ where
     ]
 }
 
-/// tonic's client. To be called within a runtime.
+/// tonic's client. Call this within a runtime.
 fn channel(
     address: SocketAddr,
 ) -> MapRequest<Channel, fn(Request<Body>) -> Request<tonic::body::Body>> {
@@ -153,7 +152,7 @@ where
     (name, Box::new(round))
 }
 
-/// So many requests through `layer` over hyper-util's client, one after the other.
+/// This many requests through `layer` over hyper-util's client, one after the other.
 fn one_by_one<S, RB>(count: usize, layer: impl Fn(SocketAddr, loopback::Client) -> S)
 where
     S: Service<Request<Body>, Response = Response<RB>, Error: Debug>,

@@ -1,12 +1,12 @@
-//! The Atlas document API, through ten seconds of what happens in production in a month: a cold start
-//! under load, tokens that end (after 3 s here), and a revocation.
+//! The Atlas document API. In ten seconds the example shows what production sees in a month: a cold
+//! start under load, tokens that expire (after 3 s here), and a revocation.
 //!
 //! ```text
 //! cargo run --example atlas --features test-util
 //! ```
 //!
-//! Nothing leaves this machine: the server is the embedded one of the test kit. The exit code says
-//! whether every caller got what it asked for, at the price of no more exchanges than it had to cost.
+//! Nothing leaves this machine: the server is the test kit's embedded one. The exit code tells
+//! whether every caller got its answer, with no more exchanges than necessary.
 
 mod common;
 
@@ -27,11 +27,11 @@ async fn main() -> Result<ExitCode, BoxError> {
 
     // All that a client needs:
     let layer = AuthLayer::atlas(server.endpoint(), server.client_id(), server.client_secret())?;
-    let source = layer.source().clone(); // to look at, afterwards
+    let source = layer.source().clone(); // for the table at the end
     let client = Client::builder(TokioExecutor::new()).build_http();
     let api = ServiceBuilder::new().layer(layer).service(client);
 
-    // A token of 3 s is renewed after 2.4 to 2.7 s: the first one, one before the revocation, one because
-    // of it and two after it make five exchanges. Three more are for a busy machine.
+    // A token of 3 s is renewed after 2.4 to 2.7 s. This makes five exchanges: the first one, one before
+    // the revocation, one because of it, and two after it. Three more are allowed for a busy machine.
     Ok(common::ten_seconds_of_traffic(&[api], Full::<Bytes>::from, &source, &server, 8).await)
 }

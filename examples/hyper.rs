@@ -1,12 +1,12 @@
-//! A whole stack over hyper, in the order that the crate's documentation gives, on HTTP/1.1 and on HTTP/2:
-//! ten seconds of streamed uploads through tokens that end (after 3 s) and a revocation.
+//! A whole stack over hyper, with the layers in the recommended order, on HTTP/1.1 and on HTTP/2. It
+//! streams uploads for ten seconds, with tokens that expire (after 3 s) and a revocation.
 //!
 //! ```text
 //! cargo run --example hyper --features test-util
 //! ```
 //!
-//! Nothing leaves this machine: the server is the embedded one of the test kit. The exit code says
-//! whether every caller got what it asked for, at the price of no more exchanges than it had to cost.
+//! Nothing leaves this machine: the server is the test kit's embedded one. The exit code tells
+//! whether every caller got its answer, with no more exchanges than necessary.
 
 mod common;
 
@@ -30,7 +30,7 @@ use tower_outbound_auth::replay::Wrap;
 use tower_outbound_auth::testkit::OAuthServer;
 use tower_outbound_auth::{AuthLayer, BoxError, Error, Foreign};
 
-/// What callers send: a stream with an error of its own.
+/// What callers send: a stream with its own error type.
 type Upload = UnsyncBoxBody<Bytes, io::Error>;
 
 #[tokio::main]
@@ -40,24 +40,24 @@ async fn main() -> Result<ExitCode, BoxError> {
 
     let (id, secret, origin) = (server.client_id(), server.client_secret(), server.origin());
     let auth = AuthLayer::client_credentials(server.endpoint(), id, secret, origin)?
-        .with_replay(Wrap::new()) // any stream: what was sent of it is kept, up to 64 KiB
-        .with_foreign(Foreign::SendUnauthenticated); // a redirect to elsewhere goes on without the credential
-    let source = auth.source().clone(); // to look at, afterwards
+        .with_replay(Wrap::new()) // any stream: up to 64 KiB of what was sent are kept
+        .with_foreign(Foreign::SendUnauthenticated); // a redirect to another origin is followed without the credential
+    let source = auth.source().clone(); // for the table at the end
 
-    // From the outside in. One layer makes both stacks, so that they share one token.
+    // The outermost layer first. One layer is in both stacks, so that they share one token.
     let stack = ServiceBuilder::new()
         .layer(TraceLayer::new_for_http())
-        .timeout(Duration::from_secs(30)) // covers the wait for a token and the replay too
-        .layer(FollowRedirectLayer::new()) // above: every hop passes the origin guard
+        .timeout(Duration::from_secs(30)) // includes the wait for a token and the second sending
+        .layer(FollowRedirectLayer::new()) // above the layer, which then checks the origin of every hop
         .layer(RetryLayer::new(ServerErrors { left: 2 }))
         .layer(auth)
         .layer(DecompressionLayer::new())
-        .concurrency_limit(100); // below: a request that waits for a token holds no permit
+        .concurrency_limit(100); // below the layer: a request that waits for a token holds no permit
     let http = |http2| Client::builder(TokioExecutor::new()).http2_only(http2).build_http();
     let stacks = [false, true].map(|http2| stack.clone().service(http(http2)));
 
-    // A token of 3 s is renewed after 2.4 to 2.7 s: the first one, one before the revocation, one because
-    // of it and two after it make five exchanges. Three more are for a busy machine.
+    // A token of 3 s is renewed after 2.4 to 2.7 s. This makes five exchanges: the first one, one before
+    // the revocation, one because of it, and two after it. Three more are allowed for a busy machine.
     Ok(common::ten_seconds_of_traffic(&stacks, lines, &source, &server, 8).await)
 }
 
@@ -70,7 +70,8 @@ fn lines(document: String) -> Upload {
     StreamBody::new(stream::iter(frames)).boxed_unsync()
 }
 
-/// Sends a request without a body again when the server failed, and leaves tokens to the layer below.
+/// If the server failed, sends a request without a body again. The layer below handles refused
+/// tokens.
 #[derive(Clone)]
 struct ServerErrors {
     left: usize,
@@ -86,13 +87,13 @@ impl<RB> Policy<Request<Upload>, Response<RB>, BoxError> for ServerErrors {
     ) -> Option<tokio::time::Sleep> {
         let failed = match result {
             Ok(response) => response.status().is_server_error(),
-            Err(error) => Error::find(&**error).is_none(), // ours: there is no token, and no use in asking
+            Err(error) => Error::find(&**error).is_none(), // our own error: there is no token, so a retry is useless
         };
         self.left = self.left.checked_sub(1).filter(|_| failed)?;
         Some(tokio::time::sleep(Duration::from_millis(200)))
     }
 
-    /// A stream cannot be had twice; what was refused is sent again by the layer below all the same.
+    /// A stream cannot be cloned. The layer below still sends a refused request again.
     fn clone_request(&mut self, request: &Request<Upload>) -> Option<Request<Upload>> {
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             return None;

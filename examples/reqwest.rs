@@ -1,5 +1,5 @@
-//! reqwest against an embedded Atlas server whose tokens live three seconds: ten seconds of uploads, with
-//! expiries and a revocation in their midst, then a redirect to the same origin and one to another origin.
+//! reqwest with an embedded Atlas server whose tokens live three seconds: ten seconds of uploads, with
+//! expiries and a revocation, then a redirect to the same origin and one to another origin.
 //!
 //! `cargo run --example reqwest --features reqwest,test-util`
 
@@ -23,7 +23,7 @@ const UPLOADS: usize = 200;
 async fn main() -> Result<ExitCode, BoxError> {
     let server = AtlasServer::start().await?.with_lifetime(3);
     let layer = AuthLayer::atlas(server.endpoint(), server.client_id(), server.client_secret())?;
-    let source = layer.source().clone(); // to look at, afterwards
+    let source = layer.source().clone(); // for the table at the end
     let mut api = layer.reqwest(builder()?)?; // all that a client needs
 
     let revocation = server.clone();
@@ -51,7 +51,7 @@ async fn main() -> Result<ExitCode, BoxError> {
     Ok(if all_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Any builder will do. This one is for servers on loopback without TLS: it trusts nobody.
+/// Any builder will do. This one is for servers on loopback without TLS: it trusts no certificate.
 fn builder() -> Result<ClientBuilder, BoxError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let tls = rustls::ClientConfig::builder_with_provider(provider)
@@ -65,11 +65,11 @@ async fn send(api: &mut Api, request: Request) -> Result<Response, BoxError> {
     api.ready().await?.call(request).await
 }
 
-/// Returns whether it took a second try, with another token.
+/// Returns whether the request was sent twice, with another token.
 async fn upload(api: &mut Api, url: &str, number: usize) -> Result<bool, BoxError> {
     let document = json!({ "number": number, "title": "a document" }).to_string();
     let length = document.len();
-    // The client itself makes requests; sent by the layer, they carry a token.
+    // The client makes requests. If the layer sends them, they carry a token.
     let request = api.get_ref().post(url).header("content-type", "application/json");
     let response = send(api, request.body(document).build()?).await?.error_for_status()?;
     let healed = response.extensions().get() == Some(&Recovery::Replayed);
@@ -77,7 +77,7 @@ async fn upload(api: &mut Api, url: &str, number: usize) -> Result<bool, BoxErro
     if taken["length"] == length { Ok(healed) } else { Err(format!("half a body: {taken}").into()) }
 }
 
-/// Whether the credential went where it may, and nowhere else.
+/// Whether the credential was sent to the right origin only.
 async fn redirects(api: &mut Api, server: &AtlasServer) -> Result<bool, BoxError> {
     let elsewhere = AtlasServer::start().await?; // another port is another origin
     server.redirect_path("/v1/moved", StatusCode::PERMANENT_REDIRECT, &server.url("/v1/documents"));

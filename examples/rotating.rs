@@ -1,12 +1,12 @@
-//! An API that hands out a new token in every response, through ten seconds of what happens in production
-//! in a month: a cold start under load, tokens that end (after 3 s here), and a revocation.
+//! An API that sends a new token in every response. In ten seconds the example shows what production sees
+//! in a month: a cold start under load, tokens that expire (after 3 s here), and a revocation.
 //!
 //! ```text
 //! cargo run --example rotating --features test-util
 //! ```
 //!
-//! Nothing leaves this machine: the server is the embedded one of the test kit. The exit code says
-//! whether every caller got what it asked for, at the price of no more exchanges than it had to cost.
+//! Nothing leaves this machine: the server is the test kit's embedded one. The exit code tells
+//! whether every caller got its answer, with no more exchanges than necessary.
 
 mod common;
 
@@ -28,11 +28,11 @@ async fn main() -> Result<ExitCode, BoxError> {
     // All that a client needs:
     let (key, secret) = (server.client_id(), server.client_secret());
     let layer = AuthLayer::rotating(&server.api_root(), key, secret)?;
-    let source = layer.source().clone(); // to look at, afterwards
+    let source = layer.source().clone(); // for the table at the end
     let client = Client::builder(TokioExecutor::new()).build_http();
     let api = ServiceBuilder::new().layer(layer).service(client);
 
-    // Every response brings the next token, so that none ever ends: the credentials travel for the first
-    // one, and because of the revocation. Two more are for a busy machine.
+    // Every response brings the next token, so that no token expires. There are two exchanges: for the
+    // first token, and because of the revocation. Two more are allowed for a busy machine.
     Ok(common::ten_seconds_of_traffic(&[api], Full::<Bytes>::from, &source, &server, 4).await)
 }

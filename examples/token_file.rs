@@ -1,5 +1,5 @@
-//! An exchange that is no request: a token in a file, which a platform rewrites from time to time, as
-//! Kubernetes does with a projected service-account token.
+//! An exchange without a request: a token in a file, which a platform rewrites from time to time, as
+//! Kubernetes does with a service-account token.
 //!
 //! ```text
 //! cargo run --example token_file
@@ -27,18 +27,18 @@ struct TokenFile {
 
 impl Exchange for TokenFile {
     async fn exchange(&self, _: &ExchangeContext) -> Result<Issued, ExchangeError> {
-        // Off the async threads: tokio reads files on threads of their own.
+        // tokio reads files on other threads, so this does not block.
         let text = tokio::fs::read_to_string(&self.path).await.map_err(|error| {
             let message = "cannot read the token file";
             ExchangeError::new(ExchangeErrorKind::Unavailable, message).with_source(error)
         })?;
-        // An empty file is one that is just being written: the last token goes on, and it is read again.
+        // An empty file is just being written. The old token stays in use, and the file is read again.
         let token = text.trim();
         if token.is_empty() {
             let message = "the token file is empty";
             return Err(ExchangeError::new(ExchangeErrorKind::Malformed, message));
         }
-        // When to look again. A JWT's own end comes first if that is earlier.
+        // When to read the file again. If a JWT expires earlier, that time counts.
         Ok(Issued::new(token).with_expires_in(Duration::from_secs(60)))
     }
 }
@@ -64,7 +64,8 @@ async fn use_file(path: &Path) -> Result<(), BoxError> {
         let response = api.ready().await?.call(request).await?;
         println!("turn {turn}: {}", response.status());
         assert_eq!(response.status(), StatusCode::OK);
-        // The platform rotates the token. The API no longer takes the old one, so that it is refused once.
+        // The platform rotates the token. The API no longer accepts the old one, so one request is
+        // refused.
         std::fs::write(path, "second-token\n")?;
         REVOKED.store(true, Ordering::Relaxed);
     }
@@ -74,7 +75,7 @@ async fn use_file(path: &Path) -> Result<(), BoxError> {
 /// Whether the first token has been revoked.
 static REVOKED: AtomicBool = AtomicBool::new(false);
 
-/// An API, played by a function.
+/// A function plays the API.
 async fn api(request: Request<Full<Bytes>>) -> Result<Response<Full<Bytes>>, BoxError> {
     let revoked = REVOKED.load(Ordering::Relaxed);
     let good = if revoked { "Bearer second-token" } else { "Bearer first-token" };

@@ -1,4 +1,4 @@
-//! What people write by hand.
+//! Common hand-written solutions.
 
 use std::mem;
 use std::pin::Pin;
@@ -17,7 +17,8 @@ use super::{Body, token};
 
 type Boxed<T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send>>;
 
-/// A token behind a `tokio::sync::RwLock`, made a header value for each request; something else renews it.
+/// A token behind a `tokio::sync::RwLock`, formatted as a header value for each request. Something else
+/// renews it.
 #[derive(Clone)]
 pub(crate) struct Formatting<I> {
     inner: I,
@@ -53,12 +54,12 @@ where
     }
 }
 
-/// A token in a `Mutex`, replaced by what each response hands out.
+/// A token in a `Mutex`, replaced by the token of each response.
 #[derive(Clone)]
 pub(crate) struct Rotated<I> {
     inner: I,
     token: Arc<Mutex<String>>,
-    /// Checks what is handed out, if it is another token.
+    /// Verifies the response's token, if it is another one.
     verifier: Option<Arc<Rotating>>,
 }
 

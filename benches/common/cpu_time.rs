@@ -1,4 +1,4 @@
-//! The time that this thread, or this process, has been on a processor: what else the machine does takes none of it.
+//! The processor time of this thread or process. Other work of the machine does not count.
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use rustix::time::{ClockId, clock_gettime};
@@ -21,13 +21,13 @@ fn by(clock: ClockId) -> f64 {
     time.tv_sec as f64 * 1e9 + time.tv_nsec as f64
 }
 
-/// Where there is no such clock, all time that passes.
+/// Without such a clock: the elapsed time.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 pub(crate) fn of_process() -> f64 {
     nanos()
 }
 
-/// Where there is no such clock, all time that passes.
+/// Without such a clock: the elapsed time.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 #[allow(clippy::disallowed_methods)]
 pub(crate) fn nanos() -> f64 {

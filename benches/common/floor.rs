@@ -1,4 +1,4 @@
-//! The floors.
+//! The floors: other layers that our costs are compared with.
 
 use std::future::{Future, Ready, ready};
 use std::pin::Pin;
@@ -12,7 +12,7 @@ use tower_http::auth::AddAuthorizationLayer;
 
 use super::{Body, token};
 
-/// C1.
+/// Row `c1`.
 pub(crate) fn c1<I>(
     inner: I,
 ) -> impl Service<Request<Body>, Response = Response<Body>> + Clone + Send + Sync
@@ -22,7 +22,7 @@ where
     AddAuthorizationLayer::bearer(&token()).layer(inner)
 }
 
-/// C2.
+/// Row `c2`.
 pub(crate) fn c2<I>(
     inner: I,
 ) -> impl Service<Request<Body>, Response = Response<Body>> + Clone + Send + Sync
@@ -32,7 +32,7 @@ where
     Look(c1(inner))
 }
 
-/// C3.
+/// Row `c3`.
 pub(crate) fn c3<I>(
     inner: I,
 ) -> impl Service<Request<Body>, Response = Response<Body>> + Clone + Send + Sync

@@ -1,8 +1,8 @@
-//! The least that a layer can do which checks what ours checks, written by hand.
+//! A hand-written layer with the same checks as ours: the least that these checks cost.
 //!
-//! On its hot path it looks at the request's origin and `Host`, takes a token that may change (one `try_lock`), sees
-//! whether it has ended by either clock, and looks at the response for a refusal in the words of HTTP or gRPC. Where
-//! ours goes on to wait, to renew or to send again, this one panics.
+//! Its hot path checks the request's origin and `Host`, takes a token that may change (one `try_lock`), checks by
+//! both clocks whether it has expired, and checks the response for a refusal of HTTP or gRPC. It panics where our
+//! layer would wait, renew or send again.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -22,7 +22,7 @@ use super::{Body, token};
 
 static GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 
-/// As many headers are passed one by one.
+/// Up to this many headers are compared one by one.
 const FEW: usize = 8;
 
 struct Token {
@@ -35,7 +35,7 @@ struct Shared {
     https: bool,
     authority: String,
     token: Mutex<Token>,
-    /// The generation that others have seen refused.
+    /// The generation of the refused token.
     suspect: AtomicU64,
 }
 
@@ -47,7 +47,7 @@ struct Checked<I> {
     now: fn() -> (u64, u64),
 }
 
-/// The layer for the API of all benches, by clocks that stand still.
+/// The layer for the API of all benches, with clocks that do not move.
 pub(crate) fn checked<I, RB>(inner: I) -> impl Service<Request<Body>> + Clone
 where
     I: Service<Request<Body>, Response = Response<RB>, Error: Into<BoxError>> + Clone,
@@ -55,7 +55,7 @@ where
     layer(inner, true, "api.example".into(), || (1, 1))
 }
 
-/// The layer for a server of this machine, by the machine's clocks.
+/// The layer for a server of this machine, with the machine's clocks.
 pub(crate) fn checked_at<I, RB>(
     address: SocketAddr,
     inner: I,

@@ -1,11 +1,11 @@
-//! The table of a bench that has goals, and what its process says of them.
+//! The table of a bench with goals. A missed goal fails the process.
 
 use std::env;
 use std::fmt::Display;
 use std::process::ExitCode;
 
-/// A row for each goal. A count that is wrong fails the bench; a time is shown beside its floor, and does not:
-/// it is that of one machine at one moment.
+/// One row for each goal. A wrong count fails the bench. A time is only shown beside its floor, because it
+/// depends on the machine and the moment.
 #[derive(Debug)]
 pub(crate) struct Goals {
     failed: bool,
@@ -23,24 +23,24 @@ impl Goals {
         print(row, "", measured, format!("<= {most}"), met(measured <= most));
     }
 
-    /// One that is not yet what it has to be: shown, and does not fail.
+    /// A count that does not reach its goal yet: shown, but not a failure.
     pub(crate) fn aim(&self, row: &str, measured: i64, most: i64) {
         print(row, "", measured, format!("<= {most}"), met(measured <= most));
     }
 
-    /// One that is neither more nor less.
+    /// A count that must be exactly this.
     pub(crate) fn exactly(&mut self, row: &str, measured: usize, goal: usize) {
         self.failed |= measured != goal;
         print(row, "", measured, format!("= {goal}"), met(measured == goal));
     }
 
-    /// A figure that may be `most`, beside what the same machine needs at least.
+    /// A figure that may be at most `most`, beside the least that the same machine needs.
     pub(crate) fn figure(&self, row: &str, floor: f64, measured: f64, most: f64) {
         let [floor, shown, goal] = [floor, measured, most].map(|it| format!("{it:.2}"));
         print(row, floor, shown, format!("<= {goal}"), met(measured <= most));
     }
 
-    /// A figure that nothing was promised of.
+    /// A figure without a goal.
     pub(crate) fn note(&self, row: &str, measured: impl Display) {
         print(row, "", measured, "", "");
     }
@@ -64,7 +64,7 @@ fn print(
     println!("{row:<58} {floor:>12} {measured:>12} {goal:>12}  {verdict}");
 }
 
-/// Whether the bench is to be brief: `-- --short`.
+/// Whether the bench should be short: `-- --short`.
 pub(crate) fn short() -> bool {
     env::args().any(|argument| argument == "--short")
 }

@@ -26,21 +26,21 @@ use super::{Body, token};
 
 pub(crate) type Client = hyper_util::client::legacy::Client<HttpConnector, Body>;
 
-/// Says in the environment that a process is to be a server.
+/// An environment variable that makes a process a server.
 const SERVER: &str = "OUTBOUND_AUTH_SERVER";
 
-/// A server in a process of its own, so that the figures of this process are the client's alone.
+/// A server in its own process, so that this process's figures are only the client's.
 pub(crate) struct Server {
     process: Child,
     pub(crate) address: SocketAddr,
 }
 
 impl Server {
-    /// Starts this program again; its `main` has to call [`is_server`] first.
+    /// Starts this program again. Its `main` must call [`is_server`] first.
     pub(crate) fn start() -> Server {
         let program = env::current_exe().unwrap();
         let mut command = Command::new(program);
-        // It ends with this process: when nothing can be read any more.
+        // The server ends with this process: when its standard input ends.
         let command = command.env(SERVER, "1").stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut process = command.spawn().unwrap();
         let mut line = String::new();
@@ -66,13 +66,13 @@ pub(crate) fn is_server() -> bool {
     serves
 }
 
-/// A runtime of one thread: the caller's.
+/// A runtime with one thread, the caller's.
 pub(crate) fn runtime() -> Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
 }
 
-/// On a runtime and a thread of its own, so that its work is not in the client's figures. It answers all
-/// requests alike, to the end of the process.
+/// A server on its own runtime and thread, so that its work is not in the client's figures. It answers
+/// all requests in the same way until the process ends.
 pub(crate) fn serve() -> SocketAddr {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {
@@ -112,8 +112,8 @@ pub(crate) fn layer(address: SocketAddr) -> AuthLayer<HeaderScheme> {
     AuthLayer::new(source).with_origin(Origin::parse(&format!("http://{address}")).unwrap())
 }
 
-/// The same request as everywhere, to this server; with room for hyper's headers, which would else make the
-/// map grow where there is one header more.
+/// The usual request, for this server. It has room for hyper's headers; otherwise one more header would
+/// make the map grow.
 pub(crate) fn requests(address: SocketAddr, count: usize) -> Vec<Request<Body>> {
     let uri: http::Uri = format!("http://{address}/v1/things").parse().unwrap();
     let request = |_| {
@@ -125,7 +125,7 @@ pub(crate) fn requests(address: SocketAddr, count: usize) -> Vec<Request<Body>> 
     (0..count).map(request).collect()
 }
 
-/// One after the other, each to the end of its response.
+/// One request after the other, each until its response has ended.
 pub(crate) async fn send<S, RB>(service: &mut S, requests: Vec<Request<Body>>)
 where
     S: Service<Request<Body>, Response = Response<RB>, Error: std::fmt::Debug>,

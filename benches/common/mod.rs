@@ -1,10 +1,10 @@
-//! What all benches compare: the same request, through the same inner service, under different layers.
+//! Shared by all benches: the same request goes through the same inner service under different layers.
 //!
 //! | row | what it is |
 //! |---|---|
-//! | `bare` | the inner service alone; every figure is over this one |
+//! | `bare` | the inner service alone; every figure is the cost above it |
 //! | `c1` | tower-http's layer that sends one prebuilt value, and can renew nothing |
-//! | `c2` | the same, with a future that looks at the status: the floor of whoever wants to see a 401 |
+//! | `c2` | the same, with a future that reads the status: the least cost of seeing a 401 |
 //! | `c3` | `tower::retry` with a policy that clones the request: the usual price of being able to retry |
 //! | `checks` | the checks of this crate's hot path, written by hand; it can wait for nothing and renew nothing |
 #![allow(dead_code, missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -34,7 +34,7 @@ use tower::Service;
 
 pub(crate) type Body = Full<Bytes>;
 
-/// The inner service: takes the request, and answers at once.
+/// The inner service. It takes the request and answers at once.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Api;
 
@@ -54,8 +54,8 @@ impl Service<Request<Body>> for Api {
     }
 }
 
-/// Four headers, static or already shared, and room for one more: as much as keeps the map's memory below 1 KiB,
-/// since what the allocator does beyond that depends on what else is on the heap (by 270 instructions).
+/// Four headers, static or already shared, and room for one more. The map's memory stays below 1 KiB: above
+/// that, the allocator's cost depends on the rest of the heap (up to 270 instructions).
 pub(crate) fn request() -> Request<Body> {
     let mut request = Request::new(Body::from(Bytes::from_static(b"body")));
     *request.uri_mut() = Uri::from_static("https://api.example/v1/things");
@@ -67,7 +67,7 @@ pub(crate) fn request() -> Request<Body> {
     request
 }
 
-/// The same with the `Host` header that a reverse proxy hands on.
+/// The same with the `Host` header, as a reverse proxy forwards it.
 pub(crate) fn request_with_host() -> Request<Body> {
     let mut request = request();
     request.headers_mut().insert(HOST, HeaderValue::from_static("api.example"));
@@ -85,14 +85,14 @@ pub(crate) fn request_with_ten() -> Request<Body> {
     request
 }
 
-/// The same as hyper hands it on from HTTP/2, where the authority is in the URI and `Host` is not there.
+/// The same as hyper receives it over HTTP/2: the authority is in the URI, and there is no `Host`.
 pub(crate) fn request_of_http2() -> Request<Body> {
     let mut request = request();
     *request.version_mut() = Version::HTTP_2;
     request
 }
 
-/// The same as tonic makes it: the channel knows the authority.
+/// The same as tonic makes it: only the channel knows the authority.
 pub(crate) fn request_without_authority() -> Request<Body> {
     let mut request = request_of_http2();
     *request.uri_mut() = Uri::from_static("/v1.Things/Get");
@@ -134,7 +134,7 @@ pub(crate) fn once<S: Service<Request<B>>, B>(service: &mut S, request: Request<
     assert!(matches!(answered, Poll::Ready(Ok(_))));
 }
 
-/// 1 KiB, as JWTs are.
+/// 1 KiB, a usual length of JWTs.
 pub(crate) fn token() -> String {
     "t".repeat(1024)
 }

@@ -1,4 +1,4 @@
-//! This crate's layer, in the settings that are measured.
+//! This crate's layer, with the settings that are measured.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -11,7 +11,7 @@ use tower_outbound_auth::{AuthLayer, Origin, TokenSource};
 
 use super::token;
 
-/// With `Authorization: Bearer`, by the machine's clocks.
+/// With `Authorization: Bearer` and the machine's clocks.
 pub(crate) fn layer() -> AuthLayer<HeaderScheme> {
     fixed(HeaderScheme::bearer())
 }
@@ -36,7 +36,7 @@ pub(crate) fn second_origin() -> AuthLayer<HeaderScheme> {
         .with_origin(Origin::parse("https://api.example").unwrap())
 }
 
-/// With tokens that have to be obtained.
+/// With tokens that come from an exchange.
 pub(crate) fn exchanging(exchange: impl Exchange) -> AuthLayer<HeaderScheme> {
     over(TokenSource::new(HeaderScheme::bearer(), exchange))
 }
@@ -50,7 +50,7 @@ fn fixed(scheme: HeaderScheme) -> AuthLayer<HeaderScheme> {
     over(TokenSource::fixed(scheme, token()).unwrap())
 }
 
-/// A clock that costs nothing, to tell what the clocks cost.
+/// A clock that costs nothing. The difference shows the cost of the clocks.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Stopped(Now);
 

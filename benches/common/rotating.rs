@@ -1,4 +1,4 @@
-//! An API that hands out a token with each response, and this crate's layer for it.
+//! An API that sends a token with each response, and this crate's layer for it.
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
@@ -25,36 +25,37 @@ use super::{Body, ours};
 
 const SECRET: &str = "a-client-secret-of-some-length";
 
-/// As `Api`, and hands out a token.
+/// Like `Api`, but also sends a token.
 #[derive(Clone)]
 pub(crate) struct HandsOut {
     tokens: &'static [HeaderValue],
-    /// How many tokens were handed out.
+    /// How many tokens were sent.
     newest: &'static Lineage,
     every: usize,
     served: usize,
 }
 
-/// In cache lines of its own: what lies beside it must not become dearer at two threads.
+/// In cache lines of its own, so that two threads do not slow down the data beside it.
 #[derive(Default)]
 #[repr(align(128))]
 struct Lineage(AtomicUsize);
 
 impl HandsOut {
-    /// The same in each response.
+    /// The same token in each response.
     pub(crate) fn always(token: &str) -> HandsOut {
         HandsOut::one_in(usize::MAX, &[token.to_owned()])
     }
 
-    /// A newer one for every so many requests that a clone of the service takes.
+    /// A newer token after this many requests through a clone of the service.
     pub(crate) fn one_in(every: usize, tokens: &[String]) -> HandsOut {
-        // Static, since a reference count that all responses share would be dearer than what is measured.
+        // Static, because a reference count shared by all responses would cost more than what is
+        // measured.
         let value = |token: &String| HeaderValue::from_static(format!("Bearer {token}").leak());
         let tokens = tokens.iter().map(value).collect::<Vec<_>>().leak();
         HandsOut { tokens, newest: Box::leak(Box::default()), every, served: 0 }
     }
 
-    /// How many different tokens were handed out.
+    /// How many different tokens were sent.
     pub(crate) fn handed_out(&self) -> usize {
         self.newest.0.load(Ordering::Relaxed) + 1
     }
@@ -83,7 +84,7 @@ impl Service<Request<Body>> for HandsOut {
     }
 }
 
-/// The preset's scheme; counts the signatures that it checks.
+/// The preset's scheme. It counts the signatures that it checks.
 pub(crate) struct Counting {
     scheme: Rotating,
     pub(crate) verified: AtomicUsize,
@@ -130,7 +131,7 @@ pub(crate) fn scheme() -> Rotating {
     Rotating::new("https://api.example", "key", SECRET).unwrap()
 }
 
-/// A layer that has exchanged its credentials for `first`.
+/// A layer whose exchange has brought `first`.
 pub(crate) fn layer(adopt: Adopt, clock: impl Clock, first: String) -> AuthLayer<Counting> {
     let endpoint = service_fn(move |_: Request<Body>| {
         let body = Bytes::from(json!(first).to_string());
@@ -144,7 +145,7 @@ pub(crate) fn layer(adopt: Adopt, clock: impl Clock, first: String) -> AuthLayer
     layer
 }
 
-/// A token that was issued now and lives for an hour; of about this length.
+/// A token that was issued now, lives for an hour, and has about this length.
 pub(crate) fn jwt(number: usize, length: usize) -> String {
     let iat = SystemClock::new().now().since_epoch().as_secs();
     let padding = "p".repeat((length * 3 / 4).saturating_sub(160));

@@ -1,9 +1,9 @@
-//! Nanoseconds per request, in rounds in which all rows take turns.
+//! Nanoseconds per request. All rows take turns in short rounds.
 //!
-//! What else the machine does then hits all of them; a row's figure is the median over the rounds of its
-//! processor time less that of a floor in the same round. With two threads each has a service value of its own, as a
-//! server's tasks have; a figure is then the mean of both threads.
-//! On a machine that has other work they seldom run at once, and what they contend for does not show.
+//! So other work of the machine affects all rows. A row's figure is the median over the rounds of the row's
+//! processor time minus the floor's in the same round. With two threads, each thread has its own service value, as a
+//! server's tasks do, and the figure is the mean of both. On a busy machine the two threads rarely run at the same
+//! time, so contention does not show.
 
 use std::hint::{black_box, spin_loop};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,7 +17,7 @@ use super::{Body, cpu_time, once, request};
 /// Made before the round, so that only the sending is timed.
 pub(crate) const REQUESTS: usize = 4096;
 
-/// A row, and what gives the time of a round of it on so many threads.
+/// A row, and the function that returns the time of one round with this many threads.
 pub(crate) type Row = (&'static str, Box<dyn Fn(usize) -> f64>);
 
 pub(crate) fn row<S>(name: &'static str, service: S) -> Row
@@ -37,7 +37,7 @@ where
     (name, Box::new(move |threads| round(threads, || &service, request, &send)))
 }
 
-/// For each row, the median over the rounds of what it costs over the row that `floor` names by its place.
+/// For each row, the median over the rounds of its cost above the row with the index `floor`.
 pub(crate) fn measure(
     rounds: usize,
     rows: &[Row],
@@ -54,7 +54,8 @@ pub(crate) fn measure(
     over.into_iter().map(median).collect()
 }
 
-/// Nanoseconds per request; with several threads, their mean. Each makes what it sends with by `own`.
+/// Nanoseconds per request, or their mean with several threads. Each thread makes its service with
+/// `own`.
 pub(crate) fn round<S, R>(
     threads: usize,
     own: impl Fn() -> S + Sync,
@@ -65,7 +66,8 @@ pub(crate) fn round<S, R>(
     let run = &|| {
         let mut own = own();
         let requests: Vec<_> = (0..REQUESTS).map(|_| request()).collect();
-        // All at once: who sleeps is late by more than the round takes.
+        // All threads start at once. They do not sleep, because waking up takes longer than a
+        // round.
         waiting.fetch_sub(1, Ordering::SeqCst);
         while waiting.load(Ordering::SeqCst) > 0 {
             spin_loop();

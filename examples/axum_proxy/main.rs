@@ -1,13 +1,14 @@
-//! An outbound reverse proxy with axum: it puts a credential of its own on what it forwards, and its end
-//! users never learn of it. Ten seconds of fifty end users, tokens that end (after 3 s), and a revocation.
+//! An outbound reverse proxy with axum. It adds its own credential to the requests that it forwards, and
+//! its end users never see it. The example runs for ten seconds, with fifty end users, tokens that expire
+//! (after 3 s), and a revocation.
 //!
 //! ```text
 //! cargo run --example axum_proxy --features axum,test-util
 //! ```
 //!
-//! Nothing leaves this machine: the API and its token endpoint are the test kit's. The exit code says whether
-//! every upload arrived whole, at the price of no more exchanges than it had to cost, and with no header
-//! where it does not belong. `proxy.rs` is what to copy.
+//! Nothing leaves this machine: the API and its token endpoint are the test kit's. The exit code tells
+//! whether every upload arrived whole, with no more exchanges than necessary, and with no wrong header. Copy
+//! `proxy.rs`.
 
 mod proxy;
 
@@ -35,23 +36,23 @@ use self::proxy::{Proxy, forward};
 
 const END_USERS: usize = 50;
 const UPLOADS_EACH: usize = 10;
-/// An upload has 128 KiB.
+/// The length of an upload: 128 KiB.
 const FRAMES: usize = 8;
 const FRAME: usize = 16 * 1024;
-/// A revocation between a token and the next ends both: a request that is refused with the one, and sent
-/// again with the other, is refused twice. Its end user is told so by a 502, and uploads once more.
+/// If all tokens are revoked just after a renewal, a request may be refused with the old token and with
+/// the new one. The end user then gets a 502, and uploads once more.
 static REFUSED_TWICE: AtomicUsize = AtomicUsize::new(0);
 
 #[tokio::main]
 async fn main() -> Result<ExitCode, BoxError> {
     let server = RotatingServer::start().await?.with_lifetime(3);
-    server.delay_exchanges(Duration::from_millis(100)); // so that somebody has something to wait for
+    server.delay_exchanges(Duration::from_millis(100)); // so that there is a wait to see
 
     // All that the proxy needs:
     let (key, secret) = (server.client_id(), server.client_secret());
     let layer = AuthLayer::rotating(&server.api_root(), key, secret)?
         .with_replay(Same::new().with_cap(256 * 1024)); // this API reads an upload before it refuses it
-    let source = layer.source().clone(); // to look at, afterwards
+    let source = layer.source().clone(); // for the table at the end
     let api = layer.layer(Client::builder(TokioExecutor::new()).build_http::<Body>());
     let authority = server.url("").trim_start_matches("http://").parse()?;
     let state = Proxy { api, scheme: http::uri::Scheme::HTTP, authority };
@@ -90,12 +91,12 @@ async fn main() -> Result<ExitCode, BoxError> {
     println!("tokens adopted from responses            {:>6}", status.counters.rotations_adopted);
     println!("401s, of which no end user saw one       {:>6}", counts.refused);
     println!("uploads that were refused twice          {:>6}", REFUSED_TWICE.load(Relaxed));
-    // The first token, and one because of the revocation; two more are for a busy machine.
+    // The first token, and one because of the revocation. Two more are allowed for a busy machine.
     let well = whole == END_USERS * UPLOADS_EACH && counts.exchanges <= 4 && counts.refused > 0;
     Ok(if well && kept_apart { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Uploads something about once a second. Returns how many uploads arrived whole.
+/// Uploads about once a second. Returns how many uploads arrived whole.
 async fn end_user(user: usize, url: String) -> Result<usize, BoxError> {
     let http: Client<HttpConnector, Body> = Client::builder(TokioExecutor::new()).build_http();
     let mut whole = 0;
@@ -111,7 +112,7 @@ async fn end_user(user: usize, url: String) -> Result<usize, BoxError> {
     Ok(whole)
 }
 
-/// Uploads 128 KiB as a stream, and looks at all of the answer.
+/// Uploads 128 KiB as a stream, and checks the whole answer.
 async fn upload(
     http: &Client<HttpConnector, Body>,
     user: usize,

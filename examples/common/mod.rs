@@ -1,5 +1,5 @@
-//! What the examples share: fifty callers who know nothing of tokens, a revocation
-//! in their midst, and a table at the end.
+//! Shared by the examples: fifty callers that know nothing of tokens, a revocation after half of
+//! the time, and a table at the end.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use tower_outbound_auth::{BoxError, Recovery, Scheme, TokenSource};
 const CALLERS: u64 = 50;
 const REQUESTS_EACH: u64 = 10;
 
-/// What the callers saw.
+/// The results of the callers.
 #[derive(Default)]
 struct Seen {
     sent: AtomicUsize,
@@ -29,8 +29,8 @@ struct Seen {
     errors: AtomicUsize,
 }
 
-/// Ten seconds of traffic. Succeeds if every caller got what it asked for, at the price of no more than
-/// this many exchanges. The callers share the stacks evenly; `body` makes a request's body.
+/// Ten seconds of traffic. Succeeds if every caller got its answer, with no more than this many
+/// exchanges. Each stack gets the same number of callers. `body` makes a request's body.
 pub(crate) async fn ten_seconds_of_traffic<T, B, RB, S: Scheme, P: EmbeddedProtocol>(
     stacks: &[T],
     body: fn(String) -> B,
@@ -70,8 +70,7 @@ where
     }
 }
 
-/// A caller knows nothing of tokens. All begin at once; then each sends about one request a second, at a
-/// pace of its own.
+/// A caller. All callers begin at once. Then each sends about one request a second.
 async fn call<T, B, RB>(
     caller: u64,
     mut api: T,
@@ -86,8 +85,8 @@ async fn call<T, B, RB>(
         let text = format!("document {number} of caller {caller}");
         seen.sent.fetch_add(1, Relaxed);
         let mut answer = upload(&mut api, &url, body(text.clone())).await;
-        // A revocation between a token and the next ends both: a request that is refused with the one,
-        // and sent again with the other, is refused twice. The layer sends none a third time.
+        // If all tokens are revoked just after a renewal, a request may be refused with the old token
+        // and with the new one. The layer does not send it a third time.
         if let Ok((StatusCode::UNAUTHORIZED, Some(Recovery::Replayed))) = answer {
             seen.refused_twice.fetch_add(1, Relaxed);
             answer = upload(&mut api, &url, body(text)).await;
@@ -111,7 +110,7 @@ async fn call<T, B, RB>(
     }
 }
 
-/// Returns the answer's status, and what the layer did about a refusal.
+/// Returns the answer's status, and what the layer did after a refusal.
 async fn upload<T, B, RB>(
     api: &mut T,
     url: &str,
@@ -138,7 +137,7 @@ fn print_table(seen: &Seen, status: &Status, counts: &ServerCounts) {
     println!("\nthe callers");
     row("requests sent", seen.sent.load(Relaxed));
     row("answered 200", seen.ok.load(Relaxed));
-    row("  of these, healed after a 401", seen.healed.load(Relaxed));
+    row("  of these, sent twice after a 401", seen.healed.load(Relaxed));
     row("refused with two tokens, asked again", seen.refused_twice.load(Relaxed));
     row("errors", seen.errors.load(Relaxed));
     println!("the layer");

@@ -1,4 +1,4 @@
-//! A scheme of one's own in less than sixty lines (`sessions.rs`), against a little server of its own.
+//! A scheme of your own in less than sixty lines (`sessions.rs`), with a small server.
 //!
 //! ```text
 //! cargo run --example custom_scheme

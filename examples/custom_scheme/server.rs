@@ -1,5 +1,5 @@
-//! A little server with sessions: `POST /login` takes a password and hands out a session, every other path
-//! wants one that it knows in `X-Session`, and `/forget-all-sessions` forgets them after it has answered.
+//! A small server with sessions. `POST /login` takes a password and returns a session. Every other path
+//! needs a valid session in `X-Session`. `/forget-all-sessions` answers and then forgets all sessions.
 
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,10 +13,10 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use tokio::net::TcpListener;
 
-/// Sessions have numbers; this is that of the only good one.
+/// Sessions have numbers. This is the number of the only valid one.
 static SESSION: AtomicUsize = AtomicUsize::new(1);
 
-/// Starts it on a free port of this machine; returns its URL.
+/// Starts the server on a free port of this machine. Returns its URL.
 pub(crate) async fn start() -> std::io::Result<String> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let url = format!("http://{}", listener.local_addr()?);

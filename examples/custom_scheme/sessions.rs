@@ -1,5 +1,5 @@
-//! The scheme: a login yields a session, which travels as `X-Session`; one that the API does not know is
-//! answered with 419.
+//! The scheme. A login returns a session, and requests carry it as `X-Session`. The API answers 419 to
+//! an unknown session.
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, StatusCode};

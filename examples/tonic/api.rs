@@ -1,4 +1,4 @@
-//! The API: tonic's health service, for those who have a good token.
+//! The API: tonic's health service, for callers with a valid token.
 
 use bytes::Bytes;
 use http::header::AUTHORIZATION;
@@ -16,7 +16,7 @@ use tower::{ServiceExt, service_fn};
 use tower_outbound_auth::BoxError;
 use tower_outbound_auth::testkit::OAuthServer;
 
-/// Serves on a free port of this machine; returns where.
+/// Serves on a free port of this machine. Returns its address.
 pub(crate) async fn start(tokens: OAuthServer) -> Result<String, BoxError> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let url = format!("http://{}", listener.local_addr()?);
@@ -39,7 +39,7 @@ pub(crate) async fn start(tokens: OAuthServer) -> Result<String, BoxError> {
     Ok(url)
 }
 
-/// Asks the token server about a token: its own API accepts those that are good.
+/// Asks the token server about a token: that server's own API accepts only valid ones.
 #[derive(Clone)]
 struct Judge {
     client: Client<HttpConnector, Full<Bytes>>,

@@ -1,13 +1,13 @@
-//! A gRPC client behind the layer, through ten seconds of what happens in production in a month: a cold
-//! start under load, tokens that end (after 3 s here), and a revocation.
+//! A gRPC client behind the layer. In ten seconds the example shows what production sees in a month: a
+//! cold start under load, tokens that expire (after 3 s here), and a revocation.
 //!
 //! ```text
 //! cargo run --example tonic --features tonic,test-util
 //! ```
 //!
-//! Nothing leaves this machine: tokens come from the embedded server of the test kit, and the API is tonic's
-//! health service, which asks that server about every token. The exit code says whether every caller got
-//! what it asked for, at the price of no more exchanges than it had to cost.
+//! Nothing leaves this machine. Tokens come from the test kit's embedded server. The API is tonic's health
+//! service, which asks that server about every token. The exit code tells whether every caller got its
+//! answer, with no more exchanges than necessary.
 
 mod api;
 
@@ -30,8 +30,8 @@ type Client = HealthClient<TonicAuth<tonic::transport::Channel>>;
 const CALLERS: u64 = 50;
 const CALLS_EACH: u64 = 10;
 
-/// A token of 3 s is renewed after 2.4 to 2.7 s: the first one, one before the revocation, one because of it
-/// and two after it make five exchanges. Three more are for a busy machine.
+/// A token of 3 s is renewed after 2.4 to 2.7 s. This makes five exchanges: the first one, one before the
+/// revocation, one because of it, and two after it. Three more are allowed for a busy machine.
 const MOST_EXCHANGES: usize = 8;
 
 #[tokio::main]
@@ -40,11 +40,11 @@ async fn main() -> Result<ExitCode, BoxError> {
     tokens.delay_exchanges(Duration::from_millis(100)); // so that callers have something to wait for
     let api = api::start(tokens.clone()).await?;
 
-    // All that a client needs. The channel has one peer, and its requests name none: `Origin::relative`. With
-    // `for_tonic`, callers see a code for a token that is missing.
+    // A client needs only this. The channel has one peer, and its requests name no host: `Origin::relative`.
+    // With `for_tonic`, callers get a code when there is no token.
     let (endpoint, id, secret) = (tokens.endpoint(), tokens.client_id(), tokens.client_secret());
     let layer = AuthLayer::client_credentials(endpoint, id, secret, Origin::relative())?;
-    let source = layer.source().clone(); // to look at, afterwards
+    let source = layer.source().clone(); // for the table at the end
     let channel = Endpoint::from_shared(api)?.connect().await?;
     let client = HealthClient::new(ServiceBuilder::new().layer(layer.for_tonic()).service(channel));
 
@@ -57,7 +57,8 @@ async fn main() -> Result<ExitCode, BoxError> {
     println!("after 4 s, all tokens are revoked");
     let answered: u64 = callers.join_all().await.iter().sum();
 
-    // The API asked about each token it saw, so what the token server counted is what the API saw.
+    // The API asked the token server about each token, so the counts of that server are those of
+    // the API.
     let counts = tokens.counts();
     let row = |what: &str, count: u64| println!("  {what:<40}{count:>6}");
     println!("the callers");
@@ -76,12 +77,12 @@ async fn main() -> Result<ExitCode, BoxError> {
     })
 }
 
-/// A caller knows nothing of tokens. All begin at once; then each calls about once a second, at a pace of its
-/// own. Returns how many calls were answered.
+/// A caller. All callers begin at once. Then each calls about once a second. Returns how many calls were
+/// answered.
 async fn call(caller: u64, mut client: Client) -> u64 {
     let mut answered = 0;
     for number in 0..CALLS_EACH {
-        // Every other caller listens to a stream instead.
+        // Every second caller listens to a stream instead.
         let answer = match caller % 2 {
             0 => client.check(HealthCheckRequest::default()).await.map(drop),
             _ => first_of_watch(&mut client).await,

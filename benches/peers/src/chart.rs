@@ -1,4 +1,4 @@
-//! The table as a bar chart: an SVG that is read in light and dark.
+//! The table as a bar chart: an SVG for light and dark backgrounds.
 
 use std::fmt::Write as _;
 
@@ -7,10 +7,10 @@ use crate::report::label;
 
 const WIDTH: f64 = 900.0;
 const TOP: f64 = 84.0;
-/// Of a row, and of each of its two bars.
+/// The height of a row, and of each of its two bars.
 const ROW: f64 = 32.0;
 const BAR: f64 = 11.0;
-/// Where the bars begin, and how long the longest is.
+/// The left end of the bars, and the length of the longest.
 const LEFT: f64 = 264.0;
 const LONGEST: f64 = 570.0;
 

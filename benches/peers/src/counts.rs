@@ -1,13 +1,14 @@
-//! Instructions, counted by callgrind: exact, and the same however busy the machine is.
+//! Instructions, counted by callgrind. They are exact, and do not depend on the load of the
+//! machine.
 //!
-//! As `../common/callgrind.rs` does it: the program starts itself again, for one row, with two lengths of its
-//! loop, and the difference is divided. But making the service is not counted in the first place: where it takes
-//! a TLS client and a thread, it is not the same twice.
+//! As in `../common/callgrind.rs`, the program starts itself again for one row and two lengths of its loop, and
+//! the difference is divided. But here, making the service is not counted at all, because its cost varies if it
+//! needs a TLS client and a thread.
 
 use crate::common::callgrind::{asked_for, per_turn};
 use crate::row::{Row, position};
 
-/// In the process that is counted: runs the row that was asked for, and says so.
+/// In the process that is counted: runs the requested row. Returns whether there was one.
 pub(crate) fn is_counted(rows: &[Row]) -> bool {
     let Some((row, loops)) = asked_for() else { return false };
     let row = &rows[position(rows, &row)];
@@ -16,13 +17,13 @@ pub(crate) fn is_counted(rows: &[Row]) -> bool {
     true
 }
 
-/// What callgrind looks at, by this name.
+/// callgrind finds the function by this name.
 #[inline(never)]
 fn counted(row: &Row, loops: usize) {
     row.run(loops);
 }
 
-/// For each row, the instructions per request that it costs over `bare`; none without valgrind.
+/// For each row, the instructions per request above `bare`. None without valgrind.
 pub(crate) fn measure(rows: &[Row]) -> Option<Vec<f64>> {
     let count = |row: &Row| per_turn(row.name, &["--toggle-collect=*::counts::counted"]);
     let counts: Vec<_> = rows.iter().map(count).collect::<Option<_>>()?;

@@ -1,4 +1,4 @@
-//! All rows, and what is measured of each.
+//! All rows, and their measurements.
 
 use std::process::Command;
 
@@ -12,7 +12,7 @@ pub(crate) enum Kind {
     Peer,
 }
 
-/// What a request costs over the inner service.
+/// The cost of a request above the inner service.
 pub(crate) struct Figures {
     pub(crate) name: &'static str,
     pub(crate) kind: Kind,
@@ -23,7 +23,7 @@ pub(crate) struct Figures {
     pub(crate) instructions: Option<f64>,
 }
 
-/// Measures all; none if this process was started to be counted.
+/// Measures all rows. None if this process was started to be counted.
 pub(crate) fn measure() -> Option<Vec<Figures>> {
     let rows = all();
     if counts::is_counted(&rows) {
@@ -46,7 +46,7 @@ pub(crate) fn measure() -> Option<Vec<Figures>> {
         allocations: allocations.as_ref().map(|counts| counts[index]),
         instructions: instructions.as_ref().map(|counts| counts[index]),
     });
-    // Each is over one of these: they have no figures of their own.
+    // Each row is compared with one of these, which have no figures of their own.
     Some(figures.filter(|row| !row.name.starts_with("bare")).collect())
 }
 
@@ -65,7 +65,7 @@ fn kind(name: &str) -> Kind {
     }
 }
 
-/// Prints the allocations of each row over `bare`, one a line.
+/// Prints the allocations of each row above `bare`, one row a line.
 pub fn allocations(count: impl Fn(&mut dyn FnMut()) -> u64) {
     const LOOPS: usize = 1_000;
     let rows = all();
@@ -83,7 +83,7 @@ pub fn allocations(count: impl Fn(&mut dyn FnMut()) -> u64) {
     }
 }
 
-/// What the program for it prints; none if it cannot be run.
+/// The output of that program. None if it cannot run.
 fn counted_elsewhere() -> Option<Vec<f64>> {
     let output = Command::new(env!("CARGO"))
         .args(["run", "--release", "--quiet", "--locked", "--bin", "allocations"])

@@ -1,7 +1,8 @@
-//! What others do to put a current credential into a request, beside this crate's layer, in one run.
+//! Compares how other crates and this crate's layer put a current credential into a request, in one
+//! run.
 //!
-//! The steady state: the token is there and is good for hours, so nobody renews. The floors, the request, the
-//! clock and how rounds become figures are those of the main package's benches (`benches/common`).
+//! This is the steady state: the token is valid for hours, so nothing renews it. The floors, the request, the
+//! clock and the rounds are those of the main package's benches (`benches/common`).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
 
 mod chart;

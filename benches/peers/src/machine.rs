@@ -1,11 +1,11 @@
-//! Where and when a run was made, and of what versions.
+//! Where and when a run was made, and the versions of the crates.
 
 use std::fs;
 use std::process::Command;
 use std::thread::available_parallelism;
 use std::time::SystemTime;
 
-/// The crates whose versions are told.
+/// The crates whose versions are shown.
 const MEASURED: [&str; 7] = [
     "tower",
     "tower-http",
@@ -25,7 +25,7 @@ pub(crate) fn machine() -> String {
     format!("{model}, {cores} cores{}", load())
 }
 
-/// The machine's load, and what it means for the figures.
+/// The machine's load, and its effect on the figures.
 fn load() -> String {
     let loads = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let Some(load) = loads.split(' ').next().and_then(|load| load.parse::<f64>().ok()) else {
@@ -43,11 +43,11 @@ pub(crate) fn compiler_and_day() -> String {
     format!("{}, {}", rustc.unwrap_or_else(|_| "rustc".to_owned()), &now[5..16])
 }
 
-/// From the lock file that this program was built with.
+/// From the lock file of this program.
 pub(crate) fn versions() -> String {
     let lock = include_str!("../Cargo.lock");
     let version = |name: &str| {
-        // tower-http is there in two versions: ours is the later one.
+        // There are two versions of tower-http. Ours is the later one.
         let (_, rest) = lock.rsplit_once(&format!("name = \"{name}\"\nversion = \""))?;
         rest.split('"').next()
     };

@@ -1,4 +1,4 @@
-//! Prints the table, and writes it into the README beside this package and into `docs/field.svg`.
+//! Prints the table, and writes it into the README of this package and into `docs/field.svg`.
 
 fn main() {
     peers::run();

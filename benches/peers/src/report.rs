@@ -1,4 +1,4 @@
-//! The table, and where it goes.
+//! The table, and the files that contain it.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -7,11 +7,12 @@ use std::path::Path;
 use crate::field::{self, Figures, Kind};
 use crate::{chart, machine};
 
-/// What the README of this package has between these is written by the program.
+/// The program writes the part of the README between these marks.
 const BEGIN: &str = "<!-- what follows was written by the program -->\n";
 const END: &str = "<!-- the end of it -->\n";
 
-/// Measures all, prints the table, and writes it into the README and, drawn, into `docs/field.svg`.
+/// Measures all rows, prints the table, and writes it into the README and, as a chart, into
+/// `docs/field.svg`.
 pub fn run() {
     let machine = machine::machine();
     let Some(mut rows) = field::measure() else { return };
@@ -31,7 +32,7 @@ pub fn run() {
     eprintln!("written: benches/peers/README.md, docs/field.svg");
 }
 
-/// In Markdown, the quickest first.
+/// In Markdown, the fastest first.
 fn table(rows: &[Figures]) -> String {
     let of = |name| rows.iter().find(|row| row.name == name).expect("a row of that name");
     let (c1, c2, full) = (of("c1"), of("c2"), of("full"));
@@ -60,7 +61,7 @@ fn table(rows: &[Figures]) -> String {
     table
 }
 
-/// What a row is called where nobody has read the benches.
+/// A row's name for readers who do not know the benches.
 pub(crate) fn label(row: &Figures) -> String {
     match (row.kind, row.name) {
         (Kind::Ours, name) => format!("**this crate**: {name}"),

@@ -1,11 +1,11 @@
-//! Rounds as in `../common/rounds.rs`, over an inner end of each row's own.
+//! Rounds as in `../common/rounds.rs`, but each row is compared with its own inner service.
 
 use crate::common::rounds;
 use crate::row::{Row, position};
 
 const ROUNDS: usize = 200;
 
-/// For each row, the nanoseconds per request that it costs over its own inner end.
+/// For each row, the nanoseconds per request above its own inner service.
 pub(crate) fn measure(rows: &[Row], threads: usize) -> Vec<f64> {
     let timed = |row: &Row| -> rounds::Row {
         let time = row.time.clone();

@@ -1,4 +1,4 @@
-//! A row of a table: what is sent, and through what; it can be timed, or run so that something else counts.
+//! A row of a table: a kind of request and the service for it. It can be timed, or run under a counter.
 
 use std::rc::Rc;
 use std::sync::{Arc, LazyLock};
@@ -9,18 +9,18 @@ use tower::Service;
 use crate::common::rounds::round;
 use crate::common::{Body, once, request};
 
-/// What a row sends through is made when it is first asked for: a process that counts one row makes no other.
+/// The service is made when it is first needed, so a process that counts one row makes no other service.
 pub(crate) struct Row {
     pub(crate) name: &'static str,
-    /// The row whose cost is no part of this one's.
+    /// The row whose cost is subtracted from this one's.
     pub(crate) over: &'static str,
-    /// One round on so many threads: nanoseconds per request.
+    /// One round with this many threads, in nanoseconds per request.
     pub(crate) time: Rc<dyn Fn(usize) -> f64>,
     run: Box<dyn Fn(usize)>,
 }
 
 impl Row {
-    /// Requests through a service; each thread has one of its own, as a server's tasks have.
+    /// Requests through a service. Each thread has its own, as a server's tasks do.
     pub(crate) fn new<S>(
         name: &'static str,
         make: impl FnOnce() -> S + Send + Sync + 'static,
@@ -31,7 +31,7 @@ impl Row {
         Row::sending(request, name, make)
     }
 
-    /// The same with requests of another kind.
+    /// The same with other requests.
     pub(crate) fn sending<S, B>(
         request: fn() -> Request<B>,
         name: &'static str,
@@ -56,7 +56,7 @@ impl Row {
         Row::of(name, leak, |it| *it, request, |it, request| once(&mut it.clone(), request))
     }
 
-    /// Any other: `own` is what a thread has, made on it from what all share.
+    /// Any other row. Each thread makes its `own` state from the shared state.
     pub(crate) fn of<P, S, R>(
         name: &'static str,
         make: impl FnOnce() -> P + Send + Sync + 'static,
@@ -82,19 +82,19 @@ impl Row {
         Row { name, over: "bare", time: Rc::new(time), run: Box::new(run) }
     }
 
-    /// Its figures are over that row: for what has requests of a type of its own.
+    /// Subtracts that row's cost, for a crate with its own type of request.
     pub(crate) fn over(mut self, name: &'static str) -> Row {
         self.over = name;
         self
     }
 
-    /// So many requests, on this thread.
+    /// This many requests, on this thread.
     pub(crate) fn run(&self, loops: usize) {
         (self.run)(loops);
     }
 }
 
-/// The row of that name, or rather where it is.
+/// The index of the row with this name.
 pub(crate) fn position(rows: &[Row], name: &str) -> usize {
     rows.iter().position(|row| row.name == name).expect("a row of that name")
 }

@@ -1,4 +1,4 @@
-//! The rows that are not the others': the floors, and this crate's layer.
+//! The rows of the floors and of this crate's layer.
 
 use tower::Layer;
 use tower::util::BoxCloneSyncService;
@@ -18,7 +18,7 @@ pub(crate) fn floors() -> Vec<Row> {
         Row::new("c1", || floor::c1(Api)),
         Row::new("c2", || floor::c2(Api)),
         Row::new("c3", || floor::c3(Api)),
-        // What other requests cost without a layer; `report` leaves these out.
+        // The cost of other requests without a layer; `report` does not show these.
         Row::sending(request_with_host, "bare, with Host", || Api),
         Row::sending(request_with_ten, "bare, ten headers", || Api),
         Row::sending(request_of_http2, "bare, HTTP/2", || Api),

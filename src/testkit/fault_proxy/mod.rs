@@ -38,7 +38,7 @@ pub enum Fault {
     },
     /// The server gets the request, and this part of its answer arrives. Then nothing more comes, and the connection stays open.
     Stall(After),
-    /// Like [`Cut`](Fault::Cut)'s silence, but the connection is then reset.
+    /// Like [`Stall`](Fault::Stall), but then the connection is reset.
     Cut(After),
 }
 

@@ -1,4 +1,5 @@
-//! Prints the allocations per request. A program of its own: an allocator that counts would slow the others.
+//! Prints the allocations per request. It is its own program, because a counting allocator would slow down
+//! the others.
 
 fn main() {
     peers::allocations(|run| allocation_counter::measure(run).count_total);

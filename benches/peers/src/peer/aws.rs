@@ -1,5 +1,6 @@
-//! `aws-smithy-runtime`: the lazy identity cache and the signer for bearer tokens, called as its orchestrator
-//! calls them. The rest of the orchestrator (interceptors, the choice of a scheme, endpoints) is left out.
+//! `aws-smithy-runtime`: the lazy identity cache and the signer for bearer tokens, called as by its
+//! orchestrator. The other parts of the orchestrator (interceptors, the choice of a scheme, endpoints) are
+//! not measured.
 
 use std::time::SystemTime;
 
@@ -48,7 +49,7 @@ fn consume(request: HttpRequest) {
 struct Client {
     components: RuntimeComponents,
     config: ConfigBag,
-    /// The cache makes a timer for each request, though it seldom needs one.
+    /// The cache makes a timer for each request, although it rarely needs one.
     _runtime: EnterGuard<'static>,
 }
 

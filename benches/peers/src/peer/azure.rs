@@ -1,4 +1,4 @@
-//! `azure_core`: the policy of its pipeline that keeps a credential's token, over a transport that answers at once.
+//! `azure_core`: its pipeline's policy that caches a credential's token, over a transport that answers at once.
 
 use std::sync::Arc;
 
@@ -34,7 +34,7 @@ pub(super) fn rows() -> Vec<Row> {
 
 type Policies = Arc<[Arc<dyn Policy>]>;
 
-/// As its pipeline does it.
+/// As in its pipeline.
 fn send(policies: &mut Policies, mut request: Request) {
     let context = Context::new();
     let answered = until_ready(policies[0].send(&context, &mut request, &policies[1..]));

@@ -1,4 +1,5 @@
-//! What people write by hand: a token behind an async lock, and a boxed future that makes the header anew.
+//! Hand-written: a token behind an async lock, and a boxed future that formats the header for each
+//! request.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -79,7 +80,7 @@ where
     }
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
-        // The service that was polled ready is the one to call.
+        // The service that was polled ready must be the one that is called.
         let clone = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, clone);
         let header = (self.header)();

@@ -1,5 +1,5 @@
-//! `cf-gears-toolkit-auth`: both of its layers over a provider that has its token from a loopback endpoint. They
-//! ask for an inner service with this crate's error.
+//! `cf-gears-toolkit-auth`: both of its layers, over a provider with a token from a loopback endpoint. They need
+//! an inner service with this crate's error.
 
 use toolkit_auth::{
     BearerAuthAutoRefreshLayer, BearerAuthLayer, OAuthClientConfig, SecretString, TokenProvider,

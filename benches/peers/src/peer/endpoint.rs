@@ -1,4 +1,4 @@
-//! A token endpoint on loopback, for those who cannot be given a token.
+//! A token endpoint on loopback, for crates that cannot be given a token.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -7,7 +7,7 @@ use std::thread;
 use super::LIFE;
 use crate::common::token;
 
-/// Starts one that grants to everybody, and returns its URL.
+/// Starts an endpoint that gives everybody a token. Returns its URL.
 pub(super) fn start() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/token", listener.local_addr().unwrap());

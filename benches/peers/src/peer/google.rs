@@ -1,5 +1,5 @@
-//! `google-cloud-auth`: a user account's credentials. Of its kinds that have the token cache (all that renew)
-//! this is the one whose endpoint may be set without a key; the headers are then asked for, as its own clients do.
+//! `google-cloud-auth`: a user account's credentials. Only this kind has both the token cache and an endpoint that
+//! can be set without a key. The headers are requested as by its own clients.
 
 use google_cloud_auth::credentials::user_account::Builder;
 use google_cloud_auth::credentials::{CacheableResource, Credentials};

@@ -1,5 +1,5 @@
-//! `kube-client`: the layer that a configuration gives, for its two kinds of tokens that are renewed. It asks for
-//! an inner service with a boxed error.
+//! `kube-client`: the layer that a configuration makes, for its two kinds of tokens that are renewed. It needs an
+//! inner service with a boxed error.
 
 use http::Request;
 use kube_client::Config;
@@ -27,7 +27,7 @@ fn service(auth_info: AuthInfo) -> impl Service<Request<Body>> + Clone + Send + 
     config.auth_layer().unwrap().unwrap().layer(inner::<BoxError>())
 }
 
-/// Read again every fifty seconds.
+/// The file is read again every fifty seconds.
 fn token_file() -> AuthInfo {
     let path = std::env::temp_dir().join("peers.token");
     std::fs::write(&path, token()).unwrap();

@@ -1,7 +1,7 @@
-//! The others, each through its public API, as a row.
+//! Other crates, each through its public API, one row each.
 //!
-//! What gives no tower layer is put into one by tower's `AsyncFilterLayer`, which boxes nothing. What has a
-//! request type of its own is sent that, and its figures are over its own inner end.
+//! Crates without a tower layer are wrapped by tower's `AsyncFilterLayer`, which boxes nothing. A crate
+//! with its own request type gets such requests, and its figures are the cost above its own inner service.
 
 mod aws;
 mod azure;
@@ -26,7 +26,7 @@ use tower::{Service, ServiceExt};
 use crate::common::{Api, Body, request};
 use crate::row::Row;
 
-/// Long enough that nobody is about to renew.
+/// Long enough that no renewal is due.
 const LIFE: Duration = Duration::from_secs(24 * 60 * 60);
 
 pub(crate) fn rows() -> Vec<Row> {
@@ -36,7 +36,7 @@ pub(crate) fn rows() -> Vec<Row> {
         .collect()
 }
 
-/// Requests through a service that may have to wait for a lock.
+/// Requests through a service that may wait for a lock.
 fn row<S>(name: &'static str, make: impl FnOnce() -> S + Send + Sync + 'static) -> Row
 where
     S: Service<Request<Body>> + Clone + Send + Sync + 'static,
@@ -47,7 +47,7 @@ where
     })
 }
 
-/// The inner service, with the error that a layer asks for.
+/// The inner service, with the error type that a layer needs.
 fn inner<E: Send + 'static>()
 -> impl Service<Request<Body>, Response = Response<Body>, Error = E, Future: Send>
 + Clone
@@ -57,7 +57,7 @@ fn inner<E: Send + 'static>()
     Api.map_err(|never: Infallible| -> E { match never {} })
 }
 
-/// Polls until it is done. Who has to wait for a lock gets it sooner than by any waker.
+/// Polls until the future is ready. For a lock, this is faster than any waker.
 fn until_ready<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
     loop {
@@ -68,7 +68,7 @@ fn until_ready<F: Future>(future: F) -> F::Output {
     }
 }
 
-/// Where the peers' background tasks live, and their first exchange is made; a request never enters it.
+/// The runtime of the background tasks and the first exchanges. Requests do not use it.
 fn runtime() -> &'static Runtime {
     static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
