@@ -1,5 +1,5 @@
-//! Promises 16 and 19 by a counting allocator: a request with a usable token allocates nothing, and
-//! nothing grows.
+//! Promises 16 and 19, checked by a counting allocator: a request with a usable token allocates
+//! nothing, and no memory grows.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 use std::cell::Cell;
@@ -24,7 +24,7 @@ use tower_outbound_auth::{AuthLayer, BoxError, Origin, TokenSource};
 
 type Body = Full<Bytes>;
 
-/// Answers at once and allocates nothing; keeps the request's headers alive no longer than the call.
+/// Answers at once and allocates nothing. It drops the request's headers when the call ends.
 #[derive(Clone)]
 struct Api;
 
@@ -60,19 +60,19 @@ fn world(name: HeaderName) -> World {
     World { runtime, clock, exchange, layer }
 }
 
-/// With four headers, of values that are static or already shared, and room for one more.
+/// With four headers, whose values are static or already shared, and room for one more.
 fn request(body: &Bytes) -> Request<Body> {
     let mut request = Request::new(Body::new(body.clone()));
     *request.uri_mut() = Uri::from_static("https://api.example/v1/things");
     request.headers_mut().reserve(8);
     for name in ["accept", "content-type", "user-agent", "x-request-id"] {
-        let name = HeaderName::from_static(name); // else its first clone is what allocates
+        let name = HeaderName::from_static(name); // otherwise its first clone allocates
         request.headers_mut().insert(name, HeaderValue::from_static("value"));
     }
     request
 }
 
-/// What a hundred calls allocate in steady state, making the requests aside.
+/// The allocations of a hundred calls in steady state, without those of making the requests.
 fn a_hundred_calls(
     service: &mut impl Service<Request<Body>, Response = Response<Body>>,
 ) -> AllocationInfo {
@@ -122,7 +122,7 @@ fn a_request_to_the_second_of_two_origins_allocates_nothing() {
     assert_eq!(a_hundred_calls(&mut layer.layer(Api)).count_total, 0);
 }
 
-/// With a `Host` header, as a reverse proxy hands it on, and with ten headers more.
+/// With a `Host` header, as a reverse proxy forwards it, and with ten more headers.
 #[test]
 fn a_request_with_a_host_header_and_many_headers_allocates_nothing() {
     let world = world(http::header::AUTHORIZATION);
@@ -152,7 +152,7 @@ fn a_request_in_the_refresh_ahead_window_allocates_nothing_while_the_endpoint_is
     world.exchange.fail_next(1_000, down);
     world.clock.advance(Duration::from_secs(3_300));
     let mut service = world.layer.layer(Api);
-    // The first request of the window tries, and fails.
+    // The first request in the refresh-ahead window makes an attempt, which fails.
     world.runtime.block_on(async {
         service.call(request(&Bytes::new())).await.unwrap();
         world.layer.source().settled().await;
@@ -162,9 +162,9 @@ fn a_request_in_the_refresh_ahead_window_allocates_nothing_while_the_endpoint_is
     assert_eq!(world.exchange.exchanges(), 2);
 }
 
-/// P2: `bytes` makes a value shared when it is first cloned, and that is all.
+/// P2: `bytes` makes a value shared when it is first cloned. There is no other allocation.
 #[test]
-fn keeping_a_request_costs_an_allocation_for_each_value_that_was_not_shared_yet() {
+fn keeping_a_request_allocates_once_for_each_value_that_is_not_shared_yet() {
     let world = world(http::header::AUTHORIZATION);
     let unshared = || {
         let mut request = request(&Bytes::new());
@@ -179,10 +179,10 @@ fn keeping_a_request_costs_an_allocation_for_each_value_that_was_not_shared_yet(
     assert_eq!(armed.count_total, 100 * 4, "four values a request");
 }
 
-/// P8: `Adopt::WhenDue` reads no token before a successor is due.
+/// P8: `Adopt::WhenDue` reads no token before a renewal is due.
 #[cfg(feature = "rotating")]
 #[test]
-fn a_token_that_a_response_hands_out_before_it_is_due_costs_no_allocation() {
+fn a_token_in_a_response_costs_no_allocation_before_a_renewal_is_due() {
     use tower_outbound_auth::scheme::Adopt;
     use tower_outbound_auth::system::Rotating;
 
@@ -208,7 +208,7 @@ fn a_token_that_a_response_hands_out_before_it_is_due_costs_no_allocation() {
 }
 
 #[test]
-fn neither_failures_nor_renewals_nor_waiters_leave_memory_behind() {
+fn failures_renewals_and_waiting_callers_leave_no_memory_behind() {
     let world = world(http::header::AUTHORIZATION);
     let round = || {
         let down = ExchangeError::new(ExchangeErrorKind::Unreachable, "down");
@@ -232,11 +232,12 @@ fn neither_failures_nor_renewals_nor_waiters_leave_memory_behind() {
             round();
         }
     });
-    // The script's own list of reasons grows by a byte per exchange, and doubles its room at times.
+    // The script's list of reasons grows by a byte per exchange, and sometimes doubles its
+    // capacity.
     assert!(grown.bytes_current < 4 * 1024, "{} bytes after 200 rounds", grown.bytes_current);
 }
 
-/// 64 frames of 16 KiB; a server that reads them all, and that refuses the tokens that it is told to.
+/// 64 frames of 16 KiB, and a server that reads them all. It refuses the tokens that the test names.
 fn upload_a_mebibyte(world: &World, refuse: bool, give_up: bool) {
     let frames = (0..64).map(|_| Ok::<_, Infallible>(Frame::data(Bytes::from(vec![7; 16 * 1024]))));
     let body = StreamBody::new(futures::stream::iter(frames));
@@ -247,7 +248,7 @@ fn upload_a_mebibyte(world: &World, refuse: bool, give_up: bool) {
             let read = request.into_body().collect().await.unwrap().to_bytes().len();
             assert_eq!(read, 1 << 20);
             if give_up {
-                futures::future::pending::<()>().await; // with all of the body kept
+                futures::future::pending::<()>().await; // while the whole body is kept
             }
             let status = if refused { 401 } else { 200 };
             Ok::<_, Infallible>(Response::builder().status(status).body(Body::default()).unwrap())
@@ -266,19 +267,20 @@ fn upload_a_mebibyte(world: &World, refuse: bool, give_up: bool) {
 }
 
 #[test]
-fn a_stream_leaves_nothing_behind_whether_it_is_accepted_sent_again_or_given_up() {
+fn a_stream_leaves_no_memory_behind() {
     for (refuse, give_up) in [(false, false), (true, false), (false, true)] {
         let world = world(http::header::AUTHORIZATION);
-        upload_a_mebibyte(&world, refuse, give_up); // what grows once: buffers, the runtime's queues
+        upload_a_mebibyte(&world, refuse, give_up); // buffers and the runtime's queues grow once
         let grown = measure(|| upload_a_mebibyte(&world, refuse, give_up));
         assert!(grown.bytes_max >= 1 << 20, "the body was kept");
         assert!(grown.bytes_current < 4 * 1024, "{} bytes are left", grown.bytes_current);
     }
 }
 
-/// Layout is public shape (P9): what a service and a future cost over the inner ones.
+/// The sizes are part of the promise (P9): how much larger a service and a future are than the
+/// inner ones.
 #[test]
-fn service_and_future_stay_small() {
+fn a_service_and_its_future_stay_small() {
     fn future_size<S: Service<Request<Body>>>(_: &S) -> usize {
         size_of::<S::Future>()
     }
@@ -290,7 +292,7 @@ fn service_and_future_stay_small() {
     assert!(over <= 32, "the future is {over} bytes over the inner one");
 }
 
-/// P9: an instance with its token, the runtime and the script aside.
+/// P9: an instance with its token, without the runtime and the script.
 #[test]
 fn an_instance_takes_less_than_8_kilobytes_and_its_token() {
     let token = "t".repeat(4 * 1024);
@@ -306,7 +308,7 @@ fn an_instance_takes_less_than_8_kilobytes_and_its_token() {
 }
 
 #[test]
-fn waiters_that_give_up_during_one_exchange_leave_no_memory_behind() {
+fn callers_that_give_up_during_an_exchange_leave_no_memory_behind() {
     let world = world(http::header::AUTHORIZATION);
     let slow = world.exchange.clone().with_delay(Duration::from_secs(9), world.clock.clone());
     drop(slow);
@@ -322,7 +324,8 @@ fn waiters_that_give_up_during_one_exchange_leave_no_memory_behind() {
     assert_eq!(world.layer.source().status().counters.exchanges(), 2, "all waited for one");
 }
 
-/// Sends so many bodies to an API that has read them and does not answer, and says what is held meanwhile.
+/// Sends this many bodies to an API that has read them and does not answer. Reports the memory in use
+/// meanwhile.
 fn held_while_under_way<B: Replayable + http_body::Body>(
     bodies: usize,
     body: impl Fn() -> B,
@@ -347,9 +350,9 @@ fn held_while_under_way<B: Replayable + http_body::Body>(
     held.bytes_current
 }
 
-/// Promise 19: what is copied of bodies is bounded, whatever is sent.
+/// Promise 19: the memory for copies of bodies is bounded, whatever is sent.
 #[test]
-fn texts_that_are_copied_take_64_mebibytes_in_all() {
+fn copies_of_texts_use_at_most_64_mebibytes() {
     let held = held_while_under_way(200, || "x".repeat(1 << 20));
     assert!(held >= 64 << 20, "they are copied: {held}");
     assert!(held < (64 << 20) + 200 * 4 * 1024, "{held}");

@@ -1,4 +1,4 @@
-//! The script that every test program runs under (`.cargo/config.toml`): one that hangs fails.
+//! The script that runs every test program (`.cargo/config.toml`): a program that hangs fails.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, missing_docs)]
 
@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-/// A shell script where a test program would be, run as cargo does.
+/// A shell script in place of a test program, run as cargo would run it.
 fn run(name: &str, script: &str, arguments: &[&str]) -> Output {
     let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("deps");
     fs::create_dir_all(&directory).unwrap();
@@ -41,7 +41,7 @@ fn a_program_that_ends_keeps_its_status_and_its_output() {
 }
 
 #[test]
-fn benchmarks_and_tests_that_are_ignored_for_their_length_have_no_deadline() {
+fn benchmarks_and_long_ignored_tests_have_no_deadline() {
     for argument in ["--bench", "--ignored", "--include-ignored"] {
         let output = run(&format!("long{argument}"), "sleep 1.2; exit 7", &[argument]);
         assert_eq!(output.status.code(), Some(7), "{argument}");

@@ -1,5 +1,5 @@
-//! The tables that lead from a danger to the test that would catch it are true: each test exists. And what the docs say
-//! of all events is true of each.
+//! Checks the tables that name a test for each danger: each named test exists. Also checks what the docs say about
+//! all events.
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
 use std::collections::BTreeSet;
@@ -28,7 +28,7 @@ fn files(folder: &Path, parts: &[String], found: &mut Vec<(Vec<String>, String)>
     }
 }
 
-/// The tests of a file: functions whose attributes say `test`, with the modules that they are in.
+/// The tests of a file, with the modules that they are in.
 fn tests_of(modules: &[String], source: &str, found: &mut BTreeSet<String>) {
     let (mut inner, mut is_test) = (None, false);
     for line in source.lines() {
@@ -53,7 +53,7 @@ fn tests_of(modules: &[String], source: &str, found: &mut BTreeSet<String>) {
     }
 }
 
-/// As `cargo test` prints them; those of `tests` with the name of their binary in front.
+/// Names as `cargo test` prints them. Tests in `tests` begin with the name of their binary.
 fn tests() -> BTreeSet<String> {
     let mut sources = vec![];
     files(&root().join("src"), &[], &mut sources);
@@ -67,7 +67,7 @@ fn page(path: &str) -> String {
     fs::read_to_string(root().join(path)).unwrap()
 }
 
-/// The tests that a text names: what stands in backticks and is a path in lower case.
+/// The tests that a text names: paths in lower case in backticks.
 fn named(text: &str) -> impl Iterator<Item = &str> {
     let is_path = |code: &&str| {
         let part = |c: char| c == '_' || c == ':' || c.is_ascii_digit() || c.is_ascii_lowercase();
@@ -76,7 +76,7 @@ fn named(text: &str) -> impl Iterator<Item = &str> {
     text.split('`').skip(1).step_by(2).filter(is_path)
 }
 
-/// The rows of a page's tables, as cells, without heads.
+/// The rows of a page's tables, as cells, without the head rows.
 fn rows(text: &str) -> Vec<Vec<&str>> {
     let lines = text.lines().filter(|line| line.starts_with('|') && !line.starts_with("|---"));
     lines.map(|line| line.trim_matches('|').split('|').map(str::trim).collect()).collect()
@@ -89,10 +89,10 @@ fn assert_named_tests_exist(path: &str) {
 }
 
 #[test]
-fn tests_are_found_where_they_are() {
+fn tests_are_found_with_their_modules() {
     let tests = tests();
     for name in [
-        "docs::tests_are_found_where_they_are",
+        "docs::tests_are_found_with_their_modules",
         "token::machine::window::tests::postponing_a_refresh_does_not_change_the_expiry",
         "replay::body::tests::random::a_server_always_gets_the_whole_body_or_an_error",
         "token::machine::tests::refresh::the_first_caller_starts_a_refresh_and_the_others_join_it",
@@ -157,7 +157,7 @@ fn every_threat_has_a_defence_and_a_test() {
     assert_named_tests_exist("SECURITY.md");
 }
 
-/// An event without it would not be found by those who filter by the documented target.
+/// Users who filter by the documented target would miss an event without it.
 #[test]
 fn every_event_has_the_target_of_the_crate() {
     let mut sources = vec![];

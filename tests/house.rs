@@ -1,15 +1,15 @@
 //! The architecture: which folder of `src` may use which, and how long a file may be.
 //!
-//! [`STOREYS`] is the documentation. A file uses files of its own storey or of those below, never of those above, and no
-//! two files use each other in a circle. `testkit` stands outside: it may use everything, and nothing uses it. Tests and
-//! documentation may name whatever they like.
+//! [`STOREYS`] is the documentation. A file uses only files of its own storey or of lower ones, and no two files use
+//! each other, directly or through others. `testkit` is outside: it may use everything, and nothing uses it. Tests
+//! and documentation may name anything.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// From the top down.
+/// The top storey first.
 const STOREYS: [(&str, &str); 15] = [
     ("manual", "text, and no code"),
     ("system", "what is particular to one system, and the presets"),
@@ -28,7 +28,7 @@ const STOREYS: [(&str, &str); 15] = [
     ("secret", "text that must not be seen"),
 ];
 
-/// Lines of code, tests and comments aside.
+/// The most lines of code, without tests and comments.
 const LONGEST: usize = 400;
 
 struct File {
@@ -37,7 +37,7 @@ struct File {
     has_doc: bool,
 }
 
-/// All but the front page; `testkit` too, so that it is seen who uses it.
+/// All files except the front page. `testkit` is included, to see which file uses it.
 fn files() -> BTreeMap<String, File> {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut paths = Vec::new();
@@ -84,7 +84,7 @@ fn code_of(text: &str) -> String {
     code
 }
 
-/// The paths that begin with `crate`, `super` or `self`, and those in their braces.
+/// The paths that begin with `crate`, `super` or `self`, and the paths in their braces.
 fn paths(code: &str) -> Vec<Vec<String>> {
     let mut found = Vec::new();
     for root in ["crate::", "super::", "self::"] {
@@ -99,7 +99,7 @@ fn paths(code: &str) -> Vec<Vec<String>> {
     found
 }
 
-/// Reads a path, or a tree of paths as `use` has them. Returns what is left of the text.
+/// Reads a path, or a tree of paths as in `use`. Returns the rest of the text.
 fn tree<'a>(mut text: &'a str, mut path: Vec<String>, found: &mut Vec<Vec<String>>) -> &'a str {
     loop {
         let end = text.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(text.len());
@@ -128,7 +128,8 @@ fn tree<'a>(mut text: &'a str, mut path: Vec<String>, found: &mut Vec<Vec<String
     }
 }
 
-/// The files that a file names. A name that a folder hands on leads to the folder's `mod.rs`, and from there on.
+/// The files that a file names. A name that a folder re-exports leads to the folder's `mod.rs`, and on from
+/// there.
 fn named(name: &str, file: &File, files: &BTreeMap<String, File>) -> BTreeSet<String> {
     let module = |path: &[&str]| {
         let path = path.join("/");
@@ -161,7 +162,7 @@ fn named(name: &str, file: &File, files: &BTreeMap<String, File>) -> BTreeSet<St
     found
 }
 
-/// Which file names which, `testkit` aside.
+/// Which file names which, without `testkit`.
 fn arrows() -> BTreeMap<String, BTreeSet<String>> {
     let files = files();
     let others = files.iter().filter(|(name, _)| !name.starts_with("testkit/"));
@@ -181,7 +182,7 @@ fn storey(file: &str) -> usize {
 }
 
 #[test]
-fn every_arrow_points_down() {
+fn a_file_uses_only_its_own_storey_and_lower_ones() {
     let mut up = Vec::new();
     for (from, targets) in &arrows() {
         let above = targets.iter().filter(|to| storey(to) < storey(from));
@@ -191,7 +192,7 @@ fn every_arrow_points_down() {
 }
 
 #[test]
-fn no_two_files_use_each_other_in_a_circle() {
+fn files_do_not_use_each_other_in_a_circle() {
     let arrows = arrows();
     let reached = |from: &String| {
         let mut seen = BTreeSet::new();
@@ -216,7 +217,7 @@ fn no_two_files_use_each_other_in_a_circle() {
 }
 
 #[test]
-fn every_file_is_short_and_says_what_it_is() {
+fn every_file_is_short_and_has_a_doc() {
     for (name, file) in files() {
         let lines = file.code.lines().count();
         assert!(lines <= LONGEST, "{name} has {lines} lines of code");

@@ -1,4 +1,4 @@
-//! What callers get when there is no token to be had.
+//! What callers get when no token can be obtained.
 
 use std::error::Error as _;
 
@@ -11,7 +11,7 @@ use tower_outbound_auth::{AuthLayer, Error, ErrorKind};
 
 use super::{Setup, http, secs, until};
 
-/// All that an error says to anybody who prints it.
+/// The texts of an error, as a program may print it.
 fn all_texts(error: &Error) -> String {
     let mut texts = format!("{error:?} {error:#?}");
     let mut next: Option<&dyn std::error::Error> = Some(error);
@@ -29,7 +29,7 @@ fn assert_nothing_secret(texts: &str, setup: &Setup) {
 }
 
 #[tokio::test]
-async fn refused_credentials_are_a_typed_error_and_tried_again_only_rarely() {
+async fn refused_credentials_are_a_typed_error_and_are_tried_rarely() {
     let setup = Setup::new().await;
     setup.server.refuse_credentials(true);
     for _ in 0..10 {
@@ -54,7 +54,7 @@ async fn refused_credentials_are_a_typed_error_and_tried_again_only_rarely() {
 }
 
 #[tokio::test]
-async fn missing_credentials_are_refused_credentials() {
+async fn missing_credentials_count_as_refused() {
     let setup = Setup::new().await;
     let body = r#"{"error": "Missing Client-Id or Client-Secret"}"#;
     let answer = MalformedAnswer::Custom(StatusCode::BAD_REQUEST, Bytes::from(body));
@@ -65,7 +65,7 @@ async fn missing_credentials_are_refused_credentials() {
 }
 
 #[tokio::test]
-async fn an_error_in_words_that_are_not_atlas_s_is_an_outage_and_no_verdict() {
+async fn an_error_that_is_not_in_atlas_s_format_is_an_outage() {
     let words = ["", "Blocked", "<h1>400</h1>", "{}", "null", r#"{"error": {"code": 7}}"#];
     for status in [StatusCode::BAD_REQUEST, StatusCode::UNAUTHORIZED] {
         for words in words {
@@ -100,7 +100,7 @@ async fn an_answer_without_a_usable_token_is_malformed_and_shown_nowhere() {
 }
 
 #[tokio::test]
-async fn an_answer_of_more_than_256_kib_is_refused_for_its_length() {
+async fn an_answer_of_more_than_256_kib_is_an_error() {
     let setup = Setup::new().await;
     setup.server.set_malformed(Some(MalformedAnswer::Huge));
     let (_, exchange) = setup.no_token().await;
@@ -130,7 +130,7 @@ async fn a_redirect_of_the_token_endpoint_is_not_followed() {
 }
 
 #[tokio::test]
-async fn a_token_endpoint_that_nobody_listens_on_is_unreachable() {
+async fn a_token_endpoint_without_a_listener_is_unreachable() {
     let setup = Setup::new().await;
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let endpoint = format!("http://{}/authtoken", listener.local_addr().unwrap());
@@ -156,7 +156,7 @@ async fn a_token_endpoint_that_nobody_listens_on_is_unreachable() {
 }
 
 #[tokio::test]
-async fn a_token_endpoint_that_keeps_silent_is_waited_for_ten_seconds() {
+async fn a_token_endpoint_that_does_not_answer_is_waited_for_ten_seconds() {
     let setup = Setup::new().await;
     setup.server.delay_exchanges(secs(60));
     let time = async {
@@ -168,7 +168,7 @@ async fn a_token_endpoint_that_keeps_silent_is_waited_for_ten_seconds() {
 }
 
 #[tokio::test]
-async fn an_outage_is_over_no_sooner_than_it_says() {
+async fn no_exchange_is_made_before_the_retry_after_of_an_outage() {
     let setup = Setup::new().await;
     setup.server.begin_outage(Some(secs(44)));
     let (error, exchange) = setup.no_token().await;

@@ -1,4 +1,4 @@
-//! No secret in any log, at TRACE level, of this crate and of what it is built on.
+//! No log of this crate or of its dependencies shows a secret, not even at level TRACE.
 
 use std::sync::{Arc, Mutex};
 
@@ -14,7 +14,7 @@ use super::log::log_of;
 use super::{Setup, layer, secs};
 
 #[test]
-fn neither_the_secret_nor_a_token_is_logged_at_any_level_by_anybody() {
+fn no_crate_logs_the_secret_or_a_token_at_any_level() {
     let secrets = Arc::new(Mutex::new(Vec::new()));
     let log = log_of({
         let secrets = secrets.clone();
@@ -22,7 +22,7 @@ fn neither_the_secret_nor_a_token_is_logged_at_any_level_by_anybody() {
             let setup = Setup::new().await;
             let remember = |text: &str| secrets.lock().unwrap().push(text.to_owned());
             remember(setup.server.client_secret());
-            // A life with a revocation, an outage, an expiry, over HTTP/1.1 …
+            // A revocation, an outage and an expiry, over HTTP/1.1.
             for turn in 0..4 {
                 setup.get("/documents").await.unwrap();
                 remember(setup.source.token().await.unwrap().expose());
@@ -39,14 +39,14 @@ fn neither_the_secret_nor_a_token_is_logged_at_any_level_by_anybody() {
                     _ => setup.clock.advance(secs(3_600)),
                 }
             }
-            // … over HTTP/2, …
+            // The same over HTTP/2.
             let h2 = Client::builder(TokioExecutor::new()).http2_only(true).build_http();
             let api = layer(&setup.server)
                 .rebuild_source(|source| source.clock(setup.clock.clone()))
                 .layer(h2);
             let request = Request::get(setup.server.url("/h2")).body(Full::<Bytes>::default());
             api.oneshot(request.unwrap()).await.unwrap();
-            // … and with every answer that can be misread.
+            // And every answer that can be misread.
             for answer in MalformedAnswer::ALL {
                 setup.server.set_malformed(Some(answer.clone()));
                 setup.clock.advance(secs(3_600));
@@ -61,7 +61,7 @@ fn neither_the_secret_nor_a_token_is_logged_at_any_level_by_anybody() {
     let secrets = secrets.lock().unwrap().clone();
     assert!(secrets.len() > 8, "the story has secrets");
     for secret in secrets {
-        // A part of a token is bad enough: its signature alone, say.
+        // A part of a token must not appear either, such as its signature.
         for part in secret.split('.').filter(|part| part.len() >= 12) {
             assert!(!log.contains(part), "{part} is in the log");
         }

@@ -1,5 +1,5 @@
-//! The Atlas preset, end to end: real sockets on both sides of the layer, and one clock for the layer
-//! and the server, which stands still unless a test moves it.
+//! The Atlas preset from end to end: real sockets on both sides of the layer, and one clock for the
+//! layer and the server, which moves only when a test moves it.
 #![allow(clippy::unwrap_used, clippy::panic)] // the helpers are tests as well
 
 mod failure;
@@ -62,13 +62,13 @@ impl Setup {
     }
 
     async fn send(&self, request: Request<Full<Bytes>>) -> Result<Response<Bytes>, BoxError> {
-        // In real time: a clock that stands still would let a bug wait for ever.
+        // In real time: with a clock that does not move, a bug would wait for ever.
         let response = timeout(secs(20), self.api.clone().oneshot(request)).await;
         let (head, body) = response??.into_parts();
         Ok(Response::from_parts(head, body.collect().await?.to_bytes()))
     }
 
-    /// The error of a request that gets no token.
+    /// The error of a request for which there is no token.
     async fn no_token(&self) -> (Error, ExchangeError) {
         let error = *self.get("/documents").await.unwrap_err().downcast::<Error>().unwrap();
         let exchange = error.exchange().unwrap().clone();

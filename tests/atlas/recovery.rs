@@ -1,4 +1,4 @@
-//! What a 401 of the API leads to.
+//! The effects of a 401 from the API.
 
 use futures::future::join_all;
 use http::StatusCode;
@@ -56,7 +56,7 @@ async fn fifty_callers_of_a_revoked_token_cause_one_exchange() {
 }
 
 #[tokio::test]
-async fn honest_revocations_in_a_row_are_all_healed() {
+async fn after_each_of_many_revocations_the_request_succeeds() {
     let setup = Setup::new().await;
     for _ in 0..20 {
         assert_eq!(setup.get("/documents").await.unwrap().status(), StatusCode::OK);
@@ -68,7 +68,7 @@ async fn honest_revocations_in_a_row_are_all_healed() {
 }
 
 #[tokio::test]
-async fn a_token_that_is_handed_out_again_is_not_sent_a_second_time() {
+async fn a_refused_token_that_is_issued_again_is_not_sent_again() {
     let setup = Setup::new().await;
     setup.source.token().await.unwrap();
     setup.server.set_sticky(true);
@@ -98,7 +98,7 @@ async fn a_path_that_refuses_every_token_cannot_cause_a_storm() {
 }
 
 #[tokio::test]
-async fn a_refusal_during_an_outage_goes_to_the_caller_and_is_healed_afterwards() {
+async fn a_refusal_during_an_outage_goes_to_the_caller_and_later_requests_succeed() {
     let setup = Setup::new().await;
     setup.source.token().await.unwrap();
     setup.server.revoke_tokens();

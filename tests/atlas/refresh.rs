@@ -1,4 +1,4 @@
-//! The refresh endpoint: the credentials are shown once, and each refresh token is spent once.
+//! The refresh endpoint: the credentials are sent once, and each refresh token is used once.
 
 use futures::future::join_all;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
@@ -15,7 +15,7 @@ use super::{Setup, http, secs};
 
 const REFRESH_PATH: &str = "/v1/docstream/refreshtoken";
 
-/// All that the server understands.
+/// All places that the server accepts.
 fn forms() -> [RefreshTokenIn; 3] {
     let header = RefreshTokenIn::Header(HeaderName::from_static("refresh-token"));
     [
@@ -25,7 +25,7 @@ fn forms() -> [RefreshTokenIn; 3] {
     ]
 }
 
-/// A server that hands out refresh tokens, and a client that spends them in this form, if in any.
+/// A server that issues refresh tokens, and a client that sends them in this form, if any.
 async fn setup(travels: Option<RefreshTokenIn>) -> Setup {
     let clock = ManualClock::new();
     let server = AtlasServer::start().await.unwrap().with_refresh_tokens();
@@ -62,7 +62,7 @@ impl Setup {
         }
     }
 
-    /// How often the credentials were shown.
+    /// How often the credentials were sent.
     fn credentials(&self) -> usize {
         let requests = self.server.exchange_requests();
         requests.iter().filter(|it| it.headers.contains_key("client-secret")).count()
@@ -108,7 +108,7 @@ async fn a_refresh_carries_the_refresh_token_and_no_credentials() {
 }
 
 #[tokio::test]
-async fn in_a_day_the_credentials_are_shown_once_and_each_refresh_token_is_spent_once() {
+async fn in_a_day_the_credentials_are_sent_once_and_each_refresh_token_is_used_once() {
     for travels in forms() {
         let setup = setup(Some(travels.clone())).await;
         setup.day().await;
@@ -122,7 +122,7 @@ async fn in_a_day_the_credentials_are_shown_once_and_each_refresh_token_is_spent
 }
 
 #[tokio::test]
-async fn callers_that_give_up_at_any_moment_cost_no_refresh_token() {
+async fn a_caller_that_gives_up_at_any_moment_loses_no_refresh_token() {
     let setup = by_default().await;
     setup.good().await;
     for round in 0..200 {
@@ -140,7 +140,7 @@ async fn callers_that_give_up_at_any_moment_cost_no_refresh_token() {
 }
 
 #[tokio::test]
-async fn fifty_callers_spend_one_refresh_token() {
+async fn fifty_callers_use_one_refresh_token() {
     let setup = by_default().await;
     setup.good().await;
     for expired in 1..=5 {
@@ -161,7 +161,7 @@ async fn a_revoked_access_token_is_renewed_by_the_refresh_token() {
 }
 
 #[tokio::test]
-async fn a_refresh_token_that_is_not_taken_is_followed_by_the_credentials_in_the_same_exchange() {
+async fn after_a_refused_refresh_token_the_same_exchange_uses_the_credentials() {
     let setup = by_default().await;
     setup.good().await;
     setup.server.revoke_refresh_tokens();
@@ -190,7 +190,7 @@ async fn a_refresh_token_that_the_server_keeps_is_kept() {
 }
 
 #[tokio::test]
-async fn a_refresh_endpoint_that_is_not_there_is_asked_once() {
+async fn a_refresh_endpoint_that_does_not_exist_is_tried_once() {
     let setup = by_default().await;
     setup.server.fail_path(REFRESH_PATH, Some(StatusCode::NOT_FOUND));
     setup.day().await;
@@ -200,11 +200,12 @@ async fn a_refresh_endpoint_that_is_not_there_is_asked_once() {
 }
 
 #[tokio::test]
-async fn an_outage_of_the_refresh_endpoint_costs_one_attempt_and_the_refresh_token() {
+async fn an_outage_of_the_refresh_endpoint_costs_one_attempt_and_the_refresh_token_is_not_used_again()
+ {
     let setup = by_default().await;
     setup.good().await;
     setup.server.fail_path(REFRESH_PATH, Some(StatusCode::SERVICE_UNAVAILABLE));
-    setup.clock.advance(secs(3_300)); // over 90 % of the life: refresh-ahead is due in any case
+    setup.clock.advance(secs(3_300)); // over 90 % of the life, so refresh-ahead is due
     for _ in 0..3 {
         setup.good().await;
         setup.source.settled().await;
@@ -227,7 +228,7 @@ async fn an_outage_of_the_refresh_endpoint_costs_one_attempt_and_the_refresh_tok
 }
 
 #[tokio::test]
-async fn refresh_tokens_are_left_alone_unless_asked_for() {
+async fn refresh_tokens_are_not_used_by_default() {
     let setup = setup(None).await;
     setup.day().await;
     let counts = setup.server.counts();
@@ -262,7 +263,7 @@ fn no_refresh_token_is_shown_anywhere() {
     }
 }
 
-/// The server's are `refresh-`, 16 hexadecimal digits and a number.
+/// The server's refresh tokens are `refresh-`, 16 hexadecimal digits and a number.
 fn assert_no_refresh_token(text: &str) {
     for rest in text.split("refresh-").skip(1) {
         let digits = rest.bytes().take(16).filter(u8::is_ascii_hexdigit).count();

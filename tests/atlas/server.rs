@@ -1,4 +1,4 @@
-//! The embedded server itself: a test that relies on it should not be misled by it.
+//! The embedded server itself, so that tests can rely on it.
 
 use bytes::Bytes;
 use http::request::Builder;
@@ -29,7 +29,7 @@ async fn token(server: &AtlasServer) -> String {
 }
 
 #[tokio::test]
-async fn credentials_are_judged_as_atlas_judges_them() {
+async fn credentials_are_checked_as_by_atlas() {
     let server = AtlasServer::start().await.unwrap();
     let missing = r#"{"error":"Missing Client-Id or Client-Secret"}"#;
     let invalid = r#"{"error":"Invalid credentials"}"#;
@@ -51,7 +51,7 @@ async fn credentials_are_judged_as_atlas_judges_them() {
 }
 
 #[tokio::test]
-async fn only_a_living_token_of_this_very_server_gets_in() {
+async fn the_api_accepts_only_a_valid_token_of_this_server() {
     let (clock, other) = (ManualClock::new(), AtlasServer::start().await.unwrap());
     let server = AtlasServer::start().await.unwrap().with_clock(clock.clone()).with_lifetime(3);
     let request = || Request::get(server.url("/documents"));
@@ -86,7 +86,7 @@ async fn the_server_stops_with_its_last_handle() {
 }
 
 #[tokio::test]
-async fn what_is_shown_of_it_has_no_secret() {
+async fn debug_of_the_server_shows_no_secret() {
     let setup = Setup::new().await;
     setup.get("/documents").await.unwrap();
     let (requests, exchanges) = (setup.server.requests(), setup.server.exchange_requests());

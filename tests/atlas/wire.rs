@@ -1,4 +1,4 @@
-//! What is sent, when, and to whom.
+//! What is sent, when, and to which server.
 
 use http::header::{AUTHORIZATION, CONTENT_LENGTH};
 use http::{Method, Request, StatusCode};
@@ -49,11 +49,11 @@ async fn an_api_call_carries_the_bare_token_and_neither_credentials_nor_authoriz
 }
 
 #[tokio::test]
-async fn a_token_serves_every_request_until_it_ends() {
+async fn a_token_is_used_for_every_request_until_it_expires() {
     let setup = Setup::new().await;
     for _ in 0..10 {
         assert_eq!(setup.get("/documents").await.unwrap().status(), StatusCode::OK);
-        setup.clock.advance(secs(287)); // 2,870 s in all: refresh-ahead begins at 2,880 at the earliest
+        setup.clock.advance(secs(287)); // 2,870 s in all: refresh-ahead begins at 2,880 s at the earliest
     }
     assert_eq!(setup.exchanges(), 1);
 
@@ -70,7 +70,7 @@ async fn nobody_waits_for_a_renewal_ahead_of_expiry() {
     setup.get("/documents").await.unwrap();
     let first = setup.source.token().await.unwrap().generation();
 
-    setup.clock.advance(secs(3_300)); // over 90 % of the life: refresh-ahead is due in any case
+    setup.clock.advance(secs(3_300)); // over 90 % of the life, so refresh-ahead is due
     setup.server.delay_exchanges(secs(5));
     for _ in 0..3 {
         assert_eq!(setup.get("/documents").await.unwrap().status(), StatusCode::OK);
@@ -87,7 +87,7 @@ async fn nobody_waits_for_a_renewal_ahead_of_expiry() {
 }
 
 #[tokio::test]
-async fn it_is_the_same_over_http_2() {
+async fn exchanges_and_requests_work_over_http_2() {
     let setup = Setup::new().await;
     let client: Http = Client::builder(TokioExecutor::new()).http2_only(true).build_http();
     let api = layer(&setup.server)
@@ -108,7 +108,7 @@ async fn it_is_the_same_over_http_2() {
 }
 
 #[tokio::test]
-async fn a_foreign_server_is_not_asked() {
+async fn a_foreign_server_gets_no_request() {
     let (setup, foreign) = (Setup::new().await, AtlasServer::start().await.unwrap());
     let request = Request::get(foreign.url("/documents")).body(Full::default()).unwrap();
 

@@ -1,4 +1,4 @@
-//! Which answers the end user gets: the API's own, but never one that is about our credential.
+//! The answers to the end user: the API's own answers, except those about our credential.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ fn request() -> Request<Body> {
 }
 
 #[tokio::test]
-async fn a_401_that_could_be_healed_is_the_answer_to_the_second_request() {
+async fn after_a_401_the_end_user_gets_the_answer_to_the_second_sending() {
     let setup =
         proxy_of(|token| if token == "token-1" { status(StatusCode::UNAUTHORIZED) } else { ok() });
     let answer = setup.send(request()).await.unwrap();
@@ -21,7 +21,7 @@ async fn a_401_that_could_be_healed_is_the_answer_to_the_second_request() {
 }
 
 #[tokio::test]
-async fn a_401_that_could_not_be_healed_is_502_and_says_nothing_of_it() {
+async fn a_401_after_the_second_sending_becomes_a_502_without_details() {
     let setup = proxy_of(|_| {
         let answer = status(StatusCode::UNAUTHORIZED).header("set-cookie", "theirs");
         answer.header("www-authenticate", "Bearer error=\"invalid_token\"")
@@ -34,7 +34,7 @@ async fn a_401_that_could_not_be_healed_is_502_and_says_nothing_of_it() {
 }
 
 #[tokio::test]
-async fn what_is_no_401_is_the_apis_own_but_for_its_challenge() {
+async fn other_answers_pass_unchanged_without_their_challenge() {
     for code in [200, 201, 304, 400, 403, 404, 429, 500, 503] {
         let code = StatusCode::from_u16(code).unwrap();
         let setup = proxy_of(move |_| {
@@ -53,10 +53,10 @@ async fn what_is_no_401_is_the_apis_own_but_for_its_challenge() {
 }
 
 #[tokio::test]
-async fn without_a_token_the_end_user_learns_when_to_come_back() {
+async fn without_a_token_the_end_user_gets_a_retry_after() {
     for (kind, expected, at_most) in [
         (ExchangeErrorKind::Unavailable, 503, 2),
-        (ExchangeErrorKind::Refused, 502, 20), // somebody has to mend it; it is tried again all the same
+        (ExchangeErrorKind::Refused, 502, 20), // a person must correct it, but it is tried again
     ] {
         let setup = proxy_of(|_| ok());
         setup.exchange.fail_next(9, ExchangeError::new(kind, "scripted"));
@@ -65,7 +65,7 @@ async fn without_a_token_the_end_user_learns_when_to_come_back() {
             assert_eq!(answer.status(), expected, "{kind:?}");
             let pause: u64 = answer.headers()["retry-after"].to_str().unwrap().parse().unwrap();
             assert!((1..=at_most).contains(&pause), "{pause}");
-            // An end user who comes back then finds the pause over.
+            // If the end user comes back then, the pause is over.
             let next = setup.source.status().next_attempt_in.unwrap_or_default();
             assert!(next <= Duration::from_secs(pause), "{next:?}");
             assert_eq!(text(answer).await, "", "nothing of what failed");
@@ -75,7 +75,7 @@ async fn without_a_token_the_end_user_learns_when_to_come_back() {
 }
 
 #[tokio::test]
-async fn an_api_that_does_not_answer_is_502() {
+async fn an_api_that_does_not_answer_becomes_a_502() {
     let source = TokenSource::fixed(HeaderScheme::bearer(), "abc").unwrap();
     let api = service_fn(|_: Request<Body>| async { Err::<Response, _>(BoxError::from("reset")) });
     let app = app(bound(&source, "https://api.example").layer(api), "https://api.example");

@@ -1,4 +1,4 @@
-//! Which headers go through, and which stay where they are.
+//! Which headers are forwarded, and which are not.
 
 use http::header::{AUTHORIZATION, HOST, VIA};
 use http::{HeaderName, Method, Version};
@@ -7,7 +7,7 @@ use tower_outbound_auth::testkit::RotatingServer;
 use super::*;
 
 #[tokio::test]
-async fn the_end_users_own_credential_never_goes_on() {
+async fn the_end_users_credential_is_not_forwarded() {
     let setup = proxy_of(|_| ok());
     let request = get("/").header(AUTHORIZATION, "Bearer end-user").header("x-trace", "7");
     setup.send(request.body(Body::empty()).unwrap()).await.unwrap();
@@ -17,9 +17,9 @@ async fn the_end_users_own_credential_never_goes_on() {
     assert_eq!(seen["x-trace"], "7", "what is no credential goes through");
 }
 
-/// Where ours travels in another header, nothing replaces the end user's.
+/// If our token is in another header, nothing replaces the end user's credential.
 #[tokio::test]
-async fn nor_where_ours_has_a_header_of_its_own() {
+async fn the_end_users_credential_is_not_forwarded_beside_a_token_in_another_header() {
     let log = Log::default();
     let key = HeaderScheme::new(HeaderName::from_static("x-api-key"), "");
     let source = TokenSource::fixed(key, "ours").unwrap();
@@ -39,7 +39,7 @@ async fn nor_where_ours_has_a_header_of_its_own() {
 }
 
 #[tokio::test]
-async fn what_concerns_one_connection_stays_on_it_both_ways() {
+async fn headers_of_one_connection_are_not_forwarded_in_either_direction() {
     const PRIVATE: [(&str, &str); 8] = [
         ("keep-alive", "timeout=5"),
         ("te", "trailers"),
@@ -67,7 +67,7 @@ async fn what_concerns_one_connection_stays_on_it_both_ways() {
 }
 
 #[tokio::test]
-async fn the_api_is_asked_under_its_own_name_whatever_the_end_user_called_us() {
+async fn the_api_gets_its_own_host_header() {
     let setup = proxy_of(|_| ok());
     for (asked, sent) in [
         ("/a/b?c=d", "https://api.example/a/b?c=d"),
@@ -86,16 +86,16 @@ async fn the_api_is_asked_under_its_own_name_whatever_the_end_user_called_us() {
 }
 
 #[tokio::test]
-async fn there_is_no_tunnel() {
+async fn a_connect_request_is_not_forwarded() {
     let setup = proxy_of(|_| ok());
     let request = Request::builder().method(Method::CONNECT).uri("evil.test:443");
     let answer = setup.send(request.body(Body::empty()).unwrap()).await.unwrap();
     assert_eq!((answer.status().as_u16(), setup.seen().len()), (405, 0));
 }
 
-/// With a good successor, with one that is not the API's own, and on every status.
+/// With a correct new token, with one that is not the API's, and with every status.
 #[tokio::test]
-async fn a_token_that_the_api_hands_out_never_reaches_the_end_user() {
+async fn a_new_token_of_the_api_never_reaches_the_end_user() {
     use hyper_util::{client::legacy::Client, rt::TokioExecutor};
     let server = RotatingServer::start().await.unwrap();
     let scheme = tower_outbound_auth::system::Rotating::new(

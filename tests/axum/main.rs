@@ -1,5 +1,6 @@
-//! What the reverse proxy of the example `axum_proxy` promises to its end users, to the API, and to us. The
-//! proxy is the example's own file; the API is a function, or a server on a socket where bytes matter.
+//! The reverse proxy of the example `axum_proxy`: what its end users, the API and its operator can rely on.
+//! The tests use the example's own file. The API is a function, or a server on a socket if the bytes
+//! matter.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // the helpers are tests as well
 
 mod answers;
@@ -27,7 +28,7 @@ use self::proxy::{Proxy, forward};
 
 type Log = Arc<Mutex<Vec<http::request::Parts>>>;
 
-/// A proxy in memory, and what it forwards to: the API's answers have unboxed bodies.
+/// A proxy in memory. The API's answers have unboxed bodies.
 struct Setup {
     exchange: ScriptedExchange,
     source: TokenSource<HeaderScheme>,
@@ -35,7 +36,8 @@ struct Setup {
     app: Router,
 }
 
-/// The API answers as the function says, which is given the request's token (`token-1`, `token-2` ..).
+/// The API answers with this function, which gets the request's token (`token-1`, `token-2`, and so
+/// on).
 fn proxy_of(
     answer: impl Fn(&str) -> http::response::Builder + Clone + Send + Sync + 'static,
 ) -> Setup {
@@ -59,7 +61,7 @@ fn bound<S: Presentation>(source: &TokenSource<S>, api: &str) -> AuthLayer<S> {
     AuthLayer::new(source.clone()).with_origin(Origin::parse(api).unwrap())
 }
 
-/// The proxy before an API that is at this origin.
+/// The proxy for an API at this origin.
 fn app<T, RB>(api: T, origin: &str) -> Router
 where
     T: tower::Service<Request<Body>, Response = http::Response<RB>, Error = BoxError>,

@@ -24,10 +24,11 @@ async fn serve(app: Router) -> String {
     origin
 }
 
-/// What was accepted: length and hash.
+/// The accepted bodies: length and hash.
 type Accepted = Arc<Mutex<Vec<(usize, Vec<u8>)>>>;
 
-/// Refuses `token-1` at its head, and reads on, so that a client that is still writing gets the answer.
+/// Refuses `token-1` after its head, but reads the body, so that a client that is still writing gets
+/// the answer.
 async fn upload(State(accepted): State<Accepted>, request: Request<Body>) -> Response {
     let refused = request.headers()["authorization"] == "Bearer token-1";
     let mut body = request.into_body();
@@ -53,8 +54,8 @@ where
     Client::builder(TokioExecutor::new()).http2_only(http2).build_http()
 }
 
-/// A proxy before an API, each on a socket; boxed or unboxed: what the proxy's client sends. Loopback takes
-/// a whole upload before the refusal of its head is back, so all of it is kept.
+/// A proxy and an API, each on a socket. The proxy's client sends boxed or unboxed bodies. Loopback takes a
+/// whole upload before the refusal of its head arrives, so all of it is kept.
 async fn proxy_on_a_socket(api: &str, http2: bool, boxed: bool) -> String {
     let source = TokenSource::new(HeaderScheme::bearer(), ScriptedExchange::new());
     let layer = bound(&source, api);
@@ -92,7 +93,7 @@ async fn an_upload_of_1_mib_that_is_refused_early_arrives_byte_for_byte() {
     }
 }
 
-/// What the API has got so far, as it gets it; the answer echoes it.
+/// The bytes that the API has received so far. Its answer echoes them as they arrive.
 type Got = UnboundedSender<Bytes>;
 
 async fn echo(State(got): State<Got>, request: Request<Body>) -> Response {
@@ -104,9 +105,9 @@ async fn echo(State(got): State<Got>, request: Request<Body>) -> Response {
     Response::new(Body::from_stream(noted))
 }
 
-/// The end user writes the second frame only when the first one has come back.
+/// The end user writes the second frame only after the first one has come back.
 #[tokio::test]
-async fn neither_body_is_collected() {
+async fn bodies_are_forwarded_frame_by_frame() {
     use futures::StreamExt;
     for http2 in [false, true] {
         let (got, mut seen) = unbounded();

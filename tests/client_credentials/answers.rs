@@ -1,11 +1,11 @@
-//! What the token endpoint's answers mean (RFC 6749 section 5).
+//! The meaning of a token endpoint's answers (RFC 6749 section 5).
 
 use tower_outbound_auth::exchange::ExchangeErrorKind::*;
 
 use crate::*;
 
 #[tokio::test(start_paused = true)]
-async fn rfc6749_7_a_token_type_is_compared_without_case_and_another_one_is_not_used() {
+async fn rfc6749_7_a_token_type_is_compared_without_case_and_other_types_are_errors() {
     for (body, usable) in [
         (r#"{"access_token":"abc","token_type":"bearer"}"#, true),
         (r#"{"access_token":"abc","token_type":"BEARER"}"#, true),
@@ -24,7 +24,7 @@ async fn rfc6749_7_a_token_type_is_compared_without_case_and_another_one_is_not_
 }
 
 #[tokio::test(start_paused = true)]
-async fn rfc6749_6_and_9_unknown_members_and_refresh_tokens_are_no_hindrance() {
+async fn rfc6749_6_and_9_unknown_members_and_refresh_tokens_are_ignored() {
     for body in [
         r#"{"access_token":"abc","token_type":"Bearer","refresh_token":null,"issued_token_type":null}"#,
         r#"{"id_token":"x","iat":1,"access_token":"abc","token_type":"Bearer","refresh_token":"r"}"#,
@@ -36,7 +36,7 @@ async fn rfc6749_6_and_9_unknown_members_and_refresh_tokens_are_no_hindrance() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn rfc6749_11_a_readable_verdict_is_refused_and_everything_else_is_an_outage() {
+async fn rfc6749_11_a_known_error_code_is_a_refusal_and_everything_else_is_an_outage() {
     for (status, body, expected) in [
         (401, r#"{"error":"invalid_client"}"#, Refused),
         (400, r#"{"error":"invalid_client"}"#, Refused),
@@ -71,7 +71,7 @@ async fn rfc6749_11_a_readable_verdict_is_refused_and_everything_else_is_an_outa
 }
 
 #[tokio::test(start_paused = true)]
-async fn rfc6750_2_a_token_that_cannot_stand_in_a_header_is_refused_before_use() {
+async fn rfc6750_2_a_token_that_cannot_be_in_a_header_is_an_error() {
     for (body, usable) in [
         (r#"{"access_token":"aZ09-._~+/=="}"#, true),
         (r#"{"access_token":"a b"}"#, false),
@@ -131,7 +131,7 @@ async fn rfc6749_9_unknown_members_duplicate_keys_and_deep_nesting_do_not_crash(
 }
 
 #[tokio::test(start_paused = true)]
-async fn rfc6749_11_what_takes_a_person_to_mend_is_asked_about_rarely() {
+async fn rfc6749_11_after_an_error_that_a_person_must_correct_exchanges_are_rare() {
     let asked_in_an_hour = async |status, body: &'static str| {
         let server = Server::with(status, body);
         let source = server.source(scheme("id", "secret"));
@@ -154,9 +154,9 @@ async fn rfc6749_11_what_takes_a_person_to_mend_is_asked_about_rarely() {
     assert!((100..200).contains(&asked), "{asked} times, in an outage");
 }
 
-/// What real servers said of this grant's mistakes. No two agree.
+/// Real servers' answers to mistakes with this grant. No two are the same.
 #[tokio::test(start_paused = true)]
-async fn rfc6749_11_the_errors_of_real_servers_have_their_kind() {
+async fn rfc6749_11_the_errors_of_real_servers_get_the_right_kind() {
     let client = r#"{"error":"invalid_client","error_description":"client authentication failed"}"#;
     let grant =
         r#"{"error":"unsupported_grant_type","error_description":"unsupported grant_type"}"#;

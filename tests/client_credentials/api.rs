@@ -1,4 +1,4 @@
-//! What the API gets, and what its answers mean (RFC 6750, RFC 9110).
+//! What the API gets, and the meaning of its answers (RFC 6750, RFC 9110).
 
 use http::header::{
     CACHE_CONTROL, HeaderName, LOCATION, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, VARY,
@@ -25,7 +25,8 @@ fn challenging(status: u16, challenges: &'static [&'static str]) -> Api {
     })
 }
 
-/// How often such an answer has a request sent again. The caller gets it as it is, in any case.
+/// How often a request with such an answer is sent again. In any case the caller gets the answer
+/// unchanged.
 async fn sent_again(status: u16, challenges: &'static [&'static str]) -> usize {
     let (api, source) = (challenging(status, challenges), source());
     let response = api.call(&source, get("/")).await.unwrap();
@@ -64,9 +65,9 @@ async fn rfc6750_3_an_invalid_token_is_renewed_and_the_request_sent_again() {
     }
 }
 
-/// What servers were seen to answer.
+/// Answers of real servers.
 #[tokio::test(start_paused = true)]
-async fn rfc6750_3_only_a_refusal_of_the_token_is_worth_another_token() {
+async fn rfc6750_3_only_a_refusal_of_the_token_causes_a_renewal() {
     for (status, challenges, again) in [
         (
             401,
@@ -89,7 +90,8 @@ async fn rfc6750_3_only_a_refusal_of_the_token_is_worth_another_token() {
         (401, &[r#"Bearer error="insufficient_scope", scope="admin""#], 0),
         (401, &[r#"Bearer error="invalid_request""#], 0),
         (403, &[r#"Bearer error="insufficient_scope", scope="admin""#], 0),
-        // Some gateways and frameworks answer 403 for an ended token, and say so.
+        // Some gateways and frameworks answer 403 for an expired token, with a challenge that says
+        // so.
         (403, &[r#"Bearer error="invalid_token""#], 1),
         (403, &[r#"Basic realm="x""#, "bearer ERROR=invalid_token"], 1),
         (403, &[r#"Bearer error="expired""#], 0),
@@ -145,7 +147,7 @@ async fn rfc9110_2_a_refused_post_is_sent_again_with_its_body() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn rfc9110_2_no_other_failure_is_a_reason_to_send_a_post_again() {
+async fn rfc9110_2_a_post_is_sent_again_after_no_other_failure() {
     for status in [400, 403, 407, 408, 409, 413, 419, 421, 425, 429, 500, 502, 503, 504, 511] {
         let (api, source) = (Api::new(move |_| answer(status, "")), source());
         let response = api.call(&source, post("/orders", "one order")).await.unwrap();
@@ -212,7 +214,7 @@ async fn rfc9110_3_no_redirect_takes_the_token_to_another_origin() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn rfc9110_6_what_is_between_the_client_and_its_proxy_is_left_alone() {
+async fn rfc9110_6_a_proxy_s_credentials_are_not_changed() {
     let api = Api::new(|_| {
         let mut response = answer(407, "the proxy's own");
         let challenge = HeaderValue::from_static(r#"Bearer error="invalid_token""#);
@@ -232,7 +234,7 @@ async fn rfc9110_6_what_is_between_the_client_and_its_proxy_is_left_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn rfc9111_1_what_is_said_of_caching_is_left_as_it_was_said() {
+async fn rfc9111_1_headers_about_caching_are_not_changed() {
     const SAID: [(HeaderName, &str); 2] =
         [(CACHE_CONTROL, "public, max-age=600, must-revalidate"), (VARY, "accept")];
     let api = Api::new(|_| {
@@ -254,7 +256,7 @@ async fn rfc9111_1_what_is_said_of_caching_is_left_as_it_was_said() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn oauth21_2_a_token_that_dies_before_its_stated_end_is_renewed_and_no_caller_notices() {
+async fn oauth21_2_a_token_that_ends_early_is_renewed_and_no_caller_notices() {
     let living = Arc::new(Mutex::new("t-1"));
     let api = Api::new({
         let living = living.clone();

@@ -47,7 +47,7 @@ async fn rfc6749_2_and_3_and_oauth21_4_the_credentials_travel_in_one_place_and_n
     }
 }
 
-/// The decoders that were observed at real servers.
+/// The decoding of real servers.
 fn decoder(decodes: bool, status: u16, body: &'static str) -> Server {
     Server::new(move |asked| {
         let percent = "app%3Aone%20two:p%40ss%2Bw%25rd";
@@ -58,7 +58,7 @@ fn decoder(decodes: bool, status: u16, body: &'static str) -> Server {
 }
 
 #[tokio::test(start_paused = true)]
-async fn rfc6749_1_basic_tries_the_raw_encoding_once_where_it_differs_and_remembers_what_worked() {
+async fn rfc6749_1_basic_tries_the_raw_encoding_once_if_it_differs_and_remembers_what_worked() {
     for (decodes, status, body, sent) in [
         (true, 401, "", 1),
         (false, 401, r#"{"error":"invalid_client"}"#, 2),
@@ -69,7 +69,7 @@ async fn rfc6749_1_basic_tries_the_raw_encoding_once_where_it_differs_and_rememb
         let source = server.source(scheme("app:one two", "p@ss+w%rd"));
         let token = source.token().await.unwrap();
         assert_eq!(server.asked().len(), sent, "{status}");
-        source.reject(&token).await.unwrap_err(); // the same token again: what counts is the request
+        source.reject(&token).await.unwrap_err(); // the same token again: only the request matters
         assert_eq!(server.asked().len(), sent + 1, "{status}: it remembers");
     }
 }
@@ -88,7 +88,7 @@ async fn rfc6749_1_credentials_that_are_wrong_in_both_encodings_are_refused_and_
 }
 
 #[tokio::test(start_paused = true)]
-async fn rfc6749_1_where_the_encodings_agree_or_one_was_chosen_there_is_one_try() {
+async fn rfc6749_1_if_the_encodings_agree_or_one_was_chosen_there_is_one_try() {
     let chosen = [BasicEncoding::Percent, BasicEncoding::Raw, BasicEncoding::Form];
     let chosen = chosen.map(|it| scheme("a b", "c d").with_auth(ClientAuth::Basic(it)));
     let plain = scheme("plain-id", "plain.secret~1");
@@ -104,7 +104,7 @@ async fn rfc6749_1_where_the_encodings_agree_or_one_was_chosen_there_is_one_try(
 }
 
 #[test]
-fn rfc7617_and_6749_13_what_cannot_be_a_credential_is_said_without_being_shown() {
+fn rfc7617_and_6749_13_the_error_for_an_unusable_credential_does_not_show_it() {
     for (id, secret, said) in [
         ("", "canary", "the client id is empty"),
         ("id", "", "the client secret is empty"),
@@ -120,7 +120,7 @@ fn rfc7617_and_6749_13_what_cannot_be_a_credential_is_said_without_being_shown()
 }
 
 #[test]
-fn rfc9700_3_a_token_is_for_one_client_scope_and_resource_server_and_stands_for_no_other() {
+fn rfc9700_3_the_identity_of_a_token_has_its_client_scope_and_resource_server() {
     let base = || scheme("a", "secret").with_scope("read").with_resource("urn:x");
     let elsewhere = |endpoint: &str| {
         let scheme = ClientCredentials::new(endpoint, "a", "secret").unwrap();
@@ -145,7 +145,7 @@ fn rfc9700_3_a_token_is_for_one_client_scope_and_resource_server_and_stands_for_
 
 #[cfg(feature = "client")]
 #[test]
-fn the_preset_wants_a_safe_endpoint_and_a_safe_origin() {
+fn the_preset_needs_a_safe_endpoint_and_a_safe_origin() {
     let preset = |endpoint: &str, api: &str| {
         AuthLayer::client_credentials(endpoint, "id", "secret", api).map(drop)
     };
@@ -192,7 +192,7 @@ fn a_realm_is_one_segment_of_the_path() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn rfc6749_1_an_answer_about_something_else_than_the_client_is_no_reason_to_encode_it_anew() {
+async fn rfc6749_1_after_an_error_that_is_not_about_the_client_no_other_encoding_is_tried() {
     for code in ["invalid_scope", "invalid_target", "unsupported_grant_type"] {
         let server = Server::new(move |asked| {
             let understood = asked.basic() == "app%3Aone%20two:p%40ss";
@@ -218,7 +218,7 @@ async fn rfc6749_1_two_sources_of_one_scheme_learn_the_same_encoding_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn rfc6749_1_an_encoding_that_another_source_learned_meanwhile_is_tried_all_the_same() {
+async fn rfc6749_1_an_encoding_that_another_source_has_just_learned_is_still_tried() {
     let scheme = Arc::new(scheme("app:one two", "p@ss+w%rd"));
     let server = decoder(false, 401, r#"{"error":"invalid_client"}"#).with_latency(secs(2));
     let (one, two) = (server.source(scheme.clone()), server.source(scheme));
@@ -231,14 +231,14 @@ async fn rfc6749_1_an_encoding_that_another_source_learned_meanwhile_is_tried_al
 }
 
 #[test]
-fn rfc6749_4_an_endpoint_without_fragment_is_asked_and_with_one_it_is_none() {
+fn rfc6749_4_an_endpoint_with_a_fragment_is_an_error() {
     let error = TokenEndpoint::parse("https://auth.example/token#top").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Configuration);
     TokenEndpoint::parse("https://auth.example/token?a=1&b=%23").unwrap();
 }
 
 #[tokio::test(start_paused = true)]
-async fn rfc6749_5_and_7617_what_is_not_ascii_is_utf_8_in_form_and_header() {
+async fn rfc6749_5_and_7617_credentials_that_are_not_ascii_are_sent_as_utf_8() {
     let sent = async |auth| {
         let server = Server::with(200, SUCCESS);
         let scheme = scheme("é:£", "€ 1").with_scope("größe").with_auth(auth);
@@ -254,7 +254,7 @@ async fn rfc6749_5_and_7617_what_is_not_ascii_is_utf_8_in_form_and_header() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn oauth21_5_a_server_that_takes_the_credentials_in_the_body_only_is_served() {
+async fn oauth21_5_the_credentials_can_be_sent_in_the_body() {
     let server = Server::new(|asked| {
         let shown = asked.body.contains("client_id=id&client_secret=secret");
         let taken = shown && asked.authorization.is_none();

@@ -16,12 +16,12 @@ fn jwt(claims: &str) -> String {
     format!("{}.{}.c2ln", part(r#"{"alg":"RS256","typ":"at+jwt"}"#), part(claims))
 }
 
-/// An answer with this token and, of its life, `member`.
+/// An answer with this token and with `member` about its life.
 fn issued(token: &str, member: &str) -> String {
     format!(r#"{{"access_token":"{token}"{member}}}"#)
 }
 
-/// The seconds that a token lives which comes with this answer; none if it was over when it came.
+/// How many seconds the token in this answer lives. None if it had already expired.
 async fn life(body: String) -> Option<u64> {
     let source = Server::with(200, body).source(scheme("id", "secret"));
     match source.token().await {
@@ -34,7 +34,7 @@ async fn life(body: String) -> Option<u64> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn rfc6749_8_a_life_counts_from_the_sending_of_the_request() {
+async fn rfc6749_8_a_life_begins_when_the_request_is_sent() {
     let server = Server::with(200, issued("abc", r#","expires_in":60"#)).with_latency(secs(5));
     let source = server.source(scheme("id", "secret"));
     source.token().await.unwrap();
@@ -59,7 +59,7 @@ async fn rfc6749_8_without_expires_in_the_token_s_exp_counts_else_the_default() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn rfc6749_8_the_default_is_the_user_s_and_never_for_ever() {
+async fn rfc6749_8_the_user_sets_the_default_life_and_it_is_limited() {
     let server = Server::with(200, issued("opaque", ""));
     let source = server.source(scheme("id", "secret"));
     let source = source.to_builder().default_lifetime(secs(20)).build();
@@ -71,7 +71,7 @@ async fn rfc6749_8_the_default_is_the_user_s_and_never_for_ever() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn oauth21_7_a_life_is_a_number_and_a_text_of_one_is_read_too() {
+async fn oauth21_7_a_life_may_be_a_number_or_a_text_with_a_number() {
     for (expires_in, expected) in [
         ("3600", Some(3_600)),
         (r#""3600""#, Some(3_600)),
@@ -90,7 +90,7 @@ async fn oauth21_7_a_life_is_a_number_and_a_text_of_one_is_read_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn rfc9068_1_and_oauth21_3_what_a_token_looks_like_makes_no_difference() {
+async fn rfc9068_1_and_oauth21_3_the_form_of_a_token_makes_no_difference() {
     let past = jwt(r#"{"exp":1}"#);
     let bad_json = format!("e30.{}.c2ln", URL_SAFE_NO_PAD.encode("{no json"));
     for token in
@@ -113,7 +113,7 @@ async fn rfc7519_1_a_numeric_date_may_be_anything() {
         (format!("\"{soon}\""), Some(120)),
         ("1e308".into(), Some(HUNDRED_YEARS)),
         ("18446744073709551616".into(), Some(HUNDRED_YEARS)),
-        // No time of day.
+        // Not a date.
         ("-1".into(), Some(DEFAULT)),
         ("-1e308".into(), Some(DEFAULT)),
         ("\"123\"".into(), Some(DEFAULT)),
@@ -128,7 +128,7 @@ async fn rfc7519_1_a_numeric_date_may_be_anything() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn rfc7519_2_a_token_is_over_at_its_exp_and_not_before() {
+async fn rfc7519_2_a_token_expires_at_its_exp_and_not_before() {
     let body = issued(&jwt(&format!(r#"{{"exp":{}}}"#, NEW_YEAR + 60)), "");
     let asked = AtomicUsize::new(0);
     let server = Server::new(move |_| match asked.fetch_add(1, Ordering::Relaxed) {
@@ -143,9 +143,10 @@ async fn rfc7519_2_a_token_is_over_at_its_exp_and_not_before() {
     assert_eq!(kind(&source.token().await.unwrap_err()), Unavailable);
 }
 
-/// Whether a token is valid yet is for the API to say, by its own clock: ours may be slow.
+/// The API decides by its own clock whether a token is already valid, because our clock may be
+/// slow.
 #[tokio::test(start_paused = true)]
-async fn rfc7519_3_a_token_that_is_not_valid_yet_is_judged_by_the_api() {
+async fn rfc7519_3_the_api_decides_about_a_token_that_is_not_valid_yet() {
     for (nbf, valid) in [(NEW_YEAR + 30, true), (NEW_YEAR + 3_600, false)] {
         let server = Server::new({
             let issued_so_far = AtomicUsize::new(0);
@@ -185,7 +186,7 @@ async fn rfc9111_1_an_age_shortens_the_life() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn rfc9110_5_a_date_far_off_does_not_move_the_end_of_a_token_that_has_only_an_exp() {
+async fn rfc9110_5_a_wrong_date_does_not_change_the_expiry_of_a_token_with_only_an_exp() {
     for date in [
         "Thu, 01 Jan 1970 00:00:00 GMT",
         "Tue, 31 Dec 2024 23:59:52 GMT",
@@ -205,7 +206,7 @@ async fn rfc9110_5_a_date_far_off_does_not_move_the_end_of_a_token_that_has_only
 }
 
 #[tokio::test(start_paused = true)]
-async fn rfc9110_5_a_date_far_off_changes_nothing() {
+async fn rfc9110_5_a_wrong_date_changes_nothing() {
     for date in [
         "Thu, 01 Jan 1970 00:00:00 GMT",
         "Wed, 01 Jan 2025 00:00:08 GMT",

@@ -1,7 +1,7 @@
-//! OAuth 2.0 client credentials, row by row of the specifications. The numbers are those of the RFCs'
-//! demands: 6749-4 is the fourth of RFC 6749.
+//! OAuth 2.0 client credentials, requirement by requirement. The numbers name requirements of the
+//! RFCs: 6749-4 is the fourth of RFC 6749.
 //!
-//! Rows that are tested elsewhere as well, or alone:
+//! Requirements that other files test, too or only there:
 //!
 //! | row | where |
 //! |---|---|
@@ -12,7 +12,7 @@
 //! | 6749-12 | `promises::p20_one_refresh_token_is_spent_once`: any number of callers, lost answers |
 //! | 7519-1, 9068-1 | `promises::p11_two_clocks`: wrong clocks, `exp` beside `expires_in` |
 //!
-//! Rows that do not concern a client of this grant, or this crate:
+//! Requirements that do not concern a client with this grant, or this crate:
 //!
 //! | row | why |
 //! |---|---|
@@ -20,8 +20,8 @@
 //! | 8414, 9700-4 | metadata: the endpoint is given |
 //! | 8707 | `resource` is sent, kept on refresh, and part of the identity: `rfc9700_3_…`, `refresh` |
 //! | 8725 | nothing is verified with this grant; for rotated tokens, `promises::p17_newest_wins` |
-//! | 7519-3 | `nbf` is for whom the token is shown to, by a clock that is right: `rfc7519_3_…` says what happens |
-//! | 7617, no colon in a raw id | sent as it is: servers were seen to take it, and the others say no |
+//! | 7519-3 | the API checks `nbf`, by its own clock: see `rfc7519_3_…` |
+//! | 7617, no colon in a raw id | sent as it is: some servers accept it, and the others refuse |
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod answers;
@@ -61,7 +61,7 @@ const API: &str = "https://api.example";
 const ENDPOINT: &str = "https://auth.example/realms/main/token?tenant=7";
 const SUCCESS: &str = r#"{"access_token":"abc","token_type":"Bearer","expires_in":3600}"#;
 
-/// A request to the token endpoint, as it came.
+/// A request to the token endpoint, as it was received.
 #[derive(Clone, Debug)]
 struct Asked {
     method: Method,
@@ -78,7 +78,7 @@ impl Asked {
     }
 }
 
-/// A token endpoint that answers as it is told, and keeps what it was asked.
+/// A token endpoint that answers as the test wants, and records its requests.
 #[derive(Clone)]
 struct Server {
     asked: Arc<Mutex<Vec<Asked>>>,
@@ -139,7 +139,7 @@ impl Server {
     }
 }
 
-/// An API that answers as it is told, and keeps the requests as they came.
+/// An API that answers as the test wants, and records its requests.
 #[derive(Clone)]
 struct Api {
     seen: Arc<Mutex<Vec<Request<Bytes>>>>,
@@ -151,7 +151,7 @@ impl Api {
         Api { seen: Arc::default(), answer: Arc::new(answer) }
     }
 
-    /// It takes this token, and says of all others that they are invalid.
+    /// An API that accepts this token, and answers that all others are invalid.
     fn taking(token: &'static str) -> Api {
         Api::new(move |request| {
             if credential(request) == Some(token) {

@@ -1,4 +1,4 @@
-//! How long a token endpoint that says no is left alone (RFC 9110 section 10.2.3).
+//! The pause after a token endpoint refuses (RFC 9110 section 10.2.3).
 
 use http::header::{DATE, RETRY_AFTER};
 use tower_outbound_auth::exchange::ExchangeErrorKind::Unavailable;
@@ -6,7 +6,7 @@ use tower_outbound_auth::exchange::ExchangeErrorKind::Unavailable;
 use crate::*;
 
 #[tokio::test(start_paused = true)]
-async fn rfc9110_4_retry_after_is_seconds_or_a_date_by_the_server_s_own_clock() {
+async fn rfc9110_4_retry_after_is_seconds_or_a_date_by_the_server_s_clock() {
     let noon = "Sun, 06 Nov 1994 12:00:00 GMT";
     for (retry_after, date, secs) in [
         ("44", None, Some(44)),
@@ -47,7 +47,7 @@ fn busy(status: u16, retry_after: &'static str, body: &'static str) -> Server {
     })
 }
 
-/// When the endpoint is asked for the second time, if somebody wants a token every second.
+/// When the endpoint gets its second request, if a caller needs a token every second.
 async fn asked_again_after(server: Server) -> u64 {
     let source = server.source(scheme("id", "secret"));
     let mut seconds = 0;
@@ -61,7 +61,7 @@ async fn asked_again_after(server: Server) -> u64 {
 }
 
 #[tokio::test(start_paused = true)]
-async fn rfc9110_4_a_pause_that_the_endpoint_asks_for_is_kept_and_5_minutes_at_most() {
+async fn rfc9110_4_a_requested_pause_is_kept_up_to_5_minutes() {
     for status in [503, 429, 302, 500] {
         assert_eq!(asked_again_after(busy(status, "120", "")).await, 120, "{status}");
     }

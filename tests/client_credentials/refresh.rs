@@ -1,4 +1,4 @@
-//! Refresh tokens, where they are wanted (RFC 6749 section 6).
+//! Refresh tokens, if the user wants them (RFC 6749 section 6).
 
 use std::sync::atomic::AtomicBool;
 
@@ -6,7 +6,7 @@ use tower_outbound_auth::exchange::ExchangeErrorKind::{Refused, Unavailable};
 
 use crate::*;
 
-/// An endpoint that hands out refresh tokens; `refresh` answers to those.
+/// An endpoint that issues refresh tokens. `refresh` is its answer to a refresh token.
 fn refreshing(refresh: impl Fn() -> Response<Body> + Send + Sync + 'static) -> Server {
     Server::new(move |asked| {
         if asked.body.starts_with("grant_type=refresh_token") {
@@ -35,13 +35,13 @@ fn scheme_with_refresh() -> ClientCredentials {
 }
 
 #[tokio::test(start_paused = true)]
-async fn rfc6749_6_a_refresh_token_that_was_not_asked_for_is_left_alone() {
+async fn rfc6749_6_a_refresh_token_is_not_used_by_default() {
     let server = refreshing(|| panic!("nobody asked"));
     assert_eq!(bodies_of_three(server, scheme("id", "secret")).await.len(), 3);
 }
 
 #[tokio::test(start_paused = true)]
-async fn rfc6749_12_a_refresh_authenticates_the_client_and_asks_for_no_scope() {
+async fn rfc6749_12_a_refresh_authenticates_the_client_and_has_no_scope() {
     let server = refreshing(|| answer(200, r#"{"access_token":"def","expires_in":60}"#));
     bodies_of_three(server.clone(), scheme_with_refresh()).await;
     for asked in server.asked() {
@@ -52,7 +52,7 @@ async fn rfc6749_12_a_refresh_authenticates_the_client_and_asks_for_no_scope() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn rfc6749_12_a_new_refresh_token_replaces_the_old_one_and_none_keeps_it() {
+async fn rfc6749_12_a_new_refresh_token_replaces_the_old_one_which_is_otherwise_kept() {
     let new = r#"{"access_token":"def","expires_in":60,"refresh_token":"r2"}"#;
     let none = r#"{"access_token":"def","expires_in":60,"refresh_token":null}"#;
     for (body, third) in [(new, SECOND_REFRESH), (none, FIRST_REFRESH)] {
@@ -62,7 +62,7 @@ async fn rfc6749_12_a_new_refresh_token_replaces_the_old_one_and_none_keeps_it()
 }
 
 #[tokio::test(start_paused = true)]
-async fn rfc6749_11_a_refresh_token_that_is_not_taken_is_dropped_for_the_credentials_at_once() {
+async fn rfc6749_11_after_a_refused_refresh_token_the_same_exchange_uses_the_credentials() {
     for (status, body) in [
         (400, r#"{"error":"invalid_grant"}"#),
         (400, ""),
@@ -77,9 +77,9 @@ async fn rfc6749_11_a_refresh_token_that_is_not_taken_is_dropped_for_the_credent
     }
 }
 
-/// What keeps a refresh token is an answer to it, and no other.
+/// Only an answer to a refresh token keeps that refresh token.
 #[tokio::test(start_paused = true)]
-async fn rfc6749_11_a_refresh_token_that_was_not_taken_stays_dropped_though_no_other_comes() {
+async fn rfc6749_11_a_refused_refresh_token_is_not_used_again() {
     let first = AtomicBool::new(true);
     let server = Server::new(move |asked| {
         if asked.body.starts_with("grant_type=refresh_token") {
@@ -95,7 +95,7 @@ async fn rfc6749_11_a_refresh_token_that_was_not_taken_stays_dropped_though_no_o
 }
 
 #[tokio::test(start_paused = true)]
-async fn rfc6749_11_an_endpoint_that_knows_no_refresh_tokens_is_asked_once() {
+async fn rfc6749_11_an_endpoint_without_refresh_tokens_gets_one_such_request() {
     for (status, body) in [
         (400, r#"{"error":"unsupported_grant_type"}"#),
         (400, r#"{"error":"unauthorized_client"}"#),
@@ -108,7 +108,7 @@ async fn rfc6749_11_an_endpoint_that_knows_no_refresh_tokens_is_asked_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn rfc6749_11_an_outage_says_nothing_of_a_refresh_token_and_it_is_not_sent_again() {
+async fn rfc6749_11_after_an_outage_the_refresh_token_is_not_sent_again() {
     for status in [500, 502, 503, 429, 408, 302, 404, 405, 501] {
         let server = refreshing(move || answer(status, r#"{"error":"invalid_grant"}"#));
         let source = server.source(scheme_with_refresh());
@@ -123,7 +123,7 @@ async fn rfc6749_11_an_outage_says_nothing_of_a_refresh_token_and_it_is_not_sent
 }
 
 #[tokio::test(start_paused = true)]
-async fn rfc6749_9_an_odd_refresh_token_is_no_hindrance() {
+async fn rfc6749_9_an_unusable_refresh_token_is_ignored() {
     for odd in ["7", "true", "[]", "\"\""] {
         let body = format!(r#"{{"access_token":"abc","expires_in":60,"refresh_token":{odd}}}"#);
         let server = Server::new(move |_| {
@@ -134,7 +134,8 @@ async fn rfc6749_9_an_odd_refresh_token_is_no_hindrance() {
     }
 }
 
-/// An endpoint that hands out refresh tokens, reads Basic as it is until `upgraded`, and then decodes it.
+/// An endpoint that issues refresh tokens. It reads Basic without decoding until `upgraded`, and then
+/// decodes it.
 fn upgrading(upgraded: Arc<AtomicBool>) -> Server {
     Server::new(move |asked| {
         let decodes = upgraded.load(Ordering::Relaxed);
@@ -147,7 +148,7 @@ fn upgrading(upgraded: Arc<AtomicBool>) -> Server {
 }
 
 #[tokio::test(start_paused = true)]
-async fn rfc6749_1_and_12_a_refresh_has_the_encoding_that_works_and_finds_a_new_one() {
+async fn rfc6749_1_and_12_a_refresh_uses_the_encoding_that_works_and_finds_a_new_one() {
     let upgraded = Arc::new(AtomicBool::new(false));
     let server = upgrading(upgraded.clone());
     let source = server.source(scheme("i d", "s/1").with_refresh_tokens());
@@ -171,7 +172,7 @@ async fn rfc6749_1_and_12_a_refresh_has_the_encoding_that_works_and_finds_a_new_
     assert_eq!(next().await, [format!("{refresh} {percent}")]);
 }
 
-/// An endpoint whose refresh tokens are dead, and which takes the credentials `times` times.
+/// An endpoint that refuses its refresh tokens, and accepts the credentials `times` times.
 fn revoked(times: usize) -> Server {
     let issued = AtomicUsize::new(0);
     Server::new(move |asked| {
@@ -189,7 +190,7 @@ fn revoked(times: usize) -> Server {
 }
 
 #[tokio::test(start_paused = true)]
-async fn rfc9700_6_after_a_family_was_revoked_there_is_one_clean_re_authentication() {
+async fn rfc9700_6_after_a_family_was_revoked_the_credentials_are_used_once() {
     let (server, api) = (revoked(2), Api::taking("t-2"));
     let source = server.source(scheme("id", "secret").with_refresh_tokens());
     for _ in 0..10 {
@@ -203,7 +204,7 @@ async fn rfc9700_6_after_a_family_was_revoked_there_is_one_clean_re_authenticati
 }
 
 #[tokio::test(start_paused = true)]
-async fn rfc9700_6_if_the_credentials_are_revoked_too_that_is_said_and_there_is_no_loop() {
+async fn rfc9700_6_if_the_credentials_are_revoked_too_the_error_says_so_and_there_is_no_loop() {
     let (server, api) = (revoked(1), Api::taking("t-2"));
     let source = server.source(scheme("id", "secret").with_refresh_tokens());
     for _ in 0..100 {

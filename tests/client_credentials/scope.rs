@@ -1,4 +1,4 @@
-//! The scope that was granted, beside the one that was asked for (RFC 6749 section 3.3).
+//! The granted scope, compared with the requested one (RFC 6749 section 3.3).
 
 use tower_outbound_auth::TokenSource;
 use tower_outbound_auth::system::ClientCredentials;
@@ -6,14 +6,14 @@ use tower_outbound_auth::system::ClientCredentials;
 use crate::log::log_in_paused_time;
 use crate::*;
 
-/// A source that asks for `asked`, of an endpoint that says `member` of the scope.
+/// A source that requests `asked` from an endpoint that answers with `member`.
 fn source(asked: &str, member: &str) -> TokenSource<ClientCredentials> {
     let body = format!(r#"{{"access_token":"abc","expires_in":60{member}}}"#);
     Server::with(200, body).source(scheme("id", "secret").with_scope(asked))
 }
 
 #[tokio::test(start_paused = true)]
-async fn rfc6749_10_another_scope_is_reported_and_no_error() {
+async fn rfc6749_10_another_scope_is_reported_and_is_no_error() {
     let long = format!(r#","scope":"{}""#, "x".repeat(1_000));
     let cut = "x".repeat(200);
     for (asked, member, reported) in [
@@ -38,7 +38,7 @@ async fn rfc6749_10_another_scope_is_reported_and_no_error() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn rfc6749_10_the_report_is_of_the_last_exchange() {
+async fn rfc6749_10_the_status_reports_the_scope_of_the_last_exchange() {
     let server = Server::issuing();
     let first = Server::with(200, r#"{"access_token":"abc","expires_in":60,"scope":"a"}"#);
     let both = Server::new({
@@ -55,7 +55,7 @@ async fn rfc6749_10_the_report_is_of_the_last_exchange() {
 }
 
 #[test]
-fn rfc6749_10_one_event_per_exchange_says_so_and_none_per_request() {
+fn rfc6749_10_another_scope_makes_one_event_per_exchange_and_none_per_request() {
     let message = "another scope was granted than was asked for";
     for (member, events) in [(r#","scope":"a c""#, 2), (r#","scope":"a b""#, 0)] {
         let logs = log_in_paused_time(async {

@@ -1,4 +1,4 @@
-//! Nothing confidential is shown, and nothing travels in the clear (RFC 6749 sections 10.3 and 10.4).
+//! No secret is shown, and none is sent unencrypted (RFC 6749 sections 10.3 and 10.4).
 
 use std::fmt::Debug;
 
@@ -25,7 +25,7 @@ fn confidential() -> ClientCredentials {
     scheme("the-client", SECRET).with_refresh_tokens()
 }
 
-/// Answers with the secrets in the worst places.
+/// Answers that contain the secrets in the worst places.
 fn worst_answers() -> Vec<(u16, String)> {
     let body = |text: &str| text.replace("SECRET", SECRET);
     vec![
@@ -61,7 +61,7 @@ async fn rfc6749_13_no_error_shows_a_secret() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn rfc6749_13_a_verdict_is_one_though_a_poor_secret_is_a_part_of_its_word() {
+async fn rfc6749_13_a_refusal_is_recognised_even_if_its_code_contains_a_short_secret() {
     let server = Server::with(401, r#"{"error":"invalid_client"}"#);
     let error = server.source(scheme("id", "client")).token().await.unwrap_err();
     let exchange = error.exchange().unwrap();

@@ -151,7 +151,7 @@ async fn an_answer_without_a_token_is_malformed_and_shown_nowhere() {
 }
 
 #[tokio::test]
-async fn it_is_the_same_over_http_2() {
+async fn exchanges_and_requests_work_over_http_2() {
     let setup = Setup::new().await;
     let client: Http = Client::builder(TokioExecutor::new()).http2_only(true).build_http();
     let api = setup.layer().layer(client);

@@ -43,7 +43,7 @@ async fn start<P: Speak>() -> EmbeddedServer<P> {
 }
 
 with_each_server! {
-    async fn only_a_living_token_of_this_very_server_gets_in<P: Speak>() {
+    async fn the_api_accepts_only_a_valid_token_of_this_server<P: Speak>() {
         let (clock, other) = (ManualClock::new(), start::<P>().await);
         let server = start::<P>().await.with_clock(clock.clone()).with_lifetime(3);
         let (good, foreign) = (token(&server).await, token(&other).await);
@@ -196,7 +196,7 @@ with_each_server! {
         assert_eq!(status(&call(&server, "/a", &foreign).await), 401);
     }
 
-    async fn what_is_shown_of_it_has_no_secret<P: Speak>() {
+    async fn debug_of_the_server_shows_no_secret<P: Speak>() {
         let server = start::<P>().await;
         let good = token(&server).await;
         call(&server, "/a", &good).await;
