@@ -1,5 +1,5 @@
-//! Refresh tokens of an OAuth server that rotates them, end to end: real sockets on both sides of the
-//! layer, and one clock for the layer and the server, which stands still unless a test moves it.
+//! Refresh tokens of an OAuth server that rotates them, from end to end: real sockets on both sides
+//! of the layer, and one clock for the layer and the server, which moves only when a test moves it.
 #![allow(clippy::unwrap_used)] // the helpers are tests as well
 
 #[path = "support/polls.rs"]
@@ -23,7 +23,7 @@ use self::polls::poll_at_most;
 
 type Http = Client<HttpConnector, Full<Bytes>>;
 
-/// A server that hands out refresh tokens, and a client of it that spends them.
+/// A server that issues refresh tokens, and a client that uses them.
 struct Setup {
     clock: ManualClock,
     server: OAuthServer,
@@ -52,7 +52,7 @@ impl Setup {
         self.api.clone().oneshot(request).await.unwrap().status()
     }
 
-    /// Credentials were shown once, and all that followed were refresh tokens.
+    /// The credentials were sent once, and all later exchanges used refresh tokens.
     fn assert_one_family(&self) {
         let counts = self.server.counts();
         assert_eq!(counts.exchanges - counts.refreshes, 1, "{counts:?}");
@@ -66,7 +66,7 @@ fn secs(secs: u64) -> Duration {
 }
 
 #[tokio::test]
-async fn in_a_day_the_grant_by_credentials_is_used_once() {
+async fn in_a_day_the_credentials_are_sent_once() {
     let setup = Setup::new().await;
     for _ in 0..24 * 2 {
         assert_eq!(setup.get().await, StatusCode::OK);
@@ -78,7 +78,7 @@ async fn in_a_day_the_grant_by_credentials_is_used_once() {
 }
 
 #[tokio::test]
-async fn callers_that_give_up_at_any_moment_never_bring_down_the_family() {
+async fn a_caller_that_gives_up_at_any_moment_does_not_cause_a_revoked_family() {
     let setup = Setup::new().await;
     assert_eq!(setup.get().await, StatusCode::OK);
     for round in 0..200 {

@@ -1,10 +1,10 @@
-//! A stream of 1 MiB over real sockets that is refused early, in the middle or at its end; by writers that
-//! are fast and slow; with a cap that is over it and under it; on HTTP/1.1 and HTTP/2. The server says what
-//! it got, by length and hash.
+//! A stream of 1 MiB over real sockets is refused early, in the middle or at its end, with fast and slow
+//! writers, with a cap above and below its length, on HTTP/1.1 and HTTP/2. The server reports the length
+//! and hash of what it received.
 //!
-//! On HTTP/1.1, some servers that answer before they have read the body close their connection. A client
-//! that is still writing then may find the connection broken before it finds the answer: no layer sees that
-//! refusal, and the call fails with the client's own error. That is accepted there; half a body never is.
+//! On HTTP/1.1, some servers answer before they have read the body, and close their connection. A client
+//! that is still writing may then find the broken connection before the answer. No layer sees that refusal,
+//! and the call fails with the client's own error. The tests accept this, but never half a body.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 use std::convert::Infallible;
@@ -59,16 +59,16 @@ enum Cap {
     Under,
 }
 
-/// What becomes of the rest of a body that was refused before its end.
+/// How the server treats the rest of a body that was refused before its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Rest {
     /// On HTTP/1.1 the connection is closed, on HTTP/2 the stream.
     Cut,
-    /// Read to its end, so that the client surely gets the answer.
+    /// The server reads it to its end, so that the client always gets the answer.
     Read,
 }
 
-/// No two frames are alike.
+/// All frames differ.
 fn frame(n: usize) -> Bytes {
     let seed = n as u64;
     let mut rng = fastrand::Rng::with_seed(seed);
@@ -83,7 +83,7 @@ fn hash_of_all() -> Vec<u8> {
 
 type Upload = StreamBody<Pin<Box<dyn Stream<Item = Result<Frame<Bytes>, Infallible>> + Send>>>;
 
-/// Counts the frames that are read of it.
+/// Counts the frames that are read from it.
 fn upload(writer: Writer, read: Arc<AtomicUsize>) -> Upload {
     let frames = futures::stream::unfold(0, move |n| {
         let read = read.clone();
@@ -101,10 +101,10 @@ fn upload(writer: Writer, read: Arc<AtomicUsize>) -> Upload {
     StreamBody::new(Box::pin(frames))
 }
 
-/// What a server accepted: length and hash.
+/// The bodies that a server accepted: length and hash.
 type Accepted = Arc<Mutex<Vec<(usize, Vec<u8>)>>>;
 
-/// Refuses `token-1`, having read so much.
+/// Refuses `token-1` after it has read this much.
 async fn serve(
     refused: Refused,
     rest: Rest,
@@ -136,7 +136,7 @@ async fn serve(
     Ok(Response::new(Full::default()))
 }
 
-/// Where it listens, and what it accepts.
+/// Its address, and the bodies that it accepted.
 async fn server(refused: Refused, rest: Rest) -> (String, Accepted) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let origin = format!("http://{}", listener.local_addr().unwrap());
@@ -175,7 +175,8 @@ async fn run(protocol: Protocol, refused: Refused, rest: Rest, writer: Writer, c
     let answer = tokio::time::timeout(Duration::from_secs(10), call).await.expect("no hang");
 
     let accepted = accepted.lock().unwrap().clone();
-    // Over HTTP/1.1 a server that stops reading cuts the connection, and a sending may die of that.
+    // Over HTTP/1.1, a server that stops reading closes the connection, and a sending may fail for
+    // this reason.
     let may_die = protocol == Protocol::Http1 && refused != Refused::Late && rest == Rest::Cut;
     match answer {
         Ok(answer) if answer.status() == 200 => {

@@ -1,4 +1,4 @@
-//! Callers, who know nothing of tokens.
+//! Callers that know nothing of tokens.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::{Http, http, secs};
 
 pub(crate) const CALLERS: usize = 50;
 
-/// What callers share: a client, and where it sends things.
+/// Shared by the callers: a client, and the URL.
 #[derive(Clone)]
 pub(crate) struct Api {
     client: Auth<Http>,
@@ -35,14 +35,15 @@ impl Api {
         Ok(Response::from_parts(head, body.collect().await?.to_bytes()))
     }
 
-    /// Fails unless the API got just this document.
+    /// Fails unless the API received exactly this document.
     async fn upload(&self, document: String) {
         let expected = format!(r#"{{"length":{}}}"#, document.len());
         let response = self.post("/documents", document).await.unwrap();
         assert_eq!((response.status(), &**response.body()), (StatusCode::OK, expected.as_bytes()));
     }
 
-    /// One caller: a document every 100 to 200 ms, each of another length. Returns how many there were.
+    /// One caller. It sends a document every 100 to 200 ms, each with another length. Returns the
+    /// number of documents.
     pub(crate) async fn upload_for(self, time: Duration) -> u32 {
         let over = sleep(time);
         tokio::pin!(over);
@@ -57,13 +58,13 @@ impl Api {
         unreachable!("a caller comes to an end")
     }
 
-    /// Many callers at once; returns how many documents they sent in all.
+    /// Many callers at once. Returns how many documents they have sent together.
     pub(crate) async fn upload_by_many_for(&self, time: Duration) -> u32 {
         let callers: JoinSet<_> = (0..CALLERS).map(|_| self.clone().upload_for(time)).collect();
         callers.join_all().await.iter().sum()
     }
 
-    /// The answers to one small request from each of many callers at once.
+    /// The answers to one small request from each of many callers, sent at the same time.
     pub(crate) async fn post_by_many(
         &self,
         path: &'static str,

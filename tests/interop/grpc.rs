@@ -1,4 +1,4 @@
-//! Between a client in the shape of tonic's generated ones and grpcio: what Python counted, by token, and what
+//! A client like those that tonic generates, and a server of grpcio: what Python counted by token, and what
 //! callers got.
 
 use std::collections::BTreeMap;
@@ -23,7 +23,7 @@ use crate::echo::EchoClient;
 use crate::secs;
 use crate::servers::GrpcServer;
 
-/// Long after these tests.
+/// Later than all of these tests.
 const GOOD: u64 = 9_999_999_999;
 const EXPIRED: u64 = 1;
 
@@ -34,7 +34,8 @@ struct World {
     layer: AuthLayer<HeaderScheme>,
 }
 
-/// The layer takes each token `t1`, `t2` … for good for five minutes. `end` says until when Python does.
+/// The layer treats each token `t1`, `t2` … as valid for five minutes. `end` is when Python stops to
+/// accept it.
 async fn world(end: impl Fn(u64) -> u64 + Send + Sync + 'static) -> World {
     let server = GrpcServer::start().await;
     let channel = Endpoint::from_shared(server.url.clone()).unwrap().connect().await.unwrap();
@@ -48,7 +49,7 @@ async fn world(end: impl Fn(u64) -> u64 + Send + Sync + 'static) -> World {
     World { server, channel, source, layer }
 }
 
-/// The first token has expired when it comes.
+/// The first token has already expired when it arrives.
 async fn first_expired() -> World {
     world(|number| if number == 1 { EXPIRED } else { GOOD }).await
 }
@@ -98,7 +99,7 @@ async fn all_four_kinds_of_calls_recover_from_an_expired_token() {
 
 #[tokio::test]
 #[ignore = "needs python: run interop/run"]
-async fn what_is_no_refusal_of_the_token_before_the_response_passes_untouched() {
+async fn other_statuses_pass_untouched() {
     for (method, code, text) in [
         ("LateAfterHead", Code::Unauthenticated, "late"),
         ("LateInTheMiddle", Code::Unauthenticated, "late"),
@@ -113,7 +114,7 @@ async fn what_is_no_refusal_of_the_token_before_the_response_passes_untouched() 
     }
 }
 
-/// Where on the wire the status is: the judgement of the layer stands on this.
+/// The layer needs to know where the status is on the wire.
 #[tokio::test]
 #[ignore = "needs python: run interop/run"]
 async fn a_refusal_at_once_is_in_the_head_with_its_challenge_and_a_late_one_is_not() {
@@ -148,10 +149,10 @@ async fn a_refusal_at_once_is_in_the_head_with_its_challenge_and_a_late_one_is_n
     }
 }
 
-/// Each token ends by Python's clock after two seconds, and nothing but a refusal tells.
+/// Python stops to accept each token after two seconds. The layer learns this only by a refusal.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs python: run interop/run"]
-async fn fifty_callers_do_not_notice_that_tokens_end() {
+async fn fifty_callers_do_not_notice_expired_tokens() {
     const CALLERS: u32 = 50;
     const CALLS_EACH: u32 = 30;
     let (world, began) = (world(|_| unix_time() + 2).await, unix_time());
@@ -177,7 +178,7 @@ async fn fifty_callers_do_not_notice_that_tokens_end() {
 }
 
 fn unix_time() -> u64 {
-    #[allow(clippy::disallowed_methods)] // the ban is for the crate
+    #[allow(clippy::disallowed_methods)] // the ban is for `src`
     let now = SystemTime::now();
     now.duration_since(UNIX_EPOCH).unwrap_or(secs(0)).as_secs()
 }

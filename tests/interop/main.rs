@@ -1,8 +1,8 @@
-//! The layer between servers that others wrote: oidc-provider issues tokens of three seconds, and an
-//! express API accepts them to the second; oauth2-mock-server does wrong in `faults`; grpcio serves in `grpc`.
+//! The layer between servers that others wrote: oidc-provider issues tokens of three seconds, and an express
+//! API accepts them to the second; oauth2-mock-server makes errors in `faults`; grpcio serves in `grpc`.
 //! `interop/README.md` says how to run it.
 //!
-//! What counts is what the servers counted, and what callers got.
+//! The tests check what the servers counted, and what callers got.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod callers;
@@ -31,13 +31,13 @@ use self::servers::Servers;
 
 type Http = Client<HttpConnector, Full<Bytes>>;
 
-/// Reserved characters of every kind: what is sent depends on the encoding.
+/// Reserved characters of every kind, so that each encoding is different.
 const RESERVED: (&str, &str) = ("app:one two", r#"p@ss+w%rd/=&: ~!"x"#);
 
 const HALF_A_MINUTE: Duration = secs(30);
 
-/// A token of 3 s is renewed after 2.4 s at the earliest: 30 / 2.4, rounded up, and the first one. That
-/// some end earlier, on a full second, changes little: three of them last seven seconds at least.
+/// A token of 3 s is renewed after 2.4 s at the earliest: 30 / 2.4, rounded up, and the first one. Some
+/// tokens end earlier, on a full second, but three together last at least seven seconds.
 const MOST_TOKEN_CALLS: u32 = 14;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -72,7 +72,7 @@ async fn every_request_succeeds_for_half_a_minute_with_reserved_characters_in_fo
     every_request_succeeds(&servers, &layer).await;
 }
 
-/// A token ends on a full second, so some end before the layer expects it: the API refuses them, and
+/// A token ends on a full second, so some end before the layer expects it. The API refuses them, and
 /// callers do not notice.
 async fn every_request_succeeds(servers: &Servers, layer: &AuthLayer<ClientCredentials>) {
     let sent = Api::new(layer, servers).upload_by_many_for(HALF_A_MINUTE).await;
@@ -87,7 +87,7 @@ async fn every_request_succeeds(servers: &Servers, layer: &AuthLayer<ClientCrede
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs node: run interop/run"]
-async fn a_cold_start_under_load_costs_one_token_call() {
+async fn a_cold_start_under_load_makes_one_token_request() {
     let servers = Servers::start().await;
     let api = Api::new(&preset(&servers, ("basic", "basic-secret")), &servers);
     for response in api.post_by_many("/documents").await {
@@ -117,7 +117,7 @@ async fn a_wrong_secret_is_refused_once_and_everybody_is_told_so() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs node: run interop/run"]
-async fn a_missing_scope_is_the_caller_s_matter_and_costs_no_exchange() {
+async fn an_answer_about_a_missing_scope_goes_to_the_caller_and_causes_no_exchange() {
     let servers = Servers::start().await;
     let layer = with_options(&servers, ("basic", "basic-secret"), |it| it.with_scope("api:read"));
     for response in Api::new(&layer, &servers).post_by_many("/scoped").await {

@@ -1,4 +1,4 @@
-//! Refresh tokens that work once: a second use of one revokes the whole family (RFC 9700 section 4.14.2).
+//! Refresh tokens that can be used once: a second use revokes the whole family (RFC 9700 section 4.14.2).
 
 use std::time::Duration;
 
@@ -12,8 +12,9 @@ use crate::{HALF_A_MINUTE, MOST_TOKEN_CALLS, with_options};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs node: run interop/run"]
-async fn no_refresh_token_is_spent_twice_whoever_gives_up() {
-    // Held back until the refresh token is spent, so that callers give up at the worst moment.
+async fn no_refresh_token_is_used_twice_when_callers_give_up() {
+    // The answer is held back until the refresh token is used, so that callers give up at the worst
+    // moment.
     let servers = Servers::start_with(&[("DELAY", "100")]).await;
     let client = ("refreshing", "refreshing-secret");
     let layer = with_options(&servers, client, ClientCredentials::with_refresh_tokens);
@@ -27,8 +28,7 @@ async fn no_refresh_token_is_spent_twice_whoever_gives_up() {
     assert!(tokens.grants["refresh_token"] >= 8, "{tokens:?}");
 }
 
-/// All the time, some callers give up wherever they are, and others take their places. Returns how many
-/// gave up.
+/// All the time, some callers give up at any point, and others replace them. Returns how many gave up.
 async fn callers_come_and_go(api: &Api, time: Duration) -> usize {
     let over = sleep(time);
     tokio::pin!(over);
@@ -53,7 +53,7 @@ async fn callers_come_and_go(api: &Api, time: Duration) -> usize {
     given_up
 }
 
-/// A caller may be cut short, but may not have failed.
+/// A caller may be dropped, but must not fail.
 async fn give_up(caller: JoinHandle<u32>) {
     caller.abort();
     match caller.await {

@@ -21,7 +21,7 @@ pub(crate) struct Servers {
     api: Server,
 }
 
-/// What the authorization server counted.
+/// The counts of the authorization server.
 #[derive(Debug, Deserialize)]
 pub(crate) struct TokenStats {
     pub(crate) token_calls: u32,
@@ -31,13 +31,13 @@ pub(crate) struct TokenStats {
     pub(crate) errors: BTreeMap<String, u32>,
 }
 
-/// What the authorization server that does wrong counted, by client.
+/// The counts of the authorization server that makes errors, by client.
 #[derive(Deserialize)]
 struct FaultStats {
     token_calls: BTreeMap<String, u32>,
 }
 
-/// What the API counted.
+/// The counts of the API.
 #[derive(Debug, Deserialize)]
 pub(crate) struct ApiStats {
     pub(crate) requests: u32,
@@ -59,7 +59,7 @@ impl Servers {
         Servers::start_between("oidc-provider", env).await
     }
 
-    /// With an authorization server that does wrong when told to.
+    /// With an authorization server that makes errors when the test wants them.
     pub(crate) async fn start_with_faults() -> Servers {
         Servers::start_between("oauth2-mock-server", &[]).await
     }
@@ -70,7 +70,7 @@ impl Servers {
         Servers { provider, api }
     }
 
-    /// What is wrong from now on for this client; see `interop/oauth2-mock-server.mjs`.
+    /// Sets the error for this client; see `interop/oauth2-mock-server.mjs`.
     pub(crate) async fn set_fault(&self, client: &str, fault: &Value) {
         let url = format!("{}/faults/{client}", self.provider.url);
         let request = Request::post(url).body(Full::from(fault.to_string())).unwrap();
@@ -107,11 +107,11 @@ pub(crate) struct GrpcServer {
     pub(crate) url: String,
 }
 
-/// What it saw.
+/// What the server saw.
 #[derive(Debug, Deserialize)]
 struct GrpcStats {
     grpc: String,
-    /// By method and by the name of their token.
+    /// By method and by the name of the token.
     calls: BTreeMap<String, BTreeMap<String, u32>>,
 }
 
@@ -146,7 +146,7 @@ impl Server {
         Server::start_with("node", &format!("{name}.mjs"), env).await
     }
 
-    /// Runs a file in `interop` until it says where it listens.
+    /// Runs a file in `interop`, and waits until it prints its address.
     async fn start_with(program: &str, name: &str, env: &[(&str, &str)]) -> Server {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/interop");
         let test = std::thread::current().name().unwrap_or("test").replace("::", ".");

@@ -1,5 +1,5 @@
-//! What the layers are there for still works: above, they see one request and one answer; below, each
-//! sending.
+//! The layers around ours still work: layers above see one request and one answer, layers below see
+//! each sending.
 
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
@@ -28,7 +28,7 @@ async fn both(world: &World, mut stack: Stack) -> [HeaderMap; 2] {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_id_from_above_is_that_of_both_sendings_and_one_from_below_is_new() {
+async fn a_request_id_from_above_is_in_both_sendings_and_one_from_below_is_new_in_each() {
     let (above, below) = (world(), world());
     let ids = ServiceBuilder::new()
         .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
@@ -51,9 +51,9 @@ async fn headers_that_are_set_above_or_below_are_on_both_sendings_once() {
     }
 }
 
-/// A layer above that sets the credential's header is a caller that does.
+/// A layer above that sets the credential's header counts as a caller that does.
 #[tokio::test(start_paused = true)]
-async fn a_layer_above_that_sets_our_header_is_overruled_and_ours_stays_sensitive_below() {
+async fn a_credential_header_from_above_is_replaced_and_ours_stays_sensitive_below() {
     let world = world();
     let stray =
         SetRequestHeaderLayer::overriding(AUTHORIZATION, HeaderValue::from_static("Bearer stray"));
@@ -66,7 +66,7 @@ async fn a_layer_above_that_sets_our_header_is_overruled_and_ours_stays_sensitiv
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_retry_of_server_errors_above_or_below_does_not_renew_and_sends_as_often_as_it_says() {
+async fn a_retry_of_server_errors_above_or_below_causes_no_renewal() {
     for above in [true, false] {
         let world = world();
         let retry = RetryLayer::new(ServerErrors(2));
@@ -80,9 +80,9 @@ async fn a_retry_of_server_errors_above_or_below_does_not_renew_and_sends_as_oft
     }
 }
 
-/// What is drained of a refusal is what comes over the wire, when the layer that unpacks it is below as well.
+/// A layer below may decompress. Then the bytes on the wire count for the limit of what is read of a refusal.
 #[tokio::test(start_paused = true)]
-async fn a_packed_answer_is_unpacked_above_and_below() {
+async fn a_compressed_answer_is_decompressed_above_and_below() {
     for above in [true, false] {
         let world = world();
         let packed = CompressionLayer::new().layer(api(&world));
@@ -101,7 +101,7 @@ async fn a_packed_answer_is_unpacked_above_and_below() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_limit_of_the_requests_body_above_or_below_answers_413_and_costs_no_token_above() {
+async fn a_body_limit_above_or_below_answers_413_and_above_needs_no_token() {
     for above in [true, false] {
         let world = world();
         let limit = RequestBodyLimitLayer::new(3);
@@ -117,7 +117,7 @@ async fn a_limit_of_the_requests_body_above_or_below_answers_413_and_costs_no_to
     }
 }
 
-/// Each sending has the time that a timeout below gives.
+/// A timeout below is for each sending.
 #[tokio::test(start_paused = true)]
 async fn a_timeout_below_is_for_each_sending_and_not_for_the_wait_for_a_token() {
     let world = world_with_delay(secs(8));

@@ -1,4 +1,4 @@
-//! Errors of this crate are found above the layers; those of layers below reach the caller as they are.
+//! Layers above can find errors of this crate. Errors of layers below reach the caller unchanged.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -12,7 +12,7 @@ use super::table::{above, below};
 use super::*;
 
 #[tokio::test(start_paused = true)]
-async fn an_error_of_ours_is_found_above_each_of_them() {
+async fn an_error_of_this_crate_is_found_above_each_layer() {
     for (name, make) in above() {
         let world = world();
         let foreign = Request::get("https://evil.test/").body(Body::default()).unwrap();
@@ -28,9 +28,10 @@ async fn an_error_of_ours_is_found_above_each_of_them() {
     }
 }
 
-/// Ours as well: a second layer of this crate, for another credential, may stand below.
+/// A second layer of this crate, for another credential, may be below. Its errors are this crate's
+/// too.
 #[tokio::test(start_paused = true)]
-async fn an_error_of_ours_is_found_over_each_of_them_too() {
+async fn an_error_of_this_crate_from_below_is_found_over_each_layer() {
     for (name, make) in below() {
         let world = world();
         world.exchange.fail_next(1, unavailable());
@@ -50,7 +51,7 @@ impl fmt::Display for Reset {
 
 impl StdError for Reset {}
 
-/// `error`, or what is below it.
+/// `error`, or a source of it.
 fn is<E: StdError + 'static>(error: &BoxError) -> bool {
     let mut next: Option<&(dyn StdError + 'static)> = Some(&**error);
     while let Some(error) = next {
@@ -72,7 +73,7 @@ macro_rules! over_a_broken_client {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_clients_own_error_reaches_the_caller_through_all_of_them() {
+async fn the_clients_own_error_reaches_the_caller_through_each_layer() {
     let rows: [super::table::Row; 5] = over_a_broken_client! {
         "nothing": ServiceBuilder::new(),
         "a timeout": ServiceBuilder::new().timeout(secs(9)),
@@ -88,7 +89,7 @@ async fn the_clients_own_error_reaches_the_caller_through_all_of_them() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_timeout_below_says_reaches_the_caller() {
+async fn the_error_of_a_timeout_below_reaches_the_caller() {
     let world = world();
     let mut below =
         stack(world.layer.layer(ServiceBuilder::new().timeout(secs(1)).service(api(&world))));
@@ -99,7 +100,7 @@ async fn what_a_timeout_below_says_reaches_the_caller() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn that_a_service_below_is_overloaded_reaches_the_caller_under_a_buffer_too() {
+async fn the_error_of_an_overloaded_service_below_reaches_the_caller_through_a_buffer() {
     let world = world();
     let limited = ServiceBuilder::new().load_shed().concurrency_limit(1).service(api(&world));
     let client = world.layer.layer(limited);

@@ -1,4 +1,4 @@
-//! What a refusal costs an API, over real sockets: requests, and connections.
+//! The cost of a refusal for an API, over real sockets: requests and connections.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,10 +17,10 @@ use tower_outbound_auth::{AuthLayer, Origin, TokenSource};
 
 use super::*;
 
-/// While the token is renewed, others may find out by themselves that it is refused: each of them costs one
-/// request more. One at a time, they are few.
+/// While the token is renewed, other requests may be refused too, and each of these is sent again. With one
+/// request at a time there are few.
 #[tokio::test]
-async fn fifty_callers_of_a_revoked_token_one_at_a_time_are_all_healed_by_one_exchange_and_sixty_requests()
+async fn with_one_request_at_a_time_fifty_callers_of_a_revoked_token_need_one_exchange_and_at_most_sixty_requests()
  {
     for http2 in [false, true] {
         let server = OAuthServer::start().await.unwrap();
@@ -53,7 +53,7 @@ async fn fifty_callers_of_a_revoked_token_one_at_a_time_are_all_healed_by_one_ex
     }
 }
 
-/// A server of HTTP/1.1 that refuses the first token, with a body of this length; how often it was connected to.
+/// An HTTP/1.1 server that refuses the first token, with a body of this length. Counts its connections.
 async fn refuses_once(length: usize) -> (String, Arc<AtomicUsize>) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let origin = format!("http://{}", listener.local_addr().unwrap());
@@ -75,9 +75,9 @@ async fn refuses_once(length: usize) -> (String, Arc<AtomicUsize>) {
     (origin, connections)
 }
 
-/// A client drops a connection with the body of an answer that was not read to its end.
+/// A client closes a connection if the body of an answer was not read to its end.
 #[tokio::test]
-async fn a_refusal_costs_no_connection_unless_it_is_long() {
+async fn a_refusal_costs_no_connection_unless_its_body_is_long() {
     for (length, connections) in [(0, 1), (1_000, 1), (16 * 1024, 1), (4 << 20, 2)] {
         let (origin, connected) = refuses_once(length).await;
         let source = TokenSource::new(HeaderScheme::bearer(), ScriptedExchange::new());

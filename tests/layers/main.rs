@@ -1,7 +1,8 @@
-//! The layers that are usual around a client, above and below this crate's: each lets a refusal be healed,
-//! and each error through. In memory, on tokio's paused clock; over sockets where bytes or load matter.
+//! The usual layers around a client, above and below this crate's: with each one, a refused request is
+//! sent again, and errors reach the caller. The tests run in memory, on tokio's paused clock, or over
+//! sockets if bytes or load matter.
 //!
-//! | cannot stand | because | instead |
+//! | cannot be used | because | use instead |
 //! |---|---|---|
 //! | `RateLimit`, `BoxService` below | they are not `Clone` | a `Buffer` between, or a `BoxCloneSyncService` |
 //! | `RequestBodyLimit`, `RequestBodyTimeout` above `Same` | they make another body | `with_replay(Wrap::new())`, or below |
@@ -29,7 +30,7 @@ use tower_outbound_auth::BoxError;
 
 use self::support::*;
 
-/// Any stack; not `Clone`, since some layers are not.
+/// Any stack. It is not `Clone`, because some layers are not.
 type Stack = BoxService<Request<Body>, Response<UnsyncBoxBody<Bytes, BoxError>>, BoxError>;
 
 fn stack<T, RB>(service: T) -> Stack
@@ -42,7 +43,7 @@ where
     BoxService::new(service.map_response(boxed).map_err(Into::into))
 }
 
-/// The API, for requests with whatever body the layers above have made.
+/// The API, for requests with any body that the layers above make.
 fn api<B>(
     world: &World,
 ) -> impl Service<Request<B>, Response = Response<Body>, Error = BoxError, Future: Send>

@@ -1,14 +1,14 @@
-//! A layer that is there or not, as a setting says.
+//! A layer that a setting switches on or off.
 
 use tower::util::option_layer;
 use tower::{Layer, ServiceBuilder};
 
 use super::*;
 
-/// Not over a raw client: the two sides of the `Either` must have errors of one type, and with the layer that
-/// is a [`BoxError`].
+/// This does not work over a bare client: both sides of the `Either` need the same error type, and the
+/// layer's is [`BoxError`].
 #[tokio::test(start_paused = true)]
-async fn it_can_be_left_out_where_the_error_below_is_boxed() {
+async fn the_layer_can_be_left_out_if_the_error_below_is_boxed() {
     for there in [true, false] {
         let world = world();
         let mut client = stack(
@@ -24,9 +24,10 @@ async fn it_can_be_left_out_where_the_error_below_is_boxed() {
     }
 }
 
-/// One type, whatever the setting, over any client: and neither runtime nor secret is needed.
+/// The type is the same for any setting and any client. Switched off, the layer needs neither
+/// runtime nor secret.
 #[tokio::test(start_paused = true)]
-async fn it_can_stay_and_be_passed_by() {
+async fn the_layer_can_stay_with_all_requests_exempt() {
     for off in [true, false] {
         let world = world();
         let layer = world.layer.clone().with_exempt_if(move |_| off);

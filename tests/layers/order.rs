@@ -1,4 +1,4 @@
-//! The order that the crate's documentation gives, as one stack: each layer does its part.
+//! The documented order as one stack: each layer does its part.
 //!
 //! `Trace > Timeout > FollowRedirect > Retry (5xx) > AuthLayer > Decompression > limits > client`
 
@@ -18,7 +18,8 @@ use tower_outbound_auth::{Error, Foreign, assert_accepts};
 use super::table::ServerErrors;
 use super::*;
 
-/// `/moved` redirects to `/new`, `/away` to another host, `/flaky` fails every other time.
+/// `/moved` redirects to `/new`, `/away` redirects to another host, and every second request to
+/// `/flaky` fails.
 fn route(request: &Request<Body>, number: usize) -> Option<Response<Body>> {
     let redirect = |to: &str| Response::builder().status(307).header("location", to);
     let answer = match (request.uri().host(), request.uri().path()) {
@@ -60,12 +61,13 @@ fn documented(world: &World) -> Stack {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refusal_behind_a_redirect_and_a_failure_is_healed_and_unpacked() {
+async fn after_a_redirect_and_a_failure_a_refused_request_is_sent_again_and_its_answer_decompressed()
+ {
     let world = world();
     let mut stack = documented(&world);
     let text = "text to be packed ".repeat(100);
     for (token, moved) in [(1, "/"), (2, "/moved")] {
-        // Behind a redirect, without a body: `FollowRedirect` has no second one.
+        // The redirected request has no body, because `FollowRedirect` has no second one.
         world.api.revoke(&format!("token-{token}"));
         assert_eq!(call(&mut stack, get(moved)).await.unwrap().status(), 200);
         let request = Request::post(API).body(Body::from(text.clone())).unwrap();
@@ -83,13 +85,13 @@ async fn a_refusal_behind_a_redirect_and_a_failure_is_healed_and_unpacked() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_redirect_to_elsewhere_goes_on_without_the_credential() {
+async fn a_redirect_to_another_origin_is_followed_without_the_credential() {
     let mut stack = documented(&world());
     assert_eq!(call(&mut stack, get("/away")).await.unwrap().status(), 202);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failing_token_endpoint_is_an_error_of_ours_at_the_top_and_asked_once() {
+async fn a_failing_token_endpoint_is_an_error_of_this_crate_at_the_top_and_is_tried_once() {
     let world = world();
     let mut stack = documented(&world);
     world.exchange.fail_next(9, unavailable());

@@ -1,5 +1,5 @@
-//! A redirect to a foreign server that refuses and hands out a token, over real sockets: by the bytes that
-//! the foreign server gets.
+//! A redirect to a foreign server that refuses and sends a token, over real sockets. The tests check the
+//! bytes that the foreign server receives.
 
 use std::sync::{Arc, Mutex};
 
@@ -16,13 +16,13 @@ use tower_outbound_auth::{AuthLayer, Error, ErrorKind, Foreign, TokenSource};
 
 use super::*;
 
-/// A foreign server, what it got, and where it is.
+/// A foreign server, the bytes that it received, and its address.
 struct Evil {
     got: Arc<Mutex<Vec<String>>>,
     address: String,
 }
 
-/// Answers every request alike, and closes the connection.
+/// Gives every request the same answer, and closes the connection.
 async fn evil(status: &'static str) -> Evil {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -45,7 +45,7 @@ async fn evil(status: &'static str) -> Evil {
     Evil { got, address }
 }
 
-/// The API hands out a token with every response, so that a foreign one might be taken for it.
+/// The API sends a token with every response, so a foreign token might be adopted.
 async fn rotating() -> (RotatingServer, AuthLayer<Rotating>, TokenSource<Rotating>) {
     let server = RotatingServer::start().await.unwrap();
     let (key, secret) = (server.client_id(), server.client_secret());
@@ -58,7 +58,7 @@ fn http() -> Client<HttpConnector, Body> {
     Client::builder(TokioExecutor::new()).build_http()
 }
 
-/// What a foreign server could have changed.
+/// Everything that a foreign server could have changed.
 fn state(source: &TokenSource<Rotating>) -> impl PartialEq + std::fmt::Debug {
     let status = source.status();
     let counters = status.counters;
@@ -68,8 +68,8 @@ fn state(source: &TokenSource<Rotating>) -> impl PartialEq + std::fmt::Debug {
 const ANSWERS: [(&str, u16); 2] = [("401 Unauthorized", 401), ("200 OK", 200)];
 
 #[tokio::test]
-async fn under_a_redirect_layer_not_a_byte_of_the_credential_leaves_and_the_answer_changes_nothing()
-{
+async fn under_a_redirect_layer_the_foreign_server_gets_no_credential_and_its_answer_changes_nothing()
+ {
     for (line, status) in ANSWERS {
         let ((server, layer, source), evil) = (rotating().await, evil(line).await);
         let client = ServiceBuilder::new()
@@ -102,7 +102,7 @@ async fn under_a_redirect_layer_not_a_byte_of_the_credential_leaves_and_the_answ
 }
 
 #[tokio::test]
-async fn where_foreign_requests_are_refused_the_foreign_server_gets_no_byte() {
+async fn if_foreign_requests_are_refused_the_foreign_server_gets_no_byte() {
     let ((server, layer, source), evil) = (rotating().await, evil("401 Unauthorized").await);
     let client =
         ServiceBuilder::new().layer(FollowRedirectLayer::new()).layer(layer).service(http());
@@ -116,8 +116,8 @@ async fn where_foreign_requests_are_refused_the_foreign_server_gets_no_byte() {
     assert_eq!(state(&source), before);
 }
 
-/// The order that the documentation warns of. What the redirect layer sends is its own business; the answer
-/// does no harm.
+/// The order that the documentation warns of. This crate cannot prevent what the redirect layer sends, but
+/// the answer does no harm.
 #[tokio::test]
 async fn over_a_redirect_layer_the_foreign_answer_changes_nothing() {
     for (line, status) in ANSWERS {

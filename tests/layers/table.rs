@@ -1,4 +1,4 @@
-//! The layers, each in a place above and a place below. What does not compile here cannot stand there.
+//! The layers, each above and below ours. A layer that does not compile here cannot be used there.
 
 use http::header::{AUTHORIZATION, HeaderName};
 use http::{HeaderValue, StatusCode};
@@ -34,7 +34,7 @@ macro_rules! above {
     }};
 }
 
-/// As `above`, for layers that make another body.
+/// Like `above`, for layers that make another body.
 macro_rules! above_streams {
     ($($name:literal: $layer:expr,)*) => {{
         let rows: Vec<Row> = vec![$(($name, |world| {
@@ -98,7 +98,7 @@ pub(crate) fn above() -> Vec<Row> {
 pub(crate) fn below() -> Vec<Row> {
     let mut rows = everywhere!(below);
     rows.extend(below! {
-        // Its body is not `Unpin`, which a refusal's has to be: boxed, it is.
+        // A refusal's body must be `Unpin`. The body of this layer is not, so it is boxed.
         "ResponseBodyTimeout, boxed": layer_fn(|it| ServiceExt::<Request<Body>>::map_response(ResponseBodyTimeoutLayer::new(secs(60)).layer(it), |it: Response<_>| it.map(Box::pin))),
         "Buffer over RateLimit": ServiceBuilder::new().buffer(8).rate_limit(100, secs(1)),
         "RequestBodyLimit": RequestBodyLimitLayer::new(1_024),
@@ -108,7 +108,7 @@ pub(crate) fn below() -> Vec<Row> {
     rows
 }
 
-/// Sends again what the server failed at, so many times.
+/// Sends a request again if the server failed, up to this many times.
 #[derive(Clone)]
 pub(crate) struct ServerErrors(pub(crate) usize);
 
@@ -151,11 +151,11 @@ async fn heals(rows: Vec<Row>, place: &str) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refusal_is_healed_under_each_of_them() {
+async fn a_refused_request_is_sent_again_under_each_layer() {
     heals(above(), "above").await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refusal_is_healed_over_each_of_them() {
+async fn a_refused_request_is_sent_again_over_each_layer() {
     heals(below(), "below").await;
 }

@@ -1,4 +1,4 @@
-//! The way to the API: a request is sent again because it was refused, and for no other reason.
+//! The connection to the API: a request is sent again only because it was refused.
 
 use std::time::Instant;
 
@@ -7,7 +7,7 @@ use tower_outbound_auth::testkit::{After, Fault};
 
 use super::*;
 
-/// Another way to the API: through a proxy, with a new connection for each request.
+/// Another connection to the API: through a proxy, and new for each request.
 async fn through_a_proxy(setup: &Setup) -> (FaultProxy, Auth<Http>, String) {
     let proxy = FaultProxy::start(setup.server.address()).await.unwrap();
     let url = proxy.url("/documents");
@@ -18,7 +18,7 @@ async fn through_a_proxy(setup: &Setup) -> (FaultProxy, Auth<Http>, String) {
 }
 
 #[tokio::test]
-async fn a_lost_answer_of_the_api_is_the_client_s_error_and_neither_renews_nor_sends_again() {
+async fn a_lost_answer_of_the_api_is_the_client_s_error_and_causes_no_second_sending() {
     for fault in [Fault::Cut(After::Nothing), Fault::Cut(After::Bytes(9))] {
         for is_good in [true, false] {
             let setup = Setup::new().await;
@@ -56,7 +56,7 @@ async fn a_second_sending_whose_answer_is_lost_is_the_last() {
 }
 
 #[tokio::test]
-async fn a_refusal_whose_body_does_not_come_is_healed_all_the_same() {
+async fn a_refusal_whose_body_does_not_arrive_is_followed_by_a_second_sending() {
     for fault in [Fault::Stall(After::Head), Fault::Cut(After::Head)] {
         let setup = Setup::in_real_time(secs(10)).await;
         let (proxy, api, url) = through_a_proxy(&setup).await;
@@ -73,7 +73,7 @@ async fn a_refusal_whose_body_does_not_come_is_healed_all_the_same() {
     }
 }
 
-/// A caller that gives up leaves neither a connection nor a renewal behind.
+/// A caller that gives up leaves no connection and no renewal behind.
 #[tokio::test]
 async fn a_caller_that_gives_up_a_silent_api_takes_its_connection_with_it() {
     let setup = Setup::new().await;

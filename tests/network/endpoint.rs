@@ -1,4 +1,4 @@
-//! The way to the token endpoint.
+//! The connection to the token endpoint.
 
 use std::time::Instant;
 
@@ -8,9 +8,10 @@ use tower_outbound_auth::testkit::{After, Fault};
 
 use super::*;
 
-/// E3, E4, E5. The deadline is one for the whole answer: one that trickles in does not prolong it.
+/// E3, E4, E5. One deadline covers the whole answer. An answer that arrives slowly does not extend
+/// it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_answer_that_does_not_come_to_its_end_is_given_up_at_the_deadline_by_all_at_once() {
+async fn an_answer_that_does_not_come_to_its_end_is_an_error_for_all_callers_at_the_deadline() {
     let drip = Fault::Drip { bytes: 1, every: millis(200) };
     let faults = [
         (Fault::BlackHole, 0),
@@ -26,7 +27,7 @@ async fn an_answer_that_does_not_come_to_its_end_is_given_up_at_the_deadline_by_
 }
 
 async fn is_given_up(fault: Fault, reached: usize) {
-    // Long enough for a busy machine to get there; the drip takes longer.
+    // Long enough for a busy machine. The slow answer takes longer.
     const DEADLINE: Duration = Duration::from_secs(2);
     let setup = Setup::in_real_time(DEADLINE).await;
     setup.proxy.set_fault(fault);
@@ -46,9 +47,10 @@ async fn is_given_up(fault: Fault, reached: usize) {
     assert_eq!(setup.get().await.unwrap(), StatusCode::OK, "{fault:?}");
 }
 
-/// E24. In the head, between head and body, in the body: an answer is there as a whole, or not at all.
+/// E24. The connection breaks in the head, between head and body, or in the body. An answer is
+/// complete, or it does not count.
 #[tokio::test]
-async fn an_answer_that_breaks_off_is_one_failed_exchange_and_the_next_one_is_a_whole_one() {
+async fn an_answer_that_breaks_off_is_one_failed_exchange_and_the_next_one_succeeds() {
     for (fault, reached) in [
         (Fault::Reset, 0),
         (Fault::Cut(After::Nothing), 1),
@@ -79,8 +81,8 @@ async fn while_a_token_is_usable_nobody_notices_that_the_endpoint_cannot_be_reac
         assert_eq!(setup.get().await.unwrap(), StatusCode::OK);
         setup.source.settled().await;
     }
-    // From 80 to 90 % of an hour on, after pauses of 1, 2, .. 64, 120 s, less a fifth, and shorter ones
-    // towards the end. Without pauses there would be one for each of 72 calls at least.
+    // From 80 to 90 % of an hour on, after pauses of 1, 2, .. 64, 120 s, up to a fifth shorter, and
+    // shorter ones towards the expiry. Without pauses, each of 72 calls would make one attempt.
     let attempts = setup.proxy.connections() - 1;
     assert!((8..=20).contains(&attempts), "{attempts}");
 
@@ -92,9 +94,9 @@ async fn while_a_token_is_usable_nobody_notices_that_the_endpoint_cannot_be_reac
     assert_eq!(setup.exchanges(), 2);
 }
 
-/// E25. A connection that lives on would go to an address that is another's by now.
+/// E25. A connection that stayed open would use an old address.
 #[tokio::test]
-async fn each_exchange_looks_for_the_endpoint_anew_and_leaves_no_connection_behind() {
+async fn each_exchange_opens_a_new_connection_and_closes_it() {
     let setup = Setup::new().await;
     for nth in 1..=3 {
         assert_eq!(setup.get().await.unwrap(), StatusCode::OK);
@@ -103,7 +105,7 @@ async fn each_exchange_looks_for_the_endpoint_anew_and_leaves_no_connection_behi
     }
 }
 
-/// E24, for those who bring a client of their own: over HTTP/2 exchanges share a connection.
+/// E24, for users with their own client: over HTTP/2, exchanges share a connection.
 #[tokio::test]
 async fn a_client_with_a_pool_survives_the_end_of_its_connection() {
     let setup = Setup::new().await;

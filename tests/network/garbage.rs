@@ -1,4 +1,4 @@
-//! Answers of a token endpoint that only a raw socket gives.
+//! Answers of a token endpoint that only a raw socket can send.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
@@ -10,7 +10,8 @@ use tower_outbound_auth::exchange::ExchangeErrorKind::{Malformed, Unreachable};
 
 use super::*;
 
-/// A token endpoint that begins each answer with these bytes, and goes on with others until nobody reads.
+/// A token endpoint that begins each answer with these bytes. It then sends others until the client
+/// closes.
 struct Raw {
     source: TokenSource<ClientCredentials>,
     connections: Arc<AtomicUsize>,
@@ -55,9 +56,9 @@ fn http(head: &str, body: &[u8]) -> Vec<u8> {
     [head.as_bytes(), body].concat()
 }
 
-/// E9 to E14, and what is no HTTP.
+/// E9 to E14, and answers that are not HTTP.
 #[tokio::test]
-async fn what_is_no_answer_is_one_failed_exchange_and_what_is_one_is_read_whatever_it_says_it_is() {
+async fn what_is_no_answer_is_one_failed_exchange_and_a_valid_body_is_read_with_any_content_type() {
     const GOOD: &str = r#"{"access_token":"a-token","expires_in":3600}"#;
     let utf_16: Vec<u8> = GOOD.encode_utf16().flat_map(u16::to_le_bytes).collect();
     let with_mark = [b"\xef\xbb\xbf", GOOD.as_bytes()].concat();
@@ -92,9 +93,9 @@ async fn what_is_no_answer_is_one_failed_exchange_and_what_is_one_is_read_whatev
     }
 }
 
-/// E15. What the sockets hold is on its way before anybody can say no.
+/// E15. The sockets' buffers are sent before the client can close.
 #[tokio::test]
-async fn of_an_endless_answer_little_is_taken_and_its_connection_is_left() {
+async fn of_an_endless_answer_little_is_read_and_its_connection_is_closed() {
     const GIBIBYTE: &str = "content-length: 1073741824";
     const BLANKS: &[u8] = &[b' '; 4096];
     let chunk: &'static [u8] = [b"1000\r\n", BLANKS, b"\r\n"].concat().leak();
@@ -102,7 +103,7 @@ async fn of_an_endless_answer_little_is_taken_and_its_connection_is_left() {
         (GIBIBYTE, BLANKS),
         ("transfer-encoding: chunked", chunk),
         ("connection: close", BLANKS),
-        // A head without an end.
+        // A head that does not end.
         ("", b"x-more: and more\r\n".repeat(200).leak()),
     ] {
         let head = format!("HTTP/1.1 200 OK\r\n{framing}");

@@ -1,8 +1,8 @@
-//! E24 over HTTP/2: a server resets streams and leaves connections, at a request and in the middle of an answer.
-//! None of that is a refusal: the caller gets what the client alone would have given, unwrapped, and the token
-//! is as good as before.
+//! E24 over HTTP/2: a server resets streams and closes connections, at a request and in the middle of an answer.
+//! None of this is a refusal. The caller gets the same result as from the client alone, unwrapped, and the token
+//! stays valid.
 //!
-//! The built-in client of token endpoints speaks HTTP/1.1 only; here it is a client of the user's own.
+//! The built-in client of token endpoints uses only HTTP/1.1. Here the user's own client uses HTTP/2.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -28,7 +28,7 @@ const REFUSED_STREAM: u32 = 7;
 const CANCEL: u32 = 8;
 const ENHANCE_YOUR_CALM: u32 = 11;
 
-/// How far an answer gets before it breaks off, if it does.
+/// How much of an answer is sent before it breaks off, if it does.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Answer {
     None,
@@ -38,12 +38,12 @@ enum Answer {
     Refusal,
 }
 
-/// What breaks it off, with its code.
+/// How the server breaks it off, with the error code.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Break {
     None,
     Reset(u32),
-    /// The connection ends, and this request was among those that were looked at, or it was not.
+    /// The connection ends. The server says whether it has processed this request.
     GoAway(u32, Looked),
 }
 
@@ -57,7 +57,7 @@ type Act = (Answer, Break);
 
 const WELL: Act = (Answer::Whole, Break::None);
 
-/// Does as its script says, a line for each request, and answers well when that is through.
+/// Follows its script, one line for each request. After the script it answers normally.
 #[derive(Clone)]
 struct Stage {
     url: String,
@@ -129,7 +129,8 @@ impl Stage {
                 let last = if looked == Looked::At { stream } else { stream - 1 };
                 let payload = [last.to_be_bytes(), code.to_be_bytes()].concat();
                 write(socket, (GOAWAY, 0, 0), &payload).await?;
-                // A client that waits for what was looked at waits for the end of the connection.
+                // If a client waits for the answer to a processed request, it waits until the
+                // connection ends.
                 None
             }
         }
@@ -189,7 +190,7 @@ impl Layered {
     }
 }
 
-/// The second of three calls meets this. With the layer, nothing is different.
+/// The second of three calls fails in this way. The layer changes nothing.
 async fn is_as_without_the_layer(act: Act) {
     let script = [WELL, act];
     let layered = Layered::start(script).await;
@@ -203,7 +204,7 @@ async fn is_as_without_the_layer(act: Act) {
     for nth in 0..3 {
         let (with, without) = (layered.call().await, call(alone.clone(), &bare.url).await);
         assert_eq!(with, without, "{act:?} {nth}");
-        // Or it was sent anew by the client, which knows that it was not looked at.
+        // Or the client has sent it again, because the server says that it was not processed.
         let breaks = nth == 1 && act.0 == Answer::None && bare.requests().len() == 2;
         assert!(with.is_err() || !breaks, "{act:?}: {with:?}");
         assert!(with.is_ok() || nth == 1, "{act:?} {nth}: {with:?}");
@@ -233,10 +234,10 @@ async fn a_connection_that_is_going_away_costs_neither_a_token_nor_an_exchange()
     }
 }
 
-/// A server that has said 401 need not read the rest of a request, and says so (RFC 9113 section 8.1); or it
-/// leaves, and the second sending takes another connection.
+/// After a 401, a server need not read the rest of a request, and says so (RFC 9113 section 8.1). Or it
+/// closes the connection, and the second sending uses another one.
 #[tokio::test]
-async fn a_refusal_behind_which_the_stream_or_the_connection_ends_is_healed() {
+async fn a_refusal_after_which_the_stream_or_the_connection_ends_is_followed_by_a_second_sending() {
     for breaks in [
         Break::Reset(NO_ERROR),
         Break::Reset(CANCEL),

@@ -1,12 +1,12 @@
-//! L4: not a byte goes where a credential might be read.
+//! L4: no byte is sent where others might read a credential.
 
 use tower_outbound_auth::{ErrorKind, Origin};
 
 use super::*;
 
-/// `localhost` is a name, and names can be pointed elsewhere.
+/// `localhost` is a name, and a name can resolve to another address.
 #[tokio::test]
-async fn over_plain_http_nothing_is_sent_to_a_name_and_not_even_a_connection_made() {
+async fn over_plain_http_no_connection_is_made_to_a_name() {
     let setup = Setup::new().await;
     let (port, address) = (setup.proxy.address().port(), setup.proxy.address());
     setup.source.token().await.unwrap();

@@ -1,5 +1,5 @@
-//! F2: the server has spent a refresh token and handed out the next, and its answer is lost. Which of the two
-//! is good, nobody knows but the server; to try the old one again would bring down its family.
+//! F2: the server has used up a refresh token and issued the next one, but its answer is lost. Only the
+//! server knows which token is valid. A second use of the old one would revoke the family.
 
 use tower_outbound_auth::exchange::ExchangeErrorKind::{Timeout, Unreachable};
 use tower_outbound_auth::testkit::{After, Fault};
@@ -14,13 +14,13 @@ const LOST: [Fault; 4] = [
 ];
 
 impl Setup {
-    /// Lets the deadline of an exchange pass that the server has got.
+    /// Lets the deadline of an exchange pass after the server has received it.
     async fn answer_is_overdue(&self, exchanges: usize) {
         until(|| self.server.counts().exchanges_succeeded == exchanges).await;
         self.clock.advance(secs(10));
     }
 
-    /// How many exchanges showed the credentials, spent a refresh token, and spent one again.
+    /// How many exchanges used the credentials, used a refresh token, and used one a second time.
     fn shown_spent_and_reused(&self) -> (usize, usize, usize) {
         let counts = self.server.counts();
         (counts.exchanges - counts.refreshes, counts.refreshes, counts.refresh_tokens_reused)
@@ -28,7 +28,7 @@ impl Setup {
 }
 
 #[tokio::test]
-async fn a_refresh_token_whose_answer_is_lost_is_not_spent_again() {
+async fn a_refresh_token_whose_answer_is_lost_is_not_used_again() {
     for fault in LOST {
         let setup = Setup::new().await;
         assert_eq!(setup.get().await.unwrap(), StatusCode::OK);
@@ -51,7 +51,7 @@ async fn a_refresh_token_whose_answer_is_lost_is_not_spent_again() {
 }
 
 #[tokio::test]
-async fn while_the_token_lives_a_lost_answer_is_not_noticed() {
+async fn a_lost_answer_is_not_noticed_while_the_token_is_usable() {
     for fault in LOST {
         let setup = Setup::new().await;
         assert_eq!(setup.get().await.unwrap(), StatusCode::OK);

@@ -1,32 +1,32 @@
-//! What the network does to an exchange, and to a request: over real sockets, with a proxy that breaks
-//! connections as it is told. What is tested elsewhere is not tested here again:
+//! What the network can do to an exchange and to a request: over real sockets, with a proxy that
+//! breaks connections as the test wants. Cases that other tests cover are not repeated here:
 //!
 //! | what happens | what must hold | where |
 //! |---|---|---|
 //! | **token endpoint** | | |
-//! | E1 unreachable | a usable token is used to its end; one attempt per slot | `endpoint::while_a_token_..`; without a token `atlas::failure` |
-//! | E2 slow | nobody waits while a token is usable | `promises::p05_..`, `atlas::wire::nobody_waits_..` |
-//! | E3 silent, E4 silent after the head, E5 a byte at a time | one deadline for the whole answer; all get the one error | `endpoint::an_answer_that_does_not_come_to_its_end_..` |
+//! | E1 unreachable | a usable token is used until it expires; one attempt per pause | `endpoint::while_a_token_..`; without a token `atlas::failure` |
+//! | E2 slow | no caller waits while a token is usable | `promises::p05_..`, `atlas::wire::nobody_waits_..` |
+//! | E3 silent, E4 silent after the head, E5 a byte at a time | one deadline for the whole answer; all callers get the same error | `endpoint::an_answer_that_does_not_come_to_its_end_..` |
 //! | E6, E7 429, 5xx, `Retry-After` | the pause is kept, and capped | `client_credentials::pauses`, `scenarios/retry_after.json`, `atlas::failure` |
-//! | E8 refused credentials, bare 401 and 403 | asked rarely; an outage | `client_credentials::answers::rfc6749_11_..`, `atlas::failure` |
+//! | E8 refused credentials; empty 401 and 403 | rare attempts; an outage | `client_credentials::answers::rfc6749_11_..`, `atlas::failure` |
 //! | E9, E10, E11, E12, E13, E14 no JSON, HTML, nothing, 204, other media types, other encodings | malformed, or read | `garbage::what_is_no_answer_..` |
 //! | E15 endless, with and without a length | 256 KiB are read | `garbage::of_an_endless_answer_..`, `promises::http_exchange` |
 //! | E16 gzip | refused | `promises::http_exchange::answers_are_read_by_..` |
 //! | E17 odd tokens | not used, not shown | `client_credentials::answers::rfc6750_2_..`, `atlas::failure` |
-//! | E18, E19 odd lives, `exp` beside `expires_in` | a table of decisions | `promises::p11_two_clocks`, `client_credentials::life`, `scenarios/malformed_answers.json` |
-//! | E20 `token_type` | without case; another is not used | `client_credentials::answers::rfc6749_7_..` |
+//! | E18, E19 wrong lives, `exp` beside `expires_in` | defined rules | `promises::p11_two_clocks`, `client_credentials::life`, `scenarios/malformed_answers.json` |
+//! | E20 `token_type` | compared without case; another type is an error | `client_credentials::answers::rfc6749_7_..` |
 //! | E21 redirects | not followed | `atlas::failure::a_redirect_..` |
-//! | E22 wrong name, stranger, ended certificate, no TLS | typed; nothing in plain | `tests/tls.rs` |
+//! | E22 wrong name, unknown issuer, expired certificate, no TLS | typed errors; nothing is sent unencrypted | `tests/tls.rs` |
 //! | E23 duplicate keys, deep nesting | no crash | `client_credentials::answers::rfc6749_9_..` |
 //! | E24 reset in the middle | all of an answer or nothing | `endpoint::an_answer_that_breaks_off_..`; HTTP/2 `endpoint::a_client_with_a_pool_..`, `http2::an_exchange_..` |
 //! | E25 the address changes | a connection for each exchange | `endpoint::each_exchange_..` |
 //! | **clock** | | |
-//! | C1 wall clock set | either clock ends a token | `promises::p11_two_clocks`, `scenarios/clocks.json` |
-//! | C2 suspend | the ended token is not sent | `suspend`, also by libfaketime |
+//! | C1 wall clock set | a token expires by either clock | `promises::p11_two_clocks`, `scenarios/clocks.json` |
+//! | C2 suspend | the expired token is not sent | `suspend`, also by libfaketime |
 //! | C3, C4, C5, C6 | lives from the sending; saturation | `promises::p11_two_clocks`, `clock`'s own tests |
 //! | **cancellation and panic** | | |
 //! | K1 the first caller gives up | no schedule hangs, loses or repeats | `promises::sweep`, `promises::p20_..`, `tests/refresh.rs` |
-//! | K2, K3, K9 nobody waits; ready and no call; leaked | kept; nothing; nobody harmed | `promises::p02_a_refresh_belongs_to_nobody` |
+//! | K2, K3, K9 no caller waits; ready without a call; leaked future | the token is kept; nothing; no other caller is affected | `promises::p02_a_refresh_belongs_to_nobody` |
 //! | K4 buffers, timeouts, retries around | no deadlock | `tests/layers`, `promises::p15_no_permit_held` |
 //! | K5 panics | a failure like others | `promises::p02_..`, `p10_backoff::secrets` |
 //! | K6, K7 a runtime ends, one thread | begun again on the next | `process::an_exchange_whose_runtime_..`, `promises::p02_a_refresh_belongs_to_nobody::runtimes` |
@@ -35,22 +35,22 @@
 //! | a caller of a silent API gives up | its connection ends | `api::a_caller_that_gives_up_..` |
 //! | **401** | | |
 //! | R1 to R14 | | `promises::p07_..`, `p08_..`, `p09_..`, `tests/replay_matrix.rs`, `tests/layers/limits.rs` |
-//! | the refusal's body does not come | healed all the same | `api::a_refusal_whose_body_..` |
+//! | the refusal's body does not arrive | the request is sent again | `api::a_refusal_whose_body_..` |
 //! | an answer is lost, the first or the second | the client's error; never sent a third time | `api::a_lost_answer_..`, `api::a_second_sending_..` |
 //! | HTTP/2: `GOAWAY`, `RST_STREAM`, before and in the middle of an answer | what the client alone would have got | `http2::a_stream_that_is_reset_..`, `http2::a_connection_that_is_going_away_..` |
-//! | the same behind a refusal, or of the second sending | healed; never sent a third time | `http2::a_refusal_..`, `http2::a_second_sending_..` |
+//! | the same after a refusal, or of the second sending | sent again; never sent a third time | `http2::a_refusal_..`, `http2::a_second_sending_..` |
 //! | **refresh token** | | |
 //! | F1, F3, F4, F5 | the credentials, once | `client_credentials::refresh`, `atlas::refresh`, `promises::p20_..` |
 //! | F2 the reply is lost after the rotation | not spent again | `lost_answers`; in memory `promises::p20_..`; simulated `races/turmoil` |
 //! | **scale** | | |
-//! | S1 100,000 waiters | one exchange; woken in 200 ms; latecomers do not wait | `tests/scale.rs`; `benches/herd.rs` |
+//! | S1 100,000 waiters | one exchange; woken in 200 ms; later callers do not wait | `tests/scale.rs`; `benches/herd.rs` |
 //! | S2 many tenants | | not yet: a source has one key; what one takes is held by `benches/memory.rs` |
 //! | S3 a day | nothing grows | `tests/soak.rs`; `promises::p19_..` |
 //! | S4 one endpoint is slow | no other source waits | `promises::p01_..` |
 //! | S5 the hot path | no allocation | `tests/allocations.rs` |
 //! | **leaks** | | |
 //! | L1, L2, L7 logs, URLs, sensitive values | no secret | `promises::p18_..`, `leaks` of `atlas` and `rotating`, `client_credentials::secrets` |
-//! | L3 redirects to elsewhere | no credential | `layers::redirects`, `reqwest::leaks`, `atlas::wire` |
+//! | L3 redirects to another origin | no credential | `layers::redirects`, `reqwest::leaks`, `atlas::wire` |
 //! | L4, L5 plain http, names of this machine, odd spellings | not even a connection | `leaks`, `promises::p13_..`, `client_credentials::secrets` |
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)] // the helpers are tests as well
 #![allow(clippy::disallowed_methods)] // what takes how long is measured in real time
@@ -95,7 +95,7 @@ type Http = Client<HttpConnector, Full<Bytes>>;
 
 const TOKEN_PATH: &str = "/protocol/openid-connect/token";
 
-/// A server with refresh tokens, its token endpoint behind a proxy, and a client of its API.
+/// A server with refresh tokens, whose token endpoint is behind a proxy, and a client of its API.
 struct Setup {
     clock: ManualClock,
     server: OAuthServer,
@@ -105,13 +105,13 @@ struct Setup {
 }
 
 impl Setup {
-    /// Time stands still, unless a test moves it.
+    /// The clock moves only when a test moves it.
     async fn new() -> Setup {
         let clock = ManualClock::new();
         Setup::with(clock.clone(), clock, |source| source).await
     }
 
-    /// In real time, of which an exchange may take so much.
+    /// In real time, with this time limit for an exchange.
     async fn in_real_time(exchange_timeout: Duration) -> Setup {
         let limit = |source: SourceBuilder<_>| source.exchange_timeout(exchange_timeout);
         Setup::with(ManualClock::new(), SystemClock::new(), limit).await
@@ -151,7 +151,7 @@ impl Setup {
         self.server.counts().exchanges
     }
 
-    /// Time passes, but no connection of an exchange is left.
+    /// Time passes until no connection of an exchange is left.
     async fn hours_later(&self, hours: u64) {
         until(|| self.proxy.open_connections() == 0).await;
         self.clock.advance(secs(hours * 3_600));
@@ -160,7 +160,7 @@ impl Setup {
 
 async fn get(api: &Auth<Http>, url: &str) -> Result<Response<Bytes>, BoxError> {
     let request = Request::get(url).body(Full::default())?;
-    // In real time: a clock that stands still would let a bug wait for ever.
+    // In real time: with a clock that does not move, a bug would wait for ever.
     let response = timeout(secs(20), api.clone().oneshot(request)).await??;
     let (head, body) = response.into_parts();
     Ok(Response::from_parts(head, body.collect().await?.to_bytes()))

@@ -7,7 +7,7 @@ use tower_outbound_auth::testkit::{After, Fault};
 
 use super::*;
 
-/// This test runs itself once more, in a process that ends in the middle.
+/// This test runs itself again, in a process that ends in the middle.
 #[test]
 fn a_process_that_ends_during_an_exchange_ends() {
     let name = "process::a_process_that_ends_during_an_exchange_ends";
@@ -39,11 +39,11 @@ fn a_process_that_ends_during_an_exchange_ends() {
         setup
     });
     drop(runtime);
-    // What is left over is dropped where there is no runtime any more.
+    // The rest is dropped without a runtime.
     drop(setup);
 }
 
-/// K6 over sockets: what a runtime had under way is found gone, and begun again on another.
+/// K6 over sockets: the exchange of an ended runtime is lost, and begins again on another.
 #[test]
 fn an_exchange_whose_runtime_has_ended_is_made_on_the_next_one() {
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

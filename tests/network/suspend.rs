@@ -1,5 +1,5 @@
-//! C2: the machine was suspended. Its wall clock has gone on, its monotonic one stood still, and the first
-//! call after that must not send a token that has ended.
+//! C2: the machine was suspended. Its wall clock has moved, but not its monotonic clock. The first call
+//! after that must not send an expired token.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,7 +9,7 @@ use tower_outbound_auth::clock::{Now, Sleep};
 
 use super::*;
 
-/// With a clock of ours that is moved as a suspend does.
+/// With a clock that the test moves like a suspend.
 #[tokio::test]
 async fn the_first_call_after_a_suspend_does_not_send_a_token_that_has_ended() {
     let setup = Setup::new().await;
@@ -25,12 +25,12 @@ async fn the_token_is_renewed(setup: &Setup) {
     assert_eq!((counts.requests, counts.refused, counts.exchanges), (2, 0, 2));
 }
 
-/// The same by libfaketime, where it is installed (Debian: `libfaketime`): this test runs itself once more
-/// with a wall clock of its own, and a monotonic clock that is left alone.
+/// The same with libfaketime, if it is installed (Debian: `libfaketime`): this test runs itself again with
+/// another wall clock, and an unchanged monotonic clock.
 ///
-/// `SystemClock` cannot be reached so: rustix reads the kernel's clocks without the C library, in which
-/// libfaketime stands. (`RUSTFLAGS='--cfg rustix_use_libc'` makes it go through that; then it is the one that
-/// is tested.) Else it is a clock that reads those of the standard library.
+/// libfaketime does not affect `SystemClock`, because rustix reads the kernel's clocks without the C library.
+/// (With `RUSTFLAGS='--cfg rustix_use_libc'` it does, and then `SystemClock` is tested.) Otherwise the test
+/// uses a clock that reads those of the standard library.
 #[test]
 fn the_first_call_after_a_suspend_by_libfaketime_does_not_send_a_token_that_has_ended() {
     let name = "suspend::the_first_call_after_a_suspend_by_libfaketime_does_not_send_a_token_that_has_ended";
@@ -69,7 +69,7 @@ fn libfaketime() -> Option<PathBuf> {
     places.into_iter().map(|place| library(place.path())).find(|it| it.exists())
 }
 
-/// Tomorrow, by the wall clock; and an hour later by that alone.
+/// Tomorrow by the wall clock. Then another hour by the wall clock only.
 async fn suspended(file: &Path) {
     let wall = || SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
     let differs = wall().abs_diff(SystemClock::new().now().since_epoch());

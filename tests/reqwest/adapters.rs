@@ -1,4 +1,4 @@
-//! The ways to put the layer over reqwest, so that each test goes through all of them.
+//! All ways to put the layer over reqwest, so that each test can use all of them.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -22,9 +22,9 @@ pub(crate) enum Adapter {
     Constructor,
     /// The layer over a client with the layer's redirect policy and middlewares of its own.
     OverMiddlewares,
-    /// The layer as a middleware, over a client with its redirect policy.
+    /// The layer as a middleware, over a client with the layer's redirect policy.
     Middleware,
-    /// The layer over a client that was made without it, and follows any redirect, though its user vouched for it.
+    /// The layer over a client that was built without it and follows any redirect, but the user vouches for it.
     HandedOver,
     HandedOverMiddlewares,
     MiddlewareOverHandedOver,
@@ -115,10 +115,10 @@ impl Caller {
     }
 }
 
-/// What an exchange hands out where one token is enough: to be looked for in what servers read.
+/// The token of an exchange, if one token is enough. Tests look for it in what servers read.
 pub(crate) const CANARY: &str = "canary-5d41402a";
 
-/// A layer for `origin` whose tokens travel in `header`; and its exchange.
+/// A layer for `origin`, whose tokens are in `header`, and its exchange.
 pub(crate) fn layer(
     header: &'static str,
     origin: &str,

@@ -1,4 +1,4 @@
-//! Bodies that are refused, and sent again byte for byte.
+//! Refused bodies are sent again byte for byte.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ use super::server::{Answer, Scheme, Server, answer, builder};
 const FRAME: usize = 16 * 1_024;
 const FRAMES: usize = 64;
 
-/// No two frames are alike.
+/// All frames differ.
 fn frame(n: usize) -> Bytes {
     let mut rng = fastrand::Rng::with_seed(n as u64);
     (0..FRAME).map(|_| rng.u8(..)).collect()
@@ -39,7 +39,7 @@ fn hash(bytes: &[u8]) -> Vec<u8> {
     Sha256::digest(bytes).to_vec()
 }
 
-/// Yields two frames, and the others once the request is there again; counts.
+/// Yields two frames, and the others after the second request has arrived. Counts them.
 fn stream(again: Arc<Semaphore>, read: Arc<AtomicUsize>) -> Body {
     Body::wrap_stream(futures::stream::unfold(0, move |n| {
         let (again, read) = (again.clone(), read.clone());
@@ -55,7 +55,7 @@ fn stream(again: Arc<Semaphore>, read: Arc<AtomicUsize>) -> Body {
     }))
 }
 
-/// Refuses `token-1` at the head, and tells the length and the hash of what it accepts.
+/// Refuses `token-1` after the head, and reports the length and the hash of what it accepts.
 async fn serve(
     request: Request<Incoming>,
     again: Arc<Semaphore>,
@@ -122,7 +122,7 @@ async fn a_stream_of_any_type_goes_through_the_http_service_if_it_is_wrapped() {
 }
 
 #[tokio::test]
-async fn a_stream_of_which_too_much_was_sent_gets_the_refusal_and_the_token_is_renewed() {
+async fn if_too_much_of_a_stream_was_sent_the_caller_gets_the_refusal_and_the_token_is_renewed() {
     for adapter in Adapter::ALL {
         let server = Server::start(Scheme::Http, |request| async {
             request.into_body().collect().await.unwrap();

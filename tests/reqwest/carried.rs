@@ -1,4 +1,4 @@
-//! What reaches the client below, and comes back from it, in memory: nothing is lost on the way.
+//! What reaches the client below, and what comes back, in memory: nothing is lost.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -23,7 +23,7 @@ fn request(url: &str, timeout: Option<Duration>) -> Request {
     request
 }
 
-/// As a client would make it.
+/// As a client makes it.
 fn response(request: &Request, status: u16) -> Response {
     let response = http::Response::builder().status(status).version(Version::HTTP_2);
     let response = response.header("x-kept", "1").url(request.url().clone());
@@ -99,7 +99,7 @@ async fn a_timeout_ends_the_wait_for_a_token_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_that_is_with_the_client_is_the_client_s_to_time() {
+async fn once_a_request_is_sent_only_the_client_times_it() {
     let (layer, _) = layer("token", ORIGIN);
     let layer = layer.danger_own_reqwest_client();
     let api = layer.layer(service_fn(|request: Request| async move {
@@ -158,7 +158,7 @@ async fn the_response_is_the_client_s_own() {
 }
 
 #[tokio::test]
-async fn the_http_service_hands_on_what_layers_look_at_and_takes_back_what_they_changed() {
+async fn layers_over_the_http_service_can_read_and_change_a_request() {
     let client =
         service_fn(|request: Request| async move { Ok::<_, BoxError>(response(&request, 202)) });
     for part_is_read in [false, true] {

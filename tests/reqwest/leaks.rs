@@ -1,4 +1,4 @@
-//! What another origin sees when a redirect leads there: never the credential.
+//! What another origin gets when a redirect leads there: never the credential.
 
 use http::StatusCode;
 use tower::{Layer, ServiceExt};
@@ -10,7 +10,7 @@ use super::server::{Scheme, Server, answer, builder, contains, redirect};
 
 const HEADERS: [&str; 4] = ["token", "x-api-key", "dpop", "authorization"];
 const STATUSES: [u16; 3] = [302, 307, 308];
-/// From home, to another port and perhaps another scheme.
+/// From the layer's origin to another port, and perhaps another scheme.
 const WAYS: [(Scheme, Scheme); 4] = [
     (Scheme::Http, Scheme::Http),
     (Scheme::Https, Scheme::Https),
@@ -69,7 +69,7 @@ impl Case {
                     assert!(text.contains(part), "{text}");
                 }
                 assert!(!text.contains(CANARY));
-                // What reqwest itself takes off is this one header.
+                // reqwest itself removes only this header.
                 assert_eq!(contains(&leaked, CANARY), self.header != "authorization");
             }
         }
@@ -106,17 +106,17 @@ async fn the_middleware_over_a_client_with_the_layer_s_policy_sends_the_credenti
 }
 
 #[tokio::test]
-async fn redirects_above_the_http_service_go_elsewhere_without_the_credential() {
+async fn redirects_above_the_http_service_lead_elsewhere_without_the_credential() {
     all_of(Adapter::Http).await;
 }
 
 #[tokio::test]
-async fn a_handed_over_client_that_sent_a_credential_elsewhere_is_reported() {
+async fn a_client_of_the_user_that_sent_a_credential_elsewhere_is_reported() {
     all_of(Adapter::HandedOver).await;
 }
 
 #[tokio::test]
-async fn a_handed_over_client_with_middlewares_that_sent_a_credential_elsewhere_is_reported() {
+async fn a_client_with_middlewares_of_the_user_that_sent_a_credential_elsewhere_is_reported() {
     all_of(Adapter::HandedOverMiddlewares).await;
 }
 
@@ -167,7 +167,7 @@ async fn the_http_service_reports_a_client_that_sent_a_credential_elsewhere() {
 }
 
 #[tokio::test]
-async fn redirects_of_requests_without_a_credential_are_their_caller_s_business() {
+async fn redirects_of_requests_without_a_credential_are_not_checked() {
     for adapter in [Adapter::HandedOver, Adapter::HandedOverMiddlewares, Adapter::Http] {
         let case = Case::new(adapter, "token", 302, WAYS[0]).await;
         let (layer, exchange) = layer("token", &case.home.origin);

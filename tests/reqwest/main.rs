@@ -1,5 +1,5 @@
-//! reqwest, by every way there is to put the layer over it: over loopback sockets, plain and TLS; and in
-//! memory, where it is a matter of what reaches the client.
+//! reqwest with the layer, in every way to combine them: over loopback sockets, plain and with TLS, and
+//! in memory if only the request below matters.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod adapters;

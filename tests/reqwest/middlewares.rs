@@ -16,7 +16,7 @@ use super::server::builder;
 
 const URL: &str = "https://api.example/v1";
 
-/// What a chain is for here: it goes no further, or it goes on as it likes.
+/// What a chain does here: it ends, or continues.
 type Handled<'a> = futures::future::BoxFuture<'a, reqwest_middleware::Result<Response>>;
 
 fn handler<F>(handle: F) -> F
@@ -26,11 +26,11 @@ where
     handle
 }
 
-/// Counts the requests that a caller's extensions have seen.
+/// Counts the requests, in the extensions of the caller.
 #[derive(Clone, Default, Debug, PartialEq)]
 struct Sendings(usize);
 
-/// The last one: refuses `token-1`, and writes down the tokens.
+/// The last one. It refuses `token-1`, and records the tokens.
 fn api(tokens: Arc<Mutex<Vec<String>>>) -> impl Middleware {
     handler(move |request, extensions, _| {
         let token = request.headers().get("token").map(|it| it.to_str().unwrap().to_owned());
@@ -42,7 +42,8 @@ fn api(tokens: Arc<Mutex<Vec<String>>>) -> impl Middleware {
     })
 }
 
-/// Makes an error of a response of this status, as middlewares do: reqwest's own, wrapped.
+/// Makes an error from a response with this status, as middlewares do: reqwest's own error,
+/// wrapped.
 pub(crate) fn failing_on(status: u16, client: Client) -> ClientWithMiddleware {
     let failing = handler(move |request, extensions, next| {
         Box::pin(async move {
@@ -94,7 +95,7 @@ async fn a_request_can_be_exempt_by_the_extensions_of_the_chain() {
 }
 
 #[tokio::test]
-async fn a_retry_above_sends_each_time_with_a_good_token() {
+async fn a_retry_above_always_sends_a_valid_token() {
     let tokens = Arc::default();
     let (layer, exchange) = layer("token", "https://api.example");
     let layer = layer.danger_own_reqwest_client();
@@ -116,7 +117,7 @@ async fn a_retry_above_sends_each_time_with_a_good_token() {
 }
 
 #[tokio::test]
-async fn stacked_layers_share_one_replay_across_a_chain() {
+async fn stacked_layers_in_a_chain_send_a_request_twice_at_most() {
     let tokens = Arc::default();
     let (layer, _) = layer("token", "https://api.example");
     let layer = layer.danger_own_reqwest_client();
@@ -144,7 +145,7 @@ async fn stacked_layers_share_one_replay_across_a_chain() {
 }
 
 #[tokio::test]
-async fn where_nothing_is_replayed_the_refusal_is_handed_on() {
+async fn without_replay_the_caller_gets_the_refusal() {
     let tokens = Arc::default();
     let (layer, exchange) = layer("token", "https://api.example");
     let layer = layer.danger_own_reqwest_client();

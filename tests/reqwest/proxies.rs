@@ -1,4 +1,4 @@
-//! What a proxy sees: of a loopback address nothing, of https the tunnel alone.
+//! What a proxy sees: nothing of requests to loopback, and only the tunnel of https requests.
 
 use std::process::Command;
 use std::sync::{Arc, Mutex};
@@ -14,7 +14,7 @@ use tower_outbound_auth::{AuthLayer, ErrorKind, Exempt, Origin, TokenSource};
 use super::adapters::{Adapter, CANARY, layer, ours};
 use super::server::{Scheme, Server, answer, builder, contains, with_proxies};
 
-/// A forward proxy. Whatever it is asked for, it goes to one server.
+/// A forward proxy. It connects every request to the same server.
 pub(crate) struct ForwardProxy {
     pub(crate) url: String,
     read: Arc<Mutex<Vec<u8>>>,
@@ -35,7 +35,7 @@ impl ForwardProxy {
         ForwardProxy { url, read }
     }
 
-    /// What clients said to it, and not through a tunnel.
+    /// What clients sent to the proxy outside of tunnels.
     pub(crate) fn read(&self) -> Vec<u8> {
         self.read.lock().unwrap().clone()
     }
@@ -68,7 +68,7 @@ async fn server(scheme: Scheme) -> Server {
 }
 
 #[tokio::test]
-async fn a_client_made_by_the_layer_reaches_loopback_past_every_proxy() {
+async fn a_client_made_by_the_layer_uses_no_proxy_for_loopback() {
     for scheme in [Scheme::Http, Scheme::Https] {
         let server = server(scheme).await;
         let proxy = ForwardProxy::to(&server).await;
@@ -82,7 +82,7 @@ async fn a_client_made_by_the_layer_reaches_loopback_past_every_proxy() {
 }
 
 #[tokio::test]
-async fn localhost_is_reached_past_every_proxy_too() {
+async fn a_client_made_by_the_layer_uses_no_proxy_for_localhost() {
     let server = server(Scheme::Http).await;
     let proxy = ForwardProxy::to(&server).await;
     let origin = server.origin.replace("127.0.0.1", "localhost");
@@ -97,7 +97,7 @@ async fn localhost_is_reached_past_every_proxy_too() {
 }
 
 #[tokio::test]
-async fn the_http_service_reports_what_went_through_a_proxy() {
+async fn the_http_service_reports_a_request_that_went_through_a_proxy() {
     let server = server(Scheme::Http).await;
     let proxy = ForwardProxy::to(&server).await;
     let (layer, _) = layer("token", &server.origin);
@@ -108,7 +108,7 @@ async fn the_http_service_reports_what_went_through_a_proxy() {
     assert!(error.to_string().contains("no_proxy"), "{error}");
 }
 
-/// This test runs itself once more, in a process whose environment names a proxy.
+/// This test runs itself again, in a process whose environment names a proxy.
 #[tokio::test]
 async fn the_proxy_of_the_environment_sees_no_request_to_loopback() {
     let server = server(Scheme::Http).await;
@@ -148,7 +148,7 @@ async fn the_proxy_of_the_environment_sees_no_request_to_loopback() {
 }
 
 #[tokio::test]
-async fn a_handed_over_client_that_sent_a_credential_through_a_proxy_is_reported() {
+async fn a_client_of_the_user_that_sent_a_credential_through_a_proxy_is_reported() {
     for adapter in
         [Adapter::HandedOver, Adapter::HandedOverMiddlewares, Adapter::MiddlewareOverHandedOver]
     {
@@ -170,9 +170,9 @@ async fn a_handed_over_client_that_sent_a_credential_through_a_proxy_is_reported
     }
 }
 
-/// A redirect between two origins of the layer's is no fault of such a client; that it went through a proxy is one.
+/// For such a client, a redirect between two origins of the layer is no error, but a proxy is.
 #[tokio::test]
-async fn a_proxy_is_reported_also_where_a_redirect_was_followed() {
+async fn a_proxy_is_reported_even_after_a_redirect() {
     const OTHER: &str = "http://127.0.0.1:9";
     let server = Server::start(Scheme::Http, |request| async move {
         match request.uri().path() {
@@ -191,7 +191,7 @@ async fn a_proxy_is_reported_also_where_a_redirect_was_followed() {
 }
 
 #[tokio::test]
-async fn of_an_https_request_a_proxy_sees_the_tunnel_alone() {
+async fn a_proxy_sees_only_the_tunnel_of_an_https_request() {
     for adapter in Adapter::ALL {
         let server = server(Scheme::Https).await;
         let proxy = ForwardProxy::to(&server).await;

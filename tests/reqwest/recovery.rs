@@ -1,4 +1,4 @@
-//! The layer's promises, through each adapter.
+//! The layer's promises with each adapter.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -46,7 +46,7 @@ async fn fifty_callers_with_one_revoked_token_cost_one_exchange() {
 }
 
 #[tokio::test]
-async fn a_client_that_copes_with_one_request_at_a_time_is_not_kept_waiting_for_a_token() {
+async fn a_request_that_waits_for_a_token_does_not_occupy_a_client_with_a_limit_of_one() {
     let accepted = Arc::new(AtomicUsize::new(0));
     let server = Server::start(Scheme::Http, {
         let accepted = accepted.clone();
@@ -72,14 +72,14 @@ async fn a_client_that_copes_with_one_request_at_a_time_is_not_kept_waiting_for_
 }
 
 #[tokio::test]
-async fn a_second_sending_that_dies_leaves_the_refusal() {
+async fn if_the_second_sending_fails_the_caller_gets_the_refusal() {
     for adapter in Adapter::ALL {
         let server = Server::start(Scheme::Http, |request| {
             let is_first = request.headers()["dpop"] == "token-1";
             async move {
                 match is_first {
                     true => answer(401, "a text"),
-                    // The connection's task ends, and with it the connection.
+                    // The connection's task ends, and so does the connection.
                     false => std::panic::resume_unwind(Box::new(())),
                 }
             }
@@ -95,7 +95,7 @@ async fn a_second_sending_that_dies_leaves_the_refusal() {
     }
 }
 
-/// An error of reqwest's without a cause says its URL, whose query may have a secret.
+/// An error of reqwest without a source contains its URL, whose query may contain a secret.
 #[tokio::test]
 async fn the_log_quotes_a_second_sending_s_error_without_its_url() {
     let log = Log::default();
@@ -168,7 +168,7 @@ async fn reqwest_s_own_errors_pass_unwrapped() {
 }
 
 #[tokio::test]
-async fn a_request_s_own_timeout_is_reqwest_s_where_the_api_is_slow() {
+async fn a_request_s_own_timeout_gives_reqwest_s_error_if_the_api_is_slow() {
     for adapter in Adapter::ALL {
         let server = Server::start(Scheme::Http, |_| std::future::pending()).await;
         let (layer, _) = layer("token", &server.origin);
@@ -188,12 +188,12 @@ async fn a_request_s_own_timeout_is_reqwest_s_where_the_api_is_slow() {
 }
 
 #[tokio::test]
-async fn services_of_http_s_types_are_called_as_ever() -> Result<(), BoxError> {
+async fn services_of_http_s_types_still_work() -> Result<(), BoxError> {
     let (layer, _) = layer("token", "https://api.example");
     let mut api = layer.layer(service_fn(|_: Request<Full<Bytes>>| async {
         Ok::<_, BoxError>(Response::new(Full::<Bytes>::default()))
     }));
-    // Nothing here says which of the two kinds of request is meant before there is one.
+    // The compiler cannot know which kind of request is meant before there is a request.
     let request = Request::get("https://api.example").body(Full::default())?;
     assert_eq!(api.ready().await?.call(request).await?.status(), 200);
     Ok(())

@@ -1,4 +1,4 @@
-//! Redirects to the origins of the layer are followed.
+//! Redirects within the origins of the layer are followed.
 
 use http::Request;
 use hyper::body::Incoming;
@@ -8,7 +8,8 @@ use tower_outbound_auth::Origin;
 use super::adapters::{Adapter, CANARY, layer};
 use super::server::{Answer, Scheme, Server, answer, builder, contains, redirect};
 
-/// `/1` leads to `/2` and so on, up to `/0`, by turns absolutely and relatively; all want the credential.
+/// `/1` redirects to `/2` and so on, up to `/0`, with absolute and relative URLs in turn. Each path needs
+/// the credential.
 async fn stairs(request: Request<Incoming>) -> Answer {
     if request.headers().get("token").is_none_or(|token| token != CANARY) {
         return answer(401, "");
@@ -41,7 +42,7 @@ async fn redirects_within_an_origin_are_followed_with_the_credential_and_the_fin
 }
 
 #[tokio::test]
-async fn ten_redirects_are_followed_and_no_more() {
+async fn at_most_ten_redirects_are_followed() {
     let home = Server::start(Scheme::Https, stairs).await;
     let (layer, exchange) = layer("token", &home.origin);
     exchange.set_sticky(Some(CANARY));
@@ -52,7 +53,7 @@ async fn ten_redirects_are_followed_and_no_more() {
 }
 
 #[tokio::test]
-async fn a_redirect_between_two_origins_of_the_layer_is_handed_to_the_caller() {
+async fn a_redirect_between_two_origins_of_the_layer_is_returned_to_the_caller() {
     for header in ["token", "authorization"] {
         let other = Server::start(Scheme::Https, |_| async { answer(200, "") }).await;
         let away = other.url("/");
@@ -88,7 +89,7 @@ async fn a_client_that_was_vouched_for_may_go_to_another_origin_of_the_layer() {
 }
 
 #[tokio::test]
-async fn a_client_that_was_made_for_one_layer_keeps_other_requests_off_foreign_redirects_too() {
+async fn a_client_made_by_the_layer_follows_no_foreign_redirect_for_other_requests_either() {
     let elsewhere = Server::start(Scheme::Http, |request| async move {
         if request.uri() == "/again" { answer(200, "") } else { redirect(302, "/again") }
     });

@@ -1,4 +1,4 @@
-//! What the caller gets where a second sending comes to nothing.
+//! What the caller gets if a second sending fails.
 
 use std::future::pending;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -24,7 +24,7 @@ fn timed(url: &str) -> reqwest::Request {
 }
 
 #[tokio::test]
-async fn one_that_was_sent_elsewhere_is_reported_and_not_replaced_by_the_refusal() {
+async fn a_second_sending_that_went_elsewhere_is_reported_instead_of_the_refusal() {
     for adapter in HANDED_OVER {
         let elsewhere = Server::start(Scheme::Http, |_| async { answer(200, "elsewhere") }).await;
         let away = elsewhere.url("/landed");

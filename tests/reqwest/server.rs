@@ -1,4 +1,4 @@
-//! A server on a loopback socket, plain or TLS, that remembers every byte it read.
+//! A server on a loopback socket, plain or with TLS, that records every byte that it reads.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -95,7 +95,8 @@ pub(crate) fn redirect(status: u16, to: &str) -> Answer {
     response.body(Full::default()).unwrap()
 }
 
-/// A builder that trusts the servers of these tests, with a provider of its own, and without proxies.
+/// A builder that trusts the servers of these tests, with its own crypto provider and without
+/// proxies.
 pub(crate) fn builder() -> ClientBuilder {
     with_proxies().no_proxy()
 }

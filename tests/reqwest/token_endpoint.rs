@@ -1,4 +1,4 @@
-//! A token endpoint that is asked through reqwest.
+//! A token endpoint whose client is reqwest.
 
 use http::Request;
 use http_body_util::BodyExt;
@@ -28,7 +28,7 @@ fn scheme(server: &Server) -> ClientCredentials {
 }
 
 #[tokio::test]
-async fn a_token_is_had_through_any_reqwest_client() {
+async fn a_token_can_be_obtained_through_any_reqwest_client() {
     let server = Server::start(Scheme::Https, issue).await;
     let built = HttpService::build(builder()).unwrap();
     let handed_over = HttpService::new(builder().build().unwrap());
@@ -44,7 +44,7 @@ async fn a_token_is_had_through_any_reqwest_client() {
 }
 
 #[tokio::test]
-async fn a_redirect_of_the_token_endpoint_is_not_followed_and_one_that_was_is_reported() {
+async fn a_redirect_of_the_token_endpoint_is_not_followed_or_else_reported() {
     for status in [302, 307, 308] {
         let elsewhere = Server::start(Scheme::Https, issue).await;
         let away = elsewhere.url("/landed");
@@ -88,7 +88,7 @@ async fn no_url_that_a_middleware_has_wrapped_in_its_error_is_shown() {
 }
 
 #[tokio::test]
-async fn a_token_endpoint_on_loopback_that_was_asked_through_a_proxy_is_reported() {
+async fn an_exchange_with_a_loopback_endpoint_through_a_proxy_is_reported() {
     let server = Server::start(Scheme::Http, issue).await;
     let proxy = ForwardProxy::to(&server).await;
     let client = HttpService::build(proxy.builder()).unwrap();

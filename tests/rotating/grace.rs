@@ -1,4 +1,4 @@
-//! An API that refuses a token from the moment on in which it has handed out the next.
+//! An API that refuses a token as soon as it has sent the next one.
 
 use futures::future::join_all;
 use http::{Request, StatusCode};
@@ -11,7 +11,7 @@ use tower_outbound_auth::testkit::{ManualClock, RotatingServer};
 use super::{Setup, http, millis, secs, until};
 
 #[tokio::test]
-async fn refusals_that_overtake_the_successor_wait_for_it() {
+async fn refusals_that_arrive_before_the_new_token_wait_for_it() {
     let setup = Setup::new().await;
     setup.source.token().await.unwrap();
     setup.server.set_grace(Some(secs(0)));
@@ -60,7 +60,7 @@ async fn bursts_in_real_time_cause_no_exchange() {
     }
 }
 
-/// A hundred requests, which are let through one at a time; after each of them `then` is called.
+/// A hundred requests, one at a time. After each of them `then` is called.
 async fn a_hundred_one_at_a_time(setup: &Setup, then: impl Fn()) {
     setup.server.set_grace(Some(secs(0)));
     let api = setup.layer().layer(ConcurrencyLimitLayer::new(1).layer(http()));
@@ -82,7 +82,7 @@ async fn with_one_request_at_a_time_a_hundred_callers_are_all_served_with_one_ex
 }
 
 #[tokio::test]
-async fn with_one_request_at_a_time_a_revocation_is_healed_for_all_with_one_exchange() {
+async fn with_one_request_at_a_time_a_revocation_costs_all_callers_one_exchange() {
     let setup = Setup::new().await;
     let revocation = || {
         if setup.server.counts().accepted == 30 {

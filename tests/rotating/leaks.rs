@@ -1,4 +1,5 @@
-//! No secret in any log, at TRACE level, of this crate and of what it is built on; nor in what is printed.
+//! No log of this crate or of its dependencies shows a secret, not even at level TRACE. No printed value
+//! does either.
 
 use std::sync::{Arc, Mutex};
 
@@ -12,7 +13,7 @@ use tower_outbound_auth::testkit::MalformedAnswer;
 use super::log::log_of;
 use super::{Setup, all_texts, http, secs, token_of, unsigned};
 
-/// A part of a token is bad enough: its signature alone, say.
+/// A part of a token must not appear either, such as its signature.
 fn assert_nothing_of(secrets: &[String], text: &str) {
     for secret in secrets {
         for part in secret.split('.').filter(|part| part.len() >= 12) {
@@ -30,13 +31,13 @@ fn secrets(setup: &Setup) -> Vec<String> {
 }
 
 #[test]
-fn neither_the_credentials_nor_a_token_is_logged_at_any_level_by_anybody() {
+fn no_crate_logs_the_credentials_or_a_token_at_any_level() {
     let story = Arc::new(Mutex::new(Vec::new()));
     let log = log_of({
         let story = story.clone();
         async move {
             let setup = Setup::new().await;
-            // Rotations, revocations, an outage, an expiry, …
+            // Rotations, revocations, an outage and an expiry.
             for turn in 0..4 {
                 setup.good().await;
                 setup.good().await;
@@ -52,7 +53,7 @@ fn neither_the_credentials_nor_a_token_is_logged_at_any_level_by_anybody() {
                     _ => setup.clock.advance(secs(3_600)),
                 }
             }
-            // … successors that are not adopted, …
+            // New tokens that are not adopted.
             let mut stranger = setup.claims();
             stranger["sub"] = MalformedAnswer::CANARY.into();
             let handed_out = [
@@ -64,7 +65,7 @@ fn neither_the_credentials_nor_a_token_is_logged_at_any_level_by_anybody() {
                 setup.server.hand_out(Some(vec![format!("Bearer {value}")]));
                 setup.good().await;
             }
-            // … and every answer that can be misread.
+            // And every answer that can be misread.
             let opaque = MalformedAnswer::Custom(StatusCode::OK, MalformedAnswer::CANARY.into());
             for answer in MalformedAnswer::ALL.iter().chain([&opaque]) {
                 setup.server.set_malformed(Some(answer.clone()));
@@ -85,7 +86,7 @@ fn neither_the_credentials_nor_a_token_is_logged_at_any_level_by_anybody() {
 }
 
 #[tokio::test]
-async fn what_is_printed_has_no_secret() {
+async fn debug_and_display_show_no_secret() {
     let setup = Setup::new().await;
     setup.good().await;
     setup.good().await;

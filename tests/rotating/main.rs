@@ -1,5 +1,5 @@
-//! The scheme of an API that rotates its token, end to end: real sockets on both sides of the layer, and
-//! one clock for the layer and the server, which stands still unless a test moves it.
+//! The scheme of an API that rotates its token, from end to end: real sockets on both sides of the
+//! layer, and one clock for the layer and the server, which moves only when a test moves it.
 #![allow(clippy::unwrap_used, clippy::panic)] // the helpers are tests as well
 
 mod grace;
@@ -88,7 +88,7 @@ impl Setup {
     }
 
     async fn send(&self, request: Request<Full<Bytes>>) -> Result<Response<Bytes>, BoxError> {
-        // In real time: a clock that stands still would let a bug wait for ever.
+        // In real time: with a clock that does not move, a bug would wait for ever.
         let response = timeout(secs(20), self.api.clone().oneshot(request)).await;
         let (head, body) = response??.into_parts();
         Ok(Response::from_parts(head, body.collect().await?.to_bytes()))
@@ -125,7 +125,7 @@ impl Setup {
         self.server.sign(&claims.to_string())
     }
 
-    /// From now on exchanges are answered with this, as 200.
+    /// From now on exchanges get this answer, with status 200.
     fn answer_exchanges(&self, body: impl Into<Bytes>) {
         self.server.set_malformed(Some(MalformedAnswer::Custom(StatusCode::OK, body.into())));
     }
@@ -141,7 +141,7 @@ fn http() -> Http {
     Client::builder(TokioExecutor::new()).build_http()
 }
 
-/// A JWT of this header, with a signature that nobody made.
+/// A JWT with this header, and a signature without a key.
 fn unsigned(header: &str, claims: &Value) -> String {
     let part = |text: &str| URL_SAFE_NO_PAD.encode(text);
     format!("{}.{}.{}", part(header), part(&claims.to_string()), part("signature"))
@@ -153,7 +153,7 @@ fn token_of(request: &ReceivedRequest) -> &str {
     value.strip_prefix("Bearer ").unwrap()
 }
 
-/// The number of that token: the server counts those that it issues.
+/// The number of that token. The server numbers its tokens.
 fn number_of(request: &ReceivedRequest) -> u64 {
     let claims = token_of(request).split('.').nth(1).unwrap();
     let claims = URL_SAFE_NO_PAD.decode(claims).unwrap();
@@ -161,7 +161,7 @@ fn number_of(request: &ReceivedRequest) -> u64 {
     claims["jti"].as_str().unwrap().parse().unwrap()
 }
 
-/// All that an error says to anybody who prints it.
+/// The texts of an error, as a program may print it.
 fn all_texts(error: &Error) -> String {
     let mut texts = format!("{error:?} {error:#?}");
     let mut next: Option<&dyn std::error::Error> = Some(error);

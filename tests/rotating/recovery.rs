@@ -1,4 +1,4 @@
-//! What a 401 of the API leads to.
+//! The effects of a 401 from the API.
 
 use futures::future::join_all;
 use http::{Request, StatusCode};
@@ -76,7 +76,7 @@ async fn a_late_response_never_brings_back_a_token_from_before_a_revocation() {
         until(|| setup.server.counts().rotations == 1).await;
         setup.server.delay_requests(secs(0));
         setup.server.revoke_tokens();
-        // The late response might bring the successor: it is waited for, for a second.
+        // The late response might bring the new token, so the request waits for it for one second.
         let time = async {
             while setup.exchanges() < 2 {
                 setup.clock.advance(millis(10));
@@ -113,12 +113,12 @@ async fn a_refusal_does_not_wait_for_the_response_to_a_caller_that_gives_up() {
         assert_eq!(setup.exchanges(), 1, "the slow response might bring the successor");
         slow.abort();
     };
-    tokio::join!(setup.good(), giving_up); // and the clock stands still
+    tokio::join!(setup.good(), giving_up); // and the clock does not move
     assert_eq!(setup.exchanges(), 2);
 }
 
 #[tokio::test]
-async fn of_requests_that_cannot_be_sent_again_the_last_one_renews_the_token() {
+async fn after_refusals_of_requests_that_cannot_be_sent_again_the_last_one_renews_the_token() {
     let setup = Setup::new().await;
     let api = setup.layer().with_replay(Off).layer(http());
     setup.source.token().await.unwrap();
@@ -137,7 +137,7 @@ async fn of_requests_that_cannot_be_sent_again_the_last_one_renews_the_token() {
 }
 
 #[tokio::test]
-async fn a_revocation_between_two_requests_is_healed_every_time() {
+async fn a_revocation_between_two_requests_is_never_noticed() {
     let setup = Setup::new().await;
     for _ in 0..20 {
         setup.good().await;

@@ -18,7 +18,7 @@ async fn every_request_carries_the_newest_token() {
 }
 
 #[tokio::test]
-async fn a_token_that_a_response_brings_never_reaches_the_caller() {
+async fn a_token_in_a_response_never_reaches_the_caller() {
     let setup = Setup::new().await;
     setup.good().await;
     setup.server.hand_out(Some(vec![format!("Bearer {}", setup.sign(&setup.claims()))]));
@@ -57,11 +57,11 @@ async fn a_day_of_traffic_needs_one_exchange() {
 }
 
 #[tokio::test]
-async fn a_token_that_is_adopted_when_due_serves_most_of_its_life() {
+async fn with_when_due_a_token_is_used_for_most_of_its_life() {
     let setup = Setup::with(|scheme| scheme.adopt(Adopt::WhenDue)).await;
     for _ in 0..10 {
         setup.good().await;
-        setup.clock.advance(secs(287)); // 2,870 s in all: it is due at 2,880 at the earliest
+        setup.clock.advance(secs(287)); // 2,870 s in all: a renewal is due at 2,880 s at the earliest
     }
     assert!(setup.server.requests().iter().all(|request| number_of(request) == 1));
     assert_eq!(setup.counters().rotations_adopted, 0);
@@ -76,7 +76,7 @@ async fn a_token_that_is_adopted_when_due_serves_most_of_its_life() {
 }
 
 #[tokio::test]
-async fn where_no_successor_comes_there_is_an_exchange_ahead_of_expiry() {
+async fn without_a_new_token_there_is_an_exchange_before_the_expiry() {
     let setup = Setup::new().await;
     setup.server.hand_out(Some(Vec::new()));
     setup.good().await;
@@ -89,7 +89,7 @@ async fn where_no_successor_comes_there_is_an_exchange_ahead_of_expiry() {
 }
 
 #[tokio::test]
-async fn a_token_that_ended_in_idle_hours_is_not_sent() {
+async fn a_token_that_expired_without_traffic_is_not_sent() {
     let setup = Setup::new().await;
     setup.good().await;
     setup.clock.advance(secs(3_000));

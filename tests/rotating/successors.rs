@@ -1,4 +1,4 @@
-//! Successors that are not adopted: the caller never notices, and the next request is as good.
+//! New tokens that are not adopted: the caller does not notice, and the next request succeeds.
 
 use http::StatusCode;
 use serde_json::json;
@@ -7,8 +7,8 @@ use tower_outbound_auth::token::NotAdopted;
 
 use super::{Setup, secs, token_of, unsigned};
 
-/// Ten seconds after the first token, a response hands out what `make` makes of the claims that a successor
-/// would have. It is not adopted, for this reason.
+/// Ten seconds after the first token, a response brings a token with the usual claims, changed by `make`.
+/// It is not adopted, for this reason.
 async fn not_adopted(why: NotAdopted, make: impl AsyncFn(&Setup) -> Vec<String>) {
     let setup = Setup::new().await;
     let current = setup.source.token().await.unwrap().expose().to_owned();
@@ -31,7 +31,7 @@ async fn not_adopted(why: NotAdopted, make: impl AsyncFn(&Setup) -> Vec<String>)
     assert_eq!((counts.exchanges, counts.refused), (1, 0));
 }
 
-/// As [`not_adopted`], of a token that differs from a good one in this claim alone.
+/// Like [`not_adopted`], for a token with one wrong claim.
 async fn not_adopted_with(why: NotAdopted, claim: &str, value: serde_json::Value) {
     let make = async |setup: &Setup| {
         let mut claims = setup.claims();
@@ -41,11 +41,11 @@ async fn not_adopted_with(why: NotAdopted, claim: &str, value: serde_json::Value
     not_adopted(why, make).await;
 }
 
-/// 2025-01-01, where the clock begins; successors are handed out ten seconds later.
+/// 2025-01-01, the first time of the clock. New tokens come ten seconds later.
 const T0: u64 = 1_735_689_600;
 
 #[tokio::test]
-async fn one_without_a_flaw_is_adopted() {
+async fn a_successor_without_a_flaw_is_adopted() {
     let setup = Setup::new().await;
     setup.good().await;
     setup.clock.advance(secs(10));
@@ -56,7 +56,7 @@ async fn one_without_a_flaw_is_adopted() {
 }
 
 #[tokio::test]
-async fn one_of_another_party_is_not_adopted_though_its_signature_is_right() {
+async fn a_successor_with_another_issuer_subject_or_audience_is_not_adopted() {
     not_adopted_with(NotAdopted::OtherClaims, "sub", json!("another")).await;
     not_adopted_with(NotAdopted::OtherClaims, "iss", json!("https://another.example")).await;
     not_adopted_with(NotAdopted::OtherClaims, "aud", json!("another api")).await;
@@ -64,8 +64,8 @@ async fn one_of_another_party_is_not_adopted_though_its_signature_is_right() {
 }
 
 #[tokio::test]
-async fn one_that_has_ended_is_not_adopted() {
-    // Of one that is issued ten seconds later: its life is over, or was none.
+async fn an_expired_successor_is_not_adopted() {
+    // Seconds from the token's issue, ten seconds later: it has expired, or has no life.
     not_adopted_with(NotAdopted::LivesTooLong, "exp", json!(T0 + 10)).await;
     not_adopted_with(NotAdopted::LivesTooLong, "exp", json!(T0 - 1)).await;
     not_adopted(NotAdopted::Ended, async |setup| {
@@ -77,7 +77,7 @@ async fn one_that_has_ended_is_not_adopted() {
 }
 
 #[tokio::test]
-async fn one_from_the_future_is_not_adopted() {
+async fn a_successor_from_the_future_is_not_adopted() {
     let make = async |setup: &Setup| {
         let mut claims = setup.claims();
         (claims["iat"], claims["exp"]) = (json!(T0 + 10 + 120), json!(T0 + 10 + 120 + 3_600));
@@ -87,14 +87,14 @@ async fn one_from_the_future_is_not_adopted() {
 }
 
 #[tokio::test]
-async fn one_that_claims_a_longer_life_is_not_adopted() {
+async fn a_successor_with_a_longer_life_is_not_adopted() {
     not_adopted_with(NotAdopted::LivesTooLong, "exp", json!(T0 + 10 + 3_661)).await;
     not_adopted_with(NotAdopted::LivesTooLong, "exp", json!(T0 + 1_000_000_000)).await;
     not_adopted_with(NotAdopted::LivesTooLong, "exp", json!(null)).await;
 }
 
 #[tokio::test]
-async fn one_that_nobody_signed_is_not_adopted() {
+async fn an_unsigned_successor_is_not_adopted() {
     for header in [r#"{"alg":"none"}"#, r#"{"alg":"HS256"}"#, r#"{"alg":"RS256"}"#] {
         let make = async |setup: &Setup| vec![unsigned(header, &setup.claims())];
         not_adopted(NotAdopted::BadSignature, make).await;
@@ -107,7 +107,7 @@ async fn one_that_nobody_signed_is_not_adopted() {
 }
 
 #[tokio::test]
-async fn one_that_another_key_signed_is_not_adopted() {
+async fn a_successor_that_another_key_signed_is_not_adopted() {
     let make = async |setup: &Setup| {
         let other = RotatingServer::start().await.unwrap();
         let other = other.with_client(setup.server.client_id(), "another secret of 32 bytes, here");
@@ -117,12 +117,12 @@ async fn one_that_another_key_signed_is_not_adopted() {
 }
 
 #[tokio::test]
-async fn one_of_more_than_16_kib_is_not_adopted() {
+async fn a_successor_of_more_than_16_kib_is_not_adopted() {
     not_adopted_with(NotAdopted::TooLong, "padding", json!("x".repeat(16 * 1024))).await;
 }
 
 #[tokio::test]
-async fn of_two_that_differ_none_is_adopted() {
+async fn two_different_successors_are_not_adopted() {
     let make = async |setup: &Setup| {
         let mut claims = setup.claims();
         let one = setup.sign(&claims);
@@ -133,7 +133,7 @@ async fn of_two_that_differ_none_is_adopted() {
 }
 
 #[tokio::test]
-async fn what_is_no_jwt_is_not_adopted() {
+async fn a_successor_that_is_no_jwt_is_not_adopted() {
     for text in ["Bearer opaque", "Basic dXNlcjpwYXNz", "Bearer", "a b c"] {
         not_adopted(NotAdopted::Malformed, async |_| vec![text.to_owned()]).await;
     }

@@ -1,4 +1,4 @@
-//! Exchanged tokens whose signature is not the client secret's.
+//! Exchanged tokens that were not signed with the client secret.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,7 +18,7 @@ use tower_outbound_auth::{BoxError, Credential, ErrorKind, TokenSource};
 
 use super::{Setup, all_texts, layer, secs, unsigned, until};
 
-/// An API that signs with a key of its own, which is not the secret of its client.
+/// An API that signs with its own key instead of the client secret.
 async fn with_a_key_of_its_own(options: impl FnOnce(Rotating) -> Rotating) -> Setup {
     let server = RotatingServer::start().await.unwrap();
     let scheme =
@@ -50,7 +50,7 @@ async fn a_token_that_cannot_be_verified_is_an_error_of_configuration_for_all_ca
 }
 
 #[tokio::test]
-async fn a_token_that_cannot_be_verified_is_asked_for_again_only_rarely() {
+async fn after_a_token_that_cannot_be_verified_exchanges_are_rare() {
     let setup = with_a_key_of_its_own(|scheme| scheme).await;
     setup.no_token().await;
     for _ in 0..7 {
@@ -64,7 +64,7 @@ async fn a_token_that_cannot_be_verified_is_asked_for_again_only_rarely() {
 }
 
 #[tokio::test]
-async fn without_verification_such_an_api_works_and_its_tokens_rotate() {
+async fn without_verification_such_an_api_works() {
     let setup = with_a_key_of_its_own(Rotating::danger_without_verification).await;
     for _ in 0..3 {
         setup.good().await;
@@ -102,9 +102,9 @@ async fn an_error_of_verification_says_what_is_wrong_and_shows_no_part_of_the_to
     }
 }
 
-/// Some say "OK" in the body and have the token in a header.
+/// Some APIs have "OK" in the body and the token in a header.
 #[tokio::test]
-async fn of_several_texts_that_may_be_the_token_the_signed_one_is() {
+async fn of_several_texts_that_may_be_the_token_the_signed_one_is_used() {
     let server = RotatingServer::start().await.unwrap();
     let scheme = Rotating::new(&server.api_root(), "key", server.client_secret()).unwrap();
     let token = server.sign(r#"{"sub":"somebody","exp":4102444800}"#);
@@ -118,7 +118,7 @@ async fn of_several_texts_that_may_be_the_token_the_signed_one_is() {
     }
 }
 
-/// The secret is rotated between the exchanges of two sources over one scheme.
+/// The secret changes between the exchanges of two sources with one scheme.
 #[tokio::test]
 async fn the_successors_of_a_token_are_verified_by_the_secret_of_its_own_exchange() {
     const SECRETS: [&str; 2] =

@@ -1,4 +1,4 @@
-//! What is sent, and where the token is looked for.
+//! What is sent, and where the token is found.
 
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{Method, Request, StatusCode, Version};
@@ -13,7 +13,7 @@ use tower_outbound_auth::testkit::{MalformedAnswer, ReceivedRequest, RotatingSer
 
 use super::{Http, Setup, all_texts, secs, token_of};
 
-/// All of a request but its body.
+/// A request without its body.
 fn head(request: &ReceivedRequest) -> String {
     format!("{} {} {:?}", request.method, request.path, request.headers.values())
 }
@@ -55,7 +55,7 @@ async fn an_api_call_carries_the_bearer_token_and_no_credentials() {
 }
 
 #[tokio::test]
-async fn a_token_is_found_wherever_the_answer_has_it() {
+async fn a_token_is_found_in_every_place_of_the_answer() {
     let members = ["token", "jwt", "access_token", "accessToken"];
     let mut places: Vec<_> =
         members.into_iter().map(|member| TokenPlace::Member(member.to_owned())).collect();
