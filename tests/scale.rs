@@ -1,7 +1,7 @@
-//! S1: a hundred thousand who wait for one exchange, in real time and on two threads. The token is there before
-//! anybody is woken, so those who come while they are being woken do not wait, and the last is woken soon: in a
-//! fifth of a second, or on a machine that is too slow or too busy for that, in twice the time that it takes to
-//! wake as many tasks that wait for nothing else.
+//! S1: a hundred thousand callers wait for one exchange, in real time and on two threads. The token is
+//! published before any caller is woken, so callers that come during the wake-up do not wait. The last caller
+//! is woken within a fifth of a second, or, on a slow or busy machine, within twice the time that it takes to
+//! wake as many tasks that only wait.
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 #![allow(clippy::disallowed_methods)] // what takes how long is measured in real time
 
@@ -18,13 +18,13 @@ use tower_outbound_auth::exchange::{self, Issued};
 use tower_outbound_auth::system::HeaderScheme;
 
 const WAITERS: usize = 100_000;
-/// From the token's arrival to the last of them.
+/// From the token's arrival to the last caller.
 const MOST: Duration = Duration::from_millis(200);
 const ROUNDS: usize = 10;
 
 #[test]
 #[ignore = "wants optimised code: .ci/deep"]
-fn a_hundred_thousand_waiters_are_woken_at_once_and_latecomers_do_not_wait() {
+fn a_hundred_thousand_waiting_callers_are_woken_soon_and_later_callers_do_not_wait() {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     let runtime = builder.worker_threads(2).enable_all().build().unwrap();
     let rounds: Vec<_> =
@@ -34,7 +34,7 @@ fn a_hundred_thousand_waiters_are_woken_at_once_and_latecomers_do_not_wait() {
     assert!(rounds.iter().any(is_soon), "{rounds:?}");
 }
 
-/// How long it takes to wake tasks that do nothing but wait.
+/// The time to wake tasks that only wait.
 async fn floor() -> Duration {
     let (arrives, waiting) = (Arc::new(Notify::new()), Arc::<AtomicUsize>::default());
     let wait = |arrives: Arc<Notify>, waiting: Arc<AtomicUsize>| async move {
@@ -49,7 +49,7 @@ async fn floor() -> Duration {
     last_of(waiters, || arrives.notify_waiters()).await
 }
 
-/// The same of those who wait for a token.
+/// The same for tasks that wait for a token.
 async fn ours() -> Duration {
     let (arrives, exchanges) = (Arc::new(Notify::new()), Arc::<AtomicUsize>::default());
     let exchange = exchange::from_fn({
@@ -85,7 +85,7 @@ async fn until_all(waiting: impl Fn() -> usize) {
     }
 }
 
-/// From waking to the last who was woken.
+/// From the wake-up to the last task.
 async fn last_of(waiters: JoinSet<Instant>, wake: impl FnOnce()) -> Duration {
     let arrived = Instant::now();
     wake();

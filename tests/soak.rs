@@ -1,6 +1,7 @@
-//! A day in the life of a service, on a paused clock: a thousand callers at one request a minute, token
-//! endpoints that fail, revocations, successors in responses. Exchanges stay within their bound, nobody
-//! gets an error while a token is usable, and a day leaves no more behind than its first hour.
+//! A day of a service, on a paused clock: a thousand callers with one request a minute each, token
+//! endpoints that fail, revocations, new tokens in responses. The number of exchanges stays within its
+//! bound, no caller gets an error while a token is usable, and at the end of the day there is no more
+//! memory in use than after its first hour.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 use std::collections::VecDeque;
@@ -27,7 +28,7 @@ use tower_outbound_auth::{AuthLayer, BoxError, Error, Origin, Recovery, Secret, 
 const CALLERS: u64 = 1_000;
 const HOUR: u64 = 3_600;
 
-/// Token endpoint and API: tokens are numbers, good for an hour unless they are revoked.
+/// Token endpoint and API. Tokens are numbers, and valid for an hour unless they are revoked.
 #[derive(Clone)]
 struct World(Arc<Mutex<Day>>);
 
@@ -37,7 +38,7 @@ struct Day {
     rng: fastrand::Rng,
     issued: u64,
     revoked: u64,
-    /// When tokens that are still good were issued; the last is number `issued`.
+    /// When the tokens that are still valid were issued. The last one is number `issued`.
     alive: VecDeque<u64>,
     exchanges: u64,
     requests: u64,
@@ -50,7 +51,7 @@ impl Day {
         (self.clock.now().monotonic() - self.began).as_secs()
     }
 
-    /// Ten minutes every four hours, the first after two.
+    /// An outage of ten minutes every four hours, the first after two hours.
     fn is_down(&self) -> bool {
         (self.now() + 2 * HOUR) % (4 * HOUR) < 600
     }
@@ -132,7 +133,7 @@ impl Exchange for World {
     }
 }
 
-/// Bearer tokens whose successors come in responses.
+/// Bearer tokens. Responses bring new ones.
 struct Rotating(HeaderScheme, Rotation);
 
 impl Presentation for Rotating {
@@ -149,7 +150,7 @@ impl Presentation for Rotating {
     }
 }
 
-/// A caller: a request a minute, all day. An error is one only while there is no usable token.
+/// A caller: one request a minute, all day. An error counts only while there is a usable token.
 async fn call<S, T>(nth: u64, mut api: T, source: TokenSource<S>, world: World)
 where
     S: Presentation,
@@ -162,7 +163,8 @@ where
         let request = Request::get("https://api.example/").body(Full::default()).unwrap();
         match api.ready().await.unwrap().call(request).await {
             Ok(response) if response.status() == 200 => {}
-            // A revocation whose renewal fails, or two in a row: the server's answer, and a word about it.
+            // If a renewal after a revocation fails, or there are two revocations in a row, the caller
+            // gets the server's answer and a `Recovery`.
             Ok(response) => {
                 let said: Option<&Recovery> = response.extensions().get();
                 assert!(matches!(said, Some(Recovery::RenewalFailed | Recovery::Replayed)));
@@ -178,7 +180,7 @@ where
 }
 
 fn a_day<S: Presentation>(scheme: S) -> (World, TokenSource<S>) {
-    // Without a backtrace: its symbols would be most of what is alive.
+    // Without a backtrace, because its symbols would use most of the memory.
     std::panic::set_hook(Box::new(|panic| eprintln!("{panic}")));
     let mut builder = tokio::runtime::Builder::new_current_thread();
     let runtime = builder.enable_all().start_paused(true).build().unwrap();
@@ -193,7 +195,8 @@ fn a_day<S: Presentation>(scheme: S) -> (World, TokenSource<S>) {
         let world = world.clone();
         move |request| world.clone().answer(request)
     }));
-    // As many at once as a thread keeps memory for, or the day's first crowd would look like a leak.
+    // As many callers at once as a thread keeps memory for. Otherwise the day's first crowd would
+    // look like a leak.
     runtime.block_on(async {
         while source.token().await.is_err() {
             tokio::time::sleep(Duration::from_secs(1)).await;
@@ -226,12 +229,13 @@ fn a_day<S: Presentation>(scheme: S) -> (World, TokenSource<S>) {
     assert!(tasks.iter().all(|alive| all_callers.contains(alive)), "somebody failed: {tasks:?}");
     assert_eq!(source.status().waiters, 0);
     let handed_on = world.day(|day| day.handed_on);
-    // A renewal that hangs leaves a revoked token in place for eleven seconds, of some 17 requests each.
+    // A renewal that hangs leaves a revoked token in use for eleven seconds, with about 17 requests
+    // each.
     assert!(handed_on <= 1_000, "{handed_on} refusals in a day of twelve revocations");
     (world, source)
 }
 
-/// Live bytes and tasks at the end of each hour.
+/// The live bytes and tasks at the end of each hour.
 fn measure_hours(
     live: &mut Vec<i64>,
     tasks: &mut Vec<usize>,
@@ -247,7 +251,7 @@ fn measure_hours(
     live.len() as u64
 }
 
-/// Expiries, revocations, and what fails: an outage of ten minutes is 24 slots at most.
+/// Expiries, revocations and failures. An outage of ten minutes causes at most 24 attempts.
 const BOUND: u64 = 24 * 10 / 8 + 1 + 12 + 6 * 24 + 24;
 
 #[test]

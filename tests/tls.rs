@@ -1,4 +1,5 @@
-//! The built-in client over TLS: the server's certificate is checked, and nothing falls back to plain.
+//! The built-in client over TLS: it checks the server's certificate, and nothing falls back to plain
+//! http.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 #[path = "support/log.rs"]
@@ -21,7 +22,7 @@ use tower_outbound_auth::system::Atlas;
 use tower_outbound_auth::testkit::{AtlasServer, FaultProxy};
 use tower_outbound_auth::{AuthLayer, ErrorKind, TokenSource};
 
-/// An Atlas server behind TLS, with a certificate for `localhost` that signed itself.
+/// An Atlas server behind TLS, with a self-signed certificate for `localhost`.
 struct Setup {
     server: AtlasServer,
     port: u16,
@@ -83,7 +84,7 @@ impl Setup {
 }
 
 #[tokio::test]
-async fn a_private_certificate_authority_is_trusted_if_it_is_given() {
+async fn a_private_certificate_authority_is_trusted_if_it_is_configured() {
     let setup = Setup::new().await;
     let roots = TlsRoots::pem(setup.certificate.as_bytes()).unwrap();
     let source = setup.source("localhost", HttpClient::new(roots.clone()).unwrap());
@@ -128,7 +129,7 @@ async fn a_stranger_s_certificate_and_a_wrong_name_are_refused_before_anything_i
 }
 
 #[tokio::test]
-async fn a_certificate_that_has_ended_or_not_begun_is_refused_before_anything_is_sent() {
+async fn a_certificate_outside_its_validity_is_refused_before_anything_is_sent() {
     for (from, to) in [((2020, 1, 1), (2021, 1, 1)), ((3020, 1, 1), (3021, 1, 1))] {
         let date = |(year, month, day)| date_time_ymd(year, month, day);
         let setup = Setup::with(|params| {
@@ -144,9 +145,9 @@ async fn a_certificate_that_has_ended_or_not_begun_is_refused_before_anything_is
     }
 }
 
-/// The server answers plain requests on the very port.
+/// The server answers plain requests on the same port.
 #[tokio::test]
-async fn where_nobody_speaks_tls_nothing_is_sent_in_plain() {
+async fn without_tls_on_the_other_side_nothing_is_sent_unencrypted() {
     let server = AtlasServer::start().await.unwrap();
     let proxy = FaultProxy::start(server.address()).await.unwrap();
     let endpoint = proxy.url("/v1/docstream/authtoken").replace("http://", "https://");
@@ -161,7 +162,7 @@ async fn where_nobody_speaks_tls_nothing_is_sent_in_plain() {
 }
 
 #[test]
-fn pem_texts_without_a_usable_certificate_are_errors_when_they_are_given() {
+fn a_pem_text_without_a_usable_certificate_is_an_error_at_once() {
     let garbage = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
     for pem in ["", "no certificate", garbage, "-----BEGIN CERTIFICATE-----\n"] {
         let error = TlsRoots::pem(pem.as_bytes()).unwrap_err();
@@ -179,8 +180,8 @@ async fn mozilla_s_roots_do_not_trust_a_private_certificate_authority() {
     assert_eq!(setup.server.counts().exchanges, 0);
 }
 
-/// Where the platform's roots come from is a matter of the process's environment: this runs a test once more,
-/// in a process with this one. Returns whether this is that process.
+/// The environment of the process names the platform's roots. So this runs a test again, in another process.
+/// Returns whether this is that process.
 fn is_run_with(name: &str, env: &[(&str, &Path)]) -> bool {
     if std::env::var_os("TEST_OF_ROOTS").is_some() {
         return true;
@@ -260,9 +261,8 @@ fn a_broken_ssl_cert_file_beside_a_good_directory_is_an_event_and_no_error() {
 }
 
 #[test]
-fn without_any_root_an_https_endpoint_is_an_error_when_built_and_a_loopback_one_is_not() {
-    let name =
-        "without_any_root_an_https_endpoint_is_an_error_when_built_and_a_loopback_one_is_not";
+fn without_any_root_only_an_https_endpoint_is_an_error() {
+    let name = "without_any_root_only_an_https_endpoint_is_an_error";
     let nothing = std::env::temp_dir().join("no-such-directory-of-certificates");
     if !is_run_with(name, &[("SSL_CERT_DIR", &nothing)]) {
         return;
@@ -273,7 +273,7 @@ fn without_any_root_an_https_endpoint_is_an_error_when_built_and_a_loopback_one_
     AuthLayer::atlas("http://127.0.0.1:1/authtoken", "id", "secret").unwrap();
 }
 
-/// A proxy that tunnels whatever it is asked for to this port; keeps the heads of the requests that it got.
+/// A proxy that connects every tunnel to this port. It records the heads of the requests.
 async fn proxy_to(port: u16) -> (String, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -299,7 +299,7 @@ async fn proxy_to(port: u16) -> (String, Arc<Mutex<Vec<String>>>) {
 }
 
 #[tokio::test]
-async fn through_a_proxy_that_is_given_nothing_but_the_tunnel_is_seen() {
+async fn a_configured_proxy_sees_only_the_tunnel() {
     let setup = Setup::named("auth.example").await;
     let (address, heads) = proxy_to(setup.port).await;
     let client = || HttpClient::new(TlsRoots::pem(setup.certificate.as_bytes()).unwrap()).unwrap();
@@ -316,7 +316,7 @@ async fn through_a_proxy_that_is_given_nothing_but_the_tunnel_is_seen() {
 }
 
 #[tokio::test]
-async fn an_endpoint_on_this_machine_is_reached_past_every_proxy() {
+async fn no_proxy_is_used_for_an_endpoint_on_this_machine() {
     let setup = Setup::new().await;
     let (address, heads) = proxy_to(setup.port).await;
     let roots = TlsRoots::pem(setup.certificate.as_bytes()).unwrap();
@@ -329,18 +329,17 @@ async fn an_endpoint_on_this_machine_is_reached_past_every_proxy() {
     assert!(heads.lock().unwrap().is_empty());
 }
 
-/// The environment is the process's: this test runs itself once more in one of its own.
+/// The environment belongs to the process, so this test runs itself again in another one.
 #[test]
-fn the_proxy_of_the_environment_is_used_when_it_is_asked_for_and_else_an_event_says_that_it_is_not()
-{
-    let name = "the_proxy_of_the_environment_is_used_when_it_is_asked_for_and_else_an_event_says_that_it_is_not";
+fn the_proxy_of_the_environment_is_used_only_on_request_and_otherwise_reported() {
+    let name = "the_proxy_of_the_environment_is_used_only_on_request_and_otherwise_reported";
     if std::env::var_os("TEST_OF_ROOTS").is_none() {
-        // A port that this process keeps, where nobody answers.
+        // A port of this process that nobody answers on.
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let proxy = format!("http://{}", listener.local_addr().unwrap());
         drop(std::thread::spawn(move || {
             for client in listener.incoming() {
-                drop(client); // which the client takes for a proxy that is broken
+                drop(client); // the client takes it for a broken proxy
             }
         }));
         assert!(!is_run_with(name, &[("HTTPS_PROXY", Path::new(&proxy))]));
@@ -348,7 +347,7 @@ fn the_proxy_of_the_environment_is_used_when_it_is_asked_for_and_else_an_event_s
     }
     let mut said = Vec::new();
     let log = log::log_of(async {
-        let endpoint = "https://0.0.0.0:1/authtoken"; // nobody is there, and it is no loopback address
+        let endpoint = "https://0.0.0.0:1/authtoken"; // no server is there, and it is no loopback address
         let client = HttpClient::plain().unwrap();
         for client in [client.clone(), client.with_proxy_from_env()] {
             let source =

@@ -1,4 +1,4 @@
-//! Secrets that can be told wherever they turn up, in whatever form.
+//! Secrets that are recognised in every form.
 
 use std::collections::BTreeSet;
 use std::error::Error as StdError;
@@ -7,10 +7,10 @@ use std::fmt::{Debug, Write};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
-/// What is shorter may turn up by chance.
+/// A shorter text may appear by chance.
 const SHORTEST: usize = 10;
 
-/// Secrets, each in the forms in which it could be shown.
+/// Secrets, each in every form in which it could be shown.
 #[derive(Default)]
 pub(crate) struct Canaries(BTreeSet<String>);
 
@@ -21,7 +21,7 @@ impl Canaries {
         canaries
     }
 
-    /// A part of a token is bad enough: its signature alone, say.
+    /// A part of a token must not appear either, such as its signature.
     pub(crate) fn add(&mut self, secret: &str) {
         let parts = secret.split('.').filter(|part| part.len() >= SHORTEST);
         let parts: Vec<_> = parts.chain([secret]).collect();
@@ -33,10 +33,10 @@ impl Canaries {
                 self.0.extend((0..3).flat_map(|before| inside_base64(before, part)));
             }
             self.0.insert(part.escape_default().to_string());
-            // As the `error` of an answer is kept.
+            // In the form in which the `error` of an answer is kept.
             let visible = |c: char| if c.is_ascii_graphic() { c } else { '_' };
             self.0.insert(part.chars().map(visible).collect());
-            // As the Debug of bytes is.
+            // In the form of the `Debug` of bytes.
             let bytes = format!("{:?}", part.as_bytes());
             self.0.insert(bytes.trim_matches(['[', ']']).to_owned());
         }
@@ -46,7 +46,7 @@ impl Canaries {
         self.0.len()
     }
 
-    /// Names the form that was found, and not the text: that may be long.
+    /// Names the form that was found, and not the text, which may be long.
     #[track_caller]
     pub(crate) fn assert_absent(&self, place: &str, text: &str) {
         for form in &self.0 {
@@ -70,8 +70,8 @@ pub(crate) fn percent_encoded(text: &str) -> String {
     })
 }
 
-/// Those characters that say nothing but `text`, if it stands behind any `before` bytes: in `Basic`, a name and
-/// a colon do.
+/// The base64 characters that depend only on `text`, after `before` other bytes: in `Basic`, a name and a colon
+/// come first.
 fn inside_base64(before: usize, text: &str) -> [String; 2] {
     let bytes = [&vec![0; before], text.as_bytes()].concat();
     let inside = (before * 8).div_ceil(6)..bytes.len() * 8 / 6;
@@ -81,7 +81,7 @@ fn inside_base64(before: usize, text: &str) -> [String; 2] {
     ]
 }
 
-/// All that an error says, with its sources.
+/// The texts of an error and its sources.
 pub(crate) fn texts_of(error: &(dyn StdError + 'static)) -> String {
     let mut texts = String::new();
     let mut next = Some(error);
@@ -92,13 +92,13 @@ pub(crate) fn texts_of(error: &(dyn StdError + 'static)) -> String {
     texts
 }
 
-/// All that a value says of itself.
+/// The `Debug` and `Display` of a value.
 pub(crate) fn shown<T: Debug + ?Sized>(value: &T) -> String {
     format!("{value:?}\n{value:#?}\n")
 }
 
 #[test]
-fn a_secret_is_told_in_every_form() {
+fn a_secret_is_recognised_in_every_form() {
     let secret = "canary secret/ü+1";
     let canaries = Canaries::of([secret]);
     let said = |text: &str| {

@@ -1,4 +1,4 @@
-//! Every kind of error there is, with secrets wherever they can be.
+//! Every kind of error, with secrets wherever they can be.
 
 use std::collections::BTreeSet;
 use std::net::TcpListener;
@@ -36,14 +36,14 @@ fn assert_clean(texts: &str) {
     canaries.assert_absent("the log", &log_of_all().text());
 }
 
-/// As a caller, as a client of tonic's, and as a log would show it.
+/// As a caller, a client of tonic and a log would show it.
 fn said(error: Error) -> String {
     let texts = texts_of(&error) + &error.exchange().map_or(String::new(), |it| texts_of(it));
     let status = status_of(error);
     texts + &texts_of(&status) + status.message() + &shown(status.metadata())
 }
 
-/// All variants that the source names.
+/// All variants in the source code.
 fn variants(source: &str, name: &str) -> BTreeSet<String> {
     let (_, list) = source.split_once(&format!("impl_as_str!({name} {{")).unwrap();
     let (list, _) = list.split_once('}').unwrap();
@@ -56,7 +56,7 @@ fn closed_port() -> String {
     format!("http://{}/token?code={QUERY}", socket.local_addr().unwrap())
 }
 
-/// An endpoint that answers so, asked twice.
+/// An endpoint with this answer, which gets two exchanges.
 async fn failed(answer: Option<(u16, String)>) -> Vec<Error> {
     let server = AtlasServer::start().await.unwrap();
     let hangs = answer.is_none();
@@ -94,14 +94,14 @@ async fn no_kind_of_failed_exchange_shows_a_secret() {
     ] {
         errors.extend(failed(Some((status, body))).await);
     }
-    // Nobody there, for each client that a token endpoint can be asked through.
+    // A token endpoint that does not exist, for each client.
     let nobody = || Atlas::new(closed_port(), "the-client", SECRET).unwrap();
     errors.extend(asked(TokenSource::over_http(nobody(), HttpClient::plain().unwrap())).await);
     let client = HttpService::new(builder().build().unwrap());
     errors.extend(asked(TokenSource::over_http(nobody(), client)).await);
     let middlewares = reqwest_middleware::ClientBuilder::new(builder().build().unwrap()).build();
     errors.extend(asked(TokenSource::over_http(nobody(), HttpService::new(middlewares))).await);
-    // A credential that cannot be one, and a function of which only its error may be seen.
+    // A credential with an unacceptable value, and a function of which only the error may be shown.
     let odd = Credential::from_fn(|| Ok(format!("{SECRET}\u{7}").into()));
     let odd = Atlas::new("http://127.0.0.1:1/", "the-client", odd).unwrap();
     errors.extend(asked(TokenSource::over_http(odd, HttpClient::plain().unwrap())).await);
@@ -132,7 +132,7 @@ async fn no_kind_of_failed_exchange_shows_a_secret() {
     assert_clean(&errors.into_iter().map(said).collect::<String>());
 }
 
-/// The forms in which a server got the secret, or may write it: for a URL, a form, JSON or HTML.
+/// The forms in which a server got the secret or may write it: for a URL, a form, JSON or HTML.
 fn forms_of(secret: &str) -> Vec<String> {
     let percent = percent_encoded(secret);
     let form = percent.replace("%20", "+");
@@ -142,7 +142,7 @@ fn forms_of(secret: &str) -> Vec<String> {
     vec![secret.to_owned(), percent.to_lowercase(), percent, form, all, json, html]
 }
 
-/// What each scheme says of a server that refuses with this `error`.
+/// The error of each scheme for a server that refuses with this `error`.
 async fn refused_with(error: &str, secret: &str) -> Vec<Error> {
     let body = serde_json::json!({ "error": error }).to_string();
     let endpoint = service_fn(move |_: Request<Full<Bytes>>| {
@@ -154,16 +154,16 @@ async fn refused_with(error: &str, secret: &str) -> Vec<Error> {
     let rotating = Rotating::new("http://127.0.0.1:1", "key", secret).unwrap();
     let mut errors = asked(TokenSource::over_http(oauth, endpoint.clone())).await;
     errors.extend(asked(TokenSource::over_http(rotating, endpoint.clone())).await);
-    // In a header, there are no blanks.
+    // A header has no blanks.
     if let Ok(atlas) = Atlas::new(url, "id", secret) {
         errors.extend(asked(TokenSource::over_http(atlas, endpoint)).await);
     }
     errors
 }
 
-/// Short runs of letters, with a blank here and a dash there: nothing that looks like a credential.
+/// Short groups of letters with a blank or a dash between: nothing that looks like a credential.
 #[tokio::test]
-async fn a_code_that_quotes_the_secret_in_whatever_form_is_withheld() {
+async fn a_code_that_quotes_the_secret_in_any_form_is_withheld() {
     log_of_all();
     for secret in ["canary-of/codes-a+b", "canary-of codes-too", r#"canary-"of\\codes&so"#] {
         for form in forms_of(secret) {
@@ -209,7 +209,7 @@ fn misconfigured() -> Vec<Error> {
     errors
 }
 
-/// Sees the token and fails.
+/// Gets the token and fails.
 struct NoProof;
 
 impl PerRequest for NoProof {
@@ -239,7 +239,7 @@ impl Presentation for Proving {
     }
 }
 
-/// The error where the client has followed a redirect to a URL that has secrets in it.
+/// The error if the client has followed a redirect to a URL with secrets in it.
 async fn sent_elsewhere(layer: AuthLayer) -> Error {
     let client = service_fn(|_: reqwest::Request| async {
         let elsewhere = format!("https://{USER}@evil.example/{QUERY}?code={QUERY}");
@@ -262,7 +262,7 @@ async fn no_kind_of_error_shows_a_secret() {
         AuthLayer::new(source).with_origin(Origin::parse("https://api.example").unwrap())
     };
     let fixed = TokenSource::fixed(HeaderScheme::bearer(), SECRET).unwrap();
-    // Requests that must not be sent, with secrets of their caller's.
+    // Requests that must not be sent, with secrets of the caller.
     for url in [
         format!("https://evil.example/?code={QUERY}"),
         format!("https://{USER}@evil.example/{QUERY}"),
@@ -280,7 +280,7 @@ async fn no_kind_of_error_shows_a_secret() {
     errors.push(ours(layer(proving.erased()).layer(api).oneshot(request).await.unwrap_err()));
     let token = fixed.token().await.unwrap();
     errors.push(fixed.reject(&token).await.unwrap_err());
-    // No time, and no runtime.
+    // A timeout, and a missing runtime.
     let never = exchange::from_fn(futures::future::pending);
     let never = TokenSource::new(HeaderScheme::bearer(), never);
     let request = Request::get(format!("https://api.example/?code={QUERY}"));

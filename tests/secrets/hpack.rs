@@ -1,4 +1,4 @@
-//! Header blocks of HTTP/2 as they are on the wire (RFC 7541), as far as a client's requests go.
+//! Decodes header blocks of HTTP/2 on the wire (RFC 7541), as far as a client's requests need it.
 
 use std::fmt;
 
@@ -7,11 +7,11 @@ use std::fmt;
 pub(crate) enum Written {
     /// As a reference into a table: the value is known to both sides.
     Indexed,
-    /// In full, and put into the table.
+    /// In full, and added to the table.
     ThenIndexed,
-    /// In full, this time.
+    /// In full, but not added to the table.
     NotIndexed,
-    /// In full, by everybody who hands it on: the prefix is `0001`.
+    /// In full, and every proxy must write it in full too: the prefix is `0001`.
     NeverIndexed,
 }
 
@@ -28,7 +28,7 @@ impl fmt::Debug for Field {
     }
 }
 
-/// One connection's, with its dynamic table, newest first.
+/// The decoder of one connection, with its dynamic table, newest entry first.
 #[derive(Default)]
 pub(crate) struct Decoder {
     pub(crate) table: Vec<(String, String)>,
@@ -72,7 +72,7 @@ impl Decoder {
 
     fn entry(&self, index: usize) -> (String, String) {
         match index {
-            // Of the static table, the one that matters here.
+            // Only this entry of the static table matters here.
             23 => ("authorization".to_owned(), String::new()),
             0..=61 => (format!("static {index}"), String::new()),
             _ => self.table[index - 62].clone(),
@@ -114,7 +114,8 @@ fn string(rest: &mut &[u8]) -> String {
     }
 }
 
-/// Huffman's codes of appendix B of up to eight bits: their length, the first of them, their characters.
+/// The Huffman codes of appendix B with up to eight bits: their length, the first code, and their
+/// characters.
 const CODES: [(u32, u32, &str); 4] = [
     (5, 0, "012aceiost"),
     (6, 20, " %-./3456789=A_bdfghlmnpru"),
@@ -138,12 +139,12 @@ fn unpacked(packed: &[u8]) -> String {
         } else if length == 8 && code != 255 {
             panic!("a character that this test does not know");
         } else if length > 8 {
-            // Longer codes begin with eight ones; in a URL or a media type, there may be one.
+            // Longer codes begin with eight ones. A URL or a media type may contain one.
             text.push('?');
             return text;
         }
     }
-    text // what is left is padding: ones
+    text // the rest is padding: ones
 }
 
 #[test]

@@ -1,6 +1,6 @@
-//! Promise 18 by canaries: secrets that go every way, over real sockets, and turn up in nothing that is written
-//! down: no log at TRACE level of anybody's, no `Debug`, no error or source of one, no status of gRPC, no output
-//! of a panic.
+//! Promise 18, by canaries: secrets go every way over real sockets, and must not appear in any written text: no
+//! log at TRACE level of any crate, no `Debug`, no error or source of an error, no gRPC status, no output of a
+//! panic.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod canary;
@@ -30,8 +30,8 @@ use std::sync::OnceLock;
 
 use self::log::Log;
 
-/// All that is logged in this process from the first call on: by every crate, through `tracing` or `log`, on
-/// every thread (credentials are read on threads of their own).
+/// Everything that is logged in this process from the first call on: by every crate, through `tracing` or
+/// `log`, on every thread (some credentials are read on other threads).
 pub(crate) fn log_of_all() -> &'static Log {
     static LOG: OnceLock<Log> = OnceLock::new();
     LOG.get_or_init(|| {
@@ -43,7 +43,7 @@ pub(crate) fn log_of_all() -> &'static Log {
     })
 }
 
-/// reqwest says what it says through the crate `log`.
+/// reqwest logs through the crate `log`.
 struct Bridge;
 
 impl ::log::Log for Bridge {

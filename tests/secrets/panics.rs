@@ -1,4 +1,4 @@
-//! What is written down when code of a user's panics in the middle of an exchange.
+//! What is written when a user's code panics in the middle of an exchange.
 
 use std::panic;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -25,7 +25,8 @@ use crate::log_of_all;
 const SECRET: &str = "canary-of-the-panics";
 const SAID: &str = "canary-said-by-a-panic";
 
-/// What the hook writes for all panics of this process: message, place, and the backtrace's frames.
+/// What the hook writes for all panics of this process: message, place, and the frames of the
+/// backtrace.
 fn output() -> &'static Log {
     static OUTPUT: OnceLock<Log> = OnceLock::new();
     OUTPUT.get_or_init(|| {
@@ -56,7 +57,7 @@ const OF_AN_EXCHANGE: [Place; 4] =
     [Place::Credentials, Place::Request, Place::Answer, Place::HeaderValue];
 const OF_A_RESPONSE: [Place; 2] = [Place::Judge, Place::Signature];
 
-/// Atlas's, but for a bug that is there once it is armed; and responses hand out successors.
+/// Like Atlas's scheme, but with a bug that is active once it is armed. Responses bring new tokens.
 struct Buggy {
     atlas: Atlas,
     rotation: Rotation,
@@ -122,7 +123,7 @@ impl Presentation for Buggy {
     }
 }
 
-/// A source whose scheme says `said` when it panics, once it is armed, and the tokens of its server.
+/// A source whose scheme panics with the text `said` once it is armed, and the tokens of its server.
 async fn source(
     place: Place,
     said: &'static str,
@@ -139,7 +140,7 @@ async fn source(
 }
 
 #[tokio::test]
-async fn a_panic_of_a_scheme_shows_nothing_of_what_it_had_at_hand() {
+async fn a_panic_of_a_scheme_shows_none_of_its_values() {
     let mut texts = String::new();
     for place in OF_AN_EXCHANGE {
         let (_server, source, armed) = source(place, "no secret").await;
@@ -186,9 +187,9 @@ async fn a_panic_under_a_request_shows_nothing_of_its_token() {
     }
 }
 
-/// The hook prints what a panic says, and that is its author's to answer for. This crate does not repeat it.
+/// The hook prints the text of a panic, for which its author is responsible. This crate does not repeat it.
 #[tokio::test]
-async fn what_a_panic_says_is_repeated_in_no_error_and_no_log() {
+async fn the_text_of_a_panic_is_in_no_error_and_no_log() {
     let mut texts = String::new();
     for place in OF_AN_EXCHANGE {
         let (_server, source, armed) = source(place, SAID).await;

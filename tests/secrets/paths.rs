@@ -1,4 +1,4 @@
-//! A token's whole life, with everything that goes wrong in it, for every preset in every stack.
+//! A token's whole life with every possible failure, for every preset in every stack.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use crate::stacks::Stack;
 
 const QUERY: &str = "canary-in-the-query";
 const SECRET: &str = "canary-client-secret-0a7d";
-/// With characters that every encoding treats in its own way.
+/// With characters that every encoding writes differently.
 const RESERVED: &str = "canary secret/+ü%~";
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -63,13 +63,13 @@ impl<P: EmbeddedProtocol, S: Scheme> Life<P, S> {
         self.texts += &shown(&self.server);
     }
 
-    /// Every path that a token can take.
+    /// Every path of a token.
     async fn lived(mut self) -> (Canaries, String) {
         self.good().await;
         self.good().await;
         self.server.revoke_tokens();
         self.good().await;
-        // A route that refuses every token, and one that sends elsewhere.
+        // A route that refuses every token, and one that redirects to another origin.
         self.server.refuse_path("/refused");
         self.server.redirect_path("/away", StatusCode::TEMPORARY_REDIRECT, "https://evil.example/");
         for path in ["/refused", "/away"] {
@@ -86,7 +86,7 @@ impl<P: EmbeddedProtocol, S: Scheme> Life<P, S> {
         self.server.end_outage();
         self.clock.advance(HOUR);
         self.good().await;
-        // Answers that quote what they were sent.
+        // Answers that quote the request.
         let secret = self.server.client_secret();
         let quoted =
             format!(r#"{{"error":"invalid_client {secret}","error_description":"{secret}"}}"#);
@@ -144,7 +144,7 @@ fn values<S: Scheme>(request: &ReceivedRequest, scheme: &S) -> Vec<String> {
     values.iter().map(|it| it.to_str().unwrap().replace("Bearer ", "")).collect()
 }
 
-/// The refresh tokens that a request to the token endpoint spent: the server's are `refresh-` and some digits.
+/// The refresh tokens that requests to the token endpoint used. The server's are `refresh-` and some digits.
 fn spent(request: &ReceivedRequest) -> Vec<String> {
     let header = request.headers.get("refresh-token").map(|it| it.to_str().unwrap().to_owned());
     let body = String::from_utf8_lossy(&request.body).into_owned();
@@ -157,7 +157,7 @@ fn spent(request: &ReceivedRequest) -> Vec<String> {
     texts.filter_map(token).collect()
 }
 
-/// A file that goes with the test.
+/// A file, deleted at the end of the test.
 struct SecretFile(PathBuf);
 
 impl SecretFile {
@@ -220,7 +220,7 @@ async fn client_credentials_in_the_body_show_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn tokens_that_responses_hand_out_and_the_key_that_verifies_them_are_not_shown() {
+async fn tokens_in_responses_and_the_key_that_verifies_them_are_not_shown() {
     for stack in Stack::ALL {
         let server =
             RotatingServer::start().await.unwrap().with_client("canary-api-key-77", SECRET);

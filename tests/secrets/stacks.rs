@@ -1,4 +1,4 @@
-//! The ways a request can go.
+//! The stacks through which a request can go.
 
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ impl Stack {
     pub(crate) const ALL: [Stack; 4] =
         [Stack::Http1, Stack::Http2, Stack::Reqwest, Stack::Middleware];
 
-    /// Posts to `url`. Returns what the response says of itself, and its body.
+    /// Posts to `url`. Returns the `Debug` of the response, and its body.
     pub(crate) async fn post<S: Scheme>(
         self,
         layer: &AuthLayer<S>,
@@ -64,7 +64,7 @@ fn text(body: &Bytes) -> String {
     String::from_utf8_lossy(body).into_owned()
 }
 
-/// A builder of a client that trusts nobody: it is for loopback.
+/// A builder of a client for loopback. It trusts no certificate.
 pub(crate) fn builder() -> reqwest::ClientBuilder {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider);

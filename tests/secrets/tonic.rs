@@ -1,4 +1,4 @@
-//! gRPC: what a status says, and what tonic and h2 log of a call.
+//! gRPC: the texts of a status, and the logs of tonic and h2 about a call.
 
 use std::time::Duration;
 
@@ -37,7 +37,8 @@ async fn neither_a_status_nor_the_log_of_a_call_shows_a_secret() {
     let mut texts = String::new();
     let mut canaries = Canaries::of([SECRET, MalformedAnswer::CANARY]);
     let mut remember = async || canaries.add(source.token().await.unwrap().expose());
-    // All that a call can come to: an answer, a refusal that is healed, one that is not, a denial.
+    // All outcomes of a call: an answer, a refusal after which it is sent again, a refusal for the
+    // caller, a denial.
     assert_eq!(echo.call("Unary", "hello").await.unwrap(), "hello");
     remember().await;
     server.ledger.revoke(&server.ledger.tokens()[0]);
@@ -50,7 +51,7 @@ async fn neither_a_status_nor_the_log_of_a_call_shows_a_secret() {
     texts += &said(&echo.call("Unary", "x").await.unwrap_err());
     oauth.end_outage();
 
-    // No token: the status is ours.
+    // Without a token, the status is ours.
     for (answer, code) in [
         (
             r#"{"error":"invalid_client","error_description":"canary-secret-of-grpc"}"#,
@@ -74,7 +75,7 @@ async fn neither_a_status_nor_the_log_of_a_call_shows_a_secret() {
         assert_eq!(Error::find(&status).unwrap().kind(), ErrorKind::Exchange);
         texts += &said(&status);
     }
-    // No time.
+    // A timeout.
     oauth.set_malformed(None);
     oauth.delay_exchanges(Duration::from_secs(60));
     source.reject(&source.token().await.unwrap()).await.unwrap_err();

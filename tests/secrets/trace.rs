@@ -1,4 +1,5 @@
-//! tower-http's `Trace` with all headers: above the layer it sees no token, below it sees that there is one.
+//! tower-http's `Trace` with all headers: above the layer it sees no token, and below the layer it sees only
+//! that there is one.
 
 use bytes::Bytes;
 use http::{Request, Response};

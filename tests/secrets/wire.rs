@@ -22,16 +22,16 @@ use crate::frames::{
 };
 use crate::hpack::{Decoder, Field, Written};
 
-/// Speaks as much HTTP/2 as is needed to read what a client writes, byte by byte.
+/// Speaks only as much HTTP/2 as is needed to read a client's bytes.
 #[derive(Clone)]
 struct RawServer {
     url: String,
-    /// Each request's fields, and what the connection's table held after it.
+    /// The fields of each request, and the content of the connection's table after it.
     seen: Arc<Mutex<Vec<(Vec<Field>, String)>>>,
 }
 
 impl RawServer {
-    /// Refuses the first `refusals` requests; answers the others with `body`.
+    /// Refuses the first `refusals` requests. Answers the others with `body`.
     async fn start(refusals: usize, body: &'static str) -> RawServer {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -46,7 +46,7 @@ impl RawServer {
         server
     }
 
-    /// The field of each request, and that no table has its value.
+    /// Checks the field of each request, and that no table has its value.
     fn fields(&self, name: &str) -> Vec<Field> {
         let seen = self.seen.lock().unwrap();
         let one = |(fields, table): &(Vec<Field>, String)| {
@@ -101,7 +101,7 @@ fn http2() -> Http2 {
     Client::builder(TokioExecutor::new()).http2_only(true).build_http()
 }
 
-/// Three requests on one connection, of which the first is refused and sent again.
+/// Three requests on one connection. The first one is refused and sent again.
 async fn never_indexed(scheme: HeaderScheme, prefix: &str) {
     let name = scheme.header_name().clone();
     let server = RawServer::start(1, "").await;
@@ -137,7 +137,7 @@ async fn a_token_in_a_header_of_its_own_is_never_indexed_first_or_replayed() {
 }
 
 #[tokio::test]
-async fn what_an_exchange_shows_is_never_indexed() {
+async fn the_credentials_of_an_exchange_are_never_indexed() {
     const ISSUED: &str = r#"{"access_token":"abc","expires_in":3600}"#;
     let server = RawServer::start(0, ISSUED).await;
     let (url, secret) = (format!("{}/token", server.url), "a-secret");
@@ -168,7 +168,7 @@ async fn a_refresh_token_in_a_header_is_never_indexed() {
     let atlas = atlas.with_refresh(endpoint("/refresh"), RefreshTokenIn::default());
     let source = TokenSource::over_http(atlas, http2());
     let token = source.token().await.unwrap();
-    source.reject(&token).await.unwrap_err(); // it gets the same one again
+    source.reject(&token).await.unwrap_err(); // the server issues the same one again
     let seen = server.seen.lock().unwrap();
     let (fields, table) = &seen[1];
     let field = fields.iter().find(|it| it.name == "refresh-token").expect("it was spent");

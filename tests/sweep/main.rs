@@ -1,8 +1,9 @@
-//! The cancel sweep, widened: the first caller is dropped after some polls, at some instant of a renewal after a
-//! refusal, of a rotation, of a refresh that spends a refresh token; with some others that came before or after.
+//! The cancellation sweep in its long form. The first caller is dropped after some polls, or at some instant of
+//! a renewal after a refusal, of a rotation, or of a refresh with a refresh token. Other callers come before or
+//! after it.
 //!
-//! None may hang or fail, no token may be lost, no further exchange may be made, no refresh token be spent
-//! twice, and nothing may stay behind. Time is virtual, so a schedule is its own seed.
+//! In no schedule may a caller hang or fail, a token be lost, another exchange be made, a refresh token be
+//! used twice, or anything be left in memory. Time is virtual, so a schedule can be repeated exactly.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod world;
@@ -14,22 +15,23 @@ use futures::future::join_all;
 
 use self::world::{HOUR, World};
 
-/// What the first caller comes for.
+/// Why the first caller needs a token.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Case {
     /// Its token is refused.
     Refused,
-    /// The same, and a refresh token is spent for the successor.
+    /// The same, and the exchange uses a refresh token.
     RefusedWithRefreshToken,
-    /// Its token is over.
+    /// Its token has expired.
     ExpiredWithRefreshToken,
-    /// A successor is due, and nobody waits for it; but the old token is refused before it is there.
+    /// A renewal is due in the background, but the old token is refused before the new one arrives.
     DueWithRefreshToken,
-    /// Every response brings a successor, and the old token is refused from then on.
+    /// Every response brings a new token, and the old one is refused from then on.
     Rotation,
     /// The same, and the token is refused.
     RotationRefused,
-    /// One response of many at once brings a successor, and the refusals of the others overtake it.
+    /// One response of many at once brings a new token, and the refusals of the others arrive
+    /// before it.
     RotationInABurst,
 }
 
@@ -52,7 +54,8 @@ impl Case {
         self.refuses_all_but_the_last() || self == Case::RotationInABurst
     }
 
-    /// An API that refuses a token as soon as it has made the next serves one request at a time.
+    /// An API that refuses a token as soon as it has made the next one serves one request at a
+    /// time.
     fn refuses_all_but_the_last(self) -> bool {
         matches!(self, Case::Rotation | Case::RotationRefused)
     }
@@ -61,16 +64,17 @@ impl Case {
 #[derive(Clone, Copy, Debug)]
 struct Schedule {
     refresh: Case,
-    /// Of the first caller, the last of them at the `instant` at which it is dropped.
+    /// The number of polls of the first caller. The last one is at the `instant` at which it is
+    /// dropped.
     polls: u64,
-    /// In milliseconds: an exchange takes 50, a request 10.
+    /// In milliseconds. An exchange takes 50, a request 10.
     instant: u64,
     others: usize,
-    /// The others come when the first caller does, or when it is gone.
+    /// Whether the others come with the first caller, or after it was dropped.
     others_before: bool,
 }
 
-/// Every so-many-th schedule.
+/// One of this many schedules is run.
 async fn sweep(step: usize) -> usize {
     let mut schedules = Vec::new();
     for refresh in CASES {
@@ -93,13 +97,13 @@ async fn sweep(step: usize) -> usize {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_schedule_hangs_fails_loses_or_repeats_anything() {
+async fn in_no_schedule_a_caller_hangs_or_fails_or_a_token_is_lost() {
     assert!(sweep(11).await >= 550); // 11 divides none of the lists' lengths
 }
 
 #[tokio::test(start_paused = true)]
 #[ignore = "six thousand schedules: run by .ci/deep"]
-async fn no_schedule_of_all_hangs_fails_loses_or_repeats_anything() {
+async fn in_none_of_all_schedules_a_caller_hangs_or_fails_or_a_token_is_lost() {
     assert!(sweep(1).await >= 6_000);
 }
 
@@ -140,8 +144,7 @@ impl Schedule {
         assert_eq!(world.left_behind().await, 0, "{self:?}");
     }
 
-    /// Returns how many exchanges there are to be in all, if no token gets lost on its way to the one who
-    /// goes.
+    /// Returns the expected number of exchanges, if no token is lost on its way to the dropped caller.
     async fn prepare(self, world: &World) -> usize {
         match self.refresh {
             Case::Rotation | Case::RotationInABurst => {

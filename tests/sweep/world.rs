@@ -1,5 +1,5 @@
-//! An authorization server and an API in memory, which act half-way through a request: what is dropped after that
-//! has taken effect.
+//! An authorization server and an API in memory. They act half-way through a request: a later drop of the request
+//! does not undo this.
 
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -21,12 +21,12 @@ use tower_outbound_auth::{Auth, AuthLayer, Origin, Secret, TokenSource};
 
 pub(crate) const HOUR: Duration = Duration::from_secs(3_600);
 const API: &str = "https://api.example";
-/// An exchange takes this twice, …
+/// An exchange takes this time twice.
 const HALF_AN_EXCHANGE: Duration = Duration::from_millis(25);
-/// … and a request that.
+/// A request takes this time twice.
 const HALF_A_REQUEST: Duration = Duration::from_millis(5);
 
-/// Opaque tokens, which responses may hand out as well.
+/// Opaque tokens. Responses may bring new ones.
 pub(crate) struct Opaque(HeaderScheme, Option<Rotation>);
 
 impl Presentation for Opaque {
@@ -43,17 +43,17 @@ impl Presentation for Opaque {
     }
 }
 
-/// Both servers: they share the token that is good.
+/// Both servers. They share the valid token.
 #[derive(Clone, Default)]
 pub(crate) struct Server(Arc<Mutex<State>>);
 
 #[derive(Default)]
 struct State {
     refreshes: bool,
-    /// So many responses bring a successor, at most.
+    /// At most this many responses bring a new token.
     successors: usize,
     issued: usize,
-    /// One at a time: what was issued before is refused.
+    /// The API serves one request at a time: earlier tokens are refused.
     good: String,
     refresh_token: Option<String>,
     under_way: usize,
@@ -66,7 +66,7 @@ pub(crate) struct Counts {
     pub(crate) most_under_way: usize,
     pub(crate) credentials_shown: usize,
     pub(crate) refresh_tokens_reused: usize,
-    /// Successors on their way to somebody who has gone.
+    /// New tokens that are on the way to a caller that was dropped.
     pub(crate) successors_lost: usize,
 }
 
@@ -75,7 +75,7 @@ impl Server {
         self.lock().good.clear();
     }
 
-    /// From now on so many responses bring a successor.
+    /// From now on this many responses bring a new token.
     pub(crate) fn hand_out(&self, successors: usize) {
         self.lock().successors = successors;
     }
@@ -95,7 +95,7 @@ impl Server {
         let on_the_way = {
             let mut state = self.lock();
             if carried != format!("Bearer {}", state.good) {
-                // At once, so that it overtakes what others are sent.
+                // The refusal is sent at once, so that it arrives before other answers.
                 *response.status_mut() = StatusCode::UNAUTHORIZED;
                 return response;
             }
@@ -116,7 +116,7 @@ impl Server {
     }
 }
 
-/// A successor, in a response that may be dropped.
+/// A new token in a response that may be dropped.
 struct OnTheWay {
     server: Server,
     arrived: bool,
@@ -174,7 +174,7 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// `at_once`: so many requests are under way together.
+    /// `at_once`: this many requests are under way together.
     pub(crate) fn new(refreshes: bool, rotates: bool, at_once: usize) -> World {
         let server = Server::default();
         server.lock().refreshes = refreshes;
@@ -192,13 +192,13 @@ impl World {
         World { server, source, service }
     }
 
-    /// Sends a request; whether it was accepted.
+    /// Sends a request. Returns whether it was accepted.
     pub(crate) fn send(&self) -> impl Future<Output = bool> + Send + use<> {
         let request = Request::get(API).body(Full::default()).unwrap();
         self.service.clone().oneshot(request).map(|it| it.is_ok_and(|it| it.status() == 200))
     }
 
-    /// What is still alive of it when nobody uses it any more: tasks, above all.
+    /// What still exists after the last use, above all tasks.
     pub(crate) async fn left_behind(self) -> usize {
         let server = Arc::downgrade(&self.server.0);
         drop(self);

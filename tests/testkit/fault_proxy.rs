@@ -1,4 +1,4 @@
-//! A proxy does to the bytes of a connection what it was told to, and counts.
+//! The proxy changes a connection as the test wants, and counts.
 
 use std::io::ErrorKind::ConnectionReset;
 use std::net::SocketAddr;
@@ -13,14 +13,14 @@ use crate::until;
 
 const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello";
 const HEAD: usize = ANSWER.len() - 5;
-/// What is not to happen is waited for this long.
+/// How long a test waits for something that must not happen.
 const SILENCE: Duration = Duration::from_millis(150);
-/// What is to happen has this long, on a machine that is busy with other things.
+/// How long a test waits for something that must happen, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// What a test does not see the end of.
+/// Longer than any test.
 const VERY_LONG: Duration = Duration::from_secs(600);
 
-/// Answers what it gets once, and leaves the connection open.
+/// Answers one request, and leaves the connection open.
 async fn server() -> SocketAddr {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -37,7 +37,8 @@ async fn server() -> SocketAddr {
     address
 }
 
-/// What a client reads that expects so many bytes and then maybe a reset; if nothing more comes, it leaves.
+/// Reads like a client that expects this many bytes and then perhaps a reset. It stops when nothing more
+/// arrives.
 async fn ask(proxy: &FaultProxy, arrives: usize, is_reset: bool) -> (Vec<u8>, bool) {
     let mut client = TcpStream::connect(proxy.address()).await.unwrap();
     let _ = client.write_all(b"request").await;
@@ -55,7 +56,7 @@ async fn ask(proxy: &FaultProxy, arrives: usize, is_reset: bool) -> (Vec<u8>, bo
 }
 
 #[tokio::test]
-async fn every_fault_lets_through_what_it_says() {
+async fn every_fault_passes_the_documented_bytes() {
     let proxy = FaultProxy::start(server().await).await.unwrap();
     let drip = Fault::Drip { bytes: 9, every: Duration::from_millis(1) };
     for (fault, arrives, is_reset) in [
@@ -84,7 +85,7 @@ async fn every_fault_lets_through_what_it_says() {
 }
 
 #[tokio::test]
-async fn a_script_is_for_one_connection_each_and_then_it_is_as_it_was() {
+async fn each_entry_of_a_script_is_for_one_connection() {
     let proxy = FaultProxy::start(server().await).await.unwrap();
     proxy.script([Fault::Cut(After::Bytes(1)), Fault::None]);
     proxy.set_fault(Fault::Cut(After::Bytes(2)));
@@ -94,7 +95,7 @@ async fn a_script_is_for_one_connection_each_and_then_it_is_as_it_was() {
 }
 
 #[tokio::test]
-async fn open_connections_are_cut_when_told_to_and_when_the_proxy_is_dropped() {
+async fn open_connections_are_cut_on_demand_and_when_the_proxy_is_dropped() {
     let proxy = FaultProxy::start(server().await).await.unwrap();
     let mut clients = Vec::new();
     for nth in 1..=3 {

@@ -1,5 +1,5 @@
-//! The embedded servers themselves, and the proxy: a test that relies on one should not be misled by it. They
-//! are looked at from outside, with a plain client over their sockets.
+//! The embedded servers and the proxy themselves, so that tests can rely on them. A plain client tests them
+//! over their sockets.
 #![allow(clippy::unwrap_used, clippy::panic)] // the helpers are tests as well
 
 mod fault_proxy;
@@ -29,9 +29,9 @@ use tower_outbound_auth::testkit::{
 
 use self::until::until;
 
-/// What a client has to know of a protocol.
+/// What a client must know about a protocol.
 trait Speak: EmbeddedProtocol {
-    /// An exchange but for its URL.
+    /// An exchange without its URL.
     fn credentials(id: &str, secret: &str) -> (Builder, String);
     /// The token of an answer to an exchange.
     fn issued(answer: &Response<Bytes>) -> Option<String>;
@@ -112,7 +112,7 @@ async fn call<P: Speak>(server: &EmbeddedServer<P>, path: &str, token: &str) -> 
     send(P::with_token(Request::get(server.url(path)), token), "").await
 }
 
-/// A form, sent to an OAuth token endpoint by nobody in particular.
+/// A form to an OAuth token endpoint, without a client.
 async fn post_form(server: &OAuthServer, body: &str) -> Response<Bytes> {
     let request = Request::post(server.endpoint()).header(CONTENT_TYPE, FORM);
     send(request, body.to_owned()).await
@@ -121,7 +121,7 @@ async fn post_form(server: &OAuthServer, body: &str) -> Response<Bytes> {
 async fn send(request: Builder, body: impl Into<Bytes>) -> Response<Bytes> {
     let client = Client::builder(TokioExecutor::new()).build_http();
     let answer = client.request(request.body(Full::new(body.into())).unwrap());
-    // In real time: a clock that stands still would let a bug wait for ever.
+    // In real time: with a clock that does not move, a bug would wait for ever.
     let (head, body) = timeout(secs(20), answer).await.unwrap().unwrap().into_parts();
     Response::from_parts(head, body.collect().await.unwrap().to_bytes())
 }

@@ -1,4 +1,4 @@
-//! The OAuth server's own ways.
+//! The OAuth server's special features.
 
 use http::Request;
 use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE};
@@ -8,7 +8,7 @@ use tower_outbound_auth::testkit::OAuthServer;
 use super::{FORM, basic, body, call, claims, exchange, member, post_form, send, status, token};
 
 #[tokio::test]
-async fn an_exchange_is_answered_as_rfc_6749_has_it() {
+async fn an_exchange_is_answered_by_rfc_6749() {
     let server = OAuthServer::start().await.unwrap().with_lifetime(60);
     assert!(server.endpoint().ends_with("/realms/test/protocol/openid-connect/token"));
     let answer = exchange(&server).await;
@@ -21,7 +21,7 @@ async fn an_exchange_is_answered_as_rfc_6749_has_it() {
 }
 
 #[tokio::test]
-async fn the_scope_that_was_asked_for_is_granted() {
+async fn the_requested_scope_is_granted() {
     let server = OAuthServer::start().await.unwrap();
     let (id, secret) = (server.client_id(), server.client_secret());
     let form = format!(
@@ -31,7 +31,7 @@ async fn the_scope_that_was_asked_for_is_granted() {
 }
 
 #[tokio::test]
-async fn a_client_is_known_by_basic_in_every_encoding_and_by_the_form() {
+async fn a_client_can_authenticate_by_basic_in_every_encoding_and_by_the_form() {
     let server = OAuthServer::start().await.unwrap().with_client("my:id+é", "50% &+=/");
     for pair in [
         "my%3Aid%2B%C3%A9:50%25%20%26%2B%3D%2F", // percent-encoded
@@ -50,7 +50,7 @@ async fn a_client_is_known_by_basic_in_every_encoding_and_by_the_form() {
 }
 
 #[tokio::test]
-async fn credentials_are_judged_as_rfc_6749_has_it() {
+async fn credentials_are_checked_by_rfc_6749() {
     let server = OAuthServer::start().await.unwrap();
     let good = format!("{}:{}", server.client_id(), server.client_secret());
     let in_form = format!("&client_id={}&client_secret={}", server.client_id(), "SECRET");
@@ -92,7 +92,7 @@ async fn credentials_are_judged_as_rfc_6749_has_it() {
 }
 
 #[tokio::test]
-async fn the_api_wants_a_bearer_token_and_challenges_who_has_none() {
+async fn the_api_needs_a_bearer_token_and_otherwise_sends_a_challenge() {
     let server = OAuthServer::start().await.unwrap();
     let good = token(&server).await;
     assert_eq!(status(&call(&server, "/a", &good).await), 200);

@@ -1,4 +1,4 @@
-//! Refresh tokens, of OAuth and of Atlas.
+//! Refresh tokens of OAuth and of Atlas.
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
@@ -54,7 +54,7 @@ async fn a_refresh_token_is_good_once<P: Refresh>() {
     let stranger = refresh_token(&exchange(&server).await);
 
     assert_refused(&P::refresh(&server, &first).await);
-    assert_refused(&P::refresh(&server, &second).await); // it died with its family
+    assert_refused(&P::refresh(&server, &second).await); // it was revoked with its family
     refresh_token(&P::refresh(&server, &stranger).await);
     assert_refused(&P::refresh(&server, "refresh-0-1").await);
     let counts = server.counts();
@@ -133,7 +133,7 @@ with! {
 }
 
 #[tokio::test]
-async fn there_are_none_unless_asked_for() {
+async fn there_are_no_refresh_tokens_by_default() {
     let (oauth, atlas) = (OAuthServer::start().await.unwrap(), AtlasServer::start().await.unwrap());
     assert_eq!(member(&exchange(&oauth).await, "refresh_token"), None);
     assert_eq!(member(&exchange(&atlas).await, "refresh_token"), None);
@@ -143,7 +143,7 @@ async fn there_are_none_unless_asked_for() {
 }
 
 #[tokio::test]
-async fn oauth_wants_the_client_to_show_who_it_is() {
+async fn oauth_needs_an_authenticated_client_for_a_refresh() {
     let server = start::<OAuthProtocol>().await;
     let refresh = refresh_token(&exchange(&server).await);
     let request = || Request::post(server.refresh_endpoint()).header(CONTENT_TYPE, FORM);
@@ -157,7 +157,7 @@ async fn oauth_wants_the_client_to_show_who_it_is() {
 }
 
 #[tokio::test]
-async fn atlas_takes_it_from_a_header_or_the_body_and_without_the_credentials() {
+async fn atlas_takes_a_refresh_token_from_a_header_or_the_body_without_the_credentials() {
     let server = start::<AtlasProtocol>().await;
     let mut refresh = refresh_token(&exchange(&server).await);
     let request = || Request::post(server.url("/any/refreshtoken"));

@@ -1,4 +1,4 @@
-//! The rotating server's own ways.
+//! The rotating server's special features.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -16,7 +16,7 @@ fn handed_out(answer: &Response<Bytes>) -> Vec<&str> {
     answer.headers().get_all(AUTHORIZATION).iter().map(|value| value.to_str().unwrap()).collect()
 }
 
-/// The one successor that an answer hands out.
+/// The one new token in an answer.
 fn successor(answer: &Response<Bytes>) -> String {
     assert_eq!(status(answer), 200);
     let [value] = handed_out(answer)[..] else { panic!("{answer:?}") };
@@ -24,7 +24,7 @@ fn successor(answer: &Response<Bytes>) -> String {
 }
 
 #[tokio::test]
-async fn credentials_are_judged() {
+async fn credentials_are_checked() {
     let server = RotatingServer::start().await.unwrap();
     assert_eq!(server.endpoint(), server.api_root() + "/authenticate");
     let (key, secret) = (server.client_id(), server.client_secret());
@@ -45,7 +45,7 @@ async fn credentials_are_judged() {
 }
 
 #[tokio::test]
-async fn the_token_is_where_it_was_told_to_be() {
+async fn the_token_is_in_the_place_that_the_test_set() {
     let server = RotatingServer::start().await.unwrap();
     assert!(body(&exchange(&server).await)["token"].is_string());
 
@@ -87,7 +87,7 @@ async fn tokens_are_signed_with_the_client_s_secret() {
 }
 
 #[tokio::test]
-async fn a_good_answer_hands_out_a_successor_that_is_younger_and_otherwise_the_same() {
+async fn a_successful_answer_brings_a_newer_token_with_the_same_claims() {
     let clock = ManualClock::new();
     let server = RotatingServer::start().await.unwrap().with_clock(clock.clone());
     let first = token(&server).await;
@@ -102,7 +102,7 @@ async fn a_good_answer_hands_out_a_successor_that_is_younger_and_otherwise_the_s
     }
     assert_ne!(old["jti"], new["jti"]);
     successor(&call(&server, "/a", &second).await);
-    successor(&call(&server, "/a", &first).await); // by default it stays good
+    successor(&call(&server, "/a", &first).await); // by default it stays valid
     assert_eq!(server.counts().rotations, 3);
 
     server.set_bare_tokens(true);
@@ -112,7 +112,7 @@ async fn a_good_answer_hands_out_a_successor_that_is_younger_and_otherwise_the_s
 }
 
 #[tokio::test]
-async fn nothing_is_handed_out_for_a_bad_token_or_with_an_error() {
+async fn an_error_or_an_answer_to_an_invalid_token_brings_no_token() {
     let server = RotatingServer::start().await.unwrap();
     let good = token(&server).await;
     server.refuse_path("/refused");
@@ -128,7 +128,7 @@ async fn nothing_is_handed_out_for_a_bad_token_or_with_an_error() {
 }
 
 #[tokio::test]
-async fn a_token_outlives_its_successor_s_birth_by_the_grace_period() {
+async fn an_old_token_stays_valid_for_the_grace_period() {
     let clock = ManualClock::new();
     let server = RotatingServer::start().await.unwrap().with_clock(clock.clone());
     server.set_grace(Some(secs(5)));
@@ -136,7 +136,7 @@ async fn a_token_outlives_its_successor_s_birth_by_the_grace_period() {
     clock.advance(secs(60)); // its own age does not matter
     let second = successor(&call(&server, "/a", &first).await);
     clock.advance(secs(4));
-    successor(&call(&server, "/a", &first).await); // and does not begin anew
+    successor(&call(&server, "/a", &first).await); // and does not begin again
     clock.advance(secs(1));
     assert_eq!(status(&call(&server, "/a", &first).await), 401);
 
@@ -149,7 +149,7 @@ async fn a_token_outlives_its_successor_s_birth_by_the_grace_period() {
 }
 
 #[tokio::test]
-async fn a_delayed_answer_s_successor_is_struck_when_the_request_arrives() {
+async fn the_new_token_of_a_delayed_answer_is_made_when_the_request_arrives() {
     let clock = ManualClock::new();
     let server = RotatingServer::start().await.unwrap().with_clock(clock.clone());
     server.set_grace(Some(secs(0)));
@@ -158,7 +158,7 @@ async fn a_delayed_answer_s_successor_is_struck_when_the_request_arrives() {
     let begun = claims(&first)["iat"].clone();
     let time = async {
         until(|| server.counts().rotations == 1).await;
-        // The second request with the old token comes too late, though no answer is out yet.
+        // The second request with the old token arrives too late, although no answer was sent yet.
         let late = async {
             until(|| server.counts().refused == 1).await;
             clock.advance(secs(5));
@@ -171,7 +171,7 @@ async fn a_delayed_answer_s_successor_is_struck_when_the_request_arrives() {
 }
 
 #[tokio::test]
-async fn answers_hand_out_what_they_are_told_to() {
+async fn answers_have_the_headers_that_the_test_set() {
     let server = RotatingServer::start().await.unwrap();
     let good = token(&server).await;
     let signed = format!("Bearer {}", server.sign(r#"{"sub":"somebody else"}"#));
@@ -188,7 +188,7 @@ async fn answers_hand_out_what_they_are_told_to() {
 }
 
 #[tokio::test]
-async fn a_revocation_reaches_successors_too() {
+async fn a_revocation_includes_successors() {
     let server = RotatingServer::start().await.unwrap();
     let first = token(&server).await;
     let second = successor(&call(&server, "/a", &first).await);

@@ -1,4 +1,4 @@
-//! The switches that all servers have, on each of them.
+//! The switches of all servers, tested on each of them.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Answers that contradict themselves, a clock, or what was said before.
+//! Answers that contradict themselves, a clock, or an earlier answer.
 
 use tower_outbound_auth::clock::Clock;
 use tower_outbound_auth::exchange::ExchangeErrorKind::{Malformed, Refused, Unavailable};
@@ -9,7 +9,7 @@ use crate::life::{date, issued, jwt, life};
 use crate::*;
 
 #[tokio::test(start_paused = true)]
-async fn an_outage_is_no_reason_to_try_another_encoding() {
+async fn after_an_outage_no_other_encoding_is_tried() {
     for outage in [
         answer(400, r#"{"error":"temporarily_unavailable"}"#),
         ok(r#"{"error":"slow_down"}"#),
@@ -28,7 +28,7 @@ async fn an_outage_is_no_reason_to_try_another_encoding() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_outage_does_not_end_what_was_learned() {
+async fn an_outage_does_not_end_a_hint() {
     let endpoint = Endpoint::new(|n, asked| match (n, is_raw(asked)) {
         (3, _) => answer(400, r#"{"error":"slow_down"}"#),
         (_, true) => ok(TOKEN),
@@ -58,7 +58,7 @@ async fn an_outage_that_answers_a_refresh_token_is_not_followed_by_the_credentia
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_hour_costs_no_more_with_a_secret_that_has_two_encodings() {
+async fn an_hour_costs_no_more_exchanges_with_a_secret_that_has_two_encodings() {
     for (failing, most) in [
         (answer(400, r#"{"error":"slow_down"}"#), 140),
         (ok(r#"{"error":"server_error"}"#), 140),
@@ -72,7 +72,7 @@ async fn an_hour_costs_no_more_with_a_secret_that_has_two_encodings() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_same_token_lives_as_it_is_said_once_more_though_its_own_end_is_far_off() {
+async fn the_same_token_gets_its_newly_stated_life_even_if_its_exp_is_later() {
     for (token, rest) in [
         ("abc".to_owned(), r#","expires_in":100,"expires_at":4102444800"#),
         (jwt(r#"{"exp":4102444800}"#), r#","expires_in":100"#),
@@ -87,7 +87,7 @@ async fn the_same_token_lives_as_it_is_said_once_more_though_its_own_end_is_far_
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_same_token_whose_life_was_said_once_and_never_again_is_out_for_some_seconds_at_most() {
+async fn the_same_token_without_a_new_life_is_missing_for_some_seconds_at_most() {
     let endpoint = Endpoint::new(|n, _| match n {
         1 => issued("abc", r#","expires_in":100"#),
         _ => issued("abc", r#","expires_in":0"#),
@@ -102,7 +102,7 @@ async fn the_same_token_whose_life_was_said_once_and_never_again_is_out_for_some
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_clock_that_is_off_by_nearly_a_life_costs_an_exchange_now_and_then() {
+async fn a_clock_that_is_wrong_by_nearly_a_life_costs_few_exchanges() {
     for ahead in [3_400, 3_500, 3_590, 3_599, 3_600, 7_200] {
         let clock = TokioClock::new();
         let start = clock.now();
@@ -116,7 +116,7 @@ async fn a_clock_that_is_off_by_nearly_a_life_costs_an_exchange_now_and_then() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_witness_against_two_makes_no_token_dead() {
+async fn one_wrong_time_against_two_does_not_expire_a_token() {
     let end = NEW_YEAR + 3_600;
     let answer = issued("abc", &format!(r#","expires_in":3600,"expires_at":{end}"#));
     for wrong in [7_200, -7_200, 3_595] {
@@ -126,7 +126,7 @@ async fn one_witness_against_two_makes_no_token_dead() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_token_that_ended_a_moment_before_its_date_lives_for_a_minute_at_most() {
+async fn a_token_that_ended_just_before_its_date_lives_for_a_minute_at_most() {
     let end = NEW_YEAR + 3_570;
     for answer in [
         issued("abc", &format!(r#","expires_at":{end}"#)),
@@ -145,7 +145,7 @@ async fn a_jwt_that_ended_by_its_date_and_by_our_clock_is_expired_whatever_was_s
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_end_that_cannot_be_counts_as_absent() {
+async fn an_impossible_expiry_counts_as_absent() {
     for claims in [
         r#"{"exp":0}"#,
         r#"{"exp":-1}"#,
@@ -158,7 +158,7 @@ async fn an_end_that_cannot_be_counts_as_absent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_time_of_day_in_the_wrong_member_or_unit_is_read_as_that() {
+async fn a_time_of_day_in_the_wrong_member_or_unit_is_recognised() {
     for rest in [
         format!(r#","expires_in":{}"#, NEW_YEAR + 120),
         format!(r#","expires_at":{}"#, (NEW_YEAR + 120) * 1_000_000),
@@ -169,7 +169,7 @@ async fn a_time_of_day_in_the_wrong_member_or_unit_is_read_as_that() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn text_that_is_no_utf_8_in_a_member_that_nobody_reads_does_no_harm() {
+async fn text_that_is_not_utf_8_in_an_unused_member_is_ignored() {
     let of = |head: &str| [head.as_bytes(), b"\xe9\"}"].concat();
     let refused = answer(401, of(r#"{"error":"invalid_client","error_description":""#));
     assert_eq!(kind(&value_of(scheme(), &refused).await.unwrap_err()), Refused);
@@ -181,7 +181,7 @@ async fn text_that_is_no_utf_8_in_a_member_that_nobody_reads_does_no_harm() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_type_that_needs_a_proof_is_told_in_every_writing() {
+async fn a_type_that_needs_a_proof_is_recognised_in_every_spelling() {
     for json in [
         r#""DPoPToken""#,
         r#""dpop_token""#,
@@ -200,14 +200,14 @@ async fn a_type_that_needs_a_proof_is_told_in_every_writing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_redirect_to_a_very_long_host_fills_no_log() {
+async fn a_very_long_host_of_a_redirect_is_not_shown() {
     let answer = answer(302, "").with("location", format!("https://{}/", "a".repeat(60_000)));
     let error = value_of(scheme(), &answer).await.unwrap_err().to_string();
     assert!(error.contains("302") && error.len() < 300, "{error}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_form_may_have_names_without_values_and_percent_signs_that_encode_nothing() {
+async fn a_form_may_have_names_without_values_and_bare_percent_signs() {
     for body in ["access_token=abc&scope", "x=%zz&access_token=abc", "&&access_token=abc&"] {
         let answer = ok(body).with("content-type", "application/x-www-form-urlencoded");
         assert_eq!(value_of(scheme(), &answer).await.unwrap(), "Bearer abc", "{body}");
@@ -224,7 +224,7 @@ async fn a_form_may_have_names_without_values_and_percent_signs_that_encode_noth
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_date_that_no_clock_shows_makes_no_pause_longer_or_shorter() {
+async fn an_impossible_date_changes_no_pause() {
     let pause = async |at: &str| {
         let answer = answer(503, "").with("date", at).with("retry-after", date(30));
         value_of(scheme(), &answer).await.unwrap_err().retry_after()
@@ -234,7 +234,7 @@ async fn a_date_that_no_clock_shows_makes_no_pause_longer_or_shorter() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_headers_of_rate_limits_are_read_over_several_lines_and_past_quoted_names() {
+async fn rate_limit_headers_are_read_on_several_lines_and_after_quoted_names() {
     let pause = async |answer: Answer| {
         value_of(scheme(), &answer).await.unwrap_err().retry_after().map(|it| it.as_secs())
     };
@@ -255,7 +255,7 @@ async fn the_headers_of_rate_limits_are_read_over_several_lines_and_past_quoted_
 
 #[cfg(feature = "rotating")]
 #[tokio::test(start_paused = true)]
-async fn a_word_or_a_page_is_no_token_of_a_rotating_system() {
+async fn for_a_rotating_system_a_word_or_a_page_is_no_token() {
     for body in
         ["Unauthorized", "OK", "\"unauthorized\"", "<html>a-long-text-without-blanks</html>"]
     {
@@ -270,9 +270,9 @@ async fn a_word_or_a_page_is_no_token_of_a_rotating_system() {
     assert_eq!(kind(&error), Refused);
 }
 
-/// A scheme of one's own names its credentials, and gets their code withheld.
+/// A scheme of your own returns its credentials, and a code that contains one is withheld.
 #[tokio::test(start_paused = true)]
-async fn a_code_that_a_scheme_of_ones_own_passes_on_is_withheld_if_it_quotes_its_credentials() {
+async fn a_code_from_a_scheme_of_your_own_is_withheld_if_it_quotes_its_credentials() {
     use http::{HeaderName, HeaderValue};
     use tower_outbound_auth::endpoint::{
         ExchangeAnswer, ExchangeRequest, Grant, RequestContext, Step,

@@ -1,10 +1,10 @@
-//! Answers that bring no token: whose verdict they are, and with which code.
+//! Answers without a token: whether they are refusals or outages, and their codes.
 
 use tower_outbound_auth::exchange::ExchangeErrorKind::{Malformed, Refused, Unavailable};
 
 use crate::*;
 
-/// A code that only a person can mend is a refusal with each of these statuses.
+/// A code that only a person can correct is a refusal with each of these statuses.
 const REFUSED: [&str; 14] = [
     "invalid_client",
     "unauthorized_client",
@@ -22,7 +22,7 @@ const REFUSED: [&str; 14] = [
     "bad_refresh_token",
 ];
 
-/// Where servers put the code.
+/// The places where servers put the code.
 fn forms(code: &str) -> [String; 7] {
     [
         format!(r#"{{"error":"{code}","error_description":"hunter2"}}"#),
@@ -36,7 +36,7 @@ fn forms(code: &str) -> [String; 7] {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_code_is_a_refusal_wherever_it_stands_and_with_every_status_that_may_carry_it() {
+async fn a_refusal_code_is_found_in_every_place_and_with_every_possible_status() {
     for code in REFUSED {
         for body in forms(code) {
             for status in [200, 201, 400, 401, 403] {
@@ -68,7 +68,7 @@ async fn atlas_and_rotating_read_the_code_in_the_same_places() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_code_that_may_pass_is_an_outage() {
+async fn a_temporary_code_is_an_outage() {
     for code in [
         "temporarily_unavailable",
         "server_error",
@@ -87,7 +87,7 @@ async fn a_code_that_may_pass_is_an_outage() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failure_in_a_success_that_names_no_code_is_a_failure_and_not_malformed() {
+async fn a_failure_without_a_code_in_a_2xx_is_an_outage_and_not_malformed() {
     for body in [
         r#"{"ok":false}"#,
         r#"{"error":{"message":"no"}}"#,
@@ -102,7 +102,7 @@ async fn a_failure_in_a_success_that_names_no_code_is_a_failure_and_not_malforme
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_error_that_is_null_or_empty_is_none() {
+async fn an_error_that_is_null_or_empty_is_ignored() {
     for rest in [
         r#""error":null,"error_description":null"#,
         r#""ok":true,"error":"""#,
@@ -129,7 +129,7 @@ async fn a_known_code_beside_a_token_is_a_refusal() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_code_in_an_overload_or_an_outage_counts_for_nothing() {
+async fn a_code_in_an_overload_or_an_outage_is_ignored() {
     for body in forms("invalid_client") {
         for status in [408, 425, 429, 500, 502, 503, 504] {
             for error in [
@@ -156,7 +156,7 @@ async fn a_code_that_quotes_the_secret_is_withheld() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_from_something_in_between_is_an_outage_and_the_error_says_where_it_points() {
+async fn an_answer_of_a_proxy_is_an_outage_and_the_error_names_the_redirect_s_origin() {
     for status in [301, 302, 303, 307, 308] {
         let answer = answer(status, "<html>hunter2</html>")
             .with("location", "https://login.example:8443/portal?hunter2#hunter2");
@@ -185,7 +185,7 @@ async fn an_answer_from_something_in_between_is_an_outage_and_the_error_says_whe
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_address_without_a_token_endpoint_is_named_as_that() {
+async fn the_error_says_that_there_is_no_token_endpoint_at_the_address() {
     for status in [404, 405, 410] {
         for error in [
             value_of(scheme(), &answer(status, r#"{"error":"invalid_client"}"#)).await.unwrap_err(),
@@ -198,7 +198,7 @@ async fn an_address_without_a_token_endpoint_is_named_as_that() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_success_without_token_or_code_is_malformed_and_the_error_says_what_came() {
+async fn a_success_without_token_or_code_is_malformed_and_the_error_describes_the_body() {
     for (answer, what) in [
         (
             ok("<html>hunter2</html>").with("content-type", "text/html; charset=utf-8"),
@@ -221,7 +221,7 @@ async fn a_success_without_token_or_code_is_malformed_and_the_error_says_what_ca
     }
 }
 
-/// What servers quote: the header as it came, the secret in some encoding, the first characters of a key.
+/// What servers quote: the whole header, the secret in some encoding, the first characters of a key.
 #[tokio::test(start_paused = true)]
 async fn a_code_that_quotes_a_part_of_a_credential_in_any_encoding_is_withheld() {
     use base64::Engine;
@@ -255,7 +255,7 @@ async fn a_code_that_quotes_a_part_of_a_credential_in_any_encoding_is_withheld()
             value_of(Atlas::new(ENDPOINT, "ab", secret).unwrap(), &answer).await.unwrap_err();
         assert_eq!(error.code(), Some("withheld"), "Atlas, {quote}");
     }
-    // The key of this system is no name: it is as secret as the secret.
+    // The key of this system is not a public id: it is as secret as the secret.
     #[cfg(feature = "rotating")]
     for quote in ["key-4711", "unknown key: ey-471", "S0VZ", "a2V5LTQ3MTE="] {
         let answer = answer(401, format!(r#"{{"error":"unknown {quote}"}}"#));
@@ -268,7 +268,7 @@ async fn a_code_that_quotes_a_part_of_a_credential_in_any_encoding_is_withheld()
         let shown = if quote == "S0VZ" { "unknown_S0VZ" } else { "withheld" };
         assert_eq!(error.code(), Some(shown), "{quote}");
     }
-    // What has nothing of it is shown.
+    // A code without a part of it is shown.
     let answer = answer(400, r#"{"error":"Missing Client-Id or Client-Secret"}"#);
     let error = value_of(Atlas::new(ENDPOINT, "ab", secret).unwrap(), &answer).await.unwrap_err();
     assert_eq!(error.code(), Some("Missing_Client-Id_or_Client-Secret"));

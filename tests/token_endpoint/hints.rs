@@ -1,4 +1,4 @@
-//! What was learned about a server ends: a day later, or with the next refusal.
+//! What a scheme has learned about a server is forgotten after a day, or after a refusal.
 
 use tower_outbound_auth::system::{ClientCredentials, RefreshTokenIn};
 
@@ -16,7 +16,7 @@ pub(crate) fn is_raw(asked: &Asked) -> bool {
     pair == b"reports:s3cret/+"
 }
 
-/// It takes Basic in this encoding alone, and changes to the other one for request `from` and after.
+/// It accepts Basic only in this encoding. From request `from` on, it accepts only the other one.
 fn decoding(raw_until: usize) -> Endpoint {
     Endpoint::new(move |n, asked| match is_raw(asked) == (n <= raw_until) {
         true => ok(TOKEN),
@@ -42,7 +42,7 @@ async fn the_encoding_that_worked_is_remembered_for_a_day() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refusal_in_both_encodings_ends_what_was_learned() {
+async fn a_refusal_in_both_encodings_ends_the_hint() {
     let endpoint = Endpoint::new(|n, asked| match n {
         1 | 2 if is_raw(asked) => ok(TOKEN),
         1..=4 => answer(401, r#"{"error":"invalid_client"}"#),
@@ -57,7 +57,7 @@ async fn a_refusal_in_both_encodings_ends_what_was_learned() {
     assert_eq!(raw, [false, true, true, false, false]);
 }
 
-/// It hands out refresh tokens, and takes them only where `takes` says so.
+/// It issues refresh tokens, and accepts them only if `takes` returns true.
 fn refreshing(takes: impl Fn(usize) -> bool + Send + Sync + 'static, refusal: Answer) -> Endpoint {
     Endpoint::new(move |n, asked| {
         if is_refresh(asked) && !takes(n) {
@@ -71,7 +71,7 @@ fn is_refresh(asked: &Asked) -> bool {
     asked.path == "/refresh" || asked.body.contains("grant_type=refresh_token")
 }
 
-/// Which requests spent a refresh token, of an hour each.
+/// Which of the hourly requests used a refresh token.
 async fn refreshes<S: Scheme>(endpoint: &Endpoint, scheme: S, hours: u64) -> Vec<usize> {
     let source = endpoint.source(scheme);
     for _ in 0..=hours {
@@ -84,11 +84,12 @@ async fn refreshes<S: Scheme>(endpoint: &Endpoint, scheme: S, hours: u64) -> Vec
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_endpoint_that_takes_no_refresh_tokens_is_tried_again_a_day_later() {
+async fn after_a_day_refresh_tokens_are_tried_again() {
     let unsupported = answer(400, r#"{"error":"unsupported_grant_type"}"#);
     let endpoint = refreshing(|n| n > 3, unsupported);
     let scheme = scheme().with_refresh_tokens();
-    // 1 the credentials; 2 refused, 3 the credentials; a day of credentials; then every one.
+    // Request 1 has the credentials; 2 is refused, 3 has the credentials; then a day of
+    // credentials; then every request has a refresh token.
     let spent = refreshes(&endpoint, scheme, 30).await;
     assert_eq!(spent[0], 2);
     assert_eq!(spent[1], 27, "24 hours later: {spent:?}");
@@ -96,7 +97,7 @@ async fn an_endpoint_that_takes_no_refresh_tokens_is_tried_again_a_day_later() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refresh_endpoint_that_was_not_there_is_tried_again_a_day_later() {
+async fn after_a_day_a_missing_refresh_endpoint_is_tried_again() {
     let endpoint = refreshing(|n| n > 3, answer(404, ""));
     let refresh = "https://auth.example/refresh".try_into().unwrap();
     let scheme = atlas().with_refresh(refresh, RefreshTokenIn::default());
@@ -106,7 +107,7 @@ async fn a_refresh_endpoint_that_was_not_there_is_tried_again_a_day_later() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refusal_of_the_credentials_ends_what_was_learned_of_refresh_tokens() {
+async fn a_refusal_of_the_credentials_ends_the_hint_about_refresh_tokens() {
     let unsupported = answer(400, r#"{"error":"unsupported_grant_type"}"#);
     let refuse = |n| n == 4;
     let inner = refreshing(|n| n > 3, unsupported);

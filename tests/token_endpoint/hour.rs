@@ -1,4 +1,4 @@
-//! What an hour costs in which a token endpoint fails and somebody asks each second.
+//! How many exchanges an hour costs if the token endpoint fails and a caller asks each second.
 
 use crate::*;
 
@@ -74,7 +74,7 @@ async fn every_other_failing_answer_costs_at_most_140_exchanges_an_hour() {
     }
 }
 
-/// A gateway between two verdicts does not make the endpoint's pause short again.
+/// A gateway's answer between two refusals does not shorten the pause.
 #[tokio::test(start_paused = true)]
 async fn an_unreadable_4xx_among_refusals_costs_no_more_than_a_refusal() {
     let endpoint = Endpoint::new(|n, _| match n % 2 {

@@ -1,4 +1,4 @@
-//! How long a token lives: what was stated, by which clock.
+//! How long a token lives: from the stated values, and by which clock.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -20,13 +20,13 @@ pub(crate) fn issued(token: &str, rest: &str) -> Answer {
     ok(format!(r#"{{"access_token":"{token}"{rest}}}"#))
 }
 
-/// The date of an answer, so many seconds after the wall clock of these tests.
+/// The `Date` of an answer, this many seconds after the wall clock of these tests.
 pub(crate) fn date(after: i64) -> String {
     let secs = NEW_YEAR.checked_add_signed(after).unwrap();
     httpdate::fmt_http_date(std::time::UNIX_EPOCH + Duration::from_secs(secs))
 }
 
-/// The seconds that the token of this answer lives; none if it was over when it came.
+/// How many seconds the token of this answer lives. None if it had already expired.
 pub(crate) async fn life(scheme: impl Scheme, answer: &Answer) -> Option<u64> {
     let source = Endpoint::always(answer.clone()).source(scheme);
     match source.token().await {
@@ -39,10 +39,10 @@ pub(crate) async fn life(scheme: impl Scheme, answer: &Answer) -> Option<u64> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_life_is_the_earliest_of_all_that_were_stated() {
+async fn the_shortest_stated_life_counts() {
     let meant = jwt(r#"{"iat":1000,"exp":1090}"#);
     for (token, rest, expected) in [
-        // A cache hands out an old `expires_in`, and the right end.
+        // A cache returns an old `expires_in` with the correct time of expiry.
         ("abc", format!(r#","expires_in":3599,"expires_on":"{}""#, NEW_YEAR + 120), 120),
         ("abc", format!(r#","expires_in":"3599","expires_on":{}"#, NEW_YEAR + 120), 120),
         ("abc", format!(r#","expires_in":60,"expires_on":{}"#, NEW_YEAR + 120), 60),
@@ -62,14 +62,14 @@ async fn a_life_is_the_earliest_of_all_that_were_stated() {
         ),
         (&meant, r#","expires_in":3600"#.into(), 90),
         (&meant, format!(r#","expires_at":{}"#, NEW_YEAR + 60), 60),
-        // What cannot be read, or is no time of day, says nothing.
+        // A value that cannot be read, or is no time of day, is ignored.
         ("abc", r#","expires_at":"tomorrow""#.into(), DEFAULT),
         ("abc", r#","expires_at":3600"#.into(), DEFAULT),
         ("abc", r#","expires_at":0"#.into(), DEFAULT),
         ("abc", r#","expires_at":-1"#.into(), DEFAULT),
         ("abc", r#","expires_at":null,"expires_on":{}"#.into(), DEFAULT),
         ("abc", r#","expires_at":"2025-13-01T00:02:00Z""#.into(), DEFAULT),
-        // It never counts (Entra: how long a client may go on in an outage).
+        // This member never counts (Entra: how long a client may continue in an outage).
         ("abc", r#","ext_expires_in":7200"#.into(), DEFAULT),
         ("abc", r#","expires_in":60,"ext_expires_in":30"#.into(), 60),
     ] {
@@ -80,7 +80,7 @@ async fn a_life_is_the_earliest_of_all_that_were_stated() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_end_is_held_against_the_date_of_the_answer_where_our_clock_is_wrong() {
+async fn an_expiry_is_compared_with_the_date_of_the_answer_if_our_clock_is_wrong() {
     for (our_clock_is_ahead_by, expected) in
         [(0, 120), (8, 112), (-8, 128), (120, 120), (3_600, 120), (-3_600, 120)]
     {
@@ -99,7 +99,7 @@ async fn an_end_is_held_against_the_date_of_the_answer_where_our_clock_is_wrong(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_date_that_cannot_be_is_not_believed() {
+async fn an_impossible_date_is_ignored() {
     for date in ["Thu, 01 Jan 1970 00:00:00 GMT", "Fri, 31 Dec 9999 23:59:59 GMT", "yesterday", ""]
     {
         let end = NEW_YEAR + 120;
@@ -128,9 +128,10 @@ async fn a_token_that_ended_more_than_a_minute_before_the_date_of_its_answer_is_
     }
 }
 
-/// Without a `Date`, nobody knows whose clock is wrong: a stated life is believed, an end is not.
+/// Without a `Date`, nothing shows whose clock is wrong. A stated life is believed, a time of
+/// expiry is not.
 #[tokio::test(start_paused = true)]
-async fn an_end_that_is_over_by_our_clock_alone_counts_only_where_nothing_else_was_stated() {
+async fn an_expiry_that_only_our_clock_has_reached_counts_only_if_no_life_was_stated() {
     let over = format!(r#","expires_on":{}"#, NEW_YEAR - 100);
     assert_eq!(life(scheme(), &issued("abc", &over)).await, None);
     let stated = format!(r#"{over},"expires_in":3600"#);
@@ -163,9 +164,9 @@ fn one_event_says_that_a_life_of_zero_was_stated() {
     assert_eq!(logs.matches("stated no life").count(), 1, "{logs}");
 }
 
-/// Some servers hand out one token for ever, and say zero. Some caches hand out a token in its last second.
+/// Some servers issue one token for ever, and state zero. Some caches return a token in its last second.
 #[tokio::test(start_paused = true)]
-async fn the_same_token_with_no_life_goes_on_unless_its_end_was_stated_before() {
+async fn the_same_token_without_a_life_stays_usable_unless_its_expiry_was_stated_before() {
     let never_stated = Endpoint::always(issued("abc", r#","expires_in":0"#));
     let source = never_stated.source(scheme());
     for _ in 0..100 {
@@ -185,7 +186,7 @@ async fn the_same_token_with_no_life_goes_on_unless_its_end_was_stated_before() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_time_of_issue_that_cannot_be_is_not_believed() {
+async fn an_impossible_time_of_issue_is_ignored() {
     let end = NEW_YEAR + 120;
     for iat in ["0", "1", "-5", "946684799"] {
         let token = jwt(&format!(r#"{{"iat":{iat},"exp":{end}}}"#));
@@ -193,13 +194,13 @@ async fn a_time_of_issue_that_cannot_be_is_not_believed() {
         let stated = issued(&token, r#","expires_in":60"#);
         assert_eq!(life(scheme(), &stated).await, Some(60), "iat {iat}");
     }
-    // An issuer whose clock began at 1970 says how long, all the same.
+    // An issuer whose clock began at 1970 still gives the life.
     let token = jwt(r#"{"iat":0,"exp":90}"#);
     assert_eq!(life(scheme(), &issued(&token, "")).await, Some(90));
 }
 
 #[tokio::test(start_paused = true)]
-async fn claims_in_milliseconds_are_read_as_that() {
+async fn claims_in_milliseconds_are_recognised() {
     let (iat, exp) = (NEW_YEAR * 1_000, (NEW_YEAR + 120) * 1_000);
     for token in
         [jwt(&format!(r#"{{"iat":{iat},"exp":{exp}}}"#)), jwt(&format!(r#"{{"exp":{exp}}}"#))]
@@ -209,7 +210,7 @@ async fn claims_in_milliseconds_are_read_as_that() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_year_beyond_2069_is_read_as_it_stands() {
+async fn a_year_after_2069_is_read_correctly() {
     // 2100-01-01 and 2101-01-01.
     let (iat, exp) = (4_102_444_800_u64, 4_133_980_800_u64);
     let token = jwt(&format!(r#"{{"iat":{iat},"exp":{exp}}}"#));
@@ -222,7 +223,7 @@ async fn a_year_beyond_2069_is_read_as_it_stands() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_age_shortens_what_was_stated() {
+async fn an_age_shortens_a_stated_life() {
     for (age, expected) in
         [("600", Some(3_000)), ("3600", None), ("0", Some(3_600)), ("soon", Some(3_600))]
     {
@@ -230,12 +231,12 @@ async fn an_age_shortens_what_was_stated() {
         assert_eq!(life(scheme(), &answer).await, expected, "{age}");
         assert_eq!(life(atlas(), &answer).await, expected, "Atlas, {age}");
     }
-    // Of an answer from a cache, the JWT has spent the same time there.
+    // If the answer comes from a cache, its JWT has been there for the same time.
     let token = jwt(r#"{"iat":1000,"exp":4600}"#);
     assert_eq!(life(scheme(), &issued(&token, "").with("age", "600")).await, Some(3_000));
 }
 
-/// An issuer with a slow node hands out tokens that are over by our fast clock: they work all the same.
+/// An issuer with a slow node issues tokens that have expired by our fast clock. They are still used.
 #[tokio::test(start_paused = true)]
 async fn a_clock_that_is_two_minutes_fast_costs_one_exchange_per_life() {
     let clock = TokioClock::new();

@@ -1,6 +1,6 @@
-//! What token endpoints really answer, and what each answer means to this crate.
+//! Real answers of token endpoints, and what each one means to this crate.
 //!
-//! The rows come from servers, gateways and proxies that people reported. Names, ids and tokens are made up.
+//! Users of servers, gateways and proxies have reported these rows. Names, ids and tokens are made up.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod contradictions;
@@ -26,7 +26,7 @@ use tower_outbound_auth::testkit::TokioClock;
 use tower_outbound_auth::{BoxError, Error, Scheme, TokenSource};
 
 const ENDPOINT: &str = "https://auth.example/token";
-/// The wall clock of these tests begins here.
+/// The first time of the wall clock in these tests.
 const NEW_YEAR: u64 = 1_735_689_600;
 
 /// One answer of a token endpoint.
@@ -64,7 +64,7 @@ impl Answer {
     }
 }
 
-/// One request to the token endpoint, as it came.
+/// One request to the token endpoint, as it was received.
 #[derive(Clone, Debug)]
 struct Asked {
     path: String,
@@ -80,7 +80,7 @@ struct Endpoint {
 }
 
 impl Endpoint {
-    /// It answers the `n`th request (counted from 1) with `answer(n, request)`.
+    /// It answers request `n` (counted from 1) with `answer(n, request)`.
     fn new(answer: impl Fn(usize, &Asked) -> Answer + Send + Sync + 'static) -> Endpoint {
         Endpoint { asked: Arc::default(), answer: Arc::new(answer) }
     }
@@ -135,7 +135,7 @@ fn secs(secs: u64) -> Duration {
     Duration::from_secs(secs)
 }
 
-/// The header value of the token that this answer brings to this scheme, or the failure.
+/// The header value of the token in this answer, for this scheme, or the failure.
 async fn value_of(scheme: impl Scheme, answer: &Answer) -> Result<String, ExchangeError> {
     let token = Endpoint::always(answer.clone()).source(scheme).token().await;
     let value = |it: tower_outbound_auth::token::AccessToken| {
@@ -148,7 +148,7 @@ fn failure(error: &Error) -> ExchangeError {
     error.exchange().expect("a failed exchange").clone()
 }
 
-/// Asks once a second until there is a token; returns how many seconds that took.
+/// Asks once a second until there is a token. Returns the number of seconds.
 async fn seconds_until_a_token<S: Scheme>(source: &TokenSource<S>) -> u64 {
     let mut seconds = 0;
     while source.token().await.is_err() {
@@ -159,7 +159,7 @@ async fn seconds_until_a_token<S: Scheme>(source: &TokenSource<S>) -> u64 {
     seconds
 }
 
-/// How many exchanges an hour costs in which somebody asks each second.
+/// How many exchanges an hour costs if a caller asks each second.
 async fn asked_in_an_hour<S: Scheme>(endpoint: &Endpoint, scheme: S) -> usize {
     let source = endpoint.source(scheme);
     for _ in 0..3_600 {

@@ -1,4 +1,4 @@
-//! How long a token endpoint that asks for patience is left alone.
+//! The pauses that a token endpoint asks for.
 
 use tower_outbound_auth::exchange::ExchangeErrorKind;
 
@@ -12,7 +12,7 @@ async fn asked_for(answer: &Answer) -> Option<Duration> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn retry_after_may_have_a_fraction_and_a_date_needs_no_date_beside_it() {
+async fn retry_after_may_have_a_fraction_or_be_a_date_without_a_date_header() {
     let millis = Duration::from_millis;
     for (retry_after, expected) in [
         ("44", Some(secs(44))),
@@ -35,14 +35,14 @@ async fn retry_after_may_have_a_fraction_and_a_date_needs_no_date_beside_it() {
         let answer = answer(429, "").with("retry-after", retry_after);
         assert_eq!(asked_for(&answer).await, expected, "{retry_after}");
     }
-    // The answer's own clock goes before ours.
+    // The answer's `Date` takes precedence over our clock.
     let answer =
         answer(503, "").with("date", NOON).with("retry-after", "Wed, 01 Jan 2025 12:01:30 GMT");
     assert_eq!(asked_for(&answer).await, Some(secs(90)));
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_headers_of_rate_limits_ask_for_a_pause_too() {
+async fn rate_limit_headers_ask_for_a_pause_too() {
     for (name, value, expected) in [
         ("ratelimit-reset", "40".to_owned(), Some(40)),
         ("ratelimit-reset", (NEW_YEAR + 40).to_string(), Some(40)),
@@ -66,7 +66,7 @@ async fn the_headers_of_rate_limits_ask_for_a_pause_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_that_sets_several_pauses_means_retry_after_else_the_longest() {
+async fn of_several_pauses_retry_after_counts_or_else_the_longest() {
     let both = answer(429, "").with("retry-after", "3").with("x-ratelimit-reset", "40");
     assert_eq!(asked_for(&both).await, Some(secs(3)));
     let resets = answer(429, "").with("ratelimit-reset", "10").with("x-ratelimit-reset", "40");
@@ -75,7 +75,7 @@ async fn an_answer_that_sets_several_pauses_means_retry_after_else_the_longest()
 
 /// Many services send these headers with every answer.
 #[tokio::test(start_paused = true)]
-async fn the_headers_of_a_rate_limit_that_is_not_reached_say_nothing() {
+async fn rate_limit_headers_are_ignored_if_the_limit_is_not_reached() {
     for (status, remaining, expected) in [
         (429, None, Some(40)),
         (429, Some("0"), Some(40)),
@@ -99,7 +99,7 @@ async fn the_headers_of_a_rate_limit_that_is_not_reached_say_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_endpoint_that_allows_one_request_a_minute_is_asked_once_a_minute() {
+async fn an_endpoint_that_allows_one_request_a_minute_gets_one_a_minute() {
     for (name, value) in [
         ("retry-after", "59.5"),
         ("ratelimit-reset", "60"),
@@ -117,7 +117,7 @@ async fn an_endpoint_that_allows_one_request_a_minute_is_asked_once_a_minute() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_endpoint_that_asks_for_an_epoch_is_left_alone_until_then() {
+async fn a_pause_may_be_given_as_a_time_since_the_epoch() {
     for header in ["x-ratelimit-reset", "x-rate-limit-reset"] {
         let endpoint = Endpoint::new(move |n, _| match n {
             1 => answer(429, "").with(header, (NEW_YEAR + 60).to_string()),
@@ -128,7 +128,7 @@ async fn an_endpoint_that_asks_for_an_epoch_is_left_alone_until_then() {
 }
 
 #[test]
-fn a_pause_that_a_scheme_asks_for_is_five_minutes_at_most() {
+fn a_pause_that_a_scheme_asks_for_is_at_most_five_minutes() {
     for (asked, kept) in [(secs(40), secs(40)), (secs(301), secs(300)), (Duration::MAX, secs(300))]
     {
         let error =

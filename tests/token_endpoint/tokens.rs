@@ -1,4 +1,4 @@
-//! Answers that bring a token: how it is written, where it stands, how the body is encoded.
+//! Answers with a token: its form, its place, and the encoding of the body.
 
 use tower_outbound_auth::exchange::ExchangeErrorKind::Malformed;
 
@@ -13,7 +13,7 @@ fn of_type(json: &str) -> Answer {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_visible_ascii_character_may_stand_in_a_token() {
+async fn a_token_may_have_every_visible_ascii_character() {
     let all: String = ('!'..='~').collect();
     for text in [
         "Atza|IwEBIKexampleexample-0",
@@ -35,7 +35,7 @@ async fn every_visible_ascii_character_may_stand_in_a_token() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_token_that_cannot_stand_in_a_header_is_malformed_and_the_error_says_why() {
+async fn a_token_that_cannot_be_in_a_header_is_malformed_and_the_error_says_why() {
     for (text, why) in [
         ("hunter2 x", "a blank"),
         ("hunter2 ", "a blank"),
@@ -101,7 +101,7 @@ async fn a_token_type_that_needs_a_proof_or_is_no_access_token_is_malformed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_is_not_compressed_is_read_whatever_content_encoding_says() {
+async fn an_uncompressed_body_is_read_with_any_unregistered_content_encoding() {
     for encoding in
         ["Identity", "", "none", "utf-8", "UTF-8", "identity, identity", " identity ", "8bit"]
     {
@@ -172,7 +172,7 @@ async fn a_scope_may_be_a_list_of_words() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_form_is_read_where_the_content_type_says_so() {
+async fn a_form_is_read_if_the_content_type_says_so() {
     let form = |status, body: &'static str| {
         answer(status, body)
             .with("content-type", "application/x-www-form-urlencoded; charset=utf-8")
@@ -187,10 +187,10 @@ async fn a_form_is_read_where_the_content_type_says_so() {
     assert_eq!(value_of(scheme(), &refused).await.unwrap_err().code(), Some("invalid_client"));
     let refused = form(400, "error=invalid_grant");
     assert_eq!(value_of(scheme(), &refused).await.unwrap_err().code(), Some("invalid_grant"));
-    // A page of HTML is no form, whatever its content type says.
+    // A page of HTML is no form, even with a form's content type.
     let page = form(200, "<html>token=1</html>");
     assert_eq!(kind(&value_of(scheme(), &page).await.unwrap_err()), Malformed);
-    // Where the content type says nothing of a form, a form is not looked for.
+    // Without a form's content type, the body is not read as a form.
     let error = value_of(scheme(), &ok(body)).await.unwrap_err();
     assert_eq!(kind(&error), Malformed);
     // JSON with a form's content type is JSON.
@@ -198,7 +198,7 @@ async fn a_form_is_read_where_the_content_type_says_so() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_leading_bearer_in_the_value_is_cut() {
+async fn a_leading_bearer_in_the_value_is_removed() {
     for text in ["Bearer abc", "bearer abc", "BEARER  abc"] {
         assert_eq!(value_of(scheme(), &token(text)).await.unwrap(), "Bearer abc", "{text}");
         assert_eq!(value_of(atlas(), &token(text)).await.unwrap(), "abc", "{text}");
@@ -209,7 +209,7 @@ async fn a_leading_bearer_in_the_value_is_cut() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_token_may_stand_under_token() {
+async fn the_token_may_be_in_the_member_token() {
     let answer = ok(r#"{"token":"abc","expires_in":60}"#);
     assert_eq!(value_of(scheme(), &answer).await.unwrap(), "Bearer abc");
     assert_eq!(value_of(atlas(), &answer).await.unwrap(), "abc");
@@ -245,7 +245,7 @@ async fn a_member_that_is_given_twice_counts_if_its_values_agree() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_strict_reader_takes_bearer_alone() {
+async fn a_strict_scheme_accepts_only_bearer() {
     let strict = || scheme().with_strict_token_type();
     for json in [r#""bearer""#, r#""BEARER""#, "null"] {
         assert_eq!(value_of(strict(), &of_type(json)).await.unwrap(), "Bearer abc", "{json}");
@@ -261,7 +261,7 @@ async fn a_strict_reader_takes_bearer_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_token_is_read_where_it_was_said_to_stand() {
+async fn the_token_is_read_from_the_member_that_the_user_names() {
     let body = r#"{
         "expires_in": 60, "token": "other", "scope": "a b",
         "data": {"a/b": {"~": ["no", {"jwt": "abc", "expires_in": 120}]}, "empty": ""}
@@ -292,7 +292,7 @@ async fn the_token_is_read_where_it_was_said_to_stand() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_member_that_nobody_asks_for_may_be_of_any_depth_and_size() {
+async fn an_unused_member_may_have_any_depth_and_size() {
     let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
     for name in ["other", "refresh_token", "scope", "expires_in", "token_type"] {
         let answer = ok(format!(r#"{{"access_token":"abc","{name}":{deep}}}"#));

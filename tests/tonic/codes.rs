@@ -1,4 +1,5 @@
-//! With `for_tonic()`, our errors are statuses: what a caller of a generated client gets, and what is below it.
+//! With `for_tonic()`, our errors are statuses. The tests check the caller's status of a generated client, and
+//! its sources.
 
 use std::error::Error as _;
 
@@ -19,7 +20,7 @@ use tower_outbound_auth::{AuthLayer, BoxError, Error, ErrorKind, Origin, TokenSo
 use crate::failing::{handed_on, status_of};
 use crate::{EchoClient, world};
 
-/// What a caller gets where tokens come from this server.
+/// What a caller gets if the tokens come from this server.
 async fn status_with(auth: &OAuthServer, channel: Channel) -> Status {
     let (endpoint, id, secret) = (auth.endpoint(), auth.client_id(), auth.client_secret());
     let scheme = ClientCredentials::new(endpoint, id, secret).unwrap();
@@ -31,7 +32,7 @@ async fn status_with(auth: &OAuthServer, channel: Channel) -> Status {
 }
 
 #[tokio::test]
-async fn a_token_endpoint_that_is_down_is_unavailable_with_our_error_below() {
+async fn a_token_endpoint_that_is_down_is_unavailable_with_our_error_as_its_source() {
     let (world, auth) = (world().await, OAuthServer::start().await.unwrap());
     auth.begin_outage(None);
     let status = status_with(&auth, world.channel.clone()).await;
@@ -55,7 +56,7 @@ async fn credentials_that_are_refused_are_unauthenticated() {
 }
 
 #[tokio::test]
-async fn a_failed_exchange_has_the_code_of_its_kind_and_its_cause_at_the_end_of_the_chain() {
+async fn a_failed_exchange_has_the_code_of_its_kind_and_its_cause_as_the_last_source() {
     for (kind, code) in [
         (ExchangeErrorKind::Unreachable, Code::Unavailable),
         (ExchangeErrorKind::Timeout, Code::Unavailable),
@@ -89,7 +90,7 @@ async fn a_service_for_tonic_gives_the_source_of_its_tokens() {
 }
 
 #[tokio::test]
-async fn our_code_counts_and_not_that_of_a_status_below_the_exchange() {
+async fn our_code_counts_and_not_the_code_of_a_status_below_the_exchange() {
     let world = world().await;
     let error = ExchangeError::new(ExchangeErrorKind::Unavailable, "no token");
     world.exchange.fail_next(1, error.with_source(Status::not_found("no such key")));
@@ -122,7 +123,7 @@ async fn a_token_without_a_successor_is_unauthenticated() {
 }
 
 #[test]
-fn a_program_that_is_put_together_wrongly_is_an_internal_error() {
+fn a_wrongly_built_program_is_an_internal_error() {
     let source = TokenSource::new(HeaderScheme::bearer(), ScriptedExchange::new());
     let error = futures::executor::block_on(source.token()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Runtime);
@@ -154,7 +155,7 @@ async fn the_channel_s_own_errors_are_untouched() {
         assert!(handed_on(Overloaded::new(), before).is::<Overloaded>());
         let other = handed_on("reset", before);
         assert_eq!((other.to_string(), other.source().is_none()), ("reset".to_owned(), true));
-        // The channel has wrapped an error of ours: what counts is the channel's.
+        // The channel has wrapped an error of ours. The channel's error counts.
         let ours = ClientCredentials::new("ftp://auth.example", "id", "secret").unwrap_err();
         assert!(handed_on(std::io::Error::other(ours), before).is::<std::io::Error>());
     }
@@ -162,9 +163,9 @@ async fn the_channel_s_own_errors_are_untouched() {
     assert_eq!(status_of("reset").code(), Code::Unknown);
 }
 
-/// The same error as without `for_tonic()`, and as of the channel alone.
+/// The same error as without `for_tonic()`, and as from the channel alone.
 #[tokio::test]
-async fn a_server_that_cannot_be_reached_is_what_the_channel_says() {
+async fn an_unreachable_server_gives_the_channel_s_error() {
     let nobody = || Endpoint::from_static("http://127.0.0.1:1").connect_lazy();
     let world = world().await;
     let with = world.layer.clone().for_tonic().layer(nobody());

@@ -20,13 +20,13 @@ fn with_timeout(timeout: Duration) -> Request<Bytes> {
 }
 
 #[tokio::test]
-async fn the_server_is_told_what_is_left_of_the_caller_s_time() {
+async fn the_server_gets_the_time_that_is_left_to_the_caller() {
     let world = world_with_delay(millis(300)).await;
     world.server.ledger.revoke("token-1");
     world.echo().call_with("Unary", with_timeout(Duration::from_secs(20))).await.unwrap();
     let calls = world.server.ledger.calls();
     let [first, second] = [0, 1].map(|nth| micros(calls[nth].timeout.as_deref()));
-    // A clock that is read to 4 ms may show that much less.
+    // The clock has a resolution of 4 ms, so it may show this much less.
     assert!((10_000_000..=19_710_000).contains(&first), "300 ms for the token: {first}");
     assert!(second <= first - 290_000, "300 ms more for the successor: {second}");
 }
@@ -47,7 +47,7 @@ async fn a_refused_call_whose_time_ends_during_the_renewal_gets_the_refusal() {
     let world = world_with_delay(Duration::from_secs(4)).await;
     world.source.token().await.unwrap();
     world.server.ledger.revoke("token-1");
-    // The call itself has to get there in its time, on a busy machine too.
+    // The call itself must arrive in time, also on a busy machine.
     let status = world.echo().call_with("Unary", with_timeout(millis(1_500))).await.unwrap_err();
     assert_eq!(status.code(), Code::Unauthenticated);
     assert_eq!(status.message(), "the token has expired");

@@ -1,11 +1,11 @@
-//! `UNAUTHENTICATED` in real trailers: after the response began, nobody acts on it.
+//! `UNAUTHENTICATED` in real trailers: after the response began, it has no effect.
 
 use tonic::Code;
 
 use crate::world;
 
 #[tokio::test]
-async fn a_refusal_after_the_head_is_handed_on_and_renews_nothing() {
+async fn a_refusal_after_the_head_is_passed_on_and_renews_nothing() {
     let world = world().await;
     let status = world.echo().call("LateAfterHead", "one").await.unwrap_err();
     assert_eq!((status.code(), status.message()), (Code::Unauthenticated, "late"));
@@ -13,7 +13,7 @@ async fn a_refusal_after_the_head_is_handed_on_and_renews_nothing() {
 }
 
 #[tokio::test]
-async fn a_refusal_in_the_middle_of_a_stream_is_handed_on_and_renews_nothing() {
+async fn a_refusal_in_the_middle_of_a_stream_is_passed_on_and_renews_nothing() {
     let world = world().await;
     let status = world.echo().server_stream("LateInTheMiddle", "one").await.unwrap_err();
     assert_eq!((status.code(), status.message()), (Code::Unauthenticated, "late"));
@@ -21,7 +21,7 @@ async fn a_refusal_in_the_middle_of_a_stream_is_handed_on_and_renews_nothing() {
 }
 
 #[tokio::test]
-async fn who_knows_that_it_is_about_the_token_reports_it() {
+async fn a_caller_can_report_a_late_refusal_of_the_token() {
     let world = world().await;
     let before = world.source.token().await.unwrap();
     for _ in 0..3 {

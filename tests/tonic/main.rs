@@ -1,7 +1,7 @@
-//! The layer under clients as tonic generates them, over loopback sockets, against tonic's own server.
+//! The layer under clients that tonic generates, over loopback sockets, with tonic's own server.
 //!
-//! What counts is what the server saw (each call's token, timeout and messages) and the status that callers
-//! got.
+//! The tests check what the server saw (each call's token, timeout and messages) and the status that
+//! callers got.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod codes;

@@ -1,4 +1,4 @@
-//! What a refusal is, and that all four kinds of calls get over it.
+//! What a refusal is, and that calls of all four kinds are sent again.
 
 use tokio::task::JoinSet;
 use tonic_health::pb::HealthCheckRequest;
@@ -43,7 +43,7 @@ async fn all_four_kinds_of_calls_recover_from_a_token_that_was_revoked() {
 }
 
 #[tokio::test]
-async fn generated_clients_take_the_layer_as_it_is_and_recover() {
+async fn generated_clients_work_with_the_layer_and_recover() {
     let world = world().await;
     let mut client = HealthClient::new(world.layer.layer(world.channel.clone()));
     world.server.ledger.revoke("token-1");
@@ -56,7 +56,7 @@ async fn generated_clients_take_the_layer_as_it_is_and_recover() {
 }
 
 #[tokio::test]
-async fn many_callers_cost_one_exchange_when_they_begin_and_one_when_their_token_is_revoked() {
+async fn many_callers_cost_one_exchange_at_the_start_and_one_after_a_revocation() {
     let world = world().await;
     for exchanges in 1..=2 {
         let mut callers = JoinSet::new();
@@ -76,7 +76,7 @@ async fn many_callers_cost_one_exchange_when_they_begin_and_one_when_their_token
 }
 
 #[tokio::test]
-async fn a_401_of_a_proxy_in_front_is_healed_too() {
+async fn a_call_is_also_sent_again_after_a_401_of_a_proxy() {
     let world = world().await;
     world.server.ledger.refuse_by_http();
     world.server.ledger.revoke("token-1");
@@ -85,7 +85,7 @@ async fn a_401_of_a_proxy_in_front_is_healed_too() {
 }
 
 #[tokio::test]
-async fn a_server_that_refuses_every_token_is_asked_twice_and_its_status_is_handed_on() {
+async fn a_server_that_refuses_every_token_gets_two_calls_and_its_status_is_passed_on() {
     let world = world().await;
     for token in ["token-1", "token-2"] {
         world.server.ledger.revoke(token);
@@ -99,7 +99,7 @@ async fn a_server_that_refuses_every_token_is_asked_twice_and_its_status_is_hand
 }
 
 #[tokio::test]
-async fn a_call_that_is_denied_renews_nothing() {
+async fn a_denied_call_renews_nothing() {
     let world = world().await;
     let status = world.echo().call("Denied", "one").await.unwrap_err();
     assert_eq!((status.code(), status.message()), (tonic::Code::PermissionDenied, "not yours"));

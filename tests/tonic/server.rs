@@ -1,4 +1,4 @@
-//! tonic's server with its health service and an echo service, behind a gate that looks at tokens.
+//! tonic's server with its health service and an echo service, behind a check of tokens.
 
 use std::collections::HashSet;
 use std::convert::Infallible;
@@ -31,7 +31,7 @@ pub(crate) struct Call {
     pub(crate) method: String,
     pub(crate) token: String,
     pub(crate) timeout: Option<String>,
-    /// What the echo service read, if the gate let it through.
+    /// What the echo service read, if the token was accepted.
     pub(crate) messages: Vec<String>,
 }
 
@@ -42,7 +42,7 @@ pub(crate) struct Ledger(Arc<Mutex<State>>);
 struct State {
     calls: Vec<Call>,
     revoked: HashSet<String>,
-    /// A refusal comes when this much of the request was read.
+    /// A refusal is sent after this much of the request was read.
     reads_before_refusing: usize,
     refuses_by_http: bool,
 }
@@ -89,7 +89,7 @@ impl Ledger {
         self.0.lock().unwrap().revoked.insert(token.to_owned());
     }
 
-    /// As a proxy in front would.
+    /// As by a proxy in front of the server.
     pub(crate) fn refuse_by_http(&self) {
         self.0.lock().unwrap().refuses_by_http = true;
     }
@@ -132,7 +132,7 @@ impl Ledger {
         })
     }
 
-    /// Returns whether its token is not good.
+    /// Returns whether its token is invalid.
     fn note(&self, request: &mut Request<Body>) -> bool {
         let text = |name: &str| Some(request.headers().get(name)?.to_str().unwrap().to_owned());
         let token = text("authorization").unwrap_or_default().replace("Bearer ", "");
@@ -165,7 +165,7 @@ impl<I> Layer<I> for GateLayer {
     }
 }
 
-/// Refuses by a response that is Trailers-Only, as an interceptor or Envoy does.
+/// Refuses with a response that is Trailers-Only, as an interceptor or Envoy does.
 #[derive(Clone)]
 struct Gate<I>(Ledger, I);
 
@@ -254,7 +254,7 @@ async fn one(method: String, message: Bytes) -> Result<tonic::Response<Bytes>, S
     Ok(tonic::Response::new(message))
 }
 
-/// The message three times; or, of the others, what comes before a refusal in real trailers.
+/// The message three times. For other calls, the part before a refusal in real trailers.
 fn many(method: &str, message: &Bytes) -> Messages {
     let late = stream::iter([Err(Status::new(Code::Unauthenticated, "late"))]);
     let times = |n| stream::iter(vec![Ok(message.clone()); n]);

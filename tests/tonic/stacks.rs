@@ -1,4 +1,4 @@
-//! The layer among others.
+//! The layer among other layers.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::until::until;
 use crate::{EchoClient, world};
 
 #[tokio::test]
-async fn interceptors_timeouts_and_limits_around_it_are_no_hindrance() {
+async fn interceptors_timeouts_and_limits_around_the_layer_work() {
     let world = world().await;
     let channel = world.server.endpoint().timeout(Duration::from_secs(5)).connect_lazy();
     let stack = ServiceBuilder::new()

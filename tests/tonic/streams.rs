@@ -1,4 +1,4 @@
-//! Bodies of requests: all are streams to tonic, of unknown size.
+//! Bodies of requests. To tonic, all are streams of unknown size.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::{millis, world};
 const PREFIX: usize = 5;
 
 #[tokio::test]
-async fn a_conversation_that_is_refused_early_goes_on_message_by_message() {
+async fn a_bidirectional_stream_that_is_refused_early_continues_message_by_message() {
     let world = world().await;
     let ledger = &world.server.ledger;
     ledger.revoke("token-1");
@@ -43,7 +43,7 @@ async fn a_conversation_that_is_refused_early_goes_on_message_by_message() {
 }
 
 #[tokio::test]
-async fn an_upload_of_many_messages_that_is_refused_is_sent_again_as_a_whole() {
+async fn a_refused_upload_of_many_messages_is_sent_again_whole() {
     let world = world().await;
     world.server.ledger.revoke("token-1");
     world.source.token().await.unwrap();
@@ -54,7 +54,7 @@ async fn an_upload_of_many_messages_that_is_refused_is_sent_again_as_a_whole() {
 }
 
 #[tokio::test]
-async fn an_upload_that_is_refused_over_the_cap_gets_the_refusal_and_renews_for_the_next_call() {
+async fn an_upload_above_the_cap_gets_the_refusal_and_the_token_is_renewed_for_the_next_call() {
     let world = world().await;
     world.server.ledger.revoke("token-1");
     world.server.ledger.read_before_refusing(80 * 1024);
@@ -66,8 +66,7 @@ async fn an_upload_that_is_refused_over_the_cap_gets_the_refusal_and_renews_for_
     assert_eq!((uploads.count(), world.exchange.exchanges()), (1, 2));
 }
 
-/// Promise 5. Its body is one frame of a size that it does not tell, and is not taken for one that cannot be
-/// sent again.
+/// Promise 5. Its body is one frame without a stated size, but it can be sent again.
 #[tokio::test]
 async fn a_unary_call_does_not_wait_for_a_successor_while_its_token_is_usable() {
     let (world, clock) = (world().await, ManualClock::new());
@@ -82,7 +81,7 @@ async fn a_unary_call_does_not_wait_for_a_successor_while_its_token_is_usable() 
         clock.advance(Duration::from_secs(1));
     };
     assert_eq!(futures::join!(client.call("Unary", "one"), first).0.unwrap(), "one");
-    clock.advance(Duration::from_secs(3_300)); // of an hour: its successor is due, and does not come
+    clock.advance(Duration::from_secs(3_300)); // of an hour: a renewal is due, but brings nothing
     let second = client.call("Unary", "two");
     let second = tokio::time::timeout(Duration::from_secs(5), second).await.expect("no wait");
     assert_eq!((second.unwrap(), exchange.under_way()), ("two".to_owned(), 1));

@@ -9,7 +9,7 @@ use tower_outbound_auth::{AuthLayer, Error, ErrorKind};
 
 use crate::{EchoClient, World, world};
 
-/// What a caller gets from the layer itself where the exchange fails so.
+/// What a caller gets from the layer itself if the exchange fails with this error.
 async fn status_after(world: &World, error: ExchangeError) -> Status {
     world.exchange.fail_next(1, error);
     let mut client = EchoClient::new(world.layer.layer(world.channel.clone()));
@@ -39,7 +39,7 @@ async fn our_errors_are_unknown_to_a_generated_client_and_are_still_found() {
 }
 
 #[tokio::test]
-async fn the_source_of_our_error_is_the_one_below_the_exchange_and_no_status() {
+async fn the_source_of_our_error_is_the_exchange_s_source_and_no_status() {
     let error = ExchangeError::new(ExchangeErrorKind::Unreachable, "no token");
     let status = status_after(&world().await, error.clone()).await;
     assert!(Error::find(&status).unwrap().source().is_none());
