@@ -1,5 +1,6 @@
-//! A stand-in for `arc-swap`, whose code no tool of this kind can follow: what it promises, in the words of the
-//! tool at hand. A load is of one moment, and no later one of any thread that knows of it is of an earlier.
+//! A stand-in for `arc-swap`, because these tools cannot follow its code. It has the same guarantees, made with
+//! the types of the tool: a load sees one moment, and a later load in a thread that knows of it never sees an
+//! earlier moment.
 
 use std::ops::Deref;
 use std::sync::Arc;

@@ -1,8 +1,8 @@
-//! A token's claims about its own life, whatever they are. The first byte says whether the rest is the whole
-//! token or a JWT's claims, and whether the endpoint stated a life.
+//! Any claims of a token about its own life. The first byte decides whether the rest is the whole token or a
+//! JWT's claims, and whether the endpoint stated a life.
 //!
-//! The source gives its callers a token that ends when a naive reading of the claims says so, or an error;
-//! and it is asked once.
+//! The source gives its callers a token that expires when a simple reading of the claims says so, or an
+//! error. It makes one exchange.
 
 use std::time::{Duration, SystemTime};
 
@@ -56,7 +56,7 @@ pub fn run(data: &[u8]) {
             );
         }
         Err(error) => {
-            // A shorter one may be a word of the error's own.
+            // A shorter token may be a word of the error's own text.
             assert!(token.len() < 24 || !format!("{error:?} {error}").contains(&token));
             if expected.is_some_and(|it| it >= Duration::from_secs(1)) && token.len() <= 64 * 1024 {
                 panic!("{error:?} of {claims:?}");
@@ -67,7 +67,7 @@ pub fn run(data: &[u8]) {
     }
 }
 
-/// None where the claims cannot be read without a parser of our own.
+/// None if the claims can only be read by a parser of our own.
 fn life(claims: &str, stated: Option<Duration>, now: Duration) -> Option<Duration> {
     let members = ["iss", "sub", "aud", "exp", "iat"];
     if !members.iter().all(|member| once(claims, member)) {

@@ -1,7 +1,7 @@
-//! What is fuzzed, apart from the fuzzer: a module for each target, whose `run` takes the input and panics
-//! where a promise is broken. Each goes through the public API, as a server's bytes would.
+//! The fuzz targets without the fuzzer: one module for each target. Its `run` takes the input, and panics
+//! if a promise is broken. Each uses the public API, as a server's bytes would.
 //!
-//! Since they are plain functions, `cargo test` runs the seeds through them with no fuzzer at all.
+//! They are plain functions, so `cargo test` runs the seeds through them without a fuzzer.
 
 pub mod jwt_claims;
 pub mod origins;
@@ -17,7 +17,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-/// Runs a future to its end on a runtime without a timer: all clocks here are moved by hand.
+/// Runs a future to its end on a runtime without a timer, because all clocks here are moved by
+/// hand.
 fn block_on<T>(future: impl Future<Output = T>) -> T {
     thread_local! {
         static RUNTIME: tokio::runtime::Runtime =
@@ -26,7 +27,7 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
     RUNTIME.with(|runtime| runtime.block_on(future))
 }
 
-/// All that an operator may see of an error.
+/// Everything that an operator may see of an error.
 fn shown(error: &(dyn Error + 'static)) -> String {
     let mut text = format!("{error:?}");
     let mut next = Some(error);
@@ -37,7 +38,7 @@ fn shown(error: &(dyn Error + 'static)) -> String {
     text
 }
 
-/// Seconds in a JSON member as they are promised to be understood: a number, or a text that holds one.
+/// Seconds in a JSON member, by the documented rules: a number, or a text with a number.
 fn lenient(value: Option<&Value>) -> Option<f64> {
     let number = match value? {
         Value::Number(number) => number.as_f64(),
@@ -52,8 +53,8 @@ fn duration(seconds: f64) -> Duration {
     Duration::from_secs_f64(seconds.max(0.0).min(100.0 * 365.25 * 86_400.0))
 }
 
-/// A time since the epoch: in seconds, or in the largest smaller unit that makes it one before the year 10000; cut
-/// to whole seconds.
+/// A time since the epoch: in seconds, or in the largest smaller unit that makes it a time before the year 10000.
+/// Cut to whole seconds.
 fn epoch(number: f64) -> Duration {
     const YEAR_9999: f64 = 253_402_300_799.0;
     let mut seconds = number;
@@ -65,8 +66,8 @@ fn epoch(number: f64) -> Duration {
     Duration::from_secs_f64(seconds.max(0.0).min(YEAR_9999).floor())
 }
 
-/// When a token was issued and when it ends, where that can be: an end is after its beginning, and both are of this
-/// century, or neither is.
+/// When a token was issued and when it expires, if that is possible: the expiry is after the issue, and both are of
+/// this century, or neither is.
 fn times(iat: Option<f64>, exp: Option<f64>) -> (Option<Duration>, Option<Duration>) {
     const YEAR_2000: Duration = Duration::from_secs(946_684_800);
     match (iat.map(epoch), exp.map(epoch)) {
@@ -77,7 +78,7 @@ fn times(iat: Option<f64>, exp: Option<f64>) -> (Option<Duration>, Option<Durati
     }
 }
 
-/// Whether a JSON text has a member once at most, as far as can be told without a parser.
+/// Whether a JSON text has a member at most once, as far as this is known without a parser.
 fn once(json: &str, member: &str) -> bool {
     !json.contains('\\') && json.matches(&format!("\"{member}\"")).count() <= 1
 }
@@ -88,7 +89,7 @@ mod tests {
 
     /// The seeds are read from the disk, so that a new one needs no line here.
     #[test]
-    fn every_seed_keeps_what_is_promised() {
+    fn every_seed_keeps_the_promises() {
         let targets: [(&str, fn(&[u8])); 7] = [
             ("jwt_claims", super::jwt_claims::run),
             ("origins", super::origins::run),

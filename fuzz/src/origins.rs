@@ -1,8 +1,9 @@
-//! Where a credential goes. The input's lines are an origin, a request's URI, and its `Host`.
+//! Where a credential is sent. The input's lines are an origin, a request's URI, and its `Host`.
 //!
-//! 1. An origin contains a URI if scheme, host and port are the same, as read by hand from the text.
-//! 2. A request gets the credential only then, and if its `Host` agrees.
-//! 3. Plain http is for loopback addresses.
+//! 1. An origin contains a URI if scheme, host and port are the same, by a simple reading of the
+//!    text.
+//! 2. A request gets the credential only in this case, and only if its `Host` agrees.
+//! 3. Plain http is only for loopback addresses.
 
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -46,7 +47,7 @@ pub fn run(data: &[u8]) {
     assert_eq!(gets_credential(origin, request), same && agrees, "{text}");
 }
 
-/// Whether a request reaches the inner service, which it does only with the credential.
+/// Whether a request reaches the inner service. It must then have the credential.
 fn gets_credential(origin: Origin, request: Request<Full<Bytes>>) -> bool {
     let source = TokenSource::fixed(HeaderScheme::bearer(), "abc").unwrap();
     let api = service_fn(|request: Request<Full<Bytes>>| async move {
@@ -57,7 +58,7 @@ fn gets_credential(origin: Origin, request: Request<Full<Bytes>>) -> bool {
     block_on(service.oneshot(request)).is_ok()
 }
 
-/// Https or not, host and port of a URI, in the simplest way.
+/// Whether a URI is https, and its host and port, by a simple reading.
 fn parts(uri: &str) -> Option<(bool, String, u16)> {
     let (scheme, rest) = uri.split_once("://")?;
     let https = match &*scheme.to_ascii_lowercase() {

@@ -1,9 +1,11 @@
-//! A streaming body under a server that refuses the first request at any point of it. The input decides on the
-//! body's frames, the cap, how much the server reads before it answers and what becomes of its body then.
+//! A streaming body, and a server that refuses the first request at any point of it. The input decides the
+//! body's frames, the cap, how much the server reads before it answers, and what happens to its body then.
 //!
-//! 1. A server gets the whole body, frame by frame, or a part of it and then an error; never a part as a whole.
-//! 2. The request is sent again if and only if what was read of it fits under the cap, and then whole.
-//! 3. Nobody waits for ever, nothing is read twice, and the source is dropped in the end.
+//! 1. A server gets the whole body, frame by frame, or a part of it and then an error, but never a part as a
+//!    whole.
+//! 2. The request is sent again if and only if the part that was read fits under the cap, and then
+//!    whole.
+//! 3. No task waits for ever, nothing is read twice, and the source is dropped at the end.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -33,7 +35,7 @@ pub fn run(data: &[u8]) {
     }
 }
 
-/// What a source yields, and what a server got.
+/// What a source yields, and what a server receives.
 #[derive(Clone, Debug, PartialEq)]
 enum Item {
     Data(Bytes),
@@ -45,7 +47,7 @@ enum Item {
     End,
 }
 
-/// What becomes of the first body after the answer.
+/// What happens to the first body after the answer.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum After {
     Drop,
@@ -58,7 +60,7 @@ struct Plan {
     /// With `None`, the source says once that it has nothing yet.
     steps: Vec<Option<Item>>,
     cap: usize,
-    /// The server answers after so many frames.
+    /// The server answers after this many frames.
     reads: usize,
     refuses: bool,
     after: After,
@@ -77,7 +79,7 @@ impl Plan {
                 1 if bytes.ratio(1, 2)? => steps.extend([Some(Item::Trailers), Some(Item::End)]),
                 2 if bytes.ratio(1, 2)? => steps.push(Some(Item::Broken)),
                 _ => {
-                    // No two bytes in a row are alike, so that a lost one shows.
+                    // Two bytes in a row always differ, so that a lost byte is noticed.
                     let mut byte = || {
                         next = next.wrapping_add(1);
                         next
@@ -91,7 +93,7 @@ impl Plan {
         Ok(Plan { steps, cap, reads, refuses, after })
     }
 
-    /// All that a source yields, up to its end.
+    /// Everything that a source yields, up to its end.
     fn all(&self) -> Vec<Item> {
         let items = self.steps.iter().flatten();
         let last = |item: &Item| matches!(item, Item::Broken | Item::End);
@@ -168,7 +170,7 @@ impl Plan {
     }
 }
 
-/// What a task yields; it may take its time, but not for ever.
+/// What a task yields. It may take some time, but not for ever.
 async fn settled<T>(task: JoinHandle<T>) -> T {
     for _ in 0..1_000 {
         if task.is_finished() {
@@ -250,10 +252,10 @@ impl Server {
     }
 }
 
-/// A body that does as it is told. Polled after its end, it fails the run.
+/// A body that follows its script. A poll after its end fails the run.
 struct Source {
     steps: VecDeque<Option<Item>>,
-    /// Counts those that are alive.
+    /// Counts the bodies that exist.
     dropped: Arc<()>,
 }
 

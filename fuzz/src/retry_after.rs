@@ -1,9 +1,10 @@
-//! How long an overloaded token endpoint asks to be left alone. If the first byte is odd, the rest is
-//! `Retry-After` and, after a line break, `Date`; if it is even, it is two times, written as dates.
+//! The pause that an overloaded token endpoint asks for. If the first byte is odd, the rest is
+//! `Retry-After` and, after a line break, `Date`. If it is even, the rest is two times, written as
+//! dates.
 //!
-//! 1. Dates that are well written are understood as their difference; digits as seconds.
-//! 2. The source pauses for as long as it was asked to, within the bounds of its own: five minutes at most. Beside a
-//!    `Date` that no clock shows (before 2000, or from 2200 on), its own clock may know better.
+//! 1. Two valid dates mean their difference; digits mean seconds.
+//! 2. The source pauses for the requested time, at most five minutes. If no clock can show the `Date` (before 2000,
+//!    or from 2200 on), the source's clock may be used instead.
 
 use std::convert::Infallible;
 use std::time::{Duration, SystemTime};
@@ -39,7 +40,7 @@ pub fn run(data: &[u8]) {
         return;
     }
     let mut bytes = Unstructured::new(rest);
-    // Up to the year 9999, which is where such a date ends.
+    // Up to the year 9999, the last year of such a date.
     let mut time = || bytes.int_in_range(0..=253_402_300_799_u64).unwrap_or_default();
     let (until, now) = (time(), time());
     let date =

@@ -1,9 +1,9 @@
-//! Successors in responses, whatever they are. Each line of the input is a response; its first byte says how
-//! the rest is used: as claims that are signed (`s`), signed with another key (`w`), in a cached response (`c`),
-//! beside another token (`2`), signed in a response that comes last (`h`); else as the header's raw value.
+//! Any new tokens in responses. Each line of the input is a response. Its first byte decides how the rest is
+//! used: as claims that are signed (`s`), signed with another key (`w`), in a cached response (`c`), beside
+//! another token (`2`), signed in a response that comes last (`h`), or as the raw value of the header.
 //!
-//! 1. A successor is adopted only if it is signed, with the same issuer, subject and audience, alive and no longer-lived than the first;
-//!    and a plain good one is.
+//! 1. A new token is adopted only if it is signed, has the same issuer, subject and audience, has not expired, and
+//!    lives no longer than the first. A correct one is always adopted.
 //! 2. A late response never brings back an older token.
 //! 3. The caller sees none of them, and no response causes an exchange.
 
@@ -31,7 +31,7 @@ use crate::{block_on, lenient, once, times};
 
 const API: &str = "https://api.example";
 const KEY: &str = "the client's secret";
-/// Where the manual clock begins.
+/// The first time of the manual clock.
 const NOW: u64 = 1_735_689_600;
 const LIFE: u64 = 3_600;
 const LEEWAY: f64 = 60.0;
@@ -161,7 +161,7 @@ fn after_dot(token: Option<&str>) -> Option<&str> {
     token?.split('.').nth(1)
 }
 
-/// Read in the simplest way; none where that would take a parser of our own.
+/// By a simple reading. None if that would need a parser of our own.
 struct Claims {
     same_party: bool,
     iat: Option<f64>,
@@ -190,7 +190,7 @@ impl Claims {
 
 type Answer = Arc<Mutex<Option<HeaderMap>>>;
 
-/// A request that was sent and not yet answered.
+/// A request that was sent and is not yet answered.
 struct Call {
     answer: Answer,
     /// The token that it carries.

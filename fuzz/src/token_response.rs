@@ -1,12 +1,12 @@
-//! A token endpoint's answers, read by each scheme. The first byte chooses the scheme, the status and which
-//! request is answered; the rest is the body. In it, `$S` stands for the client's secret and `$B` for its
-//! encoded credentials: a server may quote what it was sent.
+//! A token endpoint's answers, read by each scheme. The first byte chooses the scheme, the status, and
+//! which request is answered. The rest is the body. In it, `$S` stands for the client's secret and `$B` for
+//! its encoded credentials, because a server may quote the request.
 //!
-//! 1. Whatever comes, an answer ends in a token, an error or at most four requests.
-//! 2. No error shows the secret; a code is short and visible.
-//! 3. What is taken for a token is the text of the body's `access_token` (without a `Bearer` before it), and can
-//!    stand in the header or is refused; its life is the stated one.
-//! 4. A plain good answer is taken.
+//! 1. Every answer leads to a token, an error or at most four requests.
+//! 2. No error shows the secret. A code is short and visible.
+//! 3. The token is the text of the body's `access_token` (without a `Bearer` before it). It can be in the
+//!    header, or is an error. Its life is the stated one.
+//! 4. A correct answer is accepted.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -22,7 +22,7 @@ use crate::{duration, lenient, once, shown};
 
 const URL: &str = "https://auth.example/token";
 const ID: &str = "client";
-/// With characters in it that are encoded in two ways.
+/// With characters that have two encodings.
 const SECRET: &str = "s3cr3t+/canary:0123456789%";
 const STATUS: [u16; 8] = [200, 201, 400, 401, 403, 404, 429, 503];
 
@@ -59,7 +59,7 @@ fn quoting(body: &[u8]) -> Bytes {
     }
 }
 
-/// `member` has the token, in a plain good answer; none if there is no such answer.
+/// `member` has the token in a correct answer. None if there is no such answer.
 fn read(scheme: &impl Scheme, member: &str, status: u16, name: &'static str, body: &Bytes) {
     let mut name = name;
     for _ in 0..4 {
@@ -76,7 +76,7 @@ fn read(scheme: &impl Scheme, member: &str, status: u16, name: &'static str, bod
 
 fn check_issued(scheme: &impl Scheme, member: &str, body: &Bytes, issued: &Issued) {
     let token = issued.access_token();
-    // A shorter one may be the name of a member. A scope is shown, whatever it is.
+    // A shorter one may be the name of a member. A scope is always shown.
     let in_scope = issued.scope().is_some_and(|scope| scope.contains(token.expose()));
     if token.expose().len() >= 24 && !in_scope {
         assert!(!format!("{issued:?}").contains(token.expose()), "a token is shown");
@@ -92,7 +92,7 @@ fn check_issued(scheme: &impl Scheme, member: &str, body: &Bytes, issued: &Issue
     if once(text, member) && once(text, "expires_in") {
         let text = object.get(member).and_then(Value::as_str).unwrap_or_default();
         assert!(text.is_empty() || text.ends_with(token.expose()), "another token");
-        // A time of day is read as that.
+        // A time of day is read as such.
         let is_span =
             |seconds: &f64| *seconds > 0.0 && !(946_684_800.0..2_147_483_647.0).contains(seconds);
         let stated = lenient(object.get("expires_in")).filter(is_span);

@@ -1,5 +1,5 @@
-//! What a refusal says of itself. If the first byte is odd, the rest is headers, one a line; if it is even, it
-//! is what challenges are made of, so that the verdict is known.
+//! The challenges of a refusal. If the first byte is odd, the rest is headers, one a line. If it is even,
+//! challenges are made from the rest, so that the verdict is known.
 
 use arbitrary::{Result, Unstructured};
 use http::header::WWW_AUTHENTICATE;
@@ -40,7 +40,7 @@ fn raw(values: &[&[u8]]) {
         is_refusal(&values)
     };
     assert!(behind("Bearer error=\"invalid_token\""), "a challenge that says so was missed");
-    // Another reason before the rest leaves what is about the token to the rest; unless that begins with a
+    // After a first challenge with another reason, the rest decides, unless the rest begins with a
     // parameter, which belongs to the challenge before it (RFC 9110 section 5.3).
     let begins_with_a_parameter = values.iter().any(|value| {
         let text = value.trim_ascii_start().strip_prefix(b",").unwrap_or(value);
@@ -52,8 +52,8 @@ fn raw(values: &[&[u8]]) {
     assert!(refusal || begins_with_a_parameter || !behind("Bearer error=\"insufficient_scope\""));
 }
 
-/// Challenges as RFC 9110 section 11.6.1 has them, in all ways to write them; and whether one of them says that
-/// the token is at fault, or that something else is.
+/// Challenges of RFC 9110 section 11.6.1, in every form. Also whether one of them says that the token is
+/// invalid, or gives another reason.
 fn made(bytes: &mut Unstructured<'_>) -> Result<()> {
     let (mut values, mut token, mut other) = (Vec::new(), false, false);
     let mut challenges = 0;
@@ -95,7 +95,7 @@ fn made(bytes: &mut Unstructured<'_>) -> Result<()> {
                     errors.push(text);
                 }
             }
-            // Which of two would count is not said anywhere: the first.
+            // No specification says which of two counts. This crate uses the first.
             match errors.first() {
                 Some(&("insufficient_scope" | "invalid_request")) => other = true,
                 Some(_) => token = true,
@@ -110,7 +110,7 @@ fn made(bytes: &mut Unstructured<'_>) -> Result<()> {
     Ok(())
 }
 
-/// With no more escapes than needed, or one for each character.
+/// With as few escapes as possible, or one for each character.
 fn quote(text: &str, escape_all: bool) -> String {
     let escape = |c: char| match escape_all || matches!(c, '"' | '\\') {
         true => format!("\\{c}"),

@@ -1,4 +1,4 @@
-//! What the checked files use of `std`, of `tokio` and of `arc-swap`, in loom's words.
+//! The parts of `std`, `tokio` and `arc-swap` that the checked files use, made with loom's types.
 
 #[path = "../../arc_swap.rs"]
 mod arc_swap;
@@ -31,8 +31,8 @@ pub mod sync {
 
     use loom::sync::Condvar;
 
-    /// `tokio::sync::Notify`, as far as it promises: who had enabled a wait before a call of `notify_waiters` is
-    /// woken by it.
+    /// `tokio::sync::Notify`, with its guarantee: a call of `notify_waiters` wakes every wait that was enabled
+    /// before.
     #[derive(Debug, Default)]
     pub struct Notify {
         calls: Mutex<usize>,

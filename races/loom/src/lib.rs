@@ -1,7 +1,8 @@
-//! What threads read and write without a lock, in every order that the memory model allows: the files themselves
-//! are checked, with loom's atomics under the names of the standard ones. See `races/README.md`.
+//! Checks the files whose data threads read and write without a lock, in every order that the memory model
+//! allows. The files themselves are included, with loom's atomics under the names of the standard ones. See
+//! `races/README.md`.
 #![cfg(test)]
-#![allow(dead_code)] // the files' callers are elsewhere
+#![allow(dead_code)] // the callers of the files are not included
 
 extern crate shim as arc_swap;
 extern crate shim as std;

@@ -1,4 +1,4 @@
-//! What the checked files name, and no model looks into.
+//! Types that the checked files name and that no model uses.
 
 pub(crate) mod secret {
     #[derive(Clone)]
@@ -82,7 +82,7 @@ pub(crate) mod machine {
         }
     }
 
-    /// What the machine says, instead of why.
+    /// The machine's answer, without its reasons.
     #[derive(Default)]
     pub(crate) struct Machine {
         pub(crate) generation: u64,

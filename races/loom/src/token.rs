@@ -1,4 +1,4 @@
-//! The checked files, among what else they name.
+//! The checked files, and stand-ins for the other types that they name.
 
 #[path = "../../../src/token/published.rs"]
 pub(crate) mod published;

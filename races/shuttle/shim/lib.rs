@@ -1,5 +1,5 @@
-//! What the crate uses of `std` and of `arc-swap`, in shuttle's words: each use is a point at which another thread
-//! may go first.
+//! The parts of `std` and of `arc-swap` that the crate uses, made with shuttle's types. At each use, another
+//! thread may run first.
 
 #[path = "../../arc_swap.rs"]
 mod arc_swap;

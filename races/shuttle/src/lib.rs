@@ -1,4 +1,4 @@
-//! The whole crate, with shuttle's threads in place of the machine's. See `races/README.md`.
+//! The whole crate with shuttle's threads instead of the machine's. See `races/README.md`.
 #![allow(dead_code, unused_imports)] // the crate's own business
 
 extern crate shim as arc_swap;

@@ -25,11 +25,11 @@ use crate::servers::{REFRESH_TOKEN, SECRET, Servers, TOKEN};
 use crate::simulation::{Network, mended};
 use crate::{lock, millis, secs};
 
-/// An exchange may take this long.
+/// The time limit of an exchange.
 pub(crate) const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(2);
-/// A request to the API may take this long.
+/// The time limit of a request to the API.
 pub(crate) const API_TIMEOUT: Duration = Duration::from_secs(1);
-/// What the clock, and a drained body, may add to a wait.
+/// What the clock, and the reading of a refused body, may add to a wait.
 const SLACK: Duration = Duration::from_millis(100);
 
 const CALLERS: usize = 8;
@@ -43,7 +43,7 @@ pub(crate) struct Client {
     pub(crate) source: TokenSource<Scheme>,
     api: Auth<Below>,
     oracle: Oracle,
-    /// Nothing of the crate is left when nobody has this any more.
+    /// Nothing of the crate is left after the last owner of this has gone.
     scheme: Weak<ClientCredentials>,
     over: Arc<AtomicBool>,
     outcomes: Arc<Mutex<BTreeMap<Outcome, usize>>>,
@@ -51,12 +51,12 @@ pub(crate) struct Client {
     rng: Arc<Mutex<Rng>>,
 }
 
-/// What a caller got.
+/// The result of a caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Outcome {
     Served,
     Replayed,
-    /// The API's own answer, since there is no other token to be had.
+    /// The API's own answer, because there is no other token.
     Refused,
     /// There is no token.
     NoToken,
@@ -70,7 +70,7 @@ impl Client {
         let scheme = ClientCredentials::new("https://auth.example/token", "client", SECRET);
         let scheme = Arc::new(scheme.unwrap().with_refresh_tokens());
         let weak = Arc::downgrade(&scheme);
-        // As `TokenSource::over_http`, with somebody who looks on.
+        // Like `TokenSource::over_http`, but observed.
         let exchange = Watched(HttpExchange::new(scheme.clone(), unpooled()), oracle.clone());
         let source = TokenSource::builder(scheme, exchange)
             .clock(TokioClock::new())
@@ -91,7 +91,7 @@ impl Client {
         }
     }
 
-    /// From now on, and until the end.
+    /// From now on until the end.
     pub(crate) fn callers_begin(&self) {
         for nth in 0..CALLERS {
             lock(&self.callers).spawn(self.clone().call_until_over(nth));
@@ -136,7 +136,7 @@ impl Client {
         }
     }
 
-    /// One call, which has no deadline: it ends by itself.
+    /// One call without a deadline: it must end by itself.
     pub(crate) async fn call(&self, body: String) -> Outcome {
         let began = Instant::now();
         let outcome = match self.send(&body).await {
@@ -167,7 +167,7 @@ impl Client {
             },
         };
         let took = began.elapsed();
-        // Twice a token and an answer, and once an answer's body.
+        // Twice a token and an answer, and once the body of an answer.
         let longest = 2 * EXCHANGE_TIMEOUT + 3 * API_TIMEOUT + SLACK;
         self.require(took <= longest, "I2: a call takes too long");
         self.network.history.note(format_args!("client: {body}: {outcome:?} after {took:?}"));
@@ -204,17 +204,17 @@ impl Client {
         }
     }
 
-    /// Waits for the network to be mended; then all is well by itself, and before long.
+    /// Waits until the network works again. Then calls must succeed by themselves, soon.
     pub(crate) async fn recovers(&self) {
         mended(&self.network).await;
         let (status, began) = (self.source.status(), Instant::now());
         let pause = status.next_attempt_in.unwrap_or_default();
         let has_token = status.expires_in.is_some_and(|left| !left.is_zero());
         self.require(has_token || pause <= secs(30), "the endpoint is left alone for too long");
-        // An exchange whose answer was lost is still to fail, and the pause after it to pass.
+        // An exchange whose answer was lost must still fail, and the pause after it must pass.
         let slot = secs(2_u64.pow(status.consecutive_failures.min(5)).min(30));
         let under_way = status.exchange_under_way.then_some(EXCHANGE_TIMEOUT + slot);
-        // A token that was revoked may be past its budget of renewals.
+        // For a revoked token, the budget of renewals may be used up.
         let refused = self.servers.refuses_the_newest().then_some(status.expires_in).flatten();
         let longest = pause.max(under_way.unwrap_or_default()).max(refused.unwrap_or_default());
         // Some connections in the pool are dead.
@@ -230,7 +230,7 @@ impl Client {
         self.require(took <= longest, &what);
     }
 
-    /// Everybody gets an answer, and nothing is left. I8.
+    /// Every caller gets an answer, and nothing is left. I8.
     pub(crate) async fn ends(self) {
         self.over.store(true, Relaxed);
         let mut callers = std::mem::take(&mut *lock(&self.callers));

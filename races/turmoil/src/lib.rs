@@ -1,6 +1,6 @@
-//! A network in a box: the real hyper client goes through the layer to a token endpoint and an API, each on a host
-//! of its own, while packets are dropped, held or late. Time is simulated, and all chance comes from a seed. See
-//! `races/README.md`.
+//! A simulated network: the real hyper client goes through the layer to a token endpoint and an API, each on its
+//! own host, while packets are dropped, held or delayed. Time is simulated, and all randomness comes from a seed.
+//! See `races/README.md`.
 #![cfg(test)]
 
 mod client;
@@ -31,7 +31,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// All that happened, and what of it must not.
+/// Everything that happened, and what breaks a promise.
 #[derive(Clone, Default)]
 struct History(Arc<Mutex<(Vec<String>, Vec<String>)>>);
 
@@ -44,7 +44,7 @@ impl History {
         lock(&self.0).0.push(format!("{:>9.3} {what}", when.as_secs_f64()));
     }
 
-    /// What breaks a promise is told at the end: a panic in the midst of others' code may be caught.
+    /// A broken promise is reported at the end, because other code may catch a panic.
     fn require(&self, holds: bool, what: impl Display) {
         if !holds {
             self.note(format_args!("BROKEN: {what}"));

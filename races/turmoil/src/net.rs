@@ -1,5 +1,5 @@
-//! hyper over the simulated network. Its URLs say `https`, since a credential goes nowhere else; the TLS is left
-//! out.
+//! hyper over the simulated network. Its URLs say `https`, because a credential is not sent over plain http.
+//! There is no real TLS.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -26,9 +26,9 @@ const PORT: u16 = 443;
 
 pub(crate) type Http = Client<Connector, Full<Bytes>>;
 
-/// A client with a pool, as an API is called with.
+/// A client with a pool, for the API.
 pub(crate) fn pooled(http2: bool) -> Http {
-    // A connection that has lost a packet is dead: here, nothing is sent twice.
+    // A connection that has lost a packet is dead, because this simulation sends no packet twice.
     Client::builder(TokioExecutor::new())
         .pool_max_idle_per_host(2)
         .http2_only(http2)
@@ -39,12 +39,12 @@ pub(crate) fn pooled(http2: bool) -> Http {
         .build(Connector)
 }
 
-/// A client with a connection for each request, as the crate's own for token endpoints.
+/// A client with a connection for each request, like the crate's own client for token endpoints.
 pub(crate) fn unpooled() -> Http {
     Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(Connector)
 }
 
-/// Goes to the host that a URL names.
+/// Connects to the host that a URL names.
 #[derive(Clone)]
 pub(crate) struct Connector;
 
@@ -101,7 +101,7 @@ impl AsyncWrite for Stream {
     }
 }
 
-/// Answers requests until its host is crashed.
+/// Answers requests until its host crashes.
 pub(crate) async fn serve<F, Fut>(http2: bool, history: History, answer: F) -> turmoil::Result
 where
     F: Fn(Request<Incoming>) -> Fut + Clone + Send + 'static,
@@ -117,7 +117,7 @@ where
             async move { Ok::<_, Infallible>(response.await) }
         });
         let stream = TokioIo::new(stream);
-        // How a connection ends is its client's business.
+        // The client handles the end of a connection.
         tokio::spawn(async move {
             let _ = match http2 {
                 true => {

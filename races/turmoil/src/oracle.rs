@@ -1,5 +1,5 @@
-//! What must hold whatever the network does, seen from beside the crate: around its exchange, and below its layer.
-//! The numbers are those of the invariants in `races/README.md`.
+//! What must hold for every behaviour of the network. It is checked outside of the crate: around its exchange, and
+//! below its layer. The numbers are those of the invariants in `races/README.md`.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -33,9 +33,9 @@ pub(crate) struct Oracle {
 struct Seen {
     exchanges_under_way: usize,
     failures_in_a_row: u32,
-    /// No exchange before.
+    /// No exchange may begin before this time.
     paused_until: Option<Instant>,
-    /// The last token that came, and the earliest moment at which it may be over.
+    /// The last token that arrived, and the earliest moment at which it may expire.
     newest: Option<(u64, Instant)>,
     /// The newest token that was sent.
     sent: u64,
@@ -46,7 +46,7 @@ impl Oracle {
         Oracle { history, seen: Arc::default() }
     }
 
-    /// I4: who is told that there is no token is told the truth.
+    /// I4: a caller gets the error "no token" only if there is none.
     pub(crate) fn there_is_no_token(&self) {
         let newest = lock(&self.seen).newest;
         let is_over = newest.is_none_or(|(_, ends)| ends <= Instant::now());
@@ -98,17 +98,18 @@ impl Drop for UnderWay {
     }
 }
 
-/// After so many failures, with a token that lives for so long (less what it took to send for it).
+/// The pause after this many failures, with a token that lives this long (without the time that the
+/// exchange took).
 fn shortest_pause(failures: u32, left: Duration) -> Duration {
     let cap = if left.is_zero() { 30 } else { 120 };
     let slot = Duration::from_secs(2_u64.pow((failures - 1).min(10)).min(cap)).mul_f64(0.8);
-    // One more attempt falls within the token's life.
+    // One more attempt is made before the token expires.
     let before_the_end = (left / 2).max(left.min(Duration::from_secs(1)));
     let pause = if left.is_zero() { slot } else { slot.min(before_the_end) };
     pause.saturating_sub(Duration::from_millis(5)) // the clock's resolution
 }
 
-/// An exchange that is looked at.
+/// An exchange that is observed.
 pub(crate) struct Watched<E>(pub(crate) E, pub(crate) Oracle);
 
 impl<E: Exchange> Exchange for Watched<E> {
@@ -132,7 +133,7 @@ impl<E: Exchange> Exchange for Watched<E> {
     }
 }
 
-/// The client of the API, which is looked at, and given up where it takes too long.
+/// The client of the API. It is observed, and given up if it takes too long.
 #[derive(Clone)]
 pub(crate) struct Below(pub(crate) Http, pub(crate) Oracle);
 

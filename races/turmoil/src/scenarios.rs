@@ -1,4 +1,4 @@
-//! What the network may do. Each scenario draws its times from its seed.
+//! The faults of the network. Each scenario chooses its times from its seed.
 
 use std::time::Duration;
 
@@ -11,12 +11,12 @@ use crate::servers::LIFE;
 use crate::simulation::{Fault, Link, for_all_seeds, simulate};
 use crate::{millis, now, secs};
 
-/// From a moment to longer than anything that waits.
+/// From a moment to longer than any wait.
 fn a_while(rng: &mut Rng) -> Duration {
     millis(rng.u64(50..12_000))
 }
 
-/// At any time in a token's life and a little after.
+/// At any time in a token's life, and shortly after it.
 async fn some_time(rng: &mut Rng) {
     sleep(millis(rng.u64(0..22_000))).await;
 }
@@ -46,7 +46,7 @@ async fn the_api_is_cut_off(client: Client, mut rng: Rng) {
     client.network.strike(Link::Api, Fault::Partition(a_while(&mut rng)));
     sleep(millis(20)).await;
     client.recovers().await;
-    // The token endpoint does not notice: a renewal for each life, and nothing else.
+    // The token endpoint is not affected: one renewal for each life, and nothing else.
     let renewals = now().as_secs_f64() / (0.8 * LIFE.as_secs_f64());
     client.require(client.servers.exchanges() <= 1 + renewals as usize, "an exchange too many");
     client.require(client.count(Outcome::NoToken) == 0, "a token was lost with a request");
@@ -63,7 +63,8 @@ async fn the_answer_to_an_exchange_is_lost(client: Client, mut rng: Rng) {
     client.ends().await;
 }
 
-/// F2. The server has spent it, and nobody has the next one: the credentials are shown again.
+/// F2. The server has used up the refresh token, and its answer is lost. So the credentials are
+/// used again.
 async fn the_answer_with_the_next_refresh_token_is_lost(client: Client, mut rng: Rng) {
     client.callers_begin();
     sleep(secs(1)).await;
@@ -77,7 +78,8 @@ async fn the_answer_with_the_next_refresh_token_is_lost(client: Client, mut rng:
     client.ends().await;
 }
 
-/// Late, in time or after the deadline: what an exchange that was given up brings is not heard any more.
+/// The answer is late, before or after the deadline. The token of an exchange that was given up is not
+/// used.
 async fn the_answer_to_an_exchange_is_late(client: Client, mut rng: Rng) {
     if rng.bool() {
         client.servers.at_next_exchange(Fault::Hold(millis(rng.u64(50..6_000))));
@@ -144,7 +146,7 @@ async fn everything_goes_wrong_for_a_minute(client: Client, mut rng: Rng) {
     client.ends().await;
 }
 
-/// A test for each, and for all that the same seed is the same history.
+/// A test for each scenario. For all of them, the same seed gives the same history.
 macro_rules! scenarios {
     ($($test:ident: $scenario:ident,)*) => {
         $(#[test]
@@ -153,7 +155,7 @@ macro_rules! scenarios {
         })*
 
         #[test]
-        fn the_same_seed_is_the_same_history() {
+        fn the_same_seed_gives_the_same_history() {
             $(for seed in 0..3 {
                 let (first, second) = (simulate(seed, $scenario), simulate(seed, $scenario));
                 let differ = first.iter().zip(&second).find(|(first, second)| first != second);

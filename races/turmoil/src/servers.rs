@@ -1,4 +1,4 @@
-//! The token endpoint and the API. What they know survives a crash of theirs, as in a database.
+//! The token endpoint and the API. Their state survives a crash, as in a database.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -15,14 +15,14 @@ use crate::net::serve;
 use crate::simulation::{Fault, Link, Network};
 use crate::{History, lock, now, secs};
 
-/// A token lives this long.
+/// The life of a token.
 pub(crate) const LIFE: Duration = Duration::from_secs(20);
-/// Tokens are this and a number, in the order in which they were issued.
+/// A token is this prefix and a number, in the order of issue.
 pub(crate) const TOKEN: &str = "canary-token.";
 pub(crate) const REFRESH_TOKEN: &str = "canary-refresh.";
 pub(crate) const SECRET: &str = "canary-secret";
 
-/// Between acting and answering, for what goes wrong in between.
+/// The time between acting and answering, in which a fault may occur.
 const A_MOMENT: Duration = Duration::from_millis(20);
 
 /// The number of a token.
@@ -39,15 +39,15 @@ pub(crate) struct Servers {
 
 #[derive(Default)]
 struct State {
-    /// When each token ends.
+    /// When each token expires.
     tokens: BTreeMap<u64, Duration>,
-    /// All up to this one are worth nothing.
+    /// All tokens up to this one are revoked.
     revoked: u64,
-    /// Whether each refresh token has been spent.
+    /// Whether each refresh token was used.
     refresh_tokens: BTreeMap<u64, bool>,
-    /// Happens when the token endpoint has next acted, and before it answers.
+    /// Called the next time that the token endpoint has acted, before it answers.
     at_exchange: Option<Fault>,
-    /// The same of the API, on this status.
+    /// The same for the API, with this status.
     at_answer: Option<(StatusCode, Fault)>,
     exchanges: usize,
     refreshes: usize,
@@ -97,7 +97,7 @@ impl Servers {
         (state.at_exchange, state.at_answer) = (None, None);
     }
 
-    /// Whether the last token that was issued is worth nothing.
+    /// Whether the last issued token is not valid any more.
     pub(crate) fn refuses_the_newest(&self) -> bool {
         let state = lock(&self.state);
         state.tokens.keys().next_back().is_some_and(|token| *token <= state.revoked)
@@ -181,7 +181,7 @@ impl State {
     }
 
     fn accepts(&self, token: u64) -> bool {
-        // What was good when it was sent is on its way for a while.
+        // A token that was valid when it was sent is accepted for a while.
         let ends = self.tokens.get(&token).copied().unwrap_or_default();
         token > self.revoked && now() <= ends + secs(1)
     }

@@ -1,4 +1,4 @@
-//! One simulation: its hosts, its network, its chance.
+//! One simulation: its hosts, its network, its randomness.
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -14,7 +14,7 @@ use crate::{History, lock, millis, now, secs};
 
 const CLIENT: &str = "client";
 
-/// The way from the client to one of the servers.
+/// The link from the client to one of the servers.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Link {
     TokenEndpoint,
@@ -33,13 +33,13 @@ impl Link {
 /// What happens to a link, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Fault {
-    /// Nothing gets through.
+    /// No packet arrives.
     Partition(Duration),
-    /// The server gets what is sent, and nobody gets what it answers.
+    /// The server receives packets, but its answers are lost.
     LoseAnswers(Duration),
-    /// All arrives, afterwards.
+    /// All packets arrive, but later.
     Hold(Duration),
-    /// The server is gone, with all of its connections, and comes back.
+    /// The server crashes with all its connections, and starts again.
     Crash(Duration),
 }
 
@@ -72,7 +72,7 @@ impl Fault {
     }
 }
 
-/// What goes wrong, by order of hosts, and is mended.
+/// Starts and ends faults, in the order of hosts.
 #[derive(Clone)]
 pub(crate) struct Network {
     pub(crate) history: History,
@@ -80,8 +80,8 @@ pub(crate) struct Network {
 }
 
 impl Network {
-    /// From now on, unless something is wrong with the link already. (A tick late: a message that is sent
-    /// now is sent before.)
+    /// From now on, unless the link already has a fault. (One tick late, because a message that is sent
+    /// now was sent before.)
     pub(crate) fn strike(&self, link: Link, fault: Fault) {
         let mut faults = lock(&self.faults);
         if !faults.iter().any(|(at, ..)| *at == link) {
@@ -134,7 +134,7 @@ where
         .tick_duration(millis(5))
         .min_message_latency(millis(1))
         .max_message_latency(millis(rng.u64(2..60)))
-        .tcp_capacity(10_000) // a panic of the simulation's, beyond it
+        .tcp_capacity(10_000) // a panic outside of the simulation
         .enable_random_order()
         .build();
     sim.host(Link::TokenEndpoint.host(), {
@@ -173,7 +173,7 @@ where
     events
 }
 
-/// Runs a scenario for many seeds, or for the one that the environment has.
+/// Runs a scenario for many seeds, or for the one in the environment.
 pub(crate) fn for_all_seeds<F>(scenario: impl Fn(Client, Rng) -> F + Copy + 'static)
 where
     F: Future<Output = ()> + 'static,

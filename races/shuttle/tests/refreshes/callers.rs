@@ -6,7 +6,7 @@ use shuttle::future::spawn;
 
 use super::*;
 
-/// Three callers, and one who gives up. What each got: the token's text, or nothing.
+/// Three callers, and one that gives up. Returns what each got: the token's text, or nothing.
 async fn ask(source: &TokenSource<Plain>) -> Vec<Option<String>> {
     let gives_up = spawn({
         let source = source.clone();
@@ -16,7 +16,8 @@ async fn ask(source: &TokenSource<Plain>) -> Vec<Option<String>> {
         let source = source.clone();
         spawn(async move {
             let token = source.token().await.ok()?;
-            // It was published before anybody was woken: the next request finds it without a wait.
+            // The token was published before any caller was woken, so the next request finds it
+            // without a wait.
             let next = source.token().now_or_never().expect("it waits").ok()?;
             assert!(next.generation() >= token.generation(), "an older token than before");
             Some(token.expose().to_owned())
@@ -28,7 +29,7 @@ async fn ask(source: &TokenSource<Plain>) -> Vec<Option<String>> {
 }
 
 #[test]
-fn callers_who_come_and_go_cause_one_exchange_and_get_its_token() {
+fn callers_that_come_and_go_cause_one_exchange_and_get_its_token() {
     in_every_order(async || {
         let login = Login::default();
         let answers = ask(&source_of(&login)).await;
@@ -49,7 +50,7 @@ fn callers_of_an_endpoint_that_is_down_share_one_failure() {
 }
 
 #[test]
-fn refusals_that_meet_cause_one_exchange_whoever_gives_up() {
+fn simultaneous_refusals_cause_one_exchange_even_if_a_caller_gives_up() {
     in_every_order(async || {
         let login = Login::default();
         let source = source_of(&login);
@@ -62,7 +63,7 @@ fn refusals_that_meet_cause_one_exchange_whoever_gives_up() {
             let (source, first) = (source.clone(), first.clone());
             spawn(async move { source.reject(&first).await.unwrap().expose().to_owned() })
         });
-        // Meanwhile others go on with what there is.
+        // Meanwhile other callers use the current token.
         let goes_on = source.token().now_or_never().expect("nobody waits while a token is usable");
         assert!(goes_on.unwrap().generation() >= first.generation());
         for successor in join_all(refused).await {
@@ -74,7 +75,7 @@ fn refusals_that_meet_cause_one_exchange_whoever_gives_up() {
 }
 
 #[test]
-fn a_refusal_that_nobody_waits_for_renews_the_token_all_the_same() {
+fn a_refusal_without_a_waiting_caller_still_renews_the_token() {
     in_every_order(async || {
         let login = Login::default();
         let source = source_of(&login);

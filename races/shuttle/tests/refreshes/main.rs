@@ -1,5 +1,5 @@
-//! Refreshes, in schedules that are drawn at random: who asks, gives up, is refused or answered when. A schedule in
-//! which somebody is left waiting is found as a deadlock.
+//! Refreshes in random schedules, which decide when callers ask, give up, are refused or are answered. If a
+//! schedule leaves a caller waiting, shuttle reports a deadlock.
 #![allow(clippy::unwrap_used)] // tests
 
 mod callers;
@@ -26,12 +26,12 @@ use tower_outbound_auth::exchange::{
 use tower_outbound_auth::scheme::{InvalidToken, Presentation, Rotation};
 use tower_outbound_auth::{Secret, TokenSource};
 
-/// Schedules for each story and way of drawing them.
+/// The number of schedules for each story and each way of choosing them.
 const SCHEDULES: usize = 5_000;
 
-/// Runs a story in so many schedules, or in the one that is to be seen again.
+/// Runs a story in this many schedules, or in the one that should be repeated.
 fn in_every_order(story: impl AsyncFn() + Send + Sync + 'static) {
-    // The crate's statics are the tool's as well, and of one run at a time.
+    // The crate's statics belong to the tool too, and to one run at a time.
     static ALONE: Mutex<()> = Mutex::new(());
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let _how_to_replay = HowToReplay;
@@ -42,11 +42,11 @@ fn in_every_order(story: impl AsyncFn() + Send + Sync + 'static) {
     let story = Arc::new(story);
     let again = story.clone();
     Runner::new(RandomScheduler::new(SCHEDULES), Config::new()).run(move || story());
-    // Few changes of thread, each at an unlikely moment: what chance alone would take long to meet.
+    // Few changes of thread, each at an unlikely moment, which random schedules rarely have.
     Runner::new(PctScheduler::new(3, SCHEDULES), Config::new()).run(move || again());
 }
 
-/// Says so when a story fails: the tool has printed the schedule.
+/// Prints how to repeat a story that failed. The tool has printed the schedule.
 struct HowToReplay;
 
 impl Drop for HowToReplay {
@@ -60,8 +60,8 @@ impl Drop for HowToReplay {
     }
 }
 
-/// A clock that stands still, for the tool's time is not virtual: no deadline ever comes, and what would only
-/// end by one hangs.
+/// A clock that does not move, because the tool's time is not virtual. No deadline comes, so a task that only
+/// a deadline would end counts as hung.
 #[derive(Debug)]
 struct Still;
 
@@ -103,7 +103,7 @@ impl Exchange for Login {
     }
 }
 
-/// Tokens as they are, in requests and in responses.
+/// Tokens without a prefix, in requests and in responses.
 struct Plain(Rotation);
 
 impl Presentation for Plain {
@@ -129,7 +129,7 @@ fn source_of(login: &Login) -> TokenSource<Plain> {
     TokenSource::builder(scheme, login.clone()).clock(Still).build()
 }
 
-/// Gives up at some moment, if it has not ended by then.
+/// Gives up at some moment, if the future has not ended before.
 async fn impatient<T>(future: impl Future<Output = T>) -> Option<T> {
     let mut patience = thread_rng().gen_range(0..6);
     let mut future = pin!(future);

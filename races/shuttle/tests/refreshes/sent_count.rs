@@ -1,4 +1,4 @@
-//! Responses that hand out successors, and refusals that overtake them: promise 17.
+//! Responses with new tokens, and refusals that arrive before them: promise 17.
 
 use futures_util::future::join_all;
 use http::{Request, Response, StatusCode};
@@ -14,8 +14,7 @@ type Body = Full<&'static [u8]>;
 
 const API: &str = "https://api.example";
 
-/// An API that lets go of a token at the moment in which it hands out the next; it says what it knows in the
-/// order in which it pleases.
+/// An API that refuses a token as soon as it sends the next one. Its answers arrive in any order.
 fn api(valid: &str) -> BoxCloneService<Request<Body>, Response<Body>, Infallible> {
     let valid = Arc::new(Mutex::new(valid.to_owned()));
     BoxCloneService::new(service_fn(move |request: Request<Body>| {
@@ -26,7 +25,7 @@ fn api(valid: &str) -> BoxCloneService<Request<Body>, Response<Body>, Infallible
             let mut response = Response::new(Body::default());
             {
                 let mut valid = valid.lock().unwrap();
-                // An exchange makes a token good, too.
+                // An exchange also makes a token valid.
                 if carried == *valid || carried == "2" && valid.starts_with('1') {
                     *valid = format!("{carried}'");
                     response.headers_mut().insert(AUTHORIZATION, valid.parse().unwrap());
@@ -49,7 +48,7 @@ fn layer(login: &Login) -> AuthLayer<Plain> {
 }
 
 #[test]
-fn a_refusal_that_overtakes_the_successor_waits_for_it_and_costs_no_exchange() {
+fn a_refusal_that_arrives_before_the_new_token_waits_for_it_and_costs_no_exchange() {
     in_every_order(async || {
         let login = Login::default();
         let layer = layer(&login);

@@ -14,16 +14,16 @@ use crate::token::machine::window::Window;
 use crate::token::options::Presented;
 use crate::token::published::{Age, Cell, Published};
 
-/// What a model is about: the cell, and those who write it.
+/// The subject of a model: the published token, and the threads that write it.
 struct Source {
     cell: Cell,
     machine: Mutex<Machine>,
-    /// The end of a refresh as its waiters see it.
+    /// The end of a refresh, as the waiting callers see it.
     landed: AtomicBool,
 }
 
 impl Source {
-    /// With a token whose successor is due, and a refresh under way.
+    /// With a token that is due for renewal, and a refresh under way.
     fn new() -> Arc<Source> {
         let machine = Machine { quiet_until: Some(Now::NEVER), ..Machine::default() };
         let source = Source {
@@ -35,7 +35,7 @@ impl Source {
         Arc::new(source)
     }
 
-    /// As `Core::publish`: the next token, under the lock.
+    /// Like `Core::publish`: publishes the next token, under the lock.
     fn adopt(&self, refresh_at: Now) {
         let mut machine = self.machine.lock().unwrap();
         machine.generation += 1;
@@ -53,14 +53,14 @@ impl Source {
         drop(old);
     }
 
-    /// As `Core::finished` for an exchange that failed.
+    /// Like `Core::finished` for an exchange that failed.
     fn pause(&self, until: Option<Now>) {
         let mut machine = self.machine.lock().unwrap();
         (machine.quiet_until, machine.paused_until) = (until, until);
         self.cell.publish_flags(machine.flags());
     }
 
-    /// As `Refresh::run`, at its end.
+    /// Like the end of `Refresh::run`.
     fn wake(&self) {
         self.landed.store(true, Ordering::Release);
     }
@@ -69,27 +69,27 @@ impl Source {
         self.landed.load(Ordering::Acquire)
     }
 
-    /// What a request gets now, and how old it takes it to be.
+    /// The token of a request now, and its age as the request sees it.
     fn read(&self) -> (u64, Age) {
         let read = self.cell.read(at(50)).unwrap();
         (read.published().unwrap().generation.number(), read.age)
     }
 }
 
-/// So many seconds from the beginning, on both clocks.
+/// This many seconds from the beginning, on both clocks.
 fn at(secs: u64) -> Now {
     let since = Duration::from_secs(secs);
     Now::new(since, UNIX_EPOCH + since)
 }
 
-/// `story` on a thread of its own.
+/// Runs `story` on a thread of its own.
 fn meanwhile(source: &Arc<Source>, story: fn(&Source)) -> thread::JoinHandle<()> {
     let source = source.clone();
     thread::spawn(move || story(&source))
 }
 
 #[test]
-fn who_sees_a_refresh_s_end_sees_its_token() {
+fn a_thread_that_sees_the_end_of_a_refresh_sees_its_token() {
     loom::model(|| {
         let source = Source::new();
         let refresh = meanwhile(&source, |source| {
@@ -104,7 +104,7 @@ fn who_sees_a_refresh_s_end_sees_its_token() {
 }
 
 #[test]
-fn who_sees_a_refresh_fail_sees_the_pause_after_it() {
+fn a_thread_that_sees_a_failed_refresh_sees_the_pause_after_it() {
     loom::model(|| {
         let source = Source::new();
         let refresh = meanwhile(&source, |source| {
@@ -120,8 +120,8 @@ fn who_sees_a_refresh_fail_sees_the_pause_after_it() {
 }
 
 #[test]
-fn nobody_sees_an_older_token_after_a_newer_one() {
-    // Three threads have more orders than anybody can wait for.
+fn no_thread_sees_an_older_token_after_a_newer_one() {
+    // Three threads have too many orders to try all of them.
     let mut model = loom::model::Builder::new();
     model.preemption_bound = Some(2);
     model.check(|| {
@@ -137,7 +137,7 @@ fn nobody_sees_an_older_token_after_a_newer_one() {
 }
 
 #[test]
-fn a_token_is_taken_to_be_as_old_as_it_is() {
+fn the_age_of_a_token_is_read_correctly() {
     loom::model(|| {
         let source = Source::new();
         let refresh = meanwhile(&source, |source| source.adopt(at(90)));
@@ -149,7 +149,7 @@ fn a_token_is_taken_to_be_as_old_as_it_is() {
 
 /// Its two halves are written one after the other.
 #[test]
-fn a_pause_that_follows_another_is_never_taken_for_its_end() {
+fn a_second_pause_never_looks_like_the_end_of_the_first() {
     loom::model(|| {
         let source = Source::new();
         source.pause(Some(at(60)));
@@ -160,7 +160,7 @@ fn a_pause_that_follows_another_is_never_taken_for_its_end() {
 }
 
 #[test]
-fn who_sees_a_pause_lifted_may_ask() {
+fn a_thread_that_sees_the_end_of_a_pause_can_start_a_refresh() {
     loom::model(|| {
         let source = Source::new();
         source.pause(Some(at(60)));

@@ -5,7 +5,7 @@ use loom::thread;
 use crate::token::machine::events::Generation;
 use crate::token::sent_count::SentCount;
 
-/// As `Core::await_successor` waits.
+/// Waits like `Core::await_successor`.
 fn await_last(sent_count: &SentCount, refused: Generation) {
     loop {
         let changed = sent_count.changed();
@@ -17,7 +17,7 @@ fn await_last(sent_count: &SentCount, refused: Generation) {
 }
 
 #[test]
-fn who_sees_the_last_rider_leave_sees_what_its_response_brought() {
+fn a_thread_that_sees_the_last_response_sees_its_token() {
     loom::model(|| {
         let (sent_count, published) =
             (Arc::new(SentCount::default()), Arc::new(AtomicUsize::new(1)));
@@ -38,7 +38,7 @@ fn who_sees_the_last_rider_leave_sees_what_its_response_brought() {
 }
 
 #[test]
-fn nobody_waits_for_riders_that_have_left() {
+fn no_thread_waits_for_requests_that_have_ended() {
     loom::model(|| {
         let sent_count = Arc::new(SentCount::default());
         let first = Generation::of(1);
@@ -53,7 +53,7 @@ fn nobody_waits_for_riders_that_have_left() {
 }
 
 #[test]
-fn riders_that_set_out_after_the_refusal_are_not_waited_for() {
+fn requests_that_were_sent_after_the_refusal_are_not_waited_for() {
     loom::model(|| {
         let sent_count = Arc::new(SentCount::default());
         let first = Generation::of(1);
@@ -62,7 +62,8 @@ fn riders_that_set_out_after_the_refusal_are_not_waited_for() {
             let sent_count = sent_count.clone();
             move || {
                 sent_count.exit(early);
-                // Before the refusal is seen it counts, and leaves; after, it need not exit at all.
+                // If the request was sent before the refusal, it counts and must leave. Otherwise
+                // it need not leave.
                 let late = sent_count.enter(first);
                 sent_count.exit(late);
             }
