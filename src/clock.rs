@@ -253,8 +253,11 @@ mod tests {
     fn a_moment_has_come_if_either_clock_has_reached_it() {
         let end = at(10, 1_000) + Duration::from_secs(60);
         assert!(!at(69, 1_059).has_reached(end));
-        assert!(at(70, 1_059).has_reached(end), "the monotonic clock alone");
-        assert!(at(10, 1_060).has_reached(end), "the wall clock alone: a suspend");
+        assert!(at(70, 1_059).has_reached(end), "the monotonic clock alone has reached it");
+        assert!(
+            at(10, 1_060).has_reached(end),
+            "the wall clock alone has reached it, after a suspend"
+        );
         assert_eq!(at(20, 1_050).until(end), Duration::from_secs(10), "the nearer clock counts");
     }
 

@@ -104,11 +104,11 @@ fn a_request_with_a_usable_token_allocates_nothing() {
         let world = world(name);
         let service = world.layer.clone().with_replay(Off).layer(Api);
         let off = a_hundred_calls(&mut service.clone());
-        assert_eq!(off.count_total, 0, "no replay possible");
+        assert_eq!(off.count_total, 0, "without a second sending");
         let mut cloning = service_fn(|request| service.clone().call(request));
-        assert_eq!(a_hundred_calls(&mut cloning).count_total, 0, "a clone for each request");
+        assert_eq!(a_hundred_calls(&mut cloning).count_total, 0, "with a clone for each request");
         let armed = a_hundred_calls(&mut world.layer.layer(Api));
-        assert_eq!(armed.count_total, 0, "with the replay armed");
+        assert_eq!(armed.count_total, 0, "with a kept request");
     }
 }
 
@@ -176,7 +176,7 @@ fn keeping_a_request_allocates_once_for_each_value_that_is_not_shared_yet() {
     let mut off = world.layer.clone().with_replay(Off).layer(Api);
     assert_eq!(a_hundred_calls_of(&mut off, unshared).count_total, 0, "nothing is kept");
     let armed = a_hundred_calls_of(&mut world.layer.layer(Api), unshared);
-    assert_eq!(armed.count_total, 100 * 4, "four values a request");
+    assert_eq!(armed.count_total, 100 * 4, "there are four values in a request");
 }
 
 /// P8: `Adopt::WhenDue` reads no token before a renewal is due.
@@ -289,7 +289,7 @@ fn a_service_and_its_future_stay_small() {
     assert!(size_of_val(&service) - size_of::<Api>() <= 80, "{}", size_of_val(&service));
     let off = world.layer.clone().with_replay(Off).layer(Api);
     let over = future_size(&off) - size_of::<<Api as Service<Request<Body>>>::Future>();
-    assert!(over <= 32, "the future is {over} bytes over the inner one");
+    assert!(over <= 32, "the future is {over} bytes larger than the inner one");
 }
 
 /// P9: an instance with its token, without the runtime and the script.
@@ -321,7 +321,11 @@ fn callers_that_give_up_during_an_exchange_leave_no_memory_behind() {
     (0..100).for_each(|_| give_up());
     let grown = measure(|| (0..10_000).for_each(|_| give_up()));
     assert!(grown.bytes_current < 4 * 1024, "{} bytes are left", grown.bytes_current);
-    assert_eq!(world.layer.source().status().counters.exchanges(), 2, "all waited for one");
+    assert_eq!(
+        world.layer.source().status().counters.exchanges(),
+        2,
+        "all callers waited for one exchange"
+    );
 }
 
 /// Sends this many bodies to an API that has read them and does not answer. Reports the memory in use
@@ -346,7 +350,7 @@ fn held_while_under_way<B: Replayable + http_body::Body>(
         }
     });
     let again = measure(|| calls.clear());
-    assert!(held.bytes_current + again.bytes_current < 16 * 1024, "it is given back");
+    assert!(held.bytes_current + again.bytes_current < 16 * 1024, "the memory is freed");
     held.bytes_current
 }
 
@@ -354,7 +358,7 @@ fn held_while_under_way<B: Replayable + http_body::Body>(
 #[test]
 fn copies_of_texts_use_at_most_64_mebibytes() {
     let held = held_while_under_way(200, || "x".repeat(1 << 20));
-    assert!(held >= 64 << 20, "they are copied: {held}");
+    assert!(held >= 64 << 20, "the texts are copied: {held}");
     assert!(held < (64 << 20) + 200 * 4 * 1024, "{held}");
 }
 

@@ -226,7 +226,7 @@ fn a_day<S: Presentation>(scheme: S) -> (World, TokenSource<S>) {
     let (first, last) = (live[0], live[23]);
     assert!((last - first).abs() * 100 <= first, "live bytes by the hour: {live:?}");
     let all_callers = CALLERS as usize..=CALLERS as usize + 1; // and perhaps an exchange
-    assert!(tasks.iter().all(|alive| all_callers.contains(alive)), "somebody failed: {tasks:?}");
+    assert!(tasks.iter().all(|alive| all_callers.contains(alive)), "a caller failed: {tasks:?}");
     assert_eq!(source.status().waiters, 0);
     let handed_on = world.day(|day| day.handed_on);
     // A renewal that hangs leaves a revoked token in use for eleven seconds, with about 17 requests

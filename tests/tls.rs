@@ -156,7 +156,7 @@ async fn without_tls_on_the_other_side_nothing_is_sent_unencrypted() {
     let source = TokenSource::over_http(Atlas::new(endpoint, id, secret).unwrap(), client);
     let error = source.token().await.unwrap_err();
     assert_eq!(error.exchange().unwrap().kind(), ExchangeErrorKind::Unreachable);
-    assert_eq!(proxy.connections(), 1, "and there is no second try");
+    assert_eq!(proxy.connections(), 1, "there is no second attempt");
     assert!(proxy.request_bytes() > 0, "a greeting");
     assert_eq!(server.counts().exchanges, 0);
 }
@@ -361,7 +361,7 @@ fn the_proxy_of_the_environment_is_used_only_on_request_and_otherwise_reported()
     assert!(said[0].contains("refused"), "{said:?}");
     assert!(
         said[2].contains("tunnel") || said[2].contains("reset"),
-        "the proxy was asked: {said:?}"
+        "the proxy was used: {said:?}"
     );
     let event = "the environment names a proxy";
     assert_eq!(log.matches(event).count(), 1, "{log}");

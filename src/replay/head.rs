@@ -168,7 +168,7 @@ mod tests {
         assert_eq!(RECYCLED.with_borrow(Vec::len), MAX_RECYCLED);
         drop(Head::keep(&large));
         RECYCLED.with_borrow(|recycled| {
-            assert_eq!(recycled.len(), MAX_RECYCLED - 1, "the large one stays away");
+            assert_eq!(recycled.len(), MAX_RECYCLED - 1, "the large one is not recycled");
             assert!(recycled.iter().all(|it| it.line.is_none() && it.headers.is_empty()));
             assert!(recycled.iter().all(|it| it.headers.capacity() <= MAX_HEADERS));
         });
@@ -181,7 +181,7 @@ mod tests {
             drop(head);
             assert_eq!(RECYCLED.with_borrow(Vec::len), usize::from(again), "{quota}");
             if again {
-                assert_eq!(place(&Head::keep(&with(0))), first, "the same memory");
+                assert_eq!(place(&Head::keep(&with(0))), first, "the memory is used again");
             }
             RECYCLED.with_borrow_mut(Vec::clear);
         }

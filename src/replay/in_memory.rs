@@ -83,6 +83,6 @@ mod tests {
         assert_eq!(None::<&str>.share(), Some(None));
         let bytes = bytes::Bytes::from(vec![1; 1_000]);
         let shared = bytes.share().unwrap();
-        assert_eq!(shared.as_ptr(), bytes.as_ptr(), "not copied");
+        assert_eq!(shared.as_ptr(), bytes.as_ptr(), "the bytes are not copied");
     }
 }

@@ -104,7 +104,11 @@ mod tests {
         let second = Body::again(kept.unwrap());
         for body in [first, second] {
             let slice = body.as_bytes().unwrap();
-            assert_eq!((slice.as_ptr(), slice.len()), (bytes.as_ptr(), bytes.len()), "not copied");
+            assert_eq!(
+                (slice.as_ptr(), slice.len()),
+                (bytes.as_ptr(), bytes.len()),
+                "the bytes are not copied"
+            );
         }
         let mut empty = Body::default();
         let kept = empty.keep(1, &BufferQuota::default());

@@ -179,7 +179,7 @@ mod tests {
         let (second, _) = mint.issue(60, at(0));
         assert!(!accepts(&mint, &first, at(0)));
         assert!(accepts(&mint, &second, at(0)));
-        assert!(!accepts(&new(), &second, at(0)), "another mint's");
+        assert!(!accepts(&new(), &second, at(0)), "a token of another mint is rejected");
     }
 
     #[test]

@@ -347,7 +347,11 @@ mod tests {
         assert_eq!(read(), None, "in the hard margin there may be something to wait for");
         source.core().request_refresh();
         next_exchange(3).await;
-        assert_eq!(read(), Some(false), "unless there is a pause");
+        assert_eq!(
+            read(),
+            Some(false),
+            "in a pause there is nothing to wait for, even in the hard margin"
+        );
         clock.advance(Duration::from_secs(60));
         assert_eq!(read(), None, "over");
     }

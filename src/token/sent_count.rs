@@ -90,7 +90,7 @@ impl SentCount {
         self.changed.notify_waiters();
     }
 
-    /// Ends at the next change.
+    /// A future that ends at the next change.
     pub(crate) fn changed(&self) -> Notified<'_> {
         self.changed.notified()
     }

@@ -91,7 +91,7 @@ async fn an_answer_without_a_usable_token_is_malformed_and_shown_nowhere() {
         let (source, api) = (&setup.source, &setup.api);
         let texts = format!("{} {source:?} {api:?} {exchange:?}", all_texts(&error));
         assert_nothing_secret(&texts, &setup);
-        assert_eq!(setup.server.counts().requests, 0, "no token, no request");
+        assert_eq!(setup.server.counts().requests, 0, "without a token nothing is sent");
 
         setup.server.set_malformed(None);
         setup.clock.advance(secs(1));

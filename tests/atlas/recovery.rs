@@ -51,7 +51,11 @@ async fn fifty_callers_of_a_revoked_token_cause_one_exchange() {
         let path = format!("/{caller}");
         let bodies = requests.iter().filter(|request| request.path == path);
         let bodies: Vec<_> = bodies.map(|request| &request.body).collect();
-        assert_eq!(bodies, [&body(caller), &body(caller)], "once refused and once accepted");
+        assert_eq!(
+            bodies,
+            [&body(caller), &body(caller)],
+            "each body was refused once and accepted once"
+        );
     }
 }
 
@@ -76,7 +80,11 @@ async fn a_refused_token_that_is_issued_again_is_not_sent_again() {
 
     let response = setup.get("/documents").await.unwrap();
     assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
-    assert_eq!(response.body(), r#"{"error":"Invalid token"}"#, "the server's own answer");
+    assert_eq!(
+        response.body(),
+        r#"{"error":"Invalid token"}"#,
+        "the caller gets the server's answer"
+    );
     assert_eq!(response.extensions().get(), Some(&Recovery::SameToken));
     let counts = setup.server.counts();
     assert_eq!((counts.exchanges, counts.requests), (2, 1));
@@ -91,9 +99,17 @@ async fn a_path_that_refuses_every_token_cannot_cause_a_storm() {
         assert_eq!(setup.get("/forbidden").await.unwrap().status(), StatusCode::UNAUTHORIZED);
         assert_eq!(setup.get("/documents").await.unwrap().status(), StatusCode::OK);
     }
-    assert_eq!(setup.exchanges(), 1 + 5, "the first token, and the budget of renewals");
+    assert_eq!(
+        setup.exchanges(),
+        1 + 5,
+        "there are six exchanges: the first, and the budget of renewals"
+    );
     let counts = setup.server.counts();
-    assert_eq!((counts.accepted, counts.refused), (50, 50 + 5), "at most one replay each");
+    assert_eq!(
+        (counts.accepted, counts.refused),
+        (50, 50 + 5),
+        "each request is sent at most twice"
+    );
     assert_eq!(setup.source.status().counters.exchanges_for(Reason::Refused), 5);
 }
 
@@ -108,7 +124,7 @@ async fn a_refusal_during_an_outage_goes_to_the_caller_and_later_requests_succee
         assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
         assert_eq!(response.extensions().get(), Some(&Recovery::RenewalFailed));
     }
-    assert_eq!(setup.exchanges(), 2, "one attempt per pause");
+    assert_eq!(setup.exchanges(), 2, "there is one attempt per pause");
 
     setup.server.end_outage();
     setup.clock.advance(secs(1));

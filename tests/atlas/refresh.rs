@@ -173,7 +173,11 @@ async fn after_a_refused_refresh_token_the_same_exchange_uses_the_credentials() 
 
     setup.clock.advance(secs(3_600));
     setup.good().await;
-    assert_eq!((setup.credentials(), setup.server.counts().refreshes), (2, 2), "the next is good");
+    assert_eq!(
+        (setup.credentials(), setup.server.counts().refreshes),
+        (2, 2),
+        "the next refresh token is valid"
+    );
 }
 
 #[tokio::test]
@@ -210,7 +214,11 @@ async fn an_outage_of_the_refresh_endpoint_costs_one_attempt_and_the_refresh_tok
         setup.good().await;
         setup.source.settled().await;
     }
-    assert_eq!((setup.credentials(), setup.server.counts().exchanges), (1, 2), "it failed");
+    assert_eq!(
+        (setup.credentials(), setup.server.counts().exchanges),
+        (1, 2),
+        "the refresh failed"
+    );
     assert_eq!(setup.source.status().consecutive_failures, 1);
 
     setup.clock.advance(secs(1));
@@ -223,7 +231,7 @@ async fn an_outage_of_the_refresh_endpoint_costs_one_attempt_and_the_refresh_tok
     setup.clock.advance(secs(3_600));
     setup.good().await;
     let counts = setup.server.counts();
-    assert_eq!((setup.credentials(), counts.refreshes), (2, 2), "the new refresh token");
+    assert_eq!((setup.credentials(), counts.refreshes), (2, 2), "the new refresh token is used");
     assert_eq!((counts.refresh_tokens_reused, counts.refused), (0, 0));
 }
 

@@ -80,7 +80,7 @@ async fn the_server_stops_with_its_last_handle() {
     let connects = || std::net::TcpStream::connect(&address).is_ok();
     drop(setup);
     tokio::task::yield_now().await;
-    assert!(connects(), "there is a handle left");
+    assert!(connects(), "one handle is left, so the server still runs");
     drop(clone);
     until(|| !connects()).await;
 }
@@ -93,7 +93,7 @@ async fn debug_of_the_server_shows_no_secret() {
     let shown = format!("{:?} {requests:?} {exchanges:?}", setup.server);
     let token = setup.source.token().await.unwrap();
     assert!(!shown.contains(token.expose()) && !shown.contains(setup.server.client_secret()));
-    assert!(shown.contains("client-secret"), "the names of the headers: {shown}");
+    assert!(shown.contains("client-secret"), "the names of the headers are shown: {shown}");
 }
 
 #[tokio::test]

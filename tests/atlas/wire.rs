@@ -25,7 +25,7 @@ async fn an_exchange_is_an_empty_post_with_the_credentials_as_headers() {
     assert_eq!(exchange.headers["client-id"], setup.server.client_id());
     assert_eq!(exchange.headers["client-secret"], setup.server.client_secret());
     assert!(exchange.body.is_empty());
-    assert_eq!(exchange.headers[CONTENT_LENGTH], "0", "some gateways answer 411 without");
+    assert_eq!(exchange.headers[CONTENT_LENGTH], "0", "some gateways answer 411 without a length");
     assert!(!exchange.headers.contains_key(AUTHORIZATION));
     assert!(!exchange.headers.contains_key("token"));
 }
@@ -61,7 +61,7 @@ async fn a_token_is_used_for_every_request_until_it_expires() {
     assert_eq!(setup.get("/documents").await.unwrap().status(), StatusCode::OK);
     assert_eq!(setup.exchanges(), 2);
     assert_eq!(setup.source.status().counters.exchanges_for(Reason::Expired), 1);
-    assert_eq!(setup.server.counts().refused, 0, "a token that has ended is not sent");
+    assert_eq!(setup.server.counts().refused, 0, "an expired token is not sent");
 }
 
 #[tokio::test]
@@ -116,7 +116,7 @@ async fn a_foreign_server_gets_no_request() {
     assert_eq!(error.downcast_ref::<Error>().unwrap().kind(), ErrorKind::ForeignOrigin);
     assert!(error.to_string().contains(&foreign.origin().to_string()), "{error}");
     assert_eq!(foreign.counts(), ServerCounts::default());
-    assert_eq!(setup.exchanges(), 0, "and no token is obtained for it");
+    assert_eq!(setup.exchanges(), 0, "no token is obtained for a foreign request");
 }
 
 #[tokio::test]
@@ -131,10 +131,14 @@ async fn a_redirect_does_not_carry_the_token_to_another_server() {
             .service(http());
         let request = Request::get(setup.server.url(path)).body(Full::default()).unwrap();
         let response = api.oneshot(request).await.unwrap();
-        assert_eq!(response.status(), StatusCode::UNAUTHORIZED, "the other server's answer");
+        assert_eq!(
+            response.status(),
+            StatusCode::UNAUTHORIZED,
+            "the caller gets the other server's answer"
+        );
     }
     assert!(setup.server.requests().iter().all(|request| request.headers.contains_key("token")));
     let leaked = foreign.requests();
-    assert_eq!(leaked.len(), 3, "and none of them was sent again for its 401");
+    assert_eq!(leaked.len(), 3, "no request was sent again because of that 401");
     assert!(leaked.iter().all(|request| !request.headers.contains_key("token")), "{leaked:?}");
 }

@@ -16,7 +16,7 @@ async fn after_a_401_the_end_user_gets_the_answer_to_the_second_sending() {
         proxy_of(|token| if token == "token-1" { status(StatusCode::UNAUTHORIZED) } else { ok() });
     let answer = setup.send(request()).await.unwrap();
     assert_eq!(answer.status(), 200);
-    assert_eq!(text(answer).await, "the API's own words");
+    assert_eq!(text(answer).await, "the body is the API's");
     assert_eq!((setup.seen().len(), setup.exchange.exchanges()), (2, 2));
 }
 
@@ -30,7 +30,7 @@ async fn a_401_after_the_second_sending_becomes_a_502_without_details() {
     assert_eq!(answer.status(), 502);
     assert!(answer.headers().keys().all(|name| name == "content-length"), "{:?}", answer.headers());
     assert_eq!(text(answer).await, "");
-    assert_eq!(setup.seen().len(), 2, "it was tried");
+    assert_eq!(setup.seen().len(), 2, "the request was sent twice");
 }
 
 #[tokio::test]
@@ -48,7 +48,7 @@ async fn other_answers_pass_unchanged_without_their_challenge() {
             (&"7".parse().unwrap(), &"kept".parse().unwrap())
         );
         assert!(!answer.headers().contains_key("www-authenticate"));
-        assert_eq!(text(answer).await, "the API's own words");
+        assert_eq!(text(answer).await, "the body is the API's");
     }
 }
 
@@ -68,7 +68,7 @@ async fn without_a_token_the_end_user_gets_a_retry_after() {
             // If the end user comes back then, the pause is over.
             let next = setup.source.status().next_attempt_in.unwrap_or_default();
             assert!(next <= Duration::from_secs(pause), "{next:?}");
-            assert_eq!(text(answer).await, "", "nothing of what failed");
+            assert_eq!(text(answer).await, "", "the end user sees nothing of the error");
         }
         assert_eq!((setup.seen().len(), setup.exchange.exchanges()), (0, 1));
     }

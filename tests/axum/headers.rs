@@ -13,8 +13,8 @@ async fn the_end_users_credential_is_not_forwarded() {
     setup.send(request.body(Body::empty()).unwrap()).await.unwrap();
     let [seen] = &setup.seen()[..] else { panic!("one request") };
     let credentials: Vec<_> = seen.get_all(AUTHORIZATION).iter().collect();
-    assert_eq!(credentials, ["Bearer token-1"], "ours, and ours alone");
-    assert_eq!(seen["x-trace"], "7", "what is no credential goes through");
+    assert_eq!(credentials, ["Bearer token-1"], "only our credential is sent");
+    assert_eq!(seen["x-trace"], "7", "other headers are forwarded");
 }
 
 /// If our token is in another header, nothing replaces the end user's credential.
@@ -81,7 +81,7 @@ async fn the_api_gets_its_own_host_header() {
         assert_eq!(seen.uri, *sent);
         assert!(!seen.headers.contains_key(HOST), "the client fills it in");
         assert_eq!(seen.headers[VIA], "1.1 proxy");
-        assert_eq!(seen.version, Version::HTTP_11, "a connection of ours has a version of its own");
+        assert_eq!(seen.version, Version::HTTP_11, "our connection has its own version");
     }
 }
 

@@ -49,7 +49,7 @@ fn proxy_of(
             let (head, _) = request.into_parts();
             let token = head.headers["authorization"].to_str().unwrap().replace("Bearer ", "");
             log.lock().unwrap().push(head);
-            let answer = answer(&token).body(Full::new(Bytes::from("the API's own words")));
+            let answer = answer(&token).body(Full::new(Bytes::from("the body is the API's")));
             async move { Ok::<_, BoxError>(answer?) }
         }
     });

@@ -119,9 +119,16 @@ async fn bodies_are_forwarded_frame_by_frame() {
         let both = async {
             let mut echoed = http(http2).oneshot(request).await.unwrap().into_body();
             for (text, next) in [("one", Some("two")), ("two", None)] {
-                assert_eq!(seen.next().await.unwrap(), text, "at the API, before the end");
+                assert_eq!(
+                    seen.next().await.unwrap(),
+                    text,
+                    "the API receives the frame before the end of the body"
+                );
                 let back = echoed.frame().await.unwrap().unwrap().into_data().unwrap();
-                assert_eq!(back, text, "at the end user, before the end");
+                assert_eq!(
+                    back, text,
+                    "the end user receives the frame before the end of the body"
+                );
                 if let Some(next) = next {
                     writer.unbounded_send(Ok(Bytes::from(next))).unwrap();
                 }

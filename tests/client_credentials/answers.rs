@@ -66,7 +66,7 @@ async fn rfc6749_11_a_known_error_code_is_a_refusal_and_everything_else_is_an_ou
         assert_eq!(kind(&error), expected, "{status} {body}");
         assert_eq!(server.asked().len(), 1);
         source.token().await.unwrap_err();
-        assert_eq!(server.asked().len(), 1, "no hot retry: {status} {body}");
+        assert_eq!(server.asked().len(), 1, "there is no immediate retry: {status} {body}");
     }
 }
 

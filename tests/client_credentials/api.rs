@@ -133,7 +133,7 @@ async fn rfc9110_2_a_second_401_goes_to_the_caller_with_its_body() {
     assert_eq!(response.headers()[WWW_AUTHENTICATE], r#"Bearer error="invalid_token""#);
     assert_eq!(response.extensions().get(), Some(&Recovery::Replayed));
     assert_eq!(text(response).await, "no");
-    assert_eq!(api.tokens(), ["t-1", "t-2"], "one retry, and no retry of that");
+    assert_eq!(api.tokens(), ["t-1", "t-2"], "the request is sent twice, and not a third time");
 }
 
 #[tokio::test(start_paused = true)]
@@ -209,7 +209,7 @@ async fn rfc9110_3_no_redirect_takes_the_token_to_another_origin() {
 
     let response = redirecting(Foreign::SendUnauthenticated).oneshot(get("/old")).await.unwrap();
     assert_eq!(response.status(), 200);
-    assert_eq!(api.tokens()[1..], ["t-1", "none"], "the second hop is bare");
+    assert_eq!(api.tokens()[1..], ["t-1", "none"], "the second hop has no credential");
     assert_eq!(api.seen()[2].uri(), "https://evil.test/catch");
 }
 
@@ -273,5 +273,5 @@ async fn oauth21_2_a_token_that_ends_early_is_renewed_and_no_caller_notices() {
         }
     }
     assert_eq!(source.status().counters.exchanges(), 3);
-    assert_eq!(api.seen().len(), 9 + 2, "one request more for each early end");
+    assert_eq!(api.seen().len(), 9 + 2, "there is one more request for each early end");
 }

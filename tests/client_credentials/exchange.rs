@@ -27,7 +27,7 @@ async fn rfc6749_4_and_5_the_exchange_is_a_form_post_that_keeps_the_endpoint_s_q
     assert_eq!(
         asked.body,
         "grant_type=client_credentials&scope=read+write&audience=https%3A%2F%2Fapi.example",
-        "no parameter twice, and no empty one"
+        "each parameter occurs once and is not empty"
     );
     assert_eq!(asked.basic(), "id:secret");
 }
@@ -200,7 +200,11 @@ async fn rfc6749_1_after_an_error_that_is_not_about_the_client_no_other_encoding
             answer(400, format!(r#"{{"error":"{code}"}}"#))
         });
         let error = server.source(scheme("app:one two", "p@ss")).token().await.unwrap_err();
-        assert_eq!(error.exchange().unwrap().code(), Some(code), "the reason, and no other");
+        assert_eq!(
+            error.exchange().unwrap().code(),
+            Some(code),
+            "the error has the endpoint's code"
+        );
         assert_eq!(server.asked().len(), 1, "{code}");
     }
 }
@@ -214,7 +218,7 @@ async fn rfc6749_1_two_sources_of_one_scheme_learn_the_same_encoding_at_once() {
     assert_eq!((first.is_ok(), second.is_ok()), (true, true));
     assert_eq!(server.asked().len(), 4);
     server.source(scheme).token().await.unwrap();
-    assert_eq!(server.asked().len(), 5, "it remembers");
+    assert_eq!(server.asked().len(), 5, "the encoding is remembered");
 }
 
 #[tokio::test(start_paused = true)]
@@ -246,7 +250,7 @@ async fn rfc6749_5_and_7617_credentials_that_are_not_ascii_are_sent_as_utf_8() {
         server.asked().remove(0)
     };
     let percent = sent(ClientAuth::default()).await;
-    assert_eq!(percent.basic(), "%C3%A9%3A%C2%A3:%E2%82%AC%201", "its own colon is encoded");
+    assert_eq!(percent.basic(), "%C3%A9%3A%C2%A3:%E2%82%AC%201", "the colon of the id is encoded");
     assert_eq!(percent.body, "grant_type=client_credentials&scope=gr%C3%B6%C3%9Fe");
     assert_eq!(sent(ClientAuth::Basic(BasicEncoding::Raw)).await.basic(), "é:£:€ 1");
     let post = sent(ClientAuth::Post).await.body;
@@ -262,7 +266,7 @@ async fn oauth21_5_the_credentials_can_be_sent_in_the_body() {
     });
     server.source(scheme("id", "secret").with_auth(ClientAuth::Post)).token().await.unwrap();
     let basic = server.source(scheme("id", "secret")).token().await.unwrap_err();
-    assert_eq!(kind(&basic), Refused, "it is said, and not tried in another way");
+    assert_eq!(kind(&basic), Refused, "the refusal is reported, and no other way is tried");
     assert_eq!(server.asked().len(), 2);
 }
 

@@ -162,7 +162,7 @@ async fn rfc7519_3_the_api_decides_about_a_token_that_is_not_valid_yet() {
         assert_eq!(response.status().is_success(), valid);
         assert_eq!(text(response).await, "not yet");
         let sent = if valid { 1 } else { 2 };
-        assert_eq!((server.asked().len(), api.seen().len()), (sent, sent), "no loop");
+        assert_eq!((server.asked().len(), api.seen().len()), (sent, sent), "there is no loop");
     }
 }
 

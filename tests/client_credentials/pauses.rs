@@ -52,7 +52,7 @@ async fn asked_again_after(server: Server) -> u64 {
     let source = server.source(scheme("id", "secret"));
     let mut seconds = 0;
     while source.token().await.is_err() {
-        assert_eq!(server.asked().len(), 1, "in the pause");
+        assert_eq!(server.asked().len(), 1, "no exchange is made in the pause");
         tokio::time::sleep(secs(1)).await;
         seconds += 1;
     }
@@ -65,8 +65,12 @@ async fn rfc9110_4_a_requested_pause_is_kept_up_to_5_minutes() {
     for status in [503, 429, 302, 500] {
         assert_eq!(asked_again_after(busy(status, "120", "")).await, 120, "{status}");
     }
-    assert_eq!(asked_again_after(busy(503, "86400", "")).await, 300, "the cap");
-    assert_eq!(asked_again_after(busy(503, "0", "")).await, 1, "the usual pause");
+    assert_eq!(
+        asked_again_after(busy(503, "86400", "")).await,
+        300,
+        "the pause is limited to five minutes"
+    );
+    assert_eq!(asked_again_after(busy(503, "0", "")).await, 1, "the usual pause applies");
     assert_eq!(asked_again_after(busy(503, "Sun, 06 Nov 1994 08:49:37 GMT", "")).await, 1);
 }
 

@@ -115,7 +115,7 @@ async fn rfc6749_11_after_an_outage_the_refresh_token_is_not_sent_again() {
         source.token().await.unwrap();
         tokio::time::sleep(Duration::from_secs(60)).await;
         assert_eq!(kind(&source.token().await.unwrap_err()), Unavailable, "{status}");
-        assert_eq!(server.asked().len(), 2, "one request in a slot");
+        assert_eq!(server.asked().len(), 2, "there is one request per pause");
         tokio::time::sleep(Duration::from_secs(1)).await;
         source.token().await.unwrap();
         assert_eq!(server.asked()[2].body, CREDENTIALS, "{status}");
@@ -211,11 +211,15 @@ async fn rfc9700_6_if_the_credentials_are_revoked_too_the_error_says_so_and_ther
         assert_eq!(
             api.call(&source, get("/")).await.unwrap().status(),
             401,
-            "the API's own answer"
+            "the caller gets the API's answer"
         );
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    assert_eq!(server.asked().len(), 3, "credentials, refresh token, credentials");
+    assert_eq!(
+        server.asked().len(),
+        3,
+        "the requests had credentials, a refresh token, and credentials"
+    );
     let error = source.status().last_error.unwrap();
     assert_eq!((error.kind(), error.code()), (Refused, Some("invalid_client")));
     for _ in 0..1_000 {
@@ -225,7 +229,7 @@ async fn rfc9700_6_if_the_credentials_are_revoked_too_the_error_says_so_and_ther
     let asked = server.asked();
     assert!(asked.len() < 25, "{} requests in 50 minutes", asked.len());
     let spent = asked.iter().filter(|it| it.body.contains("refresh_token")).count();
-    assert_eq!(spent, 1, "a dead refresh token is not sent again");
+    assert_eq!(spent, 1, "a revoked refresh token is not sent again");
 }
 
 #[tokio::test(start_paused = true)]

@@ -82,7 +82,7 @@ async fn every_request_succeeds(servers: &Servers, layer: &AuthLayer<ClientCrede
     assert_eq!((api.accepted, api.requests), (sent, sent + api.unauthorized));
     assert!(tokens.token_calls <= MOST_TOKEN_CALLS, "{tokens:?}");
     let issued = tokens.grants["client_credentials"];
-    assert_eq!((issued, tokens.errors.len()), (tokens.token_calls, 0), "no token call failed");
+    assert_eq!((issued, tokens.errors.len()), (tokens.token_calls, 0), "no token request failed");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -22,9 +22,9 @@ async fn no_refresh_token_is_used_twice_when_callers_give_up() {
     let (tokens, api) = (servers.token_stats().await, servers.api_stats().await);
     println!("{given_up} gave up, {tokens:?}, {api:?}");
     assert!(api.accepted > CALLERS as u32 * 30, "callers were busy: {api:?}");
-    assert!(tokens.errors.is_empty(), "the family lives: {tokens:?}");
+    assert!(tokens.errors.is_empty(), "the family is not revoked: {tokens:?}");
     assert!(tokens.token_calls <= MOST_TOKEN_CALLS, "{tokens:?}");
-    assert_eq!(tokens.grants["client_credentials"], 1, "the credentials were shown once");
+    assert_eq!(tokens.grants["client_credentials"], 1, "the credentials were sent once");
     assert!(tokens.grants["refresh_token"] >= 8, "{tokens:?}");
 }
 

@@ -96,7 +96,7 @@ async fn the_error_of_a_timeout_below_reaches_the_caller() {
     world.api.delay(secs(2));
     let error = call(&mut below, get("/")).await.unwrap_err();
     assert!(error.is::<Elapsed>(), "{error:?}");
-    assert_eq!(world.api.requests(), 1, "and is no reason to send it again");
+    assert_eq!(world.api.requests(), 1, "the request is not sent again because of it");
 }
 
 #[tokio::test(start_paused = true)]

@@ -81,7 +81,7 @@ async fn after_a_redirect_and_a_failure_a_refused_request_is_sent_again_and_its_
     for _ in 0..2 {
         assert_eq!(call(&mut stack, get("/flaky")).await.unwrap().status(), 200);
     }
-    assert_eq!(world.exchange.exchanges(), 3, "what the server fails at renews nothing");
+    assert_eq!(world.exchange.exchanges(), 3, "a server error causes no renewal");
 }
 
 #[tokio::test(start_paused = true)]

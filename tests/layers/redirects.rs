@@ -88,7 +88,7 @@ async fn under_a_redirect_layer_the_foreign_server_gets_no_credential_and_its_an
             assert_eq!(
                 answer.headers()["authorization"],
                 "Bearer EVIL",
-                "a foreign answer is as it is"
+                "a foreign answer is passed on unchanged"
             );
             let bytes =
                 format!("GET /catch HTTP/1.1\r\nx-own: 1\r\nhost: {}\r\n\r\n", evil.address);
@@ -97,7 +97,11 @@ async fn under_a_redirect_layer_the_foreign_server_gets_no_credential_and_its_an
         assert_eq!(state(&source), before);
         assert_eq!(server.counts().exchanges, 1);
         let request = Request::get(server.url("/fine")).body(Body::default()).unwrap();
-        assert_eq!(client.oneshot(request).await.unwrap().status(), 200, "and all goes on");
+        assert_eq!(
+            client.oneshot(request).await.unwrap().status(),
+            200,
+            "the next request succeeds"
+        );
     }
 }
 
@@ -137,6 +141,10 @@ async fn over_a_redirect_layer_the_foreign_answer_changes_nothing() {
         assert_eq!(state(&source), before);
         assert_ne!(source.token().await.unwrap().expose(), "EVIL");
         let request = Request::get(server.url("/fine")).body(Body::default()).unwrap();
-        assert_eq!(client.oneshot(request).await.unwrap().status(), 200, "and all goes on");
+        assert_eq!(
+            client.oneshot(request).await.unwrap().status(),
+            200,
+            "the next request succeeds"
+        );
     }
 }

@@ -51,7 +51,7 @@ async fn a_second_sending_whose_answer_is_lost_is_the_last() {
         assert_eq!(response.extensions().get(), Some(&Recovery::ResendFailed), "{fault:?}");
         assert_eq!((proxy.connections(), setup.exchanges()), (2, 2), "{fault:?}");
         assert_eq!(get(&api, &url).await.unwrap().status(), StatusCode::OK);
-        assert_eq!(setup.exchanges(), 2, "the renewal was not in vain");
+        assert_eq!(setup.exchanges(), 2, "the renewed token is used");
     }
 }
 
@@ -67,7 +67,7 @@ async fn a_refusal_whose_body_does_not_arrive_is_followed_by_a_second_sending() 
         let response = get(&api, &url).await.unwrap();
         assert_eq!(response.status(), StatusCode::OK, "{fault:?}");
         assert_eq!(response.extensions().get(), Some(&Recovery::Replayed), "{fault:?}");
-        assert!(began.elapsed() < secs(60), "it does not wait for the body");
+        assert!(began.elapsed() < secs(60), "the second sending does not wait for the body");
         until(|| proxy.open_connections() == 0).await;
         assert_eq!((proxy.connections(), setup.exchanges()), (2, 2), "{fault:?}");
     }

@@ -38,7 +38,7 @@ async fn is_given_up(fault: Fault, reached: usize) {
     assert!(took >= DEADLINE - millis(20) && took < secs(60), "{fault:?} {took:?}");
     assert_eq!((setup.proxy.connections(), setup.exchanges()), (1, reached), "{fault:?}");
 
-    assert_eq!(setup.no_token().await, Timeout, "what is known is said once more");
+    assert_eq!(setup.no_token().await, Timeout, "the stored error is returned again");
     until(|| setup.proxy.open_connections() == 0).await;
     assert_eq!(setup.proxy.connections(), 1, "{fault:?}");
 
@@ -63,7 +63,7 @@ async fn an_answer_that_breaks_off_is_one_failed_exchange_and_the_next_one_succe
         let callers = (0..20).map(|_| setup.no_token());
         assert_eq!(futures::future::join_all(callers).await, [Unreachable; 20], "{fault:?}");
         assert_eq!((setup.proxy.connections(), setup.exchanges()), (1, reached), "{fault:?}");
-        assert_eq!(setup.server.counts().requests, 0, "no request without a token");
+        assert_eq!(setup.server.counts().requests, 0, "without a token nothing is sent");
         setup.clock.advance(secs(1));
         assert_eq!(setup.get().await.unwrap(), StatusCode::OK);
         assert_eq!(setup.proxy.connections(), 2, "{fault:?}");
@@ -87,7 +87,7 @@ async fn while_a_token_is_usable_nobody_notices_that_the_endpoint_cannot_be_reac
     assert!((8..=20).contains(&attempts), "{attempts}");
 
     setup.clock.advance(secs(5));
-    assert_eq!(setup.no_token().await, Unreachable, "and then there is none");
+    assert_eq!(setup.no_token().await, Unreachable, "after its expiry there is no token");
     setup.proxy.set_fault(Fault::None);
     setup.clock.advance(secs(120));
     assert_eq!(setup.get().await.unwrap(), StatusCode::OK);
@@ -123,7 +123,7 @@ async fn a_client_with_a_pool_survives_the_end_of_its_connection() {
         setup.proxy.cut_connections();
         setup.hours_later(1).await;
         if let Err(error) = source.token().await {
-            assert_eq!(kind(&error), Unreachable, "it was still in the pool");
+            assert_eq!(kind(&error), Unreachable, "the dead connection was still in the pool");
             setup.clock.advance(secs(1));
             source.token().await.unwrap();
         }

@@ -32,5 +32,9 @@ async fn over_plain_http_no_connection_is_made_to_a_name() {
     }
     assert_eq!((setup.proxy.connections(), setup.proxy.request_bytes()), before);
     let url = format!("http://{address}/documents");
-    assert_eq!(get(&api, &url).await.unwrap().status(), StatusCode::OK, "and home it goes");
+    assert_eq!(
+        get(&api, &url).await.unwrap().status(),
+        StatusCode::OK,
+        "a request to a bound origin is sent"
+    );
 }

@@ -46,7 +46,11 @@ async fn a_refresh_token_whose_answer_is_lost_is_not_used_again() {
         assert_eq!(setup.shown_spent_and_reused(), (2, 1, 0), "{fault:?}");
         setup.hours_later(1).await;
         assert_eq!(setup.get().await.unwrap(), StatusCode::OK, "{fault:?}");
-        assert_eq!(setup.shown_spent_and_reused(), (2, 2, 0), "on with the new family");
+        assert_eq!(
+            setup.shown_spent_and_reused(),
+            (2, 2, 0),
+            "the refresh tokens of the new family are used"
+        );
     }
 }
 

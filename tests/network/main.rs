@@ -37,7 +37,7 @@
 //! | R1 to R14 | | `promises::p07_..`, `p08_..`, `p09_..`, `tests/replay_matrix.rs`, `tests/layers/limits.rs` |
 //! | the refusal's body does not arrive | the request is sent again | `api::a_refusal_whose_body_..` |
 //! | an answer is lost, the first or the second | the client's error; never sent a third time | `api::a_lost_answer_..`, `api::a_second_sending_..` |
-//! | HTTP/2: `GOAWAY`, `RST_STREAM`, before and in the middle of an answer | what the client alone would have got | `http2::a_stream_that_is_reset_..`, `http2::a_connection_that_is_going_away_..` |
+//! | HTTP/2: `GOAWAY`, `RST_STREAM`, before and in the middle of an answer | the caller gets the same result as from the client alone | `http2::a_stream_that_is_reset_..`, `http2::a_connection_that_is_going_away_..` |
 //! | the same after a refusal, or of the second sending | sent again; never sent a third time | `http2::a_refusal_..`, `http2::a_second_sending_..` |
 //! | **refresh token** | | |
 //! | F1, F3, F4, F5 | the credentials, once | `client_credentials::refresh`, `atlas::refresh`, `promises::p20_..` |

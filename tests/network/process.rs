@@ -23,7 +23,7 @@ fn a_process_that_ends_during_an_exchange_ends() {
         assert!(!said.contains("panicked"), "{said}");
         assert!(
             began.elapsed() < secs(60),
-            "an exchange may take two minutes, and held the process up"
+            "the exchange, which may take two minutes, delayed the end of the process"
         );
         return;
     }

@@ -93,7 +93,7 @@ async fn a_timeout_ends_the_wait_for_a_token_too() {
     assert!((1_990..2_100).contains(&waited.as_millis()), "{waited:?}");
 
     source.settled().await;
-    assert_eq!(exchange.exchanges(), 1, "and the exchange went on");
+    assert_eq!(exchange.exchanges(), 1, "the exchange continued");
     let timed = request(ORIGIN, Some(Duration::from_secs(2)));
     assert_eq!(api.oneshot(timed).await.unwrap().status(), 200);
 }
@@ -130,7 +130,7 @@ async fn the_request_reaches_the_client_as_it_was_made() {
         .await
         .unwrap();
     let seen = seen.lock().unwrap();
-    assert_eq!(seen.len(), 2, "refused, and sent again");
+    assert_eq!(seen.len(), 2, "the request was refused and sent again");
     for request in &*seen {
         assert_eq!((request.method(), request.url().as_str()), (&Method::PUT, url));
         assert_eq!(request.version(), Version::HTTP_2);

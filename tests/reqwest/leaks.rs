@@ -52,9 +52,9 @@ impl Case {
         match self.adapter {
             Adapter::Constructor | Adapter::OverMiddlewares | Adapter::Middleware => {
                 let answer = answer.unwrap();
-                assert_eq!(answer.status().as_u16(), self.status, "handed to the caller");
+                assert_eq!(answer.status().as_u16(), self.status, "the caller gets the answer");
                 assert_eq!(answer.headers()["location"], *self.elsewhere.url("/landed"));
-                assert_eq!(leaked, b"", "nobody went there");
+                assert_eq!(leaked, b"", "no request was sent there");
             }
             Adapter::Http => {
                 assert_eq!(answer.unwrap().text().await.unwrap(), "elsewhere");

@@ -26,7 +26,7 @@ where
     handle
 }
 
-/// Counts the requests, in the extensions of the caller.
+/// Counts the requests that have the caller's extensions.
 #[derive(Clone, Default, Debug, PartialEq)]
 struct Sendings(usize);
 
@@ -141,7 +141,7 @@ async fn stacked_layers_in_a_chain_send_a_request_twice_at_most() {
     let request = Client::get(&client(), URL).build().unwrap();
     let response = api.ready().await.unwrap().call(request).await.unwrap();
     assert_eq!(response.status(), 401);
-    assert_eq!(tokens.lock().unwrap().len(), 2, "once, and once more");
+    assert_eq!(tokens.lock().unwrap().len(), 2, "the request was sent twice");
 }
 
 #[tokio::test]

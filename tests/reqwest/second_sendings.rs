@@ -61,7 +61,7 @@ async fn the_refusal_can_be_read_after_the_client_has_timed_out() {
         let answer = layer.reqwest(client).unwrap().oneshot(request).await.unwrap();
         assert_eq!(answer.status(), 401);
         assert_eq!(answer.extensions().get(), Some(&Recovery::ResendFailed));
-        assert_eq!(answer.text().await.unwrap(), "", "by the client: {by_client}");
+        assert_eq!(answer.text().await.unwrap(), "", "the timeout was the client's: {by_client}");
     }
 }
 

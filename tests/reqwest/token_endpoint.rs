@@ -69,7 +69,7 @@ async fn a_redirect_of_the_token_endpoint_is_not_followed_or_else_reported() {
         for part in [&*elsewhere.origin, "rotate", "HttpService::build"] {
             assert!(error.to_string().contains(part), "{error}");
         }
-        assert!(source.status().generation.is_none(), "a token from elsewhere is not taken");
+        assert!(source.status().generation.is_none(), "a token from another server is not used");
     }
 }
 

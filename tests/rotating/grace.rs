@@ -32,7 +32,10 @@ async fn refusals_that_arrive_before_the_new_token_wait_for_it() {
         assert_eq!(first.unwrap().status(), StatusCode::OK);
         let others: Vec<_> = others.into_iter().map(|it| it.unwrap().status()).collect();
         let good = others.iter().filter(|status| **status == StatusCode::OK).count();
-        assert_eq!(good, 1, "they were all sent again with the successor, which is good once");
+        assert_eq!(
+            good, 1,
+            "all requests were sent again with the new token, which is accepted once"
+        );
         assert_eq!(setup.server.counts().requests, burst * (1 + 2 * 49));
     }
     assert_eq!(setup.exchanges(), 1);
@@ -54,8 +57,8 @@ async fn bursts_in_real_time_cause_no_exchange() {
             response.unwrap();
         }
         let counts = setup.server.counts();
-        assert!(counts.accepted - before.accepted >= 2, "one with each of the tokens");
-        assert!(counts.requests - before.requests < 100, "at most one replay each");
+        assert!(counts.accepted - before.accepted >= 2, "one request was accepted with each token");
+        assert!(counts.requests - before.requests < 100, "each request is sent at most twice");
         assert_eq!(counts.exchanges, 1);
     }
 }

@@ -97,7 +97,7 @@ async fn debug_and_display_show_no_secret() {
     let status = setup.source.status();
     let shown = format!("{api:?} {source:#?} {scheme:?} {status:?} {exchange:?}");
     let secrets = secrets(&setup);
-    assert_eq!(secrets.len(), 3 + 2, "the exchanged token and the rotated one");
+    assert_eq!(secrets.len(), 3 + 2, "the exchanged and the rotated token are among the secrets");
     assert_nothing_of(&secrets, &(shown + &all_texts(&error)));
 }
 
@@ -116,5 +116,9 @@ async fn the_header_of_every_request_is_marked_sensitive() {
         api.clone().oneshot(request).await.unwrap();
         setup.server.revoke_tokens();
     }
-    assert_eq!(*seen.lock().unwrap(), [true; 3], "exchanged, rotated, and exchanged for a replay");
+    assert_eq!(
+        *seen.lock().unwrap(),
+        [true; 3],
+        "the tokens were exchanged, rotated, and exchanged after a refusal"
+    );
 }

@@ -41,7 +41,11 @@ async fn fifty_callers_of_a_revoked_token_cause_one_exchange() {
         let path = format!("/{caller}");
         let bodies = requests.iter().filter(|request| request.path == path);
         let bodies: Vec<_> = bodies.map(|request| &request.body).collect();
-        assert_eq!(bodies, [&body(caller), &body(caller)], "once refused and once accepted");
+        assert_eq!(
+            bodies,
+            [&body(caller), &body(caller)],
+            "each body was refused once and accepted once"
+        );
     }
 }
 
@@ -110,7 +114,11 @@ async fn a_refusal_does_not_wait_for_the_response_to_a_caller_that_gives_up() {
     let giving_up = async {
         until(|| setup.server.counts().refused == 1).await;
         sleep(millis(20)).await;
-        assert_eq!(setup.exchanges(), 1, "the slow response might bring the successor");
+        assert_eq!(
+            setup.exchanges(),
+            1,
+            "no exchange begins while the slow response might bring the new token"
+        );
         slow.abort();
     };
     tokio::join!(setup.good(), giving_up); // and the clock does not move
@@ -157,5 +165,9 @@ async fn a_path_that_refuses_every_token_cannot_cause_a_storm() {
         assert_eq!(setup.get("/forbidden").await.unwrap().status(), StatusCode::UNAUTHORIZED);
         setup.good().await;
     }
-    assert_eq!(setup.exchanges(), 1 + 5, "the first token, and the budget of renewals");
+    assert_eq!(
+        setup.exchanges(),
+        1 + 5,
+        "there are six exchanges: the first, and the budget of renewals"
+    );
 }

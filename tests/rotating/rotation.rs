@@ -39,7 +39,11 @@ async fn a_token_in_a_response_never_reaches_the_caller() {
         assert!(setup.server.counts().rotations > handed_out, "{status}: there was one");
     }
     let response = setup.get("/orders").await.unwrap();
-    assert_eq!(response.headers()[CONTENT_TYPE], "application/json", "the others are untouched");
+    assert_eq!(
+        response.headers()[CONTENT_TYPE],
+        "application/json",
+        "the other headers are unchanged"
+    );
 }
 
 #[tokio::test]
@@ -72,7 +76,11 @@ async fn with_when_due_a_token_is_used_for_most_of_its_life() {
     setup.good().await;
     setup.source.settled().await;
     let carried = number_of(setup.server.requests().last().unwrap());
-    assert_eq!((carried, setup.exchanges()), (12, 1), "the eleventh response's");
+    assert_eq!(
+        (carried, setup.exchanges()),
+        (12, 1),
+        "the request has the token of the eleventh response"
+    );
 }
 
 #[tokio::test]

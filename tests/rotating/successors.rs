@@ -26,7 +26,7 @@ async fn not_adopted(why: NotAdopted, make: impl AsyncFn(&Setup) -> Vec<String>)
     setup.good().await;
     assert_eq!(token_of(setup.server.requests().last().unwrap()), current);
     setup.good().await;
-    assert_eq!(setup.counters().rotations_adopted, 2, "and good ones are adopted");
+    assert_eq!(setup.counters().rotations_adopted, 2, "correct tokens are adopted");
     let counts = setup.server.counts();
     assert_eq!((counts.exchanges, counts.refused), (1, 0));
 }

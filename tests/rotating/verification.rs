@@ -46,7 +46,7 @@ async fn a_token_that_cannot_be_verified_is_an_error_of_configuration_for_all_ca
         assert!(exchange.to_string().contains("danger_without_verification"), "{exchange}");
     }
     let counts = setup.server.counts();
-    assert_eq!((counts.exchanges, counts.requests), (1, 0), "and it was sent to nobody");
+    assert_eq!((counts.exchanges, counts.requests), (1, 0), "the token was never sent");
 }
 
 #[tokio::test]
@@ -138,10 +138,16 @@ async fn the_successors_of_a_token_are_verified_by_the_secret_of_its_own_exchang
             async { Ok::<_, BoxError>(answer) }
         });
         TokenSource::over_http(scheme.clone(), client).token().await.unwrap();
-        assert!(scheme.is_authentic(&issuer.sign(&claims).into()), "of the last exchange");
+        assert!(
+            scheme.is_authentic(&issuer.sign(&claims).into()),
+            "the last exchange's secret verifies the token"
+        );
     }
     let first = RotatingServer::start().await.unwrap().with_client("key", SECRETS[0]);
-    assert!(scheme.is_authentic(&first.sign(&claims).into()), "of the one before");
+    assert!(
+        scheme.is_authentic(&first.sign(&claims).into()),
+        "the previous exchange's secret verifies the token"
+    );
     let other = RotatingServer::start()
         .await
         .unwrap()

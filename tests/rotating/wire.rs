@@ -142,7 +142,7 @@ async fn an_answer_without_a_token_is_malformed_and_shown_nowhere() {
         let texts = format!("{} {source:?} {api:?}", all_texts(&error));
         assert!(!texts.contains(canary), "{texts}");
         assert!(!texts.contains(setup.server.client_secret()), "{texts}");
-        assert_eq!(setup.server.counts().requests, 0, "no token, no request");
+        assert_eq!(setup.server.counts().requests, 0, "without a token nothing is sent");
 
         setup.server.set_malformed(None);
         setup.clock.advance(secs(1));

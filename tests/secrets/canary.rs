@@ -25,7 +25,7 @@ impl Canaries {
     pub(crate) fn add(&mut self, secret: &str) {
         let parts = secret.split('.').filter(|part| part.len() >= SHORTEST);
         let parts: Vec<_> = parts.chain([secret]).collect();
-        assert!(secret.len() >= SHORTEST, "too short to be told");
+        assert!(secret.len() >= SHORTEST, "the secret is too short to be recognised");
         for part in parts {
             let percent = percent_encoded(part);
             for part in [part, &percent, &percent.replace("%20", "+")] {

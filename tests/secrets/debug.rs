@@ -244,7 +244,7 @@ async fn no_public_type_shows_a_secret() {
     canaries.assert_absent("layers", &layers().await);
     canaries.assert_absent("other types", &others().await);
     canaries.assert_absent("the test kit", &kit().await);
-    assert!(shown(head().headers()).contains(SECRET), "this is what they would look like");
+    assert!(shown(head().headers()).contains(SECRET), "the check recognises a shown secret");
 }
 
 /// These types cannot be named from outside.

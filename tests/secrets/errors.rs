@@ -176,7 +176,11 @@ async fn a_code_that_quotes_the_secret_in_any_form_is_withheld() {
     for code in ["invalid_clients", "Invalid credentials", "AADSTS7000215: no, not so."] {
         for error in refused_with(code, SECRET).await {
             let shown = code.replace(' ', "_");
-            assert_eq!(error.exchange().unwrap().code(), Some(&*shown), "it quotes nothing");
+            assert_eq!(
+                error.exchange().unwrap().code(),
+                Some(&*shown),
+                "a code without a quote is shown"
+            );
         }
     }
 }

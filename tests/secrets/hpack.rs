@@ -7,11 +7,11 @@ use std::fmt;
 pub(crate) enum Written {
     /// As a reference into a table: the value is known to both sides.
     Indexed,
-    /// In full, and added to the table.
+    /// The value is in full, and added to the table.
     ThenIndexed,
-    /// In full, but not added to the table.
+    /// The value is in full, but not added to the table.
     NotIndexed,
-    /// In full, and every proxy must write it in full too: the prefix is `0001`.
+    /// The value is in full, and every proxy must write it in full too: the prefix is `0001`.
     NeverIndexed,
 }
 

@@ -189,7 +189,7 @@ async fn atlas_with_a_secret_in_a_file_and_refresh_tokens_shows_nothing() {
         let layer = AuthLayer::for_endpoint(scheme, &endpoint).unwrap();
         Life::new(server.clone(), layer, stack).shows_nothing().await;
         let spent = server.exchange_requests().iter().flat_map(spent).count();
-        assert!(spent > 2, "refresh tokens were spent");
+        assert!(spent > 2, "refresh tokens were used");
         let asked = &server.exchange_requests()[0];
         assert!(asked.path.contains(QUERY) && asked.headers["client-secret"] == SECRET);
     }

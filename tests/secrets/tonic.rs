@@ -90,5 +90,5 @@ async fn neither_a_status_nor_the_log_of_a_call_shows_a_secret() {
     canaries.assert_absent("what was said", &texts);
     let log = log_of_all().text();
     canaries.assert_absent("the log", &log);
-    assert!(log.contains("tonic") && log.contains("h2::"), "they were listened to");
+    assert!(log.contains("tonic") && log.contains("h2::"), "the log has events of tonic and h2");
 }

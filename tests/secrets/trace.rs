@@ -63,5 +63,8 @@ async fn trace_layers_above_and_below_show_no_token() {
     let log = log_of_all().text();
     canaries.assert_absent("the log", &log);
     assert!(log.contains(r#""x-visible": "here""#), "headers are shown");
-    assert!(log.contains(r#""authorization": Sensitive"#), "and that there is a credential");
+    assert!(
+        log.contains(r#""authorization": Sensitive"#),
+        "the log shows that there is a credential"
+    );
 }

@@ -75,7 +75,11 @@ async fn serve(
                 write(&mut socket, (SETTINGS, ACK, 0), b"").await?;
             }
             (HEADERS, flags) => {
-                assert_eq!(flags & !END_STREAM, END_HEADERS, "in one piece, unpadded");
+                assert_eq!(
+                    flags & !END_STREAM,
+                    END_HEADERS,
+                    "the header block is one frame without padding"
+                );
                 let fields = decoder.decode(&payload);
                 let count = {
                     let mut seen = seen.lock().unwrap();

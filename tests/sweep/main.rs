@@ -111,7 +111,7 @@ impl Schedule {
     async fn run(self) {
         let at_once = if self.refresh.refuses_all_but_the_last() { 1 } else { 100 };
         let world = World::new(self.refresh.refreshes(), self.refresh.rotates(), at_once);
-        assert!(world.send().await, "the first exchange: {self:?}");
+        assert!(world.send().await, "the first exchange fails: {self:?}");
         let exchanges = self.prepare(&world).await;
 
         let mut others = Vec::new();
@@ -126,15 +126,15 @@ impl Schedule {
         }
         let ended = tokio::time::timeout(Duration::from_secs(5), join_all(others)).await;
         let ended = ended.unwrap_or_else(|_| panic!("hangs: {self:?}"));
-        assert!(ended.into_iter().all(Result::unwrap), "fails: {self:?}");
+        assert!(ended.into_iter().all(Result::unwrap), "a caller fails: {self:?}");
 
-        assert!(world.send().await, "fails afterwards: {self:?}");
+        assert!(world.send().await, "a later request fails: {self:?}");
         world.source.settled().await;
-        assert!(world.send().await, "fails in the end: {self:?}");
+        assert!(world.send().await, "the last request fails: {self:?}");
         let counts = world.server.counts();
-        assert!(counts.successors_lost <= 1, "somebody else's was dropped: {self:?}");
+        assert!(counts.successors_lost <= 1, "the token of another caller was lost: {self:?}");
         let exchanges = exchanges + counts.successors_lost;
-        assert_eq!(counts.exchanges, exchanges, "lost or repeated: {self:?}");
+        assert_eq!(counts.exchanges, exchanges, "an exchange was lost or repeated: {self:?}");
         assert_eq!(counts.most_under_way, 1, "{self:?}");
         assert_eq!(counts.refresh_tokens_reused, 0, "{self:?}");
         if self.refresh.refreshes() {

@@ -81,7 +81,11 @@ async fn every_fault_passes_the_documented_bytes() {
         until(|| proxy.open_connections() == 0).await;
     }
     assert_eq!(proxy.connections(), 14);
-    assert_eq!(proxy.request_bytes(), 13 * 7, "all but those of the one that was reset at once");
+    assert_eq!(
+        proxy.request_bytes(),
+        13 * 7,
+        "the bytes of all connections count, except of the one that was reset at once"
+    );
 }
 
 #[tokio::test]

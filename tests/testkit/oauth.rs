@@ -87,7 +87,7 @@ async fn credentials_are_checked_by_rfc_6749() {
     }
     let json = Request::post(server.endpoint()).header(AUTHORIZATION, basic(&good));
     let answer = send(json.header(CONTENT_TYPE, "application/json"), grant).await;
-    assert_eq!(body(&answer), json!({"error": "invalid_request"}), "it is no form");
+    assert_eq!(body(&answer), json!({"error": "invalid_request"}), "the body is no form");
     assert_eq!(server.counts().exchanges_succeeded, 0);
 }
 

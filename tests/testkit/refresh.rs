@@ -99,7 +99,7 @@ async fn the_refresh_endpoint_can_fail_and_redirect<P: Refresh>() {
     assert_eq!(status(&P::refresh(&server, &refresh).await), 308);
     server.fail_path(&path, None);
     assert_eq!(server.counts().refreshes, 2);
-    assert_eq!(server.counts().requests, 0, "it is none of the API's paths");
+    assert_eq!(server.counts().requests, 0, "the path is not one of the API");
 }
 
 /// Runs the tests above with one protocol.

@@ -178,9 +178,13 @@ async fn answers_have_the_headers_that_the_test_set() {
     let values = ["Bearer x".to_owned(), signed.clone()];
     server.hand_out(Some(values.to_vec()));
     assert_eq!(handed_out(&call(&server, "/a", &good).await), values);
-    assert_eq!(handed_out(&call(&server, "/a", "abc").await), values, "with a 401 as well");
+    assert_eq!(
+        handed_out(&call(&server, "/a", "abc").await),
+        values,
+        "a 401 has these headers too"
+    );
     assert_eq!(server.counts().rotations, 4);
-    assert!(handed_out(&exchange(&server).await).is_empty(), "the token endpoint is not meant");
+    assert!(handed_out(&exchange(&server).await).is_empty(), "the token endpoint is not affected");
     server.hand_out(Some(Vec::new()));
     assert!(handed_out(&call(&server, "/a", &good).await).is_empty());
     server.hand_out(None);

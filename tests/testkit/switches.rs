@@ -151,7 +151,7 @@ with_each_server! {
         server.revoke_tokens();
         clock.advance(secs(4));
         let early = timeout(Duration::from_millis(20), &mut request).await;
-        assert!(early.is_err(), "it is answered too early");
+        assert!(early.is_err(), "the answer comes too early");
         clock.advance(secs(1));
         assert_eq!(status(&request.await.unwrap()), 200);
         server.delay_requests(secs(0));
@@ -180,7 +180,7 @@ with_each_server! {
         for (answer, expected) in [(exchange(&server).await, 307), (call(&server, "/c", "").await, 302)] {
             assert_eq!((status(&answer), answer.headers()[LOCATION] == "/elsewhere"), (expected, true));
         }
-        assert_eq!(status(&call(&server, "/d", &good).await), 200, "no other path");
+        assert_eq!(status(&call(&server, "/d", &good).await), 200, "other paths are not affected");
         server.end_redirect(&endpoint);
         assert_eq!(status(&exchange(&server).await), 200);
     }

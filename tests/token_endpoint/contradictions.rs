@@ -121,7 +121,7 @@ async fn one_wrong_time_against_two_does_not_expire_a_token() {
     let answer = issued("abc", &format!(r#","expires_in":3600,"expires_at":{end}"#));
     for wrong in [7_200, -7_200, 3_595] {
         let lives = life(scheme(), &answer.clone().with("date", date(wrong))).await;
-        assert_eq!(lives, Some(3_600), "a date that is {wrong} s off");
+        assert_eq!(lives, Some(3_600), "the date is wrong by {wrong} s");
     }
 }
 

@@ -30,7 +30,7 @@ async fn the_encoding_that_worked_is_remembered_for_a_day() {
     let source = endpoint.source(ambiguous());
     let raw = |from: usize| endpoint.asked()[from..].iter().map(is_raw).collect::<Vec<_>>();
     source.token().await.unwrap();
-    assert_eq!(raw(0), [false, true], "found out");
+    assert_eq!(raw(0), [false, true], "the scheme tries both encodings");
     for _ in 0..23 {
         tokio::time::sleep(secs(3_600)).await;
         source.token().await.unwrap();
@@ -38,7 +38,7 @@ async fn the_encoding_that_worked_is_remembered_for_a_day() {
     assert_eq!(raw(2), [true; 23], "remembered");
     tokio::time::sleep(secs(3_600)).await;
     source.token().await.unwrap();
-    assert_eq!(raw(25), [false, true], "tried anew after a day");
+    assert_eq!(raw(25), [false, true], "both encodings are tried again after a day");
 }
 
 #[tokio::test(start_paused = true)]
@@ -93,7 +93,11 @@ async fn after_a_day_refresh_tokens_are_tried_again() {
     let spent = refreshes(&endpoint, scheme, 30).await;
     assert_eq!(spent[0], 2);
     assert_eq!(spent[1], 27, "24 hours later: {spent:?}");
-    assert_eq!(spent[2..], [28, 29, 30, 31, 32][..spent.len() - 2], "from then on");
+    assert_eq!(
+        spent[2..],
+        [28, 29, 30, 31, 32][..spent.len() - 2],
+        "from then on refresh tokens are used"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -137,7 +137,7 @@ async fn an_expiry_that_only_our_clock_has_reached_counts_only_if_no_life_was_st
     let stated = format!(r#"{over},"expires_in":3600"#);
     assert_eq!(life(scheme(), &issued("abc", &stated)).await, Some(3_600));
     let dated = issued("abc", &stated).with("date", date(0));
-    assert_eq!(life(scheme(), &dated).await, None, "the answer's own date says so too");
+    assert_eq!(life(scheme(), &dated).await, None, "the answer's `Date` agrees");
 }
 
 #[tokio::test(start_paused = true)]

@@ -147,7 +147,7 @@ async fn every_success_status_brings_a_token() {
     for scheme in
         [value_of(scheme(), &answer(204, "")).await, value_of(atlas(), &answer(204, "")).await]
     {
-        assert_eq!(kind(&scheme.unwrap_err()), Malformed, "nothing in it");
+        assert_eq!(kind(&scheme.unwrap_err()), Malformed, "the body is empty");
     }
 }
 

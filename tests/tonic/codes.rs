@@ -76,7 +76,10 @@ async fn a_failed_exchange_has_the_code_of_its_kind_and_its_cause_as_the_last_so
         let ours = status.source().unwrap().downcast_ref::<Error>().unwrap();
         assert_eq!(ours.exchange().unwrap().kind(), kind);
         assert_eq!(status.message(), ours.to_string());
-        assert!(ours.source().unwrap().is::<std::io::Error>(), "as without `for_tonic()`");
+        assert!(
+            ours.source().unwrap().is::<std::io::Error>(),
+            "the source is the same as without `for_tonic()`"
+        );
     }
 }
 

@@ -39,7 +39,7 @@ async fn the_caller_s_time_ends_while_the_token_endpoint_hangs() {
     assert_eq!(status.code(), Code::DeadlineExceeded);
     assert_eq!(Error::find(&status).unwrap().kind(), ErrorKind::Timeout);
     assert_eq!(world.server.ledger.calls().len(), 0);
-    assert_eq!(world.exchange.under_way(), 1, "not cut short");
+    assert_eq!(world.exchange.under_way(), 1, "the exchange is not cut short");
 }
 
 #[tokio::test]
@@ -51,7 +51,11 @@ async fn a_refused_call_whose_time_ends_during_the_renewal_gets_the_refusal() {
     let status = world.echo().call_with("Unary", with_timeout(millis(1_500))).await.unwrap_err();
     assert_eq!(status.code(), Code::Unauthenticated);
     assert_eq!(status.message(), "the token has expired");
-    assert_eq!(world.source.token().await.unwrap().expose(), "token-1", "still renewing");
+    assert_eq!(
+        world.source.token().await.unwrap().expose(),
+        "token-1",
+        "the renewal is still running"
+    );
     world.source.settled().await;
     world.echo().call("Unary", "one").await.unwrap();
     assert_eq!(world.server.ledger.tokens(), ["token-1", "token-2"]);

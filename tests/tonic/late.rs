@@ -28,7 +28,11 @@ async fn a_caller_can_report_a_late_refusal_of_the_token() {
         world.echo().call("LateAfterHead", "one").await.unwrap_err();
         world.source.reject(&before).await.unwrap();
     }
-    assert_eq!(world.exchange.exchanges(), 2, "those who report the same token cost one");
+    assert_eq!(
+        world.exchange.exchanges(),
+        2,
+        "all callers that report the same token cause one exchange"
+    );
     world.echo().call("Unary", "one").await.unwrap();
     let carried = world.server.ledger.tokens();
     assert_eq!(carried.last().map(String::as_str), Some("token-2"));

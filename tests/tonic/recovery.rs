@@ -37,7 +37,7 @@ async fn all_four_kinds_of_calls_recover_from_a_token_that_was_revoked() {
         assert_eq!((&*refused.method, &*accepted.method), (*method, *method));
         assert_eq!(refused.messages, <[&str; 0]>::default());
         let sent = if method.starts_with(['U', 'S']) { &words[..1] } else { &words };
-        assert_eq!(accepted.messages, sent, "each message once, in order");
+        assert_eq!(accepted.messages, sent, "each message arrives once, in order");
         assert_eq!((calls.len(), world.exchange.exchanges()), (2 * (round + 1), round + 2));
     }
 }

@@ -39,7 +39,7 @@ async fn a_bidirectional_stream_that_is_refused_early_continues_message_by_messa
     assert_eq!(answered, "abcdefg");
     let calls = ledger.calls();
     assert_eq!(ledger.tokens(), ["token-1", "token-2"]);
-    assert_eq!(calls[1].messages.concat(), "abcdefg", "each message once, in order");
+    assert_eq!(calls[1].messages.concat(), "abcdefg", "each message arrives once, in order");
 }
 
 #[tokio::test]

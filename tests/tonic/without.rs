@@ -28,7 +28,7 @@ async fn our_errors_are_unknown_to_a_generated_client_and_are_still_found() {
         assert_eq!(status.code(), Code::Unknown, "{kind}");
         let ours = Error::find(&status).unwrap();
         assert_eq!(ours.exchange().unwrap().kind(), kind);
-        assert_eq!(status.message(), ours.to_string(), "our own text");
+        assert_eq!(status.message(), ours.to_string(), "the status has our text");
     }
     let world = world().await;
     let unbound = AuthLayer::new(world.source.clone());

@@ -90,7 +90,11 @@ fn trace_and_connect_get_no_credential() {
     }
     let mut lower = request("https://api.example/x", None);
     *lower.method_mut() = Method::from_bytes(b"trace").unwrap();
-    assert_eq!(judged(&guard(), lower), Ok(Admission::WithCredential), "another method");
+    assert_eq!(
+        judged(&guard(), lower),
+        Ok(Admission::WithCredential),
+        "methods are compared with case"
+    );
 }
 
 #[test]
@@ -145,7 +149,11 @@ fn an_exempt_request_is_sent_without_a_credential_to_any_origin() {
         let keep = Guard { caller_header: CallerHeader::Keep, ..guard() };
         assert_eq!(judged(&keep, request(uri, None)), Ok(Admission::Unauthenticated));
         let without = Request::get(uri).body(()).unwrap();
-        assert_eq!(judged(&keep, without), verdict, "there is none to keep");
+        assert_eq!(
+            judged(&keep, without),
+            verdict,
+            "without the header, the request gets the credential"
+        );
     }
 }
 

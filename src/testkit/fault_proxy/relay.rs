@@ -76,7 +76,7 @@ async fn serve(mut client: TcpStream, upstream: SocketAddr, fault: Fault, shared
         Either::Right((reset, _)) => reset,
     };
     if reset {
-        // Deprecated because a linger time may block; zero does not block. The replacement does not exist
+        // `set_linger` is deprecated, because a linger time may block; zero does not block. The replacement does not exist
         // in the oldest tokio that this crate supports.
         #[allow(deprecated)]
         let _ = client.set_linger(Some(Duration::ZERO));

@@ -170,13 +170,17 @@ mod tests {
         let secs = Duration::from_secs;
         assert_eq!(before_the_end(secs(10), secs(60)), secs(10));
         assert_eq!(before_the_end(secs(120), secs(60)), secs(30));
-        assert_eq!(before_the_end(secs(60), secs(60)), secs(30), "within it, not at its end");
+        assert_eq!(
+            before_the_end(secs(60), secs(60)),
+            secs(30),
+            "the attempt is made before the expiry"
+        );
         assert_eq!(
             before_the_end(secs(120), secs(1)),
             secs(1),
-            "no attempt per request at the end"
+            "near the expiry, there is no attempt for each request"
         );
         let moment = Duration::from_millis(300);
-        assert_eq!(before_the_end(secs(1), moment), moment, "it does not outlast the token");
+        assert_eq!(before_the_end(secs(1), moment), moment, "the pause ends with the token");
     }
 }

@@ -191,7 +191,7 @@ mod tests {
         let mut budget = RenewalBudget::default();
         assert!(pays(&mut budget, 1, at(0)));
         budget.cancel(refresh(2));
-        assert_eq!(budget.left(at(0)), 4, "another refresh's failure");
+        assert_eq!(budget.left(at(0)), 4, "the failure of another refresh changes nothing");
         budget.discredit(generation(1), at(1));
         budget.cancel(refresh(1));
         assert_eq!(budget.left(at(1)), 5);

@@ -113,7 +113,11 @@ mod tests {
             assert_eq!(judged(Some(iat), Some(exp)), life, "iat {iat}, exp {exp}");
         }
         assert_eq!(judged(None, Some(300.0)), Ok(290));
-        assert_eq!(judged(Some(10.0), None), Err(NotAdopted::LivesTooLong), "it never ends");
+        assert_eq!(
+            judged(Some(10.0), None),
+            Err(NotAdopted::LivesTooLong),
+            "the token states no expiry"
+        );
     }
 
     #[test]
@@ -121,9 +125,13 @@ mod tests {
         let silent = line(claims(None, None));
         let at = |secs: u64| Some((LANDED + secs) as f64);
         let admits = |iat, exp| silent.admits(&claims(iat, exp), after(10));
-        assert_eq!(admits(None, None), Ok(silent.life), "as silent as the first one");
+        assert_eq!(
+            admits(None, None),
+            Ok(silent.life),
+            "neither the token nor the first one states a life"
+        );
         assert_eq!(admits(None, at(310)), Ok(Duration::from_secs(300)));
-        assert_eq!(admits(at(0), at(300)), Ok(Duration::from_secs(300)), "a life is a life");
+        assert_eq!(admits(at(0), at(300)), Ok(Duration::from_secs(300)), "a stated life counts");
         assert_eq!(admits(None, at(10)), Err(NotAdopted::Ended));
         assert_eq!(admits(at(71), at(300)), Err(NotAdopted::NotYetIssued));
     }

@@ -54,7 +54,7 @@ fn a_second_body_that_is_dropped_early_leaves_nothing_to_the_first() {
         drop(second);
         assert_eq!(quota.taken(), 0);
         assert!(feed.dropped(), "read {read} times");
-        assert_eq!(body.poll(), Got::Superseded, "half a body never ends well");
+        assert_eq!(body.poll(), Got::Superseded, "half a body never ends normally");
     }
 }
 

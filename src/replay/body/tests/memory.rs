@@ -52,8 +52,8 @@ fn over_the_cap_the_copy_is_released_at_once_and_the_body_continues() {
     assert_eq!(quota.taken(), 0);
     let third = tracked(&feed, 1);
     feed.end();
-    assert_eq!(body.poll(), data([0]), "the body goes on");
-    assert!(!third.is_kept(), "and nothing is kept again");
+    assert_eq!(body.poll(), data([0]), "the body continues");
+    assert!(!third.is_kept(), "a third body would not be kept");
     assert_eq!(body.poll(), Got::End);
     assert!(!kept.pause());
 }
@@ -99,7 +99,7 @@ fn the_second_body_keeps_nothing() {
     assert!(quota.taken() >= 1_000);
     second.poll();
     assert!(!first.is_kept());
-    assert_eq!(quota.taken(), 0, "sent, and not needed a third time");
+    assert_eq!(quota.taken(), 0, "what the second body has sent is not kept");
     let rest = tracked(&feed, 1_000);
     second.poll();
     assert!(!rest.is_kept());
@@ -123,7 +123,7 @@ fn a_source_is_dropped_at_its_end() {
     feed.data("one").end();
     let (mut body, _kept) = keeping(feed.source(), CAP);
     body.rest();
-    assert!(feed.dropped(), "it may hold a file, or a permit");
+    assert!(feed.dropped(), "the source is dropped: it may hold a file or a permit");
 }
 
 #[test]
@@ -140,10 +140,10 @@ fn all_bodies_of_a_layer_together_keep_64_mib() {
     assert!(quota.taken() <= ALL);
     assert!(bodies.iter().all(|(_, kept)| kept.pause()));
     let (_, ninth) = keep_one();
-    assert!(!ninth.pause(), "there is no quota for another one");
+    assert!(!ninth.pause(), "there is no quota for a ninth body");
     drop(bodies.pop());
     let (_, again) = keep_one();
-    assert!(again.pause(), "there is quota when one is done");
+    assert!(again.pause(), "there is quota again after one body has ended");
     drop((bodies, again, ninth));
     assert_eq!(quota.taken(), 0, "all quota is returned");
 }
@@ -159,7 +159,7 @@ fn a_slice_of_a_large_buffer_keeps_its_own_bytes_and_not_the_buffer() {
         body.poll();
         assert!(!buffer.is_kept(), "{len}");
         assert!(quota.taken() >= len);
-        assert_eq!(again(kept).poll(), data(vec![7; len]), "it is sent again all the same");
+        assert_eq!(again(kept).poll(), data(vec![7; len]), "it is sent again");
     }
 }
 
@@ -180,5 +180,5 @@ fn endless_empty_frames_reach_the_cap() {
     (0..101).for_each(|_| drop(feed.data("").clone()));
     let (mut body, kept) = keeping(feed.source(), 100);
     body.rest();
-    assert!(!kept.pause(), "they would be kept without end");
+    assert!(!kept.pause(), "endless empty frames are not kept");
 }

@@ -37,7 +37,7 @@ fn keeping_in(quota: &BufferQuota, source: Source, cap: usize) -> Replayed {
 
 /// After a refusal: the second body.
 fn again(kept: Kept<Source>) -> Reading {
-    assert!(kept.pause(), "can be sent again");
+    assert!(kept.pause(), "the body can be sent again");
     Reading::of(kept.again())
 }
 

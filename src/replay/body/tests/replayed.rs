@@ -16,7 +16,7 @@ fn an_accepted_body_is_sent_unchanged() {
     assert_eq!(body.poll(), all[0]);
     drop(kept);
     assert_eq!(body.rest(), all[1..]);
-    assert_eq!(body.poll(), Got::End, "and stays at its end");
+    assert_eq!(body.poll(), Got::End, "it stays at its end");
 }
 
 /// The refusal comes after 0, 1 or 2 frames, after the trailers, and after the end.
@@ -142,7 +142,7 @@ fn an_error_of_the_source_is_passed_on_and_nothing_is_sent_again() {
     let (mut body, kept) = keeping(feed.source(), CAP);
     assert_eq!(body.rest(), [data("one"), error("broken")]);
     assert!(!kept.pause(), "half a body is not sent again");
-    assert_eq!(body.poll(), Got::End, "as bodies do after an error");
+    assert_eq!(body.poll(), Got::End, "a body ends after an error");
     assert_eq!(feed.read(), 2);
 }
 

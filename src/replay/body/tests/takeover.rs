@@ -15,7 +15,11 @@ fn the_first_body_ends_with_an_error_and_never_normally() {
     let mut second = again(kept);
     assert_eq!((body.poll(), body.poll()), (Got::Superseded, Got::Superseded));
     assert_eq!(second.rest(), [data("one"), data("two"), Got::End]);
-    assert_eq!(body.poll(), Got::Superseded, "though the source has ended now");
+    assert_eq!(
+        body.poll(),
+        Got::Superseded,
+        "the first body ends with the error, although the source has ended"
+    );
     assert!(!body.body.is_end_stream());
 }
 
@@ -103,7 +107,7 @@ fn a_takeover_on_another_thread_loses_and_reorders_nothing() {
         assert_eq!(read, all);
         let old = old.join().unwrap();
         let sent = old.len() - 1;
-        assert_eq!(old[..sent], all[..sent], "the old body has sent a prefix");
+        assert_eq!(old[..sent], all[..sent], "the first body has sent the beginning");
         assert!([Got::Superseded, Got::Pending, Got::End].contains(&old[sent]));
         assert!(old[sent] != Got::End || sent == 20);
     }
@@ -119,7 +123,7 @@ fn a_source_that_panics_fails_its_next_reader() {
     assert!(!kept.pause(), "nothing can be sent again");
     assert_eq!(body.poll(), error("the body panicked"));
     assert_eq!(body.poll(), Got::End);
-    assert_eq!(feed.read(), 2, "it is not polled again");
+    assert_eq!(feed.read(), 2, "the source is not polled again");
 }
 
 #[test]

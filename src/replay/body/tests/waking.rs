@@ -88,7 +88,7 @@ fn a_wake_up_during_a_pause_is_not_lost() {
     assert_eq!(body.poll(), Got::Pending);
     assert!(kept.pause());
     feed.data("one");
-    assert_eq!(body.poll(), Got::Pending, "woken by the source, and still paused");
+    assert_eq!(body.poll(), Got::Pending, "the source woke the body, but it is still paused");
     body.woken();
     drop(kept);
     assert!(body.woken());
@@ -143,6 +143,6 @@ fn a_replaced_waker_may_drop_the_copy() {
     let polled = Pin::new(&mut body.body).poll_frame(&mut Context::from_waker(&task));
     assert!(polled.is_pending());
     drop(task);
-    assert_eq!(body.poll(), Got::Pending, "from another task");
-    assert!(body.woken(), "the pause is over: what was kept went with the waker");
+    assert_eq!(body.poll(), Got::Pending, "the body is polled by another task");
+    assert!(body.woken(), "the pause is over, because the old waker dropped the copy");
 }

@@ -54,14 +54,17 @@ fn refused_credentials_are_reloaded_once_a_second_and_a_change_ends_the_pause() 
         let Finished::Failed { retry_in, .. } = finished else { panic!("{finished:?}") };
         retry_in
     };
-    assert!(!machine.reload_due(at(0.0)), "nobody has refused them");
+    assert!(!machine.reload_due(at(0.0)), "the credentials were not refused");
     refuse(&mut machine, at(0.0));
     for (time, looks) in [(0.9, false), (1.0, true), (1.9, false), (2.0, true), (2.1, false)] {
         assert_eq!(machine.reload_due(at(time)), looks, "{time}");
     }
     machine.credentials_changed(at(2.2));
     let retry_in = refuse(&mut machine, at(2.2));
-    assert!(retry_in <= Duration::from_secs(10), "the first refusal of these: {retry_in:?}");
+    assert!(
+        retry_in <= Duration::from_secs(10),
+        "this is the first refusal of the new credentials: {retry_in:?}"
+    );
 }
 
 #[test]
@@ -105,7 +108,10 @@ fn credentials_that_may_have_been_refused_are_reloaded_from_the_third_failure_in
     let id = start(&mut machine, at(202.0));
     let finished = machine.finished(at(202.0), id, Err(doubt));
     let Finished::Failed { retry_in, .. } = finished else { panic!("{finished:?}") };
-    assert!(retry_in <= Duration::from_secs(8), "in doubt anew: {retry_in:?}");
+    assert!(
+        retry_in <= Duration::from_secs(8),
+        "the count of failures in doubt begins again: {retry_in:?}"
+    );
 }
 
 #[test]
@@ -140,14 +146,18 @@ fn a_retry_after_that_outlasts_the_token_leaves_one_attempt_in_its_hard_margin()
         now + retry_in.as_secs_f64()
     };
     // The token expires at 3,600, and its hard margin begins at 3,570.
-    assert_eq!(fail(&mut machine, 3_260.0), 3_560.0, "no shorter than it was asked for");
+    assert_eq!(fail(&mut machine, 3_260.0), 3_560.0, "the pause is as long as requested");
     let retry = fail(&mut machine, 3_560.0);
     assert!(
         (3_570.0..=3_585.0).contains(&retry),
-        "one attempt in the first half of the margin: {retry}"
+        "there is one attempt in the first half of the margin: {retry}"
     );
     assert_eq!(machine.ask(at(3_569.9)), (Ask::Use, None));
-    assert_eq!(fail(&mut machine, 3_585.0), 3_885.0, "then the endpoint is left alone");
+    assert_eq!(
+        fail(&mut machine, 3_585.0),
+        3_885.0,
+        "after that the pause is as long as requested"
+    );
     assert_eq!(machine.ask(at(3_599.9)), (Ask::Use, None));
     assert!(matches!(machine.ask(at(3_600.0)), (Ask::Fail { .. }, None)));
 }
@@ -162,7 +172,7 @@ fn a_retry_after_within_the_hard_margin_is_kept() {
     else {
         panic!("a failure")
     };
-    assert_eq!(retry_in, Duration::from_secs(300), "the one attempt was this");
+    assert_eq!(retry_in, Duration::from_secs(300), "this was the one attempt in the margin");
 }
 
 /// When the attempts are made, and the pauses after them, if each attempt from refresh-ahead on fails in
@@ -188,7 +198,7 @@ fn after_a_retry_after_there_is_one_attempt_in_the_hard_margin() {
         let in_margin = attempts.iter().filter(|(at, _)| *at >= 3_570.0).count();
         let early = attempts.iter().filter(|(_, pause)| *pause < secs as f64).count();
         assert_eq!(in_margin, 1, "{attempts:?}");
-        assert!(early <= 1, "that one alone comes sooner than was asked for: {attempts:?}");
+        assert!(early <= 1, "only that attempt comes earlier than requested: {attempts:?}");
         // Without a token, the pauses of an outage are 30 s at most.
         assert_eq!(attempts.last().unwrap().1, secs as f64, "{attempts:?}");
     }

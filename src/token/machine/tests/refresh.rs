@@ -22,9 +22,13 @@ fn a_stated_life_stays_when_a_later_answer_states_none() {
             other => panic!("adopted, not {other:?}"),
         }
     };
-    assert_eq!(again(0.0, 300, false), at(300.0), "the default");
-    assert_eq!(again(290.0, 600, true), at(890.0), "the same token; now its life is known");
-    assert_eq!(again(880.0, 300, false), at(890.0), "the default says nothing against it");
+    assert_eq!(again(0.0, 300, false), at(300.0), "the default life counts");
+    assert_eq!(
+        again(290.0, 600, true),
+        at(890.0),
+        "the same token comes again, now with a stated life"
+    );
+    assert_eq!(again(880.0, 300, false), at(890.0), "the default does not change the stated life");
 }
 
 #[test]
@@ -153,14 +157,18 @@ fn the_next_attempt_of_an_empty_source_is_due_now() {
     let mut empty = machine();
     assert_eq!(empty.status(at(0.0)).next_attempt_in, Some(Duration::ZERO));
     let id = start(&mut empty, at(0.0));
-    assert_eq!(empty.status(at(0.0)).next_attempt_in, None, "it is under way");
+    assert_eq!(empty.status(at(0.0)).next_attempt_in, None, "a refresh is under way");
     empty.lost(at(1.0), id);
-    assert_eq!(empty.status(at(1.0)).next_attempt_in, Some(Duration::ZERO), "a waiter starts one");
+    assert_eq!(
+        empty.status(at(1.0)).next_attempt_in,
+        Some(Duration::ZERO),
+        "the next caller starts a refresh"
+    );
     let (mut ended, _) = with_token(at(0.0));
     assert_eq!(ended.status(at(3_600.0)).next_attempt_in, Some(Duration::ZERO));
     let mut fixed = machine();
     fixed.fix(at(0.0));
-    assert_eq!(fixed.status(at(0.0)).next_attempt_in, None, "there will be none");
+    assert_eq!(fixed.status(at(0.0)).next_attempt_in, None, "there will be no refresh");
 }
 
 #[test]
@@ -171,7 +179,7 @@ fn the_time_of_the_next_attempt_is_right_while_the_token_is_fresh() {
     let next = machine.status(at(60.0)).next_attempt_in.unwrap();
     assert!(
         next > Duration::from_secs(2_800),
-        "traffic causes none before refresh-ahead: {next:?}"
+        "requests cause no refresh before refresh-ahead: {next:?}"
     );
 }
 

@@ -31,7 +31,7 @@ fn a_caller_with_a_refused_token_does_not_wait_for_a_refresh_past_its_limit() {
     start(&mut machine, at(3_300.0));
     let (rotated, _) = machine.rotated(at(3_301.0), first, &arrival(at(3_300.5))).unwrap();
     let (answer, started) = machine.refused(at(3_311.0), rotated);
-    assert_eq!(answer, Refused::Wait, "for one that can still end");
+    assert_eq!(answer, Refused::Wait, "a new refresh begins, which can still end");
     assert!(started.is_some());
 }
 
@@ -45,8 +45,15 @@ fn a_late_response_from_before_a_revocation_does_not_bring_its_token_back() {
     let (rotated, _) = machine.rotated(at(13.0), new, &arrival(at(12.5))).unwrap();
     assert!(rotated > new);
     let older = machine.rotated(at(14.0), new, &arrival(at(12.0)));
-    assert_eq!(older, Err(NotAdopted::NotNewer), "sent before that one");
-    assert!(machine.rotated(at(15.0), rotated, &arrival(at(13.0))).is_ok(), "of the same line");
+    assert_eq!(
+        older,
+        Err(NotAdopted::NotNewer),
+        "its request was sent before the request of the current token"
+    );
+    assert!(
+        machine.rotated(at(15.0), rotated, &arrival(at(13.0))).is_ok(),
+        "a token of the same lineage is adopted"
+    );
     let dead = Arrival { life: Duration::ZERO, ..arrival(at(16.0)) };
     assert_eq!(machine.rotated(at(16.0), rotated, &dead), Err(NotAdopted::Ended));
     assert_eq!(machine.counters.rotations_adopted, 2);

@@ -21,8 +21,8 @@ fn the_same_token_again_gets_no_longer_life_and_causes_no_exchange_each_time() {
             else {
                 panic!("adopted")
             };
-            assert_eq!(generation, token, "no successor");
-            assert_eq!(window.ends_at, at(3_600.0), "it ends when it ended");
+            assert_eq!(generation, token, "the token is the same");
+            assert_eq!(window.ends_at, at(3_600.0), "the expiry stays the same");
         }
         time += 0.1;
     }
@@ -138,7 +138,10 @@ fn a_caching_endpoint_causes_errors_only_for_a_moment_after_the_expiry() {
             let now = at(time);
             let (ask, started) = machine.ask(now);
             if matches!(ask, Ask::Fail { .. }) {
-                assert!(time >= life as f64, "a usable token, and an error at {time}");
+                assert!(
+                    time >= life as f64,
+                    "there is an error at {time} although the token is usable"
+                );
                 unusable_for += 1;
             }
             let Some(Start { id, .. }) = started else { continue };
@@ -178,5 +181,8 @@ fn a_token_in_the_answer_to_the_current_token_is_not_newer_if_its_iat_is_older()
     machine.finished(at(0.0), id, Ok(issued(0.0, 1_000)));
     let token = machine.current.as_ref().unwrap().generation;
     assert_eq!(machine.rotated(at(1.0), token, &issued(1.0, 939)), Err(NotAdopted::NotNewer));
-    assert!(machine.rotated(at(1.0), token, &issued(1.0, 940)).is_ok(), "clocks differ by so much");
+    assert!(
+        machine.rotated(at(1.0), token, &issued(1.0, 940)).is_ok(),
+        "a difference within the tolerance is accepted"
+    );
 }

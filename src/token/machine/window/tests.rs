@@ -56,7 +56,7 @@ fn the_shorter_of_the_stated_life_and_the_life_in_the_claims_counts() {
     assert_eq!(of(Some(HOUR), claims(1_000_600.0, Some(1e12))), HOUR);
     // By our clock, `exp` is far in the past. It does not count, because there is a stated life.
     assert_eq!(of(Some(HOUR), claims(1.0, None)), HOUR);
-    assert_eq!(of(None, claims(1.0, None)), default, "no time of day");
+    assert_eq!(of(None, claims(1.0, None)), default, "the claim is no time of day");
     assert_eq!(of(None, Times::default()), default);
     let edge = Window::new(Now::NEVER, of(Some(Duration::MAX), Times::default()), 0.5);
     assert_eq!(edge.ends_at, Now::NEVER);
