@@ -63,7 +63,7 @@ fn bytes(goals: &mut Goals) {
     let warm = |layer: &AuthLayer<HeaderScheme>| {
         runtime.block_on(layer.source().token()).unwrap();
     };
-    warm(&ours::exchanging(exchange())); // what the runtime and the thread keep
+    warm(&ours::exchanging(exchange())); // the runtime and the thread keep this memory
     once(&mut ours::layer().layer(Api), request());
     let texts = COPIES * token().len() as i64;
 
@@ -74,7 +74,7 @@ fn bytes(goals: &mut Goals) {
         let layer = ours::exchanging(exchange());
         warm(&layer);
         once(&mut layer.layer(Api), request());
-        source = Some(layer.source().clone()); // all that is left
+        source = Some(layer.source().clone()); // counts everything that was not freed
     });
     let alone = taken.bytes_current - texts;
     goals.aim("P9 a tenant: a source that one thread has used: bytes", alone, 2 * KIB);
@@ -94,7 +94,7 @@ fn bytes(goals: &mut Goals) {
 
 fn on_a_thread_of_its_own(service: &Auth<Api>) -> i64 {
     let send = || {
-        once(&mut ours::layer().layer(Api), request()); // what the thread keeps, for all instances
+        once(&mut ours::layer().layer(Api), request()); // the thread keeps this for all instances
         measure(|| once(&mut service.clone(), request())).bytes_current
     };
     thread::scope(|scope| scope.spawn(send).join().unwrap())

@@ -24,7 +24,7 @@ async fn main() -> Result<ExitCode, BoxError> {
     let server = AtlasServer::start().await?.with_lifetime(3);
     let layer = AuthLayer::atlas(server.endpoint(), server.client_id(), server.client_secret())?;
     let source = layer.source().clone(); // for the table at the end
-    let mut api = layer.reqwest(builder()?)?; // all that a client needs
+    let mut api = layer.reqwest(builder()?)?; // a client needs only this
 
     let revocation = server.clone();
     tokio::spawn(async move {
@@ -40,11 +40,14 @@ async fn main() -> Result<ExitCode, BoxError> {
             Err(error) => eprintln!("upload {number}: {error}"),
         }
         if number % 20 == 19 {
-            println!("{ok} of {} uploads taken, {healed} healed after a 401", number + 1);
+            println!(
+                "{ok} of {} uploads accepted, {healed} of them sent twice after a 401",
+                number + 1
+            );
         }
     }
     let exchanges = source.status().counters.exchanges();
-    println!("{exchanges} exchanges"); // five, and three more for a busy machine
+    println!("{exchanges} exchanges"); // five exchanges, and three more for a busy machine
 
     let stayed_home = redirects(&mut api, &server).await?;
     let all_well = ok == UPLOADS && healed > 0 && exchanges <= 8 && stayed_home;

@@ -213,7 +213,7 @@ mod system {
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-#[allow(clippy::disallowed_methods)] // only this file may
+#[allow(clippy::disallowed_methods)] // only this file may read a clock
 mod system {
     use std::sync::OnceLock;
     use std::time::{Instant, SystemTime};
@@ -230,14 +230,14 @@ mod system {
 
 /// How long ago a file was changed, by the machine's clock. None if the change is in the future.
 pub(crate) fn age_of(modified: SystemTime) -> Option<Duration> {
-    #[allow(clippy::disallowed_methods)] // only this file may
+    #[allow(clippy::disallowed_methods)] // only this file may read a clock
     let now = SystemTime::now();
     now.duration_since(modified).ok()
 }
 
 #[cfg(feature = "test-util")]
 pub(crate) fn tokio_now() -> tokio::time::Instant {
-    #[allow(clippy::disallowed_methods)] // only this file may
+    #[allow(clippy::disallowed_methods)] // only this file may read a clock
     tokio::time::Instant::now()
 }
 

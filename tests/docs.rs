@@ -167,7 +167,7 @@ fn every_event_has_the_target_of_the_crate() {
         for (at, _) in source.match_indices("tracing::") {
             let Some((macro_, rest)) = source[at..].split_once("!(") else { continue };
             if !macro_["tracing::".len()..].chars().all(|c| c.is_ascii_lowercase() || c == '_') {
-                continue; // a path, and no call
+                continue; // a path in a `use`, not a call
             }
             events += 1;
             assert!(rest.trim_start().starts_with("target: TARGET"), "{parts:?}: {macro_}");

@@ -91,7 +91,7 @@ fn paths(code: &str) -> Vec<Vec<String>> {
         for (at, _) in code.match_indices(root) {
             let is_word = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
             if code[..at].chars().next_back().is_some_and(is_word) {
-                continue; // within another path
+                continue; // this is a part of another path
             }
             tree(&code[at..], Vec::new(), &mut found);
         }

@@ -92,7 +92,7 @@ fn upload(writer: Writer, read: Arc<AtomicUsize>) -> Upload {
                 return None;
             }
             if writer == Writer::Slow && n % 4 == 3 {
-                tokio::time::sleep(Duration::from_millis(2)).await; // real: so are the sockets
+                tokio::time::sleep(Duration::from_millis(2)).await; // real time, because the sockets are real
             }
             read.fetch_add(1, Ordering::SeqCst);
             Some((Ok(Frame::data(frame(n))), n + 1))

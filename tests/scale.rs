@@ -3,7 +3,7 @@
 //! is woken within a fifth of a second, or, on a slow or busy machine, within twice the time that it takes to
 //! wake as many tasks that only wait.
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
-#![allow(clippy::disallowed_methods)] // what takes how long is measured in real time
+#![allow(clippy::disallowed_methods)] // durations are measured in real time
 
 use std::pin::pin;
 use std::sync::Arc;

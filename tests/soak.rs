@@ -225,7 +225,7 @@ fn a_day<S: Presentation>(scheme: S) -> (World, TokenSource<S>) {
     assert_eq!(hours, 24);
     let (first, last) = (live[0], live[23]);
     assert!((last - first).abs() * 100 <= first, "live bytes by the hour: {live:?}");
-    let all_callers = CALLERS as usize..=CALLERS as usize + 1; // and perhaps an exchange
+    let all_callers = CALLERS as usize..=CALLERS as usize + 1; // an exchange may also be running
     assert!(tasks.iter().all(|alive| all_callers.contains(alive)), "a caller failed: {tasks:?}");
     assert_eq!(source.status().waiters, 0);
     let handed_on = world.day(|day| day.handed_on);

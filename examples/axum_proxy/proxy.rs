@@ -59,7 +59,7 @@ where
     };
     *response.version_mut() = http::Version::default(); // the server sets its own
     *response.headers_mut() = end_to_end(std::mem::take(response.headers_mut()));
-    response.headers_mut().remove(WWW_AUTHENTICATE); // is about our credential, whatever the status
+    response.headers_mut().remove(WWW_AUTHENTICATE); // the challenge is about our credential, with any status
     response
 }
 
@@ -84,7 +84,8 @@ fn end_to_end(mut headers: HeaderMap) -> HeaderMap {
     headers
 }
 
-/// 503 if a later try may get a token. Otherwise, or if the API gives no answer, 502.
+/// Answers 503 if a later try may get a token. Otherwise, or if the API gives no answer, answers
+/// 502.
 fn failed(error: &BoxError) -> Response {
     let ours = Error::find(&**error);
     let status = match ours {

@@ -144,7 +144,7 @@ fn print_table(seen: &Seen, status: &Status, counts: &ServerCounts) {
     row("exchanges", status.counters.exchanges() as usize);
     for (what, reason) in [
         ("  for the first token", Reason::First),
-        ("  ahead of expiry, nobody waiting", Reason::RefreshAhead),
+        ("  ahead of expiry, no caller waiting", Reason::RefreshAhead),
         ("  in the last moments of a token", Reason::Expiring),
         ("  after a token's end", Reason::Expired),
         ("  because the API refused it", Reason::Refused),

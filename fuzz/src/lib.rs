@@ -105,7 +105,7 @@ mod tests {
                 fs::read_dir(seeds).unwrap().map(|seed| seed.unwrap().path()).collect();
             assert!(!seeds.is_empty(), "{name} has no seeds");
             for seed in seeds {
-                println!("{}", seed.display()); // shown if it fails
+                println!("{}", seed.display()); // printed if the test fails
                 run(&fs::read(seed).unwrap());
             }
         }

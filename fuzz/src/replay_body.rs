@@ -178,7 +178,7 @@ async fn settled<T>(task: JoinHandle<T>) -> T {
         }
         yield_now().await;
     }
-    panic!("somebody waits for ever");
+    panic!("a task waits for ever");
 }
 
 #[derive(Clone)]

@@ -35,7 +35,7 @@
 //!     if request.headers()["authorization"] == "Bearer 1" {
 //!         return Ok(http::Response::builder().status(401).body(Body::empty())?);
 //!     }
-//!     Ok::<_, BoxError>(Response::new(request.into_body())) // an echo
+//!     Ok::<_, BoxError>(Response::new(request.into_body())) // echoes the body
 //! });
 //! let api = AuthLayer::new(TokenSource::new(HeaderScheme::bearer(), tokens))
 //!     .with_origin(Origin::parse("https://api.example")?)

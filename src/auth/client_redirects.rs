@@ -60,7 +60,7 @@ impl ClientRedirects {
 fn is_proxied_by_environment(url: &Url) -> bool {
     static ENVIRONMENT: OnceLock<Matcher> = OnceLock::new();
     if !url.host_str().is_some_and(is_this_machine) {
-        return false; // almost always
+        return false; // the case for almost every request
     }
     let proxies = ENVIRONMENT.get_or_init(Matcher::from_env);
     url.as_str().parse().is_ok_and(|uri| proxies.intercept(&uri).is_some())

@@ -152,7 +152,7 @@ impl Credential {
         Credential::at(Place::Function(next_function(), Box::new(read)), None)
     }
 
-    /// Made anew for each request to the token endpoint, by an async function: a signed assertion, or a
+    /// A new value for each request to the token endpoint, by an async function: a signed assertion, or a
     /// one-time code. Each value is sent once: a second request of the same exchange, a retry, and another
     /// source with this credential each get a new value. (For a secret in a key service, use
     /// [`from_provider`](Credential::from_provider).)

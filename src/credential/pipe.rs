@@ -32,7 +32,7 @@ pub(crate) fn read(path: &Path) -> Result<Secret, Unreadable> {
         match pipe.read(&mut text[length..]) {
             Ok(0) if length > MAX_FILE => return Err(Unreadable("longer than 64 KiB".to_owned())),
             Ok(0) if length > 0 => break, // the last writer has closed it
-            Ok(0) => {}                   // nobody has opened it to write
+            Ok(0) => {}                   // no writer has opened it
             Ok(more) => {
                 length += more;
                 continue;

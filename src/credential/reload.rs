@@ -65,7 +65,7 @@ impl Credential {
         let read = self.0.readings.join(clock, move || credential.reload()).await;
         read.unwrap_or_else(|| {
             Err(self.unreadable(
-                "cannot be read: it has taken more than 5 s (a pipe that nobody writes into, or a file \
+                "cannot be read: it has taken more than 5 s (a pipe without a writer, or a file \
                  system that hangs?)",
             ))
         })?;

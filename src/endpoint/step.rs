@@ -28,7 +28,7 @@ pub enum Step {
     /// fn read(answer: ExchangeAnswer) -> Result<Step, ExchangeError> {
     ///     match (answer.status().as_u16(), answer.request_name()) {
     ///         (200, _) => Ok(Step::Issued(Issued::new(answer.text()?))),
-    ///         (401, "") => Ok(Step::Again("challenge")), // the first one
+    ///         (401, "") => Ok(Step::Again("challenge")), // the first request
     ///         _ => Err(answer.unavailable()),
     ///     }
     /// }

@@ -12,7 +12,7 @@
 //!             format!("no token yet, try again in {:?}", ours.retry_after().unwrap_or_default())
 //!         }
 //!         Some(ours) if ours.kind() == ErrorKind::ForeignOrigin => "a bug of ours".to_owned(),
-//!         Some(ours) => format!("somebody has to look: {ours}"),
+//!         Some(ours) => format!("a person must correct this: {ours}"),
 //!         None => "the API itself failed".to_owned(),
 //!     }
 //! }

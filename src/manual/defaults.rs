@@ -35,7 +35,7 @@
 //! |---|---|---|---|
 //! | pause without a usable token | 1 s, doubling up to 30 s | callers fail meanwhile: try often, but not for each request | [`retry_now`](crate::TokenSource::retry_now) ends any pause |
 //! | pause with a usable token | 1 s, doubling up to 2 min, and never past the token's expiry | callers notice nothing yet; another try must come before the token expires | |
-//! | pause after refused credentials | 10 s, doubling up to 5 min | repeated refusals can lock the account; the tries never end, because somebody will correct the credentials | a changed [`Credential`](crate::Credential) ends it |
+//! | pause after refused credentials | 10 s, doubling up to 5 min | repeated refusals can lock the account; the tries never end, because a person will correct the credentials | a changed [`Credential`](crate::Credential) ends it |
 //! | random part of a pause | each pause is 80–100 % of the time above | clients that failed at the same time do not try again at the same time | |
 //! | a 4xx answer that cannot be read | the first two in a row are paced as an outage, the next ones as a refusal | an error page of a gateway is temporary; a refusal in unknown words must not lock the account | a changed [`Credential`](crate::Credential) ends it |
 //! | `Retry-After`, and the headers of rate limits | obeyed up to 5 min; while a token is usable, one attempt is made earlier, in its hard margin | a wrong header must not stop a service for a day | |

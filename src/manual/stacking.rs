@@ -58,7 +58,7 @@
 //! let source = TokenSource::fixed(HeaderScheme::bearer(), "abc")?;
 //! let auth = AuthLayer::new(source)
 //!     .with_origin(Origin::parse("https://api.example")?)
-//!     .with_foreign(Foreign::SendUnauthenticated); // redirects may lead elsewhere
+//!     .with_foreign(Foreign::SendUnauthenticated); // redirects may lead to other origins
 //! let client = ServiceBuilder::new()
 //!     .layer(TraceLayer::new_for_http())
 //!     .timeout(Duration::from_secs(30))

@@ -119,7 +119,7 @@ impl<'a> Reader<'a> {
                     challenge.params.push((name, value));
                 }
                 (Some(name), None) if is_word && self.is_scheme(name) => {
-                    self.0 = before; // the next challenge
+                    self.0 = before; // the next challenge begins
                     return;
                 }
                 _ => self.skip_item(),

@@ -169,7 +169,7 @@ impl Exchange for ScriptedExchange {
         if script.panics > 0 {
             script.panics -= 1;
             drop(script);
-            #[allow(clippy::panic)] // what the test has set
+            #[allow(clippy::panic)] // the result that the test has set
             {
                 panic!("the test has set a panic");
             }

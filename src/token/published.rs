@@ -294,7 +294,7 @@ mod tests {
         for (mono, wall, has_come) in [
             (9, 1_009, false),
             (10, 1_009, true),
-            (9, 1_010, true), // a suspend
+            (9, 1_010, true), // after a suspend
             (10, 900, true),  // the wall clock was set back
             (11, 1_011, true),
         ] {

@@ -100,7 +100,7 @@ impl SentCount {
     }
 }
 
-#[cfg(all(test, feature = "test-util"))] // not under loom
+#[cfg(all(test, feature = "test-util"))] // loom does not run this test
 mod tests {
     use std::pin::pin;
 

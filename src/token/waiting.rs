@@ -52,7 +52,7 @@ impl Core {
     /// is being renewed, this waits for the next one, for one second at most. Otherwise this is the current token.
     pub(crate) async fn acquire_fresh(self: Arc<Self>, chain: Chain) -> Result<AccessToken, Error> {
         let runtime = runtime()?;
-        drop(self.sleep(LAST_MOMENT)?); // an error without a timer
+        drop(self.sleep(LAST_MOMENT)?); // returns an error if there is no timer
         if let Asked::Use = self.ask(&runtime, &chain)
             && let Some(in_progress) = self.in_progress()
             && let Some(left) = self.usable().map(|token| token.left(self.now()))

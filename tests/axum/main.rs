@@ -74,7 +74,7 @@ where
         (origin.scheme().unwrap().clone(), origin.authority().unwrap().clone());
     let answers = |response: http::Response<RB>| response.map(Body::new);
     let boxed = BoxCloneSyncService::new(api.clone().map_response(answers));
-    drop(Proxy { api: boxed, scheme: scheme.clone(), authority: authority.clone() }); // fits as well
+    drop(Proxy { api: boxed, scheme: scheme.clone(), authority: authority.clone() }); // this type fits too
     Router::new().fallback(forward).with_state(Proxy { api, scheme, authority })
 }
 

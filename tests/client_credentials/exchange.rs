@@ -134,8 +134,8 @@ fn rfc9700_3_the_identity_of_a_token_has_its_client_scope_and_resource_server() 
         base().with_scope(""),
         base().with_resource("urn:y"),
         base().with_audience("urn:x"),
-        scheme("a", "secret").with_scope("read").with_audience("urn:x"), // the same text, elsewhere
-        scheme("a", "secret").with_scope("read urn:x"),                  // both texts, joined
+        scheme("a", "secret").with_scope("read").with_audience("urn:x"), // the same text in another part
+        scheme("a", "secret").with_scope("read urn:x"),                  // both texts in one part
         elsewhere("https://auth.example/realms/other/token?tenant=7"),
         elsewhere("https://auth.example/realms/main/token?tenant=8"),
     ] {
@@ -227,8 +227,8 @@ async fn rfc6749_1_an_encoding_that_another_source_has_just_learned_is_still_tri
     let server = decoder(false, 401, r#"{"error":"invalid_client"}"#).with_latency(secs(2));
     let (one, two) = (server.source(scheme.clone()), server.source(scheme));
     let late = async {
-        tokio::time::sleep(secs(3)).await; // the first one has sent its second request, …
-        two.token().await // … and learns from its answer before this one is refused
+        tokio::time::sleep(secs(3)).await; // the first source has sent its second request
+        two.token().await // it learns the encoding before this source is refused
     };
     let (first, second) = tokio::join!(one.token(), late);
     assert_eq!((first.is_ok(), second.is_ok()), (true, true));

@@ -105,7 +105,7 @@ async fn rfc9068_1_and_oauth21_3_the_form_of_a_token_makes_no_difference() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn rfc7519_1_a_numeric_date_may_be_anything() {
+async fn rfc7519_1_every_value_of_a_numeric_date_has_a_defined_meaning() {
     let soon = (NEW_YEAR + 120).to_string();
     for (exp, expected) in [
         (format!("{soon}.9"), Some(120)),

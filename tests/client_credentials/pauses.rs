@@ -14,7 +14,7 @@ async fn rfc9110_4_retry_after_is_seconds_or_a_date_by_the_server_s_clock() {
         ("Sunday, 06-Nov-94 12:01:30 GMT", Some(noon), Some(90)),
         ("Sun Nov  6 12:01:30 1994", Some(noon), Some(90)),
         ("Sun, 06 Nov 1994 11:00:00 GMT", Some(noon), Some(0)),
-        ("Sun, 06 Nov 1994 12:01:30 GMT", None, Some(0)), // by our own clock
+        ("Sun, 06 Nov 1994 12:01:30 GMT", None, Some(0)), // compared with our clock
         ("Sun, 06 Nov 1994 12:01:30 GMT", Some("yesterday"), Some(0)),
         ("soon", Some(noon), None),
         ("-1", Some(noon), None),

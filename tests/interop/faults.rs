@@ -24,13 +24,13 @@ struct Fault {
     fault: Value,
     kind: ExchangeErrorKind,
     code: Option<&'static str>,
-    /// In seconds: how long the endpoint is left alone, at least and at most.
+    /// The least and the longest pause, in seconds.
     pause: (f64, f64),
 }
 
 /// The usual first pause.
 const A_SECOND: (f64, f64) = (0.8, 1.0);
-/// No two token calls of a source are nearer to each other while nobody has a token.
+/// The least time between two token requests of a source without a token.
 const SHORTEST_PAUSE: f64 = 0.8;
 /// By then a token of three seconds is over, however busy the machine is.
 const LONGEST_LIFE: Duration = Duration::from_secs(30);

@@ -75,7 +75,7 @@ async fn a_refusal_whose_body_does_not_arrive_is_followed_by_a_second_sending() 
 
 /// A caller that gives up leaves no connection and no renewal behind.
 #[tokio::test]
-async fn a_caller_that_gives_up_a_silent_api_takes_its_connection_with_it() {
+async fn a_caller_that_gives_up_ends_its_connection_to_a_silent_api() {
     let setup = Setup::new().await;
     let (proxy, api, url) = through_a_proxy(&setup).await;
     setup.source.token().await.unwrap();

@@ -41,7 +41,7 @@
 //! | the same after a refusal, or of the second sending | sent again; never sent a third time | `http2::a_refusal_..`, `http2::a_second_sending_..` |
 //! | **refresh token** | | |
 //! | F1, F3, F4, F5 | the credentials, once | `client_credentials::refresh`, `atlas::refresh`, `promises::p20_..` |
-//! | F2 the reply is lost after the rotation | not spent again | `lost_answers`; in memory `promises::p20_..`; simulated `races/turmoil` |
+//! | F2 the reply is lost after the rotation | not used again | `lost_answers`; in memory `promises::p20_..`; simulated `races/turmoil` |
 //! | **scale** | | |
 //! | S1 100,000 waiters | one exchange; woken in 200 ms; later callers do not wait | `tests/scale.rs`; `benches/herd.rs` |
 //! | S2 many tenants | | not yet: a source has one key; what one takes is held by `benches/memory.rs` |
@@ -53,7 +53,7 @@
 //! | L3 redirects to another origin | no credential | `layers::redirects`, `reqwest::leaks`, `atlas::wire` |
 //! | L4, L5 plain http, names of this machine, odd spellings | not even a connection | `leaks`, `promises::p13_..`, `client_credentials::secrets` |
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)] // the helpers are tests as well
-#![allow(clippy::disallowed_methods)] // what takes how long is measured in real time
+#![allow(clippy::disallowed_methods)] // durations are measured in real time
 
 mod api;
 mod endpoint;

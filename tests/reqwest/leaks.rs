@@ -81,7 +81,7 @@ async fn all_of(adapter: Adapter) {
     for header in HEADERS {
         for status in STATUSES {
             for way in WAYS {
-                println!("{adapter:?}, {header}, {status}, {way:?}"); // shown if it fails
+                println!("{adapter:?}, {header}, {status}, {way:?}"); // printed if the test fails
                 Case::new(adapter, header, status, way).await.check().await;
             }
         }

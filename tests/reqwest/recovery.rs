@@ -58,7 +58,7 @@ async fn a_request_that_waits_for_a_token_does_not_occupy_a_client_with_a_limit_
     });
     let server = server.await;
     let (layer, exchange) = layer("dpop", &server.origin);
-    layer.source().token().await.unwrap(); // so that all begin with the one that is refused
+    layer.source().token().await.unwrap(); // so that all requests begin with the refused token
     let client = builder().redirect(layer.reqwest_redirects()).build().unwrap();
     let api = layer.layer(ServiceBuilder::new().concurrency_limit(1).service(client));
     let answers = join_all((0..CALLERS).map(|_| {
@@ -172,7 +172,7 @@ async fn a_request_s_own_timeout_gives_reqwest_s_error_if_the_api_is_slow() {
     for adapter in Adapter::ALL {
         let server = Server::start(Scheme::Http, |_| std::future::pending()).await;
         let (layer, _) = layer("token", &server.origin);
-        layer.source().token().await.unwrap(); // or the time might end while it is waited for
+        layer.source().token().await.unwrap(); // otherwise the timeout might end during the wait for a token
         let mut request = reqwest::Request::new(Method::GET, server.origin.parse().unwrap());
         *request.timeout_mut() = Some(Duration::from_millis(200));
         let error = adapter.over(layer).send(request).await.unwrap_err();

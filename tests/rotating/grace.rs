@@ -47,7 +47,7 @@ async fn bursts_in_real_time_cause_no_exchange() {
     let (key, secret) = (server.client_id(), server.client_secret());
     let layer = AuthLayer::rotating(&server.api_root(), key, secret).unwrap();
     let (source, api) = (layer.source().clone(), layer.layer(http()));
-    let setup = Setup { clock: ManualClock::new(), server, source, api }; // the clock is nobody's
+    let setup = Setup { clock: ManualClock::new(), server, source, api }; // this clock is not used
     setup.source.token().await.unwrap();
     setup.server.set_grace(Some(secs(0)));
     setup.server.delay_requests(millis(50));

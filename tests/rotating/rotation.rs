@@ -101,7 +101,7 @@ async fn a_token_that_expired_without_traffic_is_not_sent() {
     let setup = Setup::new().await;
     setup.good().await;
     setup.clock.advance(secs(3_000));
-    setup.good().await; // and with it the token that ends at 6,600 s
+    setup.good().await; // the token that expires at 6,600 s has expired too
     setup.clock.advance(secs(3_000));
     setup.good().await;
     assert_eq!(setup.exchanges(), 1);

@@ -147,7 +147,7 @@ async fn layers() -> String {
     let mut texts = shown(&layer) + &shown(&source) + &shown(&fixed);
     let mut service: Auth<Api> = layer.layer(Api);
     for _ in 0..2 {
-        let call: ResponseFuture<_, _, _, _> = service.call(head()); // waiting, then calling
+        let call: ResponseFuture<_, _, _, _> = service.call(head()); // the first future waits for a token, the second does not
         texts += &shown(&call);
         texts += &shown(&call.await.unwrap());
     }

@@ -175,7 +175,8 @@ async fn a_refresh_token_in_a_header_is_never_indexed() {
     source.reject(&token).await.unwrap_err(); // the server issues the same one again
     let seen = server.seen.lock().unwrap();
     let (fields, table) = &seen[1];
-    let field = fields.iter().find(|it| it.name == "refresh-token").expect("it was spent");
+    let field =
+        fields.iter().find(|it| it.name == "refresh-token").expect("the refresh token was used");
     assert_eq!((&*field.value, field.written), ("a-refresh-token", Written::NeverIndexed));
     assert!(!table.contains("a-refresh-token"), "{table}");
 }

@@ -133,10 +133,10 @@ async fn an_old_token_stays_valid_for_the_grace_period() {
     let server = RotatingServer::start().await.unwrap().with_clock(clock.clone());
     server.set_grace(Some(secs(5)));
     let first = token(&server).await;
-    clock.advance(secs(60)); // its own age does not matter
+    clock.advance(secs(60)); // the token's own age does not matter
     let second = successor(&call(&server, "/a", &first).await);
     clock.advance(secs(4));
-    successor(&call(&server, "/a", &first).await); // and does not begin again
+    successor(&call(&server, "/a", &first).await); // the grace period does not begin again
     clock.advance(secs(1));
     assert_eq!(status(&call(&server, "/a", &first).await), 401);
 

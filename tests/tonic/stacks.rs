@@ -43,7 +43,7 @@ async fn an_overload_below_stays_resource_exhausted() {
     world.source.token().await.unwrap();
     let (mut first, mut second) = (EchoClient::new(stack.clone()), EchoClient::new(stack));
     let slow = tokio::spawn(async move { first.call("Slow", "one").await });
-    until(|| world.server.ledger.calls().len() == 1).await; // it is under way
+    until(|| world.server.ledger.calls().len() == 1).await; // the first call is under way
     let status = second.call("Unary", "two").await.unwrap_err();
     assert_eq!(status.code(), Code::ResourceExhausted, "{status}");
     assert_eq!(slow.await.unwrap().unwrap(), "one");

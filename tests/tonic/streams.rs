@@ -21,7 +21,7 @@ async fn a_bidirectional_stream_that_is_refused_early_continues_message_by_messa
     let world = world().await;
     let ledger = &world.server.ledger;
     ledger.revoke("token-1");
-    ledger.read_before_refusing(2 * (PREFIX + 1)); // of messages of one letter
+    ledger.read_before_refusing(2 * (PREFIX + 1)); // the messages have one letter each
     let (messages, receiver) = mpsc::unbounded::<Bytes>();
     let say = |letter: char| messages.unbounded_send(Bytes::from(letter.to_string())).unwrap();
     say('a');
@@ -81,7 +81,7 @@ async fn a_unary_call_does_not_wait_for_a_successor_while_its_token_is_usable() 
         clock.advance(Duration::from_secs(1));
     };
     assert_eq!(futures::join!(client.call("Unary", "one"), first).0.unwrap(), "one");
-    clock.advance(Duration::from_secs(3_300)); // of an hour: a renewal is due, but brings nothing
+    clock.advance(Duration::from_secs(3_300)); // of an hour: a renewal is due, but the exchange hangs
     let second = client.call("Unary", "two");
     let second = tokio::time::timeout(Duration::from_secs(5), second).await.expect("no wait");
     assert_eq!((second.unwrap(), exchange.under_way()), ("two".to_owned(), 1));

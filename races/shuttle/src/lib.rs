@@ -1,5 +1,5 @@
 //! The whole crate with shuttle's threads instead of the machine's. See `races/README.md`.
-#![allow(dead_code, unused_imports)] // the crate's own business
+#![allow(dead_code, unused_imports)] // the crate's own lints apply elsewhere
 
 extern crate shim as arc_swap;
 extern crate shim as std;

@@ -210,7 +210,7 @@ impl Client {
         let (status, began) = (self.source.status(), Instant::now());
         let pause = status.next_attempt_in.unwrap_or_default();
         let has_token = status.expires_in.is_some_and(|left| !left.is_zero());
-        self.require(has_token || pause <= secs(30), "the endpoint is left alone for too long");
+        self.require(has_token || pause <= secs(30), "the pause is too long");
         // An exchange whose answer was lost must still fail, and the pause after it must pass.
         let slot = secs(2_u64.pow(status.consecutive_failures.min(5)).min(30));
         let under_way = status.exchange_under_way.then_some(EXCHANGE_TIMEOUT + slot);
@@ -240,7 +240,7 @@ impl Client {
         self.require(all_answered, "a caller hangs, or has panicked");
         self.source.settled().await;
         let status = self.source.status();
-        self.require(status.waiters == 0 && !status.exchange_under_way, "I8: somebody waits");
+        self.require(status.waiters == 0 && !status.exchange_under_way, "I8: a caller still waits");
         self.network.history.note(format_args!("{:?} {:?}", lock(&self.outcomes), status.counters));
         let (scheme, history) = (self.scheme.clone(), self.network.history.clone());
         drop(self);

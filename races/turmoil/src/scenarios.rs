@@ -11,7 +11,7 @@ use crate::servers::LIFE;
 use crate::simulation::{Fault, Link, for_all_seeds, simulate};
 use crate::{millis, now, secs};
 
-/// From a moment to longer than any wait.
+/// A random time: between a moment and more than the longest wait.
 fn a_while(rng: &mut Rng) -> Duration {
     millis(rng.u64(50..12_000))
 }
@@ -59,7 +59,7 @@ async fn the_answer_to_an_exchange_is_lost(client: Client, mut rng: Rng) {
     sleep(millis(500)).await;
     client.recovers().await;
     client.require(client.servers.exchanges() >= 2, "the first one was lost");
-    client.require(client.servers.refreshes() == 0, "nobody had a refresh token");
+    client.require(client.servers.refreshes() == 0, "no client had a refresh token");
     client.ends().await;
 }
 
@@ -72,7 +72,7 @@ async fn the_answer_with_the_next_refresh_token_is_lost(client: Client, mut rng:
     sleep(LIFE).await;
     client.recovers().await;
     let refreshes = client.servers.refreshes();
-    client.require(refreshes >= 1, "a refresh token was spent");
+    client.require(refreshes >= 1, "a refresh token was used");
     sleep(LIFE + LIFE).await;
     client.require(client.servers.refreshes() > refreshes, "and the next family's are");
     client.ends().await;

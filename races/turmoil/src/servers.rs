@@ -175,7 +175,7 @@ impl State {
         self.refreshes += 1;
         let number = token.strip_prefix(REFRESH_TOKEN)?.parse().ok()?;
         let spent = self.refresh_tokens.get_mut(&number)?;
-        history.require(!*spent, format_args!("F2: {token} is spent again"));
+        history.require(!*spent, format_args!("F2: {token} is used again"));
         *spent = true;
         Some(self.issue())
     }

@@ -121,7 +121,7 @@ pub(crate) fn simulate<F>(
 where
     F: Future<Output = ()> + 'static,
 {
-    fastrand::seed(seed); // the crate's own draws
+    fastrand::seed(seed); // the crate's own random numbers
     let mut rng = Rng::with_seed(seed);
     let http2 = rng.bool();
     let history = History::default();

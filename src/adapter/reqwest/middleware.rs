@@ -43,7 +43,7 @@ type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// let auth = AuthLayer::new(source).with_origin(Origin::parse("https://api.example")?);
 /// let client = builder.redirect(auth.reqwest_redirects()).build()?;
 /// let client = reqwest_middleware::ClientBuilder::new(client)
-///     // .with(retries and whatever else there is)
+///     // .with(retries and other middlewares)
 ///     .with(AuthMiddleware::new(&auth))
 ///     .build();
 /// # let _ = client;

@@ -41,7 +41,7 @@ where
 
     fn call(&mut self, request: reqwest::Request) -> Self::Future {
         let clone = self.get_ref().clone();
-        let client = mem::replace(self.get_mut(), clone); // the one that is ready
+        let client = mem::replace(self.get_mut(), clone); // calls the service that was polled ready
         let shared = &self.shared;
         let known = shared.config.redirects.check(request.url());
         let same_origin = SameOriginClient::new(client, shared.clone(), &request);

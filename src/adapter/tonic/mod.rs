@@ -152,7 +152,7 @@
 //! the extensions of the HTTP response, where layers can see it. All this holds for any client that sets that
 //! header, with or without the feature.
 //!
-//! [`Channel`]'s own timeouts are below this layer: they begin anew with each sending.
+//! [`Channel`]'s own timeouts are below this layer: they begin again with each sending.
 //!
 //! [`Channel`]: https://docs.rs/tonic/latest/tonic/transport/struct.Channel.html
 

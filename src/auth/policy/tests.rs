@@ -41,7 +41,7 @@ fn a_bound_origin_is_recognised_in_every_spelling() {
     ] {
         assert_eq!(judged(&guard(), request(uri, host)), verdict, "{uri} {host:?}");
         let mut extended = request(uri, host);
-        extended.extensions_mut().insert("an extension of somebody's");
+        extended.extensions_mut().insert("an extension of the caller");
         assert_eq!(judged(&guard(), extended), verdict, "{uri} {host:?}, with extension");
     }
 }

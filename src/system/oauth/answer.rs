@@ -91,7 +91,7 @@ impl TokenAnswer {
     fn new(token: Secret, members: &Beside<'_>) -> Result<TokenAnswer, ExchangeError> {
         let mut issued = Issued::new(token);
         match members.find(|it| it.number("expires_in"))? {
-            Some(seconds) if bounds::is_misplaced_epoch(seconds) => {} // read below
+            Some(seconds) if bounds::is_misplaced_epoch(seconds) => {} // the top object is read below
             Some(seconds) if seconds > 0.0 => {
                 issued = issued.with_expires_in(bounds::span(seconds));
             }

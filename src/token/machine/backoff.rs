@@ -70,7 +70,7 @@ const FIRST: Duration = Duration::from_secs(1);
 const CAP_WITHOUT_TOKEN: Duration = Duration::from_secs(30);
 /// The longest pause with a usable token. Callers notice nothing.
 const CAP_WITH_TOKEN: Duration = Duration::from_secs(120);
-/// Refused credentials are tried rarely, because repeated refusals lock accounts. The tries go on, because somebody
+/// Refused credentials are tried rarely, because repeated refusals lock accounts. The tries go on, because a person
 /// will correct the credentials.
 const FIRST_REFUSED: Duration = Duration::from_secs(10);
 const CAP_REFUSED: Duration = Duration::from_secs(300);

@@ -174,13 +174,13 @@ mod tests {
         let mut budget = RenewalBudget::default();
         for tick in 0..100 {
             assert!(pays(&mut budget, tick, at(0)));
-            budget.refund(generation(2)); // before there is anything to redeem: no
-            budget.record(refresh(1_000), generation(2)); // another refresh's: no
+            budget.refund(generation(2)); // no refund: the renewal has not ended
+            budget.record(refresh(1_000), generation(2)); // no effect: another refresh
             budget.refund(generation(2));
             budget.record(refresh(tick), generation(2));
-            budget.refund(generation(1)); // with the refused token: no
+            budget.refund(generation(1)); // no refund: the refused token was used
             assert_eq!(budget.left(at(0)), 4);
-            budget.refund(generation(3)); // a rotated successor will do
+            budget.refund(generation(3)); // a successor from a response counts too
             budget.refund(generation(2));
             assert_eq!(budget.left(at(0)), 5);
         }
@@ -215,8 +215,8 @@ mod tests {
         assert!(pays(&mut budget, 1, at(10)));
         assert_eq!(budget.rejected_token(), Some(generation(1)));
         budget.record(refresh(1), generation(2));
-        budget.discredit(generation(1), at(10)); // sent before the refusal was known: says nothing
-        budget.discredit(generation(2), at(11)); // another token: says nothing
+        budget.discredit(generation(1), at(10)); // no effect: sent before the refusal
+        budget.discredit(generation(2), at(11)); // no effect: another token
         assert!(budget.rejected_token().is_some());
         budget.discredit(generation(1), at(11));
         assert_eq!(budget.rejected_token(), None);

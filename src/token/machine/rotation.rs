@@ -103,7 +103,7 @@ mod tests {
             (10.0, 610.0, Ok(600)),
             (10.0, 670.0, Ok(660)),
             (10.0, 671.0, Err(NotAdopted::LivesTooLong)),
-            (0.0, 600.0, Ok(590)), // made a while ago
+            (0.0, 600.0, Ok(590)), // issued before this response
             (70.0, 130.0, Ok(60)),
             (71.0, 130.0, Err(NotAdopted::NotYetIssued)),
             (10.0, 11.0, Ok(1)),

@@ -1,4 +1,4 @@
-//! A system of somebody else's: a password from a file, a refresh token, and 419 for a session that has ended.
+//! A user's own system: a password from a file, a refresh token, and 419 for an expired session.
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, StatusCode};

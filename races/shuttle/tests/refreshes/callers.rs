@@ -44,7 +44,7 @@ fn callers_of_an_endpoint_that_is_down_share_one_failure() {
         let login = Login { fails: true, ..Login::default() };
         let source = source_of(&login);
         assert_eq!(ask(&source).await, vec![None; 3]);
-        assert_eq!(login.exchanges(), 1, "nobody tries on his own");
+        assert_eq!(login.exchanges(), 1, "no caller makes an exchange of its own");
         assert_eq!(source.status().waiters, 0);
     });
 }
@@ -64,7 +64,7 @@ fn simultaneous_refusals_cause_one_exchange_even_if_a_caller_gives_up() {
             spawn(async move { source.reject(&first).await.unwrap().expose().to_owned() })
         });
         // Meanwhile other callers use the current token.
-        let goes_on = source.token().now_or_never().expect("nobody waits while a token is usable");
+        let goes_on = source.token().now_or_never().expect("no caller waits while a token is usable");
         assert!(goes_on.unwrap().generation() >= first.generation());
         for successor in join_all(refused).await {
             assert_eq!(successor.unwrap(), "2");
