@@ -1,5 +1,5 @@
-//! What the compiler says to those who get it wrong: each case is a mistake, beside it the text that names
-//! it. The texts hold for one compiler; with another one this skips, and says so.
+//! The compiler's messages for mistakes: each case is a mistake, and the file beside it has the message.
+//! The messages are those of one compiler; with another one this test is skipped and says so.
 //!
 //! ```text
 //! cargo test --manifest-path tests/diagnostics/Cargo.toml
@@ -11,7 +11,7 @@ use std::process::Command;
 const COMPILER: &str = "rustc 1.95.0 ";
 
 #[test]
-fn a_mistake_is_named_where_it_is_made() {
+fn the_compiler_names_each_mistake_at_its_place() {
     let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let version = Command::new(rustc).arg("--version").output().expect("a compiler");
     let version = String::from_utf8_lossy(&version.stdout);

@@ -1,6 +1,6 @@
-//! A token endpoint that does wrong: oauth2-mock-server, with faults that are switched over HTTP. Each fault
-//! has a client and a source of its own, and all of them are tried at once.
-#![allow(clippy::disallowed_methods)] // the server's time is the real one
+//! A token endpoint that makes errors: oauth2-mock-server, with faults that a test switches on over HTTP.
+//! Each fault has its own client and source, and all are tested at the same time.
+#![allow(clippy::disallowed_methods)] // the server uses real time
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -17,7 +17,7 @@ use crate::callers::Api;
 use crate::servers::Servers;
 use crate::{preset, secs};
 
-/// What is wrong, and what a caller without a token is told.
+/// A fault, and the error of a caller without a token.
 #[derive(Clone, Debug)]
 struct Fault {
     name: &'static str,
@@ -32,7 +32,7 @@ struct Fault {
 const A_SECOND: (f64, f64) = (0.8, 1.0);
 /// The least time between two token requests of a source without a token.
 const SHORTEST_PAUSE: f64 = 0.8;
-/// By then a token of three seconds is over, however busy the machine is.
+/// By then a token of three seconds has expired, even on a busy machine.
 const LONGEST_LIFE: Duration = Duration::from_secs(30);
 
 fn faults() -> Vec<Fault> {
@@ -55,7 +55,7 @@ fn faults() -> Vec<Fault> {
             ),
         ),
         asked((6.5, 7.0), fault("too-many-requests", Unavailable, busy("7"))),
-        // The server's own clock counts, and the date is from before it was started.
+        // The server's own clock counts, and the date is from before the server's start.
         asked((40.0, 60.0), fault("too-many-until-a-date", Unavailable, busy(&in_a_minute))),
         coded(
             "invalid_client",
@@ -79,7 +79,7 @@ fn faults() -> Vec<Fault> {
     ]
 }
 
-/// One client of the server that does wrong.
+/// One client of the server that makes errors.
 struct Setup {
     servers: Arc<Servers>,
     client: &'static str,
@@ -116,7 +116,7 @@ impl Setup {
     }
 }
 
-/// All of them at once, at the same servers.
+/// All faults at the same time, with the same servers.
 async fn at_once<T, F>(cases: impl IntoIterator<Item = T>, check: impl Fn(Arc<Servers>, T) -> F)
 where
     F: Future<Output = ()> + Send + 'static,
@@ -128,7 +128,7 @@ where
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs node: run interop/run"]
-async fn every_caller_is_told_of_a_fault_at_the_price_of_one_token_call() {
+async fn every_caller_gets_the_error_of_a_fault_after_one_token_request() {
     at_once(faults(), every_caller_is_told).await;
 }
 
@@ -145,7 +145,7 @@ async fn every_caller_is_told(servers: Arc<Servers>, fault: Fault) {
             assert_eq!(error.is_transient(), kind != Refused, "{name}");
             let retry_after = error.retry_after().unwrap().as_secs_f64();
             assert!(retry_after <= pause.1, "{name}: {retry_after}");
-            // Only who gets a stored one finds the pause begun.
+            // If the error is a stored one, the pause has already begun.
             assert!(error.age().is_some() || retry_after > pause.0, "{name}: {retry_after}");
         }
     }
@@ -160,7 +160,7 @@ async fn every_caller_is_told(servers: Arc<Servers>, fault: Fault) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs node: run interop/run"]
-async fn a_life_that_is_no_length_of_time_counts_as_unstated() {
+async fn a_life_that_cannot_be_read_counts_as_unstated() {
     let lives = [("no-life", "0"), ("less-than-no-life", "-1"), ("no-number", "1e400")];
     at_once(lives, a_life_counts_as_unstated).await;
 }
@@ -175,19 +175,20 @@ async fn a_life_counts_as_unstated(servers: Arc<Servers>, case: (&'static str, &
     assert_eq!(setup.token_calls().await, 1, "{name}");
 }
 
-/// How many token calls there may be by now: one, unless the machine is so busy that a pause is over.
+/// How many token requests there may be by now: one, unless the machine is so busy that a pause has
+/// ended.
 fn slots(began: Instant) -> u32 {
     1 + (began.elapsed().as_secs_f64() / SHORTEST_PAUSE) as u32
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs node: run interop/run"]
-async fn a_usable_token_survives_every_fault() {
+async fn a_usable_token_stays_in_use_during_every_fault() {
     at_once(faults(), a_usable_token_survives).await;
 }
 
-/// The API accepts a token for an hour; the layer is told of three seconds, and has to renew it. While the
-/// fault lasts, its life can only become shorter: if it has not ended after an error, it had not before.
+/// The API accepts a token for an hour, but the layer is told three seconds, and must renew it. During the
+/// fault, the life can only become shorter, so a token that is usable after an error was usable before.
 async fn a_usable_token_survives(servers: Arc<Servers>, fault: Fault) {
     let name = fault.name;
     let setup = Arc::new(Setup::new(servers, name));
@@ -201,7 +202,7 @@ async fn a_usable_token_survives(servers: Arc<Servers>, fault: Fault) {
         let exchange = Error::find(&*error).and_then(Error::exchange).expect(name);
         assert_eq!((exchange.kind(), exchange.code()), (fault.kind, fault.code), "{name}");
     }
-    // The first one; one ahead of the end, one half-way from there to it, one at the end.
+    // The first exchange; one before the expiry, one half-way to the expiry, one at the expiry.
     let token_calls = setup.token_calls().await;
     assert!((2..=5).contains(&token_calls), "{name}: {token_calls}");
 
@@ -230,7 +231,7 @@ async fn call_until_an_error(setup: Arc<Setup>) -> (BoxError, u32) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs node: run interop/run"]
-async fn an_outage_ends_for_callers_with_the_pause_that_it_asked_for() {
+async fn an_outage_ends_for_callers_after_the_requested_pause() {
     at_once([(None, 0.8), (Some("2"), 2.0)], an_outage_ends).await;
 }
 
@@ -251,7 +252,7 @@ async fn an_outage_ends(servers: Arc<Servers>, (asked, at_least): (Option<&str>,
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs node: run interop/run"]
-async fn an_odd_life_is_read_if_it_can_be() {
+async fn an_unusual_life_is_read_if_possible() {
     let claims = |life: f64| json!({"claims": {"life": life}});
     let stated = |text: &str| json!({"members": {"expires_in": text}, "claims": {"life": 600}});
     let nowhere = json!({"members": {"expires_in": ""}, "claims": {"exp": null}});
@@ -277,16 +278,16 @@ async fn an_odd_life_is_read(
     setup.set(fault).await;
     let began = Instant::now();
     setup.source.token().await.expect(name);
-    // The layer's clock ticks coarsely.
+    // The layer's clock has a low resolution.
     let (left, taken) = (setup.life(), began.elapsed().as_secs_f64() + 0.02);
     assert!((life - taken..=life).contains(&left), "{name}: {left} of {life}");
     assert_eq!(setup.token_calls().await, 1, "{name}");
 }
 
-/// This API takes no token without an end; the layer cannot know.
+/// This API accepts no token without an expiry, but the layer cannot know this.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs node: run interop/run"]
-async fn tokens_that_the_api_never_accepts_cost_no_storm() {
+async fn tokens_that_the_api_never_accepts_cause_few_exchanges() {
     at_once(["never-accepted"], |servers, name| async move {
         let setup = Setup::new(servers, name);
         setup.set(json!({"claims": {"exp": null}})).await;

@@ -1,4 +1,4 @@
-//! What the scheme does, and how long it is.
+//! What the scheme does, and how many lines it has.
 
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
@@ -13,7 +13,7 @@ use tower_outbound_auth::{AuthLayer, Credential, Origin, TokenSource};
 
 type Body = Full<Bytes>;
 
-/// What the login endpoint was asked, and with what status it answers.
+/// The requests to the login endpoint, and the status of its answers.
 #[derive(Clone, Default)]
 struct Login(Arc<Mutex<(Vec<String>, StatusCode)>>);
 
@@ -43,7 +43,7 @@ impl Login {
 }
 
 #[tokio::test]
-async fn a_session_that_has_ended_is_refreshed_and_the_request_is_sent_again() {
+async fn after_an_expired_session_the_request_is_sent_again() {
     let login = Login::default();
     let layer =
         AuthLayer::new(login.source()).with_origin(Origin::parse("https://vault.example").unwrap());
@@ -59,7 +59,7 @@ async fn a_session_that_has_ended_is_refreshed_and_the_request_is_sent_again() {
 }
 
 #[tokio::test]
-async fn the_systems_own_refusal_counts_as_one() {
+async fn the_system_s_own_refusal_causes_a_renewal() {
     let login = Login::default();
     login.0.lock().unwrap().1 = StatusCode::IM_A_TEAPOT;
     let error = login.source().token().await.unwrap_err();
