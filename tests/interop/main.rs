@@ -98,7 +98,7 @@ async fn a_cold_start_under_load_makes_one_token_request() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs node: run interop/run"]
-async fn a_wrong_secret_is_refused_once_and_everybody_is_told_so() {
+async fn a_wrong_secret_costs_one_exchange_and_every_caller_gets_the_error() {
     let servers = Servers::start().await;
     let api = Api::new(&preset(&servers, ("basic", "wrong-secret")), &servers);
     for response in api.post_by_many("/documents").await {

@@ -161,7 +161,7 @@ impl Guard {
                      one peer"
                 } else {
                     "the request's URI is not http(s), or has user information or an unusable \
-                     port: the credential stays here"
+                     port: the credential was not sent"
                 },
             );
         };
@@ -231,7 +231,7 @@ fn replaces_a_credential(credential: &HeaderName) -> Error {
 fn host_differs() -> Error {
     Error::new(
         ErrorKind::ForeignOrigin,
-        "the request's Host header contradicts its URI: the credential stays here",
+        "the request's Host header contradicts its URI: the credential was not sent",
     )
 }
 
