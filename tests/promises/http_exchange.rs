@@ -212,7 +212,7 @@ fn what_is_wrong_with_a_credential_or_a_url_is_said() {
         ("a.example/t", "id", "secret", "has no scheme: write https://"),
         ("https://u:p@a.example/t", "id", "secret", "has user information"),
         ("http://a.example/t", "id", "secret", "use https"),
-        ("ftp://a.example/t", "id", "secret", "not one of http(s)"),
+        ("ftp://a.example/t", "id", "secret", "is not http(s)"),
         ("https://a.example/t#x", "id", "secret", "has a fragment"),
     ] {
         let error = Atlas::new(url, id, secret).unwrap_err().to_string();
