@@ -3,6 +3,7 @@
 //! The format is documented in `tests/scenarios/README.md`. Every scenario is run with many seeds: what
 //! it expects of drawn moments are ranges, and has to hold for every draw.
 
+mod adapter;
 mod check;
 mod format;
 mod units;
@@ -159,16 +160,19 @@ fn directory() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios")
 }
 
-/// Every file of the directory, by name.
+/// What the directory has beside scenarios: the page that documents them, and the runner for other implementations.
+const OTHERS: [&str; 5] = ["README.md", "run.py", "run_ours", "scenario.py", "self_test.py"];
+
+/// Every file of scenarios, by name.
 fn files() -> Vec<(String, File)> {
     let mut names: Vec<_> = fs::read_dir(directory())
         .expect("tests/scenarios")
         .map(|entry| entry.expect("an entry").file_name().into_string().expect("a plain name"))
-        .filter(|name| name != "README.md")
+        .filter(|name| !OTHERS.contains(&&**name))
         .collect();
     names.sort();
     let read = |name: String| {
-        assert!(name.ends_with(".json"), "{name} is neither a scenario nor the README");
+        assert!(name.ends_with(".json"), "{name} is not known here");
         let text = fs::read_to_string(directory().join(&name)).expect("a file");
         let file: File =
             serde_json::from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}"));

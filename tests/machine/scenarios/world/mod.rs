@@ -290,6 +290,10 @@ impl World {
         self.callers.get(name)
     }
 
+    pub(crate) fn callers(&self) -> impl Iterator<Item = (&String, &Did)> {
+        self.callers.iter().map(|(name, caller)| (name, &caller.did))
+    }
+
     pub(crate) fn waiting(&self) -> u64 {
         let waits =
             |it: &&Caller| matches!(it.stage, Stage::ForToken { .. } | Stage::ForSuccessor { .. });
