@@ -47,7 +47,7 @@ pub(crate) fn epoch(number: f64) -> Duration {
 /// Whether a span of seconds is really a time since the epoch in the wrong member. No server means a life of 30 to
 /// 68 years. 2^31 − 1 means "for ever".
 pub(crate) fn is_misplaced_epoch(seconds: f64) -> bool {
-    (EARLIEST.as_secs_f64()..f64::from(i32::MAX)).contains(&seconds)
+    (EARLIEST_MISPLACED..f64::from(i32::MAX)).contains(&seconds)
 }
 
 /// Whether the clock of a server may show this time.
@@ -105,6 +105,8 @@ mod tests {
     fn a_span_of_decades_is_a_time_in_the_wrong_member() {
         for (seconds, misplaced) in [
             (315_360_000.0, false), // ten years
+            (999_999_999.0, false),
+            (1_000_000_000.0, false),
             (1_735_689_600.0, true),
             (2_147_483_647.0, false),
             (3_155_760_000.0, false), // a hundred years

@@ -90,6 +90,7 @@ impl<'a> Beside<'a> {
 impl TokenAnswer {
     fn new(token: Secret, members: &Beside<'_>) -> Result<TokenAnswer, ExchangeError> {
         let mut issued = Issued::new(token);
+        let misplaced = members.find(|it| it.read("expires_in", misplaced_moment))?;
         match members.find(|it| it.number("expires_in"))? {
             Some(seconds) if bounds::is_misplaced_epoch(seconds) => {} // the top object is read below
             Some(seconds) if seconds > 0.0 => {
