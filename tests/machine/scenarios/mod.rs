@@ -196,7 +196,7 @@ fn every_scenario_holds_for_every_draw() {
         }
     }
     assert!(failures.is_empty(), "{} failed\n\n{}\n", failures.len(), failures.join("\n\n"));
-    assert!(stories.len() >= 70, "only {} scenarios", stories.len());
+    assert!(stories.len() >= 200, "only {} scenarios", stories.len());
 }
 
 // ===== the runner itself =====
