@@ -1,7 +1,8 @@
-//! Plays the steps of another runner: one JSON object a line on the standard input, one a line on the standard output.
+//! Plays the steps of `tests/scenarios/run.py`: reads one JSON object a line from the standard input, and answers with one
+//! a line on the standard output.
 //!
-//! `tests/scenarios/README.md` documents the lines, in the section "The adapter". This is the adapter of this crate:
-//! it plays the events and tells what it sees. It knows nothing of expectations.
+//! `tests/scenarios/README.md` documents the lines, in the section "The adapter". The adapter plays the events and tells what
+//! it sees. The runner checks what is expected.
 
 use std::io::{self, Write};
 use std::time::Duration;
@@ -31,7 +32,7 @@ struct Begin {
 #[ignore = "reads its standard input: run tests/scenarios/run_ours"]
 fn adapter() {
     let mut out = io::stdout().lock();
-    writeln!(out).expect("a reader"); // libtest has begun a line
+    writeln!(out).expect("a reader"); // ends the line that libtest has begun
     let mut world = None;
     let mut failed = false;
     for line in io::stdin().lines() {
@@ -50,7 +51,7 @@ fn adapter() {
     }
 }
 
-/// The reply to a line, if it wants one.
+/// The reply to a line. None if the line asks for no reply.
 fn reply(world: &mut Option<World>, mut line: Map<String, Value>) -> Result<Option<Value>, String> {
     if line.contains_key("given") {
         let Begin { mut given, seed } = read(line)?;
@@ -67,7 +68,7 @@ fn reply(world: &mut Option<World>, mut line: Map<String, Value>) -> Result<Opti
     Ok((!unanswered).then(|| observed(world)))
 }
 
-/// A step, and whether an `api_answers` may be passed over.
+/// The step of a line, and whether its `api_answers` is passed over if the request was not sent.
 fn step(mut line: Map<String, Value>) -> Result<(Step, bool), String> {
     let at = line.remove("at_ms").and_then(|at| at.as_f64()).ok_or("a step has `at_ms`")?;
     let if_sent = line.remove("if_sent").is_some();
@@ -105,7 +106,7 @@ fn read<T: for<'de> Deserialize<'de>>(members: Map<String, Value>) -> Result<T, 
     serde_json::from_value(Value::Object(members)).map_err(|error| error.to_string())
 }
 
-/// What the step caused, and what is to be seen now.
+/// What the step caused, and the source as it is now.
 fn observed(world: &mut World) -> Value {
     let mut reply = step_of(world);
     reply.append(&mut state_of(world));

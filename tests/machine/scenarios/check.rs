@@ -1,4 +1,4 @@
-//! What a scenario expects, held against what came.
+//! Compares what a scenario expects with what happened.
 
 use std::fmt::Debug;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::token::machine::scenarios::format::{CallerExpect, Expect, Fails};
 use crate::token::machine::scenarios::units::{Count, Draw, Range};
 use crate::token::machine::scenarios::world::{Did, Ended, World};
 
-/// What did not come as it was expected, and what was drawn.
+/// What happened otherwise than expected, and the values that were drawn.
 #[derive(Default)]
 pub(crate) struct Differences(Vec<String>, Vec<Draw>);
 
@@ -45,7 +45,7 @@ impl Differences {
     }
 }
 
-/// `silent`: no exchange may begin but the one that is expected.
+/// `silent` means that an exchange which is not expected is a difference.
 pub(crate) fn check(world: &mut World, expect: &Expect, silent: bool) -> Differences {
     let mut found = Differences::default();
     check_callers(world, expect, &mut found);

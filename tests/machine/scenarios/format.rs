@@ -153,7 +153,7 @@ impl Texts {
     }
 }
 
-/// What became of one caller.
+/// What is expected of one caller.
 #[derive(Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct CallerExpect {
@@ -228,7 +228,7 @@ pub(crate) struct Expect {
 
 impl PartialEq for CallerExpect {
     fn eq(&self, _: &CallerExpect) -> bool {
-        false // only "no callers" is ever compared
+        false // only an empty map of callers is compared
     }
 }
 
@@ -244,8 +244,8 @@ impl Expect {
     }
 }
 
-/// Puts the values of an example where `$name` stands: as they are where that is the whole text, else
-/// as text.
+/// Replaces `$name` by its value in an example. If `$name` is the whole text, the value stays as it is; else it is put in as
+/// text.
 pub(crate) fn filled_in(template: &Value, example: &Map<String, Value>) -> Value {
     match template {
         Value::String(text) => {
@@ -265,7 +265,7 @@ pub(crate) fn filled_in(template: &Value, example: &Map<String, Value>) -> Value
                 let name = filled_in(&name, example);
                 (name.as_str().unwrap_or_default().to_owned(), filled_in(value, example))
             });
-            // A member of which an example says `null` is left out.
+            // A member whose value is `null` is left out.
             Value::Object(members.filter(|(_, value)| !value.is_null()).collect())
         }
         other => other.clone(),

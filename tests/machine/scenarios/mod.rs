@@ -1,7 +1,7 @@
-//! Runs `tests/scenarios/*.json`: the failure policy, told as stories, on virtual time.
+//! Runs `tests/scenarios/*.json`, the scenarios of the failure policy, on virtual time.
 //!
-//! The format is documented in `tests/scenarios/README.md`. Every scenario is run with many seeds: what
-//! it expects of drawn moments are ranges, and has to hold for every draw.
+//! `tests/scenarios/README.md` documents the format. Every scenario is run with many seeds. What it expects must hold for
+//! every draw.
 
 mod adapter;
 mod check;
@@ -21,13 +21,13 @@ use crate::token::machine::scenarios::format::{Expect, File, Given, Outline, Ste
 use crate::token::machine::scenarios::units::Draw;
 use crate::token::machine::scenarios::world::World;
 
-/// A scenario is run this often, with other draws each time.
+/// How often a scenario is run, each time with other draws.
 const RUNS: u64 = 16;
 
-/// A scenario with the values of an example put into it.
+/// A scenario with the values of one example.
 struct Scenario {
     given: Given,
-    /// Each with its text, for those who read a failure.
+    /// Each with its JSON, which a failure shows.
     steps: Vec<(Step, String)>,
     expected: Expect,
 }
@@ -99,7 +99,7 @@ fn has_expectation(step: &Step) -> bool {
     step.expect.as_ref().is_some_and(|expect| !expect.is_empty()) || within(step)
 }
 
-/// A step is one event, or none.
+/// A step has one event at most.
 fn check_form(step: &Step) -> Result<(), String> {
     let events = [
         step.request.is_some(),
@@ -199,7 +199,7 @@ fn every_scenario_holds_for_every_draw() {
     assert!(stories.len() >= 200, "only {} scenarios", stories.len());
 }
 
-// ===== the runner itself =====
+// ===== tests of the runner =====
 
 fn ran(scenario: &Value) -> Result<(), String> {
     let outline = serde_json::from_value(scenario.clone()).map_err(|error| error.to_string())?;
@@ -235,7 +235,7 @@ fn a_scenario_that_is_mistyped_expects_nothing_or_is_wrong_fails() {
     }
 }
 
-/// The names of a type's members, as serde tells them to somebody who mistypes one.
+/// The names of a type's members, from serde's error for an unknown member.
 fn members<T: for<'de> Deserialize<'de>>() -> Vec<String> {
     let error = serde_json::from_str::<T>(r#"{"no such member": 1}"#).err().unwrap().to_string();
     let names = error.split_once("expected").expect("a list").1;

@@ -56,8 +56,8 @@ impl TryFrom<String> for Moment {
     }
 }
 
-/// `none`, `30s`, `0.8s..1s`; both ends belong to it, and a millisecond around them. `drawn 0.8s..1s`: it
-/// is also filled, over the runs.
+/// `none`, `30s`, `0.8s..1s`. Both ends are included, with a tolerance of a millisecond. `drawn 0.8s..1s`: the values of all
+/// runs must fill the range, too.
 #[derive(Clone, Debug, Deserialize, PartialEq)]
 #[serde(try_from = "String")]
 pub(crate) enum Range {

@@ -1,4 +1,4 @@
-//! Callers: what each is told, and what it makes of that.
+//! Callers: what the machine tells each of them, and what each then does.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ impl World {
     /// A request wants a token.
     pub(crate) fn ask(&mut self, name: &str) -> Played {
         let now = self.now();
-        // Where responses hand out successors, a due refresh is left to this request's own response.
+        // If responses bring successors, the response to this request may bring the one that is due.
         let left_to_response = self.scheme.rotation().is_some()
             && self.current.as_ref().is_some_and(|it| !now.has_reached(it.window.margin_at));
         if left_to_response {
@@ -40,11 +40,12 @@ impl World {
         }
     }
 
-    /// Sends a request with the current token; for a replay, `replay` says whether it waited for that.
+    /// Sends a request with the current token. `replay` is none for the first sending; else it says whether the request has
+    /// waited for this token.
     pub(crate) fn send(&mut self, name: &str, replay: Option<bool>) -> Played {
         let (now, current) = (self.now(), self.current.as_ref().ok_or("no token")?);
         if now.has_reached(current.window.ends_at) {
-            return Err(format!("{name} is told to send a token that is over"));
+            return Err(format!("{name} is told to send a token that has ended"));
         }
         let due = replay.is_none() && now.has_reached(current.window.refresh_at);
         let stage = Stage::Sent { with: current.generation, at: now, due, replay };
@@ -98,7 +99,7 @@ impl World {
         Ok(())
     }
 
-    /// The API refused, or doubted, the token of a request.
+    /// The API refused the token of a request, or its answer is doubted.
     pub(crate) fn refused(
         &mut self,
         name: &str,
@@ -206,7 +207,7 @@ impl World {
     }
 }
 
-/// The answer goes to the caller.
+/// The caller gets the answer.
 fn gets(complaint: Complaint, recovery: Recovery) -> Did {
     match complaint {
         Complaint::Refusal => Did::Gets401(recovery.as_str()),

@@ -23,7 +23,7 @@ use crate::token::machine::window::{self, Life};
 use crate::token::options::present;
 
 impl World {
-    /// Does what follows an event: looks up credentials, begins an exchange.
+    /// Does what follows an event: begins an exchange, reads the credentials again.
     pub(crate) fn apply(&mut self, start: Option<Start<Secret>>) -> Played {
         let now = self.now();
         if let Some(start) = start {
@@ -39,7 +39,7 @@ impl World {
     }
 
     pub(crate) fn begin(&mut self, start: Start<Secret>) -> Played {
-        self.credentials_changed = false; // they are read before each exchange
+        self.credentials_changed = false; // each exchange reads them
         let spent = start.refresh_token;
         let clock = Arc::new(Still(start.started));
         let cx = ExchangeContext::new(clock, start.reason, spent.clone(), Chain::default());

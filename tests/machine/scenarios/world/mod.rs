@@ -1,7 +1,7 @@
-//! The world around a machine, on a clock that is a number: a token endpoint, an API, callers.
+//! The world around a machine, in virtual time: a token endpoint, an API, callers.
 //!
-//! It does what the shell (`shared.rs`, `waiting.rs`, `sent_request.rs`) does, without waiting: classification,
-//! lifetimes and rotations are the crate's own code.
+//! It does what the shell (`shared.rs`, `waiting.rs`, `sent_request.rs`) does, without async. The crate's own code reads the
+//! answers, and judges lifetimes and successors.
 
 mod callers;
 mod exchanges;
@@ -30,7 +30,7 @@ use crate::token::machine::scenarios::world::texts::{jwt, kind_of, scheme};
 use crate::token::machine::status::Status;
 use crate::token::machine::window::Window;
 
-/// When scenarios begin, unless they say otherwise: 2027-01-15T08:00:00Z.
+/// The wall clock at the beginning, by default: 2027-01-15T08:00:00Z.
 const WALL_CLOCK: u64 = 1_800_000_000;
 const UPTIME: Duration = Duration::from_secs(86_400);
 /// The secret of the credentials; it signs JWTs.
@@ -38,7 +38,7 @@ const SECRET: &str = "secret";
 
 pub(crate) struct World {
     scheme: Arc<dyn Scheme>,
-    /// As a source has it: with its refresh token and its last error.
+    /// Keeps a refresh token and the last error, as in a source.
     machine: Machine<Secret, ExchangeError>,
     /// Answers of the API with these statuses are doubted.
     doubted_statuses: Vec<u16>,
@@ -55,7 +55,7 @@ pub(crate) struct World {
     refreshes: Vec<Refresh>,
     callers: BTreeMap<String, Caller>,
     standing: Option<Standing>,
-    /// Those that are to come by `endpoint_from_now_on`: when, and to which exchange.
+    /// The answers that `endpoint_from_now_on` has scheduled: the time, the exchange, the answer.
     answers: Vec<(Duration, usize, Answer)>,
     credentials_changed: bool,
     pub(crate) reloads: u64,
@@ -81,7 +81,7 @@ pub(crate) enum Ended {
     AsksAgain(String),
 }
 
-/// The current token, as the cell has it.
+/// The current token.
 struct Held {
     text: String,
     generation: Generation,
@@ -114,7 +114,7 @@ enum Stage {
         refused: Generation,
         counts: bool,
     },
-    /// `replay`: whether it waited for its second token.
+    /// `replay` is none for the first sending; else it says whether the request has waited for its second token.
     Sent {
         with: Generation,
         at: Now,
@@ -266,7 +266,7 @@ impl World {
         self.pass_until(until)
     }
 
-    /// Lets time pass, and the endpoint answer in it what `endpoint_from_now_on` says.
+    /// Lets time pass. The token endpoint gives the answers that fall into that time.
     pub(crate) fn pass_until(&mut self, until: Duration) -> Played {
         loop {
             let due = self.answers.iter().enumerate().filter(|(_, (at, ..))| *at <= until);

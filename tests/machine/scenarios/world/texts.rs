@@ -1,4 +1,4 @@
-//! What a scenario writes, made what travels; and back.
+//! Makes bodies, headers and JWTs of what a scenario writes, and finds the names of tokens.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,13 +24,13 @@ use crate::token::machine::scenarios::units::Shift;
 use crate::token::machine::scenarios::world::{SECRET, WALL_CLOCK, World};
 
 impl World {
-    /// What a scenario calls the token of this text.
+    /// The name of a token in the scenario.
     pub(crate) fn name_of(&self, text: &str) -> String {
         let named = self.jwts.iter().find(|(_, jwt)| *jwt == text);
         named.map_or(text, |(name, _)| name).to_owned()
     }
 
-    /// Puts JWTs where their names stand.
+    /// Replaces the names of JWTs by their texts.
     pub(crate) fn with_jwts(&self, text: &str) -> String {
         let words = text.split(' ').map(|word| self.jwts.get(word).map_or(word, String::as_str));
         words.collect::<Vec<_>>().join(" ")
@@ -69,7 +69,7 @@ pub(crate) fn shown_by(request_name: &str, spent: Option<&Secret>) -> String {
     refresh.map_or("credentials", Secret::expose).to_owned()
 }
 
-/// The number of the exchange where `#` stands.
+/// Replaces `#` by the number of the exchange.
 pub(crate) fn numbered(body: &Value, number: usize) -> Value {
     match body {
         Value::String(text) => Value::String(text.replace('#', &number.to_string())),
@@ -104,7 +104,7 @@ pub(crate) fn kind_of(label: &str) -> Result<ExchangeErrorKind, String> {
     found.ok_or_else(|| format!("{label:?} is no way in which an exchange ends without an answer"))
 }
 
-/// A JWT of these claims. Of `iat` and `exp`, a text counts from the beginning of the scenario.
+/// A JWT with these claims. A text in `iat` or `exp` is a span since the beginning of the scenario.
 pub(crate) fn jwt(it: &Jwt) -> Result<String, String> {
     let mut claims = it.claims.clone();
     for name in ["iat", "exp"] {
