@@ -138,7 +138,7 @@ class Step:
         if len(events) > 1:
             raise Wrong("it is more than one event")
         check_names(self.expect or {}, "expect")
-        message = {name: value for name, value in step.items() if name not in ("at", "after", "note", "expect", "repeat")}
+        message = {name: step[name] for name in step.keys() & STEP - {"at", "after", "note", "expect", "repeat"}}
         text = lambda value: with_jwts(value, jwts)
         if answer := step.get("endpoint_answers"):
             message["endpoint_answers"] = text(known(answer, ANSWER, "endpoint_answers"))
@@ -146,7 +146,8 @@ class Step:
             answer = known(known(standing, STANDING, "endpoint_from_now_on")["answer"], ANSWER, "an answer")
             message["endpoint_from_now_on"] = {"takes": in_ms(span(standing["takes"])), "answer": text(answer)}
         if answer := step.get("api_answers"):
-            message["api_answers"] = {**known(answer, API_ANSWER, "api_answers"), "headers": text(answer.get("headers", {}))}
+            headers = text(answer.get("headers", {}))
+            message["api_answers"] = {**known(answer, API_ANSWER, "api_answers"), "headers": headers}
             self.caller = answer["to"]
             if repeated:
                 message["if_sent"] = True
@@ -187,7 +188,10 @@ class Scenario:
         jwts = {name: jwt(it) for name, it in given.pop("jwts", {}).items()}
         self.names = {text: name for name, text in jwts.items()}
         for name, value in given.items():
-            given[name] = in_ms(span(value)) if name in GIVEN_SPANS else jwts.get(value, value) if "token" in name else value
+            if name in GIVEN_SPANS:
+                given[name] = in_ms(span(value))
+            elif name.endswith("token"):
+                given[name] = jwts.get(value, value)
         self.given, self.steps = given, []
         for number, step in enumerate(outline["steps"], 1):
             try:

@@ -12,7 +12,8 @@ RIGHT = {
     "given": {},
     "steps": [
         {"request": "a", "expect": {"starts": "first", "waits": True}},
-        {"endpoint_answers": {"status": 503}, "expect": {"exchange_fails": {"kind": "unavailable", "next_try_in": "drawn 0.8s..1s"}}},
+        {"endpoint_answers": {"status": 503},
+         "expect": {"exchange_fails": {"kind": "unavailable", "next_try_in": "drawn 0.8s..1s"}}},
     ],
     "expected": {"exchanges": 1},
 }
@@ -35,7 +36,8 @@ WRONG = [
     (["steps", 0], {"at": "5", "request": "a"}, "no span of time"),
     (["steps", 0], {"request": "$name"}, "no example gives a value"),
     (["steps", 1], {"after": "1s", "at": "1s", "expect": {"failed": 0}}, "either `at` or `after`"),
-    (["steps", 1], {"at": "1s", "repeat": {"every": "1s", "times": 2, "steps": [{"after": "2s", "request": "a"}]}}, "longer than the round"),
+    (["steps", 1], {"at": "1s", "repeat": {"every": "1s", "times": 2, "steps": [{"after": "2s", "request": "a"}]}},
+     "longer than the round"),
     (["steps", 1], {"exchange_vanishes": True, "exchange": 2}, "the adapter: exchange 2 has not begun"),
     (["steps", 1], {"endpoint_answers": {"state": 503}}, "unknown: state"),
     (["steps", 1, "expect", "exchange_fails"], {"kind": "refused"}, "expected 'refused', came 'unavailable'"),
