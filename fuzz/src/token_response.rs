@@ -92,9 +92,13 @@ fn check_issued(scheme: &impl Scheme, member: &str, body: &Bytes, issued: &Issue
     if once(text, member) && once(text, "expires_in") {
         let text = object.get(member).and_then(Value::as_str).unwrap_or_default();
         assert!(text.is_empty() || text.ends_with(token.expose()), "another token");
-        // A time of day is read as such.
-        let is_span =
-            |seconds: &f64| *seconds > 0.0 && !(946_684_800.0..2_147_483_647.0).contains(seconds);
+        // A time since the epoch is read as that, in seconds or in smaller units.
+        let is_moment = |number: f64| {
+            let units = [1.0, 1e3, 1e6, 1e9].map(|unit| number / unit);
+            let seconds = units.into_iter().find(|seconds| *seconds <= 253_402_300_799.0);
+            seconds.is_some_and(|it| (1.5e9..2_147_483_647.0).contains(&it.floor()))
+        };
+        let is_span = |seconds: &f64| *seconds > 0.0 && !is_moment(*seconds);
         let stated = lenient(object.get("expires_in")).filter(is_span);
         assert_eq!(issued.expires_in(), stated.map(duration));
     }

@@ -44,7 +44,11 @@ pub(crate) fn epoch(number: f64) -> Duration {
     Duration::from_secs_f64(seconds.clamp(0.0, LATEST).max(0.0).floor())
 }
 
-/// Whether a span of seconds is really a time since the epoch in the wrong member. No server means a life of 30 to
+/// July 2017. A time since the epoch in the wrong member is later than this. Smaller numbers are spans: 999,999,999 and
+/// 10^9 seconds mean "for ever".
+const EARLIEST_MISPLACED: f64 = 1.5e9;
+
+/// Whether a span of seconds is really a time since the epoch in the wrong member. No server means a life of 47 to
 /// 68 years. 2^31 − 1 means "for ever".
 pub(crate) fn is_misplaced_epoch(seconds: f64) -> bool {
     (EARLIEST_MISPLACED..f64::from(i32::MAX)).contains(&seconds)

@@ -92,7 +92,7 @@ impl TokenAnswer {
         let mut issued = Issued::new(token);
         let misplaced = members.find(|it| it.read("expires_in", misplaced_moment))?;
         match members.find(|it| it.number("expires_in"))? {
-            Some(seconds) if bounds::is_misplaced_epoch(seconds) => {} // the top object is read below
+            Some(_) if misplaced.is_some() => {} // it is the time of expiry, see below
             Some(seconds) if seconds > 0.0 => {
                 issued = issued.with_expires_in(bounds::span(seconds));
             }
@@ -101,7 +101,6 @@ impl TokenAnswer {
         }
         let end = |name| members.find(|it| it.read(name, moment));
         // If the answer states several times of expiry, the earliest counts.
-        let misplaced = members.find(|it| it.read("expires_in", misplaced_moment))?;
         let ends = [misplaced, end("expires_on")?, end("expires_at")?];
         let end = ends.into_iter().flatten().min().and_then(|end| UNIX_EPOCH.checked_add(end));
         if let Some(end) = end {
