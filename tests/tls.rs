@@ -4,6 +4,8 @@
 
 #[path = "support/log.rs"]
 mod log;
+#[path = "support/tls.rs"]
+mod server;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,77 +13,14 @@ use std::process::Command;
 use std::sync::{Arc, Mutex};
 
 use rcgen::{CertificateParams, KeyPair, date_time_ymd};
-use rustls::ServerConfig;
-use rustls::pki_types::PrivateKeyDer;
+use server::Setup;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio_rustls::TlsAcceptor;
 use tower_outbound_auth::endpoint::{HttpClient, TlsProvider, TlsRoots};
 use tower_outbound_auth::exchange::ExchangeErrorKind;
 use tower_outbound_auth::system::Atlas;
 use tower_outbound_auth::testkit::{AtlasServer, FaultProxy};
 use tower_outbound_auth::{AuthLayer, ErrorKind, TokenSource};
-
-/// An Atlas server behind TLS, with a self-signed certificate for `localhost`.
-struct Setup {
-    server: AtlasServer,
-    port: u16,
-    certificate: String,
-}
-
-impl Setup {
-    async fn new() -> Setup {
-        Setup::with(|_| {}).await
-    }
-
-    async fn named(name: &str) -> Setup {
-        let name = name.to_owned();
-        Setup::with(|params| *params = CertificateParams::new([name]).unwrap()).await
-    }
-
-    async fn with(change: impl FnOnce(&mut CertificateParams)) -> Setup {
-        let server = AtlasServer::start().await.unwrap();
-        let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
-        change(&mut params);
-        let signing_key = KeyPair::generate().unwrap();
-        let cert = params.self_signed(&signing_key).unwrap();
-        let key = PrivateKeyDer::try_from(signing_key.serialize_der()).unwrap();
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![cert.der().clone()], key)
-            .unwrap();
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let plain = server.endpoint();
-        let plain: http::Uri = plain.parse().unwrap();
-        let plain = plain.authority().unwrap().to_string();
-        tokio::spawn(async move {
-            let acceptor = TlsAcceptor::from(Arc::new(config));
-            loop {
-                let (stream, _) = listener.accept().await.unwrap();
-                let (acceptor, plain) = (acceptor.clone(), plain.clone());
-                tokio::spawn(async move {
-                    let Ok(mut tls) = acceptor.accept(stream).await else { return };
-                    let mut plain = TcpStream::connect(plain).await.unwrap();
-                    let _ = tokio::io::copy_bidirectional(&mut tls, &mut plain).await;
-                });
-            }
-        });
-        Setup { server, port, certificate: cert.pem() }
-    }
-
-    fn endpoint(&self, host: &str) -> String {
-        format!("https://{host}:{}/v1/docstream/authtoken", self.port)
-    }
-
-    fn source(&self, host: &str, client: HttpClient) -> TokenSource<Atlas> {
-        let (id, secret) = (self.server.client_id(), self.server.client_secret());
-        TokenSource::over_http(Atlas::new(self.endpoint(host), id, secret).unwrap(), client)
-    }
-}
 
 #[tokio::test]
 async fn a_private_certificate_authority_is_trusted_if_it_is_configured() {

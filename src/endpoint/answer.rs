@@ -102,7 +102,7 @@ impl ExchangeAnswer {
                 _ => "is no JSON",
             };
             let (line, column) = (error.line(), error.column());
-            self.malformed(&format!("{wrong} (line {line}, column {column})"))
+            self.malformed(&format!("{wrong}, as line {line}, column {column} shows"))
         })
     }
 
@@ -129,12 +129,22 @@ impl ExchangeAnswer {
     /// The error for an answer that cannot be used. `wrong` completes the sentence "the token
     /// endpoint's answer …".
     pub(crate) fn malformed(&self, wrong: &str) -> ExchangeError {
-        let message = format!("the token endpoint's answer {wrong} ({})", self.described());
+        let is_empty = self.text_bytes().trim_ascii().is_empty();
+        let wrong = if is_empty && wrong.starts_with("is no JSON") { "is empty" } else { wrong };
+        let page = match media_type(self.headers()) {
+            Some("text/html" | "application/xhtml+xml") => {
+                ". A page of HTML is a login page, or something in between (a proxy, a captive portal) answered: \
+                 check the address"
+            }
+            _ => "",
+        };
+        let described = self.described();
+        let message = format!("the token endpoint's answer {wrong} ({described}){page}");
         ExchangeError::new(ExchangeErrorKind::Malformed, message).with_status(self.status())
     }
 
     /// Describes the body without quoting it.
-    fn described(&self) -> String {
+    pub(crate) fn described(&self) -> String {
         let kind = media_type(self.headers()).unwrap_or("no content type");
         match self.body().len() {
             1 => format!("{kind}, 1 byte"),
@@ -196,11 +206,11 @@ mod tests {
             access_token: String,
         }
         for (body, wrong) in [
-            ("<html>hunter2", "is no JSON (line 1, column 1) (no content type, 13 bytes)"),
-            ("", "is no JSON (line 1, column 0) (no content type, 0 bytes)"),
+            ("<html>hunter2", "is no JSON, as line 1, column 1 shows (no content type, 13 bytes)"),
+            ("", "is empty (no content type, 0 bytes)"),
             (
                 "{\"a\":\"hunter2\"}",
-                "has a member that is missing or of another type (line 1, column 15) (no content type, 15 bytes)",
+                "has a member that is missing or of another type, as line 1, column 15 shows (no content type, 15 bytes)",
             ),
         ] {
             let error = answer(200, &[], body).json::<Token>().unwrap_err();
@@ -253,7 +263,7 @@ mod tests {
             headers.extend(date.map(|date| ("date", date)));
             let error = answer(503, &headers, "").unavailable();
             assert_eq!(error.retry_after(), read, "{retry_after:?} {date:?}");
-            assert_eq!(error.to_string(), "the token endpoint gave no token (status 503)");
+            assert_eq!(error.to_string(), "the token endpoint failed on its own side (status 503)");
         }
         let refused = answer(401, &[], "").refused("invalid_client");
         assert_eq!(

@@ -18,7 +18,8 @@ use crate::endpoint::quotes::withheld;
 use crate::endpoint::request::ExchangeRequest;
 use crate::endpoint::request_context::RequestContext;
 use crate::endpoint::step::Step;
-use crate::error::{BoxError, Error, ErrorKind, root_cause};
+use crate::endpoint::unreachable::unreachable;
+use crate::error::BoxError;
 use crate::exchange::Exchange;
 use crate::exchange::context::ExchangeContext;
 use crate::exchange::error::{ExchangeError, ExchangeErrorKind};
@@ -215,39 +216,6 @@ where
         Err(error) if error.is::<LengthLimitError>() => Ok(Err(too_long)),
         Err(error) => Err(error),
     }
-}
-
-/// The error for a failure of the client. If the client goes through the layer that it serves, the error says so.
-fn unreachable(origin: Option<&Origin>, error: BoxError) -> ExchangeError {
-    // The text of reqwest's errors has the whole URL, and its query may have a key.
-    #[cfg(feature = "reqwest")]
-    let error = crate::error::without_url::without_url(error);
-    let ours = Error::find(&*error);
-    if ours.is_some_and(|ours| ours.kind() == ErrorKind::Reentrant) {
-        let message = "the token endpoint's client sends through the layer that the token is for";
-        return ExchangeError::new(ExchangeErrorKind::Reentrant, message).with_source(error);
-    }
-    // The set-up cannot work, or the client has sent the credentials to another origin.
-    let is_lasting = |ours: &&Error| {
-        matches!(
-            ours.kind(),
-            ErrorKind::Configuration | ErrorKind::ForeignOrigin | ErrorKind::SentElsewhere
-        )
-    };
-    if let Some(ours) = ours.filter(is_lasting) {
-        let message = ours.to_string();
-        return ExchangeError::new(ExchangeErrorKind::Configuration, message).with_source(error);
-    }
-    let root = root_cause(&*error);
-    let origin = origin.map_or("the token endpoint".to_owned(), Origin::to_string);
-    // This is rustls's text. Its type is not available here, because the client may be the user's.
-    let is_another_hosts = root.contains("not valid for name");
-    let hint = match is_another_hosts {
-        true => ". Did something in between (a proxy, a captive portal) answer in its place?",
-        false => "",
-    };
-    let message = format!("{origin} could not be reached: {root}{hint}");
-    ExchangeError::new(ExchangeErrorKind::Unreachable, message).with_source(error)
 }
 
 impl<G, C> fmt::Debug for HttpExchange<G, C> {

@@ -51,7 +51,7 @@ impl<'a> Members<'a> {
             return Ok(Members(members));
         }
         let (line, column) = (json.line(), json.column());
-        Err(answer.malformed(&format!("is no JSON object (line {line}, column {column})")))
+        Err(answer.malformed(&format!("is no JSON object, as line {line}, column {column} shows")))
     }
 
     /// The object or list that contains what `pointer` (RFC 6901) names, and the name of that member.

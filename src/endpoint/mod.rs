@@ -71,6 +71,7 @@ pub(crate) mod step;
 #[cfg(feature = "client")]
 pub(crate) mod tls;
 pub(crate) mod token_endpoint;
+pub(crate) mod unreachable;
 
 pub use self::answer::ExchangeAnswer;
 #[cfg(feature = "client")]

@@ -9,8 +9,12 @@ use crate::clock::Now;
 use crate::endpoint::answer::ExchangeAnswer;
 use crate::endpoint::failure::Failure;
 use crate::endpoint::pacing;
+use crate::endpoint::refusal_codes::advice;
 use crate::exchange::error::{ExchangeError, ExchangeErrorKind};
 use crate::origin::Origin;
+
+const IN_BETWEEN: &str =
+    "something in between (a proxy, a captive portal) answered in the token endpoint's place";
 
 /// A longer origin is not shown, because it would fill the log.
 const MAX_ORIGIN: usize = 100;
@@ -53,22 +57,30 @@ impl ExchangeAnswer {
     pub fn unavailable(&self) -> ExchangeError {
         use StatusCode as Is;
         let status = self.status();
-        let message = match status {
-            _ if status.is_redirection() => {
-                let to = self
-                    .redirects_to()
-                    .map_or_else(String::new, |to| format!(", and points to {to}"));
-                format!("something in between (a proxy, a captive portal) answered in the token endpoint's place{to}").into()
-            }
-            Is::PROXY_AUTHENTICATION_REQUIRED | Is::NETWORK_AUTHENTICATION_REQUIRED => {
-                Cow::Borrowed(
-                    "something in between (a proxy, a captive portal) answered in the token endpoint's place",
+        let message: Cow<'static, str> = match status {
+            _ if status.is_redirection() => match self.redirects_to() {
+                Some(to) => format!(
+                    "the answer is a redirect to {to}, which is not followed because the request has the \
+                     credentials: if the token endpoint has moved, use its new address; else {IN_BETWEEN}"
                 )
+                .into(),
+                None => format!("the answer is a redirect: {IN_BETWEEN}").into(),
+            },
+            Is::PROXY_AUTHENTICATION_REQUIRED | Is::NETWORK_AUTHENTICATION_REQUIRED => {
+                IN_BETWEEN.into()
             }
             Is::NOT_FOUND | Is::METHOD_NOT_ALLOWED | Is::GONE => {
-                Cow::Borrowed("there is no token endpoint at this address")
+                "there is no token endpoint at this address: check its path".into()
             }
-            _ => Cow::Borrowed("the token endpoint gave no token"),
+            Is::TOO_MANY_REQUESTS => "the token endpoint gets too many requests".into(),
+            _ if status.is_server_error() => "the token endpoint failed on its own side".into(),
+            _ if status.is_client_error() => format!(
+                "the token endpoint refuses the request and gives no reason that is known here ({}): check its \
+                 address and the credentials",
+                self.described()
+            )
+            .into(),
+            _ => "the token endpoint gave no token".into(),
         };
         let passing = matches!(
             status,
@@ -89,13 +101,12 @@ impl ExchangeAnswer {
     /// [`CredentialProvider`](crate::credential::CredentialProvider) is told, and may have another value at once.
     #[must_use]
     pub fn refused(&self, code: &str) -> ExchangeError {
-        let message = "the token endpoint refuses the credentials";
-        self.failure(ExchangeErrorKind::Refused, message).with_code(code)
+        self.failure(ExchangeErrorKind::Refused, advice(code, self.status())).with_code(code)
     }
 
     /// The error for a failure of the endpoint. `code` is its reason.
     pub(crate) fn failed(&self, code: &str) -> ExchangeError {
-        let message = "the token endpoint gave no token";
+        let message = "the token endpoint gave no token, and a reason that may pass";
         self.failure(ExchangeErrorKind::Unavailable, message).with_code(code)
     }
 

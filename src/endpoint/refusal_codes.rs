@@ -1,5 +1,7 @@
 //! The codes of RFC 6749 section 5.2, and codes of other specifications and servers.
 
+use http::StatusCode;
+
 /// Whether a code means that a person must correct something. After other codes, a second try may succeed.
 pub(crate) fn is_refusal_code(code: &str) -> bool {
     const CODES: [&str; 14] = [
@@ -19,4 +21,32 @@ pub(crate) fn is_refusal_code(code: &str) -> bool {
         "bad_refresh_token",
     ];
     CODES.iter().any(|known| known.eq_ignore_ascii_case(code))
+}
+
+/// What the endpoint refuses, and what to do about it. `status` matters for one code: Keycloak answers 401 with
+/// `unauthorized_client` if the secret is wrong.
+pub(crate) fn advice(code: &str, status: StatusCode) -> &'static str {
+    let is_unauthorized = status == StatusCode::UNAUTHORIZED;
+    match &*code.to_ascii_lowercase() {
+        "unauthorized_client" if !is_unauthorized => {
+            "the token endpoint does not allow this client to use this grant: allow it at the provider"
+        }
+        "invalid_scope" => {
+            "the token endpoint refuses the scope: ask for one that this client may have"
+        }
+        "invalid_target" => {
+            "the token endpoint refuses the audience or the resource: ask for one that it knows"
+        }
+        "unsupported_grant_type" => {
+            "the token endpoint does not support this grant: check its address, and the grants of the provider"
+        }
+        "invalid_request" => {
+            "the token endpoint says that the request lacks a parameter or has a wrong one: compare it with the \
+             provider's documentation"
+        }
+        "consent_required" | "interaction_required" | "unmet_authentication_requirements" => {
+            "the token endpoint wants a person to take part: give this client its rights at the provider"
+        }
+        _ => "the token endpoint refuses the credentials: check the client id and the secret",
+    }
 }

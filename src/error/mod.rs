@@ -86,19 +86,12 @@ impl Error {
     /// The outcome of an exchange that this caller waited for. The next exchange is due in
     /// `retry_after`.
     pub(crate) fn exchange_failed(error: ExchangeError, retry_after: Duration) -> Error {
-        let next = retry_after.as_secs_f64();
-        let message = format!("no token: the exchange failed, the next one is due in {next:.1} s");
-        Error::new(ErrorKind::Exchange, message).because(Some(error), Some(retry_after))
+        Error::new(ErrorKind::Exchange, "no token").because(Some(error), Some(retry_after))
     }
 
     /// The stored outcome of an exchange `age` ago. The next exchange is due in `retry_after`.
     pub(crate) fn backing_off(error: ExchangeError, age: Duration, retry_after: Duration) -> Error {
-        let (ago, next) = (age.as_secs_f64(), retry_after.as_secs_f64());
-        let message = format!(
-            "no token: the exchange failed {ago:.1} s ago, the next one is due in {next:.1} s"
-        );
-        let mut error =
-            Error::new(ErrorKind::Exchange, message).because(Some(error), Some(retry_after));
+        let mut error = Error::exchange_failed(error, retry_after);
         error.0.age = Some(age);
         error
     }
@@ -250,8 +243,14 @@ impl fmt::Debug for Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.message)?;
-        match &self.0.exchange {
-            Some(exchange) => write!(f, ": {exchange}"),
+        if let Some(exchange) = &self.0.exchange {
+            write!(f, ": {exchange}")?;
+        }
+        if let Some(age) = self.0.age {
+            write!(f, "; that was {:.1} s ago", age.as_secs_f64())?;
+        }
+        match self.0.retry_after {
+            Some(next) => write!(f, "; the next attempt is due in {:.1} s", next.as_secs_f64()),
             None => Ok(()),
         }
     }

@@ -86,6 +86,8 @@ pub struct ExchangeError(Arc<Inner>);
 #[derive(Clone)]
 struct Inner {
     kind: ExchangeErrorKind,
+    /// What was asked: the system, its endpoint, the client.
+    asked: Option<Arc<str>>,
     message: Cow<'static, str>,
     status: Option<StatusCode>,
     code: Option<Box<str>>,
@@ -105,6 +107,7 @@ impl ExchangeError {
     pub fn new(kind: ExchangeErrorKind, message: impl Into<Cow<'static, str>>) -> ExchangeError {
         ExchangeError(Arc::new(Inner {
             kind,
+            asked: None,
             message: message.into(),
             status: None,
             code: None,
@@ -175,6 +178,14 @@ impl ExchangeError {
         self
     }
 
+    /// The error of an exchange with this system. An error of another source keeps its name.
+    pub(crate) fn of(mut self, asked: Arc<str>) -> ExchangeError {
+        if self.0.asked.is_none() {
+            Arc::make_mut(&mut self.0).asked = Some(asked);
+        }
+        self
+    }
+
     /// What went wrong.
     #[must_use]
     pub fn kind(&self) -> ExchangeErrorKind {
@@ -226,8 +237,13 @@ impl ExchangeError {
     }
 }
 
+/// What was asked, what happened, the status and the code: `oauth2 (https://idp.example/token, client "billing"): …`. An error
+/// that no source has reported begins with what happened.
 impl fmt::Display for ExchangeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(asked) = &self.0.asked {
+            write!(f, "{asked}: ")?;
+        }
         f.write_str(&self.0.message)?;
         match (self.0.status, self.code()) {
             (Some(status), Some(code)) => write!(f, " (status {}, {code})", status.as_u16()),
@@ -242,6 +258,7 @@ impl fmt::Debug for ExchangeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ExchangeError")
             .field("kind", &self.0.kind)
+            .field("asked", &self.0.asked)
             .field("message", &self.0.message)
             .field("status", &self.0.status)
             .field("code", &self.0.code)

@@ -2,6 +2,11 @@
 
 use std::fmt;
 
+use http::Uri;
+
+/// At most this many characters of a part stand in the text of an error.
+const MAX_SHOWN: usize = 200;
+
 /// What a token is for: the system, its endpoint, the client, the scope, the audience, the subject.
 ///
 /// Tokens with equal identities can replace each other. An identity is a list of named parts and not one text, so
@@ -40,6 +45,31 @@ impl Identity {
     pub fn system(&self) -> &'static str {
         self.system
     }
+
+    fn part(&self, name: &str) -> Option<&str> {
+        self.parts.iter().find(|(its_name, _)| *its_name == name).map(|(_, value)| &**value)
+    }
+
+    /// The identity of an exchange that does not say what it is for.
+    pub(crate) fn unnamed() -> Identity {
+        Identity::new("exchange")
+    }
+
+    /// The system, its endpoint and the client, for the texts of errors: `oauth2 (https://idp.example/token, client "billing")`.
+    /// `None` if the exchange does not say what it is for.
+    pub(crate) fn described(&self) -> Option<String> {
+        if *self == Identity::unnamed() {
+            return None;
+        }
+        let endpoint = self.part("endpoint").and_then(without_query);
+        let client = self.part("client").filter(|it| !it.is_empty());
+        let client = client.map(|it| format!("client \"{}\"", visible(it)));
+        let parts: Vec<_> = endpoint.into_iter().chain(client).collect();
+        Some(match parts.is_empty() {
+            true => self.system.to_owned(),
+            false => format!("{} ({})", self.system, parts.join(", ")),
+        })
+    }
 }
 
 impl fmt::Debug for Identity {
@@ -49,9 +79,38 @@ impl fmt::Debug for Identity {
     }
 }
 
+/// The scheme, the host and the path of a URL. The query may have a key, and the user information a password.
+fn without_query(url: &str) -> Option<String> {
+    let uri: Uri = url.parse().ok()?;
+    let port = uri.port_u16().map_or_else(String::new, |port| format!(":{port}"));
+    Some(visible(&format!("{}://{}{port}{}", uri.scheme_str()?, uri.host()?, uri.path())))
+}
+
+/// The beginning of a text. It cannot forge a line of a log.
+fn visible(text: &str) -> String {
+    let visible = |c: char| if c.is_control() { '_' } else { c };
+    text.chars().take(MAX_SHOWN).map(visible).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_description_has_the_endpoint_without_its_query_and_the_client() {
+        let identity = Identity::new("oauth2")
+            .with("endpoint", "https://user:pass@idp.example:8443/token?key=hunter2")
+            .with("client", "billing\r\n")
+            .with("scope", "read");
+        let described = "oauth2 (https://idp.example:8443/token, client \"billing__\")";
+        assert_eq!(identity.described().unwrap(), described);
+        assert_eq!(Identity::new("vault").described().unwrap(), "vault");
+        assert_eq!(Identity::unnamed().described(), None);
+        let odd = Identity::new("odd").with("endpoint", "no URL").with("client", "");
+        assert_eq!(odd.described().unwrap(), "odd");
+        let long = Identity::new("long").with("client", "x".repeat(1_000));
+        assert_eq!(long.described().unwrap().len(), "long (client \"\")".len() + MAX_SHOWN);
+    }
 
     #[test]
     fn an_identity_shows_the_names_of_its_parts_and_no_value() {

@@ -84,7 +84,7 @@ pub trait Exchange: Send + Sync + 'static {
     /// What the tokens are for. Two exchanges with the same identity get tokens that can replace each other. The
     /// identity's name appears in logs, in the field `system`. Default: the name `exchange`, and no other part.
     fn identity(&self) -> Identity {
-        Identity::new("exchange")
+        Identity::unnamed()
     }
 
     /// The credentials that the exchange uses. Credentials that may change are read again before each attempt

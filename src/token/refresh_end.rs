@@ -64,7 +64,7 @@ impl Core {
             }
             (Finished::Failed { error, retry_in, .. }, _) => {
                 event.refused_credentials = credentials;
-                Some(Err((error.clone(), *retry_in)))
+                Some(Err((self.named(error), *retry_in)))
             }
             _ => None,
         };

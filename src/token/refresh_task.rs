@@ -127,7 +127,9 @@ impl RefreshTask {
             Either::Right(((), _)) => {
                 let timeout = options.exchange_timeout;
                 let message = match is_read.load(Ordering::Relaxed) {
-                    true => format!("no answer within {timeout:?}"),
+                    true => format!(
+                        "no answer within {timeout:?}: check the network, or raise exchange_timeout"
+                    ),
                     false => {
                         let credentials = read_again(options.exchange.credentials());
                         format!(

@@ -45,7 +45,7 @@ impl Core {
         match (ask, in_progress, error) {
             (Ask::Wait, Some(in_progress), _) => Asked::Wait(in_progress),
             (Ask::Fail { age, retry_in }, _, Some(error)) => {
-                Asked::Fail(Error::backing_off(error, age, retry_in))
+                Asked::Fail(Error::backing_off(self.named(&error), age, retry_in))
             }
             _ => Asked::Use,
         }

@@ -44,6 +44,8 @@ pub(crate) struct Core {
     pub(crate) id: SourceId,
     /// The system's name, for logs.
     pub(crate) system: &'static str,
+    /// The system, its endpoint and the client, for the texts of errors.
+    described: Option<Arc<str>>,
     pub(crate) options: SourceOptions,
     /// The header that carries the token. Cloning it does not allocate.
     pub(crate) header_name: HeaderName,
@@ -132,9 +134,11 @@ impl Core {
             let token = Published { secret, presented, generation, window, line: None, source: id };
             let _ = cell.publish(Arc::new(token));
         }
+        let identity = options.exchange.identity();
         Core {
             id,
-            system: options.exchange.identity().system(),
+            system: identity.system(),
+            described: identity.described().map(Arc::from),
             sent_count: rotation
                 .as_ref()
                 .filter(|it| !it.is_when_due())
@@ -216,12 +220,20 @@ impl Core {
         let now = self.now();
         let mut locked = self.lock();
         let mut status = locked.machine.status(now);
-        status.last_error = locked.machine.last_error().cloned();
+        status.last_error = locked.machine.last_error().map(|error| self.named(error));
         let granted_scope = locked.granted_scope.clone();
         drop(locked);
         status.granted_scope = granted_scope.map(|scope| scope.to_string());
         status.waiters = self.waiters.load(Ordering::Relaxed);
         status
+    }
+
+    /// An error of an exchange, with the name of what was asked. The machine makes errors, too, and knows no names.
+    pub(crate) fn named(&self, error: &ExchangeError) -> ExchangeError {
+        match &self.described {
+            Some(asked) => error.clone().of(asked.clone()),
+            None => error.clone(),
+        }
     }
 
     /// The refresh under way.

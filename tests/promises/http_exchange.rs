@@ -177,8 +177,10 @@ async fn what_a_client_says_of_its_failure_forges_no_log_line_and_fills_none() {
     let source = TokenSource::builder_over_http(scheme(), client).clock(TokioClock::new()).build();
     let error = source.token().await.unwrap_err();
     let text = error.exchange().unwrap().to_string();
-    assert!(text.starts_with("https://atlas.example could not be reached: reset  INFO"), "{text}");
-    assert!(text.len() < 300 && !text.chars().any(char::is_control), "{text}");
+    let reason = "https://atlas.example could not be reached: reset  INFO";
+    let begins = format!("atlas (https://atlas.example/authtoken, client \"id\"): {reason}");
+    assert!(text.starts_with(&begins), "{text}");
+    assert!(text.len() < 350 && !text.chars().any(char::is_control), "{text}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -180,10 +180,22 @@ impl Guard {
         Error::new(
             ErrorKind::ForeignOrigin,
             format!(
-                "{origin} is not an origin of this credential: allow it by with_origin, or let foreign \
-                 requests pass without the credential by Foreign::SendUnauthenticated"
+                "{origin} is not an origin of this credential, which is bound to {}: add it by with_origin, or let \
+                 requests to other origins pass without the credential by with_foreign(Foreign::SendUnauthenticated)",
+                listed(&self.origins)
             ),
         )
+    }
+}
+
+/// The origins in a sentence: three at most.
+fn listed(origins: &[Origin]) -> String {
+    let shown: Vec<_> = origins.iter().take(3).map(Origin::to_string).collect();
+    match (shown.split_last(), origins.len()) {
+        (None, _) => "no origin yet".to_owned(),
+        (Some((one, [])), _) => one.clone(),
+        (Some((last, others)), ..=3) => format!("{} and {last}", others.join(", ")),
+        (Some(_), count) => format!("{} and {} more", shown.join(", "), count - shown.len()),
     }
 }
 

@@ -66,7 +66,12 @@ pub(crate) fn read_2xx(
             TokenAnswer::new(token, &members).map(Meaning::Token)
         }
         (None, Some(failure)) => Ok(Meaning::Failure(failure)),
-        (None, None) => Err(answer.malformed("has no token")),
+        (None, None) => {
+            let member = token_member.unwrap_or("access_token");
+            let wrong =
+                format!("has no token in `{member}` (with_token_member names another member)");
+            Err(answer.malformed(&wrong))
+        }
     }
 }
 
@@ -179,7 +184,8 @@ pub(crate) fn check_type(token_type: Option<&str>, strict: bool) -> Result<(), E
     if usable {
         return Ok(());
     }
-    let message = "the token endpoint issued a token of another type than Bearer";
+    let message = "the token endpoint issued a token of a type that is not sent as Bearer: tokens that need a proof or a signature \
+                   are not supported";
     Err(ExchangeError::new(ExchangeErrorKind::Malformed, message))
 }
 

@@ -48,8 +48,8 @@ impl Failing for ExchangeError {
     }
 
     fn dead_on_arrival() -> ExchangeError {
-        let message =
-            "the token had already ended when it arrived, or lives for less than a second";
+        let message = "the token had already expired when it arrived, or has a life of less than a second: compare the \
+                       clock of this machine with that of the token endpoint";
         ExchangeError::new(ExchangeErrorKind::Expired, message)
     }
 }

@@ -235,6 +235,9 @@ async fn an_exchange_error_keeps_its_kind_whatever_its_source_is() {
     let error = error.exchange().unwrap();
     assert_eq!(
         (error.kind(), &*error.to_string()),
-        (ExchangeErrorKind::Refused, "a verdict of my own")
+        (
+            ExchangeErrorKind::Refused,
+            "client_credentials (https://auth.example/token, client \"id\"): a verdict of my own"
+        )
     );
 }

@@ -57,7 +57,7 @@ async fn the_stored_error_says_how_old_it_is_and_when_the_next_attempt_is_due() 
     assert!(error.is_transient());
     assert_eq!(
         error.to_string(),
-        "no token: the exchange failed 10.0 s ago, the next one is due in 30.0 s: scripted outage"
+        "no token: scripted outage; that was 10.0 s ago; the next attempt is due in 30.0 s"
     );
     tokio::time::sleep(secs(30)).await;
     assert_eq!(world.source.token().await.unwrap().expose(), "token-2");

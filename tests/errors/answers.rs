@@ -1,0 +1,194 @@
+//! Answers of a token endpoint that have no token.
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
+use tower::service_fn;
+use tower_outbound_auth::TokenSource;
+use tower_outbound_auth::system::ClientCredentials;
+use tower_outbound_auth::testkit::TokioClock;
+
+/// What a caller's error says when the endpoint answers so.
+async fn said(status: u16, headers: &[(&str, &str)], body: &str) -> String {
+    let mut answer = Response::builder().status(status);
+    for (name, value) in headers {
+        answer = answer.header(*name, *value);
+    }
+    let answer = answer.body(Full::new(Bytes::from(body.to_owned()))).unwrap();
+    let endpoint = service_fn(move |_: Request<Full<Bytes>>| {
+        let answer = answer.clone();
+        async { Ok::<_, std::io::Error>(answer) }
+    });
+    let system = ClientCredentials::new("https://idp.example/token", "billing", "secret").unwrap();
+    let source = TokenSource::builder_over_http(system, endpoint).clock(TokioClock::new()).build();
+    crate::without_the_pause(&source.token().await.unwrap_err())
+}
+
+const JSON: (&str, &str) = ("content-type", "application/json");
+const HTML: (&str, &str) = ("content-type", "text/html; charset=utf-8");
+
+/// A status, headers, a body, and the text.
+type Case<'a> = (u16, &'a [(&'a str, &'a str)], &'a str, &'a str);
+
+async fn assert_said(cases: &[Case<'_>]) {
+    for (status, headers, body, text) in cases {
+        let text = format!(
+            "no token: client_credentials (https://idp.example/token, client \"billing\"): {text}"
+        );
+        assert_eq!(said(*status, headers, body).await, text);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_redirect_says_where_to_and_what_to_do() {
+    let to = [("location", "https://login.example/x?session=1")];
+    assert_said(&[(
+        302,
+        &to,
+        "",
+        "the answer is a redirect to https://login.example, which is not followed because the request has the \
+         credentials: if the token endpoint has moved, use its new address; else something in between (a proxy, a \
+         captive portal) answered in the token endpoint's place (status 302)",
+    )])
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_success_that_has_no_token_says_what_came_instead() {
+    assert_said(&[
+        (
+            200,
+            &[HTML],
+            "<html>Log in",
+            "the token endpoint's answer is no JSON object, as line 1, column 1 shows (text/html, 12 bytes). A page of \
+             HTML is a login page, or something in between (a proxy, a captive portal) answered: check the address \
+             (status 200)",
+        ),
+        (200, &[JSON], "", "the token endpoint's answer is empty (application/json, 0 bytes) (status 200)"),
+        (
+            200,
+            &[JSON],
+            r#"{"id":1}"#,
+            "the token endpoint's answer has no token in `access_token` (with_token_member names another member) \
+             (application/json, 8 bytes) (status 200)",
+        ),
+        (
+            200,
+            &[("content-type", "text/plain")],
+            "hello",
+            "the token endpoint's answer is no JSON object, as line 1, column 1 shows (text/plain, 5 bytes) (status 200)",
+        ),
+        (
+            200,
+            &[JSON],
+            r#"{"access_token":"a b"}"#,
+            "the token has a blank, which cannot be in a header: trim it, and leave a prefix to the scheme",
+        ),
+        (
+            200,
+            &[JSON],
+            r#"{"access_token":"a","token_type":"DPoP"}"#,
+            "the token endpoint issued a token of a type that is not sent as Bearer: tokens that need a proof or a \
+             signature are not supported",
+        ),
+        (
+            200,
+            &[JSON],
+            r#"{"access_token":"a","expires_in":0.5}"#,
+            "the token had already expired when it arrived, or has a life of less than a second: compare the clock of \
+             this machine with that of the token endpoint",
+        ),
+        (
+            200,
+            &[JSON, ("content-encoding", "gzip")],
+            "zipped",
+            "the token endpoint compressed its answer (gzip), which the request did not ask for (status 200)",
+        ),
+        (200, &[JSON], &"x".repeat(300_000), "the token endpoint's answer is longer than 256 KiB (status 200)"),
+    ])
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_says_what_is_refused_and_what_to_check() {
+    let check = "the token endpoint refuses the credentials: check the client id and the secret";
+    for (status, code, text) in [
+        (401, "invalid_client", check),
+        (401, "unauthorized_client", check), // Keycloak
+        (400, "invalid_grant", check),
+        (
+            400,
+            "unauthorized_client",
+            "the token endpoint does not allow this client to use this grant: allow it at the provider",
+        ),
+        (
+            400,
+            "invalid_scope",
+            "the token endpoint refuses the scope: ask for one that this client may have",
+        ),
+        (
+            400,
+            "invalid_target",
+            "the token endpoint refuses the audience or the resource: ask for one that it knows",
+        ),
+        (
+            400,
+            "unsupported_grant_type",
+            "the token endpoint does not support this grant: check its address, and the grants of the provider",
+        ),
+        (
+            400,
+            "invalid_request",
+            "the token endpoint says that the request lacks a parameter or has a wrong one: compare it with the \
+             provider's documentation",
+        ),
+        (
+            400,
+            "consent_required",
+            "the token endpoint wants a person to take part: give this client its rights at the provider",
+        ),
+    ] {
+        let body = format!(r#"{{"error":"{code}"}}"#);
+        assert_said(&[(status, &[JSON], &body, &format!("{text} (status {status}, {code})"))])
+            .await;
+    }
+    let unknown = "the token endpoint refuses the request and gives no reason that is known here";
+    assert_said(&[
+        (
+            400,
+            &[HTML],
+            "<p>",
+            &format!("{unknown} (text/html, 3 bytes): check its address and the credentials (status 400)"),
+        ),
+        (
+            401,
+            &[],
+            "",
+            &format!("{unknown} (no content type, 0 bytes): check its address and the credentials (status 401)"),
+        ),
+        (404, &[HTML], "<p>", "there is no token endpoint at this address: check its path (status 404)"),
+    ])
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_says_whose_it_is() {
+    assert_said(&[
+        (429, &[("retry-after", "30")], "", "the token endpoint gets too many requests (status 429)"),
+        (500, &[HTML], "<p>", "the token endpoint failed on its own side (status 500)"),
+        (503, &[], "", "the token endpoint failed on its own side (status 503)"),
+        (
+            407,
+            &[],
+            "",
+            "something in between (a proxy, a captive portal) answered in the token endpoint's place (status 407)",
+        ),
+        (
+            400,
+            &[JSON],
+            r#"{"error":"slow_down"}"#,
+            "the token endpoint gave no token, and a reason that may pass (status 400, slow_down)",
+        ),
+    ])
+    .await;
+}
