@@ -1,7 +1,7 @@
 //! reqwest and `reqwest_middleware`, which have their own types of requests and responses.
 //!
-//! | | what it is | take it when |
 //! | | what it is | when to use it |
+//! |---|---|---|
 //! | [`AuthLayer::reqwest`] | builds a client from a `ClientBuilder`, and puts the layer over it | whenever possible: redirects cannot send the credential to another origin |
 //! | `layer.layer(client)` | the layer over a [`reqwest::Client`], a `ClientWithMiddleware`, or layers of tower around them | the client is made elsewhere, or there is more between layer and client; give the builder [`AuthLayer::reqwest_redirects`] |
 //! | `AuthMiddleware` (feature `reqwest-middleware`) | the layer as a middleware | the callers hold a `ClientWithMiddleware` |
