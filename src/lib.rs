@@ -84,6 +84,7 @@
 //! | keep the *secret* in a file or a key service, or use another token as a credential | [`credential`] |
 //! | say what counts as a refusal; sign each request; choose the header | [`scheme`] |
 //! | use it with axum, reqwest or tonic | [`adapter`] |
+//! | make a first request; choose a system; understand an error in a log | [`manual`] |
 //! | know where the layer belongs in a stack | [`manual::stacking`] |
 //! | send streams again, or nothing | [`replay`] |
 //! | know when tokens are renewed; see the status; read the logs | [`token`] |

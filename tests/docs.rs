@@ -175,3 +175,62 @@ fn every_event_has_the_target_of_the_crate() {
     }
     assert!(events > 10, "{events}");
 }
+
+/// The names that `impl_as_str!` gives the variants of an enum.
+fn names_of(file: &str) -> Vec<String> {
+    let source = fs::read_to_string(root().join(file)).unwrap();
+    let (_, list) = source.split_once("impl_as_str!(").unwrap();
+    let (list, _) = list.split_once("});").unwrap();
+    let names = list.split('"').skip(1).step_by(2).map(str::to_owned);
+    names.collect()
+}
+
+/// The text of a file with its broken string literals put together again.
+fn joined(file: &Path) -> String {
+    let text = fs::read_to_string(file).unwrap();
+    let parts = text.split("\\\n").enumerate();
+    parts.map(|(number, part)| if number == 0 { part } else { part.trim_start() }).collect()
+}
+
+#[test]
+fn the_manual_explains_each_kind_of_error_and_each_recovery() {
+    let page = fs::read_to_string(root().join("src/manual/errors.rs")).unwrap();
+    let kinds =
+        ["src/error/kind.rs", "src/exchange/error.rs", "src/error/recovery.rs"].map(names_of);
+    assert_eq!(kinds.each_ref().map(Vec::len), [10, 9, 9]);
+    for name in kinds.concat() {
+        let in_a_row = page.contains(&format!("//! | `{name}` |"));
+        let elsewhere = ["no_successor", "sent_elsewhere"].contains(&&*name)
+            && page.contains(&format!("`{name}`"));
+        assert!(in_a_row || elsewhere, "not in the manual: {name}");
+    }
+}
+
+#[test]
+fn the_texts_of_errors_in_the_manual_are_those_that_the_crate_writes() {
+    let page = fs::read_to_string(root().join("src/manual/errors.rs")).unwrap();
+    let written: String = [
+        "src/credential/mod.rs",
+        "src/endpoint/unreachable.rs",
+        "src/error/mod.rs",
+        "src/token/refresh_task.rs",
+        "tests/errors/answers.rs",
+        "tests/errors/connections.rs",
+        "tests/errors/credentials.rs",
+        "tests/errors/requests.rs",
+    ]
+    .map(|file| joined(&root().join(file)))
+    .concat();
+    let (_, table) = page.split_once("the text says").unwrap();
+    let (table, _) = table.split_once("# A request was not sent").unwrap();
+    let texts = table
+        .lines()
+        .filter_map(|line| line.split('|').nth(2))
+        .flat_map(|cell| cell.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>());
+    let texts: Vec<_> = texts
+        .map(|text| text.trim_end_matches([' ', '.', ':', '1', '0', 's']).to_owned())
+        .collect();
+    assert!(texts.len() > 20, "{texts:?}");
+    let missing: Vec<_> = texts.iter().filter(|text| !written.contains(&***text)).collect();
+    assert!(missing.is_empty(), "the crate does not write: {missing:#?}");
+}

@@ -1,7 +1,25 @@
-//! The manual. It has text only.
+//! The manual. It has text and examples, and no items.
 //!
-//! - [`stacking`]: where the layer belongs in a stack.
-//! - [`defaults`]: all defaults, with their reasons.
+//! | chapter | read it when |
+//! |---|---|
+//! | [`getting_started`] | you want a first request to work |
+//! | [`choosing_a_system`] | you have the documentation of a provider, and look for the constructor that fits |
+//! | [`your_own_system`] | you have a `curl` command that works, and no constructor fits |
+//! | [`stacking`] | there are other layers, or axum, tonic or reqwest |
+//! | [`errors`] | a log shows an error |
+//! | [`operating`] | the service runs, and you want to watch it |
+//! | [`defaults`] | you want to know a number, and its reason |
+//! | [`security`] | you want to know what is protected, and what is not |
+//! | [`testing`] | you test a service that uses the layer |
+//! | [`migrating`] | you have a layer of your own, or another crate |
 
+pub mod choosing_a_system;
 pub mod defaults;
+pub mod errors;
+pub mod getting_started;
+pub mod migrating;
+pub mod operating;
+pub mod security;
 pub mod stacking;
+pub mod testing;
+pub mod your_own_system;

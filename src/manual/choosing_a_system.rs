@@ -1,0 +1,55 @@
+//! From the words of a provider's documentation to a constructor.
+//!
+//! | the documentation says | use |
+//! |---|---|
+//! | "client credentials", "machine to machine", "service account with client id and secret", `grant_type=client_credentials` | [`ClientCredentials`](crate::system::ClientCredentials), or `AuthLayer::client_credentials` |
+//! | "realm", "Keycloak" | the same, with [`TokenEndpoint::keycloak`](crate::endpoint::TokenEndpoint::keycloak) |
+//! | "send the client id and secret in the body" | `ClientCredentials` with [`ClientAuth::Post`](crate::system::ClientAuth::Post) |
+//! | "scope", "audience", "resource" | [`with_scope`](crate::system::ClientCredentials::with_scope), [`with_audience`](crate::system::ClientCredentials::with_audience), [`with_resource`](crate::system::ClientCredentials::with_resource) |
+//! | headers `Client-Id` and `Client-Secret`, a token in the header `Token` | [`Atlas`](crate::system::Atlas), or `AuthLayer::atlas` |
+//! | "each response has a new token in `Authorization`" | `Rotating` (feature `rotating`), or `AuthLayer::rotating` |
+//! | "API key", "personal access token": one text that does not expire | [`TokenSource::fixed`](crate::TokenSource::fixed) with [`HeaderScheme`](crate::system::HeaderScheme) |
+//! | a login with JSON of its own, a session | a [scheme of your own](super::your_own_system) |
+//! | a token in a file, from a program or from a key service | an [exchange of your own](crate::exchange) |
+//! | "refresh token" beside client credentials | [`with_refresh_tokens`](crate::system::ClientCredentials::with_refresh_tokens); most servers need it for nothing |
+//! | "sign in as a user", a browser, a redirect | nothing here: this crate is for machines |
+//!
+//! # An OAuth 2.0 server with details of its own
+//!
+//! ```
+//! # #[cfg(feature = "client")] {
+//! use tower_outbound_auth::endpoint::{HttpClient, TokenEndpoint};
+//! use tower_outbound_auth::system::{ClientAuth, ClientCredentials};
+//! use tower_outbound_auth::{AuthLayer, Credential, Error, Origin, TokenSource};
+//!
+//! fn reports(client: HttpClient) -> Result<AuthLayer, Error> {
+//!     let endpoint = TokenEndpoint::keycloak("https://idp.example", "main")?;
+//!     let system = ClientCredentials::new(endpoint, "reports", Credential::env("REPORTS_SECRET"))?
+//!         .with_auth(ClientAuth::Post)
+//!         .with_scope("reports:read");
+//!     let source = TokenSource::over_http(system, client);
+//!     Ok(AuthLayer::new(source).with_origin(Origin::parse("https://reports.example")?).erased())
+//! }
+//! # let _ = reports(HttpClient::plain().unwrap()).unwrap();
+//! # }
+//! ```
+//!
+//! # A key that does not expire
+//!
+//! ```
+//! use http::HeaderName;
+//! use tower_outbound_auth::system::HeaderScheme;
+//! use tower_outbound_auth::{AuthLayer, Origin, TokenSource};
+//!
+//! // `X-Api-Key: <key>`, without a prefix.
+//! let scheme = HeaderScheme::new(HeaderName::from_static("x-api-key"), "");
+//! let auth = AuthLayer::new(TokenSource::fixed(scheme, "the-key")?)
+//!     .with_origin(Origin::parse("https://maps.example")?);
+//! # let _ = auth;
+//! # Ok::<_, tower_outbound_auth::Error>(())
+//! ```
+//!
+//! # Two systems at once
+//!
+//! A request may need two credentials: a gateway's key and the API's token. Put one layer on the other. Each sets its own
+//! header.

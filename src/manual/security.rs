@@ -1,0 +1,41 @@
+//! What is protected, and what is not.
+//!
+//! # Protected
+//!
+//! - **Where a credential is sent.** A request gets the credential only if its origin is one of the layer's
+//!   ([`with_origin`](crate::AuthLayer::with_origin)) and its scheme is https, or its host is a literal loopback address. A
+//!   `Host` header that contradicts the URI is an error. The names of the exceptions begin with `danger_`.
+//! - **Where the secret is sent.** The secret goes to the [token endpoint](crate::endpoint::TokenEndpoint) only. Redirects of a
+//!   token endpoint are not followed. No proxy is used unless you set it.
+//! - **What is shown.** No `Debug`, error, log line or status has a token, a secret, a refresh token or a part of them. If a
+//!   server quotes a credential in an error code, the code is withheld. The client id and the path of the token endpoint are
+//!   shown in errors: they are no secrets (RFC 6749 section 2.2).
+//! - **What stays in memory.** A [`Secret`](crate::Secret) is wiped when it is dropped. Copies in the buffers of HTTP clients
+//!   and TLS are not wiped.
+//! - **Tokens from responses.** A token that an API hands out is adopted only if it is newer, has the same issuer, subject and
+//!   audience, and is signed as the first one was. See [`Rotation`](crate::scheme::Rotation).
+//! - **Accounts that lock.** After refused credentials, attempts are 10 s to 5 min apart, however many requests come.
+//!
+//! # Not protected
+//!
+//! - A client below the layer that follows redirects copies the credential to wherever it is sent. Put redirects
+//!   [above](super::stacking) the layer.
+//! - A layer below this one sees the credential, and may log it. tower-http's `TraceLayer` does not log headers unless it is
+//!   told to. Header values of this crate are marked as sensitive.
+//! - A process with the same rights can read the memory, the environment and the files of your service.
+//! - An API that gets a token can use it elsewhere. Ask for the smallest scope, and for an audience.
+//!
+//! # Secrets in configuration
+//!
+//! A configuration has references to secrets, and no secrets: `Deserialize` of a [`Credential`](crate::Credential) reads
+//! `file:/path` and `env:NAME` only. A file is read again before each exchange. A symbolic link that is replaced (Kubernetes)
+//! and a file that is written in parts are read correctly.
+//!
+//! ```
+//! use tower_outbound_auth::Credential;
+//!
+//! let error = Credential::from_reference("hunter2").unwrap_err();
+//! assert!(!error.to_string().contains("hunter2")); // it may have been a secret
+//! ```
+//!
+//! `SECURITY.md` in the repository lists each threat with its test, and says how to report a weakness.
