@@ -29,7 +29,115 @@
 //! A service that can handle one request at a time gets a `ConcurrencyLimit` of 1 below this layer. The token is read when
 //! the inner service is ready, so each request has the newest one.
 //!
-//! # A stack
+//! # Five stacks
+//!
+//! | stack | the type of the whole | shown |
+//! |---|---|---|
+//! | axum: the client is the server's `State` | `BoxCloneSyncService<Request, Response, BoxError>` | [below](#axum) |
+//! | hyper with redirects | `ServiceBuilder`'s, or the same box | [below](#hyper) |
+//! | tonic | `FooClient<TonicAuth<Channel>>` | `adapter::tonic` |
+//! | reqwest | `Auth<reqwest::Client>` | `adapter::reqwest` |
+//! | `reqwest_middleware` | `ClientWithMiddleware` | `adapter::reqwest::AuthMiddleware` |
+//!
+//! # axum
+//!
+//! The handler gives the body of its own request to the client. A response of 502 to 504 is asked for again once, if the request
+//! has no body.
+//!
+#![cfg_attr(feature = "axum", doc = "```")]
+#![cfg_attr(not(feature = "axum"), doc = "```ignore")]
+//! use std::future::{Ready, ready};
+//! use std::time::Duration;
+//!
+//! use axum::body::{Body, HttpBody};
+//! use axum::extract::{Request, State};
+//! use axum::response::Response;
+//! use axum::{Router, routing::get};
+//! use http::StatusCode;
+//! use tower::retry::Policy;
+//! use tower::util::BoxCloneSyncService;
+//! use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
+//! use tower_http::{timeout::TimeoutLayer, trace::TraceLayer};
+//! use tower_outbound_auth::system::HeaderScheme;
+//! use tower_outbound_auth::{AuthLayer, BoxError, Origin, TokenSource};
+//!
+//! type Api = BoxCloneSyncService<Request, Response, BoxError>;
+//!
+//! fn api<C, B>(client: C, auth: AuthLayer) -> Api
+//! where
+//!     C: Service<Request, Response = http::Response<B>> + Clone + Send + Sync + 'static,
+//!     C::Error: Into<BoxError> + 'static,
+//!     C::Future: Send,
+//!     B: HttpBody<Data = bytes::Bytes> + Send + 'static,
+//!     B::Error: Into<BoxError>,
+//! {
+//!     let stack = ServiceBuilder::new()
+//!         .map_response(|response: http::Response<_>| response.map(Body::new)) // of `TraceLayer`
+//!         .layer(TraceLayer::new_for_http())
+//!         // It makes an answer itself, so the body below it must be `Default`: axum's is, hyper's is not.
+//!         .layer(TimeoutLayer::with_status_code(StatusCode::GATEWAY_TIMEOUT, Duration::from_secs(30)))
+//!         .retry(Again { left: 1 })
+//!         .layer(auth)
+//!         .map_response(|response: http::Response<B>| response.map(Body::new))
+//!         .service(client);
+//!     BoxCloneSyncService::new(stack)
+//! }
+//!
+//! /// Asks again after a 502, 503 or 504. An error of the layer is final: it has its own pauses.
+//! #[derive(Clone)]
+//! struct Again {
+//!     left: usize,
+//! }
+//!
+//! impl<B> Policy<Request, http::Response<B>, BoxError> for Again {
+//!     type Future = Ready<()>;
+//!
+//!     fn retry(
+//!         &mut self,
+//!         _: &mut Request,
+//!         result: &mut Result<http::Response<B>, BoxError>,
+//!     ) -> Option<Ready<()>> {
+//!         let again = matches!(result, Ok(response) if (502..=504).contains(&response.status().as_u16()));
+//!         (again && self.left > 0).then(|| {
+//!             self.left -= 1;
+//!             ready(())
+//!         })
+//!     }
+//!
+//!     fn clone_request(&mut self, request: &Request) -> Option<Request> {
+//!         let (method, uri) = (request.method().clone(), request.uri().clone());
+//!         let copy = Request::builder().method(method).uri(uri).body(Body::empty()).ok()?;
+//!         request.body().is_end_stream().then_some(copy)
+//!     }
+//! }
+//!
+//! async fn orders(State(api): State<Api>) -> Result<Response, StatusCode> {
+//!     let request = Request::get("https://api.example/orders").body(Body::empty());
+//!     let request = request.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
+//!     api.oneshot(request).await.map_err(|_| StatusCode::BAD_GATEWAY)
+//! }
+//!
+//! # tokio::runtime::Runtime::new()?.block_on(async {
+//! // In your service, this is a client of hyper's. This one is out of order at first.
+//! let calls = std::sync::Arc::new(std::sync::atomic::AtomicU32::new(0));
+//! let counter = calls.clone();
+//! let client = service_fn(move |request: Request| {
+//!     assert_eq!(request.headers()["authorization"], "Bearer abc");
+//!     let first = counter.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 0;
+//!     let status = if first { 503 } else { 200 };
+//!     async move { http::Response::builder().status(status).body(Body::empty()).map_err(BoxError::from) }
+//! });
+//! let auth = AuthLayer::new(TokenSource::fixed(HeaderScheme::bearer(), "abc")?)
+//!     .with_origin(Origin::parse("https://api.example")?);
+//! let app = Router::new().route("/orders", get(orders)).with_state(api(client, auth.erased()));
+//!
+//! let answer = app.oneshot(Request::get("/orders").body(Body::empty())?).await?;
+//! assert_eq!((answer.status().as_u16(), calls.load(std::sync::atomic::Ordering::Relaxed)), (200, 2));
+//! # Ok::<_, BoxError>(()) })?;
+//! # Ok::<_, BoxError>(())
+//! ```
+//!
+//! # hyper
 //!
 //! ```
 //! use std::time::Duration;
@@ -72,3 +180,17 @@
 //! # Ok::<_, BoxError>(()) })?;
 //! # Ok::<_, BoxError>(())
 //! ```
+//!
+//! # Traps
+//!
+//! | what rustc or the service says | why | the way out |
+//! |---|---|---|
+//! | `the strategy Same cannot replay requests with a body of type ..` | the body is a stream, which [`Same`](crate::replay::Same) cannot keep | [`with_replay`](crate::AuthLayer::with_replay) with [`Wrap`](crate::replay::Wrap), [`Rewrap`](crate::replay::Rewrap) or [`Off`](crate::replay::Off) |
+//! | `AuthLayer needs a service that is Clone` | the service below is boxed by `BoxService` | `BoxCloneSyncService`, or `ServiceBuilder::buffer` below the layer |
+//! | `the trait bound ..: Default is not satisfied`, at a `TimeoutLayer` | tower-http makes the answer's body itself | a body type with `Default`, or tower's `timeout`, whose answer is an error |
+//! | `expected ..BoxError, found ..` at `option_layer` | both sides need one type of error | `.option_layer(auth).map_err(BoxError::from)`; or [exempt](crate::AuthLayer#switched-off) all requests |
+//! | an upload gets its 401, with [`NotReplayable`](crate::Recovery::NotReplayable) | more of its stream was sent than was kept | [`with_cap`](crate::replay::Wrap::with_cap). It may cost that much memory for each request, [`with_buffer_quota`](crate::AuthLayer::with_buffer_quota) for all together |
+//! | requests wait for ever | a limit above the layer, and requests to the token endpoint go through it too | put the limit [below](#limits-below) |
+//! | the layer is on a `Router` | a server's `Router` receives requests, and the layer is for those that it sends | put the layer on the client, and the client into the `State` |
+//!
+//! [`assert_accepts`](crate::assert_accepts) names the part of a stack that does not fit.

@@ -1,4 +1,4 @@
-//! The same without `check`: the call itself says what is wrong.
+//! The same without `assert_accepts`: the call itself says what is wrong.
 
 use bytes::Bytes;
 use http::{Request, Response};
