@@ -72,6 +72,12 @@ mod tests {
         for text in ["", "€€€", "   ", "abc"] {
             assert!(form(text).capacity() <= 3 * text.len(), "{text}");
             assert!(percent(text).capacity() <= 3 * text.len(), "{text}");
+            let body = form_body(&[("name", text), ("other", text)]);
+            assert_eq!(
+                body.capacity(),
+                "name".len() + "other".len() + 6 * text.len() + 4,
+                "{text}"
+            );
         }
     }
 }

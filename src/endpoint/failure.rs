@@ -91,4 +91,13 @@ mod tests {
         let agreed = failure(r#"{"error":"slow_down","error":"slow_down"}"#);
         assert_eq!(agreed.unwrap().code.as_deref(), Some("slow_down"));
     }
+    #[test]
+    fn an_error_member_that_is_empty_zero_or_false_is_no_failure() {
+        for value in ["null", "false", "0", "0.0", r#""""#, r#"" ""#, "[]", "{}"] {
+            assert_eq!(failure(&format!(r#"{{"error":{value}}}"#)), None, "{value}");
+        }
+        for value in ["true", "1", r#""x""#, "[1]", r#"{"a":1}"#] {
+            assert!(failure(&format!(r#"{{"error":{value}}}"#)).is_some(), "{value}");
+        }
+    }
 }

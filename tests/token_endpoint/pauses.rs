@@ -56,6 +56,8 @@ async fn rate_limit_headers_ask_for_a_pause_too() {
         ("x-rate-limit-reset", ((NEW_YEAR + 40) * 1_000).to_string(), Some(40)),
         ("x-ratelimit-reset", (NEW_YEAR - 40).to_string(), Some(0)),
         ("x-ratelimit-reset", (NEW_YEAR + 86_400).to_string(), Some(300)),
+        ("x-ratelimit-reset", "1000000000".to_owned(), Some(300)), // still a span
+        ("x-ratelimit-reset", "1000000001".to_owned(), Some(0)),   // a moment in 2001
         ("x-ratelimit-reset", "soon".to_owned(), None),
         ("ratelimit", "t".to_owned(), None),
         ("x-ratelimit-reset", String::new(), None),
