@@ -38,7 +38,7 @@ impl Now {
     /// Later than any reading: this moment never comes.
     pub const NEVER: Now = Now { mono: u64::MAX, wall: u64::MAX };
 
-    /// A reading. `monotonic` counts from any fixed point; `wall` is a time of day.
+    /// A reading. `monotonic` counts from any fixed point; `wall` is a point in time.
     ///
     /// A wall clock before 1970 counts as 1970, and one after 2554 as 2554. Every moment after that
     /// is [`NEVER`](Now::NEVER) on the wall clock, and the monotonic clock decides alone.

@@ -96,7 +96,7 @@ fn check_issued(scheme: &impl Scheme, member: &str, body: &Bytes, issued: &Issue
         let is_moment = |number: f64| {
             let units = [1.0, 1e3, 1e6, 1e9].map(|unit| number / unit);
             let seconds = units.into_iter().find(|seconds| *seconds <= 253_402_300_799.0);
-            seconds.is_some_and(|it| (1.5e9..2_147_483_647.0).contains(&it.floor()))
+            seconds.is_some_and(|it| (1.7e9..2_147_483_647.0).contains(&it.floor()))
         };
         let is_span = |seconds: &f64| *seconds > 0.0 && !is_moment(*seconds);
         let stated = lenient(object.get("expires_in")).filter(is_span);

@@ -203,7 +203,8 @@ impl<P: Presentation + ?Sized, R> AuthLayer<P, R> {
     }
 
     /// Replaces the source by another one, which `change` makes from a builder with the options of this one: for the
-    /// options of a source that a preset has made. The new source shares nothing with the old one. So call this where the
+    /// options of a source that a preset has made. The new source has a token, a lock and counters of
+    /// its own, and asks through the same exchange. So call this where the
     /// layer is made, before you clone it or take its [`source`](AuthLayer::source).
     ///
     /// ```

@@ -244,11 +244,9 @@ impl<I, R: Replay<B>, B, RB> SentRequest<I, R, B, RB> {
             let is_idempotent = |method| ReplayMethods::Idempotent.allow(method);
             complaint == Complaint::Refusal || kept.head.method().is_some_and(is_idempotent)
         };
-        let kept = kept.filter(|kept| {
-            !replayed_below
-                && may_be_repeated(kept)
-                && kept.body.as_ref().is_some_and(|body| R::pause(body))
-        });
+        let kept = kept.filter(|kept| !replayed_below && may_be_repeated(kept));
+        let could_keep_too_little = kept.is_some();
+        let kept = kept.filter(|kept| kept.body.as_ref().is_some_and(|body| R::pause(body)));
         match kept {
             Some(kept) => Answered::Refused(Box::new(Refused {
                 shared,
@@ -262,6 +260,9 @@ impl<I, R: Replay<B>, B, RB> SentRequest<I, R, B, RB> {
                 let unrenewed = shared.core.renew_for_others(complaint, generation);
                 if !replayed_below {
                     let recovery = unrenewed.unwrap_or(Recovery::NotReplayable);
+                    if could_keep_too_little && recovery == Recovery::NotReplayable {
+                        shared.core.report_a_body_that_was_not_kept();
+                    }
                     response.extensions_mut().insert(recovery);
                 }
                 Answered::Done(response)

@@ -44,11 +44,11 @@ pub(crate) fn epoch(number: f64) -> Duration {
     Duration::from_secs_f64(seconds.clamp(0.0, LATEST).max(0.0).floor())
 }
 
-/// July 2017. A time since the epoch in the wrong member is later than this. Smaller numbers are spans: 999,999,999 and
-/// 10^9 seconds mean "for ever".
-const EARLIEST_MISPLACED: f64 = 1.5e9;
+/// November 2023. A token that is issued today does not expire before that, so a smaller number is a span: 10^9 seconds and
+/// 50 years mean "for ever".
+const EARLIEST_MISPLACED: f64 = 1.7e9;
 
-/// Whether a span of seconds is really a time since the epoch in the wrong member. No server means a life of 47 to
+/// Whether a span of seconds is really a time since the epoch in the wrong member. No server means a life of 54 to
 /// 68 years. 2^31 − 1 means "for ever".
 pub(crate) fn is_misplaced_epoch(seconds: f64) -> bool {
     (EARLIEST_MISPLACED..f64::from(i32::MAX)).contains(&seconds)
@@ -111,6 +111,7 @@ mod tests {
             (315_360_000.0, false), // ten years
             (999_999_999.0, false),
             (1_000_000_000.0, false),
+            (1_576_800_000.0, false), // fifty years
             (1_735_689_600.0, true),
             (2_147_483_647.0, false),
             (3_155_760_000.0, false), // a hundred years

@@ -79,7 +79,7 @@ impl Credential {
         provided: Result<Provided, BoxError>,
     ) -> Result<Value, CredentialError> {
         let Provided { value, version: provided } = provided.map_err(|error| {
-            let message = format!("the credential of {self} cannot be read: {error}");
+            let message = format!("the credential of {self} cannot be read: {error:#}");
             CredentialError::new(CredentialErrorKind::Unavailable, message).with_source(error)
         })?;
         let secret = self.checked(&value)?;

@@ -108,7 +108,7 @@ impl Credential {
         minted: Result<Secret, BoxError>,
     ) -> Result<Secret, CredentialError> {
         let minted = minted.map_err(|error| {
-            let message = format!("the credential of {self} cannot be minted: {error}");
+            let message = format!("the credential of {self} cannot be minted: {error:#}");
             CredentialError::new(CredentialErrorKind::Unavailable, message).with_source(error)
         })?;
         self.checked(&minted)

@@ -139,7 +139,7 @@ impl ExchangeAnswer {
             _ => "",
         };
         let described = self.described();
-        let message = format!("the token endpoint's answer {wrong} ({described}){page}");
+        let message = format!("the token endpoint's answer {wrong}: {described}{page}");
         ExchangeError::new(ExchangeErrorKind::Malformed, message).with_status(self.status())
     }
 
@@ -206,11 +206,11 @@ mod tests {
             access_token: String,
         }
         for (body, wrong) in [
-            ("<html>hunter2", "is no JSON, as line 1, column 1 shows (no content type, 13 bytes)"),
-            ("", "is empty (no content type, 0 bytes)"),
+            ("<html>hunter2", "is no JSON, as line 1, column 1 shows: no content type, 13 bytes"),
+            ("", "is empty: no content type, 0 bytes"),
             (
                 "{\"a\":\"hunter2\"}",
-                "has a member that is missing or of another type, as line 1, column 15 shows (no content type, 15 bytes)",
+                "has a member that is missing or of another type, as line 1, column 15 shows: no content type, 15 bytes",
             ),
         ] {
             let error = answer(200, &[], body).json::<Token>().unwrap_err();

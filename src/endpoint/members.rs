@@ -13,7 +13,6 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
-use crate::basics::bounds::number;
 use crate::endpoint::answer::ExchangeAnswer;
 use crate::endpoint::content_type::media_type;
 use crate::exchange::error::{ExchangeError, ExchangeErrorKind};
@@ -96,11 +95,6 @@ impl<'a> Members<'a> {
         read: impl Fn(&Value) -> Option<T>,
     ) -> Result<Option<T>, ExchangeError> {
         self.one(name, |member| read(&member.value()))
-    }
-
-    /// A number, or a text that holds one. Anything else counts as absent.
-    pub(crate) fn number(&self, name: &str) -> Result<Option<f64>, ExchangeError> {
-        self.one(name, |member| number(&member.value()))
     }
 
     /// The value. `null` counts as absent.

@@ -58,7 +58,11 @@ impl ExchangeAnswer {
         use StatusCode as Is;
         let status = self.status();
         let message: Cow<'static, str> = match status {
-            _ if status.is_redirection() => match self.redirects_to() {
+            Is::MOVED_PERMANENTLY
+            | Is::FOUND
+            | Is::SEE_OTHER
+            | Is::TEMPORARY_REDIRECT
+            | Is::PERMANENT_REDIRECT => match self.redirects_to() {
                 Some(to) => format!(
                     "the answer is a redirect to {to}, which is not followed because the request has the \
                      credentials: if the token endpoint has moved, use its new address; else {IN_BETWEEN}"

@@ -47,6 +47,18 @@ pub(crate) fn advice(code: &str, status: StatusCode) -> &'static str {
         "consent_required" | "interaction_required" | "unmet_authentication_requirements" => {
             "the token endpoint wants a person to take part: give this client its rights at the provider"
         }
-        _ => "the token endpoint refuses the credentials: check the client id and the secret",
+        "invalid_authorization_details" => {
+            "the token endpoint refuses the authorization details: ask for what this client may have"
+        }
+        "access_denied" => {
+            "the token endpoint denies access: give this client its rights at the provider"
+        }
+        "invalid_client" | "incorrect_client_credentials" | "unauthorized_client" => {
+            "the token endpoint refuses the credentials: check the client id and the secret"
+        }
+        "invalid_grant" | "bad_refresh_token" => {
+            "the token endpoint refuses the grant: the credentials, or the token that was shown, are wrong or have expired"
+        }
+        _ => "the token endpoint refuses the credentials: check them",
     }
 }

@@ -25,6 +25,11 @@ pub(crate) fn unreachable(origin: Option<&Origin>, error: BoxError) -> ExchangeE
         let message = ours.to_string();
         return ExchangeError::new(ExchangeErrorKind::Configuration, message).with_source(error);
     }
+    if let Some(ours) = ours.filter(|it| it.exchange().is_some()) {
+        let message =
+            format!("the token endpoint's client needs a token of another source: {ours:#}");
+        return ExchangeError::new(ExchangeErrorKind::Unreachable, message).with_source(error);
+    }
     let root = root_cause(&*error);
     let origin = origin.map_or("the token endpoint".to_owned(), Origin::to_string);
     let message = match advice(&root) {
@@ -44,17 +49,14 @@ fn advice(root: &str) -> Option<&'static str> {
         ),
         ("failed to lookup address", "check the host's name, and the DNS of this machine"),
         ("dns error", "check the host's name, and the DNS of this machine"),
-        (
-            "invalid HTTP version",
-            "the port may speak TLS: check whether the address begins with https",
-        ),
+        ("invalid HTTP version", "the port may speak TLS: an address for TLS begins with https://"),
         (
             "InvalidContentType",
-            "the port speaks no TLS: check the port, and whether the address begins with http",
+            "the port speaks no TLS: check the port; an address without TLS begins with http://",
         ),
         (
             "UnknownIssuer",
-            "this machine does not trust the authority that signed the certificate: give its root to TlsRoots::pem",
+            "this machine does not trust the authority that signed the certificate: add its root certificate to the client's roots (TlsRoots::pem)",
         ),
         ("certificate expired", "check the server's certificate, and the clock of this machine"),
         ("not valid yet", "check the server's certificate, and the clock of this machine"),

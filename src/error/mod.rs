@@ -105,6 +105,7 @@ impl Error {
             Recovery::FixedToken => "it is fixed",
             Recovery::SameToken => "the token endpoint gave the same one again",
             Recovery::BudgetSpent => "too many renewals in a row did not help",
+            _ if error.is_none() => "no renewal has ended, and none can be waited for here",
             _ => "the exchange failed, or its pause is not over",
         };
         let message = format!("the refused token has no successor: {why}");
@@ -240,11 +241,16 @@ impl fmt::Debug for Error {
 
 /// Also contains the text of the failed exchange, because most logs show an error without its
 /// sources.
+///
+/// The alternate form (`{:#}`) leaves out the age of the failure and the time of the next attempt, for errors that quote this one.
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.message)?;
         if let Some(exchange) = &self.0.exchange {
             write!(f, ": {exchange}")?;
+        }
+        if f.alternate() {
+            return Ok(());
         }
         if let Some(age) = self.0.age {
             write!(f, "; that was {:.1} s ago", age.as_secs_f64())?;

@@ -70,7 +70,7 @@ impl ExchangeErrorKind {
 
 /// The failure of one exchange. It is cheap to clone: everybody who waited gets the same failure.
 ///
-/// It never contains a credential, a token or a server's free text. It keeps only the status and
+/// It never contains a secret, a token or a server's free text. It keeps only the status and
 /// the error code of the answer.
 ///
 /// ```
@@ -178,10 +178,11 @@ impl ExchangeError {
         self
     }
 
-    /// The error of an exchange with this system. An error of another source keeps its name.
+    /// The error of an exchange with this system. If it is the error of another source, both are named.
     pub(crate) fn of(mut self, asked: Arc<str>) -> ExchangeError {
-        if self.0.asked.is_none() {
-            Arc::make_mut(&mut self.0).asked = Some(asked);
+        let inner = Arc::make_mut(&mut self.0);
+        if let Some(other) = inner.asked.replace(asked) {
+            inner.message = format!("{other}: {}", inner.message).into();
         }
         self
     }

@@ -4,6 +4,9 @@ use std::fmt;
 
 use http::Uri;
 
+/// The part that says where the client id is, if its value is not known yet.
+pub(crate) const CLIENT_FROM: &str = "client_from";
+
 /// At most this many characters of a part stand in the text of an error.
 const MAX_SHOWN: usize = 200;
 
@@ -64,7 +67,8 @@ impl Identity {
         let endpoint = self.part("endpoint").and_then(without_query);
         let client = self.part("client").filter(|it| !it.is_empty());
         let client = client.map(|it| format!("client \"{}\"", visible(it)));
-        let parts: Vec<_> = endpoint.into_iter().chain(client).collect();
+        let place = self.part(CLIENT_FROM).map(|it| format!("client from {}", visible(it)));
+        let parts: Vec<_> = endpoint.into_iter().chain(client).chain(place).collect();
         Some(match parts.is_empty() {
             true => self.system.to_owned(),
             false => format!("{} ({})", self.system, parts.join(", ")),
@@ -86,9 +90,14 @@ fn without_query(url: &str) -> Option<String> {
     Some(visible(&format!("{}://{}{port}{}", uri.scheme_str()?, uri.host()?, uri.path())))
 }
 
-/// The beginning of a text. It cannot forge a line of a log.
+/// The beginning of a text. It cannot forge a line of a log, or another part.
 fn visible(text: &str) -> String {
-    let visible = |c: char| if c.is_control() { '_' } else { c };
+    // Among the others are those that end a line or turn its direction.
+    let visible = |c: char| match c {
+        ' '..='~' if c != '"' => c,
+        _ if c.is_alphanumeric() => c,
+        _ => '_',
+    };
     text.chars().take(MAX_SHOWN).map(visible).collect()
 }
 
@@ -100,9 +109,9 @@ mod tests {
     fn a_description_has_the_endpoint_without_its_query_and_the_client() {
         let identity = Identity::new("oauth2")
             .with("endpoint", "https://user:pass@idp.example:8443/token?key=hunter2")
-            .with("client", "billing\r\n")
+            .with("client", "billing\r\n\u{202e}\"")
             .with("scope", "read");
-        let described = "oauth2 (https://idp.example:8443/token, client \"billing__\")";
+        let described = "oauth2 (https://idp.example:8443/token, client \"billing____\")";
         assert_eq!(identity.described().unwrap(), described);
         assert_eq!(Identity::new("vault").described().unwrap(), "vault");
         assert_eq!(Identity::unnamed().described(), None);

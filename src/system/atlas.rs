@@ -23,7 +23,7 @@ use crate::scheme::presentation::Presentation;
 use crate::scheme::value::{InvalidToken, plain_value};
 use crate::secret::Secret;
 use crate::system::oauth::answer::{Meaning, read_2xx};
-use crate::system::oauth::client_auth::{flaw, identity_of};
+use crate::system::oauth::client_auth::{flaw, with_client};
 use crate::system::oauth::hint::Hint;
 use crate::system::oauth::refresh::{REFRESH, RefreshTokenIn, is_absent, is_verdict};
 
@@ -174,9 +174,10 @@ fn header_value(
 
 impl Grant for Atlas {
     fn identity(&self) -> Identity {
-        Identity::new("atlas")
-            .with("endpoint", self.endpoint.uri().to_string())
-            .with("client", identity_of(&self.credentials[0]))
+        with_client(
+            Identity::new("atlas").with("endpoint", self.endpoint.uri().to_string()),
+            &self.credentials[0],
+        )
     }
 
     fn credentials(&self) -> &[Credential] {

@@ -34,6 +34,7 @@
 //! | `INFO` | `the credentials were refused, and a provider has others`: the exchange is repeated | |
 //! | `INFO` | `the endpoint does not support refresh tokens: ..`, `there is no refresh endpoint: ..` | `status` |
 //! | `WARN` | `a credential cannot be read: its last good value is used` | `credential` (where it is), `cause` |
+//! | `WARN` | `a refused request could not be sent again ..`, once per source: its body was not kept | |
 //! | `TRACE` | `adopted a rotated token`, `did not adopt a rotated token` | `generation`, `why` |
 //!
 //! # Without the layer

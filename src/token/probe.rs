@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::scheme::presentation::Presentation;
 use crate::token::source::TokenSource;
 
-/// What a token endpoint has issued; made by [`TokenSource::probe`]. Nothing in it is secret. `Display` is one sentence.
+/// The token that a source holds; made by [`TokenSource::probe`]. Nothing in it is secret. `Display` is one sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Probe {
@@ -16,13 +16,13 @@ pub struct Probe {
     /// The rest of the token's lifetime; `None` if the token does not expire.
     pub expires_in: Option<Duration>,
     /// Whether the endpoint or the token states the lifetime. If not, it is the source's
-    /// [default](crate::token::SourceBuilder::default_lifetime).
+    /// [default](crate::token::SourceBuilder::default_lifetime). True for a fixed token.
     pub lifetime_is_stated: bool,
     /// What the endpoint calls the token, in lower case (`token_type`, RFC 6749 section 7.1); `None` if it does not say.
     pub token_type: Option<String>,
     /// The scope, if it differs from the one that was asked for, or if none was asked for (RFC 6749 section 3.3).
     pub granted_scope: Option<String>,
-    /// Whether a refresh token is kept for the next exchange.
+    /// Whether a refresh token is kept for the next exchange. While an exchange uses it, it is not kept.
     pub is_refreshable: bool,
 }
 

@@ -166,8 +166,8 @@ pub(crate) struct Cell {
     /// The pause after a failure ends at this time. Until then no refresh starts and no caller waits for one, not
     /// even in the hard margin. So requests do not take the lock during an outage.
     paused_until: Moment,
-    /// The number of a refused token that is being renewed. If another server accepts it, one server is
-    /// faulty.
+    /// The number of a refused token whose renewal is running, or has not yet helped. If another server accepts it, one
+    /// server is faulty.
     rejected_token: AtomicU64,
     /// The current token was refused, and its renewal is under way.
     renewing: AtomicBool,

@@ -17,6 +17,7 @@ use futures_util::future::Shared;
 use http::HeaderName;
 use tokio::sync::oneshot;
 
+use crate::basics::TARGET;
 use crate::basics::headers::interned;
 use crate::clock::{Now, Sleep};
 use crate::credential::Credential;
@@ -61,6 +62,8 @@ pub(crate) struct Core {
     pub(crate) reloading_until: AtomicU64,
     /// An event has already reported that the endpoint states no life.
     pub(crate) told_no_life: AtomicBool,
+    /// An event has said that a body was not kept.
+    told_not_kept: AtomicBool,
     pub(crate) locked: Mutex<Locked>,
 }
 
@@ -151,6 +154,7 @@ impl Core {
             waiters: AtomicUsize::new(0),
             reloading_until: AtomicU64::new(0),
             told_no_life: AtomicBool::new(false),
+            told_not_kept: AtomicBool::new(false),
             locked: Mutex::new(Locked {
                 machine,
                 verifying: Vec::new(),
@@ -214,6 +218,18 @@ impl Core {
         self.event().machine.lost(now, refresh);
     }
 
+    /// A refused request could have been sent again, but not enough of its body was kept. One event per source says so.
+    #[cold]
+    pub(crate) fn report_a_body_that_was_not_kept(&self) {
+        if !self.told_not_kept.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                target: TARGET, system = self.system,
+                "a refused request could not be sent again, because more of its body was sent than was kept: the \
+                 caller got the refusal (`with_cap` and `with_buffer_quota` set how much is kept; this is said once)",
+            );
+        }
+    }
+
     // ===== questions =====
 
     pub(crate) fn status(&self) -> Status {
@@ -226,6 +242,14 @@ impl Core {
         status.granted_scope = granted_scope.map(|scope| scope.to_string());
         status.waiters = self.waiters.load(Ordering::Relaxed);
         status
+    }
+
+    /// Why the last exchange failed, if it did, and what is left of the pause after it.
+    pub(crate) fn last_failure(&self) -> Option<(ExchangeError, Duration)> {
+        let now = self.now();
+        let locked = self.lock();
+        let (error, pause) = locked.machine.last_failure(now)?;
+        Some((self.named(error), pause))
     }
 
     /// An error of an exchange, with the name of what was asked. The machine makes errors, too, and knows no names.

@@ -99,10 +99,10 @@ impl<P: Presentation + ?Sized> TokenSource<P> {
         {
             Renewal::Token { token, .. } => Ok(token),
             Renewal::HandOn(recovery) => {
-                let status = self.status();
-                let failed = status.last_error.filter(|_| recovery == Recovery::RenewalFailed);
-                let next = status.next_attempt_in.filter(|_| failed.is_some());
-                Err(Error::no_successor(recovery, failed, next))
+                let failure = self.core.last_failure();
+                let (failed, pause) =
+                    failure.filter(|_| recovery == Recovery::RenewalFailed).unzip();
+                Err(Error::no_successor(recovery, failed, pause))
             }
         }
     }

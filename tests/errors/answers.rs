@@ -60,23 +60,22 @@ async fn a_success_that_has_no_token_says_what_came_instead() {
             200,
             &[HTML],
             "<html>Log in",
-            "the token endpoint's answer is no JSON object, as line 1, column 1 shows (text/html, 12 bytes). A page of \
+            "the token endpoint's answer is no JSON object, as line 1, column 1 shows: text/html, 12 bytes. A page of \
              HTML is a login page, or something in between (a proxy, a captive portal) answered: check the address \
              (status 200)",
         ),
-        (200, &[JSON], "", "the token endpoint's answer is empty (application/json, 0 bytes) (status 200)"),
+        (200, &[JSON], "", "the token endpoint's answer is empty: application/json, 0 bytes (status 200)"),
         (
             200,
             &[JSON],
             r#"{"id":1}"#,
-            "the token endpoint's answer has no token in `access_token` (with_token_member names another member) \
-             (application/json, 8 bytes) (status 200)",
+            "the token endpoint's answer has no token in `access_token` or `token`: application/json, 8 bytes (status 200)",
         ),
         (
             200,
             &[("content-type", "text/plain")],
             "hello",
-            "the token endpoint's answer is no JSON object, as line 1, column 1 shows (text/plain, 5 bytes) (status 200)",
+            "the token endpoint's answer is no JSON object, as line 1, column 1 shows: text/plain, 5 bytes (status 200)",
         ),
         (
             200,
@@ -115,7 +114,22 @@ async fn a_refusal_says_what_is_refused_and_what_to_check() {
     for (status, code, text) in [
         (401, "invalid_client", check),
         (401, "unauthorized_client", check), // Keycloak
-        (400, "invalid_grant", check),
+        (
+            400,
+            "invalid_grant",
+            "the token endpoint refuses the grant: the credentials, or the token that was shown, are wrong or have \
+             expired",
+        ),
+        (
+            403,
+            "access_denied",
+            "the token endpoint denies access: give this client its rights at the provider",
+        ),
+        (
+            400,
+            "invalid_authorization_details",
+            "the token endpoint refuses the authorization details: ask for what this client may have",
+        ),
         (
             400,
             "unauthorized_client",

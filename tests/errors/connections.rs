@@ -60,11 +60,11 @@ async fn an_endpoint_where_nobody_is_says_so() {
 async fn the_wrong_protocol_at_a_port_is_named() {
     let (server, setup) = (AtlasServer::start().await.unwrap(), Setup::new().await);
     let https = server.endpoint().replace("http://", "https://");
-    let no_tls = "received corrupt message of type InvalidContentType: the port speaks no TLS: check the port, and \
-                  whether the address begins with http";
+    let no_tls = "received corrupt message of type InvalidContentType: the port speaks no TLS: check the port; an \
+                  address without TLS begins with http://";
     assert_eq!(said(&https, with(&setup.certificate)).await, atlas("https", no_tls));
     let http = format!("http://localhost:{}/token", setup.port);
-    let tls = "invalid HTTP version parsed: the port may speak TLS: check whether the address begins with https";
+    let tls = "invalid HTTP version parsed: the port may speak TLS: an address for TLS begins with https://";
     assert_eq!(said(&http, plain()).await, atlas("http", tls));
 }
 
@@ -76,7 +76,7 @@ async fn a_certificate_that_is_not_accepted_says_why_and_what_to_do() {
     })
     .await;
     let unknown = "invalid peer certificate: UnknownIssuer: this machine does not trust the authority that signed the \
-                   certificate: give its root to TlsRoots::pem";
+                   certificate: add its root certificate to the client's roots (TlsRoots::pem)";
     let text = said(&other.endpoint("localhost"), with(&setup.certificate)).await;
     assert_eq!(text, atlas("https", unknown));
 

@@ -7,6 +7,7 @@ mod server;
 mod answers;
 mod connections;
 mod credentials;
+mod nested;
 mod requests;
 
 use tower_outbound_auth::Error;

@@ -36,6 +36,28 @@ async fn a_request_to_an_origin_that_is_not_bound_says_which_are() {
 }
 
 #[tokio::test]
+async fn at_most_three_origins_are_listed() {
+    let source = TokenSource::fixed(HeaderScheme::bearer(), "abc").unwrap();
+    let mut layer = AuthLayer::new(source);
+    let mut texts = Vec::new();
+    for number in 0..=5 {
+        let api = service_fn(|_: Request<Body>| async {
+            Ok::<_, BoxError>(Response::new(Body::default()))
+        });
+        let request = Request::get("https://other.example/").body(Body::default()).unwrap();
+        let text = layer.layer(api).oneshot(request).await.unwrap_err().to_string();
+        let (_, listed) = text.split_once("is bound to ").expect(&text);
+        texts.push(listed.split_once(": add it").expect(&text).0.replace("https://", ""));
+        layer = layer.with_origin(Origin::parse(&format!("https://{number}.example")).unwrap());
+    }
+    let three = "0.example, 1.example and 2.example";
+    let four = "0.example, 1.example, 2.example and 1 more";
+    let five = "0.example, 1.example, 2.example and 2 more";
+    let one_and_two = ["0.example", "0.example and 1.example"];
+    assert_eq!(texts, ["no origin yet", one_and_two[0], one_and_two[1], three, four, five]);
+}
+
+#[tokio::test]
 async fn a_request_whose_destination_is_unclear_says_why() {
     assert_eq!(
         said(Request::get("/relative")).await,

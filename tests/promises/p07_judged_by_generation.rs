@@ -142,6 +142,8 @@ async fn reject_renews_only_the_current_token() {
     assert_eq!(error.recovery(), Some(Recovery::RenewalFailed));
     assert_eq!(error.exchange().unwrap().to_string(), "scripted outage");
     assert!(error.is_transient());
+    // It names the pause after the failure, and not the refresh-ahead time of the token.
+    assert!(error.retry_after().unwrap() <= secs(1), "{error}");
     assert_eq!(world.source.token().await.unwrap().expose(), "token-2", "it stays current");
 }
 

@@ -40,12 +40,14 @@ class Adapter:
 
     def close(self):
         self.process.communicate()
+        if self.process.returncode:
+            sys.exit(f"the adapter ended with {self.process.returncode}")
 
 
 class Run:
     def __init__(self, scenario, adapter, draws):
         self.scenario, self.adapter, self.draws = scenario, adapter, draws
-        self.now, self.reply = 0, None
+        self.now, self.reply, self.number = 0, None, 0
 
     def look(self):
         """The last reply; if the last step had none, asks for what is to be seen now."""
@@ -108,7 +110,7 @@ class Run:
             for name, value in expected.items():
                 of, is_span = came.get(name), name in ("age", "next_try_in")
                 what_of = f"{what}: {name}"
-                hold(what_of, value, of, is_in_range(value, of, what_of, self.draws) if is_span else None)
+                hold(what_of, value, of, is_in_range(value, of, self.placed(what_of), self.draws) if is_span else None)
 
         def one(who, expected):
             did = reply["callers"].get(who)
@@ -138,13 +140,17 @@ class Run:
             elif name in EQUAL:
                 hold(name, value, came)
             elif name in RANGES:
-                hold(name, value, came, is_in_range(value, came, name, self.draws))
+                hold(name, value, came, is_in_range(value, came, self.placed(name), self.draws))
             elif name in COUNTS:
                 hold(name, value, came, is_counted(value, came))
             for reason, count in value.items() if name in BY_REASON else ():
                 hold(f"{name}: {reason}", count, came.get(reason), is_counted(count, came.get(reason)))
         if found:
             raise Wrong("\n      ".join(found))
+
+    def placed(self, what):
+        """Two steps that are each always the same do not fill a range together."""
+        return f"step {self.number}, {what}"
 
     def named(self, came):
         """A JWT by its name."""
@@ -155,6 +161,7 @@ def run_once(scenario, adapter, seed, draws):
     run = Run(scenario, adapter, draws)
     run.reply = adapter.ask(json.dumps({"given": scenario.given, "seed": seed}))
     for number, step in enumerate(scenario.steps, 1):
+        run.number = number
         try:
             run.play(step)
         except Wrong as error:

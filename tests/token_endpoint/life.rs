@@ -39,6 +39,16 @@ pub(crate) async fn life(scheme: impl Scheme, answer: &Answer) -> Option<u64> {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_expires_in_beside_the_token_counts_and_not_one_elsewhere() {
+    let pointed = || scheme().with_token_member("/data/token");
+    let later = NEW_YEAR + 7_200;
+    let body = format!(r#"{{"expires_in":{later},"data":{{"token":"abc","expires_in":3600}}}}"#);
+    assert_eq!(life(pointed(), &ok(body)).await, Some(3_600));
+    let body = format!(r#"{{"expires_in":{later},"data":{{"token":"abc"}}}}"#);
+    assert_eq!(life(pointed(), &ok(body)).await, Some(7_200));
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_shortest_stated_life_counts() {
     let meant = jwt(r#"{"iat":1000,"exp":1090}"#);
     for (token, rest, expected) in [

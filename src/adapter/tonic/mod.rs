@@ -134,6 +134,9 @@
 //! | `INTERNAL` | [`Proof`](ErrorKind::Proof) | a header for this one request could not be made |
 //! | `INTERNAL` | [`Exchange`](ErrorKind::Exchange), [`Reentrant`](ExchangeErrorKind::Reentrant) | the same, found by the exchange |
 //!
+//! The text names the system, the path of the token endpoint and the client id. A service that passes a status on to callers of
+//! its own should replace the text.
+//!
 //! Errors of the channel pass through unchanged: an overload below is still `RESOURCE_EXHAUSTED`. A service that
 //! passes a status on to callers of its own should change `UNAUTHENTICATED` first, because the refused credential is
 //! not theirs.

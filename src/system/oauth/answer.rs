@@ -67,10 +67,8 @@ pub(crate) fn read_2xx(
         }
         (None, Some(failure)) => Ok(Meaning::Failure(failure)),
         (None, None) => {
-            let member = token_member.unwrap_or("access_token");
-            let wrong =
-                format!("has no token in `{member}` (with_token_member names another member)");
-            Err(answer.malformed(&wrong))
+            let member = token_member.unwrap_or("access_token` or `token");
+            Err(answer.malformed(&format!("has no token in `{member}`")))
         }
     }
 }
@@ -95,13 +93,13 @@ impl<'a> Beside<'a> {
 impl TokenAnswer {
     fn new(token: Secret, members: &Beside<'_>) -> Result<TokenAnswer, ExchangeError> {
         let mut issued = Issued::new(token);
-        let misplaced = members.find(|it| it.read("expires_in", misplaced_moment))?;
-        match members.find(|it| it.number("expires_in"))? {
-            Some(_) if misplaced.is_some() => {} // it is the time of expiry, see below
-            Some(seconds) if seconds > 0.0 => {
+        let mut misplaced = None;
+        match members.find(|it| it.read("expires_in", life))? {
+            Some(Life::Until(moment)) => misplaced = Some(moment),
+            Some(Life::Seconds(seconds)) if seconds > 0.0 => {
                 issued = issued.with_expires_in(bounds::span(seconds));
             }
-            Some(_) => issued = issued.with_no_life(),
+            Some(Life::Seconds(_)) => issued = issued.with_no_life(),
             None => {}
         }
         let end = |name| members.find(|it| it.read(name, moment));
@@ -132,8 +130,17 @@ impl TokenAnswer {
     }
 }
 
-fn misplaced_moment(value: &Value) -> Option<Duration> {
-    moment(value).filter(|moment| bounds::is_misplaced_epoch(moment.as_secs_f64()))
+/// What `expires_in` says.
+#[derive(PartialEq)]
+enum Life {
+    Seconds(f64),
+    /// A time since the epoch, which some servers write there.
+    Until(Duration),
+}
+
+fn life(value: &Value) -> Option<Life> {
+    let misplaced = moment(value).filter(|it| bounds::is_misplaced_epoch(it.as_secs_f64()));
+    misplaced.map(Life::Until).or_else(|| bounds::number(value).map(Life::Seconds))
 }
 
 /// The token without the prefix `Bearer `, which some servers add. Nothing else of the token is changed.

@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 
 use crate::credential::Credential;
 use crate::endpoint::encoding::{form, percent};
+use crate::exchange::identity::{CLIENT_FROM, Identity};
 use crate::secret::Secret;
 
 /// Where a request has the client's id and secret. They are never in both places, because servers refuse that (RFC
@@ -71,6 +72,11 @@ pub(crate) fn flaw(text: &str) -> Option<&'static str> {
         text if text.chars().any(char::is_control) => Some("has a control character"),
         _ => None,
     }
+}
+
+/// Adds the client to an identity: its id, or the place where the id is.
+pub(crate) fn with_client(identity: Identity, id: &Credential) -> Identity {
+    identity.with(if id.is_value() { "client" } else { CLIENT_FROM }, identity_of(id))
 }
 
 /// The client as a part of an identity: its id, or the place of its id.

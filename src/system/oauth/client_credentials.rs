@@ -29,7 +29,7 @@ use crate::system::oauth::answer::{
     Meaning, check_type, failed, is_another_scope, knows_no_refresh_tokens,
     may_be_about_the_client, may_be_about_the_refresh_token, read_2xx,
 };
-use crate::system::oauth::client_auth::{BasicEncoding, ClientAuth, basic, flaw, identity_of};
+use crate::system::oauth::client_auth::{BasicEncoding, ClientAuth, basic, flaw, with_client};
 use crate::system::oauth::hint::Hint;
 use crate::system::oauth::refresh::REFRESH;
 
@@ -314,9 +314,10 @@ impl ClientCredentials {
 
 impl Grant for ClientCredentials {
     fn identity(&self) -> Identity {
-        let identity = Identity::new("client_credentials")
-            .with("endpoint", self.endpoint.uri().to_string())
-            .with("client", identity_of(&self.credentials[0]));
+        let identity = with_client(
+            Identity::new("client_credentials").with("endpoint", self.endpoint.uri().to_string()),
+            &self.credentials[0],
+        );
         self.params.iter().fold(identity, |it, (name, value)| it.with(name, value.clone()))
     }
 

@@ -73,7 +73,7 @@ struct Refresh<W> {
     started: Now,
     /// The token that this refresh renews was refused, before the refresh began or later.
     refused: bool,
-    /// The receiver of its outcome, after the task was started.
+    /// The receiver of its outcome. `None` until the source has made one.
     waiting: Option<W>,
 }
 
@@ -237,7 +237,8 @@ impl<R, E: Failing, W> Machine<R, E, W> {
         self.budget.refund(with);
     }
 
-    /// A request that was sent at `sent` was accepted with a refused token that is being renewed.
+    /// A request that was sent at `sent` was accepted with a refused token whose renewal is
+    /// running, or has not yet helped.
     pub(crate) fn rejected_token_accepted(&mut self, rejected_token: Generation, sent: Now) {
         self.budget.discredit(rejected_token, sent);
     }

@@ -16,7 +16,7 @@ pub(crate) struct Flags {
     /// No refresh runs, none may start, and no credentials are reloaded until this time. It is separate from
     /// `quiet_until`, because the later of two moments cannot be determined with two clocks.
     pub(crate) paused_until: Option<Now>,
-    /// The refused token that is being renewed. If another server accepts it, one server is faulty.
+    /// A refused token whose renewal is running, or has not yet helped. If another server accepts it, one server is faulty.
     pub(crate) rejected_token: Option<Generation>,
     /// The current token was refused and is being renewed. The next request with it would probably be refused, too.
     pub(crate) renews_a_refused_token: bool,
@@ -46,6 +46,11 @@ impl<R, E: Failing, W> Machine<R, E, W> {
     /// Whether the lifetime of the current token is stated, and whether a refresh token is kept.
     pub(crate) fn provenance(&self) -> (bool, bool) {
         (self.current.as_ref().is_some_and(|it| it.stated), self.refresh_token.is_some())
+    }
+
+    /// Why the last exchange failed, if it did, and what is left of the pause after it.
+    pub(crate) fn last_failure(&self, now: Now) -> Option<(&E, Duration)> {
+        self.failure.as_ref().map(|failure| (&failure.error, now.until(failure.retry_at)))
     }
 
     fn quiet_until(&self) -> Option<Now> {

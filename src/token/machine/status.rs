@@ -28,8 +28,8 @@ pub struct Status {
     pub granted_scope: Option<String>,
     /// Whether an exchange is under way.
     pub exchange_under_way: bool,
-    /// The earliest time at which requests cause the next exchange, apart from refusals: the end of
-    /// the pause after a failure, else the refresh-ahead time. Zero: the next request causes it.
+    /// The earliest time at which requests cause the next exchange, apart from refusals: the end of the pause after a failure
+    /// or the refresh-ahead time, the later of the two. Zero: the next request causes it.
     pub next_attempt_in: Option<Duration>,
     /// Failed exchanges since the last success.
     pub consecutive_failures: u32,

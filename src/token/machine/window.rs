@@ -71,7 +71,7 @@ const SAME_CLOCK: Duration = Duration::from_secs(10);
 /// `Date` explains this difference.
 const ENDED: Duration = Duration::from_secs(60);
 
-/// If a time of day shortens a stated life, and no second clock confirms it, at least one part in this many of
+/// If a point in time shortens a stated life, and no second clock confirms it, at least one part in this many of
 /// the life remains. Otherwise a clock that is wrong by nearly a life would cause an exchange each second.
 const UNCONFIRMED_PART: u32 = 30;
 

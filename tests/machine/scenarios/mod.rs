@@ -59,7 +59,11 @@ impl Scenario {
         let mut world = World::new(&self.given, seed).map_err(|it| format!("given: {it}"))?;
         for (number, (step, text)) in self.steps.iter().enumerate() {
             let failed = |why: String| format!("step {} {text}\n      {why}", number + 1);
-            draws.append(&mut play(&mut world, step, false).map_err(failed)?);
+            let drawn = play(&mut world, step, false).map_err(failed)?;
+            // Two steps that are each always the same do not fill a range together.
+            let of_this_step =
+                |it: Draw| Draw { what: format!("step {}, {}", number + 1, it.what), ..it };
+            draws.extend(drawn.into_iter().map(of_this_step));
         }
         world.seen = world::Seen::default();
         let differences = check(&mut world, &self.expected, false);

@@ -25,10 +25,19 @@ async fn while_a_reload_hangs_no_second_reload_starts() {
         }
     });
     let source = FakeEndpoint::that_takes("right").source(secret);
-    for _ in 0..500 {
+    for round in 0..500 {
         source.token().await.unwrap_err();
         tokio::time::advance(millis(10)).await;
         tokio::task::yield_now().await;
+        if round == 150 {
+            // The first reload was due after 1 s. The thread that reads begins in real time.
+            for _ in 0..60_000 {
+                if reads.load(Ordering::Relaxed) == 2 {
+                    break;
+                }
+                std::thread::sleep(millis(1));
+            }
+        }
     }
     assert_eq!(reads.load(Ordering::Relaxed), 2, "the exchange, and one reload");
     drop(release);
