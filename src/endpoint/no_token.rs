@@ -9,7 +9,7 @@ use crate::clock::Now;
 use crate::endpoint::answer::ExchangeAnswer;
 use crate::endpoint::failure::Failure;
 use crate::endpoint::pacing;
-use crate::endpoint::refusal_codes::advice;
+use crate::endpoint::refusal_codes::{advice, may_pass};
 use crate::exchange::error::{ExchangeError, ExchangeErrorKind};
 use crate::origin::Origin;
 
@@ -110,7 +110,13 @@ impl ExchangeAnswer {
 
     /// The error for a failure of the endpoint. `code` is its reason.
     pub(crate) fn failed(&self, code: &str) -> ExchangeError {
-        let message = "the token endpoint gave no token, and a reason that may pass";
+        let message = match self.status().is_client_error() && !may_pass(code) {
+            true => {
+                "the token endpoint refuses the request for a reason that is not known here: check its address, and the \
+                 credentials"
+            }
+            false => "the token endpoint gave no token, for a reason that may pass",
+        };
         self.failure(ExchangeErrorKind::Unavailable, message).with_code(code)
     }
 

@@ -23,8 +23,18 @@ const HEX_PART: usize = 8;
 
 /// Words of error codes that credentials also often contain. They reveal nothing about a
 /// credential.
-const COMMON: [&str; 9] =
-    ["client", "secret", "invalid", "token", "credential", "password", "missing", "grant", "scope"];
+const COMMON: [&str; 10] = [
+    "client",
+    "secret",
+    "invalid",
+    "token",
+    "credential",
+    "password",
+    "missing",
+    "grant",
+    "scope",
+    "author",
+];
 
 /// Characters that occur in texts encoded for a URL, for JSON or for HTML, and in no error code.
 const ENCODED: [char; 3] = ['%', '\\', '&'];

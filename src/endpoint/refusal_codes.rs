@@ -23,6 +23,13 @@ pub(crate) fn is_refusal_code(code: &str) -> bool {
     CODES.iter().any(|known| known.eq_ignore_ascii_case(code))
 }
 
+/// Whether a code says that a later try may succeed.
+pub(crate) fn may_pass(code: &str) -> bool {
+    const CODES: [&str; 4] =
+        ["temporarily_unavailable", "server_error", "internal_failure", "slow_down"];
+    CODES.iter().any(|known| known.eq_ignore_ascii_case(code))
+}
+
 /// What the endpoint refuses, and what to do about it. `status` matters for one code: Keycloak answers 401 with
 /// `unauthorized_client` if the secret is wrong.
 pub(crate) fn advice(code: &str, status: StatusCode) -> &'static str {

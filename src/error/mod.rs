@@ -217,25 +217,15 @@ impl Error {
     }
 }
 
-/// Omits fields that are `None`: `fn main() -> Result<(), Error>` prints this.
+/// Has the text of `Display`: `fn main() -> Result<(), Error>` prints this.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { kind, message, exchange, age, retry_after, recovery, .. } = &*self.0;
         let mut shown = f.debug_struct("Error");
-        shown.field("kind", kind).field("message", message);
-        if let Some(exchange) = exchange {
-            shown.field("exchange", exchange);
-        }
-        if let Some(age) = age {
-            shown.field("age", age);
-        }
-        if let Some(retry_after) = retry_after {
-            shown.field("retry_after", retry_after);
-        }
-        if let Some(recovery) = recovery {
+        shown.field("kind", &self.0.kind).field("text", &format_args!("\"{self}\""));
+        if let Some(recovery) = &self.0.recovery {
             shown.field("recovery", recovery);
         }
-        shown.finish()
+        shown.finish_non_exhaustive()
     }
 }
 

@@ -154,7 +154,8 @@ impl ExchangeError {
         self
     }
 
-    /// The code contains no credential: the grant, which knows the id and the secret, has checked this.
+    /// The code contains no credential: the grant, which knows the id and the secret, has checked this. Only for grants that
+    /// compare the code themselves; [`HttpExchange`](crate::endpoint::HttpExchange) compares it for the others.
     pub(crate) fn judged(mut self) -> ExchangeError {
         Arc::make_mut(&mut self.0).judged = true;
         self

@@ -112,8 +112,8 @@
 //! | question | answer it in |
 //! |---|---|
 //! | Does the answer state a lifetime? | [`Issued::with_expires_in`](crate::exchange::Issued::with_expires_in), or [`with_expires_at`](crate::exchange::Issued::with_expires_at); the claims of a JWT are read without it |
-//! | Which answers mean that the credentials are wrong? | [`ExchangeAnswer::refused`](crate::endpoint::ExchangeAnswer::refused): the next attempt waits for 10 s to 5 min |
-//! | Which answers mean that the endpoint is down? | [`ExchangeAnswer::unavailable`](crate::endpoint::ExchangeAnswer::unavailable), and every error of [`json`](crate::endpoint::ExchangeAnswer::json): the next attempt waits for 1 s to 2 min |
+//! | Which answers mean that the credentials are wrong? | [`ExchangeAnswer::refused`](crate::endpoint::ExchangeAnswer::refused): a long pause |
+//! | Which answers mean that the endpoint is down? | [`ExchangeAnswer::unavailable`](crate::endpoint::ExchangeAnswer::unavailable), and every error of [`json`](crate::endpoint::ExchangeAnswer::json): a short pause |
 //! | Are two requests needed for one token? | return [`Step::Again`](crate::endpoint::Step::Again): the next [`request`](crate::endpoint::Grant::request) gets the answer |
 //! | Is there a refresh token? | [`Issued::with_refresh_token`](crate::exchange::Issued::with_refresh_token); the next request has it in its [`RequestContext`](crate::endpoint::RequestContext) |
 //! | Does the API say in another way that a token is over? | [`Judge`](crate::scheme::Judge); if it mostly means something else, [`Verdict::Doubted`](crate::scheme::Verdict::Doubted) |

@@ -22,8 +22,8 @@ use crate::exchange::identity::Identity;
 use crate::scheme::presentation::Presentation;
 use crate::scheme::value::{InvalidToken, plain_value};
 use crate::secret::Secret;
+use crate::system::client::{flaw, with_client};
 use crate::system::oauth::answer::{Meaning, read_2xx};
-use crate::system::oauth::client_auth::{flaw, with_client};
 use crate::system::oauth::hint::Hint;
 use crate::system::oauth::refresh::{REFRESH, RefreshTokenIn, is_absent, is_verdict};
 

@@ -22,6 +22,7 @@
 //! ```
 
 pub(crate) mod atlas;
+pub(crate) mod client;
 pub(crate) mod header;
 pub(crate) mod oauth;
 #[cfg(feature = "client")]

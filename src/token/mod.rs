@@ -8,10 +8,8 @@
 //!    Only requests that [cannot be sent again](crate::replay) wait for it.
 //! 4. In the last tenth of the life (30 s at most) requests wait for the next token. If there is none, they use the old one
 //!    until it expires.
-//! 5. After a failed exchange there is a pause before the next attempt:
-//!    - without a usable token 1 s, doubling up to 30 s; with one, doubling up to 2 min;
-//!    - after refused credentials 10 s, doubling up to 5 min;
-//!    - the time that the endpoint asks for in `Retry-After`, at most 5 min.
+//! 5. After a failed exchange there is a pause before the next attempt. It doubles with each failure, is longer after refused
+//!    credentials, and obeys `Retry-After`; [`defaults`](crate::manual::defaults#after-a-failure) has the numbers.
 //!
 //! A usable token that would expire within the pause gets one more attempt in its last tenth (several in an outage).
 //! During a pause, callers without a token get the stored error at once.

@@ -180,6 +180,13 @@ async fn a_refusal_says_what_is_refused_and_what_to_check() {
             "",
             &format!("{unknown} (no content type, 0 bytes): check its address and the credentials (status 401)"),
         ),
+        (
+            401,
+            &[JSON],
+            r#"{"error":"Access denied"}"#,
+            "the token endpoint refuses the request for a reason that is not known here: check its address, and the \
+             credentials (status 401, Access_denied)",
+        ),
         (404, &[HTML], "<p>", "there is no token endpoint at this address: check its path (status 404)"),
     ])
     .await;
@@ -201,7 +208,7 @@ async fn an_outage_says_whose_it_is() {
             400,
             &[JSON],
             r#"{"error":"slow_down"}"#,
-            "the token endpoint gave no token, and a reason that may pass (status 400, slow_down)",
+            "the token endpoint gave no token, for a reason that may pass (status 400, slow_down)",
         ),
     ])
     .await;

@@ -25,11 +25,12 @@ use crate::exchange::identity::Identity;
 use crate::scheme::presentation::Presentation;
 use crate::scheme::value::{InvalidToken, bearer_value};
 use crate::secret::Secret;
+use crate::system::client::{flaw, with_client};
 use crate::system::oauth::answer::{
     Meaning, check_type, failed, is_another_scope, knows_no_refresh_tokens,
     may_be_about_the_client, may_be_about_the_refresh_token, read_2xx,
 };
-use crate::system::oauth::client_auth::{BasicEncoding, ClientAuth, basic, flaw, with_client};
+use crate::system::oauth::client_auth::{BasicEncoding, ClientAuth, basic};
 use crate::system::oauth::hint::Hint;
 use crate::system::oauth::refresh::REFRESH;
 

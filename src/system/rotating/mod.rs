@@ -30,7 +30,7 @@ use crate::scheme::presentation::Presentation;
 use crate::scheme::rotation::{Adopt, Rotation, without_scheme};
 use crate::scheme::value::{InvalidToken, bearer_value};
 use crate::secret::Secret;
-use crate::system::oauth::client_auth::{flaw, identity_of};
+use crate::system::client::{flaw, identity_of};
 use crate::system::rotating::hmac::is_signed_with;
 
 /// The members that may contain the token. The first one that is a text counts.

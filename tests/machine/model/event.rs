@@ -79,8 +79,17 @@ pub(crate) struct Setup {
     pub(crate) refresh_limit: Duration,
     pub(crate) credentials_may_change: bool,
     pub(crate) fixed: bool,
+    pub(crate) story: Story,
+}
+
+/// Which events are likely.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Story {
+    Any,
     /// Many refusals and renewals in a short time.
-    pub(crate) busy: bool,
+    Busy,
+    /// A token of a day, and an outage that lasts.
+    Outage,
 }
 
 /// Simple durations first: shrinking moves to the first ones.
@@ -97,14 +106,15 @@ const DAY: u64 = 86_400_000;
 pub(crate) fn any_setup() -> impl Strategy<Value = Setup> {
     let limit = one_of(&[11_000, 1_010, 61_000]);
     let fixed = prop_oneof![19 => Just(false), 1 => Just(true)];
-    let busy = prop_oneof![2 => Just(false), 1 => Just(true)];
-    (0..1_000_u64, limit, any::<bool>(), fixed, busy).prop_map(
-        |(seed, refresh_limit, credentials_may_change, fixed, busy)| Setup {
+    let story =
+        prop_oneof![6 => Just(Story::Any), 3 => Just(Story::Busy), 1 => Just(Story::Outage)];
+    (0..1_000_u64, limit, any::<bool>(), fixed, story).prop_map(
+        |(seed, refresh_limit, credentials_may_change, fixed, story)| Setup {
             seed,
             refresh_limit,
             credentials_may_change,
             fixed,
-            busy,
+            story,
         },
     )
 }
@@ -204,6 +214,23 @@ pub(crate) fn any_busy_event() -> impl Strategy<Value = Event> {
         6 => accepted.prop_map(|(token, ago)| Event::RejectedTokenAccepted(token, ago)),
         6 => step.prop_map(Event::TimePasses),
         10 => any_event(),
+    ]
+}
+
+/// Events that make the pauses grow to their longest, with a token in use.
+pub(crate) fn any_event_of_an_outage() -> impl Strategy<Value = Event> {
+    let renewed = any_token().prop_map(|token| {
+        let life = Duration::from_millis(DAY);
+        Event::Ends(0, Answer::Token { at_once: false, token: Token { life, ..token } })
+    });
+    let outage = Answer::Error(Fault { nature: Nature::Passing, retry_after: None });
+    prop_oneof![
+        30 => Just(Event::Ask),
+        30 => Just(Event::Comes(Moment::NextAttempt, false)),
+        30 => Just(Event::Ends(0, outage)),
+        4 => Just(Event::Comes(Moment::RefreshAhead, false)),
+        4 => renewed,
+        2 => any_event(),
     ]
 }
 

@@ -43,10 +43,13 @@ impl ReferenceStateMachine for Events {
 
     fn transitions(setup: &Setup) -> BoxedStrategy<Event> {
         thread_local! {
-            static ANY: [BoxedStrategy<Event>; 2] =
-                [event::any_event().boxed(), event::any_busy_event().boxed()];
+            static ANY: [BoxedStrategy<Event>; 3] = [
+                event::any_event().boxed(),
+                event::any_busy_event().boxed(),
+                event::any_event_of_an_outage().boxed(),
+            ];
         }
-        ANY.with(|any| any[usize::from(setup.busy)].clone())
+        ANY.with(|any| any[setup.story as usize].clone())
     }
 
     fn apply(setup: Setup, _: &Event) -> Setup {

@@ -3,7 +3,7 @@
 use crate::token::machine::backoff::{Fault, Nature};
 use crate::token::machine::events::{Arrival, Finished, Generation, RefreshId};
 use crate::token::machine::model::reference::{
-    Model, NANO, OpenRenewal, SECOND, doubling, parts_of,
+    LONGEST_PAUSE_WITH_A_TOKEN, Model, NANO, OpenRenewal, SECOND, doubling, parts_of,
 };
 use crate::token::machine::window::Window;
 
@@ -107,7 +107,7 @@ impl Model {
         self.excused = true;
         self.counted.lost += 1;
         let count = u32::try_from(self.vanished.len()).unwrap() + 1;
-        let slot = doubling(SECOND, count, 120 * SECOND);
+        let slot = doubling(SECOND, count, LONGEST_PAUSE_WITH_A_TOKEN);
         self.vanished
             .push((self.now + (slot / 5 * 4).saturating_sub(NANO), self.now + slot + NANO));
         self.refunded(id);

@@ -5,7 +5,9 @@ use std::time::Duration;
 use crate::clock::Now;
 use crate::token::machine::backoff::{Fault, Nature};
 use crate::token::machine::events::{Finished, RefreshId};
-use crate::token::machine::model::reference::{Failure, Model, NANO, SECOND, doubling};
+use crate::token::machine::model::reference::{
+    Failure, LONGEST_PAUSE_WITH_A_TOKEN, Model, NANO, SECOND, doubling,
+};
 
 impl Model {
     pub(super) fn failed(
@@ -31,7 +33,7 @@ impl Model {
         let slot = match (dead, permanent, left) {
             (Some(true), ..) => doubling(Duration::from_millis(250), count, 30 * SECOND),
             (_, true, _) => doubling(10 * SECOND, verdicts, 300 * SECOND),
-            (_, false, Some(_)) => doubling(SECOND, count, 120 * SECOND),
+            (_, false, Some(_)) => doubling(SECOND, count, LONGEST_PAUSE_WITH_A_TOKEN),
             (_, false, None) => doubling(SECOND, count, 30 * SECOND),
         };
         let asked = fault.retry_after.unwrap_or_default().min(300 * SECOND);

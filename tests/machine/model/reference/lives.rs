@@ -6,7 +6,7 @@ use crate::clock::Now;
 use crate::scheme::not_adopted::NotAdopted;
 use crate::token::machine::events::{Arrival, Generation};
 use crate::token::machine::model::reference::{
-    LEEWAY, Model, Parts, SECOND, Token, between, doubling, parts_of,
+    LEEWAY, LONGEST_PAUSE_WITH_A_TOKEN, Model, Parts, SECOND, Token, between, doubling, parts_of,
 };
 use crate::token::machine::window::Window;
 
@@ -56,7 +56,8 @@ impl Model {
     /// `repeats` times has both put off by a pause.
     pub(super) fn in_its_ranges(&self, window: Window, arrival: Arrival, repeats: Option<u32>) {
         let Arrival { sent, life, .. } = arrival;
-        let slot = repeats.map_or(Duration::ZERO, |count| doubling(SECOND, count, 120 * SECOND));
+        let slot = repeats
+            .map_or(Duration::ZERO, |count| doubling(SECOND, count, LONGEST_PAUSE_WITH_A_TOKEN));
         let off = (repeats.map(|_| self.now + slot / 5 * 4), repeats.map(|_| self.now + slot));
         let end = sent + life;
         assert_eq!(window.ends_at, end, "10: its end");

@@ -34,6 +34,8 @@ use crate::token::machine::model::event::{Moment, Setup};
 use crate::token::machine::window::Window;
 
 const SECOND: Duration = Duration::from_secs(1);
+/// The longest pause with a usable token.
+const LONGEST_PAUSE_WITH_A_TOKEN: Duration = Duration::from_secs(120);
 
 #[derive(Debug)]
 struct Token {
