@@ -176,3 +176,38 @@ pub(crate) fn accepted(shown: &Shown, refused: &Shown) {
     };
     shown.values().iter().filter(is_new).for_each(Value::accepted);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::credential::provider::CredentialProvider;
+
+    /// It is never asked here: the tests give the readings themselves.
+    struct Unasked;
+
+    impl CredentialProvider for Unasked {
+        async fn read(&self) -> Result<Provided, BoxError> {
+            Err("not asked".into())
+        }
+    }
+
+    fn taken(credential: &Credential, began: u64, value: &str, version: u64) -> (String, u64) {
+        let value = credential.take(began, Ok(Provided::new(value, version))).unwrap();
+        (value.secret.expose().to_owned(), value.version)
+    }
+
+    #[test]
+    fn a_reading_that_began_before_the_stored_one_replaces_nothing() {
+        let credential = Credential::from_provider(Unasked);
+        let began: Vec<_> = (0..4).map(|_| credential.known().begin()).collect();
+        let good = || credential.current().unwrap().expose().to_owned();
+        assert_eq!(taken(&credential, began[1], "first", 1), ("first".into(), 1));
+        // Late: its own exchange uses it, but it is not stored, and it does not count as the stored value.
+        assert_eq!(taken(&credential, began[0], "older", 0), ("older".into(), 0));
+        assert_eq!((good(), version(std::slice::from_ref(&credential))), ("first".into(), 1));
+        // The same value once more is no change.
+        assert_eq!(taken(&credential, began[2], "first", 1), ("first".into(), 1));
+        assert_eq!(taken(&credential, began[3], "second", 2), ("second".into(), 2));
+        assert_eq!((good(), version(std::slice::from_ref(&credential))), ("second".into(), 2));
+    }
+}

@@ -149,6 +149,19 @@ mod tests {
     }
 
     #[test]
+    fn a_part_is_found_in_each_encoding_alone() {
+        let plus = credentials("reports", "x+yz-more", false);
+        assert!(plus.are_quoted_in("bad: x+yz"), "as plain text");
+        let blank = credentials("reports", "x yz-more", false);
+        assert!(blank.are_quoted_in("bad: x+yz"), "as a form");
+        let odd = credentials("reports", ">>>???", false);
+        for part in ["j4+Pz8", "j4-Pz8", "3e3e3e3f", "3E3E3E3F"] {
+            assert!(odd.are_quoted_in(&format!("bad: {part}")), "{part}");
+        }
+        assert!(!odd.are_quoted_in("bad: j4.Pz8"));
+    }
+
+    #[test]
     fn a_short_secret_counts_as_a_whole_and_a_public_id_does_not_count() {
         let short = credentials("reports", "abc", false);
         assert!(short.are_quoted_in("bad abc") && !short.are_quoted_in("bad ab"));
