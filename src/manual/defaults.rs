@@ -14,6 +14,7 @@
 //! | several stated lives | the shortest counts: `expires_in`, a JWT's `exp` − `iat`, `expires_on` or `expires_at` | some caches return an old `expires_in` beside the correct time of expiry | |
 //! | a stated life of zero or less | counts as unstated | some servers mean "no expiry" or "unknown"; if it counted as the expiry, there would be an outage | |
 //! | an expiry that is given as a point in time | is compared with our clock; with the answer's `Date` if the two differ by more than 10 s | a `Date` that was 8 s old has been observed; a larger difference means that a clock is wrong, and the issuer's clock decides | |
+//! | a number under `expires_in` from 1.7 × 10^9 to 2^31 − 2 seconds, or the same in milliseconds | counts as a point in time | some servers write the expiry there; no token has a life of 54 to 68 years | |
 //! | longest life | 100 years | a longer one means "for ever"; with this limit, no sum of times overflows | |
 //! | shortest usable life | 1 s | a shorter token expires before it is used, and would be renewed without end | |
 //! | a request that cannot be sent again, while the token is due for renewal or was refused | waits for the next token, 1 s at most; with [`Off`](crate::replay::Off) it does not wait | if it is refused, the caller gets the refusal; a token endpoint that hangs must not delay it longer | [`with_replay`](crate::AuthLayer::with_replay) |
