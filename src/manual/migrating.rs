@@ -40,6 +40,11 @@
 //! [`ClientAuth::Post`](crate::system::ClientAuth::Post). The code that keeps the token and asks for its expiry is no longer
 //! needed. Keep `oauth2` for logins of people in a browser.
 //!
+//! # From a `reqwest::Client` with a header
+//!
+//! `auth.reqwest_client(builder)?` (feature `reqwest-middleware`) makes a client whose `get(url).send()` has the credential. The
+//! calls stay as they are.
+//!
 //! # From a middleware of `reqwest-middleware`
 //!
 //! Replace the middleware that sets the header by `AuthMiddleware` (feature `reqwest-middleware`). Build the client with the

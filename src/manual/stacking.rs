@@ -37,7 +37,7 @@
 //! | hyper with redirects | `ServiceBuilder`'s, or the same box | [below](#hyper) |
 //! | tonic | `FooClient<TonicAuth<Channel>>` | `adapter::tonic` |
 //! | reqwest | `Auth<reqwest::Client>` | `adapter::reqwest` |
-//! | `reqwest_middleware` | `ClientWithMiddleware` | `adapter::reqwest::AuthMiddleware` |
+//! | `reqwest_middleware`, and reqwest without tower (`auth.reqwest_client(builder)`) | `ClientWithMiddleware` | `adapter::reqwest` |
 //!
 //! # axum
 //!

@@ -20,6 +20,8 @@ use super::server::builder;
 pub(crate) enum Adapter {
     /// `AuthLayer::reqwest`.
     Constructor,
+    /// `AuthLayer::reqwest_client`.
+    Client,
     /// The layer over a client with the layer's redirect policy and middlewares of its own.
     OverMiddlewares,
     /// The layer as a middleware, over a client with the layer's redirect policy.
@@ -33,8 +35,9 @@ pub(crate) enum Adapter {
 }
 
 impl Adapter {
-    pub(crate) const ALL: [Adapter; 7] = [
+    pub(crate) const ALL: [Adapter; 8] = [
         Adapter::Constructor,
+        Adapter::Client,
         Adapter::OverMiddlewares,
         Adapter::Middleware,
         Adapter::HandedOver,
@@ -44,7 +47,7 @@ impl Adapter {
     ];
 
     pub(crate) fn is_middleware(self) -> bool {
-        matches!(self, Adapter::Middleware | Adapter::MiddlewareOverHandedOver)
+        matches!(self, Adapter::Client | Adapter::Middleware | Adapter::MiddlewareOverHandedOver)
     }
 
     pub(crate) fn over(self, layer: AuthLayer<HeaderScheme>) -> Caller {
@@ -62,6 +65,7 @@ impl Adapter {
         let plain = |client| ClientWithMiddleware::from(client);
         match self {
             Adapter::Constructor => Caller::of(layer.reqwest(builder()).unwrap()),
+            Adapter::Client => Caller::of(layer.reqwest_client(builder()).unwrap()),
             Adapter::OverMiddlewares => Caller::of(layer.layer(plain(home()))),
             Adapter::Middleware => Caller::of(middleware(&layer, home())),
             Adapter::HandedOver => Caller::of(vouched().layer(any())),

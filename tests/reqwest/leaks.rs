@@ -50,7 +50,10 @@ impl Case {
         assert!(contains(&self.home.read(), CANARY), "the request had a credential");
         let leaked = self.elsewhere.read();
         match self.adapter {
-            Adapter::Constructor | Adapter::OverMiddlewares | Adapter::Middleware => {
+            Adapter::Constructor
+            | Adapter::Client
+            | Adapter::OverMiddlewares
+            | Adapter::Middleware => {
                 let answer = answer.unwrap();
                 assert_eq!(answer.status().as_u16(), self.status, "the caller gets the answer");
                 assert_eq!(answer.headers()["location"], *self.elsewhere.url("/landed"));
@@ -91,6 +94,7 @@ async fn all_of(adapter: Adapter) {
 #[tokio::test]
 async fn a_client_made_by_the_layer_sends_the_credential_to_its_origins_only() {
     all_of(Adapter::Constructor).await;
+    all_of(Adapter::Client).await;
 }
 
 #[tokio::test]

@@ -9,7 +9,8 @@ use reqwest_middleware::{ClientBuilder, ClientWithMiddleware, Middleware, Next};
 use tower::{Service, ServiceExt};
 use tower_outbound_auth::adapter::reqwest::AuthMiddleware;
 use tower_outbound_auth::replay::Off;
-use tower_outbound_auth::{Exempt, Recovery};
+use tower_outbound_auth::testkit::AtlasServer;
+use tower_outbound_auth::{AuthLayer, Error, ErrorKind, Exempt, Recovery};
 
 use super::adapters::layer;
 use super::server::builder;
@@ -59,6 +60,25 @@ pub(crate) fn failing_on(status: u16, client: Client) -> ClientWithMiddleware {
 
 fn client() -> Client {
     builder().build().unwrap()
+}
+
+#[tokio::test]
+async fn a_request_that_the_client_itself_sends_has_the_credential_and_is_sent_again() {
+    let server = AtlasServer::start().await.unwrap();
+    let (id, secret) = (server.client_id(), server.client_secret());
+    let auth = AuthLayer::atlas(server.endpoint(), id, secret).unwrap();
+    let api = auth.reqwest_client(builder()).unwrap();
+    for revoked in [false, true] {
+        if revoked {
+            server.revoke_tokens();
+        }
+        let answer = api.post(server.url("/v1/documents")).body("a document").send().await.unwrap();
+        assert_eq!(answer.status(), 200);
+        assert_eq!(answer.extensions().get() == Some(&Recovery::Replayed), revoked);
+    }
+    assert_eq!(server.counts().exchanges, 2);
+    let elsewhere = api.get("https://other.example/").send().await.unwrap_err();
+    assert_eq!(Error::find(&elsewhere).unwrap().kind(), ErrorKind::ForeignOrigin);
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use http::Extensions;
 use reqwest::{Body, Request, Response};
-use reqwest_middleware::{Error, Middleware, Next, Result};
+use reqwest_middleware::{ClientWithMiddleware, Error, Middleware, Next, Result};
 use tokio::sync::Mutex;
 use tower_layer::Layer;
 use tower_service::Service;
@@ -89,6 +89,48 @@ impl<R: Clone> AuthMiddleware<R> {
         let chain = Chain { next, extensions: &extensions };
         let (shared, replay) = (self.auth.shared.clone(), self.auth.replay.clone());
         Auth::new(chain, shared, replay).call(request).await.map_err(into_error)
+    }
+}
+
+impl<P: Presentation + ?Sized, R: Clone> AuthLayer<P, R>
+where
+    AuthMiddleware<R>: Middleware,
+{
+    /// (Feature `reqwest-middleware`.) A client to write with as with reqwest's own: `client.get(url).send()` has the
+    /// credential.
+    ///
+    /// It has no other middleware. The builder is treated as by [`reqwest`](AuthLayer::reqwest): redirects send the credential to
+    /// the layer's origins only. There is no way to reach the client below it, so no request goes out without the credential
+    /// by accident. For other middlewares, see [`AuthMiddleware`]: those that
+    /// [`ClientBuilder::from_client`](reqwest_middleware::ClientBuilder::from_client) adds would be below this one, and see the
+    /// credential.
+    ///
+    /// ```
+    /// # use tower_outbound_auth::{AuthLayer, BoxError, Origin, TokenSource};
+    /// # use tower_outbound_auth::system::HeaderScheme;
+    /// # let source = TokenSource::fixed(HeaderScheme::bearer(), "abc")?;
+    /// # let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    /// # let tls = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
+    /// # let tls = tls.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth();
+    /// # let builder = reqwest::Client::builder().tls_backend_preconfigured(tls);
+    /// let auth = AuthLayer::new(source).with_origin(Origin::parse("https://api.example")?);
+    /// let api = auth.reqwest_client(builder)?; // builder: a `reqwest::ClientBuilder`
+    ///
+    /// let request = api.post("https://api.example/orders").body("two chairs");
+    /// # let _ = request;
+    /// // let response = request.send().await?;
+    /// # Ok::<_, BoxError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if reqwest cannot build the client.
+    pub fn reqwest_client(
+        &self,
+        builder: reqwest::ClientBuilder,
+    ) -> std::result::Result<ClientWithMiddleware, crate::error::Error> {
+        let client = self.safe_client(builder)?;
+        Ok(reqwest_middleware::ClientBuilder::new(client).with(AuthMiddleware::new(self)).build())
     }
 }
 

@@ -2,12 +2,13 @@
 //!
 //! | | what it is | when to use it |
 //! |---|---|---|
+//! | `AuthLayer::reqwest_client` (feature `reqwest-middleware`) | a client to write with as with reqwest's own: `api.get(url).send()` | the code uses no tower |
 //! | [`AuthLayer::reqwest`] | builds a client from a `ClientBuilder`, and puts the layer over it | whenever possible: redirects cannot send the credential to another origin |
 //! | `layer.layer(client)` | the layer over a [`reqwest::Client`], a `ClientWithMiddleware`, or layers of tower around them | the client is made elsewhere, or there is more between layer and client; give the builder [`AuthLayer::reqwest_redirects`] |
 //! | `AuthMiddleware` (feature `reqwest-middleware`) | the layer as a middleware | the callers hold a `ClientWithMiddleware` |
 //! | [`HttpService`] | a client as a service of `http`'s types, for the layer and layers of tower-http, or for a token endpoint | the stack uses tower and tower-http; or [`TokenSource::over_http`](crate::TokenSource::over_http) shall use reqwest |
 //!
-//! The first two are a `tower::Service` of [`reqwest::Request`]. Make a request with the client, up to `build()`, and send it
+//! The second and the third are a `tower::Service` of [`reqwest::Request`]. Make a request with the client, up to `build()`, and send it
 //! with the service. A request that the client itself sends, by `send()`, has no credential.
 //!
 #![cfg_attr(all(feature = "client", feature = "test-util"), doc = "```")]

@@ -31,11 +31,16 @@ impl<P: Presentation + ?Sized, R: Clone> AuthLayer<P, R> {
     ///
     /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if reqwest cannot build the client.
     pub fn reqwest(&self, builder: ClientBuilder) -> Result<Auth<Client, R>, Error> {
+        Ok(self.layer(self.safe_client(builder)?))
+    }
+
+    /// A client that sends the credential to the layer's origins only.
+    pub(crate) fn safe_client(&self, builder: ClientBuilder) -> Result<Client, Error> {
         let stays_here = self.config.guard.origins.iter().any(Origin::is_this_machine);
         let builder = if stays_here { builder.no_proxy() } else { builder };
         let client = built(builder.redirect(self.policy()))?;
         self.config.redirects.learn(stays_here);
-        Ok(self.layer(client))
+        Ok(client)
     }
 
     /// The redirect policy for a client below this layer or its middleware. The client then never sends the credential to another
