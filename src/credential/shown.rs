@@ -127,3 +127,23 @@ impl Credential {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_that_is_set_replaces_the_one_of_its_credential_alone() {
+        let [id, secret] = ["id", "secret"].map(Credential::from);
+        let set = |shown: &Shown, of: &Credential, text: &str| shown.with(of, text.into());
+        let shown = set(&set(&Shown::default(), &id, "one"), &secret, "two");
+        let shown = set(&shown, &secret, "three");
+        let texts: Vec<_> = shown.secrets().map(Secret::expose).collect();
+        assert_eq!(texts, ["one", "three"]);
+        assert_eq!(shown.value(&id).unwrap().expose(), "one");
+        // A credential that is not among them gives its own value.
+        assert_eq!(shown.value(&Credential::from("other")).unwrap().expose(), "other");
+        let text = format!("{shown:?}");
+        assert!(text.starts_with("[Credential") && !text.contains("three"), "{text}");
+    }
+}

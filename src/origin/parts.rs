@@ -92,6 +92,25 @@ pub(crate) fn is_loopback(host: &str) -> bool {
 mod tests {
     use super::*;
 
+    #[cfg(feature = "reqwest")]
+    #[test]
+    fn this_machine_has_loopback_addresses_and_the_name_localhost() {
+        for (host, is_here) in [
+            ("127.0.0.1", true),
+            ("127.9.9.9", true),
+            ("[::1]", true),
+            ("localhost", true),
+            ("api.LocalHost.", true),
+            ("localhost.example", false),
+            ("192.168.0.1", false),
+            ("api.example", false),
+        ] {
+            assert_eq!(is_this_machine(host), is_here, "{host}");
+            let origin = crate::origin::Origin::danger_plain_http(&format!("http://{host}"));
+            assert_eq!(origin.unwrap().is_this_machine(), is_here, "{host}");
+        }
+    }
+
     #[test]
     fn texts_of_any_length_are_compared_whole() {
         for length in 0..40 {
