@@ -188,6 +188,14 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_knows_the_value_that_its_request_had() {
+        let secret = Credential::from("the newest");
+        let shown = Shown::default().with(&secret, "the one that was sent".into());
+        let answer = answer(200, &[], "").with_shown(&shown);
+        assert_eq!(answer.credential(&secret).unwrap().expose(), "the one that was sent");
+    }
+
+    #[test]
     fn debug_of_an_answer_shows_neither_headers_nor_body() {
         let answer = answer(201, &[("x", "y")], "hunter2");
         assert_eq!(answer.request_name(), "");
