@@ -42,7 +42,6 @@ fn main() -> ExitCode {
     goals.exit()
 }
 
-/// P5.
 fn without_a_token(runtime: &Runtime, goals: &mut Goals, rounds: usize) {
     let herds = Herds::of(rounds, || {
         let (exchange, service) = cold();
@@ -50,12 +49,11 @@ fn without_a_token(runtime: &Runtime, goals: &mut Goals, rounds: usize) {
         let ours = herd(runtime, 10_000, || succeed(service.clone(), request()));
         (floor, ours, exchange.exchanges())
     });
-    goals.exactly("P5 10,000 callers without a token: exchanges", herds.exchanges(), 1);
+    goals.exactly("10,000 callers without a token: exchanges", herds.exchanges(), 1);
     let (floor, ours) = herds.median(|herd| herd.wait(0.99));
-    goals.figure("P5 10,000 callers without a token: p99, ms", floor, ours, floor + 5.0);
+    goals.figure("10,000 callers without a token: p99, ms", floor, ours, floor + 5.0);
 }
 
-/// P5.
 fn a_hundred_thousand(runtime: &Runtime, goals: &mut Goals, rounds: usize) {
     let herds = Herds::of(rounds, || {
         let (exchange, service) = cold();
@@ -63,12 +61,12 @@ fn a_hundred_thousand(runtime: &Runtime, goals: &mut Goals, rounds: usize) {
         let ours = herd(runtime, 100_000, || succeed(service.clone(), request()));
         (floor, ours, exchange.exchanges())
     });
-    goals.exactly("P5 100,000 callers without a token: exchanges", herds.exchanges(), 1);
+    goals.exactly("100,000 callers without a token: exchanges", herds.exchanges(), 1);
     let (floor, ours) = herds.median(|herd| herd.span);
-    goals.figure("P5 100,000 callers: first call to last answer, ms", floor, ours, floor + 30.0);
+    goals.figure("100,000 callers: first call to last answer, ms", floor, ours, floor + 30.0);
 }
 
-/// P6: the wait is what the layer adds, since the API answers at once; the floor has a fresh token.
+/// The wait is what the layer adds, since the API answers at once; the floor has a fresh token.
 fn in_the_window(runtime: &Runtime, goals: &mut Goals, rounds: usize) {
     let herds = Herds::of(rounds, || {
         let (clock, exchange) = (ManualClock::new(), slow());
@@ -82,12 +80,11 @@ fn in_the_window(runtime: &Runtime, goals: &mut Goals, rounds: usize) {
         runtime.block_on(layer.source().settled());
         (floor, ours, exchange.exchanges() - 1)
     });
-    goals.exactly("P6 10,000 callers in the window: exchanges", herds.exchanges(), 1);
+    goals.exactly("10,000 callers in the window: exchanges", herds.exchanges(), 1);
     let (floor, ours) = herds.median(|herd| herd.wait(0.99));
-    goals.figure("P6 10,000 callers in the window: p99, ms", floor, ours, floor + 1.0);
+    goals.figure("10,000 callers in the window: p99, ms", floor, ours, floor + 1.0);
 }
 
-/// P7.
 fn refusing(runtime: &Runtime, goals: &mut Goals, rounds: usize) {
     let herds = Herds::of(rounds, || {
         let (exchange, service) = cold();
@@ -97,9 +94,9 @@ fn refusing(runtime: &Runtime, goals: &mut Goals, rounds: usize) {
         let ours = herd(runtime, 100, || fail(service.clone(), request()));
         (floor, ours, exchange.exchanges())
     });
-    goals.exactly("P7 100 callers, an endpoint that refuses: exchanges", herds.exchanges(), 1);
+    goals.exactly("100 callers, an endpoint that refuses: exchanges", herds.exchanges(), 1);
     let (floor, ours) = herds.median(|herd| herd.span);
-    goals.figure("P7 first call to last answer, ms", floor, ours, floor + 5.0);
+    goals.figure("first call to last answer, ms", floor, ours, floor + 5.0);
 }
 
 type Client = Auth<Api>;

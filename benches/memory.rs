@@ -44,7 +44,6 @@ fn main() -> ExitCode {
     goals.exit()
 }
 
-/// P9.
 fn sizes(goals: &mut Goals) {
     type Service<R> = Auth<Api, R>;
     let over = |whole: usize, inner: usize| (whole - inner) as i64;
@@ -52,12 +51,12 @@ fn sizes(goals: &mut Goals) {
     let off = size_of::<<Service<Off> as tower::Service<Request<Body>>>::Future>();
     let same = size_of::<<Service<Same> as tower::Service<Request<Body>>>::Future>();
     let service = over(size_of::<Service<Same>>(), size_of::<Api>());
-    goals.count("P9 service over the inner one: bytes", service, 80);
-    goals.count("P9 future over the inner one, Off: bytes", over(off, inner), 32);
-    goals.note("P9 future over the inner one, Same: bytes", over(same, inner));
+    goals.count("service over the inner one: bytes", service, 80);
+    goals.count("future over the inner one, Off: bytes", over(off, inner), 32);
+    goals.note("future over the inner one, Same: bytes", over(same, inner));
 }
 
-/// P9: the memory of a layer, its service and its source, without the texts of its token.
+/// The memory of a layer, its service and its source, without the texts of its token.
 fn bytes(goals: &mut Goals) {
     let runtime = loopback::runtime();
     let warm = |layer: &AuthLayer<HeaderScheme>| {
@@ -69,7 +68,7 @@ fn bytes(goals: &mut Goals) {
 
     let (mut fixed, mut source, mut tenant) = (None, None, None);
     let taken = measure(|| fixed = Some(ours::layer().layer(Api))).bytes_current;
-    goals.count("P9 layer, service, source, fixed token: bytes", taken - texts, 8 * KIB);
+    goals.count("layer, service, source, fixed token: bytes", taken - texts, 8 * KIB);
     let taken = measure(|| {
         let layer = ours::exchanging(exchange());
         warm(&layer);
@@ -77,7 +76,7 @@ fn bytes(goals: &mut Goals) {
         source = Some(layer.source().clone()); // counts everything that was not freed
     });
     let alone = taken.bytes_current - texts;
-    goals.aim("P9 a tenant: a source that one thread has used: bytes", alone, 2 * KIB);
+    goals.aim("a tenant: a source that one thread has used: bytes", alone, 2 * KIB);
     let taken = measure(|| {
         let layer = ours::exchanging(exchange());
         warm(&layer);
@@ -86,10 +85,10 @@ fn bytes(goals: &mut Goals) {
         tenant = Some((layer, service));
     });
     let one = taken.bytes_current - texts;
-    goals.count("P9 the same with layer and service: bytes", one, 8 * KIB);
+    goals.count("the same with layer and service: bytes", one, 8 * KIB);
     let (_, service) = tenant.as_ref().unwrap();
     let more: i64 = (1..16).map(|_| on_a_thread_of_its_own(service)).sum();
-    goals.aim("P9 the same, used by 16 threads: bytes", one + more, 8 * KIB);
+    goals.aim("the same, used by 16 threads: bytes", one + more, 8 * KIB);
 }
 
 fn on_a_thread_of_its_own(service: &Auth<Api>) -> i64 {
@@ -100,7 +99,7 @@ fn on_a_thread_of_its_own(service: &Auth<Api>) -> i64 {
     thread::scope(|scope| scope.spawn(send).join().unwrap())
 }
 
-/// P1 and P2: allocations in steady state, without those of making the request.
+/// Allocations in steady state, without those of making the request.
 fn per_request(goals: &mut Goals) {
     let off = || ours::layer().with_replay(Off).layer(Api);
     let mut row = |what: &str, most, measured: f64| {
@@ -110,26 +109,25 @@ fn per_request(goals: &mut Goals) {
             None => goals.note(&row, measured),
         }
     };
-    row("P1 no replay", Some(0), allocations(off(), request));
-    row("P1 no replay, run-time header values", Some(0), allocations(off(), run_time_values));
+    row("no replay", Some(0), allocations(off(), request));
+    row("no replay, run-time header values", Some(0), allocations(off(), run_time_values));
     let named = HeaderName::from_bytes(b"x-made-at-run-time").unwrap();
     let source = TokenSource::fixed(HeaderScheme::new(named, ""), token()).unwrap();
     let named = ours::over(source).with_replay(Off).layer(Api);
-    row("P1 no replay, run-time header name", Some(0), allocations(named, request));
+    row("no replay, run-time header name", Some(0), allocations(named, request));
     let cloned = off();
     let cloned = service_fn(move |request: Request<Body>| cloned.clone().call(request));
-    row("P1 no replay, service cloned", Some(0), allocations(cloned, request));
+    row("no replay, service cloned", Some(0), allocations(cloned, request));
     let armed = || ours::layer().layer(Api);
-    row("P2 armed, static header values", Some(0), allocations(armed(), request));
-    row("P2 armed, four run-time header values", Some(4), allocations(armed(), run_time_values));
+    row("armed, static header values", Some(0), allocations(armed(), request));
+    row("armed, four run-time header values", Some(4), allocations(armed(), run_time_values));
     // The http crate's clone of the extensions.
     let clone = measure(|| drop(with_extension().extensions().clone())).count_total;
     let clone = clone - measure(|| drop(with_extension())).count_total;
     let most = i64::try_from(clone).ok();
-    row("P2 armed, an extension", most, allocations(armed(), with_extension));
+    row("armed, an extension", most, allocations(armed(), with_extension));
 }
 
-/// P8.
 fn rotating(goals: &mut Goals) {
     let service = |adopt, api| {
         let layer = common::rotating::layer(adopt, SystemClock::new(), jwt(0, 1024));
@@ -140,15 +138,15 @@ fn rotating(goals: &mut Goals) {
     };
     let other = || HandsOut::always(&jwt(1, 1024));
     let when_due = over(Adopt::WhenDue, other()).ceil() as i64;
-    goals.count("P8 when due: allocations per request", when_due, 0);
+    goals.count("when due: allocations per request", when_due, 0);
     let current = over(Adopt::EveryNewer, other());
-    goals.note("P8 every newer, current token: allocations per request", current);
+    goals.note("every newer, current token: allocations per request", current);
     let tokens: Vec<_> = (1..=64).map(|number| jwt(number, 1024)).collect();
     let each = over(Adopt::EveryNewer, HandsOut::one_in(1, &tokens));
-    goals.note("P8 every newer, another each time: allocations per request", each);
+    goals.note("every newer, another each time: allocations per request", each);
 }
 
-/// P2: keeping a request for a second sending also clones the inner service.
+/// Keeping a request for a second sending also clones the inner service.
 fn over_hyper(goals: &Goals) {
     let (runtime, address) = (loopback::runtime(), loopback::serve());
     let client = || loopback::client(false);
@@ -158,8 +156,8 @@ fn over_hyper(goals: &Goals) {
     let armed = loopback::layer(address).layer(client());
     let armed = over_loopback(&runtime, address, armed) - bare;
     goals.note("hyper-util's client, bare: allocations per request", format!("{bare:.2}"));
-    goals.note("P1 over hyper-util's client, no replay: more", format!("{off:.2}"));
-    goals.note("P2 over hyper-util's client, armed: more", format!("{armed:.2}"));
+    goals.note("over hyper-util's client, no replay: more", format!("{off:.2}"));
+    goals.note("over hyper-util's client, armed: more", format!("{armed:.2}"));
 }
 
 /// The cost of a request that must wait.

@@ -57,16 +57,16 @@ fn main() -> ExitCode {
 fn instructions(counts: &Counts, goals: &mut Goals) {
     let over = |row, bare| counts.over(row, bare);
     let when_due = over("when due", "bare");
-    goals.note("P8 when due: instructions", format!("{when_due:.0}"));
+    goals.note("when due: instructions", format!("{when_due:.0}"));
     let more = |row, bare| (over(row, bare) - when_due).abs() as i64;
     let long = more("when due, long token", "bare, long token");
     let malformed = more("when due, malformed token", "bare, malformed token");
-    goals.count("P8 when due, a token four times as long: instructions more", long, 8);
-    goals.count("P8 when due, a malformed token: instructions more", malformed, 8);
+    goals.count("when due, a token four times as long: instructions more", long, 8);
+    goals.count("when due, a malformed token: instructions more", malformed, 8);
     let current = over("every newer, current token", "bare, current token");
-    goals.note("P8 every newer, the current token: instructions", format!("{current:.0}"));
+    goals.note("every newer, the current token: instructions", format!("{current:.0}"));
     let each = over("every newer, another each time", "bare, another each time");
-    goals.note("P8 every newer, another each time: instructions", format!("{each:.0}"));
+    goals.note("every newer, another each time: instructions", format!("{each:.0}"));
 }
 
 /// At most one for each newer token. With two threads the count depends on the schedule, so it is shown but
@@ -82,10 +82,10 @@ fn verifications(goals: &mut Goals) {
         let (newer, scheme) = (api.handed_out(), layer.source().presentation());
         let verified = scheme.verified.load(Ordering::Relaxed);
         if threads == 1 {
-            let what = "P8 every newer, 1T: signatures verified";
+            let what = "every newer, 1T: signatures verified";
             goals.count(what, verified as i64, newer as i64);
         } else {
-            let what = "P8 every newer, 2T: signatures verified per newer token";
+            let what = "every newer, 2T: signatures verified per newer token";
             goals.figure(what, 1.0, verified as f64 / newer as f64, 1.0);
         }
     }
@@ -112,10 +112,10 @@ fn nanoseconds(goals: &Goals, times: usize) {
     ];
     let bare = |row: usize| (0..=row).rfind(|it| rows[*it].0 == "bare").unwrap();
     let [one, two] = [1, 2].map(|threads| measure(times, &rows, threads, bare));
-    goals.note("P8 when due: 2T / 1T", format!("{:.2}", two[1] / one[1]));
-    goals.note("P8 when due: ns, 1 thread", format!("{:.0}", one[1]));
+    goals.note("when due: 2T / 1T", format!("{:.2}", two[1] / one[1]));
+    goals.note("when due: ns, 1 thread", format!("{:.0}", one[1]));
     for (threads, ns) in [(1, one), (2, two)] {
-        let row = |what: &str| format!("P8 every newer, {what}, {threads}T: ns (floor: by hand)");
+        let row = |what: &str| format!("every newer, {what}, {threads}T: ns (floor: by hand)");
         goals.figure(&row("current token"), ns[3], ns[2], ns[3]);
         goals.figure(&row("1 in 100"), ns[6], ns[5], ns[6]);
         goals.figure(&row("1 in 100, both verify"), ns[7], ns[5], ns[7]);

@@ -162,7 +162,7 @@ fn a_request_in_the_refresh_ahead_window_allocates_nothing_while_the_endpoint_is
     assert_eq!(world.exchange.exchanges(), 2);
 }
 
-/// P2: `bytes` makes a value shared when it is first cloned. There is no other allocation.
+/// `bytes` makes a value shared when it is first cloned. There is no other allocation.
 #[test]
 fn keeping_a_request_allocates_once_for_each_value_that_is_not_shared_yet() {
     let world = world(http::header::AUTHORIZATION);
@@ -179,7 +179,7 @@ fn keeping_a_request_allocates_once_for_each_value_that_is_not_shared_yet() {
     assert_eq!(armed.count_total, 100 * 4, "there are four values in a request");
 }
 
-/// P8: `Adopt::WhenDue` reads no token before a renewal is due.
+/// `Adopt::WhenDue` reads no token before a renewal is due.
 #[cfg(feature = "rotating")]
 #[test]
 fn a_token_in_a_response_costs_no_allocation_before_a_renewal_is_due() {
@@ -277,7 +277,7 @@ fn a_stream_leaves_no_memory_behind() {
     }
 }
 
-/// The sizes are part of the promise (P9): how much larger a service and a future are than the
+/// The sizes are part of the promise: how much larger a service and a future are than the
 /// inner ones.
 #[test]
 fn a_service_and_its_future_stay_small() {
@@ -292,7 +292,7 @@ fn a_service_and_its_future_stay_small() {
     assert!(over <= 32, "the future is {over} bytes larger than the inner one");
 }
 
-/// P9: an instance with its token, without the runtime and the script.
+/// an instance with its token, without the runtime and the script.
 #[test]
 fn an_instance_takes_less_than_8_kilobytes_and_its_token() {
     let token = "t".repeat(4 * 1024);

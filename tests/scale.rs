@@ -1,4 +1,4 @@
-//! S1: a hundred thousand callers wait for one exchange, in real time and on two threads. The token is
+//! A hundred thousand callers wait for one exchange, in real time and on two threads. The token is
 //! published before any caller is woken, so callers that come during the wake-up do not wait. The last caller
 //! is woken within a fifth of a second, or, on a slow or busy machine, within twice the time that it takes to
 //! wake as many tasks that only wait.

@@ -8,7 +8,7 @@ use tower_outbound_auth::testkit::{After, Fault};
 
 use super::*;
 
-/// E3, E4, E5. One deadline covers the whole answer. An answer that arrives slowly does not extend
+/// One deadline covers the whole answer. An answer that arrives slowly does not extend
 /// it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_answer_that_does_not_come_to_its_end_is_an_error_for_all_callers_at_the_deadline() {
@@ -47,7 +47,7 @@ async fn is_given_up(fault: Fault, reached: usize) {
     assert_eq!(setup.get().await.unwrap(), StatusCode::OK, "{fault:?}");
 }
 
-/// E24. The connection breaks in the head, between head and body, or in the body. An answer is
+/// The connection breaks in the head, between head and body, or in the body. An answer is
 /// complete, or it does not count.
 #[tokio::test]
 async fn an_answer_that_breaks_off_is_one_failed_exchange_and_the_next_one_succeeds() {
@@ -70,7 +70,6 @@ async fn an_answer_that_breaks_off_is_one_failed_exchange_and_the_next_one_succe
     }
 }
 
-/// E1.
 #[tokio::test]
 async fn while_a_token_is_usable_nobody_notices_that_the_endpoint_cannot_be_reached() {
     let setup = Setup::new().await;
@@ -94,7 +93,7 @@ async fn while_a_token_is_usable_nobody_notices_that_the_endpoint_cannot_be_reac
     assert_eq!(setup.exchanges(), 2);
 }
 
-/// E25. A connection that stayed open would use an old address.
+/// A connection that stayed open would use an old address.
 #[tokio::test]
 async fn each_exchange_opens_a_new_connection_and_closes_it() {
     let setup = Setup::new().await;
@@ -105,7 +104,7 @@ async fn each_exchange_opens_a_new_connection_and_closes_it() {
     }
 }
 
-/// E24, for users with their own client: over HTTP/2, exchanges share a connection.
+/// For users with their own client: over HTTP/2, exchanges share a connection.
 #[tokio::test]
 async fn a_client_with_a_pool_survives_the_end_of_its_connection() {
     let setup = Setup::new().await;

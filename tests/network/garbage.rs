@@ -56,7 +56,7 @@ fn http(head: &str, body: &[u8]) -> Vec<u8> {
     [head.as_bytes(), body].concat()
 }
 
-/// E9 to E14, and answers that are not HTTP.
+/// Answers that have no token, and answers that are not HTTP.
 #[tokio::test]
 async fn what_is_no_answer_is_one_failed_exchange_and_a_valid_body_is_read_with_any_content_type() {
     const GOOD: &str = r#"{"access_token":"a-token","expires_in":3600}"#;
@@ -93,7 +93,7 @@ async fn what_is_no_answer_is_one_failed_exchange_and_a_valid_body_is_read_with_
     }
 }
 
-/// E15. The sockets' buffers are sent before the client can close.
+/// The sockets' buffers are sent before the client can close.
 #[tokio::test]
 async fn of_an_endless_answer_little_is_read_and_its_connection_is_closed() {
     const GIBIBYTE: &str = "content-length: 1073741824";

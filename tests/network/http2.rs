@@ -1,4 +1,4 @@
-//! E24 over HTTP/2: a server resets streams and closes connections, at a request and in the middle of an answer.
+//! A server resets streams and closes connections, at a request and in the middle of an answer.
 //! None of this is a refusal. The caller gets the same result as from the client alone, unwrapped, and the token
 //! stays valid.
 //!

@@ -1,4 +1,4 @@
-//! L4: no byte is sent where others might read a credential.
+//! No byte is sent where others might read a credential.
 
 use tower_outbound_auth::{ErrorKind, Origin};
 

@@ -1,4 +1,4 @@
-//! F2: the server has used up a refresh token and issued the next one, but its answer is lost. Only the
+//! The server has used up a refresh token and issued the next one, but its answer is lost. Only the
 //! server knows which token is valid. A second use of the old one would revoke the family.
 
 use tower_outbound_auth::exchange::ExchangeErrorKind::{Timeout, Unreachable};

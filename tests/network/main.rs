@@ -4,54 +4,54 @@
 //! | what happens | what must hold | where |
 //! |---|---|---|
 //! | **token endpoint** | | |
-//! | E1 unreachable | a usable token is used until it expires; one attempt per pause | `endpoint::while_a_token_..`; without a token `atlas::failure` |
-//! | E2 slow | no caller waits while a token is usable | `promises::p05_..`, `atlas::wire::nobody_waits_..` |
-//! | E3 silent, E4 silent after the head, E5 a byte at a time | one deadline for the whole answer; all callers get the same error | `endpoint::an_answer_that_does_not_come_to_its_end_..` |
-//! | E6, E7 429, 5xx, `Retry-After` | the pause is kept, and capped | `client_credentials::pauses`, `scenarios/retry_after.json`, `atlas::failure` |
-//! | E8 refused credentials; empty 401 and 403 | rare attempts; an outage | `client_credentials::answers::rfc6749_11_..`, `atlas::failure` |
-//! | E9, E10, E11, E12, E13, E14 no JSON, HTML, nothing, 204, other media types, other encodings | malformed, or read | `garbage::what_is_no_answer_..` |
-//! | E15 endless, with and without a length | 256 KiB are read | `garbage::of_an_endless_answer_..`, `promises::http_exchange` |
-//! | E16 gzip | refused | `promises::http_exchange::answers_are_read_by_..` |
-//! | E17 odd tokens | not used, not shown | `client_credentials::answers::rfc6750_2_..`, `atlas::failure` |
-//! | E18, E19 wrong lives, `exp` beside `expires_in` | defined rules | `promises::p11_two_clocks`, `client_credentials::life`, `scenarios/malformed_answers.json` |
-//! | E20 `token_type` | compared without case; another type is an error | `client_credentials::answers::rfc6749_7_..` |
-//! | E21 redirects | not followed | `atlas::failure::a_redirect_..` |
-//! | E22 wrong name, unknown issuer, expired certificate, no TLS | typed errors; nothing is sent unencrypted | `tests/tls.rs` |
-//! | E23 duplicate keys, deep nesting | no crash | `client_credentials::answers::rfc6749_9_..` |
-//! | E24 reset in the middle | all of an answer or nothing | `endpoint::an_answer_that_breaks_off_..`; HTTP/2 `endpoint::a_client_with_a_pool_..`, `http2::an_exchange_..` |
-//! | E25 the address changes | a connection for each exchange | `endpoint::each_exchange_..` |
+//! | unreachable | a usable token is used until it expires; one attempt per pause | `endpoint::while_a_token_..`; without a token `atlas::failure` |
+//! | slow | no caller waits while a token is usable | `promises::p05_..`, `atlas::wire::nobody_waits_..` |
+//! | silent, silent after the head, or a byte at a time | one deadline for the whole answer; all callers get the same error | `endpoint::an_answer_that_does_not_come_to_its_end_..` |
+//! | 429, 5xx, `Retry-After` | the pause is kept, and capped | `client_credentials::pauses`, `scenarios/retry_after.json`, `atlas::failure` |
+//! | refused credentials; empty 401 and 403 | rare attempts; an outage | `client_credentials::answers::rfc6749_11_..`, `atlas::failure` |
+//! | no JSON, HTML, nothing, 204, other media types, other encodings | malformed, or read | `garbage::what_is_no_answer_..` |
+//! | endless, with and without a length | 256 KiB are read | `garbage::of_an_endless_answer_..`, `promises::http_exchange` |
+//! | gzip | refused | `promises::http_exchange::answers_are_read_by_..` |
+//! | odd tokens | not used, not shown | `client_credentials::answers::rfc6750_2_..`, `atlas::failure` |
+//! | wrong lives, `exp` beside `expires_in` | defined rules | `promises::p11_two_clocks`, `client_credentials::life`, `scenarios/malformed_answers.json` |
+//! | `token_type` | compared without case; another type is an error | `client_credentials::answers::rfc6749_7_..` |
+//! | redirects | not followed | `atlas::failure::a_redirect_..` |
+//! | wrong name, unknown issuer, expired certificate, no TLS | typed errors; nothing is sent unencrypted | `tests/tls.rs` |
+//! | duplicate keys, deep nesting | no crash | `client_credentials::answers::rfc6749_9_..` |
+//! | reset in the middle | all of an answer or nothing | `endpoint::an_answer_that_breaks_off_..`; HTTP/2 `endpoint::a_client_with_a_pool_..`, `http2::an_exchange_..` |
+//! | the address changes | a connection for each exchange | `endpoint::each_exchange_..` |
 //! | **clock** | | |
-//! | C1 wall clock set | a token expires by either clock | `promises::p11_two_clocks`, `scenarios/clocks.json` |
-//! | C2 suspend | the expired token is not sent | `suspend`, also by libfaketime |
-//! | C3, C4, C5, C6 | lives from the sending; saturation | `promises::p11_two_clocks`, `clock`'s own tests |
+//! | wall clock set | a token expires by either clock | `promises::p11_two_clocks`, `scenarios/clocks.json` |
+//! | suspend | the expired token is not sent | `suspend`, also by libfaketime |
+//! | a clock jumps in other ways | lives from the sending; saturation | `promises::p11_two_clocks`, `clock`'s own tests |
 //! | **cancellation and panic** | | |
-//! | K1 the first caller gives up | no schedule hangs, loses or repeats | `promises::sweep`, `promises::p20_..`, `tests/refresh.rs` |
-//! | K2, K3, K9 no caller waits; ready without a call; leaked future | the token is kept; nothing; no other caller is affected | `promises::p02_a_refresh_belongs_to_nobody` |
-//! | K4 buffers, timeouts, retries around | no deadlock | `tests/layers`, `promises::p15_no_permit_held` |
-//! | K5 panics | a failure like others | `promises::p02_..`, `p10_backoff::secrets` |
-//! | K6, K7 a runtime ends, one thread | begun again on the next | `process::an_exchange_whose_runtime_..`, `promises::p02_a_refresh_belongs_to_nobody::runtimes` |
-//! | K8 the process ends | it ends, at once and without a panic | `process::a_process_that_ends_..` |
-//! | K10 an exchange through its own layer | an error | `promises::p15_no_permit_held` |
+//! | the first caller gives up | no schedule hangs, loses or repeats | `promises::sweep`, `promises::p20_..`, `tests/refresh.rs` |
+//! | no caller waits; ready without a call; leaked future | the token is kept; nothing; no other caller is affected | `promises::p02_a_refresh_belongs_to_nobody` |
+//! | buffers, timeouts, retries around | no deadlock | `tests/layers`, `promises::p15_no_permit_held` |
+//! | panics | a failure like others | `promises::p02_..`, `p10_backoff::secrets` |
+//! | a runtime ends, one thread | begun again on the next | `process::an_exchange_whose_runtime_..`, `promises::p02_a_refresh_belongs_to_nobody::runtimes` |
+//! | the process ends | it ends, at once and without a panic | `process::a_process_that_ends_..` |
+//! | an exchange through its own layer | an error | `promises::p15_no_permit_held` |
 //! | a caller of a silent API gives up | its connection ends | `api::a_caller_that_gives_up_..` |
 //! | **401** | | |
-//! | R1 to R14 | | `promises::p07_..`, `p08_..`, `p09_..`, `tests/replay_matrix.rs`, `tests/layers/limits.rs` |
+//! | a refusal, in each of its forms | one renewal, one second sending | `promises::p07_..`, `p08_..`, `p09_..`, `tests/replay_matrix.rs`, `tests/layers/limits.rs` |
 //! | the refusal's body does not arrive | the request is sent again | `api::a_refusal_whose_body_..` |
 //! | an answer is lost, the first or the second | the client's error; never sent a third time | `api::a_lost_answer_..`, `api::a_second_sending_..` |
 //! | HTTP/2: `GOAWAY`, `RST_STREAM`, before and in the middle of an answer | the caller gets the same result as from the client alone | `http2::a_stream_that_is_reset_..`, `http2::a_connection_that_is_going_away_..` |
 //! | the same after a refusal, or of the second sending | sent again; never sent a third time | `http2::a_refusal_..`, `http2::a_second_sending_..` |
 //! | **refresh token** | | |
-//! | F1, F3, F4, F5 | the credentials, once | `client_credentials::refresh`, `atlas::refresh`, `promises::p20_..` |
-//! | F2 the reply is lost after the rotation | not used again | `lost_answers`; in memory `promises::p20_..`; simulated `races/turmoil` |
+//! | | the credentials, once | `client_credentials::refresh`, `atlas::refresh`, `promises::p20_..` |
+//! | the reply is lost after the rotation | not used again | `lost_answers`; in memory `promises::p20_..`; simulated `races/turmoil` |
 //! | **scale** | | |
-//! | S1 100,000 waiters | one exchange; woken in 200 ms; later callers do not wait | `tests/scale.rs`; `benches/herd.rs` |
-//! | S2 many tenants | | not yet: a source has one key; what one takes is held by `benches/memory.rs` |
-//! | S3 a day | nothing grows | `tests/soak.rs`; `promises::p19_..` |
-//! | S4 one endpoint is slow | no other source waits | `promises::p01_..` |
-//! | S5 the hot path | no allocation | `tests/allocations.rs` |
+//! | 100,000 waiters | one exchange; woken in 200 ms; later callers do not wait | `tests/scale.rs`; `benches/herd.rs` |
+//! | many tenants | | not yet: a source has one key; what one takes is held by `benches/memory.rs` |
+//! | a day | nothing grows | `tests/soak.rs`; `promises::p19_..` |
+//! | one endpoint is slow | no other source waits | `promises::p01_..` |
+//! | the hot path | no allocation | `tests/allocations.rs` |
 //! | **leaks** | | |
-//! | L1, L2, L7 logs, URLs, sensitive values | no secret | `promises::p18_..`, `leaks` of `atlas` and `rotating`, `client_credentials::secrets` |
-//! | L3 redirects to another origin | no credential | `layers::redirects`, `reqwest::leaks`, `atlas::wire` |
-//! | L4, L5 plain http, names of this machine, odd spellings | not even a connection | `leaks`, `promises::p13_..`, `client_credentials::secrets` |
+//! | logs, URLs, sensitive values | no secret | `promises::p18_..`, `leaks` of `atlas` and `rotating`, `client_credentials::secrets` |
+//! | redirects to another origin | no credential | `layers::redirects`, `reqwest::leaks`, `atlas::wire` |
+//! | plain http, names of this machine, odd spellings | not even a connection | `leaks`, `promises::p13_..`, `client_credentials::secrets` |
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)] // the helpers are tests as well
 #![allow(clippy::disallowed_methods)] // durations are measured in real time
 

@@ -1,4 +1,4 @@
-//! K8: the process, or a runtime, ends while an exchange is under way.
+//! the process, or a runtime, ends while an exchange is under way.
 
 use std::process::Command;
 use std::time::Instant;
@@ -43,7 +43,7 @@ fn a_process_that_ends_during_an_exchange_ends() {
     drop(setup);
 }
 
-/// K6 over sockets: the exchange of an ended runtime is lost, and begins again on another.
+/// Over sockets: the exchange of an ended runtime is lost, and begins again on another.
 #[test]
 fn an_exchange_whose_runtime_has_ended_is_made_on_the_next_one() {
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

@@ -1,4 +1,4 @@
-//! C2: the machine was suspended. Its wall clock has moved, but not its monotonic clock. The first call
+//! The machine was suspended. Its wall clock has moved, but not its monotonic clock. The first call
 //! after that must not send an expired token.
 
 use std::path::{Path, PathBuf};

@@ -121,7 +121,7 @@ impl Client {
         }
     }
 
-    /// I2: a wait for a token is a wait for one exchange.
+    /// A wait for a token is a wait for one exchange.
     async fn take_tokens_until_over(self) {
         let mut rng = lock(&self.rng).fork();
         while !self.over.load(Relaxed) {
@@ -131,7 +131,7 @@ impl Client {
             }
             let took = began.elapsed();
             let in_time = took <= EXCHANGE_TIMEOUT + millis(10);
-            self.network.history.require(in_time, format_args!("I2: a wait of {took:?}"));
+            self.network.history.require(in_time, format_args!("a wait of {took:?}"));
             sleep(millis(rng.u64(20..1_000))).await;
         }
     }
@@ -169,7 +169,7 @@ impl Client {
         let took = began.elapsed();
         // Twice a token and an answer, and once the body of an answer.
         let longest = 2 * EXCHANGE_TIMEOUT + 3 * API_TIMEOUT + SLACK;
-        self.require(took <= longest, "I2: a call takes too long");
+        self.require(took <= longest, "a call takes too long");
         self.network.history.note(format_args!("client: {body}: {outcome:?} after {took:?}"));
         outcome
     }
@@ -192,14 +192,13 @@ impl Client {
         self.shows_no_secret(error);
     }
 
-    /// I6.
     fn shows_no_secret(&self, error: &(dyn StdError + 'static)) {
         let mut next = Some(error);
         while let Some(error) = next {
             let text = format!("{error} {error:?}");
             let secrets = [SECRET, TOKEN, REFRESH_TOKEN];
             let is_clean = !secrets.iter().any(|secret| text.contains(secret));
-            self.require(is_clean, "I6: an error shows a secret");
+            self.require(is_clean, "an error shows a secret");
             next = error.source();
         }
     }
@@ -230,7 +229,7 @@ impl Client {
         self.require(took <= longest, &what);
     }
 
-    /// Every caller gets an answer, and nothing is left. I8.
+    /// Every caller gets an answer, and nothing is left.
     pub(crate) async fn ends(self) {
         self.over.store(true, Relaxed);
         let mut callers = std::mem::take(&mut *lock(&self.callers));
@@ -240,11 +239,11 @@ impl Client {
         self.require(all_answered, "a caller hangs, or has panicked");
         self.source.settled().await;
         let status = self.source.status();
-        self.require(status.waiters == 0 && !status.exchange_under_way, "I8: a caller still waits");
+        self.require(status.waiters == 0 && !status.exchange_under_way, "a caller still waits");
         self.network.history.note(format_args!("{:?} {:?}", lock(&self.outcomes), status.counters));
         let (scheme, history) = (self.scheme.clone(), self.network.history.clone());
         drop(self);
         sleep(millis(100)).await;
-        history.require(scheme.strong_count() == 0, "I8: something is left of the source");
+        history.require(scheme.strong_count() == 0, "something is left of the source");
     }
 }

@@ -46,12 +46,12 @@ impl Oracle {
         Oracle { history, seen: Arc::default() }
     }
 
-    /// I4: a caller gets the error "no token" only if there is none.
+    /// A caller gets the error "no token" only if there is none.
     pub(crate) fn there_is_no_token(&self) {
         let newest = lock(&self.seen).newest;
         let is_over = newest.is_none_or(|(_, ends)| ends <= Instant::now());
         let token = newest.map(|(token, _)| token);
-        self.history.require(is_over, format_args!("I4: an error in spite of token {token:?}"));
+        self.history.require(is_over, format_args!("an error in spite of token {token:?}"));
     }
 
     fn exchange_begins(&self) -> UnderWay {
@@ -59,19 +59,19 @@ impl Oracle {
         seen.exchanges_under_way += 1;
         let (count, until) = (seen.exchanges_under_way, seen.paused_until);
         drop(seen);
-        self.history.require(count == 1, format_args!("I1: {count} exchanges at once"));
+        self.history.require(count == 1, format_args!("{count} exchanges at once"));
         let is_due = until.is_none_or(|until| until <= now);
-        self.history.require(is_due, "I5: an exchange in the pause after a failure");
+        self.history.require(is_due, "an exchange in the pause after a failure");
         UnderWay { oracle: self.clone(), began: now, token: None }
     }
 
-    /// I3.
+    /// No token is sent after a newer one.
     fn sends(&self, token: u64) {
         let mut seen = lock(&self.seen);
         let before = seen.sent;
         seen.sent = token.max(before);
         drop(seen);
-        self.history.require(token >= before, format_args!("I3: {token} is sent after {before}"));
+        self.history.require(token >= before, format_args!("{token} is sent after {before}"));
     }
 }
 

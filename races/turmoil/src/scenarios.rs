@@ -63,7 +63,7 @@ async fn the_answer_to_an_exchange_is_lost(client: Client, mut rng: Rng) {
     client.ends().await;
 }
 
-/// F2. The server has used up the refresh token, and its answer is lost. So the credentials are
+/// The server has used up the refresh token, and its answer is lost. So the credentials are
 /// used again.
 async fn the_answer_with_the_next_refresh_token_is_lost(client: Client, mut rng: Rng) {
     client.callers_begin();

@@ -107,7 +107,7 @@ impl Servers {
 
     async fn exchange(self, request: Request<Incoming>) -> Response<Full<Bytes>> {
         let credential = authorization(request.headers());
-        self.history.require(!credential.contains(TOKEN), "I7: the token endpoint got a token");
+        self.history.require(!credential.contains(TOKEN), "the token endpoint got a token");
         let Ok(body) = request.into_body().collect().await else {
             return answer(StatusCode::BAD_REQUEST, "it broke off");
         };
@@ -140,7 +140,7 @@ impl Servers {
     async fn answer(self, request: Request<Incoming>) -> Response<Full<Bytes>> {
         let credential = authorization(request.headers());
         let token = credential.strip_prefix("Bearer ").and_then(number);
-        self.history.require(token.is_some(), "I7: the API got something else than a token");
+        self.history.require(token.is_some(), "the API got something else than a token");
         let Ok(body) = request.into_body().collect().await else {
             return answer(StatusCode::BAD_REQUEST, "it broke off");
         };
@@ -175,7 +175,7 @@ impl State {
         self.refreshes += 1;
         let number = token.strip_prefix(REFRESH_TOKEN)?.parse().ok()?;
         let spent = self.refresh_tokens.get_mut(&number)?;
-        history.require(!*spent, format_args!("F2: {token} is used again"));
+        history.require(!*spent, format_args!("{token} is used again"));
         *spent = true;
         Some(self.issue())
     }
