@@ -12,6 +12,7 @@ use tower_outbound_auth::replay::{Off, ReplayMethods, Superseded};
 use tower_outbound_auth::{BoxError, Recovery};
 
 use super::refusing_api::*;
+use crate::log::log_in_paused_time;
 use crate::support::*;
 
 #[tokio::test(start_paused = true)]
@@ -104,6 +105,48 @@ async fn over_the_cap_the_refusal_is_handed_on_and_the_stream_goes_on_to_its_end
         "renewed for the next"
     );
     assert_eq!(api.requests.load(Ordering::SeqCst), 2);
+}
+
+/// How often the log says that a body was not kept.
+fn reported(log: &str) -> usize {
+    log.matches("a refused request could not be sent again, because more of its body was sent")
+        .count()
+}
+
+#[test]
+fn that_too_little_of_a_body_was_kept_is_reported_once_per_source_with_the_way_out() {
+    let too_long = || {
+        let (writer, body) = stream();
+        writer.write(vec![b'x'; CAP + 1]).write("rest");
+        upload(body)
+    };
+    let log = log_in_paused_time(async {
+        let world = world();
+        let (api, _rests) = refuses(1);
+        let service = wrapping(&world).layer(api);
+        let both = futures::future::join(
+            service.clone().oneshot(too_long()),
+            service.clone().oneshot(too_long()),
+        );
+        let (one, other) = both.await;
+        for answer in [one.unwrap(), other.unwrap()] {
+            assert_eq!(answer.extensions().get(), Some(&Recovery::NotReplayable));
+        }
+    });
+    assert_eq!(reported(&log), 1, "{log}");
+    assert!(log.contains("`with_cap` and `with_buffer_quota`"), "{log}");
+
+    // Nobody asked for a second sending, or it was made.
+    let log = log_in_paused_time(async {
+        let (api, _rests) = refuses(1);
+        let service = wrapping(&world()).with_replay(Off).layer(api);
+        let answer = service.oneshot(too_long()).await.unwrap();
+        assert_eq!(answer.extensions().get(), Some(&Recovery::NotReplayable));
+        let (api, _rests) = refuses(1);
+        let answer = wrapping(&world()).layer(api).oneshot(upload(one_two())).await.unwrap();
+        assert_eq!(answer.extensions().get(), Some(&Recovery::Replayed));
+    });
+    assert_eq!(reported(&log), 0, "{log}");
 }
 
 #[tokio::test(start_paused = true)]
