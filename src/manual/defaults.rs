@@ -110,3 +110,14 @@
 //! | requests of one exchange | 4; another 4 if a [`CredentialProvider`](crate::credential::CredentialProvider) has another value after a refusal | enough for a challenge and its answer, a refresh token and the credentials |
 //! | asking such a provider after a refusal | half of the exchange's time | a provider that hangs must not turn a refusal into a timeout |
 //! | a server's error code | 64 visible characters | it goes into logs |
+//!
+//! # Higher and lower
+//!
+//! Four defaults are numbers that you can change.
+//!
+//! | what | higher | lower |
+//! |---|---|---|
+//! | [`exchange_timeout`](crate::token::SourceBuilder::exchange_timeout), 10 s | callers without a token wait longer for an endpoint that hangs, and the next attempt begins later | a slow endpoint, or one further request in an exchange, becomes a failure; below 3 s the connection alone may not be made |
+//! | [`default_lifetime`](crate::token::SourceBuilder::default_lifetime), 5 min | a token that states no life is used longer; if it expires earlier, requests get a 401, a renewal, and a second sending, and a request that cannot be sent again gets the 401 | more exchanges: one for each 80 to 90 % of this time while there are requests |
+//! | [`with_cap`](crate::replay::Wrap::with_cap), 64 KiB | longer streams can be sent again; each streamed request may hold this much memory until its response | a stream gets its 401, with [`NotReplayable`](crate::Recovery::NotReplayable), after fewer bytes |
+//! | [`with_buffer_quota`](crate::AuthLayer::with_buffer_quota), 64 MiB | more uploads at once can be sent again | under load, requests are sent without a copy, and cannot be sent again |
