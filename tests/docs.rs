@@ -211,6 +211,7 @@ fn the_texts_of_errors_in_the_manual_are_those_that_the_crate_writes() {
     let page = fs::read_to_string(root().join("src/manual/errors.rs")).unwrap();
     let written: String = [
         "src/credential/mod.rs",
+        "src/credential/reload.rs",
         "src/endpoint/unreachable.rs",
         "src/error/mod.rs",
         "src/token/refresh_task.rs",

@@ -42,7 +42,11 @@ pub(crate) fn unreachable(origin: Option<&Origin>, error: BoxError) -> ExchangeE
 /// What to do about a cause. It is found by its text, because the client may be the user's, with error types that are not
 /// available here. The texts are those of the operating system, of hyper 1 and of rustls 0.23.
 fn advice(root: &str) -> Option<&'static str> {
-    const ADVICE: [(&str, &str); 9] = [
+    const ADVICE: [(&str, &str); 10] = [
+        (
+            "deadline has elapsed",
+            "no connection was made in time: check the address, the route and the firewall",
+        ),
         (
             "Connection refused",
             "nothing listens there: check the port, and whether the server runs",

@@ -11,26 +11,26 @@
 //! | "API key", "personal access token": one text that does not expire | [`TokenSource::fixed`](crate::TokenSource::fixed) with [`HeaderScheme`](crate::system::HeaderScheme) |
 //! | a login with JSON of its own, a session | a [scheme of your own](super::your_own_system) |
 //! | a token in a file, from a program or from a key service | an [exchange of your own](crate::exchange) |
-//! | "refresh token" beside client credentials | [`with_refresh_tokens`](crate::system::ClientCredentials::with_refresh_tokens); most servers need it for nothing |
+//! | "refresh token" beside client credentials | [`with_refresh_tokens`](crate::system::ClientCredentials::with_refresh_tokens); with most servers it has no advantage |
 //! | "sign in as a user", a browser, a redirect | nothing here: this crate is for machines |
 //!
 //! # An OAuth 2.0 server with details of its own
 //!
 //! ```
 //! # #[cfg(feature = "client")] {
-//! use tower_outbound_auth::endpoint::{HttpClient, TokenEndpoint};
+//! use tower_outbound_auth::endpoint::TokenEndpoint;
 //! use tower_outbound_auth::system::{ClientAuth, ClientCredentials};
-//! use tower_outbound_auth::{AuthLayer, Credential, Error, Origin, TokenSource};
+//! use tower_outbound_auth::{AuthLayer, Credential, Error, Origin};
 //!
-//! fn reports(client: HttpClient) -> Result<AuthLayer, Error> {
+//! fn reports() -> Result<AuthLayer, Error> {
 //!     let endpoint = TokenEndpoint::keycloak("https://idp.example", "main")?;
-//!     let system = ClientCredentials::new(endpoint, "reports", Credential::env("REPORTS_SECRET"))?
+//!     let system = ClientCredentials::new(endpoint.clone(), "reports", Credential::env("REPORTS_SECRET"))?
 //!         .with_auth(ClientAuth::Post)
 //!         .with_scope("reports:read");
-//!     let source = TokenSource::over_http(system, client);
-//!     Ok(AuthLayer::new(source).with_origin(Origin::parse("https://reports.example")?).erased())
+//!     let auth = AuthLayer::for_endpoint(system, &endpoint)?;
+//!     Ok(auth.with_origin(Origin::parse("https://reports.example")?).erased())
 //! }
-//! # let _ = reports(HttpClient::plain().unwrap()).unwrap();
+//! # let _ = reports;
 //! # }
 //! ```
 //!

@@ -1,7 +1,7 @@
 //! All defaults, with their reasons. This page has no code.
 //!
-//! The last column names the method that changes a default. A default without a method cannot be changed,
-//! because other defaults depend on it.
+//! The last column names the method that changes a default, or what ends it. If the column is empty, the default cannot be
+//! changed.
 //!
 //! # When a token is renewed
 //!
@@ -25,7 +25,7 @@
 //! | what | default | reason | to change it |
 //! |---|---|---|---|
 //! | a whole exchange: all its requests, with headers and bodies | 10 s | enough for a slow identity provider, and not too long for a caller | [`exchange_timeout`](crate::token::SourceBuilder::exchange_timeout) |
-//! | connecting, as a part of the exchange | 3 s | a lost SYN is sent again after 1 s, and once more after 3 s | |
+//! | connecting, as a part of the exchange | 3 s | a lost SYN is sent again after 1 s; the next repetition would come only after 3 s | |
 //! | a caller waits for | one exchange | for a shorter wait, put a timeout above the layer: it ends the call, and the exchange goes on | |
 //! | after a refusal, the wait for a new token that another response may bring | 1 s | an API that rotates its token may refuse a token right after it has sent the next one | |
 //! | reading a refused response to its end | 50 ms and 16 KiB | enough for an error page; reading more costs more than a new connection | |
@@ -49,13 +49,13 @@
 //! | a request is sent again | once | the second answer is final (RFC 9110 section 15.5.2) | [`with_replay`](crate::AuthLayer::with_replay): [`Off`](crate::replay::Off) |
 //! | requests of these methods are sent again | all | 401 means that the request was not applied | [`with_replay_methods`](crate::AuthLayer::with_replay_methods) |
 //! | requests with these bodies are sent again | bodies in memory, and boxed streams | bodies in memory are shared, not copied; of a stream, a copy of what was sent is kept | [`with_replay`](crate::AuthLayer::with_replay): [`Wrap`](crate::replay::Wrap), [`Rewrap`](crate::replay::Rewrap) |
-//! | copy of one stream | at most 64 KiB | enough for most streamed requests, and for what many uploads have sent before an early refusal | [`with_cap`](crate::replay::Wrap::with_cap) |
+//! | copy of one stream | at most 64 KiB | enough for most streamed requests, and for what many uploads have sent before an early refusal | [`Same::with_cap`](crate::replay::Same::with_cap) |
 //! | copies of all streams and `String`s of a layer | at most 64 MiB | enough for a thousand uploads at once; a layer must not use more memory by accident | [`with_buffer_quota`](crate::AuthLayer::with_buffer_quota) |
 //! | renewals that refusals may cause | 5 in a row, and one more every 30 s; a renewal that helped does not count | every revoked token is replaced; a route that refuses every token costs 6 exchanges in its first minute | |
 //! | renewals for doubted responses ([`Verdict::Doubted`](crate::scheme::Verdict::Doubted)) | one per minute, not counted among the 5 | most doubted responses mean something else, and an API may send many | which responses are doubted: [`with_judge`](crate::AuthLayer::with_judge) |
 //! | a doubted response waits for the renewal | 1 s at most | the response is mostly correct, and a token endpoint may hang | |
 //! | after a doubted response, requests of these methods are sent again | idempotent ones | the server may have applied the request | |
-//! | what counts as a refusal | a 401, or gRPC's `UNAUTHENTICATED` in place of a response, unless its challenge names another reason (`insufficient_scope`, `invalid_request`); a 403 whose challenge says `invalid_token` | in other cases another token does not help | [`Presentation::judge`](crate::scheme::Presentation::judge) |
+//! | what counts as a refusal | a 401, or gRPC's `UNAUTHENTICATED` in the headers of the response, unless its challenge names another reason (`insufficient_scope`, `invalid_request`); a 403 whose challenge says `invalid_token` | in other cases another token does not help | [`with_judge`](crate::AuthLayer::with_judge); for a scheme of your own [`Presentation::judge`](crate::scheme::Presentation::judge) |
 //!
 //! # What a token endpoint's answer means
 //!
@@ -63,15 +63,16 @@
 //! |---|---|---|
 //! | a 2xx with a token | none: a success | |
 //! | a 2xx, 400, 401 or 403 with a code that means that a person must correct something (`invalid_client`, `invalid_scope`, …) | [`Refused`](crate::exchange::ExchangeErrorKind::Refused) | as after refused credentials |
-//! | the same with another code (`temporarily_unavailable`, …) | [`Unavailable`](crate::exchange::ExchangeErrorKind::Unavailable) | as in an outage |
-//! | another 4xx, or one that cannot be read: an empty 401, a firewall's page, a 404 | `Unavailable` | as in an outage, from the third in a row on as after a refusal |
+//! | the same with another code (`temporarily_unavailable`, …) and without a token | [`Unavailable`](crate::exchange::ExchangeErrorKind::Unavailable) | as in an outage |
+//! | another 4xx, one that cannot be read, or a 2xx that states a failure without a code: an empty 401, a firewall's page, a 404 | `Unavailable` | as in an outage, from the third in a row on as after a refusal |
 //! | 408, 425, 429, any 5xx, whatever the body says | `Unavailable` | as in an outage, or at the time that the answer names |
 //! | a redirect, 407, 511: the answer of a proxy or a captive portal | `Unavailable` | as in an outage |
-//! | a 2xx with neither a token nor a code | [`Malformed`](crate::exchange::ExchangeErrorKind::Malformed) | as in an outage |
+//! | a 2xx with neither a token nor a failure, or with a token that cannot be sent | [`Malformed`](crate::exchange::ExchangeErrorKind::Malformed) | as in an outage |
 //! | a 2xx with a token that has ended | [`Expired`](crate::exchange::ExchangeErrorKind::Expired) | as in an outage |
 //!
 //! The code is read from `error`, `error.code`, `errors[0].code` or `errorCode`. For Atlas and the
-//! rotating preset, every code with a 2xx, 400 or 401 is a refusal.
+//! rotating preset, every code with a 400 or 401, or with a 2xx without a token, is a refusal. A 403 of Atlas counts as an outage;
+//! of a rotating API, its code is read.
 //!
 //! # Where a credential goes
 //!
@@ -110,6 +111,11 @@
 //! | requests of one exchange | 4; another 4 if a [`CredentialProvider`](crate::credential::CredentialProvider) has another value after a refusal | enough for a challenge and its answer, a refresh token and the credentials |
 //! | asking such a provider after a refusal | half of the exchange's time | a provider that hangs must not turn a refusal into a timeout |
 //! | a server's error code | 64 visible characters | it goes into logs |
+//! | a granted scope, a token's type | 200 and 64 visible characters | they go into logs |
+//! | reading a credential | 5 s | a pipe without a writer, or a file system that hangs |
+//! | a file of a credential | 64 KiB | a longer file is another file |
+//! | a changed file of a credential | is used when it has been unchanged for 250 ms | a file that is written in parts must not be used half |
+//! | redirects that a reqwest client follows | 10 | as reqwest's own default |
 //!
 //! # Higher and lower
 //!
@@ -117,7 +123,7 @@
 //!
 //! | what | higher | lower |
 //! |---|---|---|
-//! | [`exchange_timeout`](crate::token::SourceBuilder::exchange_timeout), 10 s | callers without a token wait longer for an endpoint that hangs, and the next attempt begins later | a slow endpoint, or one further request in an exchange, becomes a failure; below 3 s the connection alone may not be made |
-//! | [`default_lifetime`](crate::token::SourceBuilder::default_lifetime), 5 min | a token that states no life is used longer; if it expires earlier, requests get a 401, a renewal, and a second sending, and a request that cannot be sent again gets the 401 | more exchanges: one for each 80 to 90 % of this time while there are requests |
-//! | [`with_cap`](crate::replay::Wrap::with_cap), 64 KiB | longer streams can be sent again; each streamed request may hold this much memory until its response | a stream gets its 401, with [`NotReplayable`](crate::Recovery::NotReplayable), after fewer bytes |
+//! | [`exchange_timeout`](crate::token::SourceBuilder::exchange_timeout), 10 s | callers without a token wait longer for an endpoint that hangs, and the next attempt begins later | a slow endpoint, or one further request in an exchange, becomes a failure; below 3 s the connection alone may not be made; less than 10 ms counts as 10 ms |
+//! | [`default_lifetime`](crate::token::SourceBuilder::default_lifetime), 5 min | a token that states no life is used longer; if it expires earlier, requests get a 401, a renewal, and a second sending, and a request that cannot be sent again gets the 401 | more exchanges: one for each 80 to 90 % of this time while there are requests; less than 1 s counts as 1 s |
+//! | [`Same::with_cap`](crate::replay::Same::with_cap), 64 KiB | longer streams can be sent again; each streamed request may hold this much memory until its response | a stream gets its 401, with [`NotReplayable`](crate::Recovery::NotReplayable), after fewer bytes |
 //! | [`with_buffer_quota`](crate::AuthLayer::with_buffer_quota), 64 MiB | more uploads at once can be sent again | under load, requests are sent without a copy, and cannot be sent again |

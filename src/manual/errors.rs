@@ -23,22 +23,28 @@
 //! | | `invalid peer certificate: UnknownIssuer` | a private authority, or one that this machine does not know | give its root to [`TlsRoots::pem`](crate::endpoint::TlsRoots) |
 //! | | `certificate expired`, `certificate not valid yet` | the certificate, or the clock of this machine | compare the clock, then renew the certificate |
 //! | | `certificate not valid for name` | another host answered: a wrong name, a proxy, a captive portal | check the name, and the network in between |
+//! | | `deadline has elapsed` | no connection within 3 s: a firewall, a wrong address, a host that is down | check the address, the route and the firewall |
 //! | | `InvalidContentType`, `invalid HTTP version` | https was spoken to a port without TLS, or the reverse | change the scheme or the port |
-//! | `timeout` | `no answer within 10s` | the endpoint accepted the connection, or lost it, and did not answer | look at the endpoint; [`exchange_timeout`](crate::token::SourceBuilder::exchange_timeout) sets the limit |
-//! | | `the credentials could not be read within 10s` | a provider or a file system hangs | look at the place that the text names |
+//! | `timeout` | `no answer within 10s` | the endpoint accepted the connection and did not answer in time | look at the endpoint; [`exchange_timeout`](crate::token::SourceBuilder::exchange_timeout) sets the limit |
+//! | | `the credentials could not be read within 10s` | a provider hangs | look at the place that the text names |
 //! | `unavailable` | `failed on its own side`, `gets too many requests` | a 5xx, or a 429 | wait: the attempts go on, and obey `Retry-After` |
 //! | | `there is no token endpoint at this address` | a 404, 405 or 410 | check the path |
 //! | | `the answer is a redirect to ..` | the endpoint has moved, or a login page is in between | use the new address; redirects are not followed, because the request has the credentials |
 //! | | `something in between ..` | a proxy or a captive portal answered | look at the network in between |
-//! | | `gives no reason that is known here` | a 4xx without an error code | check the address and the credentials |
+//! | | `for a reason that may pass` | a code such as `temporarily_unavailable` | wait |
+//! | | `for a reason that is not known here`, `gives no reason that is known here` | a 4xx with an unknown code, or without one | check the address and the credentials |
 //! | `refused` | `refuses the credentials` | a wrong id or secret, or an encoding that the server does not expect | check both; [`with_auth`](crate::system::ClientCredentials::with_auth) changes the encoding. A corrected credential ends the pause |
-//! | | `does not allow this client to use this grant`, `refuses the scope`, `denies access` | the client lacks a right | give it the right at the provider, or ask for less. Then [`retry_now`](crate::TokenSource::retry_now) |
+//! | | `refuses the grant` | a wrong secret, or a token that was shown has expired | check the credentials |
+//! | | `lacks a parameter or has a wrong one`, `does not support this grant` | the endpoint expects something else | compare the request with the provider's documentation |
+//! | | `wants a person to take part`, `refuses the audience or the resource`, `does not allow this client to use this grant`, `refuses the scope`, `denies access` | the client lacks a right | give it the right at the provider, or ask for less. Then [`retry_now`](crate::TokenSource::retry_now) |
 //! | `malformed` | `A page of HTML` | the address is that of a login page, or something in between answered | check the address |
 //! | | `has no token in ..` | the token has another name | [`with_token_member`](crate::system::ClientCredentials::with_token_member) |
 //! | `expired` | `had already expired when it arrived` | one of the two clocks is wrong, or a cache answered | compare the clocks |
-//! | `configuration` | `cannot be read: ..`, `is not set`, `is empty` | the credential is not where the text says | put it there: it is read again each second at most |
+//! | `configuration` | `cannot be read: ..`, `is not set`, `is empty` | the credential is not where the text says | put it there: it is read again when a request needs a token, at most once a second |
+//! | | `it has taken more than 5 s` | a file system or a function hangs, or a pipe has no writer | look at the place that the text names |
 //! | | `the token endpoint's client goes through another layer` | the client of the token endpoint has a layer with another credential | give it a client without that layer |
-//! | `reentrant` | `needs a token of the source that it works for` | the client of the token endpoint has this very layer | give it a client without the layer |
+//! | `reentrant` | `sends through the layer that the token is for` | the client of the token endpoint has this very layer | give it a client without the layer |
+//! | | `needs a token of the source that it works for` | the exchange, or a provider of its credential, asks this very source | give it another source |
 //! | `panicked` | `the exchange panicked` | a bug in the exchange or the scheme | the panic's own message is on standard error |
 //!
 //! # A request was not sent
@@ -48,15 +54,17 @@
 //! | `exchange` | there is no usable token: see above | |
 //! | `foreign_origin` | the request is for an origin that the credential is not bound to; the text lists those that are | [`with_origin`](crate::AuthLayer::with_origin), or [`Foreign::SendUnauthenticated`](crate::Foreign::SendUnauthenticated) |
 //! | | the URI names no host | an absolute URI; for a client with one peer, [`Origin::relative`](crate::Origin::relative) |
+//! | | the `Host` header contradicts the URI | take the header off |
+//! | | the URI is not http(s), or has user information or an unusable port | correct the URI |
 //! | `insecure` | plain http, TRACE, CONNECT, or a `Connection` header that names the credential's header | use https; the text says which it is |
 //! | `proof` | a [`PerRequest`](crate::scheme::PerRequest) failed | the source of the error says why |
-//! | `timeout` | the deadline of the caller ended while the request waited for a token, or the runtime stands still | a longer deadline; look for code that blocks the runtime |
+//! | `timeout` | the deadline of the caller ended while the request waited for a token or for the inner service, or the runtime stands still | a longer deadline; look for code that blocks the runtime |
 //! | `runtime` | the call was made outside a tokio runtime, or in one without a timer | `enable_all()` on the runtime's builder |
 //! | `reentrant` | an exchange asked for a token of its own source | give the exchange a client without the layer |
 //! | `configuration` | the set-up cannot work; the text says what to change | |
 //!
 //! `sent_elsewhere` is the exception: a reqwest client *has* sent the request to another origin or through a proxy. Replace the
-//! credential, then build the client as [`adapter::reqwest`](crate::adapter) says.
+//! credential, then build the client as the page `adapter::reqwest` (feature `reqwest`, listed in [`adapter`](crate::adapter)) says.
 //!
 //! # A 401 reached the caller
 //!
@@ -66,9 +74,9 @@
 //! | `Recovery` | what happened | what to do |
 //! |---|---|---|
 //! | `replayed` | the second answer was a 401 as well | the client lacks a right, or the API does not know the issuer |
-//! | `not_replayable` | the body is a stream of more than the kept part, or the method is not sent again. The token is being renewed | [`with_cap`](crate::replay::Wrap::with_cap), or send the request again yourself |
+//! | `not_replayable` | the body is a stream of more than the kept part, or the method is not sent again. The token is being renewed | [`Same::with_cap`](crate::replay::Same::with_cap), or send the request again yourself |
 //! | `budget_spent` | five renewals in a row did not help | look for a route or a server that refuses good tokens |
-//! | `renewal_failed` | the exchange failed: [`last_error`](crate::token::Status::last_error) | see the first table |
+//! | `renewal_failed` | the exchange failed, its pause is not over, or (a doubted response) it takes more than 1 s | [`last_error`](crate::token::Status::last_error), and the first table |
 //! | `renewed_lately` | a doubted response; the token was renewed less than a minute ago | nothing: the response is probably meant |
 //! | `same_token` | the token endpoint issued the refused token again | revoke it at the provider, or wait for its end |
 //! | `fixed_token` | a [fixed](crate::TokenSource::fixed) token cannot be renewed | replace it |
@@ -85,7 +93,7 @@
 //!     let Some(ours) = Error::find(&**error) else { return "the API itself failed" };
 //!     match (ours.kind(), ours.exchange().map(|it| it.kind())) {
 //!         (ErrorKind::Exchange, Some(ExchangeErrorKind::Refused)) => "a person must correct the credentials",
-//!         (ErrorKind::Exchange, _) if ours.is_transient() => "try again after `retry_after`",
+//!         _ if ours.is_transient() => "try again, after `retry_after` if it is known",
 //!         _ => "a mistake in our set-up",
 //!     }
 //! }

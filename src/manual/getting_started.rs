@@ -23,8 +23,8 @@
 //!
 //! # 3. Make the layer
 //!
-//! A preset needs the token endpoint, the credentials, and the origin of the API. The credential is sent to this origin and to
-//! no other.
+//! `client_credentials` needs the token endpoint, the credentials, and the origin of the API. `atlas` and `rotating` use the
+//! origin of the URL that they get. The credential is sent to this origin and to no other.
 //!
 //! ```
 //! # #[cfg(feature = "client")] {
@@ -46,16 +46,20 @@
 //! # 4. Check it at the start
 //!
 //! Making the layer sends nothing. [`probe`](crate::TokenSource::probe) makes one exchange, and says what came or what is
-//! wrong. [`warm_up`](crate::TokenSource::warm_up) repeats a failed exchange until a deadline; a service that cannot work
-//! without a token waits for it before it says that it is ready.
+//! wrong. [`warm_up`](crate::TokenSource::warm_up) waits for a usable token: it repeats an exchange that failed for a reason that
+//! may pass, until a deadline. Refused credentials and a wrong set-up are an error at once. A service that cannot work without a
+//! token waits for it before it says that it is ready.
 //!
 //! ```
 //! use std::time::Duration;
 //! use tower_outbound_auth::{AuthLayer, Error};
 //!
 //! async fn start(auth: &AuthLayer) -> Result<(), Error> {
-//!     println!("{}", auth.source().probe().await?);
-//!     // client_credentials: a token of type bearer, which expires in 3600 s; no refresh token
+//!     match auth.source().probe().await {
+//!         // client_credentials: a token of type bearer, which expires in 3600 s; no refresh token
+//!         Ok(probe) => println!("{probe}"),
+//!         Err(error) => eprintln!("{error}"),
+//!     }
 //!     auth.source().warm_up(Duration::from_secs(30)).await
 //! }
 //! # let _ = start;
@@ -93,5 +97,5 @@
 //!
 //! # If something is wrong
 //!
-//! The first line of an error names the system, its endpoint and the client, says what happened and what to do.
+//! The first line of the error of an exchange names the system, its endpoint and the client, says what happened and what to do.
 //! [`errors`](super::errors) explains each of them.

@@ -43,17 +43,18 @@
 //! # From a `reqwest::Client` with a header
 //!
 //! `auth.reqwest_client(builder)?` (feature `reqwest-middleware`) makes a client whose `get(url).send()` has the credential. The
-//! calls stay as they are.
+//! calls stay as they are. The type is `reqwest_middleware::ClientWithMiddleware` and its error `reqwest_middleware::Error`, so types
+//! in fields and signatures change.
 //!
 //! # From a middleware of `reqwest-middleware`
 //!
 //! Replace the middleware that sets the header by `AuthMiddleware` (feature `reqwest-middleware`). Build the client with the
-//! layer's redirect policy, or redirects send the credential to other origins. [`adapter::reqwest`](crate::adapter) has the rules.
+//! layer's redirect policy, or redirects send the credential to other origins. The page `adapter::reqwest` (listed in [`adapter`](crate::adapter)) has the rules.
 //!
 //! # From `yup-oauth2`
 //!
-//! An authenticator's `token(scopes)` in an [`exchange::from_fn`](crate::exchange::from_fn) gives you the layer, with one caller at
-//! a time and a second sending after a 401. A service account's key as a system of its own is not built in yet.
+//! An authenticator's `token(scopes)` in an [`exchange::from_fn`](crate::exchange::from_fn) gives you the layer: one exchange at a time
+//! for all callers, and a second sending after a 401. There is no constructor for the key file of a Google service account yet.
 //!
 //! # From tower-http's `AddAuthorizationLayer`
 //!

@@ -6,22 +6,26 @@
 //!   ([`with_origin`](crate::AuthLayer::with_origin)) and its scheme is https, or its host is a literal loopback address. A
 //!   `Host` header that contradicts the URI is an error. The names of the exceptions begin with `danger_`.
 //! - **Where the secret is sent.** The secret goes to the [token endpoint](crate::endpoint::TokenEndpoint) only. Redirects of a
-//!   token endpoint are not followed. No proxy is used unless you set it.
+//!   token endpoint are not followed. The built-in client uses no proxy unless you set one. A reqwest client uses the proxies of its
+//!   builder and of the environment; `no_proxy()` turns them off.
 //! - **What is shown.** No `Debug`, error, log line or status has a token, a secret, a refresh token or a part of them. If a
 //!   server quotes a credential in an error code, the code is withheld. The client id and the path of the token endpoint are
 //!   shown in errors: they are no secrets (RFC 6749 section 2.2).
 //! - **What stays in memory.** A [`Secret`](crate::Secret) is wiped when it is dropped. Copies in the buffers of HTTP clients
 //!   and TLS are not wiped.
 //! - **Tokens from responses.** A token that an API hands out is adopted only if it is newer, has the same issuer, subject and
-//!   audience, and is signed as the first one was. See [`Rotation`](crate::scheme::Rotation).
-//! - **Accounts that lock.** After refused credentials, attempts are 10 s to 5 min apart, however many requests come.
+//!   audience, and names the same algorithm. The rotating preset also checks the signature; a scheme of your own does this in
+//!   [`is_authentic`](crate::scheme::Presentation::is_authentic).
+//! - **Accounts that lock.** After refused credentials, the pauses are 8 to 10 s at first, and grow to 5 min, however many requests
+//!   come. They end earlier if the credential changes, or by [`retry_now`](crate::TokenSource::retry_now). One attempt may send the
+//!   credentials in two encodings.
 //!
 //! # Not protected
 //!
 //! - A client below the layer that follows redirects copies the credential to wherever it is sent. Put redirects
 //!   [above](super::stacking) the layer.
 //! - A layer below this one sees the credential, and may log it. tower-http's `TraceLayer` does not log headers unless it is
-//!   told to. Header values of this crate are marked as sensitive.
+//!   told to. Header values of this crate are marked as sensitive. A token that an API sends in a *response* is not.
 //! - A process with the same rights can read the memory, the environment and the files of your service.
 //! - An API that gets a token can use it elsewhere. Ask for the smallest scope, and for an audience.
 //!

@@ -26,8 +26,9 @@
 //! While a request waits for a token, it holds no permit of the inner service. A limit *above* this layer can deadlock if the
 //! requests to the token endpoint go through it as well: each waiting request holds a permit, and the exchange gets none.
 //!
-//! A service that can handle one request at a time gets a `ConcurrencyLimit` of 1 below this layer. The token is read when
-//! the inner service is ready, so each request has the newest one.
+//! Some APIs send a new token with each response, and refuse the old one at once. They serve one request at a time. For such an
+//! API, put a `ConcurrencyLimit` of 1 below this layer. The token is read after the permit was obtained, so each request has the
+//! newest token.
 //!
 //! # Five stacks
 //!
@@ -41,8 +42,8 @@
 //!
 //! # axum
 //!
-//! The handler gives the body of its own request to the client. A response of 502 to 504 is asked for again once, if the request
-//! has no body.
+//! The handler makes a request of its own. If the answer is a 502, 503 or 504, the request is sent once more, if its method is
+//! idempotent and it has no body.
 //!
 #![cfg_attr(feature = "axum", doc = "```")]
 #![cfg_attr(not(feature = "axum"), doc = "```ignore")]
@@ -105,9 +106,15 @@
 //!     }
 //!
 //!     fn clone_request(&mut self, request: &Request) -> Option<Request> {
-//!         let (method, uri) = (request.method().clone(), request.uri().clone());
-//!         let copy = Request::builder().method(method).uri(uri).body(Body::empty()).ok()?;
-//!         request.body().is_end_stream().then_some(copy)
+//!         if !request.method().is_idempotent() || !request.body().is_end_stream() {
+//!             return None;
+//!         }
+//!         let mut copy = Request::new(Body::empty());
+//!         *copy.method_mut() = request.method().clone();
+//!         *copy.uri_mut() = request.uri().clone();
+//!         *copy.headers_mut() = request.headers().clone();
+//!         *copy.extensions_mut() = request.extensions().clone();
+//!         Some(copy)
 //!     }
 //! }
 //!
@@ -189,7 +196,7 @@
 //! | `AuthLayer needs a service that is Clone` | the service below is boxed by `BoxService` | `BoxCloneSyncService`, or `ServiceBuilder::buffer` below the layer |
 //! | `the trait bound ..: Default is not satisfied`, at a `TimeoutLayer` | tower-http makes the answer's body itself | a body type with `Default`, or tower's `timeout`, whose answer is an error |
 //! | `expected ..BoxError, found ..` at `option_layer` | both sides need one type of error | `.option_layer(auth).map_err(BoxError::from)`; or [exempt](crate::AuthLayer#switched-off) all requests |
-//! | an upload gets its 401, with [`NotReplayable`](crate::Recovery::NotReplayable) | more of its stream was sent than was kept | [`with_cap`](crate::replay::Wrap::with_cap). It may cost that much memory for each request, [`with_buffer_quota`](crate::AuthLayer::with_buffer_quota) for all together |
+//! | an upload gets its 401, with [`NotReplayable`](crate::Recovery::NotReplayable) | more of its stream was sent than was kept | [`Same::with_cap`](crate::replay::Same::with_cap) (`Wrap` and `Rewrap` have it, too). It may cost that much memory for each request, [`with_buffer_quota`](crate::AuthLayer::with_buffer_quota) for all together |
 //! | requests wait for ever | a limit above the layer, and requests to the token endpoint go through it too | put the limit [below](#limits-below) |
 //! | the layer is on a `Router` | a server's `Router` receives requests, and the layer is for those that it sends | put the layer on the client, and the client into the `State` |
 //!

@@ -40,6 +40,11 @@
 //!     ttl: u64,
 //! }
 //!
+//! #[derive(Deserialize)]
+//! struct Refusal {
+//!     reason: String,
+//! }
+//!
 //! impl Grant for Acme {
 //!     // What the token is for. Errors and logs show `endpoint` (without its query) and `client`.
 //!     fn identity(&self) -> Identity {
@@ -61,10 +66,15 @@
 //!
 //!     // Its answer.
 //!     fn read(&self, answer: ExchangeAnswer) -> Result<Step, ExchangeError> {
-//!         if answer.status() == StatusCode::FORBIDDEN {
-//!             return Err(answer.refused("bad_password"));
+//!         match answer.status() {
+//!             StatusCode::OK => {}
+//!             // The system's own word. A firewall's 403 is an outage.
+//!             StatusCode::FORBIDDEN if answer.json::<Refusal>().is_ok_and(|it| it.reason == "bad_password") => {
+//!                 return Err(answer.refused("bad_password"));
+//!             }
+//!             _ => return Err(answer.unavailable()),
 //!         }
-//!         let Session { session, ttl } = answer.json()?; // any other status: an outage
+//!         let Session { session, ttl } = answer.json()?;
 //!         Ok(Step::Issued(Issued::new(session).with_expires_in(Duration::from_secs(ttl))))
 //!     }
 //! }
@@ -113,7 +123,7 @@
 //! |---|---|
 //! | Does the answer state a lifetime? | [`Issued::with_expires_in`](crate::exchange::Issued::with_expires_in), or [`with_expires_at`](crate::exchange::Issued::with_expires_at); the claims of a JWT are read without it |
 //! | Which answers mean that the credentials are wrong? | [`ExchangeAnswer::refused`](crate::endpoint::ExchangeAnswer::refused): a long pause |
-//! | Which answers mean that the endpoint is down? | [`ExchangeAnswer::unavailable`](crate::endpoint::ExchangeAnswer::unavailable), and every error of [`json`](crate::endpoint::ExchangeAnswer::json): a short pause |
+//! | Which answers mean that the endpoint is down? | [`ExchangeAnswer::unavailable`](crate::endpoint::ExchangeAnswer::unavailable), and every error of [`json`](crate::endpoint::ExchangeAnswer::json): a short pause; from the third 4xx in a row on, a long one |
 //! | Are two requests needed for one token? | return [`Step::Again`](crate::endpoint::Step::Again): the next [`request`](crate::endpoint::Grant::request) gets the answer |
 //! | Is there a refresh token? | [`Issued::with_refresh_token`](crate::exchange::Issued::with_refresh_token); the next request has it in its [`RequestContext`](crate::endpoint::RequestContext) |
 //! | Does the API say in another way that a token is over? | [`Judge`](crate::scheme::Judge); if it mostly means something else, [`Verdict::Doubted`](crate::scheme::Verdict::Doubted) |

@@ -79,8 +79,8 @@ impl<P: ?Sized> SourceBuilder<P> {
         self
     }
 
-    /// The deadline of a whole exchange, all its requests and pauses included. Default: 10 s. A slow identity provider may
-    /// need that on a bad day, and a caller can just bear it. The least is 10 ms: a shorter one is raised to that.
+    /// The deadline of a whole exchange: reading the credentials, all requests and their answers. Default: 10 s, which is enough
+    /// for a slow identity provider, and not too long for a caller that waits. Less than 10 ms counts as 10 ms.
     pub fn exchange_timeout(mut self, timeout: Duration) -> SourceBuilder<P> {
         self.options.exchange_timeout = timeout.max(Duration::from_millis(10));
         self

@@ -19,8 +19,8 @@
 //!
 //! # Events
 //!
-//! All `tracing` events have the target `tower_outbound_auth` and the field `system` (the name in the exchange's identity).
-//! No event is made for a request, with one exception: those of level `TRACE` are made for each token in a response.
+//! All `tracing` events have the target `tower_outbound_auth` and, if they are of a source, the field `system` (the name in the exchange's identity).
+//! A request makes an event only at `TRACE` (a token in its response) and at `DEBUG` (it could not be sent again).
 //!
 //! | level | message | fields |
 //! |---|---|---|
@@ -33,6 +33,10 @@
 //! | `INFO` | `the endpoint does not support refresh tokens: ..`, `there is no refresh endpoint: ..` | `status` |
 //! | `WARN` | `a credential cannot be read: its last good value is used` | `credential` (where it is), `cause` |
 //! | `WARN` | `a refused request could not be sent again ..`, once per source: its body was not kept | |
+//! | `WARN` | `the token endpoint stated no life ..`, once per source | |
+//! | `WARN` | `the environment names a proxy ..`, without `system` | |
+//! | `WARN`, `DEBUG` | `root certificates cannot be read ..`, without `system` | |
+//! | `DEBUG` | `a request could not be sent again ..`: the second sending failed | |
 //! | `TRACE` | `adopted a rotated token`, `did not adopt a rotated token` | `generation`, `why` |
 //!
 //! # Without the layer

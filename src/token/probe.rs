@@ -20,7 +20,7 @@ pub struct Probe {
     pub lifetime_is_stated: bool,
     /// What the endpoint calls the token, in lower case (`token_type`, RFC 6749 section 7.1); `None` if it does not say.
     pub token_type: Option<String>,
-    /// The scope, if it differs from the one that was asked for, or if none was asked for (RFC 6749 section 3.3).
+    /// The granted scope, if a scope was asked for and another one was granted (RFC 6749 section 3.3).
     pub granted_scope: Option<String>,
     /// Whether a refresh token is kept for the next exchange. While an exchange uses it, it is not kept.
     pub is_refreshable: bool,
