@@ -197,6 +197,7 @@
 //! | `the trait bound ..: Default is not satisfied`, at a `TimeoutLayer` | tower-http makes the answer's body itself | a body type with `Default`, or tower's `timeout`, whose answer is an error |
 //! | `expected ..BoxError, found ..` at `option_layer` | both sides need one type of error | `.option_layer(auth).map_err(BoxError::from)`; or [exempt](crate::AuthLayer#switched-off) all requests |
 //! | an upload gets its 401, with [`NotReplayable`](crate::Recovery::NotReplayable) | more of its stream was sent than was kept | [`Same::with_cap`](crate::replay::Same::with_cap) (`Wrap` and `Rewrap` have it, too). It may cost that much memory for each request, [`with_buffer_quota`](crate::AuthLayer::with_buffer_quota) for all together |
+//! | ``implementation of `Service` is not general enough``, at `tokio::spawn` | rustc loses the lifetime in `BoxBody<Bytes, BoxError>` when it asks whether the future is `Send`. It says the same of hyper's client alone | `BoxCloneSyncService` around the client, and `api.ready().await?.call(request).await` in place of `oneshot`; `tests/newcomer/spawned.rs` is a whole program |
 //! | requests wait for ever | a limit above the layer, and requests to the token endpoint go through it too | put the limit [below](#limits-below) |
 //! | the layer is on a `Router` | a server's `Router` receives requests, and the layer is for those that it sends | put the layer on the client, and the client into the `State` |
 //!

@@ -5,4 +5,5 @@ mod axum_service;
 mod first_line;
 mod json_login;
 mod plain_reqwest;
+mod spawned;
 mod tonic_client;
