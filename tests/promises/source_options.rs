@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tower::Layer;
 use tower_outbound_auth::exchange::{self, Exchange, Issued};
+use tower_outbound_auth::replay::ReplayMethods;
 use tower_outbound_auth::system::HeaderScheme;
 use tower_outbound_auth::testkit::TokioClock;
 use tower_outbound_auth::{AuthLayer, Origin, TokenSource};
@@ -56,4 +57,19 @@ async fn options_that_make_no_sense_are_raised_to_the_least_that_does() {
     source.token().await.unwrap();
     assert_eq!(source.status().expires_in, Some(Duration::from_secs(1)));
     assert!(format!("{source:?}").contains("exchange_timeout: 10ms"));
+}
+
+#[tokio::test]
+async fn a_layer_shows_its_origins_and_options_to_whoever_debugs_it() {
+    let source = TokenSource::fixed(HeaderScheme::bearer(), "abc").unwrap();
+    let layer = AuthLayer::new(source)
+        .with_origin(Origin::parse("https://api.example").unwrap())
+        .with_replay_methods(ReplayMethods::Idempotent)
+        .with_response_uri(|_| None);
+    let service = layer.layer(()); // whatever is below
+    for text in [format!("{layer:?}"), format!("{service:?}")] {
+        for part in ["api.example", "Idempotent", "response_uri: Some"] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+    }
 }
