@@ -3,6 +3,7 @@
 use futures::future::join_all;
 use tower::Layer;
 use tower_outbound_auth::exchange::{ExchangeErrorKind, Reason};
+use tower_outbound_auth::replay::ReplayMethods;
 
 use crate::support::*;
 
@@ -37,6 +38,21 @@ async fn in_the_hard_margin_callers_wait_for_the_successor() {
     assert_eq!(world.source.token().await.unwrap().expose(), "token-2");
     assert_eq!(start.elapsed(), secs(2));
     assert_eq!(world.exchange.reasons(), [Reason::First, Reason::Expiring]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_the_hard_margin_a_request_waits_for_the_whole_exchange_also_if_it_cannot_be_sent_again()
+{
+    for methods in [ReplayMethods::All, ReplayMethods::Idempotent] {
+        let world = world_with_delay(secs(5));
+        world.source.token().await.unwrap();
+        tokio::time::sleep(world.source.status().expires_in.unwrap() - secs(20)).await;
+        let layer = world.layer.clone().with_replay_methods(methods);
+        let start = now();
+        send(&layer.layer(world.api.clone()), post("/", "a document")).await.unwrap();
+        assert_eq!(start.elapsed(), secs(5));
+        assert!(world.api.tokens()[0].ends_with("token-2"), "{:?}", world.api.tokens());
+    }
 }
 
 #[tokio::test(start_paused = true)]
