@@ -1,6 +1,5 @@
 //! What the layer knows about the redirects that a reqwest client below it follows.
 
-use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -64,11 +63,4 @@ fn is_proxied_by_environment(url: &Url) -> bool {
     }
     let proxies = ENVIRONMENT.get_or_init(Matcher::from_env);
     url.as_str().parse().is_ok_and(|uri| proxies.intercept(&uri).is_some())
-}
-
-impl fmt::Debug for ClientRedirects {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let same_origins_only = self.0.same_origins_only.load(Ordering::Relaxed);
-        f.write_str(if same_origins_only { "SameOriginsOnly" } else { "Unknown" })
-    }
 }

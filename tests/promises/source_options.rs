@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tower::Layer;
+use tower::{Layer, Service};
 use tower_outbound_auth::exchange::{self, Exchange, Issued};
 use tower_outbound_auth::replay::ReplayMethods;
 use tower_outbound_auth::system::HeaderScheme;
@@ -72,4 +72,6 @@ async fn a_layer_shows_its_origins_and_options_to_whoever_debugs_it() {
             assert!(text.contains(part), "{part}: {text}");
         }
     }
+    let call = layer.layer(Api::default()).call(get("/"));
+    assert!(format!("{call:?}").starts_with("ResponseFuture"), "{call:?}");
 }
