@@ -46,9 +46,9 @@
 //!
 //! # An outage of the token endpoint
 //!
-//! One `WARN` for each failed exchange, with the cause and the pause. Requests go on with the token in use. Until it expires,
-//! attempts are at most 2 min apart. After that, requests fail at once with the stored error, and attempts are at most 30 s apart;
-//! up to 5 min, if the endpoint asks for a pause. The first success is an `INFO`: `exchange
+//! One `WARN` for each failed exchange, with the cause and the pause. Requests go on with the token in use. When it expires,
+//! they fail at once with the stored error. The pauses between attempts grow up to the limits in
+//! [`defaults`](super::defaults#after-a-failure). The first success is an `INFO`: `exchange
 //! succeeds again`. Nobody needs to restart anything. [`retry_now`](crate::TokenSource::retry_now) ends a pause, for an operator
 //! who has mended something. All events are listed in [`token`](crate::token#events).
 //!
