@@ -42,7 +42,7 @@ pub(crate) fn unreachable(origin: Option<&Origin>, error: BoxError) -> ExchangeE
 /// What to do about a cause. It is found by its text, because the client may be the user's, with error types that are not
 /// available here. The texts are those of the operating system, of hyper 1 and of rustls 0.23.
 fn advice(root: &str) -> Option<&'static str> {
-    const ADVICE: [(&str, &str); 10] = [
+    const ADVICE: [(&str, &str); 9] = [
         (
             "deadline has elapsed",
             "no connection was made in time: check the address, the route and the firewall",
@@ -52,7 +52,6 @@ fn advice(root: &str) -> Option<&'static str> {
             "nothing listens there: check the port, and whether the server runs",
         ),
         ("failed to lookup address", "check the host's name, and the DNS of this machine"),
-        ("dns error", "check the host's name, and the DNS of this machine"),
         ("invalid HTTP version", "the port may speak TLS: an address for TLS begins with https://"),
         (
             "InvalidContentType",

@@ -37,6 +37,10 @@ impl Identity {
     }
 
     /// Adds something that the tokens depend on.
+    ///
+    /// The texts of errors show the parts `endpoint` (without its query), `client`, and `client_from` (the place of a client id
+    /// that is not known yet). So put no secret there; a client id is none (RFC 6749 section 2.2). Other parts are never
+    /// shown.
     #[must_use]
     pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Identity {
         self.parts.push((name, value.into()));
@@ -115,6 +119,8 @@ mod tests {
         assert_eq!(identity.described().unwrap(), described);
         assert_eq!(Identity::new("vault").described().unwrap(), "vault");
         assert_eq!(Identity::unnamed().described(), None);
+        let elsewhere = Identity::new("oauth2").with(CLIENT_FROM, "file /run/id");
+        assert_eq!(elsewhere.described().unwrap(), "oauth2 (client from file /run/id)");
         let odd = Identity::new("odd").with("endpoint", "no URL").with("client", "");
         assert_eq!(odd.described().unwrap(), "odd");
         let long = Identity::new("long").with("client", "x".repeat(1_000));

@@ -57,9 +57,11 @@ impl<P: Presentation + ?Sized> TokenSource<P> {
     ///
     /// As for [`token`](TokenSource::token).
     pub async fn probe(&self) -> Result<Probe, Error> {
-        let token = self.token().await?;
+        let waited_for = self.token().await?;
         let core = self.core();
         let locked = core.lock();
+        // Another token may be current by now. Under the lock, it and the facts below belong together.
+        let token = core.cell.latest().unwrap_or(waited_for);
         let (lifetime_is_stated, is_refreshable) = locked.machine.provenance();
         let granted_scope = locked.granted_scope.as_deref().map(str::to_owned);
         drop(locked);

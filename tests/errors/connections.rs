@@ -1,24 +1,33 @@
 //! Token endpoints that cannot be reached.
 
 use std::net::TcpListener;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
+
 use rcgen::{DnType, date_time_ymd};
-use tower_outbound_auth::TokenSource;
+use tokio::time::timeout;
+use tower::service_fn;
 use tower_outbound_auth::endpoint::{HttpClient, TlsRoots, TokenEndpoint};
 use tower_outbound_auth::system::Atlas;
-use tower_outbound_auth::testkit::AtlasServer;
+use tower_outbound_auth::testkit::{AtlasServer, TokioClock};
+use tower_outbound_auth::{BoxError, TokenSource};
 
 use crate::server::Setup;
 
 /// The text, with `HOST:PORT` for the address.
 async fn said(url: &str, client: HttpClient) -> String {
+    said_within(Duration::from_secs(10), url, client).await
+}
+
+async fn said_within(timeout: Duration, url: &str, client: HttpClient) -> String {
     let endpoint = TokenEndpoint::danger_plain_http(url).unwrap();
     let address = endpoint.uri().authority().unwrap().to_string();
     let atlas = Atlas::new(endpoint, "reports", "secret").unwrap();
-    let source = TokenSource::builder_over_http(atlas, client)
-        .exchange_timeout(Duration::from_millis(500))
-        .build();
+    let source = TokenSource::builder_over_http(atlas, client).exchange_timeout(timeout).build();
     let text = crate::without_the_pause(&source.token().await.unwrap_err());
     text.replace(&address, "HOST:PORT").replace("/v1/docstream/authtoken", "/token")
 }
@@ -41,19 +50,44 @@ fn atlas(scheme: &str, what: &str) -> String {
 #[tokio::test]
 async fn an_endpoint_where_nobody_is_says_so() {
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let refused = "Connection refused (os error 111): nothing listens there: check the port, and whether the server runs";
-    assert_eq!(said(&format!("http://{closed}/token"), plain()).await, atlas("http", refused));
-
-    let text = said("http://no-such-host.invalid/token", plain()).await;
-    let unknown = ": check the host's name, and the DNS of this machine"; // the cause is the platform's
-    assert!(text.contains("no-such-host.invalid") || text.contains("HOST:PORT"), "{text}");
-    assert!(text.ends_with(unknown), "{text}");
+    let system = std::net::TcpStream::connect(closed).unwrap_err(); // the platform's words
+    let refused =
+        format!("{system}: nothing listens there: check the port, and whether the server runs");
+    assert_eq!(said(&format!("http://{closed}/token"), plain()).await, atlas("http", &refused));
 
     let server = AtlasServer::start().await.unwrap();
     server.delay_exchanges(Duration::from_secs(60));
     let late = "no token: atlas (http://HOST:PORT/token, client \"reports\"): no answer within 500ms: check the network, \
                 or raise exchange_timeout";
-    assert_eq!(said(&server.endpoint(), plain()).await, late);
+    assert_eq!(said_within(Duration::from_millis(500), &server.endpoint(), plain()).await, late);
+}
+
+/// A name that does not exist would ask a resolver, and a firewall takes three seconds: their errors are made here.
+#[tokio::test(start_paused = true)]
+async fn a_host_that_is_unknown_or_does_not_answer_says_what_to_check() {
+    let elapsed = timeout(Duration::ZERO, std::future::pending::<()>()).await.unwrap_err();
+    let lookup = std::io::Error::other("failed to lookup address information: unknown");
+    let cases: [(BoxError, &str); 2] = [
+        (lookup.into(), "check the host's name, and the DNS of this machine"),
+        (
+            elapsed.into(),
+            "no connection was made in time: check the address, the route and the firewall",
+        ),
+    ];
+    for (error, advice) in cases {
+        let (cause, error) = (error.to_string(), Arc::new(Mutex::new(Some(error))));
+        let client = service_fn(move |_: Request<Full<Bytes>>| {
+            let error = error.lock().unwrap().take().unwrap();
+            async move { Err::<Response<Full<Bytes>>, BoxError>(error) }
+        });
+        let system = Atlas::new("https://atlas.example/token", "reports", "secret").unwrap();
+        let source =
+            TokenSource::builder_over_http(system, client).clock(TokioClock::new()).build();
+        let text = crate::without_the_pause(&source.token().await.unwrap_err());
+        let begins = "no token: atlas (https://atlas.example/token, client \"reports\"): ";
+        let what = format!("https://atlas.example could not be reached: {cause}: {advice}");
+        assert_eq!(text, format!("{begins}{what}"));
+    }
 }
 
 #[tokio::test]
