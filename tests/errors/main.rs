@@ -15,7 +15,7 @@ use tower_outbound_auth::Error;
 /// The text of an error up to the pause, which is drawn.
 fn without_the_pause(error: &Error) -> String {
     let text = error.to_string();
-    let (text, pause) = text.split_once("; the next attempt is due in ").expect("a pause");
-    assert!(pause.ends_with(" s"), "{pause}");
+    let (text, pause) = text.rsplit_once("; the next attempt is due in ").expect("a pause");
+    assert!(pause.ends_with(" s") && !pause.contains(';'), "{pause}");
     text.to_owned()
 }
