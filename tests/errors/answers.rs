@@ -4,9 +4,9 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
 use tower::service_fn;
-use tower_outbound_auth::TokenSource;
 use tower_outbound_auth::system::ClientCredentials;
 use tower_outbound_auth::testkit::TokioClock;
+use tower_outbound_auth::{Credential, TokenSource};
 
 /// What a caller's error says when the endpoint answers so.
 async fn said(status: u16, headers: &[(&str, &str)], body: &str) -> String {
@@ -212,4 +212,34 @@ async fn an_outage_says_whose_it_is() {
         ),
     ])
     .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_system_is_named_wherever_the_error_is_seen() {
+    let endpoint = service_fn(|_: Request<Full<Bytes>>| async {
+        Response::builder().status(500).body(Full::<Bytes>::default())
+    });
+    let place = std::env::temp_dir().join(format!("outbound-auth-id-{}", std::process::id()));
+    std::fs::write(&place, "billing").unwrap();
+    let from_place = format!("client from file {}", place.display());
+    for (id, client) in [
+        (Credential::from("billing"), "client \"billing\""),
+        (Credential::file(&place), &from_place),
+    ] {
+        let system =
+            ClientCredentials::new("https://idp.example/token?key=1", id, "secret").unwrap();
+        let source =
+            TokenSource::builder_over_http(system, endpoint).clock(TokioClock::new()).build();
+        let named = format!("client_credentials (https://idp.example/token, {client}): ");
+        for seen in ["when it happens", "when it is stored"] {
+            let error = source.token().await.unwrap_err();
+            assert!(
+                error.to_string().starts_with(&format!("no token: {named}")),
+                "{seen}: {error}"
+            );
+        }
+        let in_status = source.status().last_error.unwrap().to_string();
+        assert!(in_status.starts_with(&named), "{in_status}");
+    }
+    std::fs::remove_file(&place).unwrap();
 }
