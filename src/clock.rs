@@ -21,6 +21,7 @@
 use std::fmt;
 use std::future::Future;
 use std::ops::{Add, Sub};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -189,6 +190,12 @@ impl Clock for SystemClock {
     fn sleep(&self, duration: Duration) -> Sleep {
         Box::pin(tokio::time::sleep(duration))
     }
+}
+
+/// Sleeps on a clock. None if the tokio runtime was built without a timer: tokio panics then, and there is no other way
+/// to find out.
+pub(crate) fn try_sleep(clock: &dyn Clock, duration: Duration) -> Option<Sleep> {
+    catch_unwind(AssertUnwindSafe(|| clock.sleep(duration))).ok()
 }
 
 #[cfg(any(target_os = "linux", target_os = "android"))]

@@ -8,7 +8,6 @@
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -19,7 +18,7 @@ use tokio::sync::oneshot;
 
 use crate::basics::TARGET;
 use crate::basics::headers::interned;
-use crate::clock::{Now, Sleep};
+use crate::clock::{self, Now, Sleep};
 use crate::credential::Credential;
 use crate::error::{Error, ErrorKind};
 use crate::exchange::chain::SourceId;
@@ -171,9 +170,7 @@ impl Core {
 
     /// Sleeps on the source's clock.
     pub(crate) fn sleep(&self, duration: Duration) -> Result<Sleep, Error> {
-        // Tokio panics if the runtime was built without a timer. There is no other way to find out.
-        let sleep = catch_unwind(AssertUnwindSafe(|| self.options.clock.sleep(duration)));
-        sleep.map_err(|_| {
+        clock::try_sleep(&*self.options.clock, duration).ok_or_else(|| {
             let message =
                 "this tokio runtime has no timer: build it with enable_all or enable_time";
             Error::new(ErrorKind::Runtime, message)
