@@ -205,7 +205,7 @@ impl<I, R: Replay<B>, B, RB> SentRequest<I, R, B, RB> {
         // With `WhenDue`, new tokens are ignored while the token is fresh.
         let followed = (self.age != Age::Fresh || !rotation.is_when_due())
             && head.is_success()
-            && core.handed_out(rotation, self.sending.generation(), self.sent, head);
+            && core.handed_out(rotation, self.sending.generation(), self.sent, head.headers);
         if self.age == Age::Due && !followed {
             core.request_refresh();
         }

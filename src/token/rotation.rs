@@ -5,13 +5,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
+use http::HeaderMap;
 
 use crate::basics::TARGET;
 use crate::clock::Now;
 use crate::exchange::issued::Issued;
 use crate::scheme::jwt::Claims;
 use crate::scheme::not_adopted::NotAdopted;
-use crate::scheme::response::ResponseHead;
 use crate::scheme::rotation::Rotation;
 use crate::secret::Secret;
 use crate::token::machine::events::{Arrival, Generation};
@@ -43,10 +43,10 @@ impl Core {
         rotation: &Rotation,
         used: Generation,
         sent: u64,
-        response: ResponseHead<'_>,
+        headers: &HeaderMap,
     ) -> bool {
         let Some(current) = self.cell.latest() else { return false };
-        let token = match rotation.handed_out(response.headers) {
+        let token = match rotation.handed_out(headers) {
             Ok(Some(token)) if token != current.expose() => Secret::from(token),
             Ok(_) => return false,
             Err(why) => return self.turned_down(why),
