@@ -82,7 +82,7 @@
 //! | add a system of my own: a login over HTTP | [`endpoint`] ([`Grant`](endpoint::Grant)) |
 //! | obtain a token in another way: a file, a program, a key service | [`exchange`] |
 //! | keep the *secret* in a file or a key service, or use another token as a credential | [`credential`] |
-//! | say what counts as a refusal; sign each request; choose the header | [`scheme`] |
+//! | say what counts as a refusal; sign each request; choose the header | [`scheme`]; for a refusal in a body [`InspectBodyLayer`] |
 //! | use it with axum, reqwest or tonic | [`adapter`] |
 //! | make a first request; choose a system; understand an error in a log | [`manual`] |
 //! | know where the layer belongs in a stack | [`manual::stacking`] |
@@ -132,13 +132,13 @@ pub mod testkit;
 pub mod token;
 
 pub use self::auth::future::ResponseFuture;
+pub use self::auth::inspect::{InspectBody, InspectBodyLayer, InspectFuture, Peeked};
 pub use self::auth::layer::{AuthLayer, assert_accepts};
 pub use self::auth::policy::{CallerHeader, Exempt, Foreign};
 pub use self::auth::service::Auth;
 pub use self::credential::Credential;
 pub use self::endpoint::Scheme;
-pub use self::error::recovery::Recovery;
-pub use self::error::{BoxError, Error, ErrorKind};
+pub use self::error::{BoxError, Error, ErrorKind, recovery::Recovery};
 pub use self::origin::Origin;
 pub use self::scheme::request::RequestHead;
 pub use self::secret::Secret;

@@ -158,7 +158,8 @@ impl<P: Presentation + ?Sized, R> AuthLayer<P, R> {
     }
 
     /// Reads the responses with another judge. Default: the judge of the source's presentation. The new judge
-    /// replaces it completely, so it must also recognise the standard refusals ([`is_refusal`]).
+    /// replaces it completely, so it must also recognise the standard refusals ([`is_refusal`]). To judge by the body
+    /// too, put an [`InspectBodyLayer`](crate::InspectBodyLayer) below this layer.
     ///
     /// [`is_refusal`]: crate::scheme::ResponseHead::is_refusal
     ///

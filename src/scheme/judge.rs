@@ -46,7 +46,8 @@ pub enum Verdict {
 /// Decides whether a response refuses the credential.
 ///
 /// It is called for every response to a request with a credential, so it must be fast. It must not panic: a panic
-/// reaches the caller of that request.
+/// reaches the caller of that request. It sees the head of a response, and the beginning of its body if
+/// [`InspectBodyLayer`](crate::InspectBodyLayer) has read it.
 ///
 /// ```
 /// use tower_outbound_auth::scheme::{Judge, ResponseHead, Verdict};

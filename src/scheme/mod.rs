@@ -15,6 +15,7 @@
 //! ```
 
 pub(crate) mod challenge;
+pub(crate) mod excerpt;
 pub(crate) mod judge;
 pub(crate) mod jwt;
 pub(crate) mod not_adopted;

@@ -2,14 +2,17 @@
 
 use std::fmt;
 
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{Extensions, HeaderMap, HeaderName, HeaderValue, StatusCode};
+use serde_json::Value;
 
 use crate::basics::headers::find;
 use crate::scheme::challenge;
+use crate::scheme::excerpt::Excerpt;
 
 static GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 
-/// A response without its body.
+/// A response without its body. If [`InspectBodyLayer`](crate::InspectBodyLayer) has read the beginning of the body,
+/// that beginning belongs to it.
 ///
 /// Its `Debug` shows the status and the names of the headers. A value may be a token.
 #[derive(Clone, Copy)]
@@ -19,13 +22,46 @@ pub struct ResponseHead<'a> {
     pub status: StatusCode,
     /// The headers.
     pub headers: &'a HeaderMap,
+    extensions: &'a Extensions,
 }
 
 impl<'a> ResponseHead<'a> {
     /// The head of `response`.
     #[inline]
     pub fn of<B>(response: &'a http::Response<B>) -> ResponseHead<'a> {
-        ResponseHead { status: response.status(), headers: response.headers() }
+        ResponseHead {
+            status: response.status(),
+            headers: response.headers(),
+            extensions: response.extensions(),
+        }
+    }
+
+    /// The first bytes of the body: at most 4 KiB, in the default set-up. They may end anywhere. None if
+    /// [`InspectBodyLayer`](crate::InspectBodyLayer) has not read the body, or if no byte came in time.
+    #[must_use]
+    pub fn body_excerpt(self) -> Option<&'a [u8]> {
+        self.extensions.get().map(Excerpt::bytes)
+    }
+
+    /// A member of the JSON in the body: `response.body_member("/error/code")`. `pointer` is a JSON pointer (RFC
+    /// 6901).
+    ///
+    /// None if there is no such member or no [excerpt](ResponseHead::body_excerpt), and if the excerpt is not a whole
+    /// JSON object or list. So of a body that is longer than the excerpt, no member is found.
+    ///
+    /// ```
+    /// use tower_outbound_auth::scheme::{Judge, Verdict};
+    ///
+    /// let judge = Judge::new(|response| match response.body_member("/error/code") {
+    ///     Some(code) if code == "session_expired" || code == 190 => Verdict::Refused,
+    ///     _ if response.is_refusal() => Verdict::Refused,
+    ///     _ => Verdict::Accepted,
+    /// });
+    /// # let _ = judge;
+    /// ```
+    #[must_use]
+    pub fn body_member(self, pointer: &str) -> Option<Value> {
+        self.extensions.get::<Excerpt>()?.member(pointer)
     }
 
     /// Whether a server refused the credential, by the rules of HTTP and gRPC.

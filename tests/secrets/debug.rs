@@ -25,8 +25,8 @@ use tower_outbound_auth::system::*;
 use tower_outbound_auth::testkit::*;
 use tower_outbound_auth::token::*;
 use tower_outbound_auth::{
-    Auth, AuthLayer, CallerHeader, Credential, Error, ErrorKind, Exempt, Foreign, Origin, Recovery,
-    RequestHead, ResponseFuture, Secret,
+    Auth, AuthLayer, CallerHeader, Credential, Error, ErrorKind, Exempt, Foreign, InspectBody,
+    InspectBodyLayer, InspectFuture, Origin, Peeked, Recovery, RequestHead, ResponseFuture, Secret,
 };
 
 use crate::canary::{Canaries, shown};
@@ -183,6 +183,34 @@ async fn layers() -> String {
     texts + &shown(&call)
 }
 
+/// A response whose body has a secret, and is read by the layer.
+async fn inspected() -> String {
+    #[derive(Clone, Debug)]
+    struct Secretive;
+
+    impl Service<()> for Secretive {
+        type Response = Response<Body>;
+        type Error = Infallible;
+        type Future = Ready<Result<Response<Body>, Infallible>>;
+
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn call(&mut self, (): ()) -> Self::Future {
+            ready(Ok(Response::new(Body::from(SECRET))))
+        }
+    }
+
+    let layer = InspectBodyLayer::new(|_| true);
+    let mut service: InspectBody<Secretive> = layer.layer(Secretive);
+    let call: InspectFuture<_, _> = service.call(());
+    let texts = shown(&layer) + &shown(&service) + &shown(&call);
+    let response: Response<Peeked<Body>> = call.await.unwrap();
+    assert_eq!(ResponseHead::of(&response).body_excerpt(), Some(SECRET.as_bytes()));
+    texts + &shown(&response) + &shown(&ResponseHead::of(&response)) + &shown(response.body())
+}
+
 /// Why a credential has no value.
 async fn unset() -> CredentialError {
     Credential::env("NOT_SET_ANYWHERE").read().await.unwrap_err()
@@ -242,6 +270,7 @@ async fn no_public_type_shows_a_secret() {
     canaries.assert_absent("schemes", &schemes());
     canaries.assert_absent("exchanges", &exchanges());
     canaries.assert_absent("layers", &layers().await);
+    canaries.assert_absent("inspected bodies", &inspected().await);
     canaries.assert_absent("other types", &others().await);
     canaries.assert_absent("the test kit", &kit().await);
     assert!(shown(head().headers()).contains(SECRET), "the check recognises a shown secret");
