@@ -20,7 +20,7 @@ use tower_outbound_auth::exchange::{ExchangeError, ExchangeErrorKind};
 use tower_outbound_auth::replay::{Off, ReplayBody, Replayable, Wrap};
 use tower_outbound_auth::system::HeaderScheme;
 use tower_outbound_auth::testkit::{ManualClock, ScriptedExchange};
-use tower_outbound_auth::{AuthLayer, BoxError, Origin, TokenSource};
+use tower_outbound_auth::{AuthLayer, BoxError, InspectBodyLayer, Origin, Peeked, TokenSource};
 
 type Body = Full<Bytes>;
 
@@ -109,6 +109,21 @@ fn a_request_with_a_usable_token_allocates_nothing() {
         assert_eq!(a_hundred_calls(&mut cloning).count_total, 0, "with a clone for each request");
         let armed = a_hundred_calls(&mut world.layer.layer(Api));
         assert_eq!(armed.count_total, 0, "with a kept request");
+    }
+}
+
+#[test]
+fn a_response_that_is_not_inspected_allocates_nothing() {
+    let body = Bytes::from_static(b"one body");
+    for (status, allocates) in [(500, false), (200, true)] {
+        let inspect = InspectBodyLayer::new(move |response| response.status == status);
+        let api = inspect.layer(service_fn(|_: Request<Body>| {
+            ready(Ok::<_, Infallible>(Response::new(Body::from("one body"))))
+        }));
+        let back = |response: Response<Peeked<Body>>| response.map(|_| Body::default());
+        let mut service = world(http::header::AUTHORIZATION).layer.layer(api).map_response(back);
+        let allocations = a_hundred_calls_of(&mut service, || request(&body)).count_total;
+        assert_eq!(allocations > 0, allocates, "{allocations}");
     }
 }
 
