@@ -55,6 +55,8 @@
 //! | renewals for doubted responses ([`Verdict::Doubted`](crate::scheme::Verdict::Doubted)) | one per minute, not counted among the 5 | most doubted responses mean something else, and an API may send many | which responses are doubted: [`with_judge`](crate::AuthLayer::with_judge) |
 //! | a doubted response waits for the renewal | 1 s at most | the response is mostly correct, and a token endpoint may hang | |
 //! | after a doubted response, requests of these methods are sent again | idempotent ones | the server may have applied the request | |
+//! | the part of a body that a judge can read | none; with [`InspectBodyLayer`](crate::InspectBodyLayer), 4 KiB of the bodies that its predicate chooses | the body of an error is short; each such response holds a copy of this part | [`with_limit`](crate::InspectBodyLayer::with_limit) |
+//! | such a body is waited for | 50 ms at most, from its first pause on | a short body comes sooner; a stream is not delayed noticeably | [`with_wait`](crate::InspectBodyLayer::with_wait) |
 //! | what counts as a refusal | a 401, or gRPC's `UNAUTHENTICATED` in the headers of the response, unless its challenge names another reason (`insufficient_scope`, `invalid_request`); a 403 whose challenge says `invalid_token` | in other cases another token does not help | [`with_judge`](crate::AuthLayer::with_judge); for a scheme of your own [`Presentation::judge`](crate::scheme::Presentation::judge) |
 //!
 //! # What a token endpoint's answer means
@@ -111,6 +113,7 @@
 //! | requests of one exchange | 4; another 4 if a [`CredentialProvider`](crate::credential::CredentialProvider) has another value after a refusal | enough for a challenge and its answer, a refresh token and the credentials |
 //! | asking such a provider after a refusal | half of the exchange's time | a provider that hangs must not turn a refusal into a timeout |
 //! | a server's error code | 64 visible characters | it goes into logs |
+//! | the part of a body that a judge can read | 64 KiB, 256 frames | each inspected response may hold this much |
 //! | a granted scope, a token's type | 200 and 64 visible characters | they go into logs |
 //! | reading a credential | 5 s | a pipe without a writer, or a file system that hangs |
 //! | a file of a credential | 64 KiB | a longer file is another file |
@@ -119,7 +122,7 @@
 //!
 //! # Higher and lower
 //!
-//! Four defaults are numbers that you can change.
+//! Six defaults are numbers that you can change.
 //!
 //! | what | higher | lower |
 //! |---|---|---|
@@ -127,3 +130,5 @@
 //! | [`default_lifetime`](crate::token::SourceBuilder::default_lifetime), 5 min | a token that states no life is used longer; if it expires earlier, requests get a 401, a renewal, and a second sending, and a request that cannot be sent again gets the 401 | more exchanges: one for each 80 to 90 % of this time while there are requests; less than 1 s counts as 1 s |
 //! | [`Same::with_cap`](crate::replay::Same::with_cap), 64 KiB | longer streams can be sent again; each streamed request may hold this much memory until its response | a stream gets its 401, with [`NotReplayable`](crate::Recovery::NotReplayable), after fewer bytes |
 //! | [`with_buffer_quota`](crate::AuthLayer::with_buffer_quota), 64 MiB | more uploads at once can be sent again | under load, requests are sent without a copy, and cannot be sent again |
+//! | [`InspectBodyLayer::with_limit`](crate::InspectBodyLayer::with_limit), 4 KiB | a refusal in a longer body is found; each inspected response holds this much memory | JSON that is longer has no members for a judge |
+//! | [`InspectBodyLayer::with_wait`](crate::InspectBodyLayer::with_wait), 50 ms | a refusal in a slow body is found; a stream among the inspected responses is delayed by this time | a refusal in a body that comes later is not found |

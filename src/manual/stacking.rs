@@ -3,8 +3,10 @@
 //! From the outside in:
 //!
 //! ```text
-//! Trace > Timeout > FollowRedirect > Retry (5xx) > AuthLayer > Decompression > limits > client
+//! Trace > Timeout > FollowRedirect > Retry (5xx) > AuthLayer > InspectBodyLayer > Decompression > limits > client
 //! ```
+//!
+//! [`InspectBodyLayer`](crate::InspectBodyLayer) is needed only if the API says in a body that a token has expired.
 //!
 //! # Redirects: above
 //!

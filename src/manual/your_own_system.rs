@@ -126,7 +126,67 @@
 //! | Which answers mean that the endpoint is down? | [`ExchangeAnswer::unavailable`](crate::endpoint::ExchangeAnswer::unavailable), and every error of [`json`](crate::endpoint::ExchangeAnswer::json): a short pause; from the third 4xx in a row on, a long one |
 //! | Are two requests needed for one token? | return [`Step::Again`](crate::endpoint::Step::Again): the next [`request`](crate::endpoint::Grant::request) gets the answer |
 //! | Is there a refresh token? | [`Issued::with_refresh_token`](crate::exchange::Issued::with_refresh_token); the next request has it in its [`RequestContext`](crate::endpoint::RequestContext) |
-//! | Does the API say in another way that a token is over? | [`Judge`](crate::scheme::Judge); if it mostly means something else, [`Verdict::Doubted`](crate::scheme::Verdict::Doubted) |
+//! | Does the API say in another way that a token is over? | [`Judge`](crate::scheme::Judge); if only the body says it, [below](#a-refusal-in-the-body); if it mostly means something else, [`Verdict::Doubted`](crate::scheme::Verdict::Doubted) |
 //! | Must each request be signed? | [`PerRequest`](crate::scheme::PerRequest) |
+//!
+//! # A refusal in the body
+//!
+//! Some APIs say only in the body that a session is over: a 200 with `{"error":"invalid_session"}`, a 500, a 403 with a code in
+//! JSON. A judge sees the head of a response. Put an [`InspectBodyLayer`](crate::InspectBodyLayer) below the layer: it reads the
+//! beginning of the bodies that you choose, and the judge finds it. This works with every preset, by
+//! [`with_judge`](crate::AuthLayer::with_judge), and with a judge of your own system.
+//!
+//! ```
+//! use bytes::Bytes;
+//! use http::{Request, Response};
+//! use http_body_util::{BodyExt, Full};
+//! use tower::{ServiceBuilder, ServiceExt, service_fn};
+//! use tower_outbound_auth::exchange::{self, Issued};
+//! use tower_outbound_auth::scheme::{Judge, Verdict};
+//! use tower_outbound_auth::system::HeaderScheme;
+//! use tower_outbound_auth::{AuthLayer, BoxError, InspectBodyLayer, Origin, Recovery, TokenSource};
+//!
+//! # tokio::runtime::Runtime::new()?.block_on(async {
+//! // Two functions play the login and the API. Sessions are numbers. The first one is over.
+//! let numbers = std::sync::atomic::AtomicU32::new(1);
+//! let next = move || numbers.fetch_add(1, std::sync::atomic::Ordering::Relaxed).to_string();
+//! let login = exchange::from_fn(move || std::future::ready(Ok(Issued::new(next()))));
+//! let api = service_fn(|request: Request<Full<Bytes>>| async move {
+//!     let (status, body) = match request.headers()["authorization"] == "Bearer 1" {
+//!         true => (500, r#"{"fault":{"code":"SESSION_TIMEOUT"}}"#),
+//!         false => (200, "an order"),
+//!     };
+//!     Ok::<_, BoxError>(Response::builder().status(status).body(Full::new(Bytes::from(body)))?)
+//! });
+//!
+//! let judge = Judge::new(|response| match response.body_member("/fault/code") {
+//!     Some(code) if code == "SESSION_TIMEOUT" => Verdict::Refused,
+//!     Some(code) if code == "NO_SUCH_ORDER" => Verdict::Doubted, // also said if the session is over
+//!     _ if response.is_refusal() => Verdict::Refused,
+//!     _ => Verdict::Accepted,
+//! });
+//! let auth = AuthLayer::new(TokenSource::new(HeaderScheme::bearer(), login))
+//!     .with_origin(Origin::parse("https://acme.example")?)
+//!     .with_judge(judge);
+//! let client = ServiceBuilder::new()
+//!     .layer(auth)
+//!     .layer(InspectBodyLayer::new(|response| response.status == 500 || response.status == 404))
+//!     .service(api); // a hyper client, say
+//!
+//! let request = Request::get("https://acme.example/orders/1").body(Full::default())?;
+//! let response = client.oneshot(request).await?;
+//! assert_eq!(response.extensions().get(), Some(&Recovery::Replayed));
+//! assert_eq!(response.into_body().collect().await?.to_bytes(), "an order");
+//! # Ok::<_, BoxError>(()) })?;
+//! # Ok::<_, BoxError>(())
+//! ```
+//!
+//! - Choose by the head which responses may say it. If it may be a 200, every 200 is read: its beginning is copied, and a body
+//!   that pauses delays its response by up to 50 ms.
+//! - [`body_member`](crate::scheme::ResponseHead::body_member) needs the whole JSON in the first 4 KiB. For other texts, there is
+//!   [`body_excerpt`](crate::scheme::ResponseHead::body_excerpt), which may end anywhere.
+//! - [`Verdict::Refused`](crate::scheme::Verdict::Refused) sends every method again. Use it only if such a response means that
+//!   the request was not applied. Otherwise, use [`Verdict::Doubted`](crate::scheme::Verdict::Doubted).
+//! - The caller's body has the type [`Peeked`](crate::Peeked), with every byte.
 //!
 //! `cargo run --example custom_scheme` runs such a system against a small server.

@@ -105,6 +105,8 @@
 //!   (`ClientBuilder::timeout`) is not known here, and starts again for each sending.
 //! - **Responses** are the client's own, with final URL, remote address and extensions. If the layer did something, there is a
 //!   [`Recovery`](crate::Recovery) in the extensions.
+//! - **A verdict from a body** needs [`InspectBodyLayer`](crate::InspectBodyLayer) between the layer and an [`HttpService`]. In
+//!   the other rows of the first table, there is no place for it, and a judge sees no body.
 //! - **Errors** of reqwest and of middlewares are not wrapped. [`Error::find`](crate::Error::find) finds ours.
 //!
 //! [`AuthLayer::danger_own_reqwest_client`]: crate::AuthLayer::danger_own_reqwest_client

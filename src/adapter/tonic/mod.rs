@@ -84,7 +84,8 @@
 //! 401, from a proxy in front, say. The token is renewed and the call is sent again. This works for all four
 //! kinds of calls. Of a stream of requests, the messages that were sent are kept, up to 64 KiB
 //! ([`Same::with_cap`](crate::replay::Same::with_cap)), and the rest follows. `PERMISSION_DENIED` is not a
-//! refusal: another token of the same client would be denied too.
+//! refusal: another token of the same client would be denied too. The head says all of this, so
+//! [`InspectBodyLayer`](crate::InspectBodyLayer) never reads the body of a gRPC response.
 //!
 //! `UNAUTHENTICATED` *after* the response began, in real trailers, is passed on unchanged and renews nothing:
 //! the server may have done some of the work by then. If a service does this for an expired token, report the
