@@ -25,16 +25,24 @@ pub(crate) fn interned(name: &HeaderName) -> HeaderName {
 }
 
 fn interned_in(names: &mut Vec<&'static str>, name: &HeaderName) -> HeaderName {
-    let known = names.iter().copied().find(|known| *known == name.as_str());
-    if known.is_none() && names.len() >= MAX_NAMES {
-        return name.clone();
+    text_in(names, name.as_str()).map_or_else(|| name.clone(), HeaderName::from_static)
+}
+
+/// The same text as a static one, for the names of systems. None if too many names are kept already.
+#[cfg(feature = "login")]
+pub(crate) fn interned_text(text: &str) -> Option<&'static str> {
+    let mut names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
+    text_in(&mut names, text)
+}
+
+fn text_in(names: &mut Vec<&'static str>, text: &str) -> Option<&'static str> {
+    let known = names.iter().copied().find(|known| *known == text);
+    if known.is_some() || names.len() >= MAX_NAMES {
+        return known;
     }
-    let text = known.unwrap_or_else(|| {
-        let text: &'static str = Box::leak(name.as_str().into());
-        names.push(text);
-        text
-    });
-    HeaderName::from_static(text)
+    let text: &'static str = Box::leak(text.into());
+    names.push(text);
+    Some(text)
 }
 
 /// The first value of a header. With few headers, comparing all names is twice as fast as a hash look-up.

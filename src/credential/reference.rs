@@ -1,6 +1,8 @@
 //! References to credentials, for configuration files: the place of a credential, not its value.
 
-use serde::de::{Deserialize, Deserializer, Error as _};
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 use crate::credential::Credential;
 use crate::credential::error::{CredentialError, CredentialErrorKind};
@@ -64,10 +66,58 @@ impl Credential {
 /// ```
 impl<'de> Deserialize<'de> for Credential {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Credential, D::Error> {
-        // serde's own error for a wrong type would quote the value.
-        let reference = String::deserialize(deserializer).map_err(|_| D::Error::custom(FORMS))?;
-        let reference = Secret::from(reference);
-        Credential::from_reference(reference.expose()).map_err(D::Error::custom)
+        deserializer.deserialize_any(Read)
+    }
+}
+
+/// serde's own error for a wrong type would quote the value.
+struct Read;
+
+impl<'de> Visitor<'de> for Read {
+    type Value = Credential;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(FORMS)
+    }
+
+    fn visit_str<E: Error>(self, reference: &str) -> Result<Credential, E> {
+        Credential::from_reference(reference).map_err(E::custom)
+    }
+
+    fn visit_string<E: Error>(self, reference: String) -> Result<Credential, E> {
+        self.visit_str(Secret::from(reference).expose())
+    }
+
+    fn visit_bool<E: Error>(self, _: bool) -> Result<Credential, E> {
+        Err(E::custom(FORMS))
+    }
+
+    fn visit_i64<E: Error>(self, _: i64) -> Result<Credential, E> {
+        Err(E::custom(FORMS))
+    }
+
+    fn visit_u64<E: Error>(self, _: u64) -> Result<Credential, E> {
+        Err(E::custom(FORMS))
+    }
+
+    fn visit_f64<E: Error>(self, _: f64) -> Result<Credential, E> {
+        Err(E::custom(FORMS))
+    }
+
+    fn visit_bytes<E: Error>(self, _: &[u8]) -> Result<Credential, E> {
+        Err(E::custom(FORMS))
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Credential, E> {
+        Err(E::custom(FORMS))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, _: A) -> Result<Credential, A::Error> {
+        Err(A::Error::custom(FORMS))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, _: A) -> Result<Credential, A::Error> {
+        Err(A::Error::custom(FORMS))
     }
 }
 
@@ -102,5 +152,12 @@ mod tests {
             assert!(error.starts_with(FORMS), "{error}");
             assert!(!error.contains("hunter2") && !error.contains("4711"), "{error}");
         }
+        #[derive(Debug, serde::Deserialize)]
+        struct Config {
+            #[allow(dead_code)]
+            secret: Credential,
+        }
+        let error = serde_json::from_str::<Config>("{}").unwrap_err().to_string();
+        assert!(error.starts_with("missing field `secret`"), "{error}");
     }
 }

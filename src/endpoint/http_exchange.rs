@@ -33,6 +33,9 @@ const MAX_ANSWER: usize = 256 * 1024;
 /// The most requests in one exchange: enough for a challenge, its answer, and two more.
 const MAX_STEPS: usize = 4;
 
+/// The methods whose requests have content (RFC 9110 section 8.6).
+const HAVE_CONTENT: [Method; 3] = [Method::POST, Method::PUT, Method::PATCH];
+
 /// An [`Exchange`] that sends the requests of a [`Grant`] to a token endpoint, through a `client`.
 ///
 /// The client is any `tower::Service` that takes `http::Request<Full<Bytes>>`: the built-in `HttpClient` (feature
@@ -99,8 +102,9 @@ where
         let origin = Origin::of_uri(request.uri());
         let unreachable = |error: BoxError| unreachable(origin.as_ref(), error);
         request.extensions_mut().insert(cx.chain().clone());
-        if request.body().size_hint().exact() == Some(0) && request.method() == Method::POST {
-            // Clients do not add the header to an empty POST, and some gateways then answer 411 (RFC 9110
+        if request.body().size_hint().exact() == Some(0) && HAVE_CONTENT.contains(request.method())
+        {
+            // Clients do not add the header to an empty body, and some gateways then answer 411 (RFC 9110
             // section 8.6).
             request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
@@ -149,14 +153,12 @@ where
 
     async fn exchange(&self, cx: &ExchangeContext) -> Result<Issued, ExchangeError> {
         let credentials = self.grant.credentials();
-        let mut asked = None;
+        let mut asked: Vec<(&'static str, ExchangeAnswer)> = Vec::new();
         for _ in 0..MAX_STEPS {
             let shown = cx.shown().for_request(credentials).await?;
             let first = RequestContext::first(cx, shown.clone());
-            let request_cx = match asked {
-                Some((step, by)) => first.asked_for(step, by),
-                None => first,
-            };
+            let request_cx =
+                asked.iter().cloned().fold(first, |cx, (step, by)| cx.asked_for(step, by));
             let request = self.grant.request(&request_cx)?;
             // A request without a name gets the name of the step.
             let name = match request.name() {
@@ -168,7 +170,7 @@ where
             let read = self.grant.read(answer.clone());
             match read.map_err(|error| withheld(error, &shown))? {
                 Step::Issued(issued) => return Ok(issued.answered(issuers_clock, age)),
-                Step::Again(step) => asked = Some((step, answer)),
+                Step::Again(step) => asked.push((step, answer)),
             }
         }
         Err(ExchangeError::new(

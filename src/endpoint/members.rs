@@ -58,7 +58,7 @@ impl<'a> Members<'a> {
         let unescape = |step: &str| step.replace("~1", "/").replace("~0", "~");
         let mut steps = pointer.strip_prefix('/')?.split('/').map(unescape);
         let mut name = steps.next()?;
-        let mut parent = Members(self.0.iter().filter_map(Member::json_only).collect());
+        let mut parent = Members(self.0.iter().map(Member::cloned).collect());
         for step in steps {
             let members = parent.0.iter().find_map(|(its_name, member)| match member {
                 Member::Json(raw) if *its_name == name => Some(children(raw)),
@@ -129,11 +129,12 @@ impl<'a> Member<'a> {
         }
     }
 
-    fn json_only((name, member): &(String, Member<'a>)) -> Option<(String, Member<'a>)> {
-        match member {
-            Member::Json(raw) => Some((name.clone(), Member::Json(raw.clone()))),
-            Member::Text(_) => None,
-        }
+    fn cloned((name, member): &(String, Member<'a>)) -> (String, Member<'a>) {
+        let member = match member {
+            Member::Json(raw) => Member::Json(raw.clone()),
+            Member::Text(text) => Member::Text(text.clone()),
+        };
+        (name.clone(), member)
     }
 }
 

@@ -29,7 +29,8 @@ pub struct RequestContext {
     reason: Reason,
     refresh_token: Option<Secret>,
     shown: Shown,
-    asked: Option<(&'static str, ExchangeAnswer)>,
+    /// The answers so far, each with the step that it asked for.
+    asked: Vec<(&'static str, ExchangeAnswer)>,
 }
 
 impl RequestContext {
@@ -41,7 +42,7 @@ impl RequestContext {
             reason: cx.reason(),
             refresh_token,
             shown,
-            asked: None,
+            asked: Vec::new(),
         }
     }
 
@@ -55,10 +56,11 @@ impl RequestContext {
         RequestContext { shown: self.shown.with(credential, value.into()), ..self }
     }
 
-    /// Sets the step and the answer that asked for it. Only tests of a grant need this: an exchange sets them.
+    /// Adds an answer and the step that it asked for. Only tests of a grant need this: an exchange adds them.
     #[must_use]
-    pub fn asked_for(self, step: &'static str, by: ExchangeAnswer) -> RequestContext {
-        RequestContext { asked: Some((step, by)), ..self }
+    pub fn asked_for(mut self, step: &'static str, by: ExchangeAnswer) -> RequestContext {
+        self.asked.push((step, by));
+        self
     }
 
     /// The reason for the exchange.
@@ -94,13 +96,21 @@ impl RequestContext {
     /// request of the exchange.
     #[must_use]
     pub fn step(&self) -> Option<&'static str> {
-        self.asked.as_ref().map(|(step, _)| *step)
+        self.asked.last().map(|(step, _)| *step)
     }
 
     /// The answer that made the scheme return [`Step::Again`](super::Step::Again), such as a challenge.
     /// None for the first request of the exchange.
     #[must_use]
     pub fn answer(&self) -> Option<&ExchangeAnswer> {
-        self.asked.as_ref().map(|(_, answer)| answer)
+        self.asked.last().map(|(_, answer)| answer)
+    }
+
+    /// The last answer in this exchange to a request of this [name](super::ExchangeAnswer::request_name). For a grant
+    /// with three or more requests, of which a later one needs something from the first answer.
+    #[must_use]
+    pub fn answer_to(&self, request_name: &str) -> Option<&ExchangeAnswer> {
+        let mut answers = self.asked.iter().rev().map(|(_, answer)| answer);
+        answers.find(|answer| answer.request_name() == request_name)
     }
 }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`getting_started`] | you want a first request to work |
 //! | [`choosing_a_system`] | you have the documentation of a provider, and look for the constructor that fits |
+//! | [`login`] | your API has a login of its own, and a file shall describe it |
 //! | [`your_own_system`] | you have a `curl` command that works, and no constructor fits |
 //! | [`stacking`] | there are other layers, or axum, tonic or reqwest |
 //! | [`errors`] | a log shows an error |
@@ -17,6 +18,8 @@ pub mod choosing_a_system;
 pub mod defaults;
 pub mod errors;
 pub mod getting_started;
+#[cfg(feature = "login")]
+pub mod login;
 pub mod migrating;
 pub mod operating;
 pub mod security;

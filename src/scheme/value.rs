@@ -92,14 +92,24 @@ pub fn plain_value(token: &Secret) -> Result<HeaderValue, InvalidToken> {
 ///
 /// If the token has characters other than visible ASCII, or the prefix has a line break.
 pub fn prefixed_value(prefix: &str, token: &Secret) -> Result<HeaderValue, InvalidToken> {
+    surrounded_value(prefix, token, "")
+}
+
+/// The same with a text after the token.
+pub(crate) fn surrounded_value(
+    prefix: &str,
+    token: &Secret,
+    suffix: &str,
+) -> Result<HeaderValue, InvalidToken> {
     let token = token.expose();
     if token.is_empty() || !all_bytes(token, |byte| byte.is_ascii_graphic()) {
         return Err(InvalidToken::of(token));
     }
     // Allocated at full size: growing would copy the secret and leave the old buffer unwiped.
-    let mut text = Zeroizing::new(Vec::with_capacity(prefix.len() + token.len()));
+    let mut text = Zeroizing::new(Vec::with_capacity(prefix.len() + token.len() + suffix.len()));
     text.extend_from_slice(prefix.as_bytes());
     text.extend_from_slice(token.as_bytes());
+    text.extend_from_slice(suffix.as_bytes());
     let value = HeaderValue::from_maybe_shared(bytes::Bytes::from_owner(text));
     value.map_err(|_| InvalidToken::Other)
 }

@@ -5,6 +5,7 @@
 //! | [`Atlas`] | `Token: <token>` | `POST` with `Client-Id` and `Client-Secret` headers |
 //! | [`ClientCredentials`] | `Authorization: Bearer <token>` | OAuth 2.0, RFC 6749 section 4.4 |
 //! | [`Rotating`] (feature `rotating`) | `Authorization: Bearer <jwt>`, renewed by every response | `POST` of a JSON object |
+//! | [`Login`] (feature `login`) | a header of your choice | as its data says: any login of one to four requests |
 //! | [`HeaderScheme`] | a header and prefix of your choice | none: pair it with an [`Exchange`] |
 //!
 //! [`Exchange`]: crate::exchange::Exchange
@@ -23,7 +24,13 @@
 
 pub(crate) mod atlas;
 pub(crate) mod client;
+#[cfg(feature = "client")]
+pub(crate) mod config;
 pub(crate) mod header;
+#[cfg(feature = "login")]
+pub(crate) mod login;
+#[cfg(any(feature = "client", feature = "login"))]
+pub(crate) mod named;
 pub(crate) mod oauth;
 #[cfg(feature = "client")]
 mod presets;
@@ -31,7 +38,11 @@ mod presets;
 pub(crate) mod rotating;
 
 pub use self::atlas::Atlas;
+#[cfg(feature = "client")]
+pub use self::config::Config;
 pub use self::header::HeaderScheme;
+#[cfg(feature = "login")]
+pub use self::login::{AnswerRule, Login, LoginBuilder, LoginStep};
 pub use self::oauth::client_auth::{BasicEncoding, ClientAuth};
 pub use self::oauth::client_credentials::ClientCredentials;
 pub use self::oauth::refresh::RefreshTokenIn;

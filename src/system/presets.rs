@@ -9,6 +9,8 @@ use crate::endpoint::token_endpoint::TokenEndpoint;
 use crate::error::Error;
 use crate::origin::Origin;
 use crate::system::atlas::Atlas;
+#[cfg(feature = "login")]
+use crate::system::login::parts::Login;
 use crate::system::oauth::client_credentials::ClientCredentials;
 #[cfg(feature = "rotating")]
 use crate::system::rotating::Rotating;
@@ -127,6 +129,43 @@ impl AuthLayer<Rotating> {
     }
 }
 
+#[cfg(feature = "login")]
+impl AuthLayer<Login> {
+    /// (Features `client` and `login`.) A system as data, for an API at the origin `api`.
+    ///
+    /// [`AuthLayer::from_config`] reads a whole file. For rules about the body of a response, put
+    /// [`Login::inspect_body`] below the layer.
+    ///
+    /// ```
+    /// use tower_outbound_auth::system::{Login, LoginStep};
+    /// use tower_outbound_auth::{AuthLayer, Credential};
+    ///
+    /// # fn demo() -> Result<(), tower_outbound_auth::Error> {
+    /// let login = Login::builder("intranet")
+    ///     .credential("password", Credential::file("/run/secrets/intranet"))
+    ///     .step(LoginStep::post("https://intranet.example/login").json(r#"{"password": "{password}"}"#))
+    ///     .token("/key")
+    ///     .header("x-session-key", "{token}")
+    ///     .build()?;
+    /// let layer = AuthLayer::login(login, "https://intranet.example")?;
+    /// # let _ = layer;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration): the origin is no URL, or neither https nor a literal
+    /// loopback address; the platform has no root certificate (not needed for plain http on loopback).
+    pub fn login<O>(login: Login, api: O) -> Result<AuthLayer<Login>, Error>
+    where
+        O: TryInto<Origin>,
+        Error: From<O::Error>,
+    {
+        let client = client_for(login.uses_tls())?;
+        Ok(AuthLayer::new(TokenSource::over_http(login, client)).with_origin(api.try_into()?))
+    }
+}
+
 impl<S: Scheme> AuthLayer<S> {
     /// (Feature `client`.) Any scheme. [`HttpClient`] sends the requests to its token endpoint:
     /// with the platform's root certificates, or without any if `endpoint` is plain http on
@@ -137,16 +176,13 @@ impl<S: Scheme> AuthLayer<S> {
     /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if the platform has no root
     /// certificate (not needed for plain http on loopback).
     pub fn for_endpoint(scheme: S, endpoint: &TokenEndpoint) -> Result<AuthLayer<S>, Error> {
-        Ok(AuthLayer::new(TokenSource::over_http(scheme, client_for(endpoint)?)))
+        let uses_tls = endpoint.uri().scheme_str() == Some("https");
+        Ok(AuthLayer::new(TokenSource::over_http(scheme, client_for(uses_tls)?)))
     }
 }
 
 /// Root certificates are read only if TLS is used, so a loopback endpoint works on a machine without
 /// any.
-fn client_for(endpoint: &TokenEndpoint) -> Result<HttpClient, Error> {
-    if endpoint.uri().scheme_str() == Some("https") {
-        HttpClient::new(TlsRoots::native())
-    } else {
-        HttpClient::plain()
-    }
+fn client_for(uses_tls: bool) -> Result<HttpClient, Error> {
+    if uses_tls { HttpClient::new(TlsRoots::native()) } else { HttpClient::plain() }
 }

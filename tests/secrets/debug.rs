@@ -119,6 +119,33 @@ fn schemes() -> String {
     .concat()
 }
 
+/// A file should have no secret. If it has one, `Debug` does not show it.
+fn logins() -> String {
+    let step: LoginStep = LoginStep::post(&format!("https://api.example/x?key={SECRET}"))
+        .header("x-note", SECRET)
+        .query("note", SECRET)
+        .json(&format!(r#"{{"note": "{SECRET}", "user": "{{user}}"}}"#));
+    let login: LoginBuilder = Login::builder("login")
+        .credential("user", SECRET)
+        .client("user")
+        .step(step.clone().basic("{user}", "{user}"))
+        .token("/token")
+        .over(AnswerRule::status(419));
+    let built: Login = login.clone().build().unwrap();
+    let cx = request_context(Reason::First).with_credential(&built.credentials()[0], SECRET);
+    let config: Config = serde_json::from_str(&format!(
+        r#"{{"api": "https://api.example", "login": {{"name": "a", "token": "/t",
+            "steps": [{{"url": "https://api.example/t", "headers": {{"x-note": "{SECRET}"}}}}]}}}}"#
+    ))
+    .unwrap();
+    [
+        shown(&step) + &shown(&login) + &shown(&built) + &shown(&config),
+        shown(&built.identity()) + &shown(&built.request(&cx).unwrap()),
+        shown(&AnswerRule::status(419)),
+    ]
+    .concat()
+}
+
 fn exchanges() -> String {
     let atlas = || Atlas::new(url(), SECRET, SECRET).unwrap();
     let from_fn: FromFn<_> = from_fn(|| async { Ok(issued()) });
@@ -268,6 +295,7 @@ async fn no_public_type_shows_a_secret() {
     let canaries = Canaries::of([SECRET, TOKEN, QUERY]);
     canaries.assert_absent("credentials", &credentials());
     canaries.assert_absent("schemes", &schemes());
+    canaries.assert_absent("logins", &logins());
     canaries.assert_absent("exchanges", &exchanges());
     canaries.assert_absent("layers", &layers().await);
     canaries.assert_absent("inspected bodies", &inspected().await);

@@ -144,7 +144,7 @@ fn life(value: &Value) -> Option<Life> {
 }
 
 /// The token without the prefix `Bearer `, which some servers add. Nothing else of the token is changed.
-fn without_bearer(token: &str) -> &str {
+pub(crate) fn without_bearer(token: &str) -> &str {
     match token.split_once(' ') {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim_start(),
         _ => token,

@@ -1,5 +1,6 @@
 //! OAuth 2.0 client credentials (RFC 6749 section 4.4), for Keycloak and most other servers.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::iter;
 
@@ -32,6 +33,7 @@ use crate::system::oauth::answer::{
 };
 use crate::system::oauth::client_auth::{BasicEncoding, ClientAuth, basic};
 use crate::system::oauth::hint::Hint;
+use crate::system::oauth::params::Params;
 use crate::system::oauth::refresh::REFRESH;
 
 /// The names of the requests with the credentials. A name tells the encoding, and whether it is the second attempt.
@@ -78,7 +80,8 @@ pub struct ClientCredentials {
     /// Id and secret.
     credentials: [Credential; 2],
     auth: ClientAuth,
-    params: Vec<(&'static str, String)>,
+    grant: Cow<'static, str>,
+    params: Params,
     token_member: Option<String>,
     strict_type: bool,
     /// With `Auto`: the last success used the raw encoding.
@@ -113,7 +116,8 @@ impl ClientCredentials {
             endpoint: endpoint.try_into()?,
             credentials,
             auth: ClientAuth::default(),
-            params: Vec::new(),
+            grant: "client_credentials".into(),
+            params: Params::default(),
             token_member: None,
             strict_type: false,
             raw: Hint::default(),
@@ -146,6 +150,40 @@ impl ClientCredentials {
     #[must_use]
     pub fn with_resource(self, resource: impl Into<String>) -> ClientCredentials {
         self.with_param("resource", resource.into())
+    }
+
+    /// Adds a parameter of your provider, such as Auth0's `organization`. A parameter that is set again replaces the first
+    /// one. An empty value is not sent. Requests with a refresh token do not have it.
+    ///
+    /// ```
+    /// use tower_outbound_auth::system::ClientCredentials;
+    ///
+    /// let system = ClientCredentials::new("https://idp.example/token", "id", "secret")?
+    ///     .with_parameter("organization", "org_17")?;
+    /// assert!(system.with_parameter("client_secret", "hunter2").is_err());
+    /// # Ok::<_, tower_outbound_auth::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) for a parameter that belongs to the grant or to the
+    /// authentication of the client: `grant_type`, `client_id`, `client_secret`, `client_assertion`,
+    /// `client_assertion_type`, `assertion`, `refresh_token`, `subject_token`, `actor_token`, `username`, `password`,
+    /// `code`, and what begins so.
+    pub fn with_parameter(
+        mut self,
+        name: impl Into<String>,
+        value: impl Into<String>,
+    ) -> Result<ClientCredentials, Error> {
+        self.params.set_checked(name.into(), value.into())?;
+        Ok(self)
+    }
+
+    /// Sends another `grant_type`, for a provider whose grant has the form of client credentials and a name of its own, such
+    /// as `account_credentials`. Default: `client_credentials`.
+    #[must_use]
+    pub fn with_grant_type(self, grant_type: impl Into<Cow<'static, str>>) -> ClientCredentials {
+        ClientCredentials { grant: grant_type.into(), ..self }
     }
 
     /// Uses the refresh tokens that the endpoint issues (RFC 6749 section 6). If the endpoint refuses one, the same
@@ -188,18 +226,9 @@ impl ClientCredentials {
         &self.endpoint
     }
 
-    /// No parameter is sent twice, and an empty one is not sent (RFC 6749 section 3.2).
     fn with_param(mut self, name: &'static str, value: String) -> ClientCredentials {
-        self.params.retain(|(its_name, _)| *its_name != name);
-        if !value.is_empty() {
-            self.params.push((name, value));
-        }
+        self.params.set(name, value);
         self
-    }
-
-    fn param(&self, name: &str) -> Option<&str> {
-        let found = self.params.iter().find(|(its_name, _)| *its_name == name);
-        found.map(|(_, value)| &**value)
     }
 
     /// The name of the request with the credentials in the encoding that worked last.
@@ -213,8 +242,7 @@ impl ClientCredentials {
         cx: &RequestContext,
         name: &'static str,
     ) -> Result<ExchangeRequest, ExchangeError> {
-        let params = self.params.iter().map(|(name, value)| (*name, &**value));
-        let params = iter::once(("grant_type", "client_credentials")).chain(params);
+        let params = iter::once(("grant_type", &*self.grant)).chain(self.params.iter());
         let raw = matches!(name, RAW | RAW_AFTER_PERCENT);
         Ok(self.post(cx, params.collect(), raw)?.named(name))
     }
@@ -227,7 +255,7 @@ impl ClientCredentials {
     ) -> Result<ExchangeRequest, ExchangeError> {
         let mut params =
             vec![("grant_type", "refresh_token"), ("refresh_token", refresh_token.expose())];
-        params.extend(self.param("resource").map(|resource| ("resource", resource)));
+        params.extend(self.params.get("resource").map(|resource| ("resource", resource)));
         let raw = self.raw.holds(Some(cx.now()));
         Ok(self.post(cx, params, raw)?.named(REFRESH))
     }
@@ -319,7 +347,9 @@ impl Grant for ClientCredentials {
             Identity::new("client_credentials").with("endpoint", self.endpoint.uri().to_string()),
             &self.credentials[0],
         );
-        self.params.iter().fold(identity, |it, (name, value)| it.with(name, value.clone()))
+        let identity = identity.with("grant_type", &*self.grant);
+        let params = self.params.iter();
+        params.fold(identity, |it, (name, value)| it.with("parameter", format!("{name}={value}")))
     }
 
     fn credentials(&self) -> &[Credential] {
@@ -357,7 +387,7 @@ impl Grant for ClientCredentials {
         check_type(token.token_type.as_deref(), self.strict_type)?;
         let granted = token.scope.clone();
         let issued = token.issued(name == REFRESH, self.refresh);
-        let another = granted.zip(self.param("scope"));
+        let another = granted.zip(self.params.get("scope"));
         Ok(Step::Issued(match another {
             Some((granted, asked)) if is_another_scope(&granted, asked) => {
                 issued.with_scope(granted)

@@ -4,4 +4,5 @@ pub(crate) mod answer;
 pub(crate) mod client_auth;
 pub(crate) mod client_credentials;
 pub(crate) mod hint;
+pub(crate) mod params;
 pub(crate) mod refresh;

@@ -1,0 +1,178 @@
+//! One file for any system, which an operator writes.
+//!
+//! A [`Config`] is read by serde from TOML, JSON, or another format, and is checked while it is read. So the error of your
+//! format's crate names the line. It contains references to secrets (`file:/run/secrets/x`, `env:NAME`), and no secrets.
+//!
+//! | table | system | members |
+//! |---|---|---|
+//! | `client_credentials` | [`ClientCredentials`] | `endpoint`, `client_id`, `client_secret`; `auth` (`basic`, `basic-percent`, `basic-raw`, `basic-form`, `post`), `grant_type`, `scope`, `audience`, `resource`, `parameters`, `refresh_tokens`, `token_member`, `strict_token_type` |
+//! | `atlas` | [`Atlas`] | `endpoint`, `client_id`, `client_secret`; `refresh_endpoint` and `refresh_token_in` (`header:name`, `json:name`, `form:name`) |
+//! | `rotating` | [`Rotating`](super::Rotating) | `api_root`, `api_key`, `client_secret`; `adopt` (`every-newer`, `when-due`), `token_member` |
+//! | `login` | [`Login`](super::Login) | see the manual's chapter [`login`](crate::manual::login) |
+//!
+//! A file has one of these tables. Beside it stand `api` (the origin of the API, or a list; the default for `atlas` and
+//! `rotating` is the endpoint's), `exchange_timeout` and `default_lifetime` in seconds, `ca_file`, a PEM file with the
+//! only certificate authorities that the token endpoint may have (default: those of the platform), and `proxy`, the URL of a
+//! proxy without a password, or `env` for [the one that the environment
+//! names](crate::endpoint::HttpClient::with_proxy_from_env) (default: none).
+//!
+//! A `client_id` is the id itself, or `{ from = "env:CLIENT_ID" }`.
+//!
+//! ```
+//! use tower_outbound_auth::AuthLayer;
+//! use tower_outbound_auth::system::Config;
+//!
+//! let config: Config = serde_json::from_str(
+//!     r#"{
+//!         "api": "http://127.0.0.1:8080",
+//!         "client_credentials": {
+//!             "endpoint": "http://127.0.0.1:8080/token",
+//!             "client_id": "billing",
+//!             "client_secret": "file:/run/secrets/billing",
+//!             "scope": "reports:read"
+//!         }
+//!     }"#,
+//! )?;
+//! let layer = AuthLayer::from_config(config)?;
+//! # let _ = layer;
+//! # Ok::<_, tower_outbound_auth::BoxError>(())
+//! ```
+
+pub(crate) mod systems;
+pub(crate) mod written;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
+use http_body_util::Full;
+use serde::Deserialize;
+use serde::de::{Deserializer, Error as _};
+use tower_service::Service;
+
+use crate::auth::inspect::layer::InspectBodyLayer;
+use crate::auth::layer::AuthLayer;
+use crate::endpoint::client::HttpClient;
+use crate::endpoint::tls::TlsRoots;
+use crate::error::{BoxError, Error};
+use crate::origin::Origin;
+use crate::system::config::systems::System;
+use crate::system::config::written::Written;
+use crate::token::source::TokenSource;
+
+/// The configuration of one system, read from a file. See the module's page for its members.
+#[derive(Debug)]
+pub struct Config {
+    system: System,
+    api: Vec<Origin>,
+    exchange_timeout: Option<Duration>,
+    default_lifetime: Option<Duration>,
+    ca_file: Option<PathBuf>,
+    proxy: Option<String>,
+}
+
+impl Config {
+    /// The client for the token endpoint, with the certificate authorities and the proxy of the file. For a client of
+    /// your own, see [`layer_over`](Config::layer_over).
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if `ca_file` cannot be read, or if there is no root
+    /// certificate to trust (not needed for plain http on loopback), or if `proxy` is no URL of a proxy.
+    pub fn client(&self) -> Result<HttpClient, Error> {
+        let roots = match &self.ca_file {
+            Some(path) => {
+                let pem = std::fs::read(path).map_err(|error| {
+                    let path = path.display();
+                    Error::configuration(format!(
+                        "`ca_file`, the file {path}, cannot be read: {error}"
+                    ))
+                })?;
+                Some(TlsRoots::pem(&pem)?)
+            }
+            None => self.system.uses_tls.then(TlsRoots::native),
+        };
+        let client = roots.map_or_else(HttpClient::plain, HttpClient::new)?;
+        match self.proxy.as_deref() {
+            Some("env") => Ok(client.with_proxy_from_env()),
+            Some(proxy) => client.with_proxy(proxy),
+            None => Ok(client),
+        }
+    }
+
+    /// The layer that reads the bodies of responses, if a [`Login`](super::Login) has rules about them; see
+    /// [`Login::inspect_body`](super::Login::inspect_body). For other systems it reads nothing.
+    #[must_use]
+    pub fn inspect_body(&self) -> InspectBodyLayer {
+        self.system.inspect.clone()
+    }
+
+    /// A layer that asks the token endpoint through `client`. See
+    /// [`TokenSource::over_http`](crate::TokenSource::over_http).
+    pub fn layer_over<C, RB>(self, client: C) -> AuthLayer
+    where
+        C: Service<Request<Full<Bytes>>, Response = Response<RB>> + Clone + Send + 'static,
+        C::Future: Send,
+        C::Error: Into<BoxError>,
+        RB: Body + Send + 'static,
+        RB::Data: Send,
+        RB::Error: Into<BoxError>,
+    {
+        let Config { system, api, exchange_timeout, default_lifetime, .. } = self;
+        let source = TokenSource::builder_over_http(system.scheme, client);
+        let source = match exchange_timeout {
+            Some(timeout) => source.exchange_timeout(timeout),
+            None => source,
+        };
+        let source = match default_lifetime {
+            Some(lifetime) => source.default_lifetime(lifetime),
+            None => source,
+        };
+        api.into_iter().fold(AuthLayer::new(source.build().erased()), AuthLayer::with_origin)
+    }
+}
+
+impl AuthLayer {
+    /// (Feature `client`.) The layer for the system that a file describes.
+    ///
+    /// ```
+    /// use tower_outbound_auth::{AuthLayer, BoxError};
+    ///
+    /// fn auth(json: &str) -> Result<AuthLayer, BoxError> {
+    ///     Ok(AuthLayer::from_config(serde_json::from_str(json)?)?)
+    /// }
+    /// # assert!(auth("{}").is_err());
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As for [`Config::client`].
+    pub fn from_config(config: Config) -> Result<AuthLayer, Error> {
+        let client = config.client()?;
+        Ok(config.layer_over(client))
+    }
+}
+
+/// Checks the file while it is read. The errors contain no secret.
+impl<'de> Deserialize<'de> for Config {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Config, D::Error> {
+        let mut written = Written::deserialize(deserializer)?;
+        let system = written.take_system().map_err(D::Error::custom)?;
+        let mut api = written.api.0;
+        if api.is_empty() {
+            let missing =
+                "`api`, the origin of the API, is missing: the credential is sent only there";
+            api.push(system.api.clone().ok_or_else(|| D::Error::custom(missing))?);
+        }
+        Ok(Config {
+            system,
+            api,
+            exchange_timeout: written.exchange_timeout.map(|it| it.0),
+            default_lifetime: written.default_lifetime.map(|it| it.0),
+            ca_file: written.ca_file,
+            proxy: written.proxy.map(|it| it.0),
+        })
+    }
+}

@@ -1,0 +1,130 @@
+//! A file as it is written.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, Error as _, SeqAccess, Visitor};
+
+use crate::basics::bounds;
+use crate::origin::Origin;
+#[cfg(feature = "rotating")]
+use crate::system::config::systems::WrittenRotating;
+use crate::system::config::systems::{System, WrittenAtlas, WrittenClientCredentials, checked};
+#[cfg(feature = "login")]
+use crate::system::login::parts::Login;
+
+/// All members of a file. It has no inner `enum` and no `flatten`, with which serde would lose the line of an error.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Written {
+    #[serde(default)]
+    pub(crate) api: Origins,
+    #[serde(default)]
+    pub(crate) exchange_timeout: Option<Seconds>,
+    #[serde(default)]
+    pub(crate) default_lifetime: Option<Seconds>,
+    pub(crate) ca_file: Option<PathBuf>,
+    #[serde(default)]
+    pub(crate) proxy: Option<Proxy>,
+    #[serde(default, deserialize_with = "checked::<WrittenClientCredentials, _>")]
+    client_credentials: Option<System>,
+    #[serde(default, deserialize_with = "checked::<WrittenAtlas, _>")]
+    atlas: Option<System>,
+    #[cfg(feature = "rotating")]
+    #[serde(default, deserialize_with = "checked::<WrittenRotating, _>")]
+    rotating: Option<System>,
+    #[cfg(feature = "login")]
+    #[serde(default, deserialize_with = "checked::<Login, _>")]
+    login: Option<System>,
+}
+
+impl Written {
+    /// The only system of the file.
+    ///
+    /// # Errors
+    ///
+    /// If there is none, or more than one.
+    pub(crate) fn take_system(&mut self) -> Result<System, String> {
+        let tables = [
+            ("client_credentials", self.client_credentials.take()),
+            ("atlas", self.atlas.take()),
+            #[cfg(feature = "rotating")]
+            ("rotating", self.rotating.take()),
+            #[cfg(feature = "login")]
+            ("login", self.login.take()),
+        ];
+        let names =
+            tables.iter().map(|(name, _)| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+        let mut systems = tables.into_iter().filter_map(|(_, system)| system);
+        match (systems.next(), systems.next()) {
+            (Some(system), None) => Ok(system),
+            (None, _) => Err(format!("the system is missing: write one of the tables {names}")),
+            (Some(_), Some(_)) => {
+                Err(format!("there are two systems: write only one of the tables {names}"))
+            }
+        }
+    }
+}
+
+/// A span of seconds, with or without a fraction.
+pub(crate) struct Seconds(pub(crate) Duration);
+
+impl<'de> Deserialize<'de> for Seconds {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Seconds, D::Error> {
+        let seconds = f64::deserialize(deserializer)?;
+        match seconds > 0.0 {
+            true => Ok(Seconds(bounds::span(seconds))),
+            false => Err(D::Error::custom("this is a number of seconds, and more than zero")),
+        }
+    }
+}
+
+/// `env`, or the URL of a proxy without a password.
+pub(crate) struct Proxy(pub(crate) String);
+
+impl<'de> Deserialize<'de> for Proxy {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Proxy, D::Error> {
+        let proxy = String::deserialize(deserializer)?;
+        match proxy.contains('@') {
+            true => Err(D::Error::custom(
+                "a proxy with a password does not belong into a file: put it into HTTPS_PROXY, and write `proxy = \"env\"`",
+            )),
+            false => Ok(Proxy(proxy)),
+        }
+    }
+}
+
+/// One origin, or a list of origins.
+#[derive(Default)]
+pub(crate) struct Origins(pub(crate) Vec<Origin>);
+
+impl<'de> Deserialize<'de> for Origins {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Origins, D::Error> {
+        struct Read;
+
+        impl<'de> Visitor<'de> for Read {
+            type Value = Origins;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an origin such as `https://api.example`, or a list of origins")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, origin: &str) -> Result<Origins, E> {
+                let origin = Origin::parse(origin).map_err(E::custom)?;
+                Ok(Origins(vec![origin]))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Origins, A::Error> {
+                let mut origins = Vec::new();
+                while let Some(origin) = list.next_element()? {
+                    origins.push(origin);
+                }
+                Ok(Origins(origins))
+            }
+        }
+
+        deserializer.deserialize_any(Read)
+    }
+}
