@@ -11,12 +11,15 @@ const MAX_REFRESH_TOKEN: usize = 64 * 1024;
 const MAX_SCOPE: usize = 200;
 /// The longest token type that is kept.
 const MAX_TYPE: usize = 64;
+/// The shortest time after which a token is renewed. A shorter one would cause an exchange for nearly each request.
+const SHORTEST_REFRESH: Duration = Duration::from_secs(1);
 
 /// The result of a successful exchange.
 #[derive(Clone, Debug)]
 pub struct Issued {
     access_token: Secret,
     stated: Stated,
+    refresh_after: Option<Duration>,
     refresh: Refresh,
     scope: Option<Arc<str>>,
     token_type: Option<Arc<str>>,
@@ -53,7 +56,8 @@ impl Issued {
     /// than 64 KiB, with [`Malformed`](super::ExchangeErrorKind::Malformed).
     pub fn new(access_token: impl Into<Secret>) -> Issued {
         let (access_token, refresh) = (access_token.into(), Refresh::Nothing);
-        Issued { access_token, stated: Stated::default(), refresh, scope: None, token_type: None }
+        let stated = Stated::default();
+        Issued { access_token, stated, refresh_after: None, refresh, scope: None, token_type: None }
     }
 
     /// The life that the issuer stated, from when the request was sent (RFC 6749 section 5.1). With zero, the attempt
@@ -71,6 +75,37 @@ impl Issued {
     #[must_use]
     pub fn with_expires_at(mut self, expires_at: SystemTime) -> Issued {
         self.stated.expires_at = Some(expires_at.duration_since(UNIX_EPOCH).unwrap_or_default());
+        self
+    }
+
+    /// Renew the token in the background after this time at the latest, counted from the end of the exchange, although it
+    /// lives longer. For an exchange that is cheap and may find a newer token at any time: it reads a file, say. The life
+    /// stays as it is. So no request waits, and the token stays in use if the exchange fails.
+    ///
+    /// Such an exchange may return the same token again: that is no failure, and causes no pause. Default: the token is renewed
+    /// at 80 to 90 % of its life. So 80 % of the life or more changes nothing. Less than 1 s counts as 1 s.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_outbound_auth::TokenSource;
+    /// use tower_outbound_auth::exchange::{self, Issued};
+    /// use tower_outbound_auth::system::HeaderScheme;
+    ///
+    /// # tokio::runtime::Runtime::new()?.block_on(async {
+    /// let minute = Duration::from_secs(60);
+    /// let shared = exchange::from_fn(move || async move {
+    ///     Ok(Issued::new("abc").with_expires_in(60 * minute).with_refresh_after(minute))
+    /// });
+    /// let source = TokenSource::new(HeaderScheme::bearer(), shared);
+    /// source.token().await?;
+    /// let status = source.status();
+    /// assert!(status.next_attempt_in <= Some(minute) && status.expires_in > Some(59 * minute));
+    /// # Ok::<_, tower_outbound_auth::Error>(()) })?;
+    /// # Ok::<_, tower_outbound_auth::BoxError>(())
+    /// ```
+    #[must_use]
+    pub fn with_refresh_after(mut self, refresh_after: Duration) -> Issued {
+        self.refresh_after = Some(refresh_after.max(SHORTEST_REFRESH));
         self
     }
 
@@ -144,6 +179,10 @@ impl Issued {
     #[must_use]
     pub fn expires_at(&self) -> Option<SystemTime> {
         UNIX_EPOCH.checked_add(self.stated.expires_at?)
+    }
+
+    pub(crate) fn refresh_after(&self) -> Option<Duration> {
+        self.refresh_after
     }
 
     pub(crate) fn stated(&self) -> &Stated {

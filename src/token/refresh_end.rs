@@ -117,6 +117,7 @@ impl Core {
             stated,
             dated,
             same: false,
+            refresh_after: issued.refresh_after(),
             refresh_token: issued.refresh_token().cloned(),
             claimed: (claims.iat, claims.exp),
         }

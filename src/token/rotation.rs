@@ -88,8 +88,16 @@ impl Core {
         let life = line.admits(&claims, now)?;
         let claimed = (claims.times.iat, claims.times.exp);
         let dated = claims.times.exp.map(|_| life);
-        let arrival =
-            Arrival { sent, life, stated: true, dated, same: false, refresh_token: None, claimed };
+        let arrival = Arrival {
+            sent,
+            life,
+            stated: true,
+            dated,
+            same: false,
+            refresh_after: None,
+            refresh_token: None,
+            claimed,
+        };
         // Checking a signature is expensive. It is done only for a newer token, and without the lock.
         let Some(verification) = self.begin_verification(now, used, &arrival, &token)? else {
             return Ok(None);

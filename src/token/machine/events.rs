@@ -114,6 +114,8 @@ pub(crate) struct Arrival<R = ()> {
     pub(crate) dated: Option<Duration>,
     /// The token equals the current token, byte for byte.
     pub(crate) same: bool,
+    /// The token is renewed in the background after this time at the latest, counted from its arrival.
+    pub(crate) refresh_after: Option<Duration>,
     /// The refresh token that came with the token.
     pub(crate) refresh_token: Option<R>,
     /// When the token was issued and when it expires, by its own claims, since the epoch.

@@ -364,6 +364,7 @@ impl<R, E: Failing, W> Machine<R, E, W> {
             stated: true,
             dated: None,
             same: false,
+            refresh_after: None,
             refresh_token: None,
             claimed: (None, None),
         };

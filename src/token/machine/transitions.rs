@@ -109,18 +109,27 @@ impl<R, E: Failing, W> Machine<R, E, W> {
         self.refresh_token = arrival.refresh_token.take();
         let (recovered, previous) = self.recover(now);
         let window = Window::new(arrival.sent, arrival.life, self.rng.f64());
+        // The next renewal is due by this moment, although the token is still young.
+        let due = arrival.refresh_after.map(|after| now + after);
+        let due = due.filter(|due| !Window::is_old_at(arrival.sent, arrival.life, *due));
+        let window = due.map_or(window, |due| window.refreshed_by(due));
         let Some(current) = self.current.as_mut().filter(|_| arrival.same) else {
             let generation = self.adopt(id.tick(), &arrival, window);
             self.budget.record(id, generation);
             return Finished::Adopt { generation, window, recovered, previous };
         };
-        // The same token is no new token. The pauses grow; otherwise each request in its last minutes would cause an
-        // exchange.
         self.counters.same_token += 1;
         self.budget.spend(id);
-        current.repeats = current.repeats.saturating_add(1);
-        let pause = backoff::pause_in_vain(current.repeats, self.rng.f64());
-        current.window = window.quiet_until(now + pause);
+        if due.is_some() {
+            // The exchange has looked for a new token, and there is none yet.
+            (current.window, current.repeats) = (window, 0);
+        } else {
+            // The same token is no new token. The pauses grow; otherwise each request in its last minutes would cause an
+            // exchange.
+            current.repeats = current.repeats.saturating_add(1);
+            let pause = backoff::pause_in_vain(current.repeats, self.rng.f64());
+            current.window = window.quiet_until(now + pause);
+        }
         current.refresh = id.tick();
         current.stated |= arrival.stated;
         current.dated_end = current.dated_end.or(arrival.dated_end());

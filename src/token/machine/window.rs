@@ -58,6 +58,16 @@ impl Window {
         Window { refresh_at, margin_at, ..self }
     }
 
+    /// Moves refresh-ahead to `moment` if it would begin later. The hard margin and the expiry stay.
+    pub(crate) fn refreshed_by(self, moment: Now) -> Window {
+        Window { refresh_at: self.refresh_at.earliest(moment), ..self }
+    }
+
+    /// Whether the refresh-ahead of a token that lives for `life` may have begun at `moment`.
+    pub(crate) fn is_old_at(sent: Now, life: Duration, moment: Now) -> bool {
+        moment.has_reached(sent + life / 5 * 4)
+    }
+
     /// The window of a token that does not expire.
     pub(crate) const ENDLESS: Window =
         Window { refresh_at: Now::NEVER, margin_at: Now::NEVER, ends_at: Now::NEVER };

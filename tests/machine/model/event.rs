@@ -68,6 +68,7 @@ pub(crate) struct Token {
     /// How much later its claims say that it ends.
     pub(crate) dated_by: Option<Duration>,
     pub(crate) same: bool,
+    pub(crate) refresh_after: Option<Duration>,
     pub(crate) refresh_token: bool,
     pub(crate) claimed: (Option<Duration>, Option<Duration>),
 }
@@ -133,12 +134,18 @@ fn any_token() -> impl Strategy<Value = Token> {
         2 => Just(Some(Duration::ZERO)),
         1 => (0..8_000_u64).prop_map(|secs| Some(Duration::from_secs(secs))),
     ];
+    let refresh_after = prop_oneof![
+        3 => Just(None),
+        1 => one_of(&[60_000, 1_000, 2_500, 700_000, DAY]).prop_map(Some),
+    ];
+    let same = (same, refresh_after);
     (life, (stated, dated_by), same, any::<bool>(), (claim(), claim())).prop_map(
-        |(life, (stated, dated_by), same, refresh_token, claimed)| Token {
+        |(life, (stated, dated_by), (same, refresh_after), refresh_token, claimed)| Token {
             life,
             stated,
             dated_by,
             same,
+            refresh_after,
             refresh_token,
             claimed,
         },
@@ -295,6 +302,7 @@ impl fmt::Debug for Token {
         write!(f, " for {:?}", self.life)?;
         f.write_str(if self.stated { "" } else { ", by default" })?;
         self.dated_by.map_or(Ok(()), |by| write!(f, ", dated {by:?} longer"))?;
+        self.refresh_after.map_or(Ok(()), |time| write!(f, ", renewed after {time:?}"))?;
         f.write_str(if self.refresh_token { ", with a refresh token" } else { "" })?;
         self.claimed.0.map_or(Ok(()), |iat| write!(f, ", iat {iat:?}"))?;
         self.claimed.1.map_or(Ok(()), |exp| write!(f, ", exp {exp:?}"))

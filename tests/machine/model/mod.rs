@@ -160,6 +160,8 @@ impl Run {
                 }
             }
             Event::Rotated { used, sent_ago, token } => {
+                // No response states when its token is renewed.
+                let token = Token { refresh_after: None, ..token };
                 let (used, arrival) = (self.generation(used), self.arrival(now - sent_ago, token));
                 assert_eq!(
                     self.machine.may_follow(now, used, &arrival).err(),
@@ -222,10 +224,10 @@ impl Run {
     }
 
     fn arrival(&self, sent: Now, token: Token) -> Arrival {
-        let Token { life, stated, dated_by, same, refresh_token, claimed } = token;
+        let Token { life, stated, dated_by, same, refresh_after, refresh_token, claimed } = token;
         let dated = dated_by.map(|by| life + by);
         let same = same && !self.generations.is_empty();
         let refresh_token = refresh_token.then_some(());
-        Arrival { sent, life, stated, dated, same, refresh_token, claimed }
+        Arrival { sent, life, stated, dated, same, refresh_after, refresh_token, claimed }
     }
 }

@@ -2,6 +2,7 @@
 
 mod pause;
 mod refresh;
+mod refresh_after;
 mod refusal;
 mod same_token;
 
@@ -28,6 +29,7 @@ fn arrival(sent: Now) -> Arrival {
         stated: true,
         dated: None,
         same: false,
+        refresh_after: None,
         refresh_token: None,
         claimed: (None, None),
     }

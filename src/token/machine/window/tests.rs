@@ -42,6 +42,18 @@ fn postponing_a_refresh_does_not_change_the_expiry() {
 }
 
 #[test]
+fn an_earlier_refresh_changes_neither_the_margin_nor_the_expiry() {
+    let window = Window::new(start(), HOUR, 0.5);
+    let minute = start() + Duration::from_secs(60);
+    assert_eq!(window.refreshed_by(minute), Window { refresh_at: minute, ..window });
+    assert_eq!(window.refreshed_by(start() + HOUR), window, "a later one changes nothing");
+    for (secs, is_old) in [(0, false), (2_879, false), (2_880, true), (9_999, true)] {
+        let moment = start() + Duration::from_secs(secs);
+        assert_eq!(Window::is_old_at(start(), HOUR, moment), is_old, "{secs}");
+    }
+}
+
+#[test]
 fn the_shorter_of_the_stated_life_and_the_life_in_the_claims_counts() {
     let claims = |exp: f64, iat: Option<f64>| Times::new(iat, Some(exp));
     let default = Duration::from_secs(300);

@@ -78,9 +78,11 @@ impl Model {
         if let Some(renewal) = self.open_renewal().filter(|renewal| renewal.refresh == id) {
             renewal.open = false;
         }
+        let expected = alive.is_some_and(|arrival| self.due_while_young(arrival).is_some());
         let repeats = self.token().map_or(0, |token| token.repeats) + u32::from(alive.is_some());
+        let repeats = if expected { 0 } else { repeats };
         match alive {
-            Some(arrival) => self.in_its_ranges(window, arrival, Some(repeats)),
+            Some(arrival) => self.in_its_ranges(window, arrival, (!expected).then_some(repeats)),
             None => {
                 let end = self.token().map(|token| token.window.ends_at);
                 assert_eq!(Some(window.ends_at), end, "4: its end is moved");

@@ -18,6 +18,8 @@
 //! 10. What is drawn lies in its range. Without `Retry-After`, no pause outlasts a usable token.
 //! 11. The published flags hide nothing that is due.
 //! 12. Doubted responses cause at most one renewal a minute, and leave the budget alone.
+//! 13. If an answer says when its token is renewed, that moment counts if it comes before 80 % of the life. The same token
+//!     again is then expected: there is no pause.
 
 mod asked;
 mod budget;

@@ -142,6 +142,7 @@ impl World {
             stated,
             dated,
             same,
+            refresh_after: issued.refresh_after(),
             refresh_token,
             claimed: (claims.iat, claims.exp),
         }

@@ -64,8 +64,16 @@ impl World {
         let Times { iat, exp } = claims.times;
         let claimed = (iat, exp);
         let dated = exp.map(|_| life);
-        let arrival =
-            Arrival { sent, life, stated: true, dated, same: false, refresh_token: None, claimed };
+        let arrival = Arrival {
+            sent,
+            life,
+            stated: true,
+            dated,
+            same: false,
+            refresh_after: None,
+            refresh_token: None,
+            claimed,
+        };
         self.machine.may_follow(now, used, &arrival)?;
         if !self.scheme.is_authentic(token) {
             return Err(NotAdopted::BadSignature);
