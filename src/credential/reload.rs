@@ -56,7 +56,7 @@ impl Credential {
 
     /// Reads the credential again. Only one thread at a time reads it, and no caller waits longer than the
     /// deadline.
-    async fn read_again(&self, clock: &dyn Clock) -> Result<Value, CredentialError> {
+    pub(crate) async fn read_again(&self, clock: &dyn Clock) -> Result<Value, CredentialError> {
         if let Place::Provided(_, provider) = &self.0.place {
             let began = self.known().begin();
             return self.take(began, provider.read().await);

@@ -7,6 +7,9 @@ use http::Uri;
 /// The part that says where the client id is, if its value is not known yet.
 pub(crate) const CLIENT_FROM: &str = "client_from";
 
+/// The part that says which file has the token.
+pub(crate) const FILE: &str = "file";
+
 /// At most this many characters of a part stand in the text of an error.
 const MAX_SHOWN: usize = 200;
 
@@ -38,8 +41,8 @@ impl Identity {
 
     /// Adds something that the tokens depend on.
     ///
-    /// The texts of errors show the parts `endpoint` (without its query), `client`, and `client_from` (the place of a client id
-    /// that is not known yet). So put no secret there; a client id is none (RFC 6749 section 2.2). Other parts are never
+    /// The texts of errors show the parts `endpoint` (without its query), `file` (a path), `client`, and `client_from` (the place
+    /// of a client id that is not known yet). So put no secret there; a client id is none (RFC 6749 section 2.2). Other parts are never
     /// shown.
     #[must_use]
     pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Identity {
@@ -62,17 +65,19 @@ impl Identity {
         Identity::new("exchange")
     }
 
-    /// The system, its endpoint and the client, for the texts of errors: `oauth2 (https://idp.example/token, client "billing")`.
+    /// The system, its endpoint or file, and the client, for the texts of errors: `oauth2 (https://idp.example/token, client
+    /// "billing")`.
     /// `None` if the exchange does not say what it is for.
     pub(crate) fn described(&self) -> Option<String> {
         if *self == Identity::unnamed() {
             return None;
         }
         let endpoint = self.part("endpoint").and_then(without_query);
+        let file = self.part(FILE).map(visible);
         let client = self.part("client").filter(|it| !it.is_empty());
         let client = client.map(|it| format!("client \"{}\"", visible(it)));
         let place = self.part(CLIENT_FROM).map(|it| format!("client from {}", visible(it)));
-        let parts: Vec<_> = endpoint.into_iter().chain(client).chain(place).collect();
+        let parts: Vec<_> = endpoint.into_iter().chain(file).chain(client).chain(place).collect();
         Some(match parts.is_empty() {
             true => self.system.to_owned(),
             false => format!("{} ({})", self.system, parts.join(", ")),
@@ -121,6 +126,8 @@ mod tests {
         assert_eq!(Identity::unnamed().described(), None);
         let elsewhere = Identity::new("oauth2").with(CLIENT_FROM, "file /run/id");
         assert_eq!(elsewhere.described().unwrap(), "oauth2 (client from file /run/id)");
+        let file = Identity::new("token_file").with(FILE, "/run/\n/token");
+        assert_eq!(file.described().unwrap(), "token_file (/run/_/token)");
         let odd = Identity::new("odd").with("endpoint", "no URL").with("client", "");
         assert_eq!(odd.described().unwrap(), "odd");
         let long = Identity::new("long").with("client", "x".repeat(1_000));

@@ -6,6 +6,7 @@
 //! | [`ClientCredentials`] | `Authorization: Bearer <token>` | OAuth 2.0, RFC 6749 section 4.4 |
 //! | [`Rotating`] (feature `rotating`) | `Authorization: Bearer <jwt>`, renewed by every response | `POST` of a JSON object |
 //! | [`Login`] (feature `login`) | a header of your choice | as its data says: any login of one to four requests |
+//! | [`AuthLayer::token_file`](crate::AuthLayer::token_file) | `Authorization: Bearer <token>` | none: the token is in a file, which a platform rewrites |
 //! | [`HeaderScheme`] | a header and prefix of your choice | none: pair it with an [`Exchange`] |
 //!
 //! [`Exchange`]: crate::exchange::Exchange
@@ -36,6 +37,7 @@ pub(crate) mod oauth;
 mod presets;
 #[cfg(feature = "rotating")]
 pub(crate) mod rotating;
+mod token_file;
 
 pub use self::atlas::Atlas;
 #[cfg(feature = "client")]

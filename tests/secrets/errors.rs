@@ -5,6 +5,8 @@ use std::net::TcpListener;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use futures::FutureExt;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
@@ -105,6 +107,14 @@ async fn no_kind_of_failed_exchange_shows_a_secret() {
     let odd = Credential::from_fn(|| Ok(format!("{SECRET}\u{7}").into()));
     let odd = Atlas::new("http://127.0.0.1:1/", "the-client", odd).unwrap();
     errors.extend(asked(TokenSource::over_http(odd, HttpClient::plain().unwrap())).await);
+    // A token file with an unacceptable text, with a text that no header can have, and with a JWT that has expired.
+    for text in [format!("{SECRET}\u{7}"), format!("{SECRET} {SECRET}"), expired_jwt()] {
+        let file = std::env::temp_dir().join(format!("canary-of-errors-{}", std::process::id()));
+        std::fs::write(&file, text).unwrap();
+        let layer = AuthLayer::token_file(&file, "https://api.example").unwrap();
+        errors.extend(asked(layer.source().clone()).await);
+        std::fs::remove_file(&file).unwrap();
+    }
     // A panic, and an exchange through its own source.
     let source = |exchange| TokenSource::new(HeaderScheme::bearer(), exchange);
     let panicking = exchange::from_fn(|| async { panic!("on purpose") });
@@ -130,6 +140,13 @@ async fn no_kind_of_failed_exchange_shows_a_secret() {
     let all = variants(include_str!("../../src/exchange/error.rs"), "ExchangeErrorKind");
     assert_eq!(seen, all, "each kind occurs");
     assert_clean(&errors.into_iter().map(said).collect::<String>());
+}
+
+/// A JWT that expired in 2001, with secrets in its claims and its signature.
+fn expired_jwt() -> String {
+    let part = |text: &str| URL_SAFE_NO_PAD.encode(text);
+    let claims = format!(r#"{{"sub":"{SECRET}","exp":1000000000}}"#);
+    format!("{}.{}.{SECRET}", part(r#"{"alg":"HS256"}"#), part(&claims))
 }
 
 /// The forms in which a server got the secret or may write it: for a URL, a form, JSON or HTML.
