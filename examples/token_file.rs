@@ -1,52 +1,18 @@
-//! An exchange without a request: a token in a file, which a platform rewrites from time to time, as
-//! Kubernetes does with a service-account token.
+//! A token in a file, which a platform rewrites from time to time, as Kubernetes does with a service-account token.
 //!
 //! ```text
 //! cargo run --example token_file
 //! ```
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::AUTHORIZATION;
 use http::{Request, Response, StatusCode};
 use http_body_util::Full;
 use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
-use tower_outbound_auth::exchange::{
-    Exchange, ExchangeContext, ExchangeError, ExchangeErrorKind, Identity, Issued,
-};
-use tower_outbound_auth::system::HeaderScheme;
-use tower_outbound_auth::{AuthLayer, BoxError, Origin, Recovery, TokenSource};
-
-/// Reads the token from a file.
-struct TokenFile {
-    path: PathBuf,
-}
-
-impl Exchange for TokenFile {
-    // Errors and logs begin with this name.
-    fn identity(&self) -> Identity {
-        Identity::new("token_file")
-    }
-
-    async fn exchange(&self, _: &ExchangeContext) -> Result<Issued, ExchangeError> {
-        // tokio reads files on other threads, so this does not block.
-        let text = tokio::fs::read_to_string(&self.path).await.map_err(|error| {
-            let message = "cannot read the token file";
-            ExchangeError::new(ExchangeErrorKind::Unavailable, message).with_source(error)
-        })?;
-        // An empty file is just being written. The old token stays in use, and the file is read again.
-        let token = text.trim();
-        if token.is_empty() {
-            let message = "the token file is empty";
-            return Err(ExchangeError::new(ExchangeErrorKind::Malformed, message));
-        }
-        // When to read the file again. If a JWT expires earlier, that time counts.
-        Ok(Issued::new(token).with_expires_in(Duration::from_secs(60)))
-    }
-}
+use tower_outbound_auth::{AuthLayer, BoxError, Recovery};
 
 #[tokio::main]
 async fn main() -> Result<(), BoxError> {
@@ -58,11 +24,15 @@ async fn main() -> Result<(), BoxError> {
 }
 
 async fn use_file(path: &Path) -> Result<(), BoxError> {
+    let layer = AuthLayer::token_file(path, "https://api.example")?;
+    let source = layer.source().clone();
+    if let Err(error) = source.probe().await {
+        println!("{error}\n"); // the file need not be there at the start
+    }
     std::fs::write(path, "token-1\n")?;
-    let source = TokenSource::new(HeaderScheme::bearer(), TokenFile { path: path.to_owned() });
+    source.retry_now(); // or a second later
     println!("{}\n", source.probe().await?); // what is in the file, before the first request
 
-    let layer = AuthLayer::new(source.clone()).with_origin(Origin::parse("https://api.example")?);
     let mut api = ServiceBuilder::new().layer(layer).service(service_fn(api));
     println!(
         "{:<52} {:>6} {:>9} {:>15} {:>11}",
@@ -86,7 +56,8 @@ async fn use_file(path: &Path) -> Result<(), BoxError> {
         assert_eq!(status, StatusCode::OK);
     }
     println!(
-        "\nNext: make the file a symbolic link, or let the API refuse every token, and see what is printed."
+        "\nWithout a refusal, the file is read once a minute while there are requests. Next: make the file a symbolic link, \
+         or let the API refuse every token, and see what is printed."
     );
     Ok(())
 }
