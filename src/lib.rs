@@ -78,9 +78,9 @@
 //!
 //! | I want to … | see |
 //! |---|---|
-//! | use a system that is built in | [`system`], and the constructors of [`AuthLayer`] |
+//! | use a system that is built in, or a token in a file | [`system`], and the constructors of [`AuthLayer`] |
 //! | add a system of my own: a login over HTTP | [`endpoint`] ([`Grant`](endpoint::Grant)) |
-//! | obtain a token in another way: a file, a program, a key service | [`exchange`] |
+//! | obtain a token in another way: a program, a key service | [`exchange`] |
 //! | keep the *secret* in a file or a key service, or use another token as a credential | [`credential`] |
 //! | say what counts as a refusal; sign each request; choose the header | [`scheme`]; for a refusal in a body [`InspectBodyLayer`] |
 //! | use it with axum, reqwest or tonic | [`adapter`] |

@@ -12,16 +12,16 @@
 //! use tower_outbound_auth::system::HeaderScheme;
 //! use tower_outbound_auth::TokenSource;
 //!
-//! // A token that the platform keeps in a file and rewrites now and then. The source reads the file again at 80 to 90 %
-//! // of the life that is stated here. (Without `with_expires_in`, the claims of a JWT say how long it lives.)
-//! let from_file = exchange::from_fn(|| async {
-//!     let text = tokio::fs::read_to_string("/var/run/secrets/token").await.map_err(|error| {
-//!         ExchangeError::new(ExchangeErrorKind::Unavailable, "cannot read the token file")
-//!             .with_source(error)
+//! // A token that a program prints. The source runs it again at 80 to 90 % of the life that is stated here. (Without
+//! // `with_expires_in`, the claims of a JWT say how long it lives. For a token in a file, there is `AuthLayer::token_file`.)
+//! let from_program = exchange::from_fn(|| async {
+//!     let output = tokio::process::Command::new("print-token").output().await.map_err(|error| {
+//!         ExchangeError::new(ExchangeErrorKind::Unavailable, "cannot run print-token").with_source(error)
 //!     })?;
+//!     let text = String::from_utf8_lossy(&output.stdout).into_owned();
 //!     Ok(Issued::new(text.trim()).with_expires_in(Duration::from_secs(600)))
 //! });
-//! let source = TokenSource::new(HeaderScheme::bearer(), from_file);
+//! let source = TokenSource::new(HeaderScheme::bearer(), from_program);
 //! # let _ = source;
 //! ```
 

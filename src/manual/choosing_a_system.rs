@@ -11,7 +11,8 @@
 //! | "API key", "personal access token": one text that does not expire | [`TokenSource::fixed`](crate::TokenSource::fixed) with [`HeaderScheme`](crate::system::HeaderScheme) |
 //! | a login of its own: JSON, a form, two requests, a session, a cookie | a [`Login`](crate::manual::login): a file without code; or a [scheme of your own](super::your_own_system) |
 //! | another name of the grant, such as `account_credentials`; parameters of its own | `ClientCredentials` with [`with_grant_type`](crate::system::ClientCredentials::with_grant_type) and [`with_parameter`](crate::system::ClientCredentials::with_parameter) |
-//! | a token in a file, from a program or from a key service | an [exchange of your own](crate::exchange) |
+//! | "projected service account token", "token sink", "JWT-SVID": a token in a file that a platform rewrites | [`AuthLayer::token_file`](crate::AuthLayer::token_file) |
+//! | a token from a program or from a key service | an [exchange of your own](crate::exchange) |
 //! | "refresh token" beside client credentials | [`with_refresh_tokens`](crate::system::ClientCredentials::with_refresh_tokens); with most servers it has no advantage |
 //! | "sign in as a user", a browser, a redirect | nothing here: this crate is for machines |
 //!

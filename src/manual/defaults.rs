@@ -8,6 +8,7 @@
 //! | what | default | reason | to change it |
 //! |---|---|---|---|
 //! | refresh-ahead begins at | 80–90 % of the life, drawn once per token | a token of one hour leaves 6 to 12 minutes for an outage; at most 25 % more exchanges than the minimum; services that started together do not renew together | |
+//! | a token in a file ([`AuthLayer::token_file`](crate::AuthLayer::token_file)) is looked at | a minute after the last look, or at 80–90 % of the rest of its life; in the background | a platform rewrites a token some minutes before its end; a look costs a request nothing | another exchange: [`with_refresh_after`](crate::exchange::Issued::with_refresh_after) |
 //! | hard margin, in which callers wait for the next token | the last 10 % of the life, at most 30 s | a token that expires on its way to the API is refused; a token with a life of 3 s must still work | |
 //! | the life begins | when the exchange request is sent | the server may have issued the token at that moment | |
 //! | life of a token whose answer states none | 5 min | too long a guess costs a refusal, after which the request is sent again; too short a guess costs an exchange | [`default_lifetime`](crate::token::SourceBuilder::default_lifetime) |

@@ -31,6 +31,7 @@
 //! | | `there is no token endpoint at this address` | a 404, 405 or 410 | check the path |
 //! | | `the answer is a redirect to ..` | the endpoint has moved, or a login page is in between | use the new address; redirects are not followed, because the request has the credentials |
 //! | | `something in between ..` | a proxy or a captive portal answered | look at the network in between |
+//! | | `check the path, and the program that writes the file` | a token file is missing, empty or unreadable | see whether the platform has written it: it is looked at again after each pause |
 //! | | `for a reason that may pass` | a code such as `temporarily_unavailable` | wait |
 //! | | `for a reason that is not known here`, `gives no reason that is known here` | a 4xx with an unknown code, or without one | check the address and the credentials |
 //! | `refused` | `refuses the credentials` | a wrong id or secret, or an encoding that the server does not expect | check both; [`with_auth`](crate::system::ClientCredentials::with_auth) changes the encoding. A corrected credential ends the pause |
@@ -40,6 +41,7 @@
 //! | `malformed` | `A page of HTML` | the address is that of a login page, or something in between answered | check the address |
 //! | | `has no token in ..` | the token has another name | [`with_token_member`](crate::system::ClientCredentials::with_token_member) |
 //! | `expired` | `had already expired when it arrived` | one of the two clocks is wrong, or a cache answered | compare the clocks |
+//! | | `the token in the file expired` | the platform has stopped rewriting the file, or this machine's clock is wrong | look at the program that writes it: the text has the age of the file |
 //! | `configuration` | `cannot be read: ..`, `is not set`, `is empty` | the credential is not where the text says | put it there: it is read again when a request needs a token, at most once a second |
 //! | | `it has taken more than 5 s` | a file system or a function hangs, or a pipe has no writer | look at the place that the text names |
 //! | | `the token endpoint's client goes through another layer` | the client of the token endpoint has a layer with another credential | give it a client without that layer |
@@ -78,7 +80,7 @@
 //! | `budget_spent` | five renewals in a row did not help | look for a route or a server that refuses good tokens |
 //! | `renewal_failed` | the exchange failed, its pause is not over, or (a doubted response) it takes more than 1 s | [`last_error`](crate::token::Status::last_error), and the first table |
 //! | `renewed_lately` | a doubted response; the token was renewed less than a minute ago | nothing: the response is probably meant |
-//! | `same_token` | the token endpoint issued the refused token again | revoke it at the provider, or wait for its end |
+//! | `same_token` | the token endpoint issued the refused token again, or the file still has it | revoke it at the provider, or wait for its end |
 //! | `fixed_token` | a [fixed](crate::TokenSource::fixed) token cannot be renewed | replace it |
 //! | `out_of_time` | the deadline of the caller ended before the second sending | a longer deadline |
 //! | `resend_failed` | the second sending broke off | send the request again |
