@@ -37,7 +37,7 @@ pub(crate) mod oauth;
 mod presets;
 #[cfg(feature = "rotating")]
 pub(crate) mod rotating;
-mod token_file;
+pub(crate) mod token_file;
 
 pub use self::atlas::Atlas;
 #[cfg(feature = "client")]

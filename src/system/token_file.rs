@@ -89,12 +89,18 @@ impl AuthLayer<HeaderScheme> {
         O: TryInto<Origin>,
         Error: From<O::Error>,
     {
-        let (path, api) = (path.into(), api.try_into()?);
-        if path.as_os_str().is_empty() {
-            return Err(Error::configuration("the path of the token file is empty"));
-        }
-        let source = TokenSource::new(HeaderScheme::bearer(), TokenFile::new(path));
-        Ok(AuthLayer::new(source).with_origin(api))
+        let api = api.try_into()?;
+        Ok(AuthLayer::new(token_file_source(path.into())?).with_origin(api))
+    }
+}
+
+/// # Errors
+///
+/// If the path is empty.
+pub(crate) fn token_file_source(path: PathBuf) -> Result<TokenSource<HeaderScheme>, Error> {
+    match path.as_os_str().is_empty() {
+        true => Err(Error::configuration("the path of the token file is empty")),
+        false => Ok(TokenSource::new(HeaderScheme::bearer(), TokenFile::new(path))),
     }
 }
 

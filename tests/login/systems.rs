@@ -80,6 +80,21 @@ async fn a_rotating_system_is_read_from_a_file() {
     assert_eq!(auth.source().status().counters.rotations_adopted, 0, "no token is due");
 }
 
+#[tokio::test]
+async fn a_token_file_is_named_in_a_file() {
+    let server = OAuthServer::start().await.unwrap();
+    let path = "/no/such/token";
+    let file = format!("api = \"{}\"\n[token_file]\npath = \"{path}\"\n", server.url(""));
+    let (auth, _secrets) = layer(&file, "", "");
+    let error = get(&auth, &server.url("/v1/documents")).await.unwrap_err().to_string();
+    assert!(
+        error.starts_with(&format!(
+            "no token: token_file ({path}): the credential in file {path} cannot be read"
+        )),
+        "{error}"
+    );
+}
+
 #[test]
 fn a_mistake_in_a_table_is_reported_at_its_line() {
     let file =

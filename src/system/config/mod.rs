@@ -8,6 +8,7 @@
 //! | `client_credentials` | [`ClientCredentials`] | `endpoint`, `client_id`, `client_secret`; `auth` (`basic`, `basic-percent`, `basic-raw`, `basic-form`, `post`), `grant_type`, `scope`, `audience`, `resource`, `parameters`, `refresh_tokens`, `token_member`, `strict_token_type` |
 //! | `atlas` | [`Atlas`] | `endpoint`, `client_id`, `client_secret`; `refresh_endpoint` and `refresh_token_in` (`header:name`, `json:name`, `form:name`) |
 //! | `rotating` | [`Rotating`](super::Rotating) | `api_root`, `api_key`, `client_secret`; `adopt` (`every-newer`, `when-due`), `token_member` |
+//! | `token_file` | [a bearer token in a file](crate::AuthLayer::token_file) | `path` |
 //! | `login` | [`Login`](super::Login) | see the manual's chapter [`login`](crate::manual::login) |
 //!
 //! A file has one of these tables. Beside it stand `api` (the origin of the API, or a list; the default for `atlas` and
@@ -58,8 +59,10 @@ use crate::endpoint::client::HttpClient;
 use crate::endpoint::tls::TlsRoots;
 use crate::error::{BoxError, Error};
 use crate::origin::Origin;
-use crate::system::config::systems::System;
+use crate::scheme::presentation::Presentation;
+use crate::system::config::systems::{System, Tokens};
 use crate::system::config::written::Written;
+use crate::token::builder::SourceBuilder;
 use crate::token::source::TokenSource;
 
 /// The configuration of one system, read from a file. See the module's page for its members.
@@ -120,17 +123,24 @@ impl Config {
         RB::Data: Send,
         RB::Error: Into<BoxError>,
     {
-        let Config { system, api, exchange_timeout, default_lifetime, .. } = self;
-        let source = TokenSource::builder_over_http(system.scheme, client);
-        let source = match exchange_timeout {
+        let source = match &self.system.tokens {
+            Tokens::Endpoint(scheme) => {
+                self.with_options(TokenSource::builder_over_http(scheme.clone(), client)).erased()
+            }
+            Tokens::File(source) => self.with_options(source.to_builder()).erased(),
+        };
+        self.api.into_iter().fold(AuthLayer::new(source), AuthLayer::with_origin)
+    }
+
+    fn with_options<P: Presentation>(&self, source: SourceBuilder<P>) -> TokenSource<P> {
+        let source = match self.exchange_timeout {
             Some(timeout) => source.exchange_timeout(timeout),
             None => source,
         };
-        let source = match default_lifetime {
-            Some(lifetime) => source.default_lifetime(lifetime),
-            None => source,
-        };
-        api.into_iter().fold(AuthLayer::new(source.build().erased()), AuthLayer::with_origin)
+        match self.default_lifetime {
+            Some(lifetime) => source.default_lifetime(lifetime).build(),
+            None => source.build(),
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The tables of a file, one for each system.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde::Deserialize;
@@ -16,6 +17,7 @@ use crate::origin::Origin;
 #[cfg(feature = "rotating")]
 use crate::scheme::rotation::Adopt;
 use crate::system::atlas::Atlas;
+use crate::system::header::HeaderScheme;
 #[cfg(feature = "login")]
 use crate::system::login::parts::Login;
 use crate::system::named::Named;
@@ -24,10 +26,12 @@ use crate::system::oauth::client_credentials::ClientCredentials;
 use crate::system::oauth::refresh::RefreshTokenIn;
 #[cfg(feature = "rotating")]
 use crate::system::rotating::Rotating;
+use crate::system::token_file::token_file_source;
+use crate::token::source::TokenSource;
 
 /// A system that a file describes.
 pub(crate) struct System {
-    pub(crate) scheme: Arc<dyn Scheme>,
+    pub(crate) tokens: Tokens,
     /// Whether a request goes over TLS.
     pub(crate) uses_tls: bool,
     /// The origin of the API, if it is that of the endpoint.
@@ -35,11 +39,17 @@ pub(crate) struct System {
     pub(crate) inspect: InspectBodyLayer,
 }
 
+/// Where the tokens come from.
+pub(crate) enum Tokens {
+    Endpoint(Arc<dyn Scheme>),
+    File(TokenSource<HeaderScheme>),
+}
+
 impl System {
     fn at(scheme: impl Scheme, endpoint: &TokenEndpoint) -> System {
         let uses_tls = endpoint.uri().scheme_str() == Some("https");
         let inspect = InspectBodyLayer::new(|_| false);
-        System { scheme: Arc::new(scheme), uses_tls, api: None, inspect }
+        System { tokens: Tokens::Endpoint(Arc::new(scheme)), uses_tls, api: None, inspect }
     }
 
     fn of_its_endpoint(self, endpoint: &TokenEndpoint) -> System {
@@ -49,7 +59,10 @@ impl System {
 
 impl fmt::Debug for System {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.scheme.identity().fmt(f)
+        match &self.tokens {
+            Tokens::Endpoint(scheme) => scheme.identity().fmt(f),
+            Tokens::File(source) => source.fmt(f),
+        }
     }
 }
 
@@ -57,7 +70,12 @@ impl fmt::Debug for System {
 impl From<Login> for System {
     fn from(login: Login) -> System {
         let inspect = login.inspect_body();
-        System { uses_tls: login.uses_tls(), scheme: Arc::new(login), api: None, inspect }
+        System {
+            uses_tls: login.uses_tls(),
+            tokens: Tokens::Endpoint(Arc::new(login)),
+            api: None,
+            inspect,
+        }
     }
 }
 
@@ -249,6 +267,21 @@ impl TryFrom<WrittenRotating> for System {
         }
         let endpoint = system.endpoint().clone();
         Ok(System::at(system, &endpoint).of_its_endpoint(&endpoint))
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WrittenTokenFile {
+    path: PathBuf,
+}
+
+impl TryFrom<WrittenTokenFile> for System {
+    type Error = Error;
+
+    fn try_from(it: WrittenTokenFile) -> Result<System, Error> {
+        let tokens = Tokens::File(token_file_source(it.path)?);
+        Ok(System { tokens, uses_tls: false, api: None, inspect: InspectBodyLayer::new(|_| false) })
     }
 }
 

@@ -11,7 +11,9 @@ use crate::basics::bounds;
 use crate::origin::Origin;
 #[cfg(feature = "rotating")]
 use crate::system::config::systems::WrittenRotating;
-use crate::system::config::systems::{System, WrittenAtlas, WrittenClientCredentials, checked};
+use crate::system::config::systems::{
+    System, WrittenAtlas, WrittenClientCredentials, WrittenTokenFile, checked,
+};
 #[cfg(feature = "login")]
 use crate::system::login::parts::Login;
 
@@ -32,6 +34,8 @@ pub(crate) struct Written {
     client_credentials: Option<System>,
     #[serde(default, deserialize_with = "checked::<WrittenAtlas, _>")]
     atlas: Option<System>,
+    #[serde(default, deserialize_with = "checked::<WrittenTokenFile, _>")]
+    token_file: Option<System>,
     #[cfg(feature = "rotating")]
     #[serde(default, deserialize_with = "checked::<WrittenRotating, _>")]
     rotating: Option<System>,
@@ -50,6 +54,7 @@ impl Written {
         let tables = [
             ("client_credentials", self.client_credentials.take()),
             ("atlas", self.atlas.take()),
+            ("token_file", self.token_file.take()),
             #[cfg(feature = "rotating")]
             ("rotating", self.rotating.take()),
             #[cfg(feature = "login")]
