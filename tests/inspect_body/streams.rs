@@ -1,5 +1,7 @@
 //! Bodies that pause, never come, or break. The clock is tokio's, and moves by timers alone.
 
+use std::task::Poll;
+
 use futures::FutureExt;
 use futures::channel::mpsc::{UnboundedSender, unbounded};
 use http_body::Frame;
@@ -118,6 +120,21 @@ async fn an_error_of_the_body_reaches_the_caller_as_the_body_s_error() {
     assert_eq!((response.status().as_u16(), excerpt(&response)), (200, Some(&b"half"[..])));
     assert_eq!(next(&mut response).await.unwrap(), "half");
     assert_eq!(response.body_mut().frame().await.unwrap().unwrap_err().to_string(), "cut");
+}
+
+/// Some bodies panic if they are polled after their end.
+#[tokio::test(start_paused = true)]
+async fn a_body_is_not_read_beyond_its_end_or_its_error() {
+    for last in [None, Some("cut")] {
+        let (mut first, mut last) = (Some("all"), Some(last));
+        let frames = futures::stream::poll_fn(move |_| {
+            let frame = first.take().map(|text| Ok(Frame::data(Bytes::from(text))));
+            let last = || last.take().expect("polled after its end").map(|text| Err(text.into()));
+            Poll::Ready(frame.or_else(last))
+        });
+        let response = inspected(Response::new(StreamBody::new(frames).boxed_unsync())).await;
+        assert_eq!(excerpt(&response), Some(&b"all"[..]));
+    }
 }
 
 #[tokio::test(start_paused = true)]
