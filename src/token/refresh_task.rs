@@ -171,14 +171,21 @@ impl RefreshTask {
     }
 
     fn report(&self, finished: &Finished<ExchangeError>, outcome: Option<&Outcome>) {
-        let took = self.core.now().since(self.started);
-        let (reason, system) = (self.reason, self.core.system);
+        let now = self.core.now();
+        let (reason, system, took) = (self.reason, self.core.system, now.since(self.started));
         match (finished, outcome) {
-            (Finished::Adopt { generation, recovered: Some(failing_for), .. }, _) => {
-                tracing::info!(target: TARGET, system, %generation, ?reason, ?took, ?failing_for, "exchange succeeds again");
-            }
-            (Finished::Adopt { generation, recovered: None, .. }, _) => {
-                tracing::debug!(target: TARGET, system, %generation, ?reason, ?took, "exchange succeeded");
+            (Finished::Adopt { generation, window, recovered, .. }, _) => {
+                let expires_in = now.until(window.ends_at);
+                match recovered {
+                    Some(failing_for) => tracing::info!(
+                        target: TARGET, system, %generation, ?reason, ?took, ?expires_in, ?failing_for,
+                        "exchange succeeds again",
+                    ),
+                    None => tracing::debug!(
+                        target: TARGET, system, %generation, ?reason, ?took, ?expires_in,
+                        "exchange succeeded",
+                    ),
+                }
             }
             (Finished::Failed { failures, .. }, Some(Err((error, retry_in)))) => {
                 let cause = std::error::Error::source(error).map(tracing::field::display);
