@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! cargo run --example hyper --features test-util
+//! cargo run --example hyper --features test-util -- --svg timeline.svg
 //! ```
 //!
 //! Nothing leaves this machine: the server is the test kit's embedded one. The exit code tells
@@ -12,15 +13,17 @@ mod common;
 
 use std::io;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures::stream;
+use futures::{StreamExt, stream};
 use http::{Method, Request, Response};
 use http_body::Frame;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, StreamBody};
-use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+use hyper_util::client::legacy::{Client, connect::HttpConnector};
+use hyper_util::rt::TokioExecutor;
 use tower::ServiceBuilder;
 use tower::retry::{Policy, RetryLayer};
 use tower_http::decompression::DecompressionLayer;
@@ -30,11 +33,19 @@ use tower_outbound_auth::replay::Wrap;
 use tower_outbound_auth::testkit::OAuthServer;
 use tower_outbound_auth::{AuthLayer, BoxError, Error, Foreign};
 
+use self::common::traffic::{CALLERS, Seen, ten_seconds_of_traffic};
+use self::common::{Story, Table};
+
 /// What callers send: a stream with its own error type.
 type Upload = UnsyncBoxBody<Bytes, io::Error>;
 
+/// The lines that were read from all streams.
+static LINES_READ: AtomicUsize = AtomicUsize::new(0);
+
 #[tokio::main]
 async fn main() -> Result<ExitCode, BoxError> {
+    let title = "A whole stack over hyper: streams on HTTP/1.1 and HTTP/2, one revocation";
+    let story = Story::begin(title, "callers")?;
     let server = OAuthServer::start().await?.with_lifetime(3);
     server.delay_exchanges(Duration::from_millis(100)); // so that callers have something to wait for
 
@@ -42,7 +53,6 @@ async fn main() -> Result<ExitCode, BoxError> {
     let auth = AuthLayer::client_credentials(server.endpoint(), id, secret, origin)?
         .with_replay(Wrap::new()) // any stream: up to 64 KiB of what was sent are kept
         .with_foreign(Foreign::SendUnauthenticated); // a redirect to another origin is followed without the credential
-    let source = auth.source().clone(); // for the table at the end
 
     // The outermost layer first. One layer is in both stacks, so that they share one token.
     let stack = ServiceBuilder::new()
@@ -53,12 +63,40 @@ async fn main() -> Result<ExitCode, BoxError> {
         .layer(auth)
         .layer(DecompressionLayer::new())
         .concurrency_limit(100); // below the layer: a request that waits for a token holds no permit
-    let http = |http2| Client::builder(TokioExecutor::new()).http2_only(http2).build_http();
+    let mut connector = HttpConnector::new();
+    connector.set_nodelay(true); // without it, each part of a stream may wait for 40 ms
+    let http =
+        |http2| Client::builder(TokioExecutor::new()).http2_only(http2).build(connector.clone());
     let stacks = [false, true].map(|http2| stack.clone().service(http(http2)));
+
+    let traffic = ten_seconds_of_traffic(&story, &stacks, lines, &server).await;
+
+    let counts = server.counts();
+    let [http1, http2] = [&traffic.0[0], &traffic.0[1]];
+    let both =
+        |count: fn(&Seen) -> &AtomicUsize| [http1, http2].map(|seen| count(seen).load(Relaxed));
+    let versions = [http1, http2].map(|seen| seen.version.get().map(|it| format!("{it:?}")));
+    let refused_twice = traffic.sum(|it| &it.refused_twice);
+    let stacks = Table::new("Two clients, one layer, one token")
+        .cells("protocol of the responses", versions.map(Option::unwrap_or_default))
+        .cells("callers", [CALLERS / 2; 2])
+        .cells("uploads", both(|it| &it.sent))
+        .cells("answered 200", both(|it| &it.ok))
+        .cells("of these, sent again after a 401", both(|it| &it.healed));
+    let arrived = server.requests().iter().filter(|it| it.body.ends_with(b"\n")).count();
+    let streams =
+        Table::new("Streams, each of two lines: what was sent is kept for a second sending")
+            .row("streams of the callers", traffic.sum(|it| &it.sent) + refused_twice)
+            .row("lines read from them, each of them once", LINES_READ.load(Relaxed))
+            .row("requests that the server received whole", arrived);
+    let exchanges = Table::new("Exchanges").row("for both stacks together", counts.exchanges);
+    let next =
+        "use `replay::Off` in place of `Wrap::new()`. Then a refused stream is not sent again.";
+    story.end(&[stacks, streams, exchanges], next)?;
 
     // A token of 3 s is renewed after 2.4 to 2.7 s. This makes five exchanges: the first one, one before
     // the revocation, one because of it, and two after it. Three more are allowed for a busy machine.
-    Ok(common::ten_seconds_of_traffic(&stacks, lines, &source, &server, 8).await)
+    Ok(traffic.verdict(&counts, 8))
 }
 
 /// Streams a document line by line.
@@ -67,7 +105,10 @@ fn lines(document: String) -> Upload {
     let lines =
         document.split_inclusive(|byte| *byte == b'\n').map(|line| document.slice_ref(line));
     let frames: Vec<_> = lines.map(|line| Ok(Frame::data(line))).collect();
-    StreamBody::new(stream::iter(frames)).boxed_unsync()
+    let frames = stream::iter(frames).inspect(|_| {
+        LINES_READ.fetch_add(1, Relaxed);
+    });
+    StreamBody::new(frames).boxed_unsync()
 }
 
 /// If the server failed, sends a request without a body again. The layer below handles refused
