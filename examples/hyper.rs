@@ -88,7 +88,7 @@ async fn main() -> Result<ExitCode, BoxError> {
         Table::new("Streams, each of two lines: what was sent is kept for a second sending")
             .row("streams of the callers", traffic.sum(|it| &it.sent) + refused_twice)
             .row("lines read from them, each of them once", LINES_READ.load(Relaxed))
-            .row("requests that the server received whole", arrived);
+            .row("received whole, second sendings included", arrived);
     let exchanges = Table::new("Exchanges").row("for both stacks together", counts.exchanges);
     let next =
         "use `replay::Off` in place of `Wrap::new()`. Then a refused stream is not sent again.";

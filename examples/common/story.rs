@@ -74,7 +74,7 @@ impl Story {
                 revoke();
                 tracing::info!(target: EXAMPLE, "all tokens revoked");
             }
-            let revoked = if tick < REVOCATION { "" } else { "; all tokens revoked at 4 s" };
+            let revoked = if tick < REVOCATION { "" } else { "; revoked at 4 s" };
             progress(tick, &(so_far() + revoked));
         }
     }

@@ -246,3 +246,10 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_picture_in_the_readme_is_well_formed_and_has_the_current_style() {
+    let svg = include_str!("../../docs/timeline.svg");
+    assert!(drawn(svg, "token").len() > 2 && drawn(svg, "revocation").len() == 1);
+    assert!(svg.contains(include_str!("../../examples/common/timeline/style.css")));
+}
