@@ -46,7 +46,7 @@ impl Credential {
                 Err(wrong("has a name that no environment variable can have"))
             }
             Some(("env", name)) => Ok(Credential::env(name)),
-            _ => Err(wrong("is neither of these; for a value, use `Credential::from`")),
+            _ => Err(wrong("is neither of these")),
         }
     }
 }

@@ -179,6 +179,13 @@ impl ExchangeError {
         self
     }
 
+    /// Adds to the message what was asked for, or what to do.
+    pub(crate) fn map_message(mut self, change: impl FnOnce(&str) -> String) -> ExchangeError {
+        let inner = Arc::make_mut(&mut self.0);
+        inner.message = change(&inner.message).into();
+        self
+    }
+
     /// The error of an exchange with this system. If it is the error of another source, both are named.
     pub(crate) fn of(mut self, asked: Arc<str>) -> ExchangeError {
         let inner = Arc::make_mut(&mut self.0);

@@ -24,7 +24,9 @@
 //! ```
 //!
 //! Any format of serde can be read: TOML, JSON, or another one. The file is checked while it is read, so the error of the
-//! format's crate names the line. With the crate `toml`, the feature `preserve_order` keeps the order of a form's fields.
+//! format's crate names the line: that of the wrong value, or that of the table `login` if two parts do not fit each other. Print
+//! `error.message()` and not the whole error: `toml` quotes the line, which may have a secret by mistake. In TOML, `api` and the
+//! other members outside of `login` stand above `[login]`. With the crate `toml`, the feature `preserve_order` keeps the order of a form's fields.
 //!
 //! ```
 //! use tower_outbound_auth::system::Config;
@@ -52,6 +54,46 @@
 //! # Ok::<_, BoxError>(())
 //! ```
 //!
+//! A login of several requests, with a refresh:
+//!
+//! ```toml
+//! api = "https://bank.example"
+//!
+//! [login]
+//! name = "bank"
+//! token = "/token"
+//! refresh_token = "cookie:rt"
+//! header = "authorization"
+//! value = "Token {token}"
+//! credentials = { user = "env:BANK_USER", key = "file:/run/secrets/bank" }
+//!
+//! [[login.steps]]
+//! method = "GET"
+//! url = "https://bank.example/challenge"
+//! take = { challenge = "/challenge", id = "/id" }      # texts, numbers and truth values
+//!
+//! [[login.steps]]
+//! url = "https://bank.example/challenge/{id}"          # each URL in full; a POST needs no body
+//! headers = { x-answer = "{answer}" }                  # besides `accept: application/json`
+//! compute.answer = { hmac = "sha256", key = "{key}", of = "{challenge}:{user}", as = "base64" }
+//!
+//! [login.refresh]
+//! url = "https://bank.example/refresh"
+//! headers = { cookie = "rt={refresh_token}" }
+//! ```
+//!
+//! ```
+//! # let page = include_str!("login.rs");
+//! # let files: Vec<String> = page.split("//! ```toml\n").skip(1).map(|rest| {
+//! #     let file = rest.split("//! ```\n").next().unwrap();
+//! #     file.lines().map(|line| format!("{}\n", line.strip_prefix("//! ").unwrap_or(""))).collect()
+//! # }).collect();
+//! # for file in &files[..2] {
+//! #     let config: tower_outbound_auth::system::Config = toml::from_str(file)?;
+//! # }
+//! # Ok::<_, toml::de::Error>(())
+//! ```
+//!
 //! The tables `login` and `credentials` may also be a part of your own configuration: [`Config`](crate::system::Config) and
 //! [`Login`](crate::system::Login) are `Deserialize`. From code, use [`Login::builder`](crate::system::Login::builder).
 //!
@@ -70,7 +112,7 @@
 //! | `expires_at` | see below | the moment at which it expires: a place, or `{ at, offset }` |
 //! | `header` | `authorization` | the header of the API |
 //! | `value` | `Bearer {token}` for `authorization`, else `{token}` | its value |
-//! | `refused` | a 401 or a 403 | answers that refuse the credentials: rules, as below. A list replaces the default |
+//! | `refused` | `[{ status = [401, 403] }]` | answers that refuse the credentials: rules, as below. A list replaces the default, so repeat it if a 401 refuses too |
 //! | `over` | none | responses of the API that say that the token is over, besides those that [every API has](crate::scheme::ResponseHead::is_refusal): rules |
 //! | `doubted` | none | responses of the API that may mean it, but mostly mean something else ([`Verdict::Doubted`](crate::scheme::Verdict::Doubted)): rules |
 //!
@@ -108,7 +150,7 @@
 //! | `/data/token` | a JSON pointer (RFC 6901). For an answer that is a form, `/` and the name of the field |
 //! | `header:x-token` | a header |
 //! | `cookie:session` | the value of a cookie in `Set-Cookie` |
-//! | `body` | the whole body, as text or as a JSON string |
+//! | `body` | the whole body, as text without white space around it, or as a JSON string |
 //!
 //! # Life
 //!
@@ -116,7 +158,7 @@
 //! is a number of seconds or milliseconds since 1970, a date of RFC 3339, or a date of HTTP. For a moment that names no time zone,
 //! `offset` says it: `{ at = "/until", offset = "+09:00" }`. If both members are given, the shorter life counts.
 //!
-//! Without them, a cookie's `Max-Age` or `Expires` counts, else the claims of a JWT, else the `default_lifetime` beside `api`. A
+//! Without them, if the token is a cookie, its `Max-Age` or `Expires` counts, else the claims of a JWT, else the `default_lifetime` beside `api`. A
 //! life that cannot be read counts as unstated, because the token beside it is good. [`probe`](crate::TokenSource::probe)
 //! shows what was understood.
 //!
@@ -134,10 +176,10 @@
 //! ]
 //! ```
 //!
-//! `is` compares a text, a number or a truth value; `contains` looks for a word, in upper or lower case. A rule without both needs
+//! A rule without `status` fits every status but 408, 425, 429 and 5xx, which speak of an overload or an outage. `is` compares a text, a number or a truth value; `contains` looks for a word, in upper or lower case. A rule without both needs
 //! a value that is not `null`, `false`, zero or empty.
 //!
-//! A rule of `over` or `doubted` about the body needs one more layer, below the one that carries the token:
+//! A rule of `over` or `doubted` about the body (`/member` or `body`) needs one more layer, below the one that carries the token:
 //!
 //! ```
 //! # #[cfg(feature = "client")] {
@@ -173,8 +215,15 @@
 //! | in the log | what to do |
 //! |---|---|
 //! | `the token endpoint refuses the credentials: check them (status 401, refused)` | correct the credential. Behind the status stands the value of the rule that fitted |
-//! | ``has no token at `/x`; if such an answer refuses the credentials, add a rule to `refused` `` | compare `token` with an answer; the text says its content type and length |
-//! | ``the answer to step 1 has no `code` at `/x` `` | the same, for `take` |
+//! | ``has no token at `/x` ..`` or ``has no code at `/x` ..`` | compare `token` or `take` with an answer; the text says its content type and length |
+//! | `.. gives no reason that is known here ..; if this answer refuses the credentials, add a rule to `refused`` | do that, or correct the credential |
+//! | ``a rule is about the body of a response, and nothing has read it`` | put `inspect_body` below the layer |
+//!
+//! If there is more than one request, the text names the one: `step 2 (https://..)`. A member of an answer that is not where the
+//! file says (`expires_in`, `refresh_token`) is no error: [`probe`](crate::TokenSource::probe) shows what was found.
+//!
+//! | | |
+//! |---|---|
 //! | `there is no token endpoint at this address: check its path` | correct `url` |
 //!
 //! # What it cannot say

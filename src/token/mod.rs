@@ -33,6 +33,7 @@
 //! | `INFO` | `the endpoint does not support refresh tokens: ..`, `there is no refresh endpoint: ..` | `status` |
 //! | `WARN` | `a credential cannot be read: its last good value is used` | `credential` (where it is), `cause` |
 //! | `WARN` | `a refused request could not be sent again ..`, once per source: its body was not kept | |
+//! | `WARN` | `a rule is about the body of a response, and nothing has read it ..`, once per [`Login`](crate::manual::login) | |
 //! | `WARN` | `the token endpoint stated no life ..`, once per source | |
 //! | `WARN` | `the environment names a proxy ..`, without `system` | |
 //! | `WARN`, `DEBUG` | `root certificates cannot be read ..`, without `system` | |

@@ -50,7 +50,7 @@ async fn a_credential_that_cannot_be_read_says_where_it_is_and_why() {
 async fn a_value_that_is_no_credential_is_an_error_at_once() {
     assert_eq!(said(Credential::from("")).await, "the Client-Secret is empty");
     assert_eq!(said(Credential::from("a\nb")).await, "the Client-Secret has a control character");
-    let text = "a reference to a credential is `file:/path` or `env:NAME`; this one is neither of these; for a value, use \
-                `Credential::from`";
+    let text =
+        "a reference to a credential is `file:/path` or `env:NAME`; this one is neither of these";
     assert_eq!(Credential::from_reference("vault:x").unwrap_err().to_string(), text);
 }

@@ -13,6 +13,7 @@ use tower_outbound_auth::system::Config;
 use tower_outbound_auth::{AuthLayer, Error};
 
 use crate::imitation::{Imitation, api, response};
+use crate::log::Log;
 use crate::{Secrets, get, layer};
 
 const LOGIN: &str = r#"
@@ -99,9 +100,12 @@ async fn an_answer_without_its_token_says_what_is_missing_and_what_to_do() {
     assert!(text.ends_with(end), "{text}");
     let (text, _) = fails("", 200, &[("content-type", "text/html")], "<html>").await;
     assert!(
-        text.contains("is no JSON object") && text.contains("A page of HTML is a login page"),
+        text.contains(
+            "has no token at `/token`: it is no JSON (`body` is the place of a whole text)"
+        ),
         "{text}"
     );
+    assert!(text.contains("A page of HTML is a login page"), "{text}");
 }
 
 #[tokio::test]
@@ -279,4 +283,84 @@ async fn a_rule_about_a_body_works_with_the_layer_that_reads_bodies() {
         assert_eq!(answer.into_body().collect().await.unwrap().to_bytes(), body);
         assert_eq!(server.to("/login").len(), 1 + usize::from(renewed), "{status} {body}");
     }
+}
+
+#[tokio::test]
+async fn an_error_of_several_requests_names_the_one_that_failed() {
+    let file = r#"
+        [login]
+        name = "two"
+        token = "/token"
+        credentials = { password = "file:/run/password" }
+        [[login.steps]]
+        url = "https://a.example/first"
+        form = { password = "{password}" }
+        take = { code = "/code" }
+        [[login.steps]]
+        url = "https://a.example/{code}/second"
+    "#;
+    for (first, second, expected) in [
+        (
+            r#"{"code":7}"#,
+            (401, "{}"),
+            "step 2 (https://a.example/{code}/second): the token endpoint refuses the credentials: check them (status 401, refused)",
+        ),
+        (
+            r#"{"code":7}"#,
+            (200, "{}"),
+            "step 2 (https://a.example/{code}/second): the token endpoint's answer has no token at `/token`; if",
+        ),
+        (
+            r#"{"code":7}"#,
+            (418, "{}"),
+            "; if this answer refuses the credentials, add a rule to `refused` (status 418)",
+        ),
+        (
+            r#"{}"#,
+            (200, "{}"),
+            "step 1 (https://a.example/first): the token endpoint's answer has no code at `/code`; if",
+        ),
+        (
+            "text",
+            (200, "{}"),
+            "step 1 (https://a.example/first): the token endpoint's answer has no code at `/code`: it is no JSON (`body` is the place of a whole text); if",
+        ),
+    ] {
+        let server = Imitation::start(move |request| match request.path() {
+            "/first" => response(200, &[], first),
+            _ => response(second.0, &[], second.1),
+        })
+        .await;
+        let secrets = Secrets::new();
+        let layer =
+            layer(&secrets.put_into(file, &[("file:/run/password", "x")], &server), &server);
+        let error = get(&layer, &format!("{}/api", server.root)).await.unwrap_err();
+        let text = format!("{:#}", Error::find(&*error).unwrap())
+            .replace(&server.root, "https://a.example");
+        assert!(text.contains(expected), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_rule_about_a_body_that_nothing_reads_is_one_warning() {
+    let log = Log::default();
+    let _guard = log.on_this_thread();
+    let rules = r#"over = [{ status = 403, at = "/error", is = "session" }]"#;
+    let server = Imitation::start(move |request| match request.path() {
+        "/login" => response(200, &[], r#"{"token":"t1","life":600}"#),
+        "/page" => response(403, &[("content-type", "text/html")], "<html>"),
+        _ => response(403, &[("content-type", "application/json")], r#"{"error":"session"}"#),
+    })
+    .await;
+    let secrets = Secrets::new();
+    let values = [("env:USER_NAME", "ada"), ("file:/run/password", "x")];
+    let layer = layer(&secrets.put_into(&LOGIN.replace("EXTRA", rules), &values, &server), &server);
+    let warnings =
+        || log.text().matches("nothing has read it: put `inspect_body` below the layer").count();
+    get(&layer, &format!("{}/page", server.root)).await.unwrap();
+    assert_eq!(warnings(), 0, "such a page cannot fit");
+    for _ in 0..3 {
+        assert_eq!(get(&layer, &format!("{}/api", server.root)).await.unwrap().status(), 403);
+    }
+    assert_eq!(warnings(), 1);
 }

@@ -111,6 +111,16 @@ fn a_value_that_does_not_fit_the_others_is_reported_with_its_step_and_its_name()
             "step 1: `password` seems to be a secret, and its value is written here: add a credential",
         ),
         (
+            "/login\"",
+            "/login?a=b&api_key=hunter2\"",
+            "step 1: `api_key` seems to be a secret, and its value is written here",
+        ),
+        (
+            "json =",
+            "compute.d = { hmac = \"sha256\", key = \"hunter2\", of = \"x\" }\njson =",
+            "step 1: `key` seems to be a secret, and its value is written here",
+        ),
+        (
             "json =",
             "form = { a = \"b\" }\njson =",
             "step 1: it has more than one of `json`, `form` and `body`",
@@ -155,7 +165,7 @@ fn a_value_that_does_not_fit_the_others_is_reported_with_its_step_and_its_name()
         (
             "token = \"/token\"",
             "token = \"/token\"\nvalue = \"{token} {token}\"",
-            "`value`, the value of the header, has `{token}` once",
+            "`value`, the value of the header, must have `{token}` once",
         ),
         (
             "token = \"/token\"",

@@ -5,6 +5,8 @@
 mod faults;
 mod files;
 mod imitation;
+#[path = "../support/log.rs"]
+mod log;
 mod shapes;
 mod systems;
 

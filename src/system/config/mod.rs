@@ -1,43 +1,4 @@
 //! One file for any system, which an operator writes.
-//!
-//! A [`Config`] is read by serde from TOML, JSON, or another format, and is checked while it is read. So the error of your
-//! format's crate names the line. It contains references to secrets (`file:/run/secrets/x`, `env:NAME`), and no secrets.
-//!
-//! | table | system | members |
-//! |---|---|---|
-//! | `client_credentials` | [`ClientCredentials`] | `endpoint`, `client_id`, `client_secret`; `auth` (`basic`, `basic-percent`, `basic-raw`, `basic-form`, `post`), `grant_type`, `scope`, `audience`, `resource`, `parameters`, `refresh_tokens`, `token_member`, `strict_token_type` |
-//! | `atlas` | [`Atlas`] | `endpoint`, `client_id`, `client_secret`; `refresh_endpoint` and `refresh_token_in` (`header:name`, `json:name`, `form:name`) |
-//! | `rotating` | [`Rotating`](super::Rotating) | `api_root`, `api_key`, `client_secret`; `adopt` (`every-newer`, `when-due`), `token_member` |
-//! | `token_file` | [a bearer token in a file](crate::AuthLayer::token_file) | `path` |
-//! | `login` | [`Login`](super::Login) | see the manual's chapter [`login`](crate::manual::login) |
-//!
-//! A file has one of these tables. Beside it stand `api` (the origin of the API, or a list; the default for `atlas` and
-//! `rotating` is the endpoint's), `exchange_timeout` and `default_lifetime` in seconds, `ca_file`, a PEM file with the
-//! only certificate authorities that the token endpoint may have (default: those of the platform), and `proxy`, the URL of a
-//! proxy without a password, or `env` for [the one that the environment
-//! names](crate::endpoint::HttpClient::with_proxy_from_env) (default: none).
-//!
-//! A `client_id` is the id itself, or `{ from = "env:CLIENT_ID" }`.
-//!
-//! ```
-//! use tower_outbound_auth::AuthLayer;
-//! use tower_outbound_auth::system::Config;
-//!
-//! let config: Config = serde_json::from_str(
-//!     r#"{
-//!         "api": "http://127.0.0.1:8080",
-//!         "client_credentials": {
-//!             "endpoint": "http://127.0.0.1:8080/token",
-//!             "client_id": "billing",
-//!             "client_secret": "file:/run/secrets/billing",
-//!             "scope": "reports:read"
-//!         }
-//!     }"#,
-//! )?;
-//! let layer = AuthLayer::from_config(config)?;
-//! # let _ = layer;
-//! # Ok::<_, tower_outbound_auth::BoxError>(())
-//! ```
 
 pub(crate) mod systems;
 pub(crate) mod written;
@@ -65,7 +26,49 @@ use crate::system::config::written::Written;
 use crate::token::builder::SourceBuilder;
 use crate::token::source::TokenSource;
 
-/// The configuration of one system, read from a file. See the module's page for its members.
+/// The configuration of one system, from a file that an operator writes.
+///
+/// serde reads it from TOML, JSON, or another format, and it is checked while it is read. So the error of the format's crate
+/// names the line (that of the table, if two members do not fit each other). It contains references to secrets (`file:/run/secrets/x`, `env:NAME`), and no secrets.
+///
+/// | table | system | members |
+/// |---|---|---|
+/// | `client_credentials` | [`ClientCredentials`](super::ClientCredentials) | `endpoint`, `client_id`, `client_secret`; `auth` (`basic`, `basic-percent`, `basic-raw`, `basic-form`, `post`), `grant_type`, `scope`, `audience`, `resource`, `parameters`, `refresh_tokens`, `token_member`, `strict_token_type` |
+/// | `atlas` | [`Atlas`](super::Atlas) | `endpoint`, `client_id`, `client_secret`; `refresh_endpoint` and `refresh_token_in` (`header:name`, `json:name`, `form:name`) |
+/// | `rotating` | [`Rotating`](super::Rotating) | `api_root`, `api_key`, `client_secret`; `adopt` (`every-newer`, `when-due`), `token_member` |
+/// | `token_file` | [a bearer token in a file](crate::AuthLayer::token_file) | `path` |
+/// | `login` | [`Login`](super::Login) | see the manual's chapter [`login`](crate::manual::login) |
+///
+/// A file has one of these tables. Beside it stand `api` (the origin of the API, or a list; the default for `atlas` and
+/// `rotating` is the endpoint's), `exchange_timeout` and `default_lifetime` in seconds, `ca_file`, a PEM file with the
+/// only certificate authorities that the token endpoint may have (default: those of the platform), and `proxy`, the URL of a
+/// proxy without a password, or `env` for [the one that the environment
+/// names](crate::endpoint::HttpClient::with_proxy_from_env) (default: none).
+///
+/// The errors of this crate contain no secret. But some formats' crates also quote the line of the file: `toml` does so in its
+/// `Display`, and not in its `message()`. So if somebody has written a secret into the file, print `error.message()` only.
+///
+/// A `client_id` is the id itself, or `{ from = "env:CLIENT_ID" }`.
+///
+/// ```
+/// use tower_outbound_auth::AuthLayer;
+/// use tower_outbound_auth::system::Config;
+///
+/// let config: Config = serde_json::from_str(
+///     r#"{
+///         "api": "http://127.0.0.1:8080",
+///         "client_credentials": {
+///             "endpoint": "http://127.0.0.1:8080/token",
+///             "client_id": "billing",
+///             "client_secret": "file:/run/secrets/billing",
+///             "scope": "reports:read"
+///         }
+///     }"#,
+/// )?;
+/// let layer = AuthLayer::from_config(config)?;
+/// # let _ = layer;
+/// # Ok::<_, tower_outbound_auth::BoxError>(())
+/// ```
 #[derive(Debug)]
 pub struct Config {
     system: System,

@@ -7,6 +7,7 @@ use crate::exchange::issued::Issued;
 use crate::secret::Secret;
 use crate::system::login::life::add_life_of_cookie;
 use crate::system::login::parts::{Login, STEPS};
+use crate::system::login::place::Place;
 use crate::system::login::step::LoginStep;
 use crate::system::oauth::answer::without_bearer;
 use crate::system::oauth::refresh::{REFRESH, is_verdict};
@@ -18,13 +19,28 @@ impl Login {
     ///
     /// If the answer refuses the credentials, lacks what the login needs, or is a failure.
     pub(crate) fn read_answer(&self, answer: &ExchangeAnswer) -> Result<Step, ExchangeError> {
+        let read = self.read_step(answer);
+        let is_one_of_many = self.steps.len() > 1 || self.refresh.is_some();
+        read.map_err(|error| match self.step_of(answer).filter(|_| is_one_of_many) {
+            Some(step) => {
+                let (name, url) = (answer.request_name(), step.url.shown());
+                error.map_message(|message| format!("{name} ({url}): {message}"))
+            }
+            None => error,
+        })
+    }
+
+    /// The request that this answers.
+    fn step_of(&self, answer: &ExchangeAnswer) -> Option<&LoginStep> {
+        match &self.refresh {
+            Some(refresh) if answer.request_name() == REFRESH => Some(refresh),
+            _ => self.steps.get(number_of(answer)),
+        }
+    }
+
+    fn read_step(&self, answer: &ExchangeAnswer) -> Result<Step, ExchangeError> {
         let refreshed = answer.request_name() == REFRESH;
-        let number =
-            STEPS.iter().position(|name| *name == answer.request_name()).unwrap_or_default();
-        let step = match &self.refresh {
-            Some(refresh) if refreshed => Some(refresh),
-            _ => self.steps.get(number),
-        };
+        let (number, step) = (number_of(answer), self.step_of(answer));
         let status = answer.status();
         let mut rules = self.refused.iter();
         if let Some(reason) = rules.find_map(|rule| rule.reason(status, |at| at.value(answer))) {
@@ -38,12 +54,12 @@ impl Login {
         if !is_success {
             return match refreshed && is_verdict(status) {
                 true => Ok(Step::Again(STEPS[0])),
-                false => Err(answer.unavailable()),
+                false => Err(failed(answer)),
             };
         }
         match STEPS.get(number + 1).filter(|_| !refreshed && number + 1 < self.steps.len()) {
             Some(next) => {
-                step.map_or(Ok(()), |step| take_all(step, number, answer))?;
+                step.map_or(Ok(()), |step| take_all(step, answer))?;
                 Ok(Step::Again(next))
             }
             None => self.issued(answer, refreshed).map(Step::Issued),
@@ -51,9 +67,7 @@ impl Login {
     }
 
     fn issued(&self, answer: &ExchangeAnswer, refreshed: bool) -> Result<Issued, ExchangeError> {
-        let token = self.token.text(answer)?;
-        let token =
-            token.ok_or_else(|| lacks(answer, &format!("has no token at `{}`", self.token)))?;
+        let token = needed(&self.token, "token", answer)?;
         let mut issued = Issued::new(Secret::from(without_bearer(token.expose())));
         issued = match (&self.expires_in, &self.expires_at) {
             (None, None) => add_life_of_cookie(issued, &self.token, answer),
@@ -75,21 +89,43 @@ impl Login {
     }
 }
 
+fn number_of(answer: &ExchangeAnswer) -> usize {
+    STEPS.iter().position(|name| *name == answer.request_name()).unwrap_or_default()
+}
+
 /// # Errors
 ///
 /// If the answer has not all that a later step needs.
-fn take_all(step: &LoginStep, number: usize, answer: &ExchangeAnswer) -> Result<(), ExchangeError> {
-    for (name, place) in &step.take.0 {
-        if place.text(answer)?.is_none() {
-            let wrong = format!("to step {} has no `{name}` at `{place}`", number + 1);
-            return Err(lacks(answer, &wrong));
-        }
-    }
-    Ok(())
+fn take_all(step: &LoginStep, answer: &ExchangeAnswer) -> Result<(), ExchangeError> {
+    step.take.0.iter().try_for_each(|(name, place)| needed(place, name, answer).map(drop))
 }
 
-fn lacks(answer: &ExchangeAnswer, wrong: &str) -> ExchangeError {
-    answer.malformed(&format!(
-        "{wrong}; if such an answer refuses the credentials, add a rule to `refused`"
-    ))
+/// # Errors
+///
+/// If there is no such value. The error names the place, and what to do.
+fn needed(place: &Place, name: &str, answer: &ExchangeAnswer) -> Result<Secret, ExchangeError> {
+    let lacks = |why: &str| {
+        let advice = "; if such an answer refuses the credentials, add a rule to `refused`";
+        answer.malformed(&format!("has no {name} at `{place}`{why}{advice}"))
+    };
+    match place.text(answer) {
+        Ok(Some(text)) => Ok(text),
+        Ok(None) => Err(lacks("")),
+        Err(_) if answer.text_bytes().trim_ascii().is_empty() => Err(lacks(": it is empty")),
+        Err(_) if place.is_in_the_body() => {
+            Err(lacks(": it is no JSON (`body` is the place of a whole text)"))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// A failure that no rule names.
+fn failed(answer: &ExchangeAnswer) -> ExchangeError {
+    let error = answer.unavailable();
+    match error.is_in_doubt() {
+        true => error.map_message(|message| {
+            format!("{message}; if this answer refuses the credentials, add a rule to `refused`")
+        }),
+        false => error,
+    }
 }

@@ -260,7 +260,7 @@ impl LoginBuilder {
                 .all(|it| it.chars().all(|c| c == ' ' || c.is_ascii_graphic()))
         });
         let around = around.ok_or(
-            "`value`, the value of the header, has `{token}` once, no other placeholder, and ASCII",
+            "`value`, the value of the header, must have `{token}` once, no other placeholder, and only ASCII",
         )?;
         Ok((name, around))
     }
@@ -371,14 +371,15 @@ fn check_step<'a>(
             }
             used.insert(placeholder);
         }
-        let letters: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
-        let is_secret = SECRETS.iter().any(|end| letters.to_ascii_lowercase().ends_with(end));
-        if is_secret && text.names().next().is_none() && !text.shown().is_empty() {
-            return Err(format!(
-                "`{name}` seems to be a secret, and its value is written here: add a credential, such as \
-                 `file:/run/secrets/x` or `env:NAME`, and write its name in braces"
-            ));
+        if is_secret(name) && is_literal(text) {
+            return Err(written_secret(name));
         }
+    }
+    if let Some(name) = step.url.literals().find(|name| is_secret(name)) {
+        return Err(written_secret(name));
+    }
+    if step.compute.0.iter().filter_map(|(_, it)| it.key()).any(is_literal) {
+        return Err(written_secret("key"));
     }
     let signed = step
         .compute
@@ -393,6 +394,22 @@ fn check_step<'a>(
         }
     }
     Ok(())
+}
+
+fn is_secret(name: &str) -> bool {
+    let letters: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
+    SECRETS.iter().any(|end| letters.to_ascii_lowercase().ends_with(end))
+}
+
+fn is_literal(text: &Template) -> bool {
+    text.names().next().is_none() && !text.is_empty()
+}
+
+fn written_secret(name: &str) -> String {
+    format!(
+        "`{name}` seems to be a secret, and its value is written here: add a credential, such as `file:/run/secrets/x` or \
+         `env:NAME`, and write its name in single braces"
+    )
 }
 
 fn unknown(name: &str, known: &BTreeSet<&str>) -> String {

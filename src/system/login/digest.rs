@@ -74,12 +74,16 @@ impl Digest {
         }))
     }
 
+    pub(crate) fn key(&self) -> Option<&Template> {
+        match self {
+            Digest::Hash { .. } => None,
+            Digest::Hmac { key, .. } => Some(key),
+        }
+    }
+
     pub(crate) fn templates(&self) -> impl Iterator<Item = &Template> {
-        let (of, key) = match self {
-            Digest::Hash { of, .. } => (of, None),
-            Digest::Hmac { of, key, .. } => (of, Some(key)),
-        };
-        [of].into_iter().chain(key)
+        let (Digest::Hash { of, .. } | Digest::Hmac { of, .. }) = self;
+        [of].into_iter().chain(self.key())
     }
 }
 
@@ -148,7 +152,7 @@ mod tests {
             "qZk-NkcGgWq6PiVxeFDCbJzQ2J0"
         );
         assert_eq!(computed(r#"{"hash":"sha384","of":"abc"}"#).len(), 96);
-        assert_eq!(computed(r#"{"hmac":"sha512","key":"k","of":"abc"}"#).len(), 128);
+        assert_eq!(computed(r#"{"hmac":"sha512","key":"{key}","of":"abc"}"#).len(), 128);
     }
 
     #[test]

@@ -13,6 +13,7 @@ use crate::endpoint::answer::ExchangeAnswer;
 use crate::endpoint::moment::moment;
 use crate::exchange::issued::Issued;
 use crate::system::login::place::{CookieLife, Place};
+use crate::system::oauth::answer::{self, life};
 
 /// The life of a token: the same for all tokens, or as the answer says.
 #[derive(Clone, Debug, PartialEq)]
@@ -59,12 +60,14 @@ impl Life {
             Life::Seconds(seconds) => (Value::from(*seconds), Unit::Seconds),
             Life::At { at, unit } => (at.value(answer).unwrap_or_default(), *unit),
         };
-        let seconds = bounds::number(&value).map(|number| number * unit.seconds());
-        match seconds {
-            Some(seconds) if bounds::is_misplaced_epoch(seconds) => until(issued, moment(&value)),
-            Some(seconds) if seconds > 0.0 => issued.with_expires_in(bounds::span(seconds)),
-            Some(_) => issued.with_no_life(),
-            None => until(issued, moment(&value)),
+        match life(&value) {
+            // A point in time in the wrong member.
+            Some(answer::Life::Until(end)) if unit == Unit::Seconds => until(issued, Some(end)),
+            _ => match bounds::number(&value).map(|number| number * unit.seconds()) {
+                Some(seconds) if seconds > 0.0 => issued.with_expires_in(bounds::span(seconds)),
+                Some(_) => issued.with_no_life(),
+                None => until(issued, moment(&value)),
+            },
         }
     }
 }
@@ -220,6 +223,7 @@ mod tests {
             (r#"{"at":"/v","unit":"hours"}"#, "2", (Some(7_200.0), None)),
             (r#"{"at":"/v","unit":"days"}"#, "1", (Some(86_400.0), None)),
             (r#""/v""#, "1767225600", (None, Some(1_767_225_600))),
+            (r#""/v""#, "1767225600123", (None, Some(1_767_225_600))),
             (r#""/v""#, r#""2026-01-01T00:00:00Z""#, (None, Some(1_767_225_600))),
             (r#""/v""#, "0", (None, None)),
             (r#""/v""#, r#""soon""#, (None, None)),

@@ -13,7 +13,32 @@ use crate::system::login::step::LoginStep;
 /// The names of the requests.
 pub(crate) const STEPS: [&str; 4] = ["step 1", "step 2", "step 3", "step 4"];
 
-/// A system as data. See the module's page and [`LoginBuilder`](super::LoginBuilder) for each part.
+/// A system as data: the requests of its login, where its answers have the token, and what its API says.
+///
+/// Most in-house systems follow no RFC. A login describes one without code: in a file that an operator writes, or by
+/// [`Login::builder`]. The manual's chapter [`login`](crate::manual::login) explains all members.
+/// [`Config`](super::super::Config) reads a file with a login or another system.
+///
+/// ```
+/// use tower_outbound_auth::system::Login;
+///
+/// let login: Login = serde_json::from_str(
+///     r#"{
+///         "name": "intranet",
+///         "credentials": {"user": "env:INTRANET_USER", "password": "file:/run/secrets/intranet"},
+///         "steps": [{
+///             "url": "https://intranet.example/login",
+///             "json": {"username": "{user}", "password": "{password}"}
+///         }],
+///         "token": "/session/key",
+///         "expires_in": {"at": "/session/minutes", "unit": "minutes"},
+///         "header": "x-session-key",
+///         "over": [{"status": 419}]
+///     }"#,
+/// )?;
+/// # let _ = login;
+/// # Ok::<_, serde_json::Error>(())
+/// ```
 ///
 /// The token is read from the answer of the last step. An answer with a status other than 2xx that no rule names counts as
 /// an outage, and so does every 408, 425, 429 and 5xx.

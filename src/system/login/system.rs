@@ -1,12 +1,15 @@
 //! What a login is for the rest of the crate: a [`Grant`] and a [`Presentation`].
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue};
 use ring::digest::{SHA256, digest};
 use serde_json::Value;
 
 use crate::auth::inspect::layer::InspectBodyLayer;
+use crate::basics::TARGET;
 use crate::credential::Credential;
 use crate::endpoint::answer::ExchangeAnswer;
 use crate::endpoint::grant::Grant;
@@ -85,9 +88,19 @@ impl Presentation for Login {
         }
         let (over, doubted): (Arc<[_]>, Arc<[_]>) =
             (self.over.as_slice().into(), self.doubted.as_slice().into());
+        let (system, told) = (self.name, AtomicBool::new(false));
         Judge::new(move |response| {
             let fits = |rules: &[AnswerRule]| {
-                rules.iter().any(|rule| rule.fits(response.status, |at| value(at, response)))
+                rules.iter().any(|rule| {
+                    let fits = rule.fits(response.status, |at| value(at, response));
+                    if !fits && is_unread(rule, response) && !told.swap(true, Ordering::Relaxed) {
+                        tracing::warn!(
+                            target: TARGET, system,
+                            "a rule is about the body of a response, and nothing has read it: put `inspect_body` below the layer",
+                        );
+                    }
+                    fits
+                })
             };
             if response.is_refusal() || fits(&over) {
                 Verdict::Refused
@@ -124,6 +137,19 @@ impl Login {
             rules.iter().any(|rule| rule.may_fit(response.status))
         })
     }
+}
+
+/// Whether a rule needs a body that could have been read and was not.
+fn is_unread(rule: &AnswerRule, response: ResponseHead<'_>) -> bool {
+    let says = |name| response.headers.get(name).and_then(|value| value.to_str().ok());
+    let is_json = says(CONTENT_TYPE).is_some_and(|it| it.contains("json"));
+    let is_plain = !response.headers.contains_key(CONTENT_ENCODING);
+    rule.is_about_the_body()
+        && rule.may_fit(response.status)
+        && is_json
+        && is_plain
+        && says(CONTENT_LENGTH) != Some("0")
+        && response.body_excerpt().is_none()
 }
 
 /// A value in a response of the API.

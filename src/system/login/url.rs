@@ -17,6 +17,8 @@ pub(crate) struct Url {
     base: String,
     path: Template,
     query: Option<Template>,
+    /// The query as it is in the file.
+    written_query: String,
 }
 
 impl Url {
@@ -30,18 +32,21 @@ impl Url {
         if base.contains(['{', '}']) {
             return Err("the host of a URL cannot have a placeholder".to_owned());
         }
-        let (path, query) = match rest.split_once('?') {
-            Some((path, query)) => (path, Some(Template::parse(query)?)),
-            None => (rest, None),
+        let (path, written_query) = rest.split_once('?').unwrap_or((rest, ""));
+        let query = match written_query {
+            "" => None,
+            query => Some(Template::parse(query)?),
         };
-        let url = Url { base: base.to_owned(), path: Template::parse(path)?, query };
+        let (base, written_query) = (base.to_owned(), written_query.to_owned());
+        let url = Url { base, path: Template::parse(path)?, query, written_query };
         TokenEndpoint::parse(&url.with_names()).map_err(|error| error.to_string())?;
         Ok(url)
     }
 
     /// Stands for a URL that could not be parsed.
     pub(crate) fn nowhere() -> Url {
-        Url { base: String::new(), path: Template::text(""), query: None }
+        let path = Template::text("");
+        Url { base: String::new(), path, query: None, written_query: String::new() }
     }
 
     /// The URL with the values, and with more parameters of the query.
@@ -79,6 +84,14 @@ impl Url {
             url.push_str(part);
         }
         Ok(url)
+    }
+
+    /// The names of the query's parameters whose values have no placeholder.
+    pub(crate) fn literals(&self) -> impl Iterator<Item = &str> {
+        self.written_query.split('&').filter_map(|part| {
+            let (name, value) = part.split_once('=')?;
+            (!value.is_empty() && !value.contains('{')).then_some(name)
+        })
     }
 
     pub(crate) fn templates(&self) -> impl Iterator<Item = &Template> {

@@ -132,13 +132,13 @@ impl TokenAnswer {
 
 /// What `expires_in` says.
 #[derive(PartialEq)]
-enum Life {
+pub(crate) enum Life {
     Seconds(f64),
     /// A time since the epoch, which some servers write there.
     Until(Duration),
 }
 
-fn life(value: &Value) -> Option<Life> {
+pub(crate) fn life(value: &Value) -> Option<Life> {
     let misplaced = moment(value).filter(|it| bounds::is_misplaced_epoch(it.as_secs_f64()));
     misplaced.map(Life::Until).or_else(|| bounds::number(value).map(Life::Seconds))
 }
