@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Response, StatusCode};
+use http::{HeaderMap, Response, StatusCode, Uri};
 use serde::de::DeserializeOwned;
 
 use crate::basics::headers::age;
@@ -23,6 +23,8 @@ use crate::secret::Secret;
 pub struct ExchangeAnswer {
     answer: Response<Bytes>,
     request_name: &'static str,
+    /// The URI of the request that it answers, if known.
+    asked: Option<Uri>,
     /// The time of its arrival, if known.
     received: Option<Now>,
     /// The credentials that the request contained.
@@ -33,7 +35,21 @@ impl ExchangeAnswer {
     /// Wraps an answer.
     #[must_use]
     pub fn new(answer: Response<Bytes>) -> ExchangeAnswer {
-        ExchangeAnswer { answer, request_name: "", received: None, shown: Shown::default() }
+        ExchangeAnswer {
+            answer,
+            request_name: "",
+            asked: None,
+            received: None,
+            shown: Shown::default(),
+        }
+    }
+
+    pub(crate) fn of_request_to(self, uri: Uri) -> ExchangeAnswer {
+        ExchangeAnswer { asked: Some(uri), ..self }
+    }
+
+    pub(crate) fn asked(&self) -> Option<&Uri> {
+        self.asked.as_ref()
     }
 
     pub(crate) fn received_at(self, now: Now) -> ExchangeAnswer {
@@ -46,6 +62,11 @@ impl ExchangeAnswer {
 
     pub(crate) fn with_shown(self, shown: &Shown) -> ExchangeAnswer {
         ExchangeAnswer { shown: shown.clone(), ..self }
+    }
+
+    /// The credentials that the request contained.
+    pub(crate) fn shown(&self) -> &Shown {
+        &self.shown
     }
 
     /// The value that the request contained.

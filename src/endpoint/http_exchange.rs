@@ -99,7 +99,8 @@ where
         cx: &ExchangeContext,
     ) -> Result<ExchangeAnswer, ExchangeError> {
         let mut request = request.into_http().map(Full::new);
-        let origin = Origin::of_uri(request.uri());
+        let uri = request.uri().clone();
+        let origin = Origin::of_uri(&uri);
         let unreachable = |error: BoxError| unreachable(origin.as_ref(), error);
         request.extensions_mut().insert(cx.chain().clone());
         if request.body().size_hint().exact() == Some(0) && HAVE_CONTENT.contains(request.method())
@@ -129,7 +130,7 @@ where
             }
         };
         let answer = ExchangeAnswer::new(Response::from_parts(head, body));
-        Ok(answer.received_at(cx.now()))
+        Ok(answer.of_request_to(uri).received_at(cx.now()))
     }
 }
 

@@ -63,6 +63,7 @@ pub(crate) mod pacing;
 #[cfg(feature = "client")]
 pub(crate) mod proxy;
 pub(crate) mod quotes;
+pub(crate) mod redirect;
 pub(crate) mod refusal_codes;
 pub(crate) mod request;
 pub(crate) mod request_context;

@@ -2,22 +2,18 @@
 
 use std::borrow::Cow;
 
-use http::header::LOCATION;
-use http::{StatusCode, Uri};
+use http::StatusCode;
 
 use crate::clock::Now;
 use crate::endpoint::answer::ExchangeAnswer;
 use crate::endpoint::failure::Failure;
 use crate::endpoint::pacing;
+use crate::endpoint::redirect;
 use crate::endpoint::refusal_codes::{advice, may_pass};
 use crate::exchange::error::{ExchangeError, ExchangeErrorKind};
-use crate::origin::Origin;
 
 const IN_BETWEEN: &str =
     "something in between (a proxy, a captive portal) answered in the token endpoint's place";
-
-/// A longer origin is not shown, because it would fill the log.
-const MAX_ORIGIN: usize = 100;
 
 impl ExchangeAnswer {
     /// The code of a failure. Servers put it under `error` (RFC 6749 section 5.2), `error.code`, `errors[0].code`
@@ -62,14 +58,7 @@ impl ExchangeAnswer {
             | Is::FOUND
             | Is::SEE_OTHER
             | Is::TEMPORARY_REDIRECT
-            | Is::PERMANENT_REDIRECT => match self.redirects_to() {
-                Some(to) => format!(
-                    "the answer is a redirect to {to}, which is not followed because the request has the \
-                     credentials: if the token endpoint has moved, use its new address; else {IN_BETWEEN}"
-                )
-                .into(),
-                None => format!("the answer is a redirect: {IN_BETWEEN}").into(),
-            },
+            | Is::PERMANENT_REDIRECT => redirect::message(self).into(),
             Is::PROXY_AUTHENTICATION_REQUIRED | Is::NETWORK_AUTHENTICATION_REQUIRED => {
                 IN_BETWEEN.into()
             }
@@ -131,12 +120,5 @@ impl ExchangeAnswer {
             Some(pause) => error.with_retry_after(pause),
             None => error,
         }
-    }
-
-    /// The origin of `Location`. The rest of it may contain anything, so it is not shown.
-    fn redirects_to(&self) -> Option<Origin> {
-        let location = self.headers().get(LOCATION)?.to_str().ok()?;
-        let origin = Origin::of_uri(&location.parse::<Uri>().ok()?)?;
-        (origin.to_string().len() <= MAX_ORIGIN).then_some(origin)
     }
 }

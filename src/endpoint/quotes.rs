@@ -51,10 +51,11 @@ impl Credentials {
     /// Whether a text contains a part of these credentials in any encoding, or a run of characters that may be
     /// another credential or a token.
     pub(crate) fn are_quoted_in(&self, text: &str) -> bool {
-        text.contains(ENCODED)
-            || has_a_token(text)
-            || self.is_plain_in(text)
-            || self.is_encoded_in(text)
+        text.contains(ENCODED) || has_a_token(text) || self.have_a_part_in(text)
+    }
+
+    fn have_a_part_in(&self, text: &str) -> bool {
+        self.is_plain_in(text) || self.is_encoded_in(text)
     }
 
     fn is_plain_in(&self, text: &str) -> bool {
@@ -106,6 +107,19 @@ pub(crate) fn withheld(error: ExchangeError, shown: &Shown) -> ExchangeError {
         Credentials { id, secret, id_is_secret: false }.are_quoted_in(code)
     });
     if quotes { error.with_code("withheld") } else { error }
+}
+
+/// Whether a path contains a part of one of these credentials in any encoding, or a segment that may be another credential
+/// or a token.
+pub(crate) fn is_quoted_in_path(path: &str, shown: &Shown) -> bool {
+    // It is unknown here which of the credentials is an id, and which secret belongs to it.
+    let pairs = shown.secrets().flat_map(|id| shown.secrets().map(move |secret| (id, secret)));
+    let mut pairs = pairs.map(|(id, secret)| Credentials {
+        id: id.clone(),
+        secret: secret.clone(),
+        id_is_secret: true,
+    });
+    path.split('/').any(has_a_token) || pairs.any(|pair| pair.have_a_part_in(path))
 }
 
 /// Whether `text` has `length` characters in a row of `credential`, or the whole if it is shorter.

@@ -69,7 +69,7 @@
 //! | the same with another code (`temporarily_unavailable`, …) and without a token | [`Unavailable`](crate::exchange::ExchangeErrorKind::Unavailable) | as in an outage |
 //! | another 4xx, one that cannot be read, or a 2xx that states a failure without a code: an empty 401, a firewall's page, a 404 | `Unavailable` | as in an outage, from the third in a row on as after a refusal |
 //! | 408, 425, 429, any 5xx, whatever the body says | `Unavailable` | as in an outage, or at the time that the answer names |
-//! | a redirect, 407, 511: the answer of a proxy or a captive portal | `Unavailable` | as in an outage |
+//! | a redirect; 407, 511: the answer of a proxy or a captive portal | `Unavailable` | as in an outage |
 //! | a 2xx with neither a token nor a failure, or with a token that cannot be sent | [`Malformed`](crate::exchange::ExchangeErrorKind::Malformed) | as in an outage |
 //! | a 2xx with a token that has ended | [`Expired`](crate::exchange::ExchangeErrorKind::Expired) | as in an outage |
 //!

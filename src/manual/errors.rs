@@ -29,7 +29,8 @@
 //! | | `the credentials could not be read within 10s` | a provider hangs | look at the place that the text names |
 //! | `unavailable` | `failed on its own side`, `gets too many requests` | a 5xx, or a 429 | wait: the attempts go on, and obey `Retry-After` |
 //! | | `there is no token endpoint at this address` | a 404, 405 or 410 | check the path |
-//! | | `the answer is a redirect to ..` | the endpoint has moved, or a login page is in between | use the new address; redirects are not followed, because the request has the credentials |
+//! | | `the answer is a redirect to ..` | the endpoint has moved, its path is wrong (a slash at its end is enough), or a login page is in between | compare the endpoint's address with the target in the text. The target has no query, and no path if the path may show a secret. Redirects are not followed, because the request has the credentials |
+//! | | `the answer is a redirect without a usable address` | the same; `Location` is missing, or is no http(s) address | check the address |
 //! | | `something in between ..` | a proxy or a captive portal answered | look at the network in between |
 //! | | `check the path, and the program that writes the file` | a token file is missing, empty or unreadable | see whether the platform has written it: it is looked at again after each pause |
 //! | | `for a reason that may pass` | a code such as `temporarily_unavailable` | wait |

@@ -9,7 +9,7 @@ use tower_outbound_auth::testkit::TokioClock;
 use tower_outbound_auth::{Credential, TokenSource};
 
 /// What a caller's error says when the endpoint answers so.
-async fn said(status: u16, headers: &[(&str, &str)], body: &str) -> String {
+pub(crate) async fn said(status: u16, headers: &[(&str, &str)], body: &str) -> String {
     let mut answer = Response::builder().status(status);
     for (name, value) in headers {
         answer = answer.header(*name, *value);
@@ -37,20 +37,6 @@ async fn assert_said(cases: &[Case<'_>]) {
         );
         assert_eq!(said(*status, headers, body).await, text);
     }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_redirect_says_where_to_and_what_to_do() {
-    let to = [("location", "https://login.example/x?session=1")];
-    assert_said(&[(
-        302,
-        &to,
-        "",
-        "the answer is a redirect to https://login.example, which is not followed because the request has the \
-         credentials: if the token endpoint has moved, use its new address; else something in between (a proxy, a \
-         captive portal) answered in the token endpoint's place (status 302)",
-    )])
-    .await;
 }
 
 #[tokio::test(start_paused = true)]

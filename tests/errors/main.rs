@@ -8,6 +8,7 @@ mod answers;
 mod connections;
 mod credentials;
 mod nested;
+mod redirects;
 mod requests;
 
 use tower_outbound_auth::Error;
