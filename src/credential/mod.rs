@@ -3,7 +3,7 @@
 //! | constructor | is read | may it block, or wait | after a refusal | after a failure |
 //! |---|---|---|---|---|
 //! | [`Credential::from`] a text | never | | | |
-//! | [`Credential::file`], [`Credential::env`] | before each exchange | | it is read again, once a second at most | the last good value is used |
+//! | [`Credential::file`], [`Credential::env`] | before each exchange | | a request has it read again, once a second at most; the next request uses it | the last good value is used |
 //! | [`Credential::from_fn`] | before each exchange | it may block: it runs on a thread of its own | the same | the last good value is used |
 //! | [`Credential::minted`] | for each request on the wire | async, and must not block | the usual pause | the exchange fails |
 //! | [`Credential::from_provider`], [`Credential::from`] a source | before each exchange | async, and must not block | the provider is told, and is asked for another value | the exchange fails |
@@ -12,7 +12,7 @@
 //! use tower_outbound_auth::Credential;
 //! use tower_outbound_auth::system::ClientCredentials;
 //!
-//! // Read before each exchange, so that a secret which is rotated on disk is used at once.
+//! // Read before each exchange, so the next exchange uses a secret that was rotated on disk.
 //! let secret = Credential::file("/run/secrets/billing");
 //! let scheme = ClientCredentials::new("https://idp.example/token", "billing", secret)?;
 //! # let _ = scheme;
@@ -52,7 +52,10 @@ use crate::secret::Secret;
 ///
 /// The [module](crate::credential) compares the constructors. A file, a variable and a function are read before each
 /// exchange, so the next exchange uses a secret that was rotated on disk. While the endpoint refuses the credentials,
-/// they are read again once a second at most, when a request needs a token. A changed credential ends the pause.
+/// they are read again once a second at most, when a request needs a token. A changed credential ends the pause: the request
+/// that started the reading still gets the old error, and requests after the reading work. (A new text in a file is read for
+/// up to 270 ms.) [`warm_up`](crate::TokenSource::warm_up) and [`probe`](crate::TokenSource::probe) read first, and use a
+/// changed credential themselves.
 ///
 /// - One line break at the end is removed, because editors and `echo` add it.
 /// - If a file, a variable or a function gives an empty value or cannot be read, the last good value is used. Without one,

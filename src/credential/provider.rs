@@ -42,7 +42,8 @@ use crate::secret::Secret;
 /// ```
 pub trait CredentialProvider: Send + Sync + 'static {
     /// The value to use now. The source calls this before each exchange. After a refusal, the source also calls it
-    /// during the pause, at most once a second, when a request needs a token. So a provider should cache a value
+    /// during the pause: at most once a second when a request needs a token, and for
+    /// [`warm_up`](crate::TokenSource::warm_up) and [`probe`](crate::TokenSource::probe). So a provider should cache a value
     /// while it is valid. The time of this call is part of the exchange's time limit. It must not block.
     ///
     /// # Errors

@@ -41,7 +41,7 @@
 //! | random part of a pause | each pause is 80–100 % of the time above | clients that failed at the same time do not try again at the same time | |
 //! | a 4xx answer that cannot be read | the first two in a row are paced as an outage, the next ones as a refusal | an error page of a gateway is temporary; a refusal in unknown words must not lock the account | a changed [`Credential`](crate::Credential) ends it |
 //! | `Retry-After`, and the headers of rate limits | obeyed up to 5 min; while a token is usable, one attempt is made earlier, in its hard margin | a wrong header must not stop a service for a day | |
-//! | refused credentials are reloaded | at most once a second, when a request needs a token | a corrected secret works at once; no file is polled | |
+//! | refused credentials are reloaded | at most once a second, when a request needs a token | no file is polled. The request that starts the reading still gets the old error, and the next one uses a corrected secret. [`warm_up`](crate::TokenSource::warm_up) and [`probe`](crate::TokenSource::probe) read first, and use it themselves | |
 //!
 //! # After a refusal (401)
 //!

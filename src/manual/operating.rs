@@ -55,7 +55,9 @@
 //! # A rotated secret
 //!
 //! Write the new secret into the file, or into the store that a function reads. The next exchange uses it. If the old one was
-//! refused meanwhile, a request notices the change within a second, and the pause ends.
+//! refused meanwhile, requests read the new one, at most once a second. The request that starts the reading still gets the old
+//! error, and the next one works. [`probe`](crate::TokenSource::probe) reads it first and uses it: call it to see at once whether the
+//! new secret is right.
 //!
 //! # The end
 //!

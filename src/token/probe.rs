@@ -30,7 +30,8 @@ impl<P: Presentation + ?Sized> TokenSource<P> {
     /// Obtains a token and says what came: for the start of a service, and for a command that checks a configuration.
     ///
     /// This makes one exchange, or none if there is a usable token already. It does not repeat an exchange that fails;
-    /// [`warm_up`](TokenSource::warm_up) does. The token is kept, so the first request uses it.
+    /// [`warm_up`](TokenSource::warm_up) does. The token is kept, so the first request uses it. If the credentials were
+    /// refused before, this reads them again first, and uses a corrected one at once.
     ///
     /// ```
     /// use std::time::Duration;
@@ -57,6 +58,7 @@ impl<P: Presentation + ?Sized> TokenSource<P> {
     ///
     /// As for [`token`](TokenSource::token).
     pub async fn probe(&self) -> Result<Probe, Error> {
+        self.core().reload_refused().await;
         let waited_for = self.token().await?;
         let core = self.core();
         let locked = core.lock();

@@ -20,6 +20,9 @@ use crate::token::machine::events::{Ask, Complaint, Generation, Refused, Start};
 use crate::token::refresh_task::RefreshTask;
 use crate::token::shared::{Core, Event, InProgress};
 
+/// How long a reload may take. After that time another one may begin.
+const RELOAD_LIMIT: Duration = Duration::from_secs(10);
+
 /// What a caller that wants a token does next.
 pub(crate) enum Asked {
     Use,
@@ -48,6 +51,18 @@ impl Core {
                 Asked::Fail(Error::backing_off(self.named(&error), age, retry_in))
             }
             _ => Asked::Use,
+        }
+    }
+
+    /// Reloads the credentials, if they were refused and the pause is not over, and waits for that. For callers that can
+    /// wait, such as the start of a service: they use a corrected credential at once.
+    pub(crate) async fn reload_refused(self: &Arc<Self>) {
+        let Ok(runtime) = Handle::try_current() else { return };
+        let now = self.now();
+        if self.event().machine.reload_now(now) {
+            let (core, chain) = (self.clone(), Chain::current().with(self.id));
+            // On a task of its own, because a provider may panic.
+            let _ = runtime.spawn(chain.scope(async move { core.reload().await })).await;
         }
     }
 
@@ -100,40 +115,41 @@ impl Core {
         }
         in_progress
     }
+
+    /// Reads the credentials again. If they have changed since their refusal, the pause ends.
+    async fn reload(&self) {
+        let credentials = self.options.exchange.credentials();
+        // It ends at the limit, because another reload may begin then. So a provider that hangs has only one reload
+        // at a time.
+        let Ok(limit) = self.sleep(RELOAD_LIMIT) else { return };
+        let read = pin!(reload(credentials, &*self.options.clock));
+        let Either::Left((read, _)) = select(read, limit).await else { return };
+        let refused = self.lock().refused_credentials;
+        if read.is_ok_and(|shown| shown.version() != refused) {
+            tracing::info!(target: TARGET, system = self.system, "the credentials have changed");
+            self.credentials_changed();
+        }
+    }
 }
 
-/// A reload of credentials that the endpoint has refused, because somebody may have corrected them. It ends when this
-/// is dropped, also at the end of its runtime.
+/// A reload of refused credentials that requests have started, because somebody may have corrected them: one at a time. It
+/// ends when this is dropped, also at the end of its runtime.
 struct Reload {
     core: Arc<Core>,
     ends: u64,
 }
 
 impl Reload {
-    /// How long a reload may take. After that time another one may begin.
-    const LIMIT: Duration = Duration::from_secs(10);
-
     /// None while another reload is running.
     fn begin(core: &Arc<Core>, now: Now) -> Option<Reload> {
-        let ends = (now + Reload::LIMIT).mono_nanos();
+        let ends = (now + RELOAD_LIMIT).mono_nanos();
         let begin = |until: u64| (until <= now.mono_nanos()).then_some(ends);
         core.reloading_until.fetch_update(Ordering::Relaxed, Ordering::Relaxed, begin).ok()?;
         Some(Reload { core: core.clone(), ends })
     }
 
     async fn run(self) {
-        let core = &self.core;
-        let credentials = core.options.exchange.credentials();
-        // It ends at the limit, because another reload may begin then. So a provider that hangs has only one reload
-        // at a time.
-        let Ok(limit) = core.sleep(Reload::LIMIT) else { return };
-        let read = pin!(reload(credentials, &*core.options.clock));
-        let Either::Left((read, _)) = select(read, limit).await else { return };
-        let refused = core.lock().refused_credentials;
-        if read.is_ok_and(|shown| shown.version() != refused) {
-            tracing::info!(target: TARGET, system = core.system, "the credentials have changed");
-            core.credentials_changed();
-        }
+        self.core.reload().await;
     }
 }
 

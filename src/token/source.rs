@@ -110,7 +110,8 @@ impl<P: Presentation + ?Sized> TokenSource<P> {
     /// Waits for the first token, for the start of a service. A service that has been ready stays ready:
     /// a later failure of a renewal does not change the result.
     ///
-    /// After a failed attempt, waits for the pause and tries again, until `deadline` has passed.
+    /// After a failed attempt, waits for the pause and tries again, until `deadline` has passed. If the credentials were
+    /// refused before, this reads them again first, and uses a corrected one at once.
     ///
     /// # Errors
     ///
@@ -123,6 +124,7 @@ impl<P: Presentation + ?Sized> TokenSource<P> {
     pub async fn warm_up(&self, deadline: Duration) -> Result<(), Error> {
         let mut last = None;
         let attempts = async {
+            self.core.reload_refused().await;
             loop {
                 match self.token().await {
                     Ok(_) => return Ok(()),

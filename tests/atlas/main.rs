@@ -2,6 +2,7 @@
 //! layer and the server, which moves only when a test moves it.
 #![allow(clippy::unwrap_used, clippy::panic)] // the helpers are tests as well
 
+mod corrected_secret;
 mod failure;
 mod leaks;
 #[path = "../support/log.rs"]

@@ -381,6 +381,16 @@ impl<R, E: Failing, W> Machine<R, E, W> {
         look
     }
 
+    /// Whether a reload of the credentials may end the pause, for a caller that asks for one. It need not wait for a
+    /// second; the next reload for requests does.
+    pub(crate) fn reload_now(&mut self, now: Now) -> bool {
+        let of_use = self.is_paused(now) && self.next_reload().is_some();
+        if of_use {
+            self.reload_from = Some(now + RELOAD_EVERY);
+        }
+        of_use
+    }
+
     /// The credentials have changed, so the failures of the old ones do not count.
     pub(crate) fn credentials_changed(&mut self, now: Now) {
         self.lift_pause(now);

@@ -1,6 +1,11 @@
 //! A refused secret is read again once a second while there are requests. A changed secret ends the pause.
 
 use std::fs;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tower_outbound_auth::credential::{CredentialProvider, Provided};
+use tower_outbound_auth::exchange::ExchangeErrorKind;
+use tower_outbound_auth::{BoxError, Credential};
 
 use super::support::*;
 use crate::support::*;
@@ -93,4 +98,42 @@ async fn a_secret_given_as_a_value_keeps_its_pause() {
         tokio::time::sleep(millis(10)).await;
     }
     assert_eq!(endpoint.received(), ["wrong"]);
+}
+
+/// Its first value is wrong. Then it panics.
+#[derive(Default)]
+struct Panics(AtomicUsize);
+
+impl CredentialProvider for Panics {
+    async fn read(&self) -> Result<Provided, BoxError> {
+        assert_eq!(self.0.fetch_add(1, Ordering::Relaxed), 0, "a bug of the provider");
+        Ok(Provided::new("wrong", 0))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_provider_that_panics_while_a_probe_reloads_it_does_not_panic_the_caller() {
+    let endpoint = FakeEndpoint::that_takes("right");
+    let source = endpoint.source(Credential::from_provider(Panics::default()));
+    for _ in 0..2 {
+        let error = source.probe().await.unwrap_err();
+        assert_eq!(exchange_kind(&error), ExchangeErrorKind::Refused, "{error}");
+    }
+    assert_eq!(endpoint.received(), ["wrong"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn warm_up_reloads_a_refused_secret_at_once_and_requests_then_wait_their_second() {
+    let (endpoint, changing) = (FakeEndpoint::that_takes("right"), ChangingSecret::with("wrong"));
+    let source = endpoint.source(changing.credential());
+    source.warm_up(secs(1)).await.unwrap_err();
+    assert_eq!(changing.reads(), 1);
+    source.warm_up(secs(1)).await.unwrap_err();
+    assert_eq!(changing.reads(), 2, "without waiting for the second");
+    source.token().await.unwrap_err();
+    tokio::time::sleep(millis(10)).await;
+    assert_eq!(changing.reads(), 2, "a request does not read it again so soon");
+    changing.set("right");
+    source.warm_up(secs(1)).await.unwrap();
+    assert_eq!((changing.reads(), endpoint.received()), (4, vec!["wrong".into(), "right".into()]));
 }
