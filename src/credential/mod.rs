@@ -248,7 +248,10 @@ impl Credential {
         let Some(good) = &known.good else {
             let found = match read {
                 Ok(Some(found)) => found,
-                Ok(None) => return Err(self.unreadable("is empty, or being written")),
+                Ok(None) if matches!(self.0.place, Place::File(_)) => {
+                    return Err(self.unreadable("is empty, or being written"));
+                }
+                Ok(None) => return Err(self.unreadable("is empty")),
                 Err(error) => {
                     let why = format!("cannot be read: {error}");
                     return Err(self.unreadable(&why).with_source(error));

@@ -26,6 +26,8 @@
 //! |---|---|---|
 //! | `WARN` | `exchange failed` | `error`, `cause`, `reason`, `took`, `failures` in a row, `next_attempt_in` |
 //! | `INFO` | `exchange succeeds again` | `generation`, `reason`, `took`, `expires_in` (the rest of the token's life), `failing_for` |
+//! | `WARN` | `exchange failed` | `error`, `cause` (if `error` does not have its text), `reason`, `took`, `failures` in a row, `next_attempt_in` |
+//! | `INFO` | `exchange succeeds again` | `generation`, `reason`, `took`, `failing_for` |
 //! | `INFO` | `another scope was granted than was asked for`, once per exchange | `scope` |
 //! | `DEBUG` | `exchange begins`, `exchange succeeded`, `exchange ended too late` | `reason`, `took`, `generation`, `expires_in` |
 //! | `INFO` | `the credentials have changed`, after they were refused | |
@@ -39,6 +41,9 @@
 //! | `WARN`, `DEBUG` | `root certificates cannot be read ..`, without `system` | |
 //! | `DEBUG` | `a request could not be sent again ..`: the second sending failed | |
 //! | `TRACE` | `adopted a rotated token`, `did not adopt a rotated token` | `generation`, `why` |
+//!
+//! `took` is measured with the source's clock. [`SystemClock`](crate::clock::SystemClock) has a resolution of 4 ms on most Linux
+//! machines: `0ns` is a shorter exchange, and the digits below a millisecond mean nothing.
 //!
 //! # Without the layer
 //!

@@ -188,7 +188,9 @@ impl RefreshTask {
                 }
             }
             (Finished::Failed { failures, .. }, Some(Err((error, retry_in)))) => {
-                let cause = std::error::Error::source(error).map(tracing::field::display);
+                let cause = std::error::Error::source(error).map(ToString::to_string);
+                let is_in_text = |cause: &String| error.to_string().contains(cause);
+                let cause = cause.filter(|cause| !is_in_text(cause)).map(tracing::field::display);
                 tracing::warn!(
                     target: TARGET, system,
                     %error, cause, ?reason, ?took, failures, next_attempt_in = ?retry_in,

@@ -6,7 +6,7 @@ use tower_outbound_auth::endpoint::HttpClient;
 use tower_outbound_auth::system::Atlas;
 use tower_outbound_auth::{Credential, TokenSource};
 
-async fn said(secret: Credential) -> String {
+pub(crate) async fn said(secret: Credential) -> String {
     match Atlas::new("http://127.0.0.1:1/token", "reports", secret) {
         Ok(atlas) => {
             let source = TokenSource::over_http(atlas, HttpClient::plain().unwrap());
@@ -40,6 +40,11 @@ async fn a_credential_that_cannot_be_read_says_where_it_is_and_why() {
     let unset = said(Credential::env("OUTBOUND_AUTH_ERRORS_NOT_SET")).await;
     let text = "in environment variable OUTBOUND_AUTH_ERRORS_NOT_SET cannot be read: it is not set";
     assert_eq!(unset, text);
+    // Cargo sets this variable, and the package has no home page.
+    let empty = said(Credential::env("CARGO_PKG_HOMEPAGE")).await;
+    assert_eq!(empty, "in environment variable CARGO_PKG_HOMEPAGE is empty");
+    let empty = said(Credential::from_fn(|| Ok("".into()))).await;
+    assert!(empty.starts_with("of function ") && empty.ends_with(" is empty"), "{empty}");
     let sealed = said(Credential::from_fn(|| Err("the vault is sealed".into()))).await;
     let number = sealed.split_once(" cannot be read").expect(&sealed).0;
     assert!(number.starts_with("of function "), "{sealed}");

@@ -1,12 +1,15 @@
 //! The texts of errors. Each says which system failed, what happened and what to do, in one line: most logs show only that.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+#[path = "../support/log.rs"]
+mod log;
 #[path = "../support/tls.rs"]
 mod server;
 
 mod answers;
 mod connections;
 mod credentials;
+mod events;
 mod nested;
 mod redirects;
 mod requests;
