@@ -53,6 +53,25 @@
 //! # Ok::<_, BoxError>(())
 //! ```
 //!
+//! With OAuth 2.0 client credentials. The last argument is the origin of the API:
+//!
+//! ```
+//! # #[cfg(feature = "client")] {
+//! use tonic::transport::Channel;
+//! use tonic_health::pb::health_client::HealthClient;
+//! use tower::Layer;
+//! use tower_outbound_auth::adapter::tonic::TonicAuth;
+//! use tower_outbound_auth::{AuthLayer, Credential, Error, Origin};
+//!
+//! fn health(channel: Channel) -> Result<HealthClient<TonicAuth<Channel>>, Error> {
+//!     let (idp, secret) = ("https://idp.example/token", Credential::file("/run/secrets/monitor"));
+//!     let auth = AuthLayer::client_credentials(idp, "monitor", secret, Origin::relative())?.for_tonic();
+//!     Ok(HealthClient::new(auth.layer(channel)))
+//! }
+//! # let _ = health;
+//! # }
+//! ```
+//!
 //! The type of a field names the channel, but not the system:
 //!
 //! ```
@@ -116,6 +135,9 @@
 //! # Ok::<_, Error>(()) })?;
 //! # Ok::<_, tower_outbound_auth::BoxError>(())
 //! ```
+//!
+//! If a renewal fails after a refusal, a generated client sees only the API's own `UNAUTHENTICATED`. Why the renewal failed
+//! stands in [`status().last_error`](crate::token::Status::last_error), and in the `WARN` event `exchange failed`.
 //!
 //! # Codes
 //!
