@@ -42,9 +42,16 @@
 //!
 //! # From a `reqwest::Client` with a header
 //!
-//! `auth.reqwest_client(builder)?` (feature `reqwest-middleware`) makes a client whose `get(url).send()` has the credential. The
-//! calls stay as they are. The type is `reqwest_middleware::ClientWithMiddleware` and its error `reqwest_middleware::Error`, so types
-//! in fields and signatures change.
+//! `auth.reqwest_client(builder)?` (feature `reqwest-middleware`) makes a client whose `get(url).send()` has the credential. Most
+//! calls stay as they are. What changes:
+//!
+//! | what | how |
+//! |---|---|
+//! | types in fields and signatures | `reqwest_middleware::ClientWithMiddleware` in place of `reqwest::Client` |
+//! | the error of `send()` | [`reqwest_middleware::Error`](https://docs.rs/reqwest-middleware/0.5/reqwest_middleware/enum.Error.html); the methods of the response still have reqwest's |
+//! | `.json()`, `.query()`, `.form()` and `.multipart()` of a request | are features of the crate reqwest-middleware, so it must be a dependency of your own: `reqwest-middleware = { version = "0.5", features = ["json"] }` |
+//! | a redirect to another origin | is not followed: the response is the 3xx, and `error_for_status` takes it as a success. [`Foreign::SendUnauthenticated`](crate::Foreign::SendUnauthenticated) does not change this |
+//! | the text of an error | print it with `{}`. With `{:?}`, an error of this crate may have several lines, and has a backtrace if `RUST_BACKTRACE` is set |
 //!
 //! # From a middleware of `reqwest-middleware`
 //!

@@ -105,26 +105,42 @@ where
     /// [`ClientBuilder::from_client`](reqwest_middleware::ClientBuilder::from_client) adds would be below this one, and see the
     /// credential.
     ///
-    /// ```
-    /// # use tower_outbound_auth::{AuthLayer, BoxError, Origin, TokenSource};
-    /// # use tower_outbound_auth::system::HeaderScheme;
-    /// # let source = TokenSource::fixed(HeaderScheme::bearer(), "abc")?;
+    #[cfg_attr(all(feature = "client", feature = "test-util"), doc = "```")]
+    #[cfg_attr(not(all(feature = "client", feature = "test-util")), doc = "```ignore")]
+    /// use tower_outbound_auth::AuthLayer;
+    /// use tower_outbound_auth::testkit::AtlasServer;
+    ///
     /// # let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
     /// # let tls = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
     /// # let tls = tls.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth();
     /// # let builder = reqwest::Client::builder().tls_backend_preconfigured(tls);
-    /// let auth = AuthLayer::new(source).with_origin(Origin::parse("https://api.example")?);
+    /// # tokio::runtime::Runtime::new()?.block_on(async {
+    /// let server = AtlasServer::start().await?;
+    /// let auth = AuthLayer::atlas(server.endpoint(), server.client_id(), server.client_secret())?;
     /// let api = auth.reqwest_client(builder)?; // builder: a `reqwest::ClientBuilder`
     ///
-    /// let request = api.post("https://api.example/orders").body("two chairs");
-    /// # let _ = request;
-    /// // let response = request.send().await?;
-    /// # Ok::<_, BoxError>(())
+    /// let response = api.post(server.url("/orders")).body("two chairs").send().await?;
+    /// assert_eq!(response.error_for_status()?.status(), 200);
+    /// # Ok::<_, tower_outbound_auth::BoxError>(()) })?;
+    /// # Ok::<_, tower_outbound_auth::BoxError>(())
     /// ```
+    ///
+    /// `.json()`, `.query()`, `.form()` and `.multipart()` are features of the crate reqwest-middleware. To switch them on, make
+    /// it a dependency of your own:
+    ///
+    /// ```toml
+    /// reqwest-middleware = { version = "0.5", features = ["json"] }
+    /// ```
+    ///
+    /// A redirect to another origin is not followed: the response is the 3xx, and `error_for_status` takes it as a success.
+    /// [`Foreign::SendUnauthenticated`](crate::Foreign::SendUnauthenticated) does not change this.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if reqwest cannot build the client.
+    ///
+    /// The error of `send()` is a [`reqwest_middleware::Error`], where [`Error::find`](crate::Error::find) finds ours. Print it
+    /// with `{}`: with `{:?}`, ours may have several lines, and has a backtrace if `RUST_BACKTRACE` is set.
     pub fn reqwest_client(
         &self,
         builder: reqwest::ClientBuilder,
