@@ -56,6 +56,18 @@ pub(crate) fn root_cause(error: &(dyn StdError + 'static)) -> String {
 /// A failure of this crate. It shows no secret.
 ///
 /// Errors of the inner service pass through unwrapped, with one exception: [`Recovery::ResendFailed`].
+///
+/// Print it with `{}`, which is one line with the cause. `Debug` has the same text in quotes. It is what
+/// `fn main() -> Result<(), Error>` prints, after `Error: `:
+///
+/// ```
+/// use tower_outbound_auth::Credential;
+///
+/// let error = tower_outbound_auth::Error::from(Credential::from_reference("env:").unwrap_err());
+/// let text = "a reference to a credential is `file:/path` or `env:NAME`; this one has no name";
+/// assert_eq!(format!("{error}"), text);
+/// assert_eq!(format!("{error:?}"), format!("Error {{ kind: Configuration, text: \"{text}\", .. }}"));
+/// ```
 pub struct Error(Box<Inner>);
 
 struct Inner {
@@ -217,7 +229,7 @@ impl Error {
     }
 }
 
-/// Has the text of `Display`: `fn main() -> Result<(), Error>` prints this.
+/// Has the text of `Display` in quotes. `fn main() -> Result<(), Error>` prints this.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = f.debug_struct("Error");

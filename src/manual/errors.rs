@@ -39,6 +39,7 @@
 //! | | `refuses the grant` | a wrong secret, or a token that was shown has expired | check the credentials |
 //! | | `lacks a parameter or has a wrong one`, `does not support this grant` | the endpoint expects something else | compare the request with the provider's documentation |
 //! | | `wants a person to take part`, `refuses the audience or the resource`, `does not allow this client to use this grant`, `refuses the scope`, `denies access` | the client lacks a right | give it the right at the provider, or ask for less. Then [`retry_now`](crate::TokenSource::retry_now) |
+//! | any | `withheld` in place of the code | the server's code has a part of a credential (four characters in a row are enough), or a text that may be one | look at the log of the server, or send the request by hand |
 //! | `malformed` | `A page of HTML` | the address is that of a login page, or something in between answered | check the address |
 //! | | `has no token in ..` | the token has another name | [`with_token_member`](crate::system::ClientCredentials::with_token_member) |
 //! | `expired` | `had already expired when it arrived` | one of the two clocks is wrong, or a cache answered | compare the clocks |
@@ -86,6 +87,31 @@
 //! | `fixed_token` | a [fixed](crate::TokenSource::fixed) token cannot be renewed | replace it |
 //! | `out_of_time` | the deadline of the caller ended before the second sending | a longer deadline |
 //! | `resend_failed` | the second sending broke off | send the request again |
+//!
+//! # An error of the API's own connection
+//!
+//! Errors of the inner service are not this crate's, and are not changed. hyper's first line says little: `client error
+//! (Connect)`. The reason is in the sources, so print them all:
+//!
+//! ```
+//! use std::error::Error;
+//!
+//! fn in_full(error: &(dyn Error + 'static)) -> String {
+//!     let errors = std::iter::successors(Some(error), |&error| error.source());
+//!     errors.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+//! }
+//!
+//! # use tower_outbound_auth::exchange::{ExchangeError, ExchangeErrorKind};
+//! # let cause = std::io::Error::other("Connection refused (os error 111)");
+//! # let error = ExchangeError::new(ExchangeErrorKind::Unreachable, "client error (Connect)").with_source(cause);
+//! # let error: tower_outbound_auth::BoxError = error.into();
+//! let line = in_full(&*error); // error: a `BoxError`
+//! assert_eq!(line, "client error (Connect): Connection refused (os error 111)");
+//! ```
+//!
+//! An error of this crate has its cause in its first line already. Print it with `{}`; with `{:?}`, as `main` prints an error
+//! that it returns, the same line stands in quotes: `Error { kind: Exchange, text: "no token: ..", .. }`. An error of
+//! `reqwest_middleware` is printed with `{}` too: with `{:?}` it may have several lines, and has a backtrace if `RUST_BACKTRACE` is set.
 //!
 //! # In code
 //!

@@ -14,6 +14,16 @@
 //! and reads the answer. A [`Presentation`](crate::scheme::Presentation) is the second command: it says how a request carries the
 //! token, and how the API says that the token is over. Neither of them sends anything, so both are easy to test.
 //!
+//! The code below needs these crates:
+//!
+//! ```toml
+//! [dependencies]
+//! tower-outbound-auth = "0.2"
+//! http = "1"
+//! serde = { version = "1", features = ["derive"] }
+//! serde_json = "1"
+//! ```
+//!
 //! ```
 //! # #[cfg(feature = "client")] {
 //! use http::{HeaderName, HeaderValue, Request, StatusCode, header::CONTENT_TYPE};

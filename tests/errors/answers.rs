@@ -173,6 +173,13 @@ async fn a_refusal_says_what_is_refused_and_what_to_check() {
             "the token endpoint refuses the request for a reason that is not known here: check its address, and the \
              credentials (status 401, Access_denied)",
         ),
+        (
+            401,
+            &[JSON],
+            r#"{"error":"no such secret: secret"}"#,
+            "the token endpoint refuses the request for a reason that is not known here: check its address, and the \
+             credentials (status 401, withheld)",
+        ),
         (404, &[HTML], "<p>", "there is no token endpoint at this address: check its path (status 404)"),
     ])
     .await;
