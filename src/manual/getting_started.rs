@@ -47,8 +47,15 @@
 //!
 //! Making the layer sends nothing. [`probe`](crate::TokenSource::probe) makes one exchange, and says what came or what is
 //! wrong. [`warm_up`](crate::TokenSource::warm_up) waits for a usable token: it repeats an exchange that failed for a reason that
-//! may pass, until a deadline. Refused credentials and a wrong set-up are an error at once. A service that cannot work without a
-//! token waits for it before it says that it is ready.
+//! may pass, until a deadline. A service that cannot work without a token waits for it before it says that it is ready.
+//!
+//! | at once an error | waited for, because it may pass |
+//! |---|---|
+//! | an empty id or secret (already when the layer is made, if it is a value) | a closed port, an unknown host, a certificate that is not accepted |
+//! | a file or a variable that cannot be read, or is empty | https to a port without TLS, and the reverse |
+//! | refused credentials: `invalid_client`, `invalid_scope`, .. | a 404, a 503, a redirect, a 401 that gives no reason, an answer without a token |
+//!
+//! So a wrong address is known only when the deadline has passed. The probe says at once what is wrong.
 //!
 //! ```
 //! use std::time::Duration;
@@ -98,4 +105,5 @@
 //! # If something is wrong
 //!
 //! The first line of the error of an exchange names the system, its endpoint and the client, says what happened and what to do.
-//! [`errors`](super::errors) explains each of them.
+//! [`errors`](super::errors) explains each of them, and has a function for the errors of the API's own connection, which are not
+//! this crate's: their first line says little, such as `client error (Connect)`.

@@ -195,6 +195,7 @@
 //! | what rustc or the service says | why | the way out |
 //! |---|---|---|
 //! | `the strategy Same cannot replay requests with a body of type ..` | the body is a stream, which [`Same`](crate::replay::Same) cannot keep | [`with_replay`](crate::AuthLayer::with_replay) with [`Wrap`](crate::replay::Wrap), [`Rewrap`](crate::replay::Rewrap) or [`Off`](crate::replay::Off) |
+//! | ``the method `oneshot` exists for struct `Auth<..>`, but its trait bounds were not satisfied`` | mostly the feature of the body's type (`axum`, `tonic`, `reqwest`) is missing, or that crate has another version than the feature's | [`assert_accepts::<Body>(&service)`](crate::assert_accepts) before the call: its error names the body type, and the features (not for `Service<reqwest::Request>`) |
 //! | `AuthLayer needs a service that is Clone` | the service below is boxed by `BoxService` | `BoxCloneSyncService`, or `ServiceBuilder::buffer` below the layer |
 //! | `the trait bound ..: Default is not satisfied`, at a `TimeoutLayer` | tower-http makes the answer's body itself | a body type with `Default`, or tower's `timeout`, whose answer is an error |
 //! | `expected ..BoxError, found ..` at `option_layer` | both sides need one type of error | `.option_layer(auth).map_err(BoxError::from)`; or [exempt](crate::AuthLayer#switched-off) all requests |

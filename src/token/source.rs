@@ -116,7 +116,8 @@ impl<P: Presentation + ?Sized> TokenSource<P> {
     /// # Errors
     ///
     /// The last attempt's error, when the deadline has passed, or at once if the error is not
-    /// transient (refused credentials, say). [`ErrorKind::Timeout`] if no attempt has ended.
+    /// transient (refused credentials, say, or a credential that cannot be read). A 404, a redirect or a failed TLS
+    /// handshake is transient, because it may pass. [`ErrorKind::Timeout`] if no attempt has ended.
     ///
     /// # Cancel safety
     ///
