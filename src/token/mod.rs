@@ -24,10 +24,8 @@
 //!
 //! | level | message | fields |
 //! |---|---|---|
-//! | `WARN` | `exchange failed` | `error`, `cause`, `reason`, `took`, `failures` in a row, `next_attempt_in` |
 //! | `INFO` | `exchange succeeds again` | `generation`, `reason`, `took`, `expires_in` (the rest of the token's life), `failing_for` |
 //! | `WARN` | `exchange failed` | `error`, `cause` (if `error` does not have its text), `reason`, `took`, `failures` in a row, `next_attempt_in` |
-//! | `INFO` | `exchange succeeds again` | `generation`, `reason`, `took`, `failing_for` |
 //! | `INFO` | `another scope was granted than was asked for`, once per exchange | `scope` |
 //! | `DEBUG` | `exchange begins`, `exchange succeeded`, `exchange ended too late` | `reason`, `took`, `generation`, `expires_in` |
 //! | `INFO` | `the credentials have changed`, after they were refused | |

@@ -112,7 +112,7 @@ async fn an_answer_without_its_token_says_what_is_missing_and_what_to_do() {
 async fn a_redirect_is_not_followed() {
     let (text, kind) = fails("", 302, &[("location", "https://evil.example/x")], "").await;
     assert_eq!(kind, ExchangeErrorKind::Unavailable);
-    assert!(text.contains("redirect to https://evil.example, which is not followed"), "{text}");
+    assert!(text.contains("redirect to https://evil.example/x, which is not followed"), "{text}");
 }
 
 #[tokio::test]
