@@ -79,6 +79,22 @@ impl<'a> Members<'a> {
         Ok(text.map(|text| Secret::from(text.as_str())))
     }
 
+    /// A text that is not empty, a number, or a truth value, as text. Anything else counts as absent.
+    pub(crate) fn scalar(&self, name: &str) -> Result<Option<Secret>, ExchangeError> {
+        match self.text(name)? {
+            Some(text) => Ok(Some(text)),
+            None => Ok(self.value(name)?.as_ref().and_then(scalar).map(Secret::from)),
+        }
+    }
+
+    /// The member that `member` names, or to which it is a JSON pointer, as text. None also if it cannot be read.
+    pub(crate) fn extra(&self, member: &str) -> Option<Secret> {
+        match member.starts_with('/') {
+            true => self.parent_of(member).and_then(|(parent, name)| parent.scalar(&name).ok()?),
+            false => self.scalar(member).ok()?,
+        }
+    }
+
     /// A text in lower case. For other values, their JSON in lower case.
     pub(crate) fn word(&self, name: &str) -> Result<Option<String>, ExchangeError> {
         self.one(name, |member| match member.value() {
@@ -135,6 +151,16 @@ impl<'a> Member<'a> {
             Member::Text(text) => Member::Text(text.clone()),
         };
         (name.clone(), member)
+    }
+}
+
+/// A text, a number or a truth value as text.
+pub(crate) fn scalar(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()).filter(|text| !text.is_empty()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(truth) => Some(truth.to_string()),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use crate::exchange::extra::Extra;
 use crate::secret::Secret;
 
 /// The longest refresh token, in bytes.
@@ -23,6 +24,7 @@ pub struct Issued {
     refresh: Refresh,
     scope: Option<Arc<str>>,
     token_type: Option<Arc<str>>,
+    extra: Extra,
 }
 
 /// The token's life, as the answer states it.
@@ -57,7 +59,8 @@ impl Issued {
     pub fn new(access_token: impl Into<Secret>) -> Issued {
         let (access_token, refresh) = (access_token.into(), Refresh::Nothing);
         let stated = Stated::default();
-        Issued { access_token, stated, refresh_after: None, refresh, scope: None, token_type: None }
+        let (scope, token_type, extra) = (None, None, Extra::default());
+        Issued { access_token, stated, refresh_after: None, refresh, scope, token_type, extra }
     }
 
     /// The life that the issuer stated, from when the request was sent (RFC 6749 section 5.1). With zero, the attempt
@@ -163,6 +166,23 @@ impl Issued {
         self
     }
 
+    /// A member of the answer that the caller wants to know, such as `instance_url` or `team_id`.
+    /// [`AccessToken::extra`](crate::AccessToken::extra) returns it. Nothing in this crate depends on it. If it is an
+    /// address, it is *not* added to the origins of the layer: an answer must not decide where a credential goes.
+    ///
+    /// `Debug` shows the name and not the value, which may be a secret. At most 16 members are kept, with 4 KiB of names and
+    /// values together: a member for which there is no room is left out. A member of the same name is replaced.
+    #[must_use]
+    pub fn with_extra(mut self, name: impl Into<String>, value: impl Into<Secret>) -> Issued {
+        self.extra.set(name.into(), value.into());
+        self
+    }
+
+    /// The members of another token's answer.
+    pub(crate) fn with_all_extra(self, extra: Extra) -> Issued {
+        Issued { extra, ..self }
+    }
+
     /// The access token.
     #[must_use]
     pub fn access_token(&self) -> &Secret {
@@ -208,6 +228,16 @@ impl Issued {
     #[must_use]
     pub fn token_type(&self) -> Option<&str> {
         self.token_type.as_deref()
+    }
+
+    /// A member of the answer that [`with_extra`](Issued::with_extra) has kept.
+    #[must_use]
+    pub fn extra(&self, name: &str) -> Option<&str> {
+        self.extra.get(name)
+    }
+
+    pub(crate) fn all_extra(&self) -> &Extra {
+        &self.extra
     }
 
     pub(crate) fn shared_token_type(&self) -> Option<Arc<str>> {

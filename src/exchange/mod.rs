@@ -28,6 +28,7 @@
 pub(crate) mod chain;
 pub(crate) mod context;
 pub(crate) mod error;
+pub(crate) mod extra;
 pub(crate) mod identity;
 pub(crate) mod issued;
 

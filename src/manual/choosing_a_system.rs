@@ -6,6 +6,7 @@
 //! | "realm", "Keycloak" | the same, with [`TokenEndpoint::keycloak`](crate::endpoint::TokenEndpoint::keycloak) |
 //! | "send the client id and secret in the body" | `ClientCredentials` with [`ClientAuth::Post`](crate::system::ClientAuth::Post) |
 //! | "scope", "audience", "resource" | [`with_scope`](crate::system::ClientCredentials::with_scope), [`with_audience`](crate::system::ClientCredentials::with_audience), [`with_resource`](crate::system::ClientCredentials::with_resource) |
+//! | the answer names the address of your instance, a team or a user: `instance_url`, `team_id` | [`ClientCredentials::with_extra`](crate::system::ClientCredentials::with_extra), or `extra` of a [`Login`](crate::manual::login); your program reads [`AccessToken::extra`](crate::AccessToken::extra), and compares an address with those it knows |
 //! | headers `Client-Id` and `Client-Secret`, a token in the header `Token` | [`Atlas`](crate::system::Atlas), or `AuthLayer::atlas` |
 //! | "each response has a new token in `Authorization`" | `Rotating` (feature `rotating`), or `AuthLayer::rotating` |
 //! | "API key", "personal access token": one text that does not expire | [`TokenSource::fixed`](crate::TokenSource::fixed) with [`HeaderScheme`](crate::system::HeaderScheme) |

@@ -116,6 +116,7 @@
 //! | a server's error code | 64 visible characters | it goes into logs |
 //! | the part of a body that a judge can read | 64 KiB, 256 frames | each inspected response may hold this much |
 //! | a granted scope, a token's type | 200 and 64 visible characters | they go into logs |
+//! | members of an answer for the caller ([`Issued::with_extra`](crate::exchange::Issued::with_extra)) | 16, with 4 KiB of names and values; one for which there is no room is left out | an address and some ids need less; they live as long as the token |
 //! | reading a credential | 5 s | a pipe without a writer, or a file system that hangs |
 //! | a file of a credential | 64 KiB | a longer file is another file |
 //! | a changed file of a credential | is used when it has been unchanged for 250 ms | a file that is written in parts must not be used half |

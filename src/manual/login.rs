@@ -108,6 +108,7 @@
 //! | `refresh` | none | one request that is sent in place of the steps while there is a refresh token. It counts as a step, so that three others are left |
 //! | `token` | required | the place of the token in the answer to the last step. A prefix `Bearer` is removed |
 //! | `refresh_token` | none | the place of the refresh token, for `refresh` |
+//! | `extra` | none | values of the last answer for your program: a name and a place for each. [`AccessToken::extra`](crate::AccessToken::extra) finds them; an address in one becomes no origin |
 //! | `expires_in` | see below | how long a token lives: a number of seconds, a place, or `{ at, unit }` |
 //! | `expires_at` | see below | the moment at which it expires: a place, or `{ at, offset }` |
 //! | `header` | `authorization` | the header of the API |

@@ -132,6 +132,7 @@
 //! | question | answer it in |
 //! |---|---|
 //! | Does the answer state a lifetime? | [`Issued::with_expires_in`](crate::exchange::Issued::with_expires_in), or [`with_expires_at`](crate::exchange::Issued::with_expires_at); the claims of a JWT are read without it |
+//! | Does the answer have something that your program must know, such as the address of its instance? | [`Issued::with_extra`](crate::exchange::Issued::with_extra) keeps it beside the token |
 //! | Which answers mean that the credentials are wrong? | [`ExchangeAnswer::refused`](crate::endpoint::ExchangeAnswer::refused): a long pause |
 //! | Which answers mean that the endpoint is down? | [`ExchangeAnswer::unavailable`](crate::endpoint::ExchangeAnswer::unavailable), and every error of [`json`](crate::endpoint::ExchangeAnswer::json): a short pause; from the third 4xx in a row on, a long one |
 //! | Are two requests needed for one token? | return [`Step::Again`](crate::endpoint::Step::Again): the next [`request`](crate::endpoint::Grant::request) gets the answer |

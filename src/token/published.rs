@@ -14,6 +14,7 @@ use http::HeaderValue;
 
 use crate::clock::Now;
 use crate::exchange::chain::SourceId;
+use crate::exchange::extra::Extra;
 use crate::scheme::per_request::PerRequest;
 use crate::secret::Secret;
 use crate::token::machine::events::Generation;
@@ -49,6 +50,7 @@ pub(crate) struct Published {
     pub(crate) line: Option<Arc<Lineage>>,
     /// The source of the token.
     pub(crate) source: SourceId,
+    pub(crate) extra: Extra,
 }
 
 impl Published {
@@ -80,6 +82,40 @@ impl AccessToken {
     pub fn expires_at(&self) -> Option<SystemTime> {
         let end = self.0.window.ends_at;
         (end != Now::NEVER).then(|| UNIX_EPOCH + end.since_epoch())
+    }
+
+    /// A member of the answer that brought the token, if the system keeps it
+    /// ([`Issued::with_extra`](crate::exchange::Issued::with_extra)). A newer token of the same source may have another value.
+    /// A token that a response of the API brought has the members of the exchange before it.
+    ///
+    /// If the value is an address of the API, compare it with the addresses that you know before you send requests there. The
+    /// layer does the same: it sends the credential only to the origins that you bind.
+    ///
+    /// ```
+    /// use tower_outbound_auth::exchange::{self, Issued};
+    /// use tower_outbound_auth::system::HeaderScheme;
+    /// use tower_outbound_auth::{Origin, TokenSource};
+    ///
+    /// # tokio::runtime::Runtime::new()?.block_on(async {
+    /// let login = exchange::from_fn(|| async {
+    ///     Ok(Issued::new("abc").with_extra("instance_url", "https://eu7.crm.example"))
+    /// });
+    /// let source = TokenSource::new(HeaderScheme::bearer(), login);
+    /// let known = [Origin::parse("https://eu7.crm.example")?, Origin::parse("https://us2.crm.example")?];
+    ///
+    /// let token = source.token().await?;
+    /// let instance = Origin::parse(token.extra("instance_url").unwrap_or_default())?;
+    /// assert!(known.contains(&instance), "the answer names an unknown instance");
+    /// # Ok::<_, tower_outbound_auth::BoxError>(()) })?;
+    /// # Ok::<_, tower_outbound_auth::BoxError>(())
+    /// ```
+    #[must_use]
+    pub fn extra(&self, name: &str) -> Option<&str> {
+        self.0.extra.get(name)
+    }
+
+    pub(crate) fn all_extra(&self) -> &Extra {
+        &self.0.extra
     }
 
     /// Its number among the tokens of its source.
@@ -122,9 +158,12 @@ impl AccessToken {
 
 impl fmt::Debug for AccessToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AccessToken")
-            .field("generation", &self.0.generation)
-            .finish_non_exhaustive()
+        let mut token = f.debug_struct("AccessToken");
+        token.field("generation", &self.0.generation);
+        if !self.0.extra.is_empty() {
+            token.field("extra", &self.0.extra);
+        }
+        token.finish_non_exhaustive()
     }
 }
 

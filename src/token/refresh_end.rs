@@ -89,7 +89,9 @@ impl Core {
             sent_count.issued(generation);
         }
         let secret = issued.access_token().clone();
-        let token = Published { secret, presented, generation, window, line, source: self.id };
+        let extra = issued.all_extra().clone();
+        let token =
+            Published { secret, presented, generation, window, line, source: self.id, extra };
         let token = Arc::new(token);
         (AccessToken::new(token.clone()), self.cell.publish(token))
     }

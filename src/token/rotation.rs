@@ -76,7 +76,7 @@ impl Core {
             return Err(NotAdopted::TooLong);
         }
         let current = self.cell.latest().ok_or(NotAdopted::OtherLineage)?;
-        // The type and the maker of headers come from the first token of the lineage.
+        // The type, the maker of headers and the extra members come from the first token of the lineage.
         let Presented { token_type, per_request, .. } = current.presented();
         let value =
             header_value(self.presentation(), &token, token_type.as_deref(), MAX_ROTATED_TOKEN);
@@ -105,7 +105,8 @@ impl Core {
         if !self.presentation().is_authentic(&token) {
             return Err(NotAdopted::BadSignature);
         }
-        let adopted = self.adopt(now, used, arrival, &Issued::new(token), presented, line.clone());
+        let issued = Issued::new(token).with_all_extra(current.all_extra().clone());
+        let adopted = self.adopt(now, used, arrival, &issued, presented, line.clone());
         // Ends after the token is published. Its `Drop` takes the lock.
         drop(verification);
         adopted.map(Some)

@@ -23,6 +23,7 @@ use crate::credential::Credential;
 use crate::error::{Error, ErrorKind};
 use crate::exchange::chain::SourceId;
 use crate::exchange::error::ExchangeError;
+use crate::exchange::extra::Extra;
 use crate::scheme::judge::Judge;
 use crate::scheme::presentation::Presentation;
 use crate::scheme::rotation::Rotation;
@@ -133,7 +134,9 @@ impl Core {
             fixed.as_ref().and_then(|token| present(&*options.presentation, token, None).ok());
         if let (Some(secret), Some(presented)) = (fixed, presented) {
             let (generation, window) = machine.fix(options.clock.now());
-            let token = Published { secret, presented, generation, window, line: None, source: id };
+            let (line, extra) = (None, Extra::default());
+            let token =
+                Published { secret, presented, generation, window, line, source: id, extra };
             let _ = cell.publish(Arc::new(token));
         }
         let identity = options.exchange.identity();

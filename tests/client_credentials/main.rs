@@ -27,6 +27,7 @@
 mod answers;
 mod api;
 mod exchange;
+mod extra;
 mod life;
 #[path = "../support/log.rs"]
 mod log;

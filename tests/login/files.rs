@@ -241,6 +241,7 @@ fn a_login_from_code_and_from_a_file_are_the_same() {
         .step(step.header("x-time", "{now}").take("unused", "/x"))
         .token("/token")
         .expires_in(r#"{"at": "/ttl", "unit": "minutes"}"#)
+        .extra("team", "header:x-team")
         .header("x-token", "{token}")
         .over(AnswerRule::status(419))
         .build()
@@ -250,6 +251,7 @@ fn a_login_from_code_and_from_a_file_are_the_same() {
         name = "in-house"
         token = "/token"
         expires_in = { at = "/ttl", unit = "minutes" }
+        extra = { team = "header:x-team" }
         header = "x-token"
         value = "{token}"
         over = [{ status = 419 }]
@@ -265,6 +267,27 @@ fn a_login_from_code_and_from_a_file_are_the_same() {
     use tower_outbound_auth::endpoint::Grant;
     assert_eq!(code.identity(), file.identity());
     assert_eq!(format!("{code:?}"), format!("{file:?}"));
+}
+
+#[test]
+fn the_caller_gets_the_values_that_extra_names_and_one_that_is_absent_is_no_failure() {
+    use tower_outbound_auth::endpoint::{ExchangeAnswer, Grant, Step};
+    let login: Login = toml::from_str(
+        r#"
+        name = "in-house"
+        token = "/token"
+        extra = { instance = "/where/url", shard = "/where/shard", team = "header:x-team", none = "/x" }
+        [[steps]]
+        url = "https://a.example/login"
+        "#,
+    )
+    .unwrap();
+    let body = r#"{"token":"abc","where":{"url":"https://eu7.example","shard":7}}"#;
+    let answer = http::Response::builder().header("x-team", "T1").body(body.into()).unwrap();
+    let step = login.read(ExchangeAnswer::new(answer)).unwrap();
+    let Step::Issued(issued) = step else { panic!("{step:?}") };
+    let found = ["instance", "shard", "team", "none"].map(|name| issued.extra(name));
+    assert_eq!(found, [Some("https://eu7.example"), Some("7"), Some("T1"), None]);
 }
 
 #[test]

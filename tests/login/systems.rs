@@ -35,6 +35,7 @@ async fn client_credentials_are_read_from_a_file() {
         client_secret = "env:SECRET"
         auth = "post"
         scope = "read"
+        extra = ["token_type", "/no/such"]
         parameters = {{ organization = "17" }}
         "#,
         api = server.url(""),
@@ -54,6 +55,8 @@ async fn client_credentials_are_read_from_a_file() {
         )
     );
     assert!(auth.source().status().expires_in.unwrap() > Duration::from_secs(60));
+    let token = auth.source().token().await.unwrap();
+    assert_eq!((token.extra("token_type"), token.extra("/no/such")), (Some("Bearer"), None));
 }
 
 #[tokio::test]

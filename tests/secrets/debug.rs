@@ -73,7 +73,7 @@ fn head() -> Request<Body> {
 }
 
 fn issued() -> Issued {
-    Issued::new(TOKEN).with_refresh_token(SECRET)
+    Issued::new(TOKEN).with_refresh_token(SECRET).with_extra("session", SECRET)
 }
 
 fn credentials() -> String {
@@ -130,6 +130,7 @@ fn logins() -> String {
         .client("user")
         .step(step.clone().basic("{user}", "{user}"))
         .token("/token")
+        .extra("team", "/team")
         .over(AnswerRule::status(419));
     let built: Login = login.clone().build().unwrap();
     let cx = request_context(Reason::First).with_credential(&built.credentials()[0], SECRET);
@@ -184,6 +185,11 @@ async fn layers() -> String {
     let probe: Probe = source.probe().await.unwrap();
     texts += &has_both(&[probe]);
     texts += &(shown::<AccessToken>(&token) + &shown(token.header_value()));
+    let with_extra = TokenSource::new(HeaderScheme::bearer(), from_fn(|| async { Ok(issued()) }));
+    let token_with_extra = with_extra.token().await.unwrap();
+    assert_eq!(token_with_extra.extra("session"), Some(SECRET));
+    assert!(format!("{token_with_extra:?}").contains("session"));
+    texts += &shown(&token_with_extra);
     texts += &(shown::<Generation>(&token.generation()) + &shown(&status));
     texts += &(shown::<Counters>(&status.counters) + &shown::<State>(&status.state));
     texts += &has_both(&[NotAdopted::BadSignature]);

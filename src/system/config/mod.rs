@@ -33,7 +33,7 @@ use crate::token::source::TokenSource;
 ///
 /// | table | system | members |
 /// |---|---|---|
-/// | `client_credentials` | [`ClientCredentials`](super::ClientCredentials) | `endpoint`, `client_id`, `client_secret`; `auth` (`basic`, `basic-percent`, `basic-raw`, `basic-form`, `post`), `grant_type`, `scope`, `audience`, `resource`, `parameters`, `refresh_tokens`, `token_member`, `strict_token_type` |
+/// | `client_credentials` | [`ClientCredentials`](super::ClientCredentials) | `endpoint`, `client_id`, `client_secret`; `auth` (`basic`, `basic-percent`, `basic-raw`, `basic-form`, `post`), `grant_type`, `scope`, `audience`, `resource`, `parameters`, `refresh_tokens`, `token_member`, `extra` (a list of members for the caller), `strict_token_type` |
 /// | `atlas` | [`Atlas`](super::Atlas) | `endpoint`, `client_id`, `client_secret`; `refresh_endpoint` and `refresh_token_in` (`header:name`, `json:name`, `form:name`) |
 /// | `rotating` | [`Rotating`](super::Rotating) | `api_root`, `api_key`, `client_secret`; `adopt` (`every-newer`, `when-due`), `token_member` |
 /// | `token_file` | [a bearer token in a file](crate::AuthLayer::token_file) | `path` |

@@ -131,6 +131,8 @@ pub(crate) struct WrittenClientCredentials {
     refresh_tokens: bool,
     token_member: Option<String>,
     #[serde(default)]
+    extra: Vec<String>,
+    #[serde(default)]
     strict_token_type: bool,
 }
 
@@ -175,6 +177,7 @@ impl TryFrom<WrittenClientCredentials> for System {
         if let Some(member) = it.token_member {
             system = system.with_token_member(member);
         }
+        system = it.extra.into_iter().fold(system, ClientCredentials::with_extra);
         if it.refresh_tokens {
             system = system.with_refresh_tokens();
         }

@@ -76,6 +76,12 @@ impl Login {
                 end.iter().fold(issued, |issued, end| end.add(issued, answer))
             }
         };
+        for (name, place) in &self.extra.0 {
+            // A value that cannot be read is absent: the token beside it is good.
+            if let Ok(Some(value)) = place.text(answer) {
+                issued = issued.with_extra(name, value);
+            }
+        }
         let next = match &self.refresh_token {
             Some(place) => place.text(answer)?,
             None => None,

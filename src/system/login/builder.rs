@@ -45,6 +45,8 @@ pub struct LoginBuilder {
     expires_in: Option<Life>,
     expires_at: Option<End>,
     refresh_token: Option<Place>,
+    #[serde(default)]
+    extra: Named<Place>,
     header: Option<String>,
     value: Option<Template>,
     refused: Option<Vec<AnswerRule>>,
@@ -98,6 +100,7 @@ impl LoginBuilder {
             expires_in: None,
             expires_at: None,
             refresh_token: None,
+            extra: Named::default(),
             header: None,
             value: None,
             refused: None,
@@ -168,6 +171,16 @@ impl LoginBuilder {
         LoginBuilder { refresh_token, ..self }.with_flaw(flaw)
     }
 
+    /// Keeps a value of the last answer for the caller: [`AccessToken::extra`](crate::AccessToken::extra) finds it by `name`.
+    /// It may be absent. An address in it becomes no origin of the layer. See
+    /// [`Issued::with_extra`](crate::exchange::Issued::with_extra) for the limits. Default: none.
+    #[must_use]
+    pub fn extra(mut self, name: &str, place: &str) -> LoginBuilder {
+        let (place, flaw) = split(place.parse());
+        self.extra.0.extend(place.map(|place| (name.to_owned(), place)));
+        self.with_flaw(flaw)
+    }
+
     /// The header of the API that carries the token, and its value with the placeholder `{token}`. Default: `authorization`
     /// with `Bearer {token}`.
     #[must_use]
@@ -235,6 +248,7 @@ impl LoginBuilder {
             expires_in: self.expires_in,
             expires_at: self.expires_at,
             refresh_token: self.refresh_token,
+            extra: self.extra,
             header,
             around,
             refused: self.refused.unwrap_or_else(|| vec![AnswerRule::status(401).or_status(403)]),

@@ -9,6 +9,7 @@ use crate::system::login::life::{End, Life};
 use crate::system::login::place::Place;
 use crate::system::login::rule::AnswerRule;
 use crate::system::login::step::LoginStep;
+use crate::system::named::Named;
 
 /// The names of the requests.
 pub(crate) const STEPS: [&str; 4] = ["step 1", "step 2", "step 3", "step 4"];
@@ -57,6 +58,8 @@ pub struct Login {
     pub(crate) expires_in: Option<Life>,
     pub(crate) expires_at: Option<End>,
     pub(crate) refresh_token: Option<Place>,
+    /// Values of the answer for the caller.
+    pub(crate) extra: Named<Place>,
     pub(crate) header: HeaderName,
     /// The texts before and after the token in the header.
     pub(crate) around: (String, String),
@@ -86,6 +89,7 @@ impl fmt::Debug for Login {
             .field("steps", &self.steps)
             .field("refresh", &self.refresh)
             .field("token", &self.token)
+            .field("extra", &self.extra)
             .field("header", &self.header)
             .finish_non_exhaustive()
     }

@@ -38,10 +38,7 @@ impl Place {
     pub(crate) fn text(&self, answer: &ExchangeAnswer) -> Result<Option<Secret>, ExchangeError> {
         match self {
             Place::Member(pointer) => match Members::of(answer)?.parent_of(pointer) {
-                Some((parent, name)) => match parent.text(&name)? {
-                    Some(text) => Ok(Some(text)),
-                    None => Ok(parent.value(&name)?.as_ref().and_then(scalar).map(Secret::from)),
-                },
+                Some((parent, name)) => parent.scalar(&name),
                 None => Ok(None),
             },
             Place::Body => {
@@ -87,16 +84,6 @@ impl Place {
             Place::Cookie(name) => Cookie::find(answer.headers(), name)?.life,
             _ => None,
         }
-    }
-}
-
-/// A text, a number or a truth value as text.
-pub(crate) fn scalar(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.clone()).filter(|text| !text.is_empty()),
-        Value::Number(number) => Some(number.to_string()),
-        Value::Bool(truth) => Some(truth.to_string()),
-        Value::Null | Value::Array(_) | Value::Object(_) => None,
     }
 }
 

@@ -6,7 +6,8 @@ use http::StatusCode;
 use serde::de::{Deserialize, Deserializer, SeqAccess, Visitor};
 use serde_json::Value;
 
-use crate::system::login::place::{Place, scalar};
+use crate::endpoint::members::scalar;
+use crate::system::login::place::Place;
 
 /// Which answers mean something: those with this status, and with this value at this place.
 ///

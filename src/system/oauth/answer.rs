@@ -73,6 +73,18 @@ pub(crate) fn read_2xx(
     }
 }
 
+/// Adds the members that the caller wants to know. A member that is absent or cannot be read is left out.
+pub(crate) fn with_extra(issued: Issued, answer: &ExchangeAnswer, members: &[String]) -> Issued {
+    if members.is_empty() {
+        return issued;
+    }
+    let Ok(top) = Members::of(answer) else { return issued };
+    members.iter().fold(issued, |issued, member| match top.extra(member) {
+        Some(value) => issued.with_extra(member, value),
+        None => issued,
+    })
+}
+
 /// Finds the members that belong to a token: in the same object, or at the top.
 struct Beside<'a> {
     /// The object with the token, if it is not the top object.

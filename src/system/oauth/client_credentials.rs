@@ -29,7 +29,7 @@ use crate::secret::Secret;
 use crate::system::client::{flaw, with_client};
 use crate::system::oauth::answer::{
     Meaning, check_type, failed, is_another_scope, knows_no_refresh_tokens,
-    may_be_about_the_client, may_be_about_the_refresh_token, read_2xx,
+    may_be_about_the_client, may_be_about_the_refresh_token, read_2xx, with_extra,
 };
 use crate::system::oauth::client_auth::{BasicEncoding, ClientAuth, basic};
 use crate::system::oauth::hint::Hint;
@@ -83,6 +83,8 @@ pub struct ClientCredentials {
     grant: Cow<'static, str>,
     params: Params,
     token_member: Option<String>,
+    /// Members of the answer for the caller: names or JSON pointers.
+    extra: Vec<String>,
     strict_type: bool,
     /// With `Auto`: the last success used the raw encoding.
     raw: Hint,
@@ -119,6 +121,7 @@ impl ClientCredentials {
             grant: "client_credentials".into(),
             params: Params::default(),
             token_member: None,
+            extra: Vec::new(),
             strict_type: false,
             raw: Hint::default(),
             refresh: false,
@@ -207,6 +210,16 @@ impl ClientCredentials {
     #[must_use]
     pub fn with_token_member(self, member: impl Into<String>) -> ClientCredentials {
         ClientCredentials { token_member: Some(member.into()), ..self }
+    }
+
+    /// Keeps a member of the answer for the caller, such as Salesforce's `instance_url`: the name of a member at the top, or a
+    /// JSON pointer such as `/team/id` (RFC 6901). [`AccessToken::extra`](crate::AccessToken::extra) finds it by the same
+    /// text. A text, a number or a truth value is kept; without one, the member is absent. An address in it becomes no origin
+    /// of the layer. See [`Issued::with_extra`](crate::exchange::Issued::with_extra) for the limits. Default: none.
+    #[must_use]
+    pub fn with_extra(mut self, member: impl Into<String>) -> ClientCredentials {
+        self.extra.push(member.into());
+        self
     }
 
     /// Accepts only tokens of the type `Bearer`, in upper or lower case, and those without a type (RFC 6749 section 7.1). With
@@ -387,6 +400,7 @@ impl Grant for ClientCredentials {
         check_type(token.token_type.as_deref(), self.strict_type)?;
         let granted = token.scope.clone();
         let issued = token.issued(name == REFRESH, self.refresh);
+        let issued = with_extra(issued, &answer, &self.extra);
         let another = granted.zip(self.params.get("scope"));
         Ok(Step::Issued(match another {
             Some((granted, asked)) if is_another_scope(&granted, asked) => {

@@ -18,6 +18,20 @@ async fn a_newer_token_is_adopted_with_bearer_before_it_or_without() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_token_of_a_response_keeps_the_extra_members_of_its_exchange() {
+    let world = rotating(Adopt::EveryNewer);
+    world.next().await;
+    tokio::time::sleep(secs(10)).await;
+    let successor = signed(&claims(10));
+    world.request(0, handing_out(&successor)).await;
+    let token = world.source.token().await.unwrap();
+    assert_eq!((token.expose(), token.extra("login")), (&*successor, Some("1")));
+    tokio::time::sleep(secs(10)).await;
+    let next = world.source.reject(&token).await.unwrap();
+    assert_eq!(next.extra("login"), Some("2"), "that of the next exchange");
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_hour_of_traffic_needs_one_exchange() {
     for adopt in [Adopt::EveryNewer, Adopt::WhenDue] {
         let world = rotating(adopt);

@@ -104,8 +104,12 @@ impl Exchange for Login {
         cx.mark_sent();
         let after = self.0.now().since_epoch().as_secs() - T0;
         tokio::time::sleep(millis(1)).await;
-        *self.1.lock().unwrap() += 1;
-        Ok(Issued::new(signed(&claims(after))))
+        let number = {
+            let mut exchanges = self.1.lock().unwrap();
+            *exchanges += 1;
+            exchanges.to_string()
+        };
+        Ok(Issued::new(signed(&claims(after))).with_extra("login", number))
     }
 }
 
