@@ -24,14 +24,14 @@ pub(crate) fn form(text: &str) -> Zeroizing<String> {
 
 /// A form body, in memory that is wiped after use.
 pub(crate) fn form_body(params: &[(&str, &str)]) -> Zeroizing<Vec<u8>> {
-    let length = |(name, value): &(&str, &str)| name.len() + 3 * value.len() + 2;
+    let length = |(name, value): &(&str, &str)| form(name).len() + 3 * value.len() + 2;
     // Allocated at full size: growing would copy the secret and leave the old buffer unwiped.
     let mut body = Zeroizing::new(Vec::with_capacity(params.iter().map(length).sum()));
     for (name, value) in params {
         if !body.is_empty() {
             body.push(b'&');
         }
-        body.extend_from_slice(name.as_bytes());
+        body.extend_from_slice(form(name).as_bytes());
         body.push(b'=');
         body.extend_from_slice(form(value).as_bytes());
     }

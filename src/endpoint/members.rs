@@ -79,12 +79,19 @@ impl<'a> Members<'a> {
         Ok(text.map(|text| Secret::from(text.as_str())))
     }
 
-    /// A text that is not empty, a number, or a truth value, as text. Anything else counts as absent.
+    /// A text that is not empty, or a number or truth value as it is written: a number may have more digits than any type.
+    /// Anything else counts as absent.
     pub(crate) fn scalar(&self, name: &str) -> Result<Option<Secret>, ExchangeError> {
-        match self.text(name)? {
-            Some(text) => Ok(Some(text)),
-            None => Ok(self.value(name)?.as_ref().and_then(scalar).map(Secret::from)),
-        }
+        let scalar = |member: &Member<'_>| match member {
+            Member::Json(raw) => match raw.get().as_bytes().first() {
+                Some(b'"') => serde_json::from_str(raw.get()).ok().map(Zeroizing::new),
+                Some(b'n' | b'[' | b'{') | None => None,
+                Some(_) => Some(Zeroizing::new(raw.get().to_owned())),
+            },
+            Member::Text(text) => Some(text.clone()),
+        };
+        let text = self.one(name, |member| scalar(member).filter(|text| !text.is_empty()))?;
+        Ok(text.map(|text| Secret::from(text.as_str())))
     }
 
     /// The member that `member` names, or to which it is a JSON pointer, as text. None also if it cannot be read.

@@ -28,13 +28,15 @@ use crate::exchange::error::{ExchangeError, ExchangeErrorKind};
 pub struct ExchangeRequest {
     request: Box<Request<Bytes>>,
     name: &'static str,
+    /// The URL for `Debug`, if its path may have a credential.
+    shown: Option<Box<str>>,
 }
 
 impl ExchangeRequest {
     /// Wraps a request.
     #[must_use]
     pub fn new(request: Request<Bytes>) -> ExchangeRequest {
-        ExchangeRequest { request: Box::new(request), name: "" }
+        ExchangeRequest { request: Box::new(request), name: "", shown: None }
     }
 
     /// Names the request. Its answer has the same name, so a grant that sends several kinds of requests can tell their
@@ -42,6 +44,12 @@ impl ExchangeRequest {
     #[must_use]
     pub fn named(self, name: &'static str) -> ExchangeRequest {
         ExchangeRequest { name, ..self }
+    }
+
+    /// Sets the URL that `Debug` shows.
+    #[cfg(feature = "login")]
+    pub(crate) fn shown_as(self, url: String) -> ExchangeRequest {
+        ExchangeRequest { shown: Some(url.into()), ..self }
     }
 
     /// The name of the request.
@@ -61,6 +69,9 @@ impl fmt::Debug for ExchangeRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let uri = self.request.uri();
         write!(f, "ExchangeRequest({} ", self.request.method())?;
+        if let Some(url) = &self.shown {
+            return write!(f, "{url})");
+        }
         if let (Some(scheme), Some(host)) = (uri.scheme_str(), uri.host()) {
             write!(f, "{scheme}://{host}")?;
             if let Some(port) = uri.port() {

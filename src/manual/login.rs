@@ -142,7 +142,8 @@
 //! | `{refresh_token}` | in `refresh` |
 //! | `{body}` | in `compute`: the body as it is sent |
 //!
-//! `{{` and `}}` stand for a brace. Values are encoded for their place: in a URL, a form, or JSON.
+//! `{{` and `}}` stand for a brace. Values are encoded for their place: in a URL, a form, or JSON. In a header, in `basic` and in
+//! `body` they stand as they are.
 //!
 //! # Places in an answer
 //!
@@ -180,7 +181,14 @@
 //! A rule without `status` fits every status but 408, 425, 429 and 5xx, which speak of an overload or an outage. `is` compares a text, a number or a truth value; `contains` looks for a word, in upper or lower case. A rule without both needs
 //! a value that is not `null`, `false`, zero or empty.
 //!
-//! A rule of `over` or `doubted` about the body (`/member` or `body`) needs one more layer, below the one that carries the token:
+//! A response that fits `over` counts as not applied: its request is sent again, whatever its method. After `doubted`, only
+//! requests are sent again that may be repeated (GET, PUT, ..).
+//!
+//! An answer to a login without a token that no rule names may be a refusal: from the third in a row, the next attempt waits as
+//! long as after one.
+//!
+//! A rule of `over` or `doubted` about the body (`/member` or `body`) needs one more layer, below the one that carries the token. Without it, such a
+//! rule never fits, and the log says so once. It reads the first 4 KiB: longer JSON has no members.
 //!
 //! ```
 //! # #[cfg(feature = "client")] {

@@ -4,9 +4,11 @@
 
 mod faults;
 mod files;
+mod hostile;
 mod imitation;
 #[path = "../support/log.rs"]
 mod log;
+mod mistakes;
 mod shapes;
 mod systems;
 

@@ -168,7 +168,7 @@ impl AuthLayer {
     }
 }
 
-/// Checks the file while it is read. The errors contain no secret.
+/// Checks the file while it is read. Our errors contain no secret; the crate of a format may quote the line.
 impl<'de> Deserialize<'de> for Config {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Config, D::Error> {
         let mut written = Written::deserialize(deserializer)?;

@@ -20,7 +20,7 @@ use crate::system::atlas::Atlas;
 use crate::system::header::HeaderScheme;
 #[cfg(feature = "login")]
 use crate::system::login::parts::Login;
-use crate::system::named::Named;
+use crate::system::named::{Named, Text};
 use crate::system::oauth::client_auth::{BasicEncoding, ClientAuth};
 use crate::system::oauth::client_credentials::ClientCredentials;
 use crate::system::oauth::refresh::RefreshTokenIn;
@@ -126,7 +126,7 @@ pub(crate) struct WrittenClientCredentials {
     audience: Option<String>,
     resource: Option<String>,
     #[serde(default)]
-    parameters: Named<String>,
+    parameters: Named<Text>,
     #[serde(default)]
     refresh_tokens: bool,
     token_member: Option<String>,
@@ -168,7 +168,7 @@ impl TryFrom<WrittenClientCredentials> for System {
             .with_scope(it.scope.unwrap_or_default())
             .with_audience(it.audience.unwrap_or_default())
             .with_resource(it.resource.unwrap_or_default());
-        for (name, value) in it.parameters.0 {
+        for (name, Text(value)) in it.parameters.0 {
             system = system.with_parameter(name, value)?;
         }
         if let Some(grant_type) = it.grant_type {

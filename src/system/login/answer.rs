@@ -4,6 +4,7 @@ use crate::endpoint::answer::ExchangeAnswer;
 use crate::endpoint::step::Step;
 use crate::exchange::error::ExchangeError;
 use crate::exchange::issued::Issued;
+use crate::scheme::presentation::Presentation;
 use crate::secret::Secret;
 use crate::system::login::life::add_life_of_cookie;
 use crate::system::login::parts::{Login, STEPS};
@@ -19,14 +20,20 @@ impl Login {
     ///
     /// If the answer refuses the credentials, lacks what the login needs, or is a failure.
     pub(crate) fn read_answer(&self, answer: &ExchangeAnswer) -> Result<Step, ExchangeError> {
-        let read = self.read_step(answer);
+        let status = answer.status();
+        // Many systems refuse by a page, a redirect, or a 200 without a token.
+        let may_be_a_refusal = status.is_success() || status.is_redirection();
         let is_one_of_many = self.steps.len() > 1 || self.refresh.is_some();
-        read.map_err(|error| match self.step_of(answer).filter(|_| is_one_of_many) {
-            Some(step) => {
-                let (name, url) = (answer.request_name(), step.url.shown());
-                error.map_message(|message| format!("{name} ({url}): {message}"))
+        self.meaning(answer).map_err(|error| {
+            let error = if may_be_a_refusal { error.in_doubt() } else { error };
+            // The source names the URL of the first request alone.
+            match self.step_of(answer).filter(|_| is_one_of_many) {
+                Some(step) => {
+                    let (name, url) = (answer.request_name(), step.url.shown());
+                    error.map_message(|message| format!("{name} ({url}): {message}"))
+                }
+                None => error,
             }
-            None => error,
         })
     }
 
@@ -38,7 +45,7 @@ impl Login {
         }
     }
 
-    fn read_step(&self, answer: &ExchangeAnswer) -> Result<Step, ExchangeError> {
+    fn meaning(&self, answer: &ExchangeAnswer) -> Result<Step, ExchangeError> {
         let refreshed = answer.request_name() == REFRESH;
         let (number, step) = (number_of(answer), self.step_of(answer));
         let status = answer.status();
@@ -68,7 +75,14 @@ impl Login {
 
     fn issued(&self, answer: &ExchangeAnswer, refreshed: bool) -> Result<Issued, ExchangeError> {
         let token = needed(&self.token, "token", answer)?;
-        let mut issued = Issued::new(Secret::from(without_bearer(token.expose())));
+        let token = Secret::from(without_bearer(token.expose()));
+        let unusable =
+            |why: &str| lacks(answer, &format!("has no usable token at `{}` ({why})", self.token));
+        if self.token == Place::Body && token.expose().starts_with(['{', '[', '<']) {
+            return Err(unusable("the body is a document"));
+        }
+        self.header_value(&token, None).map_err(|wrong| unusable(wrong.why()))?;
+        let mut issued = Issued::new(token);
         issued = match (&self.expires_in, &self.expires_at) {
             (None, None) => add_life_of_cookie(issued, &self.token, answer),
             (life, end) => {
@@ -110,10 +124,7 @@ fn take_all(step: &LoginStep, answer: &ExchangeAnswer) -> Result<(), ExchangeErr
 ///
 /// If there is no such value. The error names the place, and what to do.
 fn needed(place: &Place, name: &str, answer: &ExchangeAnswer) -> Result<Secret, ExchangeError> {
-    let lacks = |why: &str| {
-        let advice = "; if such an answer refuses the credentials, add a rule to `refused`";
-        answer.malformed(&format!("has no {name} at `{place}`{why}{advice}"))
-    };
+    let lacks = |why: &str| lacks(answer, &format!("has no {name} at `{place}`{why}"));
     match place.text(answer) {
         Ok(Some(text)) => Ok(text),
         Ok(None) => Err(lacks("")),
@@ -134,4 +145,10 @@ fn failed(answer: &ExchangeAnswer) -> ExchangeError {
         }),
         false => error,
     }
+}
+
+fn lacks(answer: &ExchangeAnswer, wrong: &str) -> ExchangeError {
+    answer.malformed(&format!(
+        "{wrong}; if such an answer refuses the credentials, add a rule to `refused`"
+    ))
 }

@@ -10,13 +10,14 @@ use serde::de::{Deserialize, Deserializer, Error as _};
 use crate::basics::headers::interned_text;
 use crate::credential::Credential;
 use crate::error::Error;
+use crate::system::client::flaw;
 use crate::system::login::life::{End, Life};
 use crate::system::login::parts::Login;
 use crate::system::login::place::Place;
 use crate::system::login::rule::AnswerRule;
-use crate::system::login::step::LoginStep;
+use crate::system::login::step::{FRAMING, LoginStep};
 use crate::system::login::template::{Template, is_name};
-use crate::system::named::Named;
+use crate::system::named::{Named, Table};
 
 /// The most steps: an exchange has at most four requests.
 const MAX_STEPS: usize = 4;
@@ -263,6 +264,9 @@ impl LoginBuilder {
             Some(name) => name.parse().map_err(|_| format!("`{name}` is no name of a header"))?,
             None => AUTHORIZATION,
         };
+        if FRAMING.contains(&name) {
+            return Err(format!("the header `{name}` cannot carry a token: the client sets it"));
+        }
         let default = if name == AUTHORIZATION { "Bearer {token}" } else { "{token}" };
         let value = match &self.value {
             Some(value) => value.clone(),
@@ -316,7 +320,9 @@ impl LoginBuilder {
     fn check_names(&self) -> Result<(), String> {
         let mut known: BTreeSet<&str> = KNOWN.into_iter().collect();
         let mut used = BTreeSet::new();
-        for (name, _) in &self.credentials.0 {
+        for (name, credential) in &self.credentials.0 {
+            let checked = credential.check(&format!("credential `{name}`"), flaw);
+            checked.map_err(|error| error.to_string())?;
             if !is_name(name) || RESERVED.contains(&&**name) || !known.insert(name) {
                 return Err(format!(
                     "a credential cannot have the name `{name}`: use letters, digits and `_`, and no name twice"
@@ -389,7 +395,8 @@ fn check_step<'a>(
             return Err(written_secret(name));
         }
     }
-    if let Some(name) = step.url.literals().find(|name| is_secret(name)) {
+    let written = step.url.literals().chain(step.numbers());
+    if let Some(name) = written.into_iter().find(|name| is_secret(name)) {
         return Err(written_secret(name));
     }
     if step.compute.0.iter().filter_map(|(_, it)| it.key()).any(is_literal) {
@@ -456,6 +463,7 @@ fn read<T: for<'de> Deserialize<'de>>(text: &str) -> Result<T, String> {
 /// Checks the login while it is read, so that the error of a file names the place.
 impl<'de> Deserialize<'de> for Login {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Login, D::Error> {
-        LoginBuilder::deserialize(deserializer)?.build().map_err(D::Error::custom)
+        let Table(login) = Table::<LoginBuilder>::deserialize(deserializer)?;
+        login.build().map_err(D::Error::custom)
     }
 }

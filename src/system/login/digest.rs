@@ -8,6 +8,7 @@ use serde::Deserialize;
 use crate::exchange::error::ExchangeError;
 use crate::secret::Secret;
 use crate::system::login::template::{Lookup, Template, plain};
+use crate::system::named::Table;
 
 /// A value that is computed for each request: a digest, or a MAC (RFC 2104).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -109,7 +110,7 @@ impl Algorithm {
 
 impl<'de> Deserialize<'de> for Digest {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Digest, D::Error> {
-        let Written { hash, hmac, key, of, encoding } = Written::deserialize(deserializer)?;
+        let Table(Written { hash, hmac, key, of, encoding }) = Table::deserialize(deserializer)?;
         match (hash, hmac, key) {
             (Some(algorithm), None, None) => Ok(Digest::Hash { algorithm, of, encoding }),
             (None, Some(algorithm), Some(key)) => Ok(Digest::Hmac { algorithm, key, of, encoding }),

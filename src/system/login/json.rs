@@ -1,6 +1,7 @@
 //! A JSON body whose texts have placeholders.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::ser::{Serialize, Serializer};
@@ -47,6 +48,16 @@ impl Json<Template> {
         }
     }
 
+    /// The names of the members whose values are numbers.
+    pub(crate) fn numbers<'a>(&'a self, name: &'a str, found: &mut Vec<&'a str>) {
+        match self {
+            Json::Integer(_) | Json::Number(_) => found.push(name),
+            Json::List(list) => list.iter().for_each(|it| it.numbers(name, found)),
+            Json::Object(members) => members.iter().for_each(|(name, it)| it.numbers(name, found)),
+            Json::Null | Json::Bool(_) | Json::Text(_) => {}
+        }
+    }
+
     fn map<T, E>(&self, text: &impl Fn(&Template) -> Result<T, E>) -> Result<Json<T>, E> {
         Ok(match self {
             Json::Null => Json::Null,
@@ -62,6 +73,21 @@ impl Json<Template> {
                 Json::Object(members.collect::<Result<_, E>>()?)
             }
         })
+    }
+}
+
+impl<T: Hash> Hash for Json<T> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        std::mem::discriminant(self).hash(state);
+        match self {
+            Json::Null => {}
+            Json::Bool(truth) => truth.hash(state),
+            Json::Integer(number) => number.hash(state),
+            Json::Number(number) => number.to_bits().hash(state),
+            Json::Text(text) => text.hash(state),
+            Json::List(list) => list.hash(state),
+            Json::Object(members) => members.hash(state),
+        }
     }
 }
 

@@ -41,8 +41,9 @@ pub(crate) const STEPS: [&str; 4] = ["step 1", "step 2", "step 3", "step 4"];
 /// # Ok::<_, serde_json::Error>(())
 /// ```
 ///
-/// The token is read from the answer of the last step. An answer with a status other than 2xx that no rule names counts as
-/// an outage, and so does every 408, 425, 429 and 5xx.
+/// The token is read from the answer of the last step. An answer without it, or with a status other than 2xx, that no rule
+/// names counts as an outage. It may be a refusal too: so from the third such answer in a row, the next attempt waits as long
+/// as after a refusal. A 408, 425, 429 or 5xx is only an outage.
 #[derive(Clone)]
 pub struct Login {
     pub(crate) name: &'static str,

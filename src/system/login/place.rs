@@ -44,8 +44,9 @@ impl Place {
             Place::Body => {
                 let text = answer.text()?;
                 // Some answers are a JSON text: a token in quotation marks.
-                let quoted = serde_json::from_str::<String>(text).ok();
-                Ok(Some(quoted.map_or_else(|| Secret::from(text), Secret::from)))
+                let quoted = serde_json::from_str::<String>(text).map(Secret::from);
+                let text = quoted.unwrap_or_else(|_| Secret::from(text));
+                Ok(Some(text).filter(|text| !text.expose().is_empty()))
             }
             Place::Header(_) | Place::Cookie(_) => {
                 Ok(self.in_head(answer.headers()).map(Secret::from))
@@ -102,7 +103,8 @@ struct Cookie<'a> {
 }
 
 impl<'a> Cookie<'a> {
-    /// The last cookie of this name (RFC 6265 section 5.3). None if it is empty, or is deleted by a `Max-Age` of zero.
+    /// The last cookie of this name (RFC 6265 section 5.3). None if it is empty, or is deleted by a `Max-Age` of zero or an
+    /// `Expires` that no clock shows any more.
     fn find(headers: &'a HeaderMap, name: &str) -> Option<Cookie<'a>> {
         let cookies = texts(headers, &SET_COOKIE).filter_map(|text| {
             let mut parts = text.split(';');
@@ -126,13 +128,15 @@ impl<'a> Cookie<'a> {
                 _ => {}
             }
         }
-        if value.is_empty() || max_age.is_some_and(|it| it <= 0.0) {
-            return None;
-        }
         let since = |time: std::time::SystemTime| time.duration_since(std::time::UNIX_EPOCH).ok();
         // `Max-Age` has precedence (RFC 6265 section 5.3).
-        let life = max_age.map(|it| CookieLife::In(bounds::span(it)));
-        Some(Cookie { value, life: life.or_else(|| expires.and_then(since).map(CookieLife::At)) })
+        let life = match (max_age, expires.and_then(since)) {
+            (Some(life), _) if life <= 0.0 => return None,
+            (Some(life), _) => Some(CookieLife::In(bounds::span(life))),
+            (None, Some(end)) if end < bounds::EARLIEST => return None,
+            (None, end) => end.map(CookieLife::At),
+        };
+        (!value.is_empty()).then_some(Cookie { value, life })
     }
 }
 
@@ -240,12 +244,12 @@ mod tests {
                 "",
             ))
         };
-        let (secs, at) = (Duration::from_secs, Duration::from_secs(784_111_777));
+        let (secs, at) = (Duration::from_secs, Duration::from_secs(1_767_225_600));
         assert_eq!(life("sid=a; max-age=60; Secure"), Some(CookieLife::In(secs(60))));
-        assert_eq!(life("sid=a; Expires=Sun, 06 Nov 1994 08:49:37 GMT"), Some(CookieLife::At(at)));
-        assert_eq!(life("sid=a; Expires=Sun, 06-Nov-1994 08:49:37 GMT"), Some(CookieLife::At(at)));
+        assert_eq!(life("sid=a; Expires=Thu, 01 Jan 2026 00:00:00 GMT"), Some(CookieLife::At(at)));
+        assert_eq!(life("sid=a; Expires=Thu, 01-Jan-2026 00:00:00 GMT"), Some(CookieLife::At(at)));
         assert_eq!(
-            life("sid=a; Expires=Sun, 06 Nov 1994 08:49:37 GMT; Max-Age=7"),
+            life("sid=a; Expires=Thu, 01 Jan 2026 00:00:00 GMT; Max-Age=7"),
             Some(CookieLife::In(secs(7)))
         );
         assert_eq!(life("sid=a"), None);

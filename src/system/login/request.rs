@@ -137,7 +137,8 @@ pub(crate) fn request<'a>(
     for (name, (text, value)) in names.iter().zip(&step.headers.0) {
         request = request.header(name, sensitive(text, &value.render(&lookup, plain)?)?);
     }
-    Ok(ExchangeRequest::new(request.body(Bytes::from_owner(body))?).named(name))
+    let request = ExchangeRequest::new(request.body(Bytes::from_owner(body))?);
+    Ok(request.named(name).shown_as(step.url.shown()))
 }
 
 fn body(

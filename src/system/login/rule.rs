@@ -93,6 +93,7 @@ impl AnswerRule {
             (None, None) if !self.is.0.is_empty() || self.contains.is_some() => {
                 says("a rule with `is` or `contains` needs `at`, the place of the value")
             }
+            _ if self.contains.as_deref() == Some("") => says("`contains` is empty"),
             _ => None,
         }
     }
@@ -236,6 +237,10 @@ impl<'de, T: One> Deserialize<'de> for Many<T> {
                 self.visit_string(it.to_string())
             }
 
+            fn visit_f64<E: serde::de::Error>(self, it: f64) -> Result<Many<T>, E> {
+                self.visit_string(it.to_string())
+            }
+
             fn visit_str<E: serde::de::Error>(self, it: &str) -> Result<Many<T>, E> {
                 self.visit_string(it.to_owned())
             }
@@ -251,7 +256,10 @@ impl<'de, T: One> Deserialize<'de> for Many<T> {
                 while let Some(Many(one)) = list.next_element::<Many<T>>()? {
                     all.extend(one);
                 }
-                Ok(Many(all))
+                match all.is_empty() {
+                    true => Err(serde::de::Error::custom(format_args!("expected {}", T::EXPECTED))),
+                    false => Ok(Many(all)),
+                }
             }
         }
 

@@ -1,17 +1,25 @@
 //! One request of a login.
 
+use std::hash::{Hash, Hasher};
+
 use http::header::{
     AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, TRANSFER_ENCODING,
 };
 use http::{HeaderName, Method};
-use serde::de::{Deserialize, Deserializer};
+use serde::de::{Deserialize, Deserializer, IgnoredAny, SeqAccess, Visitor};
 
 use crate::system::login::digest::Digest;
 use crate::system::login::json::Json;
 use crate::system::login::place::Place;
 use crate::system::login::template::{Template, is_name};
 use crate::system::login::url::Url;
-use crate::system::named::Named;
+use crate::system::named::{Named, quotes_no};
+
+/// Headers that only a client can set.
+pub(crate) const FRAMING: [HeaderName; 4] = [HOST, CONTENT_LENGTH, TRANSFER_ENCODING, CONNECTION];
+
+/// The methods of a login.
+const METHODS: [Method; 4] = [Method::GET, Method::POST, Method::PUT, Method::PATCH];
 
 /// One request of a [`Login`](super::Login).
 ///
@@ -36,7 +44,7 @@ pub struct LoginStep {
     pub(crate) query: Named<Template>,
     #[serde(default)]
     pub(crate) headers: Named<Template>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "pair")]
     pub(crate) basic: Option<[Template; 2]>,
     #[serde(default)]
     pub(crate) json: Option<Json<Template>>,
@@ -69,7 +77,7 @@ impl LoginStep {
         LoginStep::new(Method::GET, url)
     }
 
-    /// Another method.
+    /// A request with this method: `GET`, `POST`, `PUT` or `PATCH`.
     #[must_use]
     pub fn new(method: Method, url: &str) -> LoginStep {
         let (url, flaw) = match Url::parse(url) {
@@ -194,6 +202,21 @@ impl LoginStep {
         texts
     }
 
+    /// Adds all that decides which token the answer brings.
+    pub(crate) fn hash_into(&self, state: &mut impl Hasher) {
+        (&self.method, &self.url, &self.query, &self.headers, &self.basic).hash(state);
+        (&self.json, &self.form, &self.body, &self.compute, &self.take).hash(state);
+    }
+
+    /// The names of the members of the JSON body that are numbers.
+    pub(crate) fn numbers(&self) -> Vec<&str> {
+        let mut names = Vec::new();
+        if let Some(json) = &self.json {
+            json.numbers("", &mut names);
+        }
+        names
+    }
+
     /// The texts of the body.
     pub(crate) fn body_texts(&self) -> impl Iterator<Item = &Template> {
         let mut json = Vec::new();
@@ -216,11 +239,13 @@ impl LoginStep {
             let name: HeaderName = name.parse().ok()?;
             let with_form = name == CONTENT_TYPE && self.body.is_none();
             let with_basic = name == AUTHORIZATION && self.basic.is_some();
-            let framing = [HOST, CONTENT_LENGTH, TRANSFER_ENCODING, CONNECTION].contains(&name);
-            (with_form || with_basic || framing).then_some(())
+            (with_form || with_basic || FRAMING.contains(&name)).then_some(())
         };
         if let Some(flaw) = &self.flaw {
             return Some(flaw.clone());
+        }
+        if !METHODS.contains(&self.method) {
+            return Some(NO_METHOD.to_owned());
         }
         if bodies > 1 {
             return Some("it has more than one of `json`, `form` and `body`".to_owned());
@@ -255,14 +280,38 @@ impl LoginStep {
     }
 }
 
+/// Reads `[user, password]`.
+fn pair<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<[Template; 2]>, D::Error> {
+    struct Read;
+
+    impl<'de> Visitor<'de> for Read {
+        type Value = [Template; 2];
+
+        quotes_no!(text or number, "a list of two texts, `[user, password]`");
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<[Template; 2], A::Error> {
+            let (user, password) = (list.next_element()?, list.next_element()?);
+            match (user, password, list.next_element::<IgnoredAny>()?) {
+                (Some(user), Some(password), None) => Ok([user, password]),
+                _ => Err(serde::de::Error::custom(
+                    "expected a list of two texts, `[user, password]`",
+                )),
+            }
+        }
+    }
+
+    deserializer.deserialize_any(Read).map(Some)
+}
+
 fn post() -> Method {
     Method::POST
 }
 
+const NO_METHOD: &str = "a method is GET, POST, PUT or PATCH";
+
 fn method<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Method, D::Error> {
     let text = String::deserialize(deserializer)?;
-    let known = [Method::GET, Method::POST, Method::PUT, Method::PATCH];
-    let method = known.into_iter().find(|method| method.as_str() == text);
-    let unknown = || serde::de::Error::custom("a method is GET, POST, PUT or PATCH");
+    let method = METHODS.into_iter().find(|method| method.as_str() == text);
+    let unknown = || serde::de::Error::custom(NO_METHOD);
     method.ok_or_else(unknown)
 }

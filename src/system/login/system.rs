@@ -1,11 +1,12 @@
 //! What a login is for the rest of the crate: a [`Grant`] and a [`Presentation`].
 
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue};
-use ring::digest::{SHA256, digest};
+use ring::digest::{Context, SHA256};
 use serde_json::Value;
 
 use crate::auth::inspect::layer::InspectBodyLayer;
@@ -38,11 +39,14 @@ impl Grant for Login {
             .with("definition", definition(self));
         let identity = match self.client.and_then(|client| self.credentials.get(client)) {
             Some(client) => with_client(identity, client),
-            // Nothing says who a given value belongs to.
-            None if self.credentials.iter().any(Credential::is_value) => {
-                identity.with("login", self.number.to_string())
-            }
             None => identity,
+        };
+        let mut others =
+            self.credentials.iter().enumerate().filter(|(at, _)| Some(*at) != self.client);
+        // Nothing says what a given value changes: it may be a password, or a tenant.
+        let identity = match others.any(|(_, it)| it.is_value()) {
+            true => identity.with("login", self.number.to_string()),
+            false => identity,
         };
         let places = self.names.iter().zip(&self.credentials).filter(|(_, it)| !it.is_value());
         places.fold(identity, |identity, (name, it)| {
@@ -163,16 +167,20 @@ fn value(at: &Place, response: ResponseHead<'_>) -> Option<Value> {
 
 /// What the token depends on, as one text that reveals nothing.
 fn definition(login: &Login) -> String {
-    let mut text = format!("{}\n{:?}\n", login.header, login.around);
-    for step in &login.steps {
-        text.push_str(&format!(
-            "{} {:?} {:?} {:?}\n",
-            step.method, step.url, step.compute, step.take
-        ));
-        for (name, template) in step.texts() {
-            text.push_str(&format!("{name:?} {:?}\n", template.shown()));
-        }
+    let mut definition = Definition(Context::new(&SHA256));
+    (&login.header, &login.around, &login.token).hash(&mut definition);
+    login.steps.iter().for_each(|step| step.hash_into(&mut definition));
+    definition.0.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+struct Definition(Context);
+
+impl Hasher for Definition {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
     }
-    let digest = digest(&SHA256, text.as_bytes());
-    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+
+    fn finish(&self) -> u64 {
+        0 // the digest is taken from the context
+    }
 }

@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 
 use crate::exchange::error::ExchangeError;
 use crate::secret::Secret;
+use crate::system::named::Text;
 
 /// A text with placeholders: `{name}` stands for a value, `{{` and `}}` for a brace.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -132,7 +133,7 @@ pub(crate) fn is_name(text: &str) -> bool {
 
 impl<'de> Deserialize<'de> for Template {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Template, D::Error> {
-        Template::parse(&String::deserialize(deserializer)?).map_err(D::Error::custom)
+        Template::parse(&Text::deserialize(deserializer)?.0).map_err(D::Error::custom)
     }
 }
 

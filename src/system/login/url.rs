@@ -13,7 +13,7 @@ use crate::system::login::template::{Lookup, Template};
 /// The URL of a request. Its scheme, host and port are fixed, so no answer decides where credentials go.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Url {
-    /// `https://host:port`
+    /// `https://host:port`, in lower case, without the default port.
     base: String,
     path: Template,
     query: Option<Template>,
@@ -37,10 +37,11 @@ impl Url {
             "" => None,
             query => Some(Template::parse(query)?),
         };
-        let (base, written_query) = (base.to_owned(), written_query.to_owned());
-        let url = Url { base, path: Template::parse(path)?, query, written_query };
-        TokenEndpoint::parse(&url.with_names()).map_err(|error| error.to_string())?;
-        Ok(url)
+        let written_query = written_query.to_owned();
+        let url = Url { base: base.to_owned(), path: Template::parse(path)?, query, written_query };
+        let endpoint =
+            TokenEndpoint::parse(&url.with_names()).map_err(|error| error.to_string())?;
+        Ok(Url { base: endpoint.origin().to_string(), ..url })
     }
 
     /// Stands for a URL that could not be parsed.
@@ -180,5 +181,7 @@ mod tests {
         let url = Url::parse("https://a.example/{tenant}/x?key={key}").unwrap();
         assert_eq!(url.shown(), "https://a.example/{tenant}/x");
         assert!(Url::parse("http://127.0.0.1:80/x").is_ok());
+        let url = Url::parse("HTTPS://A.Example:443/X").unwrap();
+        assert_eq!(url.shown(), "https://a.example/X", "or TLS would have no root certificates");
     }
 }
