@@ -1,0 +1,72 @@
+//! From a request on the wire to facts: the client authentication, and whether it shows a refresh token.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http::header::AUTHORIZATION;
+use http::{HeaderName, Request};
+use percent_encoding::percent_decode_str;
+
+use super::facts::{Asked, AuthSeen, Kind};
+
+/// Whether the request shows a refresh token.
+pub(crate) fn is_refresh(request: &Request<Bytes>) -> bool {
+    form(request.body()).iter().any(|it| it == &("grant_type".into(), "refresh_token".into()))
+}
+
+fn basic(request: &Request<Bytes>) -> Option<String> {
+    let value = request.headers().get(AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, pair) = value.split_once(' ')?;
+    let pair = scheme.eq_ignore_ascii_case("basic").then(|| STANDARD.decode(pair).ok())??;
+    String::from_utf8(pair).ok()
+}
+
+pub(crate) fn auth_seen(request: &Request<Bytes>, asked: &Asked) -> AuthSeen {
+    match asked.kind {
+        Kind::Atlas => AuthSeen::ClientHeaders,
+        Kind::Rotating => AuthSeen::Json,
+        Kind::Login | Kind::TokenFile => AuthSeen::OfTheFile,
+        Kind::ClientCredentials => {
+            basic(request).map_or(AuthSeen::Body, |pair| encoding(&pair, asked.auth.as_deref()))
+        }
+    }
+}
+
+/// The encoding of a pair, which is `id:secret` with each part encoded.
+fn encoding(pair: &str, auth: Option<&str>) -> AuthSeen {
+    let (id, secret) = pair.split_once(':').unwrap_or((pair, ""));
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-._~".contains(c);
+    let all = |more: &str| {
+        [id, secret].iter().all(|it| it.chars().all(|c| is_plain(c) || more.contains(c)))
+    };
+    match () {
+        () if all("") => AuthSeen::Basic,
+        () if auth == Some("basic-raw") || !all("%+") => AuthSeen::BasicRaw,
+        () if all("%") && auth != Some("basic-form") => AuthSeen::BasicPercent,
+        () => AuthSeen::BasicForm,
+    }
+}
+
+/// The texts of a request that no word of an answer may repeat.
+pub(crate) fn secrets_of(request: &Request<Bytes>) -> Vec<String> {
+    let headers = request.headers().iter().filter(|(name, _)| is_own(name));
+    let mut secrets: Vec<String> =
+        headers.filter_map(|(_, value)| value.to_str().ok().map(str::to_owned)).collect();
+    secrets.extend(basic(request));
+    secrets.extend(form(request.body()).into_iter().map(|(_, value)| value));
+    secrets.push(String::from_utf8_lossy(request.body()).into_owned());
+    secrets
+}
+
+/// Headers that may have a credential.
+fn is_own(name: &HeaderName) -> bool {
+    !["accept", "content-type", "content-length", "host"].contains(&name.as_str())
+}
+
+pub(crate) fn form(body: &[u8]) -> Vec<(String, String)> {
+    let text = String::from_utf8_lossy(body);
+    let decoded =
+        |part: &str| percent_decode_str(&part.replace('+', " ")).decode_utf8_lossy().into_owned();
+    let pairs = text.split('&').filter_map(|pair| pair.split_once('='));
+    pairs.map(|(name, value)| (decoded(name), decoded(value))).collect()
+}
