@@ -6,10 +6,15 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod callers;
+#[path = "../../examples/doctor/doctor/mod.rs"]
+mod doctor;
 #[path = "../support/echo.rs"]
 mod echo;
 mod faults;
 mod grpc;
+#[path = "../support/masked.rs"]
+mod masked;
+mod reports;
 mod rotation;
 mod servers;
 
