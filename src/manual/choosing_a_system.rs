@@ -17,6 +17,10 @@
 //! | "refresh token" beside client credentials | [`with_refresh_tokens`](crate::system::ClientCredentials::with_refresh_tokens); with most servers it has no advantage |
 //! | "sign in as a user", a browser, a redirect | nothing here: this crate is for machines |
 //!
+//! To try a choice before you write code, run the doctor in a clone of this crate. `cargo run --example doctor -- --help` shows its
+//! options. It asks the token endpoint once, says what the endpoint does differently from the RFCs, and writes the code and the
+//! [file](crate::system::Config) that work.
+//!
 //! # An OAuth 2.0 server with details of its own
 //!
 //! ```

@@ -10,6 +10,10 @@
 //! the system, its token endpoint and the client; what happened; what to do; the HTTP status and the error code of the token
 //! endpoint; how old the error is, if nothing was sent for this request; when the next attempt may be made.
 //!
+//! If a line does not say enough, run the doctor in a clone of this crate: `cargo run --example doctor -- --config billing.toml`.
+//! It asks the token endpoint once, and says what came, what is wrong, and what to try. It shows no secret, so its report can be
+//! sent to the provider.
+//!
 //! # An exchange failed
 //!
 //! [`Error::kind`](crate::Error::kind) is `exchange`, and [`Error::exchange`](crate::Error::exchange) says more. A request before
