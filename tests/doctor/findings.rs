@@ -215,6 +215,10 @@ fn a_life_names_what_states_it() {
     let facts = with_token(with_answer(well(), no_expires_in), |it| it.jwt = jwt.clone());
     assert_said(&facts, Mark::Ok, "as the claim `exp` says");
     assert_said(&facts, Mark::Ok, "a JWT, alg RS256, with iss, exp, without aud");
+    let shorter = with_token(well(), |it| {
+        (it.life, it.jwt) = (Some(Duration::from_secs(1800)), jwt.clone());
+    });
+    assert_said(&shorter, Mark::Ok, "it lives for 30 min, as the claim `exp` says");
     let facts = with_answer(facts, |it| it.members.end = Some("expires_at"));
     assert_said(&facts, Mark::Ok, "as `expires_at` says");
     let facts = with_token(with_answer(well(), no_expires_in), |it| it.is_stated = false);
@@ -273,4 +277,17 @@ fn a_second_exchange_says_what_was_shown_and_what_changed() {
     let failed = Refresh { used: Used::Nothing, result: Err("no answer within 10s".to_owned()) };
     let facts = Facts { refresh: Some(failed), ..well() };
     assert_said(&facts, Mark::Wrong, "second exchange: no answer within 10s");
+}
+
+#[test]
+fn a_crowded_endpoint_is_no_reason_to_look_for_another_address() {
+    let facts = |status: u16| {
+        let mut facts = with_answer(refused(), |it| it.status = status);
+        let text = "the token endpoint gave no token".to_owned();
+        facts.outcome = Outcome::Failure(Failure { text, kind: "unavailable", code: None });
+        facts
+    };
+    let names_the_address = |status| said(&facts(status)).iter().any(|it| it.1.contains("openid"));
+    assert!([400, 403, 404, 405].into_iter().all(names_the_address));
+    assert!(![407, 429, 500, 503].into_iter().any(names_the_address));
 }

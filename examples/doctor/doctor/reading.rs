@@ -82,7 +82,7 @@ fn read(answer: &Response<Bytes>, at: Now, asked: &Asked, mut secrets: Vec<Strin
         ahead: date.map(|date| seconds(date) - seconds(at.since_epoch())),
         no_store: contains(CACHE_CONTROL, "no-store"),
         pragma: contains(PRAGMA, "no-cache"),
-        retry_after: first(headers, &RETRY_AFTER).map(|it| it.trim().parse().ok()),
+        retry_after: first(headers, &RETRY_AFTER).and_then(pause),
         limits: limits.collect(),
         challenges: SCHEMES
             .into_iter()
@@ -96,6 +96,12 @@ fn read(answer: &Response<Bytes>, at: Now, asked: &Asked, mut secrets: Vec<Strin
         cookies: cookies.collect(),
         members: object.map_or_else(Members::default, |it| members_of(&it, asked, &secrets)),
     }
+}
+
+/// `Some(None)` is a time of day.
+fn pause(text: &str) -> Option<Option<u64>> {
+    let seconds = text.trim().parse().ok().map(Some);
+    seconds.or_else(|| httpdate::parse_http_date(text).ok().map(|_| None))
 }
 
 fn another_charset(content_type: &str) -> bool {

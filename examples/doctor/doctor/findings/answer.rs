@@ -86,9 +86,12 @@ fn headers(answer: &Answer, kind: Kind, has_token: bool) -> Vec<Finding> {
     }
     match answer.retry_after {
         Some(Some(seconds)) => {
-            findings.push(note(format!("Retry-After: {seconds} s. The layer waits as long")));
+            findings.push(note(format!(
+                "Retry-After: {seconds} s. The layer waits as long, 5 min at most"
+            )));
         }
-        Some(None) => findings.push(note("Retry-After, as a time. The layer waits as long")),
+        Some(None) => findings
+            .push(note("Retry-After, as a time of day. The layer waits as long, 5 min at most")),
         None => {}
     }
     for (name, value) in &answer.limits {

@@ -26,7 +26,7 @@ fn advice(facts: &Facts, failure: &Failure) -> Option<String> {
             _ => None,
         },
         "unavailable" if matches!(status, Some(404 | 405 | 410)) => Some(address(facts)),
-        "unavailable" if failure.code.is_none() && matches!(status, Some(400..=499)) => {
+        "unavailable" if failure.code.is_none() && matches!(status, Some(400 | 403)) => {
             Some(address(facts))
         }
         "malformed" if is_page => Some(address(facts)),

@@ -10,6 +10,9 @@ use super::{Finding, last_answer, note, ok, span, wrong};
 /// A life in seconds that leaves less than half a minute between two renewals.
 const SHORT: u64 = 60;
 
+/// In seconds: lives that differ by less are the same.
+const NEAR: f64 = 2.0;
+
 pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
     let Outcome::Token(token) = &facts.outcome else { return Vec::new() };
     let empty = Answer::default();
@@ -66,10 +69,13 @@ fn life(token: &Token, answer: &Answer, asked: &Asked) -> Vec<Finding> {
 fn stated_by(token: &Token, answer: &Answer, asked: &Asked) -> Option<String> {
     let members = &answer.members;
     let is_cookie = asked.token_at.as_deref().is_some_and(|it| it.starts_with("cookie:"));
+    // If it is shorter than `expires_in`, something else has stated it.
+    let is_near =
+        |seconds: f64| token.life.is_some_and(|life| (life.as_secs_f64() - seconds).abs() <= NEAR);
     let has_exp = token.jwt.as_ref().is_some_and(|it| it.exp);
     match members.expires_in {
         _ if asked.life.is_some() => asked.life.clone(),
-        ExpiresIn::Number(seconds) if seconds > 0.0 => Some("`expires_in`".to_owned()),
+        ExpiresIn::Number(seconds) if is_near(seconds) => Some("`expires_in`".to_owned()),
         ExpiresIn::Text => Some("`expires_in`".to_owned()),
         _ if members.end.is_some() => members.end.map(|name| format!("`{name}`")),
         _ if is_cookie && answer.cookies.iter().any(|(_, states)| *states) => {
