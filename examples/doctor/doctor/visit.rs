@@ -43,13 +43,15 @@ pub(crate) async fn visit(config: Config, plan: &Plan, environment: Environment<
     let clock = SystemClock::new();
     let began = clock.now();
     let probed = source.probe().await;
-    let in_all = clock.now().since(began);
+    let ended = clock.now();
     let recorded = record.take();
-    facts.took = on_the_wire(&recorded).unwrap_or(in_all);
+    facts.took = on_the_wire(&recorded).unwrap_or_else(|| ended.since(began));
+    // A life begins when the request is sent.
+    let age = recorded.first().map_or(Duration::ZERO, |it| ended.since(it.sent_at));
     facts.requests = recorded.iter().map(|it| reading::sent(it, &plan.asked)).collect();
     facts.outcome = match (probed, source.token().await) {
         (Ok(probe), Ok(token)) => Outcome::Token(Token {
-            life: probe.expires_in.map(|left| whole_seconds(left + in_all)),
+            life: probe.expires_in.map(|left| whole_seconds(left + age)),
             is_stated: probe.lifetime_is_stated,
             token_type: probe.token_type.map(|given| {
                 let known = TYPES.into_iter().find(|it| it.eq_ignore_ascii_case(&given));
@@ -93,7 +95,7 @@ fn on_the_wire(recorded: &[Recorded]) -> Option<Duration> {
     Some(at.since(first.sent_at))
 }
 
-/// A life is a number of seconds, from which the time of the exchange was taken off.
+/// A life is a number of seconds. The rest is the error of the measurement.
 fn whole_seconds(life: Duration) -> Duration {
     Duration::from_secs(life.as_secs_f64().round() as u64)
 }
