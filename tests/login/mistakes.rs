@@ -52,6 +52,8 @@ fn an_error_about_a_value_of_the_wrong_type_does_not_quote_it() {
         r#"{"login": {"name": "a", "token": "/t", "steps": [], "credentials": "hunter2"}}"#,
         r#"{"client_credentials": {"parameters": {"pin": 77031}}}"#,
         r#"{"client_credentials": {"parameters": "hunter2"}}"#,
+        r#"{"client_credentials": "hunter2"}"#,
+        r#"{"atlas": 77031}"#,
     ] {
         let error = serde_json::from_str::<Config>(file).unwrap_err().to_string();
         assert!(!error.contains("hunter2") && !error.contains("77031"), "{file}: {error}");

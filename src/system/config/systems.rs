@@ -20,7 +20,7 @@ use crate::system::atlas::Atlas;
 use crate::system::header::HeaderScheme;
 #[cfg(feature = "login")]
 use crate::system::login::parts::Login;
-use crate::system::named::{Named, Text};
+use crate::system::named::{Named, Table, Text};
 use crate::system::oauth::client_auth::{BasicEncoding, ClientAuth};
 use crate::system::oauth::client_credentials::ClientCredentials;
 use crate::system::oauth::refresh::RefreshTokenIn;
@@ -307,7 +307,8 @@ where
     System: TryFrom<W, Error: fmt::Display>,
 {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Checked<W>, D::Error> {
-        let system = System::try_from(W::deserialize(deserializer)?).map_err(D::Error::custom)?;
+        let Table(written) = Table::<W>::deserialize(deserializer)?;
+        let system = System::try_from(written).map_err(D::Error::custom)?;
         Ok(Checked(system, std::marker::PhantomData))
     }
 }
