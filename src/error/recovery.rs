@@ -16,7 +16,8 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Recovery {
-    /// The request was sent again with another token. This is the response to the second sending.
+    /// The request was sent again with another token, or with the same one within its
+    /// [settling time](crate::token::SourceBuilder::settling_time). This is the response to the second sending.
     Replayed,
     /// This is the refusal: the request cannot be sent again (because of its body, its method, or a
     /// second sending elsewhere in the stack). The token is renewed for the next request.

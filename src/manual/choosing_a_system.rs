@@ -15,6 +15,7 @@
 //! | "projected service account token", "token sink", "JWT-SVID": a token in a file that a platform rewrites | [`AuthLayer::token_file`](crate::AuthLayer::token_file) |
 //! | a token from a program or from a key service | an [exchange of your own](crate::exchange) |
 //! | "refresh token" beside client credentials | [`with_refresh_tokens`](crate::system::ClientCredentials::with_refresh_tokens); with most servers it has no advantage |
+//! | "a new token may not work for a few seconds", replication, eventual consistency: GitHub App installations | [`settling_time`](crate::token::SourceBuilder::settling_time), beside the system |
 //! | "sign in as a user", a browser, a redirect | nothing here: this crate is for machines |
 //!
 //! To try a choice before you write code, run the doctor in a clone of this crate. `cargo run --example doctor -- --help` shows its

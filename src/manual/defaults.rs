@@ -28,6 +28,8 @@
 //! | a whole exchange: all its requests, with headers and bodies | 10 s | enough for a slow identity provider, and not too long for a caller | [`exchange_timeout`](crate::token::SourceBuilder::exchange_timeout) |
 //! | connecting, as a part of the exchange | 3 s | a lost SYN is sent again after 1 s; the next repetition would come only after 3 s | |
 //! | a caller waits for | one exchange | for a shorter wait, put a timeout above the layer: it ends the call, and the exchange goes on | |
+//! | settling time of a new token, in which the API may refuse it | none, at most 30 s | most providers accept a new token at once; GitHub needs some seconds | [`settling_time`](crate::token::SourceBuilder::settling_time) |
+//! | a request that is refused within it is sent again with the same token | after 1 s | the token needs time, and another one would need the same time | |
 //! | after a refusal, the wait for a new token that another response may bring | 1 s | an API that rotates its token may refuse a token right after it has sent the next one | |
 //! | reading a refused response to its end | 50 ms and 16 KiB | enough for an error page; reading more costs more than a new connection | |
 //!
@@ -124,12 +126,13 @@
 //!
 //! # Higher and lower
 //!
-//! Six defaults are numbers that you can change.
+//! Seven defaults are numbers that you can change.
 //!
 //! | what | higher | lower |
 //! |---|---|---|
 //! | [`exchange_timeout`](crate::token::SourceBuilder::exchange_timeout), 10 s | callers without a token wait longer for an endpoint that hangs, and the next attempt begins later | a slow endpoint, or one further request in an exchange, becomes a failure; below 3 s the connection alone may not be made; less than 10 ms counts as 10 ms |
 //! | [`default_lifetime`](crate::token::SourceBuilder::default_lifetime), 5 min | a token that states no life is used longer; if it expires earlier, requests get a 401, a renewal, and a second sending, and a request that cannot be sent again gets the 401 | more exchanges: one for each 80 to 90 % of this time while there are requests; less than 1 s counts as 1 s |
+//! | [`settling_time`](crate::token::SourceBuilder::settling_time), none | a new token is used later, and a token that is revoked soon after its issue is renewed later; more than 30 s counts as 30 s | with a provider that needs time, requests are refused after each renewal, and a refusal renews the token although it is good |
 //! | [`Same::with_cap`](crate::replay::Same::with_cap), 64 KiB | longer streams can be sent again; each streamed request may hold this much memory until its response | a stream gets its 401, with [`NotReplayable`](crate::Recovery::NotReplayable), after fewer bytes |
 //! | [`with_buffer_quota`](crate::AuthLayer::with_buffer_quota), 64 MiB | more uploads at once can be sent again | under load, requests are sent without a copy, and cannot be sent again |
 //! | [`InspectBodyLayer::with_limit`](crate::InspectBodyLayer::with_limit), 4 KiB | a refusal in a longer body is found; each inspected response holds this much memory | JSON that is longer has no members for a judge |

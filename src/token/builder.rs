@@ -20,6 +20,8 @@ use crate::token::source::TokenSource;
 pub(crate) const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Assumed of a token that says nothing of its life.
 pub(crate) const DEFAULT_LIFETIME: Duration = Duration::from_secs(300);
+/// A provider that needs longer has a fault.
+const LONGEST_SETTLING_TIME: Duration = Duration::from_secs(30);
 
 /// Makes a [`TokenSource`] with options other than the defaults.
 ///
@@ -53,6 +55,7 @@ impl<P: Presentation> SourceBuilder<P> {
             clock: Arc::new(SystemClock::new()),
             exchange_timeout: EXCHANGE_TIMEOUT,
             default_lifetime: DEFAULT_LIFETIME,
+            settling_time: Duration::ZERO,
             fixed: None,
         };
         SourceBuilder { options, presentation }
@@ -91,6 +94,31 @@ impl<P: ?Sized> SourceBuilder<P> {
     /// necessary. The least is 1 s: a shorter one is raised to that.
     pub fn default_lifetime(mut self, lifetime: Duration) -> SourceBuilder<P> {
         self.options.default_lifetime = lifetime.max(Duration::from_secs(1));
+        self
+    }
+
+    /// How long the API may refuse a new token, because not all of the provider's servers know it yet. GitHub needs some
+    /// seconds. Default: zero, because with most providers a new token is accepted at once. More than 30 s counts as 30 s.
+    ///
+    /// - While the old token is usable, it is used until the new one has settled. No request waits.
+    /// - Without a usable token, or after its refusal, the new one is used at once. If the API refuses it within this time, the
+    ///   request is sent again after 1 s, with the same token. That is its only second sending. Such a refusal renews
+    ///   nothing, and takes nothing from the budget of renewals.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_outbound_auth::TokenSource;
+    /// use tower_outbound_auth::exchange::{self, Issued};
+    /// use tower_outbound_auth::system::HeaderScheme;
+    ///
+    /// let app = exchange::from_fn(|| async { Ok(Issued::new("ghs_abc")) });
+    /// let source = TokenSource::builder(HeaderScheme::bearer(), app)
+    ///     .settling_time(Duration::from_secs(5))
+    ///     .build();
+    /// # let _ = source;
+    /// ```
+    pub fn settling_time(mut self, settling_time: Duration) -> SourceBuilder<P> {
+        self.options.settling_time = settling_time.min(LONGEST_SETTLING_TIME);
         self
     }
 
@@ -135,6 +163,7 @@ impl<P: ?Sized> fmt::Debug for SourceBuilder<P> {
         f.debug_struct("SourceBuilder")
             .field("exchange_timeout", &self.options.exchange_timeout)
             .field("default_lifetime", &self.options.default_lifetime)
+            .field("settling_time", &self.options.settling_time)
             .finish_non_exhaustive()
     }
 }

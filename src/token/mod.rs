@@ -16,6 +16,7 @@
 //! 6. A refused token is renewed once, however many callers report it; see [`TokenSource::reject`].
 //! 7. For a doubted response ([`Verdict::Doubted`](crate::scheme::Verdict::Doubted)), a token is renewed once a minute at
 //!    most.
+//! 8. With a [`settling_time`](SourceBuilder::settling_time), a usable token is used until the next one has settled.
 //!
 //! # Events
 //!

@@ -25,6 +25,8 @@ pub(crate) struct SourceOptions {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) exchange_timeout: Duration,
     pub(crate) default_lifetime: Duration,
+    /// Zero if a new token is accepted at once.
+    pub(crate) settling_time: Duration,
     /// The token of a source that needs no exchange.
     pub(crate) fixed: Option<Secret>,
 }

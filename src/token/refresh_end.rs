@@ -53,14 +53,23 @@ impl Core {
         let finished = event.machine.finished(now, refresh, arrival);
         let mut old_token = None;
         let outcome = match (&finished, &obtained) {
-            (Finished::Adopt { generation, window, .. }, Ok((obtained, _, line))) => {
+            (Finished::Adopt { generation, window, waits, .. }, Ok((obtained, _, line))) => {
                 let Obtained { issued, presented, .. } = obtained;
                 event.granted_scope = issued.shared_scope();
                 let place = (*generation, *window);
                 let presented = self.with_its_maker(presented.clone(), issued);
-                let (token, old) = self.publish(issued, presented, place, line.clone());
-                old_token = old;
-                Some(Ok(token))
+                let token = self.token(issued, presented, place, line.clone());
+                match self.cell.latest().filter(|_| *waits) {
+                    // It is published when it has settled.
+                    Some(current) => {
+                        event.settling = Some(token);
+                        Some(Ok(current))
+                    }
+                    None => {
+                        old_token = self.publish(token.clone());
+                        Some(Ok(AccessToken::new(token)))
+                    }
+                }
             }
             (Finished::Failed { error, retry_in, .. }, _) => {
                 event.refused_credentials = credentials;
@@ -76,24 +85,25 @@ impl Core {
         (finished, outcome)
     }
 
-    /// Publishes a token. Call it under the lock. Returns this token, and the token that it
-    /// replaces.
-    pub(crate) fn publish(
+    /// Publishes a token. Call it under the lock. Returns the token that it replaces.
+    pub(crate) fn publish(&self, token: Arc<Published>) -> Option<Arc<Published>> {
+        if let Some(sent_count) = &self.sent_count {
+            sent_count.issued(token.generation);
+        }
+        self.cell.publish(token)
+    }
+
+    /// A token that can be published.
+    pub(crate) fn token(
         &self,
         issued: &Issued,
         presented: Presented,
         (generation, window): (Generation, Window),
         line: Option<Arc<Lineage>>,
-    ) -> (AccessToken, Option<Arc<Published>>) {
-        if let Some(sent_count) = &self.sent_count {
-            sent_count.issued(generation);
-        }
+    ) -> Arc<Published> {
         let secret = issued.access_token().clone();
         let extra = issued.all_extra().clone();
-        let token =
-            Published { secret, presented, generation, window, line, source: self.id, extra };
-        let token = Arc::new(token);
-        (AccessToken::new(token.clone()), self.cell.publish(token))
+        Arc::new(Published { secret, presented, generation, window, line, source: self.id, extra })
     }
 
     /// If the exchange brought the current token again, that token keeps its maker of headers. Call it under the

@@ -125,11 +125,11 @@ impl Core {
         let mut event = self.event();
         let arrival = self.compared(arrival, issued);
         let adopted = event.machine.rotated(now, used, &arrival)?;
-        let (token, old) = self.publish(issued, presented, adopted, Some(line));
+        let old = self.publish(self.token(issued, presented, adopted, Some(line)));
         drop(event);
         drop(old);
         self.wake_waiting();
-        Ok(token.generation())
+        Ok(adopted.0)
     }
 
     /// None if another response brought the same token, which is being checked or was adopted.

@@ -73,6 +73,8 @@ pub(crate) struct Locked {
     pub(crate) verifying: Vec<Secret>,
     /// The version of the credentials that the last failed exchange used.
     pub(crate) refused_credentials: u64,
+    /// A token that waits until it has settled.
+    pub(crate) settling: Option<Arc<Published>>,
     /// The scope of the current token, if it differs from the requested one.
     pub(crate) granted_scope: Option<Arc<str>>,
 }
@@ -96,7 +98,9 @@ impl Locked {
 /// released.
 pub(crate) struct Event<'a> {
     locked: MutexGuard<'a, Locked>,
-    cell: &'a Cell,
+    core: &'a Core,
+    /// Dropped after the lock is released, because it has values of users.
+    _replaced: Option<Arc<Published>>,
 }
 
 impl Deref for Event<'_> {
@@ -116,7 +120,12 @@ impl DerefMut for Event<'_> {
 /// This runs before the fields are dropped, so the lock is still held.
 impl Drop for Event<'_> {
     fn drop(&mut self) {
-        self.cell.publish_flags(self.locked.machine.flags());
+        if !self.locked.machine.is_settling()
+            && let Some(settled) = self.locked.settling.take()
+        {
+            self._replaced = self.core.publish(settled);
+        }
+        self.core.cell.publish_flags(self.locked.machine.flags());
     }
 }
 
@@ -127,7 +136,8 @@ impl Core {
         let credentials = options.exchange.credentials();
         let credentials_may_change = credentials.iter().any(Credential::may_change);
         let mut machine = Machine::new(refresh_limit(options.exchange_timeout), fastrand::u64(..))
-            .with_changing_credentials(credentials_may_change);
+            .with_changing_credentials(credentials_may_change)
+            .with_settling_time(options.settling_time);
         let cell = Cell::new();
         let fixed = options.fixed.clone();
         let presented =
@@ -161,6 +171,7 @@ impl Core {
                 machine,
                 verifying: Vec::new(),
                 refused_credentials: 0,
+                settling: None,
                 granted_scope: None,
             }),
         }
@@ -275,7 +286,7 @@ impl Core {
 
     /// The lock, for an event.
     pub(crate) fn event(&self) -> Event<'_> {
-        Event { locked: self.lock(), cell: &self.cell }
+        Event { locked: self.lock(), core: self, _replaced: None }
     }
 
     /// The lock, for a question. If the machine panics under it, that is a bug. The state is plain data and still

@@ -75,6 +75,8 @@ impl<P: Presentation + ?Sized> TokenSource<P> {
     /// report this token. Other requests still use the token meanwhile, because a single server may be
     /// faulty. Renewals are limited: five in a row, then one every 30 s.
     ///
+    /// Within the [settling time](crate::token::SourceBuilder::settling_time) of `token`, returns the same token after 1 s.
+    ///
     /// A renewal by this call counts even if it helps, because the source does not learn whether the next token is
     /// accepted.
     ///
@@ -204,6 +206,7 @@ impl<P: ?Sized> fmt::Debug for TokenSource<P> {
             .field("system", &self.core.system)
             .field("exchange_timeout", &self.core.options.exchange_timeout)
             .field("default_lifetime", &self.core.options.default_lifetime)
+            .field("settling_time", &self.core.options.settling_time)
             .field("status", &self.core.status())
             .finish()
     }

@@ -25,6 +25,9 @@ const MAX_LOST: u32 = 3;
 /// what was left when the caller came.
 const LAST_MOMENT: Duration = Duration::from_secs(1);
 
+/// How long a request waits that is sent again with the same token.
+const UNTIL_SENT_AGAIN: Duration = Duration::from_secs(1);
+
 /// The longest wait of a request that cannot be sent again and has a usable token: a token endpoint that hangs must
 /// not delay it longer. A doubted response waits for the renewal for the same time, because it is mostly correct.
 const FOR_A_BETTER_TOKEN: Duration = Duration::from_secs(1);
@@ -150,6 +153,7 @@ impl Core {
                     Some(token) => return Renewal::Token { token, waited: false },
                     None => continue, // the refresh has just ended
                 },
+                (Refused::SendAgain, _) => return self.the_same_token().await,
                 (Refused::Wait, Some(in_progress)) => (in_progress, true),
                 (Refused::WaitAndAsk, Some(in_progress)) => (in_progress, false),
                 (Refused::Wait | Refused::WaitAndAsk, None) => continue,
@@ -165,6 +169,17 @@ impl Core {
                 Ok(Waited::Ended(Err(_))) if counts => break,
                 Ok(Waited::Enough) | Err(_) => break,
                 Ok(_) => {}
+            }
+        }
+        Renewal::HandOn(Recovery::RenewalFailed)
+    }
+
+    /// The refused token once more, because the provider may accept it a second later; or a newer one that came meanwhile.
+    async fn the_same_token(&self) -> Renewal {
+        if let Ok(pause) = self.sleep(UNTIL_SENT_AGAIN) {
+            pause.await;
+            if let Some(token) = self.usable() {
+                return Renewal::Token { token, waited: false };
             }
         }
         Renewal::HandOn(Recovery::RenewalFailed)
@@ -187,7 +202,7 @@ impl Core {
         }
         match self.refused(&runtime, &chain, refused, complaint).0 {
             Refused::HandOn(recovery) => Some(recovery),
-            Refused::Resend | Refused::Wait | Refused::WaitAndAsk => None,
+            Refused::Resend | Refused::SendAgain | Refused::Wait | Refused::WaitAndAsk => None,
         }
     }
 

@@ -29,6 +29,7 @@ async fn client_credentials_are_read_from_a_file() {
         api = "{api}"
         exchange_timeout = 3
         default_lifetime = 60.5
+        settling_time = 5
         [client_credentials]
         endpoint = "{endpoint}"
         client_id = "{id}"
@@ -55,6 +56,7 @@ async fn client_credentials_are_read_from_a_file() {
         )
     );
     assert!(auth.source().status().expires_in.unwrap() > Duration::from_secs(60));
+    assert!(format!("{:?}", auth.source()).contains("settling_time: 5s"));
     let token = auth.source().token().await.unwrap();
     assert_eq!((token.extra("token_type"), token.extra("/no/such")), (Some("Bearer"), None));
 }

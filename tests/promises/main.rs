@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `behind_pointers`, `configuration_and_status`, `interface` | what the public types promise |
 //! | `deadlines`, `grpc`, `http_exchange`, `proofs` | what holds for these parts, across the promises |
+//! | `settling_time` | a provider that accepts a new token only some seconds later |
 //! | `sweep` | callers that give up at every point of a renewal |
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
@@ -41,5 +42,6 @@ mod http_exchange;
 mod interface;
 mod probe;
 mod proofs;
+mod settling_time;
 mod source_options;
 mod sweep;

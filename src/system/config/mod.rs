@@ -40,7 +40,8 @@ use crate::token::source::TokenSource;
 /// | `login` | [`Login`](super::Login) | see the manual's chapter [`login`](crate::manual::login) |
 ///
 /// A file has one of these tables. Beside it stand `api` (the origin of the API, or a list; the default for `atlas` and
-/// `rotating` is the endpoint's), `exchange_timeout` and `default_lifetime` in seconds, `ca_file`, a PEM file with the
+/// `rotating` is the endpoint's), `exchange_timeout`, `default_lifetime` and
+/// [`settling_time`](crate::token::SourceBuilder::settling_time) in seconds, `ca_file`, a PEM file with the
 /// only certificate authorities that the token endpoint may have (default: those of the platform), and `proxy`, the URL of a
 /// proxy without a password, or `env` for [the one that the environment
 /// names](crate::endpoint::HttpClient::with_proxy_from_env) (default: none).
@@ -75,6 +76,7 @@ pub struct Config {
     api: Vec<Origin>,
     exchange_timeout: Option<Duration>,
     default_lifetime: Option<Duration>,
+    settling_time: Option<Duration>,
     ca_file: Option<PathBuf>,
     proxy: Option<String>,
 }
@@ -140,6 +142,10 @@ impl Config {
             Some(timeout) => source.exchange_timeout(timeout),
             None => source,
         };
+        let source = match self.settling_time {
+            Some(time) => source.settling_time(time),
+            None => source,
+        };
         match self.default_lifetime {
             Some(lifetime) => source.default_lifetime(lifetime).build(),
             None => source.build(),
@@ -184,6 +190,7 @@ impl<'de> Deserialize<'de> for Config {
             api,
             exchange_timeout: written.exchange_timeout.map(|it| it.0),
             default_lifetime: written.default_lifetime.map(|it| it.0),
+            settling_time: written.settling_time.map(|it| it.0),
             ca_file: written.ca_file,
             proxy: written.proxy.map(|it| it.0),
         })

@@ -27,6 +27,8 @@ pub(crate) struct Written {
     pub(crate) exchange_timeout: Option<Seconds>,
     #[serde(default)]
     pub(crate) default_lifetime: Option<Seconds>,
+    #[serde(default)]
+    pub(crate) settling_time: Option<Seconds>,
     pub(crate) ca_file: Option<PathBuf>,
     #[serde(default)]
     pub(crate) proxy: Option<Proxy>,

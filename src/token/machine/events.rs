@@ -96,6 +96,8 @@ pub(crate) enum Refused {
     /// Wait for the refresh, and then ask again. The refresh began before the refused token was issued, so its
     /// outcome says nothing about the refusal.
     WaitAndAsk,
+    /// Send the request again with the same token after a pause: the provider may not accept the token yet.
+    SendAgain,
     /// Give the refusal to the caller.
     HandOn(Recovery),
 }
@@ -134,10 +136,12 @@ impl<R> Arrival<R> {
 /// any code in its `Drop`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Finished<E = Fault> {
-    /// Publish its token. `recovered`: how long exchanges had been failing before.
+    /// Publish its token, or keep it until it has settled if it `waits`. `recovered`: how long exchanges had been
+    /// failing before.
     Adopt {
         generation: Generation,
         window: Window,
+        waits: bool,
         recovered: Option<Duration>,
         previous: Option<E>,
     },

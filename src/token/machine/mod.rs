@@ -25,30 +25,28 @@ pub(crate) mod rotation;
 #[path = "../../../tests/machine/scenarios/mod.rs"]
 mod scenarios;
 mod serialize;
+mod settling;
 pub(crate) mod status;
 #[cfg(test)]
 mod tests;
 mod transitions;
 pub(crate) mod window;
 
-use std::cmp::Ordering;
 use std::time::Duration;
 
 use crate::clock::Now;
 use crate::error::recovery::Recovery;
 use crate::exchange::context::Reason;
-use crate::scheme::not_adopted::NotAdopted;
 use crate::token::machine::backoff::{Failing, Fault};
 use crate::token::machine::budget::RenewalBudget;
 use crate::token::machine::events::{
     Arrival, Ask, Finished, Generation, RefreshId, Refused, Start, Tick,
 };
-use crate::token::machine::rotation::LEEWAY;
 use crate::token::machine::status::Counters;
 use crate::token::machine::window::Window;
 
 #[derive(Debug)]
-struct Current {
+pub(crate) struct Current {
     generation: Generation,
     /// The generation that the exchange of this lineage issued.
     line: Generation,
@@ -65,6 +63,8 @@ struct Current {
     window: Window,
     /// How many exchanges in a row have brought this token again.
     repeats: u32,
+    /// The provider may not accept the token before this time.
+    settled_at: Option<Now>,
 }
 
 #[derive(Debug)]
@@ -73,6 +73,8 @@ struct Refresh<W> {
     started: Now,
     /// The token that this refresh renews was refused, before the refresh began or later.
     refused: bool,
+    /// The same, or the token was doubted: the new token is used at once.
+    at_once: bool,
     /// The receiver of its outcome. `None` until the source has made one.
     waiting: Option<W>,
 }
@@ -112,6 +114,9 @@ pub(crate) struct Machine<R = (), E = Fault, W = ()> {
     tick: Tick,
     generation: Generation,
     current: Option<Current>,
+    settling_time: Duration,
+    /// A new token that waits until it has settled. No refresh runs meanwhile.
+    settling: Option<Current>,
     /// The token is fixed: it is never renewed.
     fixed: bool,
     refresh: Option<Refresh<W>>,
@@ -139,6 +144,8 @@ impl<R, E: Failing, W> Machine<R, E, W> {
             tick: 0,
             generation: Generation::default(),
             current: None,
+            settling_time: Duration::ZERO,
+            settling: None,
             fixed: false,
             refresh: None,
             refresh_token: None,
@@ -172,6 +179,7 @@ impl<R, E: Failing, W> Machine<R, E, W> {
 
     /// A caller needs a token.
     pub(crate) fn ask(&mut self, now: Now) -> (Ask, Option<Start<R>>) {
+        self.settle(now);
         let (usable, reason) = match self.current.as_ref().map(|current| current.window) {
             None => (false, Reason::First),
             Some(window) if now.has_reached(window.ends_at) => (false, Reason::Expired),
@@ -214,6 +222,10 @@ impl<R, E: Failing, W> Machine<R, E, W> {
         if self.fixed {
             return (Refused::HandOn(Recovery::FixedToken), None);
         }
+        self.settle(now);
+        if reason == Reason::Refused && self.is_unsettled(now, used) {
+            return (Refused::SendAgain, None);
+        }
         let Some(current) = &self.current else {
             return self.renew(now, Reason::First, used);
         };
@@ -224,6 +236,9 @@ impl<R, E: Failing, W> Machine<R, E, W> {
             return (Refused::Resend, None);
         }
         let issued = current.issued;
+        if self.use_settling() {
+            return (Refused::Resend, None);
+        }
         self.give_up_overdue(now);
         match &self.refresh {
             Some(refresh) if refresh.id.tick() < issued => (Refused::WaitAndAsk, None),
@@ -250,19 +265,21 @@ impl<R, E: Failing, W> Machine<R, E, W> {
         id: RefreshId,
         outcome: Result<Arrival<R>, E>,
     ) -> Finished<E> {
-        let ours = self.refresh.as_ref().is_some_and(|refresh| refresh.id == id);
+        let refresh = self.refresh.take_if(|refresh| refresh.id == id);
+        let ours = refresh.is_some();
+        let may_wait = refresh.is_some_and(|refresh| !refresh.at_once);
         if ours {
-            self.refresh = None;
             self.lost = 0;
             self.background_from = None;
         }
         // A refresh that was given up may still succeed. Its token is used, unless a later refresh has
         // succeeded.
-        let later = self.current.as_ref().is_some_and(|current| current.refresh > id.tick());
+        let newest = self.settling.as_ref().or(self.current.as_ref());
+        let later = newest.is_some_and(|newest| newest.refresh > id.tick());
         match outcome.map(|arrival| self.restated(arrival)) {
             Ok(_) if later => Finished::Outdated,
             Ok(arrival) if Window::is_worth_having(arrival.sent, arrival.life, now) => {
-                self.adopt_exchanged(now, id, arrival)
+                self.adopt_exchanged(now, id, arrival, may_wait)
             }
             Ok(Arrival { same: true, refresh_token, .. }) if self.is_usable(now) => {
                 self.wait_for_the_end(now, id, refresh_token)
@@ -288,73 +305,6 @@ impl<R, E: Failing, W> Machine<R, E, W> {
         }
     }
 
-    /// A response to a request with the token of generation `used` brought a new token.
-    ///
-    /// It is adopted if [all checks pass](Machine::may_follow).
-    pub(crate) fn rotated(
-        &mut self,
-        now: Now,
-        used: Generation,
-        arrival: &Arrival<R>,
-    ) -> Result<(Generation, Window), NotAdopted> {
-        let draw = self.rng.f64();
-        self.may_follow(now, used, arrival)?;
-        let current = self.current.as_mut().ok_or(NotAdopted::OtherLineage)?;
-        self.counters.rotations_adopted += 1;
-        self.tick += 1;
-        self.generation = self.generation.next();
-        current.generation = self.generation;
-        current.issued = self.tick;
-        current.sent = arrival.sent;
-        (current.stated, current.dated_end) = (arrival.stated, arrival.dated_end());
-        current.claimed = arrival.claimed;
-        current.window = Window::new(arrival.sent, arrival.life, draw);
-        current.repeats = 0;
-        Ok((current.generation, current.window))
-    }
-
-    /// Whether a new token may replace the current one. The request must have carried a token of the
-    /// current lineage, so that a response from before a revocation does not replace the exchange after
-    /// it. And the new token must be newer. A token in the answer to the current token is newer. Other
-    /// tokens are compared by `iat`, then `exp`, then the time of sending.
-    pub(crate) fn may_follow(
-        &self,
-        now: Now,
-        used: Generation,
-        arrival: &Arrival<R>,
-    ) -> Result<(), NotAdopted> {
-        let Some(current) = self.current.as_ref().filter(|it| !self.fixed && used >= it.line)
-        else {
-            return Err(NotAdopted::OtherLineage);
-        };
-        if !Window::is_worth_having(arrival.sent, arrival.life, now) {
-            return Err(NotAdopted::Ended);
-        }
-        let claim = |one: Option<Duration>, other: Option<Duration>| {
-            one.zip(other).map_or(Ordering::Equal, |(one, other)| one.cmp(&other))
-        };
-        // A token in the answer to the current token is newer, even if the issuer's clock shows the same
-        // second. But if its `iat` is more than 60 s earlier, it is an old token.
-        if used == current.generation && !arrival.same {
-            let iats = arrival.claimed.0.zip(current.claimed.0);
-            let stale = iats.is_some_and(|(new, old)| new + LEEWAY < old);
-            return if stale { Err(NotAdopted::NotNewer) } else { Ok(()) };
-        }
-        let sent_later = arrival.sent.since(current.sent) > Duration::ZERO;
-        let by_claims = claim(arrival.claimed.0, current.claimed.0)
-            .then(claim(arrival.claimed.1, current.claimed.1));
-        match by_claims {
-            Ordering::Greater => Ok(()),
-            Ordering::Equal if sent_later && !arrival.same => Ok(()),
-            _ => Err(NotAdopted::NotNewer),
-        }
-    }
-
-    /// A token of a response was not adopted.
-    pub(crate) fn not_adopted(&mut self, why: NotAdopted) {
-        self.counters.count_not_adopted(why);
-    }
-
     /// Sets a fixed token, which needs no exchange and is never renewed.
     pub(crate) fn fix(&mut self, now: Now) -> (Generation, Window) {
         self.fixed = true;
@@ -368,7 +318,7 @@ impl<R, E: Failing, W> Machine<R, E, W> {
             refresh_token: None,
             claimed: (None, None),
         };
-        (self.adopt(0, &token, Window::ENDLESS), Window::ENDLESS)
+        (self.adopt(0, &token, Window::ENDLESS, None), Window::ENDLESS)
     }
 
     /// Whether the credentials should be reloaded: once a second at most, during the pause after a failure

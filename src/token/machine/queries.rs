@@ -13,7 +13,8 @@ use crate::token::machine::status::{State, Status};
 pub(crate) struct Flags {
     /// Callers with a usable token need not ask for another one until this time: a refresh is running, or one was lost.
     pub(crate) quiet_until: Option<Now>,
-    /// No refresh runs, none may start, and no credentials are reloaded until this time. It is separate from
+    /// No refresh runs, none may start, and no credentials are reloaded until this time: a pause after a failure, or a new
+    /// token that has not settled. It is separate from
     /// `quiet_until`, because the later of two moments cannot be determined with two clocks.
     pub(crate) paused_until: Option<Now>,
     /// A refused token whose renewal is running, or has not yet helped. If another server accepts it, one server is faulty.
@@ -59,6 +60,9 @@ impl<R, E: Failing, W> Machine<R, E, W> {
     }
 
     fn paused_until(&self) -> Option<Now> {
+        if let (Some(new), Some(current)) = (&self.settling, &self.current) {
+            return new.settled_at.map(|settled| settled.earliest(current.window.ends_at));
+        }
         let failure = self.failure.as_ref().filter(|_| self.refresh.is_none())?;
         Some(self.next_reload().map_or(failure.retry_at, |look| look.earliest(failure.retry_at)))
     }
@@ -72,8 +76,9 @@ impl<R, E: Failing, W> Machine<R, E, W> {
 
     /// Whether a refusal of this token would start an exchange.
     pub(crate) fn would_renew(&self, now: Now, refused: Generation) -> bool {
-        let is_current = self.current.as_ref().is_some_and(|it| it.generation == refused);
-        is_current && self.refresh.is_none() && !self.fixed && !self.is_paused(now)
+        let is_current = self.latest(now).is_some_and(|it| it.generation == refused);
+        let settles = self.is_settling() || self.is_unsettled(now, refused);
+        is_current && !settles && self.refresh.is_none() && !self.fixed && !self.is_paused(now)
     }
 
     fn rejected_token(&self) -> Option<Generation> {
@@ -81,7 +86,7 @@ impl<R, E: Failing, W> Machine<R, E, W> {
     }
 
     pub(crate) fn status(&mut self, now: Now) -> Status {
-        let current = self.current.as_ref();
+        let current = self.latest(now);
         let window = current.map(|current| current.window);
         let usable = window.filter(|window| !now.has_reached(window.ends_at));
         let state = match (usable, &self.refresh, &self.failure) {
@@ -96,7 +101,8 @@ impl<R, E: Failing, W> Machine<R, E, W> {
         // Each moment by the clock that reaches it first. These clocks may differ.
         let failure = self.failure.as_ref();
         let retry_in = failure.map(|failure| now.until(failure.retry_at));
-        let refresh_in = ending.map(|window| now.until(window.refresh_at));
+        let next = self.settling.as_ref().map(|it| it.window).or(ending);
+        let refresh_in = next.map(|window| now.until(window.refresh_at));
         // If there is nothing to wait for, the next request causes a refresh.
         let is_idle = current.is_none() && self.refresh.is_none();
         let due = is_idle.then_some(Duration::ZERO);

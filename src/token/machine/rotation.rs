@@ -4,11 +4,16 @@
 //! with the token of the last exchange, the first of the *lineage*. It must have the same issuer, subject and audience, and
 //! must not live longer. The machine decides which of two such tokens is newer.
 
+use std::cmp::Ordering;
 use std::time::Duration;
 
 use crate::clock::Now;
 use crate::scheme::jwt::Claims;
 use crate::scheme::not_adopted::NotAdopted;
+use crate::token::machine::Machine;
+use crate::token::machine::backoff::Failing;
+use crate::token::machine::events::{Arrival, Generation};
+use crate::token::machine::window::Window;
 
 /// The most that clocks may differ. It also covers lives in whole seconds.
 pub(crate) const LEEWAY: Duration = Duration::from_secs(60);
@@ -56,6 +61,78 @@ impl Lineage {
         }
         // The token may be older than this response.
         Ok(if issuers.is_some() { life.min(left) } else { life })
+    }
+}
+
+impl<R, E: Failing, W> Machine<R, E, W> {
+    /// A response to a request with the token of generation `used` brought a new token.
+    ///
+    /// It is adopted if [all checks pass](Machine::may_follow).
+    pub(crate) fn rotated(
+        &mut self,
+        now: Now,
+        used: Generation,
+        arrival: &Arrival<R>,
+    ) -> Result<(Generation, Window), NotAdopted> {
+        let draw = self.rng.f64();
+        self.settle(now);
+        self.may_follow(now, used, arrival)?;
+        let current = self.current.as_mut().ok_or(NotAdopted::OtherLineage)?;
+        self.counters.rotations_adopted += 1;
+        self.tick += 1;
+        self.generation = self.generation.next();
+        current.generation = self.generation;
+        current.issued = self.tick;
+        current.sent = arrival.sent;
+        (current.stated, current.dated_end) = (arrival.stated, arrival.dated_end());
+        current.claimed = arrival.claimed;
+        current.window = Window::new(arrival.sent, arrival.life, draw);
+        (current.repeats, current.settled_at) = (0, None);
+        Ok((current.generation, current.window))
+    }
+
+    /// Whether a new token may replace the current one. The request must have carried a token of the
+    /// current lineage, so that a response from before a revocation does not replace the exchange after
+    /// it. And the new token must be newer. A token in the answer to the current token is newer. Other
+    /// tokens are compared by `iat`, then `exp`, then the time of sending.
+    pub(crate) fn may_follow(
+        &self,
+        now: Now,
+        used: Generation,
+        arrival: &Arrival<R>,
+    ) -> Result<(), NotAdopted> {
+        let current = self.latest(now).filter(|it| !self.fixed && used >= it.line);
+        // While the token of an exchange waits, it is the newest: no response brings its successor.
+        let newest = self.settling.as_ref().or(current).map(|it| it.generation);
+        let Some(current) = current.filter(|it| Some(it.generation) == newest) else {
+            return Err(NotAdopted::OtherLineage);
+        };
+        if !Window::is_worth_having(arrival.sent, arrival.life, now) {
+            return Err(NotAdopted::Ended);
+        }
+        let claim = |one: Option<Duration>, other: Option<Duration>| {
+            one.zip(other).map_or(Ordering::Equal, |(one, other)| one.cmp(&other))
+        };
+        // A token in the answer to the current token is newer, even if the issuer's clock shows the same
+        // second. But if its `iat` is more than 60 s earlier, it is an old token.
+        if used == current.generation && !arrival.same {
+            let iats = arrival.claimed.0.zip(current.claimed.0);
+            let stale = iats.is_some_and(|(new, old)| new + LEEWAY < old);
+            return if stale { Err(NotAdopted::NotNewer) } else { Ok(()) };
+        }
+        let sent_later = arrival.sent.since(current.sent) > Duration::ZERO;
+        let by_claims = claim(arrival.claimed.0, current.claimed.0)
+            .then(claim(arrival.claimed.1, current.claimed.1));
+        match by_claims {
+            Ordering::Greater => Ok(()),
+            Ordering::Equal if sent_later && !arrival.same => Ok(()),
+            _ => Err(NotAdopted::NotNewer),
+        }
+    }
+
+    /// A token of a response was not adopted.
+    pub(crate) fn not_adopted(&mut self, why: NotAdopted) {
+        self.counters.count_not_adopted(why);
     }
 }
 

@@ -15,6 +15,11 @@ use crate::token::machine::{BETWEEN_DOUBTS, Current, Failure, Machine, RELOAD_EV
 /// After this many failures in a row, an expired token that the endpoint issues again and again is used again.
 const INSISTS: u32 = 3;
 
+/// A caller waits for a newer token, because a response refused or doubted the current one.
+fn is_a_complaint(reason: Reason) -> bool {
+    matches!(reason, Reason::Refused | Reason::Doubted)
+}
+
 impl<R, E: Failing, W> Machine<R, E, W> {
     /// Joins the running refresh, or starts one. A refresh for a refusal of the token `used` takes one from the
     /// budget. A doubt starts at most one refresh a minute.
@@ -27,6 +32,7 @@ impl<R, E: Failing, W> Machine<R, E, W> {
         self.give_up_overdue(now);
         if let Some(refresh) = &mut self.refresh {
             refresh.refused |= reason == Reason::Refused;
+            refresh.at_once |= is_a_complaint(reason);
             return (Refused::Wait, None);
         }
         if self.is_paused(now) {
@@ -55,13 +61,14 @@ impl<R, E: Failing, W> Machine<R, E, W> {
         self.give_up_overdue(now);
         let too_early = reason == Reason::RefreshAhead
             && self.background_from.is_some_and(|from| !now.has_reached(from));
-        if self.refresh.is_some() || self.is_paused(now) || too_early {
+        if self.refresh.is_some() || self.is_settling() || self.is_paused(now) || too_early {
             return None;
         }
         self.tick += 1;
         let id = RefreshId::at(self.tick);
         let refused = reason == Reason::Refused;
-        self.refresh = Some(Refresh { id, started: now, refused, waiting: None });
+        let at_once = is_a_complaint(reason);
+        self.refresh = Some(Refresh { id, started: now, refused, at_once, waiting: None });
         self.counters.count_exchange(reason);
         // A refresh token that may have been used is not used again, whatever the outcome.
         let refresh_token = self.refresh_token.take();
@@ -104,6 +111,7 @@ impl<R, E: Failing, W> Machine<R, E, W> {
         now: Now,
         id: RefreshId,
         mut arrival: Arrival<R>,
+        may_wait: bool,
     ) -> Finished<E> {
         self.counters.exchanges_succeeded += 1;
         self.refresh_token = arrival.refresh_token.take();
@@ -114,9 +122,15 @@ impl<R, E: Failing, W> Machine<R, E, W> {
         let due = due.filter(|due| !Window::is_old_at(arrival.sent, arrival.life, *due));
         let window = due.map_or(window, |due| window.refreshed_by(due));
         let Some(current) = self.current.as_mut().filter(|_| arrival.same) else {
-            let generation = self.adopt(id.tick(), &arrival, window);
+            let settled_at = self.settles_at(now);
+            let waits = may_wait && self.must_wait(now, window, settled_at);
+            let old = self.current.take_if(|_| waits);
+            let generation = self.adopt(id.tick(), &arrival, window, settled_at);
+            if let Some(old) = old {
+                self.settling = self.current.replace(old);
+            }
             self.budget.record(id, generation);
-            return Finished::Adopt { generation, window, recovered, previous };
+            return Finished::Adopt { generation, window, waits, recovered, previous };
         };
         self.counters.same_token += 1;
         self.budget.spend(id);
@@ -134,7 +148,7 @@ impl<R, E: Failing, W> Machine<R, E, W> {
         current.stated |= arrival.stated;
         current.dated_end = current.dated_end.or(arrival.dated_end());
         let Current { generation, window, .. } = *current;
-        Finished::Adopt { generation, window, recovered, previous }
+        Finished::Adopt { generation, window, waits: false, recovered, previous }
     }
 
     /// The first success after failures: returns how long exchanges had been failing, and why.
@@ -163,7 +177,7 @@ impl<R, E: Failing, W> Machine<R, E, W> {
         self.counters.same_token += 1;
         self.budget.spend(id);
         let (recovered, previous) = self.recover(now);
-        Finished::Adopt { generation, window, recovered, previous }
+        Finished::Adopt { generation, window, waits: false, recovered, previous }
     }
 
     /// Begins a lineage.
@@ -172,6 +186,7 @@ impl<R, E: Failing, W> Machine<R, E, W> {
         refresh: Tick,
         arrival: &Arrival<R>,
         window: Window,
+        settled_at: Option<Now>,
     ) -> Generation {
         self.tick += 1;
         self.generation = self.generation.next();
@@ -186,6 +201,7 @@ impl<R, E: Failing, W> Machine<R, E, W> {
             claimed: arrival.claimed,
             window,
             repeats: 0,
+            settled_at,
         });
         self.generation
     }

@@ -49,6 +49,7 @@ pub(crate) enum Moment {
     NextAttempt,
     RefreshLimit,
     NextReload,
+    Settled,
 }
 
 #[derive(Clone)]
@@ -80,6 +81,7 @@ pub(crate) struct Setup {
     pub(crate) refresh_limit: Duration,
     pub(crate) credentials_may_change: bool,
     pub(crate) fixed: bool,
+    pub(crate) settling_time: Duration,
     pub(crate) story: Story,
 }
 
@@ -109,12 +111,14 @@ pub(crate) fn any_setup() -> impl Strategy<Value = Setup> {
     let fixed = prop_oneof![19 => Just(false), 1 => Just(true)];
     let story =
         prop_oneof![6 => Just(Story::Any), 3 => Just(Story::Busy), 1 => Just(Story::Outage)];
-    (0..1_000_u64, limit, any::<bool>(), fixed, story).prop_map(
-        |(seed, refresh_limit, credentials_may_change, fixed, story)| Setup {
+    let settling_time = one_of(&[0, 5_000, 30_000]);
+    (0..1_000_u64, limit, any::<bool>(), fixed, (settling_time, story)).prop_map(
+        |(seed, refresh_limit, credentials_may_change, fixed, (settling_time, story))| Setup {
             seed,
             refresh_limit,
             credentials_may_change,
             fixed,
+            settling_time,
             story,
         },
     )
@@ -182,6 +186,7 @@ pub(crate) fn any_event() -> impl Strategy<Value = Event> {
         Moment::NextAttempt,
         Moment::RefreshLimit,
         Moment::NextReload,
+        Moment::Settled,
     ]);
     let rotated = (back(), one_of(&[0, 1, 500, 10_000, 60_000]), any_token());
     let accepted = (back(), one_of(&[0, 1, 500, 10_000]));

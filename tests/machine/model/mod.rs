@@ -75,7 +75,8 @@ impl StateMachineTest for Run {
     fn init_test(setup: &Setup) -> Run {
         let (monotonic, wall) = (Duration::from_secs(500_000), Duration::from_secs(1_700_000_000));
         let mut machine = Machine::new(setup.refresh_limit, setup.seed)
-            .with_changing_credentials(setup.credentials_may_change);
+            .with_changing_credentials(setup.credentials_may_change)
+            .with_settling_time(setup.settling_time);
         let mut model = Model::new(*setup, Now::new(monotonic, UNIX_EPOCH + wall));
         let mut generations = Vec::new();
         if setup.fixed {
@@ -211,10 +212,13 @@ impl Run {
         Some(self.tasks.remove(nth))
     }
 
-    /// The generation of the token that so many tokens followed; the default one if there is no such token.
+    /// The generation of the token that so many tokens followed; the default one if there is no such token. No request has
+    /// sent a token that waits.
     fn generation(&self, back: Back) -> Generation {
-        let nth = self.generations.len().checked_sub(back + 1);
-        nth.map_or(Generation::default(), |nth| self.generations[nth])
+        let used: Vec<_> =
+            self.generations.iter().filter(|it| !self.model.waits(**it)).copied().collect();
+        let nth = used.len().checked_sub(back + 1);
+        nth.map_or(Generation::default(), |nth| used[nth])
     }
 
     fn adopted(&mut self, generation: Generation) {

@@ -5,9 +5,11 @@ mod refresh;
 mod refresh_after;
 mod refusal;
 mod same_token;
+mod settling;
 
 use std::time::UNIX_EPOCH;
 
+use crate::scheme::not_adopted::NotAdopted;
 use crate::token::machine::backoff::Nature;
 use crate::token::machine::*;
 

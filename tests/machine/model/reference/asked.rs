@@ -15,6 +15,7 @@ impl Model {
     }
 
     pub(crate) fn asked(&mut self, ask: Ask, start: Option<Start>) {
+        self.settle();
         let usable = self.is_usable();
         let reason = match self.token().map(|token| token.window) {
             None => Reason::First,
@@ -56,8 +57,12 @@ impl Model {
 
     pub(crate) fn refused(&mut self, refused: Generation, answer: Refused, start: Option<Start>) {
         self.counted.refusals += 1;
-        let told = self.told_of_a_successor(refused, |model| {
-            (model.left_in_budget() == 0).then_some(Recovery::BudgetSpent)
+        self.settle();
+        let told = self.is_unsettled(refused).then_some(Refused::SendAgain);
+        let told = told.unwrap_or_else(|| {
+            self.told_of_a_successor(refused, |model| {
+                (model.left_in_budget() == 0).then_some(Recovery::BudgetSpent)
+            })
         });
         assert_eq!(answer, told, "9: what a refused request is told");
         if told == Refused::HandOn(Recovery::BudgetSpent) {
@@ -83,6 +88,7 @@ impl Model {
 
     pub(crate) fn doubted(&mut self, doubted: Generation, answer: Refused, start: Option<Start>) {
         self.counted.doubts += 1;
+        self.settle();
         let told = self.told_of_a_successor(doubted, |model| {
             let next = model.doubted.map(|last| last + 60 * SECOND);
             next.filter(|next| !model.has_come(*next)).map(|_| Recovery::RenewedLately)
@@ -120,8 +126,14 @@ impl Model {
         if usable && self.token().is_some_and(|token| token.generation > refused) {
             return Refused::Resend;
         }
+        if self.waits_no_longer() {
+            return Refused::Resend;
+        }
         self.give_up_overdue();
         let issued = self.token().map_or(0, |token| token.order);
+        if let Some(last) = self.refreshes.last_mut().filter(|it| it.under_way) {
+            last.at_once |= usable && last.order > issued;
+        }
         match self.under_way() {
             Some(refresh) if usable && refresh.order < issued => Refused::WaitAndAsk,
             None if self.is_paused() => Refused::HandOn(Recovery::RenewalFailed),
@@ -158,6 +170,7 @@ impl Model {
             order: self.order,
             under_way: true,
             was_usable: self.is_usable(),
+            at_once: matches!(reason, Reason::Refused | Reason::Doubted),
             travelled: self.travelled,
         });
     }

@@ -22,7 +22,8 @@ impl Model {
         } else {
             self.excused = true;
         }
-        let overtaken = self.token().is_some_and(|token| token.by > Some(nth));
+        let newest = self.waiting.as_ref().or(self.token());
+        let overtaken = newest.is_some_and(|token| token.by > Some(nth));
         let arrival = match outcome {
             Ok(_) if overtaken => return assert_eq!(told, Finished::Outdated, "3: overtaken"),
             Ok(arrival) => self.with_its_life(arrival),
@@ -32,7 +33,9 @@ impl Model {
         let alive = arrival.life >= SECOND && !self.has_come(arrival.sent + arrival.life);
         let dead = Fault { nature: Nature::Passing, retry_after: None };
         match told {
-            Finished::Adopt { generation, window, recovered, .. } if alive || self.is_usable() => {
+            Finished::Adopt { generation, window, waits, recovered, .. }
+                if alive || self.is_usable() =>
+            {
                 let first = self.failures.first().map(|first| self.ago(first.at));
                 assert_eq!(recovered, first);
                 self.failures.clear();
@@ -46,7 +49,15 @@ impl Model {
                         if let Some(renewal) = self.open_renewal().filter(brought) {
                             renewal.brought = Some(generation);
                         }
+                        assert_eq!(waits, self.is_to_wait(nth, awaited, window), "14: waits");
                         self.new_token(generation, Some(nth), parts_of(arrival), window);
+                        let settling_time = self.setup.settling_time;
+                        let token = self.tokens.last_mut().expect("just now");
+                        token.settled_at =
+                            (!settling_time.is_zero()).then(|| self.now + settling_time);
+                        if waits {
+                            self.waiting = self.tokens.pop();
+                        }
                     }
                     (true, _) => self.same_again(nth, alive.then_some(arrival), generation, window),
                     (false, false) => panic!("4: a token that is over was adopted"),

@@ -112,7 +112,7 @@ impl Model {
     }
 
     pub(super) fn is_paused(&self) -> bool {
-        self.failures.last().is_some_and(|last| !self.has_come(last.retry_at))
+        self.is_waiting() || self.failures.last().is_some_and(|last| !self.has_come(last.retry_at))
     }
 
     pub(super) fn next_reload(&self) -> Option<Now> {

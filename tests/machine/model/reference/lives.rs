@@ -34,6 +34,7 @@ impl Model {
             claimed,
             window,
             repeats: 0,
+            settled_at: None,
         });
     }
 
@@ -99,6 +100,7 @@ impl Model {
         arrival: Arrival,
         told: Result<(Generation, Window), NotAdopted>,
     ) {
+        self.settle();
         let (generation, window) = match (told, self.why_not(used, arrival)) {
             (Ok(it), None) => it,
             (told, why_not) => return assert_eq!(told.err(), why_not, "3: whether it follows"),
@@ -114,7 +116,7 @@ impl Model {
 
     /// Why a token that answered a request with `used` may not follow the current one.
     pub(crate) fn why_not(&self, used: Generation, arrival: Arrival) -> Option<NotAdopted> {
-        let current = self.token().filter(|_| !self.setup.fixed);
+        let current = self.token().filter(|_| !self.setup.fixed && !self.is_waiting());
         let Some(current) = current else { return Some(NotAdopted::OtherLineage) };
         if !self.tokens.iter().any(|it| it.generation == used && it.lineage == current.lineage) {
             return Some(NotAdopted::OtherLineage);

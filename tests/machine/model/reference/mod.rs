@@ -20,12 +20,16 @@
 //! 12. Doubted responses cause at most one renewal a minute, and leave the budget alone.
 //! 13. If an answer says when its token is renewed, that moment counts if it comes before 80 % of the life. The same token
 //!     again is then expected: there is no pause.
+//! 14. A new token waits for its settling time if the current one is usable and due, and neither refused nor doubted. No refresh
+//!     starts meanwhile. A complaint, or the end of the current token, ends the wait. A refusal of the current token within its
+//!     settling time renews nothing.
 
 mod asked;
 mod budget;
 mod ended;
 mod failures;
 mod lives;
+mod settling;
 mod shown;
 
 use std::time::Duration;
@@ -57,6 +61,7 @@ struct Token {
     window: Window,
     /// How often the endpoint issued it again.
     repeats: u32,
+    settled_at: Option<Now>,
 }
 
 /// When a token was asked for, whether its lifetime was stated, its latest end, and its claims.
@@ -73,6 +78,8 @@ struct Refresh {
     order: usize,
     under_way: bool,
     was_usable: bool,
+    /// Its token is used at once.
+    at_once: bool,
     /// `Model::travelled` when it began.
     travelled: Duration,
 }
@@ -106,6 +113,8 @@ pub(crate) struct Model {
     /// The sum of all movements of the clocks, forward and back.
     travelled: Duration,
     tokens: Vec<Token>,
+    /// A token that waits until it has settled.
+    waiting: Option<Token>,
     refreshes: Vec<Refresh>,
     /// Since the last success.
     failures: Vec<Failure>,
@@ -146,6 +155,7 @@ impl Model {
             order: 0,
             travelled: Duration::ZERO,
             tokens: Vec::new(),
+            waiting: None,
             refreshes: Vec::new(),
             failures: Vec::new(),
             vanished: Vec::new(),
@@ -165,8 +175,9 @@ impl Model {
         self.now = now;
     }
 
+    /// The current token.
     fn token(&self) -> Option<&Token> {
-        self.tokens.last()
+        self.waiting.as_ref().filter(|_| !self.is_waiting()).or(self.tokens.last())
     }
 
     fn is_usable(&self) -> bool {
@@ -210,6 +221,9 @@ impl Model {
                 self.under_way().map(|refresh| refresh.start.started + self.setup.refresh_limit)
             }
             Moment::NextReload => self.next_reload(),
+            Moment::Settled => {
+                self.waiting.as_ref().or(self.token()).and_then(|token| token.settled_at)
+            }
         };
         let moment = moment.map_or(Duration::ZERO, Now::monotonic);
         moment.saturating_sub(self.now.monotonic())

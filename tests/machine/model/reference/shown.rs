@@ -24,7 +24,8 @@ impl Model {
         assert_eq!(status.expires_in, ending.map(|window| self.until(window.ends_at)), "4");
         assert_eq!(status.exchange_under_way, self.under_way().is_some());
         let retry = self.failures.last().map(|last| self.until(last.retry_at));
-        let refresh = ending.map(|window| self.until(window.refresh_at));
+        let next = self.waiting.as_ref().map(|token| token.window).or(ending);
+        let refresh = next.map(|window| self.until(window.refresh_at));
         let is_idle = self.tokens.is_empty() && self.under_way().is_none();
         let next = retry.max(refresh).or(is_idle.then_some(Duration::ZERO));
         assert_eq!(status.next_attempt_in, next, "7: the next attempt");
@@ -71,6 +72,7 @@ impl Model {
             let current = self.token().is_some_and(|it| it.generation == token.generation);
             let renews =
                 current && self.under_way().is_none() && !self.setup.fixed && !self.is_paused();
+            let renews = renews && !self.is_unsettled(token.generation);
             let said = machine.would_renew(self.now, token.generation);
             assert_eq!(said, renews, "11: would renew");
         }

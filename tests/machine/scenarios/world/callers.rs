@@ -120,7 +120,8 @@ impl World {
             return Ok(());
         }
         match answer {
-            Refused::Resend => self.send(name, Some(false)),
+            // The stories have no settling time.
+            Refused::Resend | Refused::SendAgain => self.send(name, Some(false)),
             Refused::HandOn(recovery) => self.hand_on(name, complaint, refused, recovery),
             Refused::Wait | Refused::WaitAndAsk => {
                 let (refresh, counts) = (self.last_refresh()?, answer == Refused::Wait);
