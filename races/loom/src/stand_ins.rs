@@ -35,6 +35,21 @@ pub(crate) mod exchange {
         #[derive(Clone, Copy, PartialEq, Eq)]
         pub(crate) struct SourceId;
     }
+
+    pub(crate) mod extra {
+        #[derive(Clone, Debug, Default)]
+        pub(crate) struct Extra;
+
+        impl Extra {
+            pub(crate) fn get(&self, _: &str) -> Option<&str> {
+                None
+            }
+
+            pub(crate) fn is_empty(&self) -> bool {
+                true
+            }
+        }
+    }
 }
 
 pub(crate) mod machine {

@@ -7,6 +7,7 @@ use loom::thread;
 
 use crate::clock::Now;
 use crate::exchange::chain::SourceId;
+use crate::exchange::extra::Extra;
 use crate::secret::Secret;
 use crate::token::machine::Machine;
 use crate::token::machine::events::Generation;
@@ -46,6 +47,7 @@ impl Source {
             window: Window { refresh_at, margin_at: at(100), ends_at: at(110) },
             line: None,
             source: SourceId,
+            extra: Extra,
         };
         let old = self.cell.publish(token.into());
         self.cell.publish_flags(machine.flags());
