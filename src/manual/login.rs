@@ -238,4 +238,4 @@
 //! # What it cannot say
 //!
 //! A second header with a value of the login (use a [`Presentation`](crate::scheme::Presentation) of your own), a constant second
-//! header (use `tower_http::set_header` below the layer), XML, values inside of HTML, and a decision by the answer which step is next.
+//! header ([another layer's business](super::stacking#a-second-header-always-the-same)), XML, values inside of HTML, and a decision by the answer which step is next.

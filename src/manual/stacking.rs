@@ -32,6 +32,36 @@
 //! API, put a `ConcurrencyLimit` of 1 below this layer. The token is read after the permit was obtained, so each request has the
 //! newest token.
 //!
+//! # A second header, always the same
+//!
+//! Some APIs want a constant header beside the token: a quota project, a version, the kind of the token. This is another layer's
+//! business:
+//!
+//! ```
+//! use http::{HeaderName, HeaderValue, Request};
+//! use tower::{ServiceBuilder, ServiceExt, service_fn};
+//! use tower_http::set_header::SetRequestHeaderLayer;
+//! use tower_outbound_auth::system::HeaderScheme;
+//! use tower_outbound_auth::{AuthLayer, BoxError, Origin, TokenSource};
+//!
+//! # tokio::runtime::Runtime::new()?.block_on(async {
+//! let auth = AuthLayer::new(TokenSource::fixed(HeaderScheme::bearer(), "abc")?)
+//!     .with_origin(Origin::parse("https://api.example")?);
+//! let project = SetRequestHeaderLayer::overriding(
+//!     HeaderName::from_static("x-goog-user-project"),
+//!     HeaderValue::from_static("billing"),
+//! );
+//! let api = service_fn(|request: Request<String>| async move {
+//!     assert_eq!(request.headers()["x-goog-user-project"], "billing");
+//!     assert_eq!(request.headers()["authorization"], "Bearer abc");
+//!     Ok::<_, BoxError>(http::Response::new(String::new()))
+//! });
+//! let client = ServiceBuilder::new().layer(auth).layer(project).service(api);
+//! client.oneshot(Request::get("https://api.example/reports").body(String::new())?).await?;
+//! # Ok::<_, BoxError>(()) })?;
+//! # Ok::<_, BoxError>(())
+//! ```
+//!
 //! # Five stacks
 //!
 //! | stack | the type of the whole | shown |
