@@ -35,7 +35,7 @@ fn a_value_that_is_wrong_by_itself_is_reported_at_its_line() {
             4,
             "a place in an answer is a JSON pointer that begins with `/`",
         ),
-        ("name =", "namme =", 3, "unknown field `namme`"),
+        ("name =", "title =", 3, "unknown field `title`"),
         (
             "\"file:/run/password\"",
             "\"hunter2\"",
