@@ -40,12 +40,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::basics::{BoxError, TARGET};
+use crate::clock::Now;
 pub use crate::credential::error::CredentialError;
 use crate::credential::error::{CredentialErrorKind, Unreadable};
 use crate::credential::provider::ErasedProvider;
 pub use crate::credential::provider::{CredentialProvider, Provided, Rejection};
 use crate::credential::reading::Readings;
-use crate::credential::text::without_line_break;
+use crate::credential::text::{has_control_character, without_line_break};
 use crate::secret::Secret;
 
 /// A client's id or secret: a value, or where to find it.
@@ -66,7 +67,7 @@ use crate::secret::Secret;
 /// - One thread at a time reads a credential. If that takes more than five seconds, because a file system hangs, the
 ///   exchange fails.
 /// - A control character within the value is an error. The error names the place and never the
-///   text.
+///   text. Only a private key may have line breaks: a value that begins with `-----BEGIN ` or with `{`.
 ///
 /// ```
 /// use tower_outbound_auth::Credential;
@@ -124,9 +125,13 @@ enum Place {
     Provided(u64, Box<dyn ErasedProvider>),
 }
 
-/// The function of a minted credential.
-type Mint =
-    dyn Fn() -> Pin<Box<dyn Future<Output = Result<Secret, BoxError>> + Send>> + Send + Sync;
+/// The function of a minted credential. It gets the source's time, and the values of the other credentials.
+type Mint = dyn Fn(Now, Values<'_>) -> Pin<Box<dyn Future<Output = Result<Secret, BoxError>> + Send>>
+    + Send
+    + Sync;
+
+/// The values of the credentials for one attempt, as they were read for it.
+pub(crate) type Values<'a> = &'a dyn Fn(&Credential) -> Result<Secret, CredentialError>;
 
 /// Identifies a function: two functions never count as the same credential.
 fn next_function() -> u64 {
@@ -185,7 +190,7 @@ impl Credential {
         F: Fn() -> R + Send + Sync + 'static,
         R: Future<Output = Result<Secret, BoxError>> + Send + 'static,
     {
-        let mint = move || Box::pin(mint()) as _;
+        let mint = move |_: Now, _: Values<'_>| Box::pin(mint()) as _;
         Credential::at(Place::Minted(next_function(), Box::new(mint)), None)
     }
 
@@ -283,7 +288,7 @@ impl Credential {
         text: Secret,
         provided: Option<u64>,
     ) -> Result<(), CredentialError> {
-        if text.expose().chars().any(char::is_control) {
+        if has_control_character(text.expose()) {
             return Err(self.unreadable("has a control character"));
         }
         let version = known.version + 1;

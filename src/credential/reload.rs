@@ -42,7 +42,8 @@ impl Credential {
             return Err(self.unreadable("cannot be read here: there is no tokio runtime"));
         }
         if let Place::Minted(_, mint) = &self.0.place {
-            return self.minted_value(mint().await);
+            let minted = mint(SystemClock::new().now(), &Credential::current).await;
+            return self.minted_value(minted);
         }
         Ok(self.read_again_if_it_changes(&SystemClock::new()).await?.secret)
     }

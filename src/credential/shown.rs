@@ -4,8 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::basics::BoxError;
+use crate::clock::Clock;
 use crate::credential::error::{CredentialError, CredentialErrorKind};
-use crate::credential::text::without_line_break;
+use crate::credential::text::{has_control_character, without_line_break};
 use crate::credential::{Credential, Place};
 use crate::secret::Secret;
 
@@ -43,6 +44,7 @@ impl Shown {
     pub(crate) async fn for_request(
         &self,
         credentials: &[Credential],
+        clock: &dyn Clock,
     ) -> Result<Shown, CredentialError> {
         let mut values: Vec<Value> = Vec::with_capacity(credentials.len());
         for credential in credentials {
@@ -51,7 +53,8 @@ impl Shown {
             }
             values.push(match &credential.0.place {
                 Place::Minted(_, mint) => {
-                    let secret = credential.minted_value(mint().await)?;
+                    let minting = mint(clock.now(), &|it| self.value(it));
+                    let secret = credential.minted_value(minting.await)?;
                     Value { credential: credential.clone(), secret, version: 0, provided: None }
                 }
                 _ => self.find(credential).cloned().map_or_else(|| credential.known_value(), Ok)?,
@@ -120,9 +123,7 @@ impl Credential {
         let value = without_line_break(value.expose());
         match value.expose() {
             "" => Err(self.unreadable("is empty")),
-            text if text.chars().any(char::is_control) => {
-                Err(self.unreadable("has a control character"))
-            }
+            text if has_control_character(text) => Err(self.unreadable("has a control character")),
             _ => Ok(value),
         }
     }

@@ -156,7 +156,7 @@ where
         let credentials = self.grant.credentials();
         let mut asked: Vec<(&'static str, ExchangeAnswer)> = Vec::new();
         for _ in 0..MAX_STEPS {
-            let shown = cx.shown().for_request(credentials).await?;
+            let shown = cx.shown().for_request(credentials, cx.clock()).await?;
             let first = RequestContext::first(cx, shown.clone());
             let request_cx =
                 asked.iter().cloned().fold(first, |cx, (step, by)| cx.asked_for(step, by));

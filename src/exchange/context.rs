@@ -131,7 +131,8 @@ impl ExchangeContext {
     ///
     /// If this future is dropped, the future of a minting function is dropped too.
     pub async fn credential(&self, credential: &Credential) -> Result<Secret, ExchangeError> {
-        let shown = self.shown().for_request(std::slice::from_ref(credential)).await?;
+        let shown = self.shown();
+        let shown = shown.for_request(std::slice::from_ref(credential), self.clock()).await?;
         Ok(shown.value(credential)?)
     }
 
