@@ -99,16 +99,16 @@
 //! | feature | default | adds |
 //! |---|---|---|
 //! | `client` | yes | constructors such as `AuthLayer::atlas`, and [`HttpClient`](endpoint::HttpClient): hyper, rustls with ring, the platform's root certificates |
+//! | `oauth` | yes | [`JwtKey`](system::JwtKey): private keys that sign JWTs |
 //! | `rotating` | yes | [`Rotating`](system::Rotating): an API that sends a new JWT with every response |
-//! | `webpki-roots` | | [`TlsRoots::webpki`](endpoint::TlsRoots) |
-//! | `aws-lc` | | [`TlsProvider::aws_lc`](endpoint::TlsProvider) |
+//! | `webpki-roots`, `aws-lc` | | [`TlsRoots::webpki`](endpoint::TlsRoots), [`TlsProvider::aws_lc`](endpoint::TlsProvider) |
 //! | `axum`, `reqwest`, `reqwest-middleware`, `tonic` | | support for that stack: see [`adapter`] |
 //! | `test-util` | | `testkit` |
 //!
 //! [`tower::Service`]: https://docs.rs/tower/latest/tower/trait.Service.html
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(
-    not(all(feature = "client", feature = "rotating")),
+    not(all(feature = "client", feature = "oauth", feature = "rotating")),
     allow(rustdoc::broken_intra_doc_links)
 )]
 #![forbid(unsafe_code)]

@@ -11,6 +11,7 @@
 //!
 //! [`Exchange`]: crate::exchange::Exchange
 //!
+//! [`JwtKey`] and [`SigningKey`] (feature `oauth`) are the private keys that sign JWTs.
 //!
 //! ```
 //! use tower_outbound_auth::AuthLayer;
@@ -47,6 +48,8 @@ pub use self::header::HeaderScheme;
 pub use self::login::{AnswerRule, Login, LoginBuilder, LoginStep};
 pub use self::oauth::client_auth::{BasicEncoding, ClientAuth};
 pub use self::oauth::client_credentials::ClientCredentials;
+#[cfg(feature = "oauth")]
+pub use self::oauth::key::{Algorithm, JwtKey, SigningKey};
 pub use self::oauth::refresh::RefreshTokenIn;
 #[cfg(feature = "rotating")]
 pub use self::rotating::Rotating;

@@ -33,6 +33,8 @@
 //! | `INFO` | `the credentials were refused, and a provider has others`: the exchange is repeated | |
 //! | `INFO` | `the endpoint does not support refresh tokens: ..`, `there is no refresh endpoint: ..` | `status` |
 //! | `WARN` | `a credential cannot be read: its last good value is used` | `credential` (where it is), `cause` |
+//! | `WARN` | `a private key cannot be used: the last good key is used`, without `system` | `credential` (where it is), `cause` |
+//! | `WARN` | `the private key has changed and its key id has not: ..`, without `system` | `credential`, `key_id` |
 //! | `WARN` | `a refused request could not be sent again ..`, once per source: its body was not kept | |
 //! | `WARN` | `a rule is about the body of a response, and nothing has read it ..`, once per [`Login`](crate::manual::login) | |
 //! | `WARN` | `the token endpoint stated no life ..`, once per source | |

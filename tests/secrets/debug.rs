@@ -35,6 +35,8 @@ use crate::stacks::builder;
 const SECRET: &str = "canary-of-debug-4f81";
 const TOKEN: &str = "canary-token-of-debug";
 const QUERY: &str = "canary-query-of-debug";
+/// The private half of a key.
+const PRIVATE: &str = "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A";
 
 type Body = Full<Bytes>;
 
@@ -115,6 +117,24 @@ fn schemes() -> String {
             + &shown(&Judge::new(|_| Verdict::Refused))
             + &shown(&InvalidToken::Other)
             + &InvalidToken::Other.to_string(),
+    ]
+    .concat()
+}
+
+/// Private keys, and errors about texts that are none.
+fn keys() -> String {
+    // RFC 8037 appendix A.1.
+    let jwk = format!(
+        r#"{{"kty":"OKP","crv":"Ed25519","d":"{PRIVATE}","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}}"#
+    );
+    let key = SigningKey::parse(&jwk).unwrap().with_key_id("k1");
+    let other = key.clone().with_algorithm(Algorithm::Es256).unwrap_err();
+    let errors =
+        [other, SigningKey::parse(SECRET).unwrap_err(), SigningKey::parse(&jwk[1..]).unwrap_err()];
+    [
+        shown(&key) + &key.public_jwk() + &key.thumbprint() + &key.fingerprint(),
+        has_both(&errors) + &has_both(&[key.algorithm()]),
+        shown(&JwtKey::new(jwk).with_key_id("k1")) + &shown(&JwtKey::new(SECRET)),
     ]
     .concat()
 }
@@ -298,10 +318,11 @@ async fn kit() -> String {
 
 #[tokio::test]
 async fn no_public_type_shows_a_secret() {
-    let canaries = Canaries::of([SECRET, TOKEN, QUERY]);
+    let canaries = Canaries::of([SECRET, TOKEN, QUERY, PRIVATE]);
     canaries.assert_absent("credentials", &credentials());
     canaries.assert_absent("schemes", &schemes());
     canaries.assert_absent("logins", &logins());
+    canaries.assert_absent("keys", &keys());
     canaries.assert_absent("exchanges", &exchanges());
     canaries.assert_absent("layers", &layers().await);
     canaries.assert_absent("inspected bodies", &inspected().await);

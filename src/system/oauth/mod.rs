@@ -4,5 +4,7 @@ pub(crate) mod answer;
 pub(crate) mod client_auth;
 pub(crate) mod client_credentials;
 pub(crate) mod hint;
+#[cfg(feature = "oauth")]
+pub(crate) mod key;
 pub(crate) mod params;
 pub(crate) mod refresh;
