@@ -194,6 +194,18 @@ impl Credential {
         Credential::at(Place::Minted(next_function(), Box::new(mint)), None)
     }
 
+    /// As [`minted`](Credential::minted). The function also gets the source's time, and the values of the other
+    /// credentials, so these must be among the credentials of the exchange too.
+    #[cfg(feature = "oauth")]
+    pub(crate) fn signed<F, R>(sign: F) -> Credential
+    where
+        F: Fn(Now, Values<'_>) -> R + Send + Sync + 'static,
+        R: Future<Output = Result<Secret, BoxError>> + Send + 'static,
+    {
+        let mint = move |now: Now, values: Values<'_>| Box::pin(sign(now, values)) as _;
+        Credential::at(Place::Minted(next_function(), Box::new(mint)), None)
+    }
+
     /// A credential from a provider: a key service, say, or another [`TokenSource`](crate::TokenSource). The provider
     /// is asked before each exchange, and is told when the endpoint refuses its value.
     ///

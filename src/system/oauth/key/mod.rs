@@ -13,9 +13,12 @@
 //! # let _ = key;
 //! ```
 // Only tests use some of it. The grants that sign will use the rest.
-#![allow(dead_code)]
+#![cfg_attr(not(test), allow(dead_code))]
 
 pub(crate) mod algorithm;
+pub(crate) mod assertion;
+pub(crate) mod claims;
+pub(crate) mod client_claims;
 pub(crate) mod der;
 pub(crate) mod flaw;
 pub(crate) mod jwk;
@@ -25,6 +28,7 @@ pub(crate) mod kept_key;
 pub(crate) mod pair;
 pub(crate) mod pem;
 pub(crate) mod pkcs8;
+pub(crate) mod provider_claims;
 pub(crate) mod public;
 pub(crate) mod signing_key;
 #[cfg(test)]

@@ -1,5 +1,9 @@
 //! Tests of keys and assertions, with the vectors of `tests/data/oauth_keys.json`, which names their sources.
 
+mod assertions;
+mod claim_sets;
+#[cfg(feature = "test-util")]
+mod exchanges;
 mod key_files;
 #[path = "../../../../../tests/support/log.rs"]
 mod log;

@@ -1,0 +1,140 @@
+//! A JWT that is signed anew for each request.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ring::rand::{SecureRandom, SystemRandom};
+use tokio::runtime::Handle;
+
+use crate::basics::BoxError;
+use crate::clock::Now;
+use crate::credential::{Credential, Values};
+use crate::exchange::error::{ExchangeError, ExchangeErrorKind};
+use crate::secret::Secret;
+use crate::system::oauth::key::claims::ClaimSet;
+use crate::system::oauth::key::jws::sign_with_secret;
+use crate::system::oauth::key::jwt_key::JwtKey;
+use crate::system::oauth::key::signing_key::SigningKey;
+
+/// A JWT that is signed anew for each request: claims, and what signs them.
+#[derive(Clone, Debug)]
+pub(crate) struct Assertion {
+    claims: Arc<ClaimSet>,
+    signer: Signer,
+}
+
+#[derive(Clone, Debug)]
+enum Signer {
+    Key(JwtKey),
+    /// HS256.
+    Secret(Credential),
+}
+
+/// A JWT that is ready to be signed.
+enum Prepared {
+    ByKey(SigningKey, String),
+    BySecret(Secret, String),
+}
+
+impl Assertion {
+    pub(crate) fn signed_by(key: JwtKey, claims: ClaimSet) -> Assertion {
+        Assertion { claims: Arc::new(claims), signer: Signer::Key(key) }
+    }
+
+    pub(crate) fn signed_by_secret(secret: Credential, claims: ClaimSet) -> Assertion {
+        Assertion { claims: Arc::new(claims), signer: Signer::Secret(secret) }
+    }
+
+    /// What an exchange reads for this assertion: the key or the secret, but not [`Assertion::credential`].
+    pub(crate) fn credentials(&self) -> &[Credential] {
+        match &self.signer {
+            Signer::Key(key) => key.credentials(),
+            Signer::Secret(secret) => std::slice::from_ref(secret),
+        }
+    }
+
+    /// A credential with a new assertion for each request on the wire. [`Assertion::credentials`] must stand beside it among
+    /// the credentials of the exchange.
+    pub(crate) fn credential(&self) -> Credential {
+        let assertion = self.clone();
+        Credential::signed(move |now, values| {
+            let making = assertion.make(now, values);
+            async { making.await.map_err(BoxError::from) }
+        })
+    }
+
+    /// A new assertion. `values` gives the credentials. An RSA key signs on a thread of its own, because that takes
+    /// milliseconds.
+    ///
+    /// # Errors
+    ///
+    /// *Configuration* if there is no usable key, or if the client secret is too short.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, a signature on a thread is still made, and dropped.
+    pub(crate) fn make(
+        &self,
+        now: Now,
+        values: Values<'_>,
+    ) -> impl Future<Output = Result<Secret, ExchangeError>> + Send + use<> {
+        let (prepared, claims) = (self.prepare(now, values), self.claims.clone());
+        async move {
+            match prepared? {
+                Prepared::BySecret(secret, json) => {
+                    sign_with_secret(&secret, claims.header(), &json)
+                }
+                Prepared::ByKey(key, json) if key.is_slow() => {
+                    on_a_thread(move || key.sign(claims.header(), &json)).await
+                }
+                Prepared::ByKey(key, json) => key.sign(claims.header(), &json),
+            }
+        }
+    }
+
+    fn prepare(&self, now: Now, values: Values<'_>) -> Result<Prepared, ExchangeError> {
+        let jwt_id = random()?;
+        match &self.signer {
+            Signer::Secret(secret) => {
+                let json = self.claims.json(now, &jwt_id, String::new);
+                Ok(Prepared::BySecret(values(secret)?, json))
+            }
+            Signer::Key(key) => {
+                let key = key.key(values, self.claims.algorithm())?;
+                let json = self.claims.json(now, &jwt_id, || key.fingerprint());
+                Ok(Prepared::ByKey(key, json))
+            }
+        }
+    }
+}
+
+/// 128 random bits, for `jti`.
+fn random() -> Result<String, ExchangeError> {
+    let mut bits = [0; 16];
+    match SystemRandom::new().fill(&mut bits) {
+        Ok(()) => Ok(URL_SAFE_NO_PAD.encode(bits)),
+        Err(_) => Err(ExchangeError::new(
+            ExchangeErrorKind::Unavailable,
+            "the system has no random numbers, which an assertion needs",
+        )),
+    }
+}
+
+async fn on_a_thread(
+    sign: impl FnOnce() -> Result<Secret, ExchangeError> + Send + 'static,
+) -> Result<Secret, ExchangeError> {
+    let Ok(runtime) = Handle::try_current() else {
+        return Err(ExchangeError::new(
+            ExchangeErrorKind::Configuration,
+            "an RSA key cannot sign here: there is no tokio runtime",
+        ));
+    };
+    runtime.spawn_blocking(sign).await.unwrap_or_else(|_| {
+        Err(ExchangeError::new(
+            ExchangeErrorKind::Panicked,
+            "the thread that signs an assertion panicked, or the runtime is ending",
+        ))
+    })
+}
