@@ -45,8 +45,9 @@ pub(crate) fn signing_input(
     format!("{header}.{}", URL_SAFE_NO_PAD.encode(claims))
 }
 
-/// The JWT.
+/// The JWT. It is allocated at full size: growing would leave a part of the signature unwiped.
 pub(crate) fn compact(mut signed: String, signature: &[u8]) -> Secret {
+    signed.reserve_exact(1 + signature.len().div_ceil(3) * 4);
     signed.push('.');
     URL_SAFE_NO_PAD.encode_string(signature, &mut signed);
     Secret::from(signed)
