@@ -162,6 +162,7 @@ impl<'a> Member<'a> {
 }
 
 /// A text, a number or a truth value as text.
+#[cfg(feature = "login")]
 pub(crate) fn scalar(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()).filter(|text| !text.is_empty()),
