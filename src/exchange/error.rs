@@ -97,6 +97,8 @@ struct Inner {
     judged: bool,
     /// A credential had no value, so nothing was sent to the endpoint.
     of_credential: bool,
+    /// The endpoint refuses a token that was shown to it, whatever its code is.
+    of_subject: bool,
     /// The user's own error has set the kind.
     kind_is_given: bool,
     source: Option<Arc<dyn StdError + Send + Sync>>,
@@ -115,6 +117,7 @@ impl ExchangeError {
             in_doubt: false,
             judged: false,
             of_credential: false,
+            of_subject: false,
             kind_is_given: false,
             source: None,
         }))
@@ -237,7 +240,14 @@ impl ExchangeError {
             && self.status() != Some(StatusCode::UNAUTHORIZED);
         let is_about_the_request = is_unauthorized
             || self.code().is_some_and(|it| it == "invalid_request" || is_about_the_request(it));
-        self.kind() == ExchangeErrorKind::Refused && !self.0.of_credential && !is_about_the_request
+        let is_about_credentials = self.0.of_subject || !is_about_the_request;
+        self.kind() == ExchangeErrorKind::Refused && !self.0.of_credential && is_about_credentials
+    }
+
+    /// The endpoint refuses the token that was shown in an exchange. RFC 8693 section 2.2.2 says so by `invalid_request`.
+    pub(crate) fn about_the_subject(mut self) -> ExchangeError {
+        Arc::make_mut(&mut self.0).of_subject = true;
+        self
     }
 
     /// How long the endpoint asks clients to wait.

@@ -4,6 +4,10 @@
 //! |---|---|
 //! | "client credentials", "machine to machine", "service account with client id and secret", `grant_type=client_credentials` | [`ClientCredentials`](crate::system::ClientCredentials), or `AuthLayer::client_credentials` |
 //! | "realm", "Keycloak" | the same, with [`TokenEndpoint::keycloak`](crate::endpoint::TokenEndpoint::keycloak) |
+//! | "private key JWT", `client_assertion`, "client secret JWT" | [`OAuth`](crate::system::OAuth) with [`OAuthClient::with_key`](crate::system::OAuthClient) or `with_secret_jwt` |
+//! | a JWT of the platform as `client_assertion`: "workload identity federation" | [`OAuth`](crate::system::OAuth) with [`OAuthClient::with_assertion`](crate::system::OAuthClient::with_assertion), from a file |
+//! | "token exchange", "on behalf of", `subject_token` | [`OAuth`](crate::system::OAuth) with [`OAuthGrant::TokenExchange`](crate::system::OAuthGrant::TokenExchange) |
+//! | "JWT bearer", `assertion` | [`OAuth`](crate::system::OAuth) with [`OAuthGrant::JwtBearer`](crate::system::OAuthGrant::JwtBearer) |
 //! | "send the client id and secret in the body" | `ClientCredentials` with [`ClientAuth::Post`](crate::system::ClientAuth::Post) |
 //! | "scope", "audience", "resource" | [`with_scope`](crate::system::ClientCredentials::with_scope), [`with_audience`](crate::system::ClientCredentials::with_audience), [`with_resource`](crate::system::ClientCredentials::with_resource) |
 //! | the answer names the address of your instance, a team or a user: `instance_url`, `team_id` | [`ClientCredentials::with_extra`](crate::system::ClientCredentials::with_extra), or `extra` of a [`Login`](crate::manual::login); your program reads [`AccessToken::extra`](crate::AccessToken::extra), and compares an address with those it knows |

@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | [`Atlas`] | `Token: <token>` | `POST` with `Client-Id` and `Client-Secret` headers |
 //! | [`ClientCredentials`] | `Authorization: Bearer <token>` | OAuth 2.0, RFC 6749 section 4.4 |
+//! | [`OAuth`] | `Authorization: Bearer <token>` | OAuth 2.0 with any grant, and any way to authenticate the client |
 //! | [`Rotating`] (feature `rotating`) | `Authorization: Bearer <jwt>`, renewed by every response | `POST` of a JSON object |
 //! | [`Login`] (feature `login`) | a header of your choice | as its data says: any login of one to four requests |
 //! | [`AuthLayer::token_file`](crate::AuthLayer::token_file) | `Authorization: Bearer <token>` | none: the token is in a file, which a platform rewrites |
@@ -46,10 +47,14 @@ pub use self::config::Config;
 pub use self::header::HeaderScheme;
 #[cfg(feature = "login")]
 pub use self::login::{AnswerRule, Login, LoginBuilder, LoginStep};
+pub use self::oauth::builder::OAuthBuilder;
+pub use self::oauth::client::OAuthClient;
 pub use self::oauth::client_auth::{BasicEncoding, ClientAuth};
 pub use self::oauth::client_credentials::ClientCredentials;
+pub use self::oauth::grant::{OAuthGrant, TokenExchange};
 #[cfg(feature = "oauth")]
 pub use self::oauth::key::{Algorithm, JwtKey, SigningKey};
 pub use self::oauth::refresh::RefreshTokenIn;
+pub use self::oauth::system::OAuth;
 #[cfg(feature = "rotating")]
 pub use self::rotating::Rotating;

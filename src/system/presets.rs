@@ -12,6 +12,7 @@ use crate::system::atlas::Atlas;
 #[cfg(feature = "login")]
 use crate::system::login::parts::Login;
 use crate::system::oauth::client_credentials::ClientCredentials;
+use crate::system::oauth::system::OAuth;
 #[cfg(feature = "rotating")]
 use crate::system::rotating::Rotating;
 use crate::token::source::TokenSource;
@@ -126,6 +127,42 @@ impl AuthLayer<Rotating> {
         let endpoint = scheme.endpoint().clone();
         let layer = AuthLayer::for_endpoint(scheme, &endpoint)?;
         Ok(layer.with_origin(endpoint.origin().clone()))
+    }
+}
+
+impl AuthLayer<OAuth> {
+    /// (Feature `client`.) Any OAuth 2.0 system, for an API at the origin `api`.
+    ///
+    /// ```
+    /// use tower_outbound_auth::system::{JwtKey, OAuth, OAuthClient};
+    /// use tower_outbound_auth::{AuthLayer, Credential};
+    ///
+    /// # fn demo() -> Result<(), tower_outbound_auth::Error> {
+    /// # #[cfg(feature = "oauth")] {
+    /// // A private key in place of a secret.
+    /// let key = JwtKey::new(Credential::file("/run/secrets/billing.pem")).with_key_id("2026-01");
+    /// let client = OAuthClient::with_key("billing", key).audience("https://idp.example/realms/main");
+    /// let system = OAuth::builder("https://idp.example/realms/main/protocol/openid-connect/token")
+    ///     .client(client)
+    ///     .scope("reports:read")
+    ///     .build()?;
+    /// let layer = AuthLayer::oauth(system, "https://reports.example")?;
+    /// # let _ = layer;
+    /// # }
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration): the origin is no URL, or neither https nor a literal
+    /// loopback address; the platform has no root certificate (not needed for plain http on loopback).
+    pub fn oauth<O>(system: OAuth, api: O) -> Result<AuthLayer<OAuth>, Error>
+    where
+        O: TryInto<Origin>,
+        Error: From<O::Error>,
+    {
+        let endpoint = system.endpoint().clone();
+        Ok(AuthLayer::for_endpoint(system, &endpoint)?.with_origin(api.try_into()?))
     }
 }
 

@@ -167,6 +167,18 @@ fn logins() -> String {
     .concat()
 }
 
+fn oauth() -> String {
+    let exchange: TokenExchange = TokenExchange::of(SECRET).actor(SECRET, "urn:x");
+    let client: OAuthClient = OAuthClient::with_assertion("a", SECRET);
+    let grant: OAuthGrant = OAuthGrant::TokenExchange(exchange.clone());
+    let builder: OAuthBuilder = OAuth::builder(url()).client(client.clone());
+    let builder = builder.grant(grant.clone()).endpoint_header("x-key", SECRET);
+    let texts = shown(&exchange) + &shown(&client) + &shown(&grant) + &shown(&builder);
+    let system: OAuth = builder.build().unwrap();
+    let by_secret = OAuthClient::with_secret_jwt("a", SECRET);
+    texts + &shown(&system) + &shown(&system.identity()) + &shown(&by_secret)
+}
+
 fn exchanges() -> String {
     let atlas = || Atlas::new(url(), SECRET, SECRET).unwrap();
     let from_fn: FromFn<_> = from_fn(|| async { Ok(issued()) });
@@ -323,6 +335,7 @@ async fn no_public_type_shows_a_secret() {
     canaries.assert_absent("schemes", &schemes());
     canaries.assert_absent("logins", &logins());
     canaries.assert_absent("keys", &keys());
+    canaries.assert_absent("oauth", &oauth());
     canaries.assert_absent("exchanges", &exchanges());
     canaries.assert_absent("layers", &layers().await);
     canaries.assert_absent("inspected bodies", &inspected().await);

@@ -222,6 +222,31 @@ pub(crate) fn failed(
     }
 }
 
+/// The same for a client without a secret. [`HttpExchange`](crate::endpoint::HttpExchange) compares the code with what was
+/// sent.
+pub(crate) fn failed_without_a_secret(answer: &ExchangeAnswer, failure: &Failure) -> ExchangeError {
+    match &failure.code {
+        Some(code) if is_refusal(failure) => answer.refused(code),
+        Some(code) => answer.failed(code),
+        None => answer.unavailable().in_doubt(),
+    }
+}
+
+/// Whether the issued token can be an access token (RFC 8693 section 2.2.1). A missing type is accepted, because servers
+/// leave it out.
+pub(crate) fn check_issued_type(answer: &ExchangeAnswer) -> Result<(), ExchangeError> {
+    let issued = Members::of(answer)?.word("issued_token_type")?;
+    let other = ["refresh_token", "id_token", "saml1", "saml2"];
+    let is_other = |name: &str| other.iter().any(|other| name.ends_with(&format!(":{other}")));
+    match issued.as_deref().is_some_and(is_other) {
+        false => Ok(()),
+        true => Err(answer.malformed(
+            "has a token that is no access token, as `issued_token_type` says: ask for an access token with \
+             `requested_type`",
+        )),
+    }
+}
+
 /// Whether another way to authenticate the client may help. After an outage, or an error about the request itself, it
 /// would not.
 pub(crate) fn may_be_about_the_client(answer: &ExchangeAnswer, failure: &Failure) -> bool {

@@ -2,20 +2,12 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::iter;
 
-use bytes::Bytes;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderName, HeaderValue, Request, StatusCode};
+use http::{HeaderName, HeaderValue};
 
-use crate::basics::TARGET;
-use crate::clock::Now;
 use crate::credential::Credential;
 use crate::endpoint::answer::ExchangeAnswer;
-use crate::endpoint::encoding::{form_body, is_ambiguous};
-use crate::endpoint::failure::{Failure, is_refusal};
 use crate::endpoint::grant::Grant;
-use crate::endpoint::quotes::Credentials;
 use crate::endpoint::request::ExchangeRequest;
 use crate::endpoint::request_context::RequestContext;
 use crate::endpoint::step::Step;
@@ -24,24 +16,12 @@ use crate::error::Error;
 use crate::exchange::error::ExchangeError;
 use crate::exchange::identity::Identity;
 use crate::scheme::presentation::Presentation;
-use crate::scheme::value::{InvalidToken, bearer_value};
+use crate::scheme::value::InvalidToken;
 use crate::secret::Secret;
-use crate::system::client::{flaw, with_client};
-use crate::system::oauth::answer::{
-    Meaning, check_type, failed, is_another_scope, knows_no_refresh_tokens,
-    may_be_about_the_client, may_be_about_the_refresh_token, read_2xx, with_extra,
-};
-use crate::system::oauth::client_auth::{BasicEncoding, ClientAuth, basic};
-use crate::system::oauth::hint::Hint;
-use crate::system::oauth::params::Params;
-use crate::system::oauth::refresh::REFRESH;
-
-/// The names of the requests with the credentials. A name tells the encoding, and whether it is the second attempt.
-/// (If the user chose the encoding, or if it makes no difference, the name is always the first one.)
-const PERCENT: &str = "percent";
-const RAW: &str = "raw";
-const RAW_AFTER_PERCENT: &str = "raw after percent";
-const PERCENT_AFTER_RAW: &str = "percent after raw";
+use crate::system::oauth::client::OAuthClient;
+use crate::system::oauth::client_auth::ClientAuth;
+use crate::system::oauth::grant::OAuthGrant;
+use crate::system::oauth::system::OAuth;
 
 /// Client id and secret for a bearer token.
 ///
@@ -75,23 +55,7 @@ const PERCENT_AFTER_RAW: &str = "percent after raw";
 /// # let _ = layer;
 /// # Ok(()) }
 /// ```
-pub struct ClientCredentials {
-    endpoint: TokenEndpoint,
-    /// Id and secret.
-    credentials: [Credential; 2],
-    auth: ClientAuth,
-    grant: Cow<'static, str>,
-    params: Params,
-    token_member: Option<String>,
-    /// Members of the answer for the caller: names or JSON pointers.
-    extra: Vec<String>,
-    strict_type: bool,
-    /// With `Auto`: the last success used the raw encoding.
-    raw: Hint,
-    refresh: bool,
-    /// The endpoint has answered that it does not support refresh tokens.
-    without_refresh: Hint,
-}
+pub struct ClientCredentials(OAuth);
 
 impl ClientCredentials {
     /// The scheme for one client of one endpoint.
@@ -110,29 +74,16 @@ impl ClientCredentials {
         E: TryInto<TokenEndpoint>,
         Error: From<E::Error>,
     {
-        let credentials = [client_id.into(), client_secret.into()];
-        for (credential, what) in credentials.iter().zip(["client id", "client secret"]) {
-            credential.check(what, flaw)?;
-        }
-        Ok(ClientCredentials {
-            endpoint: endpoint.try_into()?,
-            credentials,
-            auth: ClientAuth::default(),
-            grant: "client_credentials".into(),
-            params: Params::default(),
-            token_member: None,
-            extra: Vec::new(),
-            strict_type: false,
-            raw: Hint::default(),
-            refresh: false,
-            without_refresh: Hint::default(),
-        })
+        let client = OAuthClient::with_secret(client_id, client_secret);
+        client.check()?;
+        Ok(ClientCredentials(OAuth::new("client_credentials", endpoint.try_into()?, Some(client))))
     }
 
     /// Sets another way to authenticate the client. Default: Basic with [`BasicEncoding::Auto`].
     #[must_use]
-    pub fn with_auth(self, auth: ClientAuth) -> ClientCredentials {
-        ClientCredentials { auth, ..self }
+    pub fn with_auth(mut self, auth: ClientAuth) -> ClientCredentials {
+        self.0.client = self.0.client.map(|client| client.auth(auth));
+        self
     }
 
     /// Asks for these scopes, separated by blanks (RFC 6749 section 3.3). Ask only for scopes that you need. Default:
@@ -178,7 +129,7 @@ impl ClientCredentials {
         name: impl Into<String>,
         value: impl Into<String>,
     ) -> Result<ClientCredentials, Error> {
-        self.params.set_checked(name.into(), value.into())?;
+        self.0.params.set_checked(name.into(), value.into())?;
         Ok(self)
     }
 
@@ -186,7 +137,7 @@ impl ClientCredentials {
     /// as `account_credentials`. Default: `client_credentials`.
     #[must_use]
     pub fn with_grant_type(self, grant_type: impl Into<Cow<'static, str>>) -> ClientCredentials {
-        ClientCredentials { grant: grant_type.into(), ..self }
+        ClientCredentials(OAuth { grant: OAuthGrant::Named(grant_type.into()), ..self.0 })
     }
 
     /// Uses the refresh tokens that the endpoint issues (RFC 6749 section 6). If the endpoint refuses one, the same
@@ -198,7 +149,7 @@ impl ClientCredentials {
     /// refresh token expires before the access token. Use this option if the server keeps a session for each grant.
     #[must_use]
     pub fn with_refresh_tokens(self) -> ClientCredentials {
-        ClientCredentials { refresh: true, ..self }
+        ClientCredentials(OAuth { refresh: true, ..self.0 })
     }
 
     /// The member of the answer's JSON object that has the token. For a member of an inner object, give a JSON pointer such as
@@ -209,7 +160,7 @@ impl ClientCredentials {
     /// read counts as absent.
     #[must_use]
     pub fn with_token_member(self, member: impl Into<String>) -> ClientCredentials {
-        ClientCredentials { token_member: Some(member.into()), ..self }
+        ClientCredentials(OAuth { token_member: Some(member.into()), ..self.0 })
     }
 
     /// Keeps a member of the answer for the caller, such as Salesforce's `instance_url`: the name of a member at the top, or a
@@ -218,7 +169,7 @@ impl ClientCredentials {
     /// of the layer. See [`Issued::with_extra`](crate::exchange::Issued::with_extra) for the limits. Default: none.
     #[must_use]
     pub fn with_extra(mut self, member: impl Into<String>) -> ClientCredentials {
-        self.extra.push(member.into());
+        self.0.extra.push(member.into());
         self
     }
 
@@ -230,205 +181,55 @@ impl ClientCredentials {
     /// sent as `Bearer`.
     #[must_use]
     pub fn with_strict_token_type(self) -> ClientCredentials {
-        ClientCredentials { strict_type: true, ..self }
+        ClientCredentials(OAuth { strict_type: true, ..self.0 })
     }
 
     /// The token endpoint.
     #[must_use]
     pub fn endpoint(&self) -> &TokenEndpoint {
-        &self.endpoint
+        &self.0.endpoint
     }
 
     fn with_param(mut self, name: &'static str, value: String) -> ClientCredentials {
-        self.params.set(name, value);
+        self.0.params.set(name, value);
         self
-    }
-
-    /// The name of the request with the credentials in the encoding that worked last.
-    fn last_encoding(&self, now: Option<Now>) -> &'static str {
-        if self.raw.holds(now) { RAW } else { PERCENT }
-    }
-
-    /// The request with the credentials.
-    fn request(
-        &self,
-        cx: &RequestContext,
-        name: &'static str,
-    ) -> Result<ExchangeRequest, ExchangeError> {
-        let params = iter::once(("grant_type", &*self.grant)).chain(self.params.iter());
-        let raw = matches!(name, RAW | RAW_AFTER_PERCENT);
-        Ok(self.post(cx, params.collect(), raw)?.named(name))
-    }
-
-    /// The request with a refresh token (RFC 6749 section 6). It has no scope, so that the scope stays the same.
-    fn refresh_request(
-        &self,
-        cx: &RequestContext,
-        refresh_token: &Secret,
-    ) -> Result<ExchangeRequest, ExchangeError> {
-        let mut params =
-            vec![("grant_type", "refresh_token"), ("refresh_token", refresh_token.expose())];
-        params.extend(self.params.get("resource").map(|resource| ("resource", resource)));
-        let raw = self.raw.holds(Some(cx.now()));
-        Ok(self.post(cx, params, raw)?.named(REFRESH))
-    }
-
-    /// A form with the client's authentication.
-    fn post(
-        &self,
-        cx: &RequestContext,
-        params: Vec<(&str, &str)>,
-        raw: bool,
-    ) -> Result<ExchangeRequest, ExchangeError> {
-        let [id, secret] = &self.credentials;
-        let (id, secret) = (cx.credential(id)?, cx.credential(secret)?);
-        let mut params: Vec<(&str, &str)> = params; // these may borrow from the credentials
-        let mut request = Request::post(self.endpoint.uri())
-            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
-            .header(ACCEPT, "application/json");
-        match self.auth {
-            ClientAuth::Post => {
-                params.push(("client_id", id.expose()));
-                params.push(("client_secret", secret.expose()));
-            }
-            ClientAuth::Basic(encoding) => {
-                let encoding = if raw { BasicEncoding::Raw } else { encoding };
-                request = request.header(AUTHORIZATION, basic(id.expose(), &secret, encoding));
-            }
-        }
-        let body = Bytes::from_owner(form_body(&params));
-        Ok(ExchangeRequest::new(request.body(body)?))
-    }
-
-    /// The id and the secret in the request.
-    fn shown(&self, answer: &ExchangeAnswer) -> Result<[Secret; 2], ExchangeError> {
-        let [id, secret] = &self.credentials;
-        Ok([answer.credential(id)?, answer.credential(secret)?])
-    }
-
-    /// The name of the request that follows a refused one, if the endpoint may understand the other encoding. It
-    /// depends on the refused encoding. The encoding that worked last does not matter, because another source of this
-    /// scheme may have changed it.
-    fn other_encoding(&self, refused: &ExchangeAnswer) -> Option<&'static str> {
-        let auto = self.auth == ClientAuth::Basic(BasicEncoding::Auto);
-        let ambiguous = |it: [Secret; 2]| it.iter().any(|text| is_ambiguous(text.expose()));
-        let differ = self.shown(refused).is_ok_and(ambiguous);
-        match refused.request_name() {
-            PERCENT if auto && differ => Some(RAW_AFTER_PERCENT),
-            RAW if auto && differ => Some(PERCENT_AFTER_RAW),
-            _ => None,
-        }
-    }
-
-    /// The endpoint refuses the refresh token, so the next request uses the credentials.
-    fn fall_back(&self, answer: &ExchangeAnswer, failure: &Failure) -> Step {
-        if knows_no_refresh_tokens(answer.status(), failure) {
-            self.without_refresh.learn(answer.received());
-            let system = self.identity().system();
-            tracing::info!(target: TARGET, system, "the endpoint does not support refresh tokens: they are not used for a day");
-        }
-        Step::Again(self.last_encoding(answer.received()))
-    }
-
-    /// The endpoint refuses the credentials.
-    fn read_failure(
-        &self,
-        answer: &ExchangeAnswer,
-        failure: &Failure,
-    ) -> Result<Step, ExchangeError> {
-        let name = answer.request_name();
-        if name == REFRESH && may_be_about_the_refresh_token(failure) {
-            return Ok(self.fall_back(answer, failure));
-        }
-        let other = self.other_encoding(answer);
-        if let Some(other) = other.filter(|_| may_be_about_the_client(answer, failure)) {
-            return Ok(Step::Again(other));
-        }
-        if is_refusal(failure) {
-            // The server may have changed, so what was learned about it is forgotten.
-            self.raw.forget();
-            self.without_refresh.forget();
-        }
-        let [id, secret] = self.shown(answer)?;
-        Err(failed(answer, failure, &Credentials { id, secret, id_is_secret: false }))
     }
 }
 
 impl Grant for ClientCredentials {
     fn identity(&self) -> Identity {
-        let identity = with_client(
-            Identity::new("client_credentials").with("endpoint", self.endpoint.uri().to_string()),
-            &self.credentials[0],
-        );
-        let identity = identity.with("grant_type", &*self.grant);
-        let params = self.params.iter();
-        params.fold(identity, |it, (name, value)| it.with("parameter", format!("{name}={value}")))
+        self.0.identity()
     }
 
     fn credentials(&self) -> &[Credential] {
-        &self.credentials
+        self.0.credentials()
     }
 
     fn request(&self, cx: &RequestContext) -> Result<ExchangeRequest, ExchangeError> {
-        let now = Some(cx.now());
-        let refresh = self.refresh && !self.without_refresh.holds(now);
-        match (cx.step(), cx.refresh_token().filter(|_| refresh)) {
-            (Some(name), _) => self.request(cx, name),
-            (None, Some(refresh_token)) => self.refresh_request(cx, refresh_token),
-            (None, None) => self.request(cx, self.last_encoding(now)),
-        }
+        self.0.request(cx)
     }
 
     fn read(&self, answer: ExchangeAnswer) -> Result<Step, ExchangeError> {
-        match answer.status() {
-            status if status.is_success() => {}
-            StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-                return self.read_failure(&answer, &Failure::in_body(&answer).unwrap_or_default());
-            }
-            _ => return Err(answer.unavailable()),
-        }
-        let token = match read_2xx(&answer, self.token_member.as_deref())? {
-            Meaning::Token(token) => token,
-            Meaning::Failure(failure) => return self.read_failure(&answer, &failure),
-        };
-        let name = answer.request_name();
-        match name {
-            RAW_AFTER_PERCENT => self.raw.learn(answer.received()),
-            PERCENT_AFTER_RAW => self.raw.forget(),
-            _ => {}
-        }
-        check_type(token.token_type.as_deref(), self.strict_type)?;
-        let granted = token.scope.clone();
-        let issued = token.issued(name == REFRESH, self.refresh);
-        let issued = with_extra(issued, &answer, &self.extra);
-        let another = granted.zip(self.params.get("scope"));
-        Ok(Step::Issued(match another {
-            Some((granted, asked)) if is_another_scope(&granted, asked) => {
-                issued.with_scope(granted)
-            }
-            _ => issued,
-        }))
+        self.0.read(answer)
     }
 }
 
 impl Presentation for ClientCredentials {
     fn header_name(&self) -> &HeaderName {
-        &AUTHORIZATION
+        self.0.header_name()
     }
 
-    fn header_value(&self, token: &Secret, _: Option<&str>) -> Result<HeaderValue, InvalidToken> {
-        bearer_value(token)
+    fn header_value(
+        &self,
+        token: &Secret,
+        token_type: Option<&str>,
+    ) -> Result<HeaderValue, InvalidToken> {
+        self.0.header_value(token, token_type)
     }
 }
 
 impl fmt::Debug for ClientCredentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ClientCredentials")
-            .field("endpoint", &self.endpoint)
-            .field("credentials", &self.credentials)
-            .field("auth", &self.auth)
-            .field("params", &self.params)
-            .field("refresh", &self.refresh)
-            .finish_non_exhaustive()
+        self.0.fmt(f)
     }
 }

@@ -1,10 +1,15 @@
 //! OAuth 2.0 (RFC 6749), for clients that act on their own behalf.
 
 pub(crate) mod answer;
+pub(crate) mod builder;
+pub(crate) mod client;
 pub(crate) mod client_auth;
 pub(crate) mod client_credentials;
+pub(crate) mod details;
+pub(crate) mod grant;
 pub(crate) mod hint;
 #[cfg(feature = "oauth")]
 pub(crate) mod key;
 pub(crate) mod params;
 pub(crate) mod refresh;
+pub(crate) mod system;

@@ -33,6 +33,11 @@ impl Params {
         }
     }
 
+    /// Adds a parameter that may be sent several times.
+    pub(crate) fn add(&mut self, name: &'static str, value: String) {
+        self.0.push((name.into(), value));
+    }
+
     /// # Errors
     ///
     /// If the parameter belongs to the grant or to the authentication of the client.

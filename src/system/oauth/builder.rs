@@ -1,0 +1,273 @@
+//! Makes an OAuth system, and checks that its parts fit together.
+
+use http::HeaderName;
+
+use crate::credential::Credential;
+use crate::endpoint::token_endpoint::TokenEndpoint;
+use crate::error::Error;
+use crate::system::oauth::client::OAuthClient;
+use crate::system::oauth::details::checked_details;
+use crate::system::oauth::grant::OAuthGrant;
+use crate::system::oauth::params::Params;
+use crate::system::oauth::system::OAuth;
+
+/// Makes an [`OAuth`] system.
+///
+/// ```
+/// use tower_outbound_auth::Credential;
+/// use tower_outbound_auth::system::{OAuth, OAuthClient};
+///
+/// let system = OAuth::builder("https://idp.example/token")
+///     .client(OAuthClient::with_secret("billing", Credential::file("/run/secrets/billing")))
+///     .scope("reports:read")
+///     .resource("https://reports.example/")
+///     .build()?;
+/// # let _ = system;
+/// # Ok::<_, tower_outbound_auth::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct OAuthBuilder {
+    endpoint: Result<TokenEndpoint, Error>,
+    client: Option<OAuthClient>,
+    grant: OAuthGrant,
+    scopes: Vec<String>,
+    audiences: Vec<String>,
+    resources: Vec<String>,
+    details: Option<String>,
+    parameters: Vec<(String, String)>,
+    headers: Vec<(String, Credential)>,
+    token_member: Option<String>,
+    extra: Vec<String>,
+    strict_type: bool,
+    refresh: bool,
+}
+
+impl OAuth {
+    /// Describes a system with this token endpoint.
+    pub fn builder<E>(endpoint: E) -> OAuthBuilder
+    where
+        E: TryInto<TokenEndpoint>,
+        Error: From<E::Error>,
+    {
+        OAuthBuilder {
+            endpoint: endpoint.try_into().map_err(Error::from),
+            client: None,
+            grant: OAuthGrant::default(),
+            scopes: Vec::new(),
+            audiences: Vec::new(),
+            resources: Vec::new(),
+            details: None,
+            parameters: Vec::new(),
+            headers: Vec::new(),
+            token_member: None,
+            extra: Vec::new(),
+            strict_type: false,
+            refresh: false,
+        }
+    }
+}
+
+impl OAuthBuilder {
+    /// The client, and how it proves who it is. Default: none, which fits the grants with an assertion or a token only.
+    #[must_use]
+    pub fn client(self, client: OAuthClient) -> OAuthBuilder {
+        OAuthBuilder { client: Some(client), ..self }
+    }
+
+    /// The grant. Default: [`OAuthGrant::ClientCredentials`].
+    #[must_use]
+    pub fn grant(self, grant: OAuthGrant) -> OAuthBuilder {
+        OAuthBuilder { grant, ..self }
+    }
+
+    /// Asks for one more scope (RFC 6749 section 3.3). A scope that was set before is not repeated. Default: none, and the
+    /// server decides.
+    #[must_use]
+    pub fn scope(mut self, scope: impl Into<String>) -> OAuthBuilder {
+        let scope = scope.into();
+        if !self.scopes.contains(&scope) {
+            self.scopes.push(scope);
+        }
+        self
+    }
+
+    /// Asks for a token for this audience (Auth0, RFC 8693 section 2.1). Only a token exchange may have several.
+    #[must_use]
+    pub fn audience(mut self, audience: impl Into<String>) -> OAuthBuilder {
+        self.audiences.push(audience.into());
+        self
+    }
+
+    /// Asks for a token for one more resource, an absolute URI without a fragment (RFC 8707 section 2). It is sent as it is: no
+    /// slash is added. It is sent with a refresh token too.
+    #[must_use]
+    pub fn resource(mut self, resource: impl Into<String>) -> OAuthBuilder {
+        self.resources.push(resource.into());
+        self
+    }
+
+    /// Asks for these rights: a JSON array of objects, each with a `type` (RFC 9396 section 2).
+    #[must_use]
+    pub fn authorization_details(self, json: impl Into<String>) -> OAuthBuilder {
+        OAuthBuilder { details: Some(json.into()), ..self }
+    }
+
+    /// Adds a parameter of your provider. The same name again replaces it. An empty value is not sent.
+    #[must_use]
+    pub fn parameter(mut self, name: impl Into<String>, value: impl Into<String>) -> OAuthBuilder {
+        self.parameters.push((name.into(), value.into()));
+        self
+    }
+
+    /// Adds a header to the requests to the token endpoint, such as a gateway's key.
+    #[must_use]
+    pub fn endpoint_header(
+        mut self,
+        name: impl Into<String>,
+        value: impl Into<Credential>,
+    ) -> OAuthBuilder {
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// The member of the answer that has the token; see
+    /// [`ClientCredentials::with_token_member`](crate::system::ClientCredentials::with_token_member).
+    #[must_use]
+    pub fn token_member(self, member: impl Into<String>) -> OAuthBuilder {
+        OAuthBuilder { token_member: Some(member.into()), ..self }
+    }
+
+    /// Keeps a member of the answer for the caller; see
+    /// [`ClientCredentials::with_extra`](crate::system::ClientCredentials::with_extra).
+    #[must_use]
+    pub fn extra(mut self, member: impl Into<String>) -> OAuthBuilder {
+        self.extra.push(member.into());
+        self
+    }
+
+    /// Accepts only the type `Bearer`; see
+    /// [`ClientCredentials::with_strict_token_type`](crate::system::ClientCredentials::with_strict_token_type).
+    #[must_use]
+    pub fn strict_token_type(self) -> OAuthBuilder {
+        OAuthBuilder { strict_type: true, ..self }
+    }
+
+    /// Uses the refresh tokens that the endpoint issues; see
+    /// [`ClientCredentials::with_refresh_tokens`](crate::system::ClientCredentials::with_refresh_tokens).
+    #[must_use]
+    pub fn refresh_tokens(self) -> OAuthBuilder {
+        OAuthBuilder { refresh: true, ..self }
+    }
+
+    /// The system.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration): a part is wrong by itself, or two parts do not fit together.
+    /// The text names them.
+    pub fn build(self) -> Result<OAuth, Error> {
+        let params = self.params()?;
+        let headers = self.checked_headers()?;
+        let endpoint = self.endpoint?;
+        if let Some(client) = &self.client {
+            client.check()?;
+        }
+        if self.client.is_none() && self.grant.needs_a_client() {
+            let grant = self.grant.name();
+            return Err(Error::configuration(format!(
+                "the grant `{grant}` and no client do not fit together: call `client`"
+            )));
+        }
+        let client = self.client.map(|client| client.at(&endpoint)).transpose()?;
+        let mut system = OAuth::new("oauth", endpoint, client);
+        system.credentials.extend(self.grant.credentials());
+        system.credentials.extend(headers.iter().map(|(_, value)| value.clone()));
+        Ok(OAuth {
+            grant: self.grant,
+            params,
+            headers,
+            token_member: self.token_member,
+            extra: self.extra,
+            strict_type: self.strict_type,
+            refresh: self.refresh,
+            ..system
+        })
+    }
+
+    fn params(&self) -> Result<Params, Error> {
+        let mut params = Params::default();
+        if let Some(wrong) = self.scopes.iter().find(|scope| !is_scope(scope)) {
+            return Err(Error::configuration(format!(
+                "the scope {wrong:?} has a blank, a quotation mark, a backslash or a character that is not ASCII (RFC 6749 \
+                 section 3.3): call `scope` once for each"
+            )));
+        }
+        params.set("scope", self.scopes.join(" "));
+        if self.audiences.len() > 1 && !self.grant.is_token_exchange() {
+            return Err(Error::configuration(
+                "several audiences and a grant other than a token exchange do not fit together: only RFC 8693 section 2.1 \
+                 allows them",
+            ));
+        }
+        for audience in &self.audiences {
+            params.add("audience", audience.clone());
+        }
+        for resource in &self.resources {
+            if !is_absolute(resource) {
+                return Err(Error::configuration(format!(
+                    "the resource {resource:?} is no absolute URI, or has a fragment (RFC 8707 section 2)"
+                )));
+            }
+            params.add("resource", resource.clone());
+        }
+        if let Some(details) = &self.details {
+            params.set("authorization_details", checked_details(details)?);
+        }
+        for (name, value) in &self.parameters {
+            params.set_checked(name.clone(), value.clone())?;
+        }
+        Ok(params)
+    }
+
+    fn checked_headers(&self) -> Result<Vec<(HeaderName, Credential)>, Error> {
+        let checked = self.headers.iter().map(|(name, value)| {
+            let is_ours = |name: &HeaderName| {
+                let name = name.as_str();
+                [
+                    "authorization",
+                    "dpop",
+                    "host",
+                    "cookie",
+                    "accept",
+                    "connection",
+                    "transfer-encoding",
+                ]
+                .contains(&name)
+                    || name.starts_with("content-")
+            };
+            match name.parse::<HeaderName>() {
+                Ok(name) if !is_ours(&name) => Ok((name, value.clone())),
+                Ok(_) => Err(Error::configuration(format!(
+                    "the header `{name}` of the token endpoint is set by the crate or by the client"
+                ))),
+                Err(_) => Err(Error::configuration(format!("{name:?} is no name of a header"))),
+            }
+        });
+        checked.collect()
+    }
+}
+
+/// A scope has visible ASCII characters without `"` and `\` (RFC 6749 section 3.3).
+fn is_scope(scope: &str) -> bool {
+    !scope.is_empty() && scope.chars().all(|c| c.is_ascii_graphic() && c != '"' && c != '\\')
+}
+
+/// An absolute URI (RFC 3986 section 4.3) begins with a scheme. It is checked no further, because it may be a URN.
+fn is_absolute(uri: &str) -> bool {
+    let scheme = uri.split_once(':').map_or("", |(scheme, _)| scheme);
+    let is_scheme = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+        && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c));
+    is_scheme
+        && uri.len() > scheme.len() + 1
+        && uri.chars().all(|c| c.is_ascii_graphic() && c != '#')
+}

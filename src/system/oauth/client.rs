@@ -1,0 +1,305 @@
+//! The client, and how it proves who it is (RFC 6749 section 2.3).
+
+use std::borrow::Cow;
+#[cfg(feature = "oauth")]
+use std::time::Duration;
+
+use http::HeaderValue;
+
+use crate::credential::Credential;
+use crate::endpoint::encoding::is_ambiguous;
+use crate::endpoint::request_context::RequestContext;
+use crate::endpoint::token_endpoint::TokenEndpoint;
+use crate::error::Error;
+use crate::exchange::error::ExchangeError;
+use crate::exchange::identity::Identity;
+use crate::secret::Secret;
+use crate::system::client::{flaw, with_client};
+use crate::system::oauth::client_auth::{BasicEncoding, ClientAuth, basic};
+#[cfg(feature = "oauth")]
+use crate::system::oauth::key::{assertion::Assertion, client_claims, jwt_key::JwtKey};
+
+/// The type of an assertion that is a JWT (RFC 7523 section 2.2).
+const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
+/// The client of an [`OAuth`](crate::system::OAuth) system: its id, and how it proves who it is. A client has one proof, so two of them
+/// cannot be sent together, which servers refuse (RFC 6749 section 2.3).
+///
+/// ```
+/// use tower_outbound_auth::Credential;
+/// use tower_outbound_auth::system::{ClientAuth, OAuthClient};
+///
+/// let with_secret = OAuthClient::with_secret("billing", Credential::file("/run/secrets/billing"));
+/// let in_the_body = with_secret.auth(ClientAuth::Post);
+/// // Another program writes the assertion: the kubelet, a sidecar, an agent of the cloud.
+/// let with_assertion = OAuthClient::with_assertion("billing", Credential::file("/var/run/secrets/assertion"));
+/// # let _ = (in_the_body, with_assertion);
+/// ```
+#[derive(Clone, Debug)]
+pub struct OAuthClient {
+    pub(crate) id: Credential,
+    pub(crate) proof: Proof,
+}
+
+/// How a client proves who it is.
+#[derive(Clone, Debug)]
+pub(crate) enum Proof {
+    Nothing,
+    Secret(Credential, ClientAuth),
+    Assertion {
+        assertion: Credential,
+        assertion_type: Cow<'static, str>,
+        /// What the assertion is made of, if this crate makes it.
+        made_of: Vec<Credential>,
+    },
+    /// An assertion that is signed here, before the endpoint is known.
+    #[cfg(feature = "oauth")]
+    Signed(Signed),
+}
+
+/// An assertion that is signed here.
+#[cfg(feature = "oauth")]
+#[derive(Clone, Debug)]
+pub(crate) struct Signed {
+    client_id: String,
+    signer: Signer,
+    audience: Option<String>,
+    typ: Option<Option<String>>,
+    backdate: Duration,
+}
+
+#[cfg(feature = "oauth")]
+#[derive(Clone, Debug)]
+enum Signer {
+    Key(JwtKey),
+    Secret(Credential),
+}
+
+/// What a client adds to a request.
+pub(crate) struct Added {
+    pub(crate) params: Vec<(&'static str, Secret)>,
+    pub(crate) authorization: Option<HeaderValue>,
+}
+
+impl OAuthClient {
+    /// A client without a secret (a public client, RFC 6749 section 2.1): only its id is sent.
+    pub fn public(id: impl Into<Credential>) -> OAuthClient {
+        OAuthClient { id: id.into(), proof: Proof::Nothing }
+    }
+
+    /// A client with a secret, which is sent by Basic with [`BasicEncoding::Auto`]. See [`auth`](OAuthClient::auth).
+    pub fn with_secret(id: impl Into<Credential>, secret: impl Into<Credential>) -> OAuthClient {
+        let proof = Proof::Secret(secret.into(), ClientAuth::default());
+        OAuthClient { id: id.into(), proof }
+    }
+
+    /// A client with an assertion that another program makes (RFC 7523 section 2.2): a file that Kubernetes, Azure or SPIFFE
+    /// rewrites, or an async function ([`Credential::minted`]). A file is read again before each exchange.
+    pub fn with_assertion(
+        id: impl Into<Credential>,
+        assertion: impl Into<Credential>,
+    ) -> OAuthClient {
+        let (assertion, made_of) = (assertion.into(), Vec::new());
+        let proof = Proof::Assertion { assertion, assertion_type: JWT_BEARER.into(), made_of };
+        OAuthClient { id: id.into(), proof }
+    }
+
+    /// (Feature `oauth`.) A client with a private key: `private_key_jwt` (OpenID Connect Core section 9). Each request has an
+    /// assertion of its own, which lives for 60 s. The key decides the algorithm. Use one key for one authorization server
+    /// only.
+    #[cfg(feature = "oauth")]
+    pub fn with_key(id: impl Into<String>, key: JwtKey) -> OAuthClient {
+        OAuthClient::signed(id.into(), Signer::Key(key))
+    }
+
+    /// (Feature `oauth`.) A client whose secret signs and is never sent: `client_secret_jwt` (HS256). The secret has 32
+    /// bytes or more.
+    #[cfg(feature = "oauth")]
+    pub fn with_secret_jwt(id: impl Into<String>, secret: impl Into<Credential>) -> OAuthClient {
+        OAuthClient::signed(id.into(), Signer::Secret(secret.into()))
+    }
+
+    #[cfg(feature = "oauth")]
+    fn signed(client_id: String, signer: Signer) -> OAuthClient {
+        let id = Credential::from(client_id.as_str());
+        let (audience, typ, backdate) = (None, None, Duration::ZERO);
+        OAuthClient {
+            id,
+            proof: Proof::Signed(Signed { client_id, signer, audience, typ, backdate }),
+        }
+    }
+
+    /// (Feature `oauth`.) The `aud` of the assertions that are signed here. Many servers want their issuer (Keycloak, Auth0 with the
+    /// slash at its end), others the URL of the token endpoint (Entra, Okta). Default: the URL of the token endpoint.
+    #[cfg(feature = "oauth")]
+    #[must_use]
+    pub fn audience(mut self, audience: impl Into<String>) -> OAuthClient {
+        if let Proof::Signed(signed) = &mut self.proof {
+            signed.audience = Some(audience.into());
+        }
+        self
+    }
+
+    /// (Feature `oauth`.) The `typ` in the header of the assertions that are signed here. Default:
+    /// `client-authentication+jwt` (draft-ietf-oauth-rfc7523bis). Without a type: `None`.
+    #[cfg(feature = "oauth")]
+    #[must_use]
+    pub fn typ(mut self, typ: Option<&str>) -> OAuthClient {
+        if let Proof::Signed(signed) = &mut self.proof {
+            signed.typ = Some(typ.map(str::to_owned));
+        }
+        self
+    }
+
+    /// (Feature `oauth`.) Sets back `iat` and `exp` of the assertions that are signed here, for a server whose clock is slow. At
+    /// most 120 s. Default: none.
+    #[cfg(feature = "oauth")]
+    #[must_use]
+    pub fn backdate(mut self, backdate: Duration) -> OAuthClient {
+        if let Proof::Signed(signed) = &mut self.proof {
+            signed.backdate = backdate;
+        }
+        self
+    }
+
+    /// Sends the secret in another way. Without effect for a client without a secret. Default: Basic with
+    /// [`BasicEncoding::Auto`].
+    #[must_use]
+    pub fn auth(mut self, auth: ClientAuth) -> OAuthClient {
+        if let Proof::Secret(_, current) = &mut self.proof {
+            *current = auth;
+        }
+        self
+    }
+
+    /// Sends another `client_assertion_type`, such as `urn:ietf:params:oauth:client-assertion-type:jwt-spiffe`. Without effect for
+    /// a client without an assertion. Default: that of a JWT.
+    #[must_use]
+    pub fn assertion_type(mut self, name: impl Into<Cow<'static, str>>) -> OAuthClient {
+        if let Proof::Assertion { assertion_type, .. } = &mut self.proof {
+            *assertion_type = name.into();
+        }
+        self
+    }
+
+    /// # Errors
+    ///
+    /// If a value that is already known cannot be an id or a secret.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        self.id.check("client id", flaw)?;
+        match &self.proof {
+            Proof::Nothing => Ok(()),
+            Proof::Secret(secret, _) => Ok(secret.check("client secret", flaw)?),
+            Proof::Assertion { assertion, .. } => Ok(assertion.check("client assertion", flaw)?),
+            #[cfg(feature = "oauth")]
+            Proof::Signed(signed) => match &signed.signer {
+                Signer::Key(key) => key.check(),
+                Signer::Secret(secret) => Ok(secret.check("client secret", flaw)?),
+            },
+        }
+    }
+
+    /// The client for this endpoint, whose URL is the audience if no other is set.
+    ///
+    /// # Errors
+    ///
+    /// If the assertion is set back by more than 120 s.
+    pub(crate) fn at(self, endpoint: &TokenEndpoint) -> Result<OAuthClient, Error> {
+        match self.proof {
+            #[cfg(feature = "oauth")]
+            Proof::Signed(signed) => {
+                let assertion = signed.at(endpoint)?;
+                let (made_of, assertion) =
+                    (assertion.credentials().to_vec(), assertion.credential());
+                let proof =
+                    Proof::Assertion { assertion, assertion_type: JWT_BEARER.into(), made_of };
+                Ok(OAuthClient { id: self.id, proof })
+            }
+            proof => {
+                let _ = endpoint;
+                Ok(OAuthClient { id: self.id, proof })
+            }
+        }
+    }
+
+    /// The id, and what proves it.
+    pub(crate) fn credentials(&self) -> Vec<Credential> {
+        let mut all = vec![self.id.clone()];
+        match &self.proof {
+            Proof::Nothing => {}
+            Proof::Secret(secret, _) => all.push(secret.clone()),
+            Proof::Assertion { assertion, made_of, .. } => {
+                all.push(assertion.clone());
+                all.extend_from_slice(made_of);
+            }
+            #[cfg(feature = "oauth")]
+            Proof::Signed(_) => {}
+        }
+        all
+    }
+
+    /// Adds the client, and the kind of its proof.
+    pub(crate) fn identify(&self, identity: Identity) -> Identity {
+        let kind = match &self.proof {
+            Proof::Nothing => "none",
+            Proof::Secret(..) => "secret",
+            Proof::Assertion { .. } => "assertion",
+            #[cfg(feature = "oauth")]
+            Proof::Signed(_) => "assertion",
+        };
+        with_client(identity, &self.id).with("client_authentication", kind)
+    }
+
+    /// # Errors
+    ///
+    /// If a credential has no value.
+    pub(crate) fn add(&self, cx: &RequestContext, raw: bool) -> Result<Added, ExchangeError> {
+        let id = cx.credential(&self.id)?;
+        let mut added = Added { params: Vec::new(), authorization: None };
+        match &self.proof {
+            Proof::Nothing => added.params.push(("client_id", id)),
+            // `at` has made an assertion of it.
+            #[cfg(feature = "oauth")]
+            Proof::Signed(_) => {}
+            Proof::Secret(secret, ClientAuth::Post) => {
+                added.params = vec![("client_id", id), ("client_secret", cx.credential(secret)?)];
+            }
+            Proof::Secret(secret, ClientAuth::Basic(encoding)) => {
+                let encoding = if raw { BasicEncoding::Raw } else { *encoding };
+                added.authorization = Some(basic(id.expose(), &cx.credential(secret)?, encoding));
+            }
+            Proof::Assertion { assertion, assertion_type, .. } => {
+                let assertion_type = Secret::from(&**assertion_type);
+                added.params = vec![
+                    ("client_id", id),
+                    ("client_assertion_type", assertion_type),
+                    ("client_assertion", cx.credential(assertion)?),
+                ];
+            }
+        }
+        Ok(added)
+    }
+
+    /// Whether the server may understand another encoding of these values.
+    pub(crate) fn has_another_encoding(&self, values: &[Secret]) -> bool {
+        let auto = ClientAuth::Basic(BasicEncoding::Auto);
+        let is_auto = matches!(&self.proof, Proof::Secret(_, auth) if *auth == auto);
+        is_auto && values.iter().any(|text| is_ambiguous(text.expose()))
+    }
+}
+
+#[cfg(feature = "oauth")]
+impl Signed {
+    fn at(self, endpoint: &TokenEndpoint) -> Result<Assertion, Error> {
+        let audience = self.audience.unwrap_or_else(|| endpoint.uri().to_string());
+        let mut claims =
+            client_claims::client(&self.client_id, &audience).with_backdate(self.backdate)?;
+        if let Some(typ) = &self.typ {
+            claims = claims.with_typ(typ.as_deref());
+        }
+        Ok(match self.signer {
+            Signer::Key(key) => Assertion::signed_by(key, claims),
+            Signer::Secret(secret) => Assertion::signed_by_secret(secret, claims),
+        })
+    }
+}

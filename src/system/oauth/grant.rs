@@ -1,0 +1,166 @@
+//! What an OAuth client shows to get a token: the grant (RFC 6749 section 1.3).
+
+use std::borrow::Cow;
+
+use crate::credential::Credential;
+use crate::endpoint::request_context::RequestContext;
+use crate::exchange::error::ExchangeError;
+use crate::exchange::identity::Identity;
+use crate::secret::Secret;
+
+const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
+const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
+
+/// The grant of an [`OAuth`](crate::system::OAuth) system.
+///
+/// There is no password grant: a client must not use it (RFC 9700 section 2.4). If an API has nothing else, a
+/// [`Login`](crate::manual::login) can say it.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub enum OAuthGrant {
+    /// `client_credentials` (RFC 6749 section 4.4): the client acts for itself. This is the default.
+    #[default]
+    ClientCredentials,
+    /// A grant that has the form of client credentials, and another name: `account_credentials`.
+    Named(Cow<'static, str>),
+    /// An assertion about a subject (RFC 7523 section 2.1). It comes from a file, a function, or another source. The client is
+    /// optional.
+    JwtBearer(Credential),
+    /// A token in exchange for another one (RFC 8693).
+    TokenExchange(TokenExchange),
+}
+
+/// The tokens that an exchange shows (RFC 8693 section 2.1).
+///
+/// The subject's token may come from another source: `Credential::from(source)`. That source renews it by its own rules. If
+/// the endpoint refuses the subject's token, that source renews it first, and the exchange is repeated once.
+///
+/// ```
+/// use tower_outbound_auth::system::{OAuthGrant, TokenExchange};
+/// use tower_outbound_auth::TokenSource;
+///
+/// fn for_another_api(source: TokenSource) -> OAuthGrant {
+///     OAuthGrant::TokenExchange(TokenExchange::of(source))
+/// }
+/// # let _ = for_another_api;
+/// ```
+#[derive(Clone, Debug)]
+pub struct TokenExchange {
+    subject: (Credential, Cow<'static, str>),
+    actor: Option<(Credential, Cow<'static, str>)>,
+    requested: Option<Cow<'static, str>>,
+}
+
+impl TokenExchange {
+    /// An exchange of this subject's token, an access token.
+    pub fn of(subject: impl Into<Credential>) -> TokenExchange {
+        TokenExchange {
+            subject: (subject.into(), ACCESS_TOKEN.into()),
+            actor: None,
+            requested: None,
+        }
+    }
+
+    /// The type of the subject's token. Default: `urn:ietf:params:oauth:token-type:access_token`.
+    #[must_use]
+    pub fn subject_type(mut self, name: impl Into<Cow<'static, str>>) -> TokenExchange {
+        self.subject.1 = name.into();
+        self
+    }
+
+    /// The token of the party that acts for the subject, and its type. Default: none.
+    #[must_use]
+    pub fn actor(
+        mut self,
+        token: impl Into<Credential>,
+        token_type: impl Into<Cow<'static, str>>,
+    ) -> TokenExchange {
+        self.actor = Some((token.into(), token_type.into()));
+        self
+    }
+
+    /// The type of the token that is wanted. Default: not sent, and the server decides.
+    #[must_use]
+    pub fn requested_type(mut self, name: impl Into<Cow<'static, str>>) -> TokenExchange {
+        self.requested = Some(name.into());
+        self
+    }
+}
+
+impl OAuthGrant {
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            OAuthGrant::ClientCredentials => "client_credentials",
+            OAuthGrant::Named(name) => name,
+            OAuthGrant::JwtBearer(_) => JWT_BEARER,
+            OAuthGrant::TokenExchange(_) => TOKEN_EXCHANGE,
+        }
+    }
+
+    /// Whether the server knows only by the client who asks.
+    pub(crate) fn needs_a_client(&self) -> bool {
+        matches!(self, OAuthGrant::ClientCredentials | OAuthGrant::Named(_))
+    }
+
+    pub(crate) fn is_token_exchange(&self) -> bool {
+        matches!(self, OAuthGrant::TokenExchange(_))
+    }
+
+    pub(crate) fn credentials(&self) -> Vec<Credential> {
+        match self {
+            OAuthGrant::ClientCredentials | OAuthGrant::Named(_) => Vec::new(),
+            OAuthGrant::JwtBearer(assertion) => vec![assertion.clone()],
+            OAuthGrant::TokenExchange(it) => {
+                let actor = it.actor.iter().map(|(token, _)| token.clone());
+                [it.subject.0.clone()].into_iter().chain(actor).collect()
+            }
+        }
+    }
+
+    /// The parameters of the grant, after `grant_type`.
+    ///
+    /// # Errors
+    ///
+    /// If a credential has no value.
+    pub(crate) fn params(
+        &self,
+        cx: &RequestContext,
+    ) -> Result<Vec<(&'static str, Secret)>, ExchangeError> {
+        let text = |text: &Cow<'static, str>| Secret::from(&**text);
+        match self {
+            OAuthGrant::ClientCredentials | OAuthGrant::Named(_) => Ok(Vec::new()),
+            OAuthGrant::JwtBearer(assertion) => Ok(vec![("assertion", cx.credential(assertion)?)]),
+            OAuthGrant::TokenExchange(it) => {
+                let mut params = vec![
+                    ("subject_token", cx.credential(&it.subject.0)?),
+                    ("subject_token_type", text(&it.subject.1)),
+                ];
+                if let Some((actor, actor_type)) = &it.actor {
+                    params.push(("actor_token", cx.credential(actor)?));
+                    params.push(("actor_token_type", text(actor_type)));
+                }
+                params.extend(it.requested.iter().map(|it| ("requested_token_type", text(it))));
+                Ok(params)
+            }
+        }
+    }
+
+    /// Adds the grant, and whom its token is about.
+    pub(crate) fn identify(&self, identity: Identity) -> Identity {
+        let identity = identity.with("grant_type", self.name());
+        match self {
+            OAuthGrant::ClientCredentials | OAuthGrant::Named(_) => identity,
+            OAuthGrant::JwtBearer(assertion) => identity.with("subject", assertion.to_string()),
+            OAuthGrant::TokenExchange(it) => {
+                let types = format!("{} {:?}", it.subject.1, it.requested);
+                let identity =
+                    identity.with("subject", it.subject.0.to_string()).with("types", types);
+                match &it.actor {
+                    Some((actor, _)) => identity.with("actor", actor.to_string()),
+                    None => identity,
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! Token exchange: a token of another source as the subject.
+
+use tower_outbound_auth::TokenSource;
+use tower_outbound_auth::exchange::ExchangeErrorKind;
+use tower_outbound_auth::system::{HeaderScheme, OAuthClient, OAuthGrant, TokenExchange};
+use tower_outbound_auth::testkit::ScriptedExchange;
+
+use crate::{Endpoint, builder, source};
+
+fn exchange_of(subject: &TokenSource<HeaderScheme>) -> crate::OAuthBuilder {
+    let grant = OAuthGrant::TokenExchange(TokenExchange::of(subject.clone()));
+    builder().client(OAuthClient::public("a")).grant(grant)
+}
+
+#[tokio::test]
+async fn a_refused_subject_is_renewed_first_and_the_exchange_is_repeated_once() {
+    for code in ["invalid_request", "invalid_grant"] {
+        let login = ScriptedExchange::new();
+        let subject = TokenSource::new(HeaderScheme::bearer(), login.clone());
+        let endpoint = Endpoint::new(move |number| match number {
+            0 => (400, format!(r#"{{"error":"{code}"}}"#)),
+            _ => (200, r#"{"access_token":"t","token_type":"Bearer","expires_in":300}"#.to_owned()),
+        });
+        let (source, _) = source(exchange_of(&subject), &endpoint);
+        assert_eq!(source.token().await.unwrap().expose(), "t", "{code}");
+        let subjects: Vec<_> =
+            endpoint.sent().iter().map(|sent| sent.param("subject_token")).collect();
+        assert_eq!(subjects.len(), 2);
+        assert_ne!(subjects[0], subjects[1], "the subject was renewed");
+        assert_eq!(login.exchanges(), 2);
+    }
+}
+
+#[tokio::test]
+async fn the_life_of_the_subject_does_not_limit_that_of_the_result() {
+    let login = ScriptedExchange::new().with_lifetime(std::time::Duration::from_secs(10));
+    let subject = TokenSource::new(HeaderScheme::bearer(), login);
+    let (source, _) = source(exchange_of(&subject), &Endpoint::willing());
+    source.token().await.unwrap();
+    assert!(source.status().expires_in.unwrap().as_secs() > 290);
+}
+
+#[tokio::test]
+async fn a_token_that_is_no_access_token_is_not_used() {
+    let answer = |issued: &str, token_type: &str| {
+        let issued = match issued {
+            "" => String::new(),
+            issued => {
+                format!(r#","issued_token_type":"urn:ietf:params:oauth:token-type:{issued}""#)
+            }
+        };
+        format!(r#"{{"access_token":"t","token_type":"{token_type}","expires_in":300{issued}}}"#)
+    };
+    for (issued, token_type, usable) in [
+        ("access_token", "Bearer", true),
+        ("jwt", "Bearer", true),
+        ("", "Bearer", true),
+        ("refresh_token", "Bearer", false),
+        ("id_token", "Bearer", false),
+        ("saml2", "Bearer", false),
+        ("access_token", "N_A", false),
+    ] {
+        let subject = TokenSource::new(HeaderScheme::bearer(), ScriptedExchange::new());
+        let body = answer(issued, token_type);
+        let endpoint = Endpoint::new(move |_| (200, body.clone()));
+        let (source, _) = source(exchange_of(&subject), &endpoint);
+        match source.token().await {
+            Ok(_) => assert!(usable, "{issued} {token_type}"),
+            Err(error) => {
+                assert!(!usable, "{issued} {token_type}: {error}");
+                assert_eq!(error.exchange().unwrap().kind(), ExchangeErrorKind::Malformed);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_source_whose_subject_is_itself_fails_and_does_not_wait_for_ever() {
+    use std::sync::{Arc, OnceLock};
+    use tower_outbound_auth::BoxError;
+    use tower_outbound_auth::Credential;
+    use tower_outbound_auth::credential::{CredentialProvider, Provided};
+
+    /// Asks the source that this credential is for.
+    struct Itself(Arc<OnceLock<TokenSource>>);
+
+    impl CredentialProvider for Itself {
+        async fn read(&self) -> Result<Provided, BoxError> {
+            let token = self.0.get().unwrap().token().await?;
+            Ok(Provided::new(token.expose(), 1))
+        }
+    }
+
+    let itself = Arc::new(OnceLock::new());
+    let subject = Credential::from_provider(Itself(itself.clone()));
+    let grant = OAuthGrant::TokenExchange(TokenExchange::of(subject));
+    let (source, _) = source(builder().grant(grant), &Endpoint::willing());
+    assert!(itself.set(source.clone()).is_ok());
+    let error = source.token().await.unwrap_err();
+    assert_eq!(error.exchange().unwrap().kind(), ExchangeErrorKind::Reentrant);
+}

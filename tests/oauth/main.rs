@@ -1,0 +1,114 @@
+//! One OAuth configuration: each grant with each way to authenticate, by the bytes on the wire.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod assertions;
+mod build;
+mod exchanged;
+mod wire;
+
+use std::convert::Infallible;
+use std::future::{Ready, ready};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, Request, Response};
+use http_body_util::Full;
+use tower_outbound_auth::TokenSource;
+use tower_outbound_auth::system::{OAuth, OAuthBuilder};
+use tower_outbound_auth::testkit::ManualClock;
+use tower_service::Service;
+
+const ENDPOINT: &str = "https://idp.example/token";
+
+/// A request as the endpoint got it.
+#[derive(Clone)]
+struct Sent {
+    headers: HeaderMap,
+    body: String,
+}
+
+impl Sent {
+    fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// A parameter of the form, decoded.
+    fn param(&self, name: &str) -> String {
+        let pair = self.body.split('&').find_map(|pair| pair.strip_prefix(&format!("{name}=")));
+        let text = pair.unwrap_or_else(|| panic!("no {name} in {}", self.body)).replace('+', " ");
+        percent_encoding::percent_decode_str(&text).decode_utf8().unwrap().into_owned()
+    }
+}
+
+type Answers = dyn Fn(usize) -> (u16, String) + Send + Sync;
+
+/// A token endpoint that keeps what it got. Its answers are numbered from 0.
+#[derive(Clone)]
+struct Endpoint {
+    sent: Arc<Mutex<Vec<Sent>>>,
+    answers: Arc<Answers>,
+}
+
+impl Endpoint {
+    fn new(answers: impl Fn(usize) -> (u16, String) + Send + Sync + 'static) -> Endpoint {
+        Endpoint { sent: Arc::default(), answers: Arc::new(answers) }
+    }
+
+    /// Each answer has a token.
+    fn willing() -> Endpoint {
+        Endpoint::new(|number| {
+            (
+                200,
+                format!(r#"{{"access_token":"t{number}","token_type":"Bearer","expires_in":300}}"#),
+            )
+        })
+    }
+
+    fn sent(&self) -> Vec<Sent> {
+        self.sent.lock().unwrap().clone()
+    }
+}
+
+impl Service<Request<Full<Bytes>>> for Endpoint {
+    type Response = Response<Full<Bytes>>;
+    type Error = Infallible;
+    type Future = Ready<Result<Response<Full<Bytes>>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Full<Bytes>>) -> Self::Future {
+        let (head, body) = request.into_parts();
+        let body = futures::executor::block_on(http_body_util::BodyExt::collect(body)).unwrap();
+        let body = String::from_utf8(body.to_bytes().to_vec()).unwrap();
+        let mut sent = self.sent.lock().unwrap();
+        let (status, answer) = (self.answers)(sent.len());
+        sent.push(Sent { headers: head.headers, body });
+        ready(Ok(Response::builder().status(status).body(Full::from(answer)).unwrap()))
+    }
+}
+
+fn builder() -> OAuthBuilder {
+    OAuth::builder(ENDPOINT)
+}
+
+/// One exchange of this system. Returns what the endpoint got.
+async fn exchanged(system: OAuthBuilder) -> Sent {
+    let endpoint = Endpoint::willing();
+    let source = TokenSource::over_http(system.build().unwrap(), endpoint.clone());
+    source.token().await.unwrap();
+    let sent = endpoint.sent();
+    assert_eq!(sent.len(), 1);
+    sent[0].clone()
+}
+
+/// A source with a clock that stands at 2026-01-01.
+fn source(system: OAuthBuilder, endpoint: &Endpoint) -> (TokenSource, ManualClock) {
+    let clock = ManualClock::new();
+    clock.set_wall(std::time::UNIX_EPOCH + Duration::from_secs(1_767_225_600));
+    let source = TokenSource::builder_over_http(system.build().unwrap(), endpoint.clone());
+    (source.clock(clock.clone()).build().erased(), clock)
+}
