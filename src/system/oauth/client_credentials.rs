@@ -79,7 +79,7 @@ impl ClientCredentials {
         Ok(ClientCredentials(OAuth::new("client_credentials", endpoint.try_into()?, Some(client))))
     }
 
-    /// Sets another way to authenticate the client. Default: Basic with [`BasicEncoding::Auto`].
+    /// Sets another way to authenticate the client. Default: Basic with [`BasicEncoding::Auto`](crate::system::BasicEncoding::Auto).
     #[must_use]
     pub fn with_auth(mut self, auth: ClientAuth) -> ClientCredentials {
         self.0.client = self.0.client.map(|client| client.auth(auth));
