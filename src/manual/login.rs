@@ -26,7 +26,8 @@
 //! Any format of serde can be read: TOML, JSON, or another one. The file is checked while it is read, so the error of the
 //! format's crate names the line: that of the wrong value, or that of the table `login` if two parts do not fit each other. Print
 //! `error.message()` and not the whole error: `toml` quotes the line, which may have a secret by mistake. In TOML, `api` and the
-//! other members outside of `login` stand above `[login]`. With the crate `toml`, the feature `preserve_order` keeps the order of a form's fields.
+//! other members outside of `login` stand above `[login]`. With the crate `toml`, the feature `preserve_order` keeps the order of
+//! a form's fields.
 //!
 //! ```
 //! use tower_outbound_auth::system::Config;
@@ -160,9 +161,9 @@
 //! is a number of seconds or milliseconds since 1970, a date of RFC 3339, or a date of HTTP. For a moment that names no time zone,
 //! `offset` says it: `{ at = "/until", offset = "+09:00" }`. If both members are given, the shorter life counts.
 //!
-//! Without them, if the token is a cookie, its `Max-Age` or `Expires` counts, else the claims of a JWT, else the `default_lifetime` beside `api`. A
-//! life that cannot be read counts as unstated, because the token beside it is good. [`probe`](crate::TokenSource::probe)
-//! shows what was understood.
+//! Without them, if the token is a cookie, its `Max-Age` or `Expires` counts, else the claims of a JWT, else the
+//! `default_lifetime` beside `api`. A life that cannot be read counts as unstated, because the token beside it is good.
+//! [`probe`](crate::TokenSource::probe) shows what was understood.
 //!
 //! # Rules
 //!
@@ -178,8 +179,9 @@
 //! ]
 //! ```
 //!
-//! A rule without `status` fits every status but 408, 425, 429 and 5xx, which speak of an overload or an outage. `is` compares a text, a number or a truth value; `contains` looks for a word, in upper or lower case. A rule without both needs
-//! a value that is not `null`, `false`, zero or empty.
+//! A rule without `status` fits every status but 408, 425, 429 and 5xx, which speak of an overload or an outage. `is` compares a
+//! text, a number or a truth value; `contains` looks for a word, in upper or lower case. A rule without both needs a value that is
+//! not `null`, `false`, zero or empty.
 //!
 //! A response that fits `over` counts as not applied: its request is sent again, whatever its method. After `doubted`, only
 //! requests are sent again that may be repeated (GET, PUT, ..).
@@ -187,8 +189,8 @@
 //! An answer to a login without a token that no rule names may be a refusal: from the third in a row, the next attempt waits as
 //! long as after one.
 //!
-//! A rule of `over` or `doubted` about the body (`/member` or `body`) needs one more layer, below the one that carries the token. Without it, such a
-//! rule never fits, and the log says so once. It reads the first 4 KiB: longer JSON has no members.
+//! A rule of `over` or `doubted` about the body (`/member` or `body`) needs one more layer, below the one that carries the token.
+//! Without it, such a rule never fits, and the log says so once. It reads the first 4 KiB: longer JSON has no members.
 //!
 //! ```
 //! # #[cfg(feature = "client")] {
@@ -226,16 +228,14 @@
 //! | `the token endpoint refuses the credentials: check them (status 401, refused)` | correct the credential. Behind the status stands the value of the rule that fitted |
 //! | ``has no token at `/x` ..`` or ``has no code at `/x` ..`` | compare `token` or `take` with an answer; the text says its content type and length |
 //! | `.. gives no reason that is known here ..; if this answer refuses the credentials, add a rule to `refused`` | do that, or correct the credential |
-//! | ``a rule is about the body of a response, and nothing has read it`` | put `inspect_body` below the layer |
-//!
-//! If there is more than one request, the text names the one: `step 2 (https://..)`. A member of an answer that is not where the
-//! file says (`expires_in`, `refresh_token`) is no error: [`probe`](crate::TokenSource::probe) shows what was found.
-//!
-//! | | |
-//! |---|---|
+//! | `a rule is about the body of a response, and nothing has read it` | put `inspect_body` below the layer |
 //! | `there is no token endpoint at this address: check its path` | correct `url` |
+//!
+//! If there is more than one request, the text names the one: `step 2 (https://..)`. A life or a refresh token that is not where
+//! the file says is no error: [`probe`](crate::TokenSource::probe) shows what was found.
 //!
 //! # What it cannot say
 //!
 //! A second header with a value of the login (use a [`Presentation`](crate::scheme::Presentation) of your own), a constant second
-//! header ([another layer's business](super::stacking#a-second-header-always-the-same)), XML, values inside of HTML, and a decision by the answer which step is next.
+//! header ([another layer's business](super::stacking#a-second-header-always-the-same)), XML, values inside of HTML, and a
+//! decision by the answer which step is next.

@@ -96,10 +96,8 @@ impl Login {
                 issued = issued.with_extra(name, value);
             }
         }
-        let next = match &self.refresh_token {
-            Some(place) => place.text(answer)?,
-            None => None,
-        };
+        // The token beside an unreadable refresh token is good.
+        let next = self.refresh_token.as_ref().and_then(|place| place.text(answer).ok()?);
         Ok(match next {
             Some(next) => issued.with_refresh_token(next),
             // An answer without a new refresh token keeps the old one.
