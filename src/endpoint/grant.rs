@@ -46,6 +46,17 @@ pub trait Grant: Send + Sync + 'static {
     /// [`Refused`](crate::exchange::ExchangeErrorKind::Refused) only if the answer says that the credentials are
     /// wrong.
     fn read(&self, answer: ExchangeAnswer) -> Result<Step, ExchangeError>;
+
+    /// What follows if a request could not be sent, or if its answer did not come. `request_name` is the
+    /// [name](super::ExchangeRequest::named) of the request. Default: the exchange fails with `error`.
+    ///
+    /// # Errors
+    ///
+    /// `error`, unless the grant can go on without the answer.
+    fn failed(&self, request_name: &str, error: ExchangeError) -> Result<Step, ExchangeError> {
+        let _ = request_name;
+        Err(error)
+    }
 }
 
 impl<G: Grant + ?Sized> Grant for Arc<G> {
@@ -63,5 +74,9 @@ impl<G: Grant + ?Sized> Grant for Arc<G> {
 
     fn read(&self, answer: ExchangeAnswer) -> Result<Step, ExchangeError> {
         G::read(self, answer)
+    }
+
+    fn failed(&self, request_name: &str, error: ExchangeError) -> Result<Step, ExchangeError> {
+        G::failed(self, request_name, error)
     }
 }

@@ -30,8 +30,9 @@ use crate::origin::Origin;
 /// The longest answer. A longer answer is an error page or an attack.
 const MAX_ANSWER: usize = 256 * 1024;
 
-/// The most requests in one exchange: enough for a challenge, its answer, and two more.
-const MAX_STEPS: usize = 4;
+/// The most requests in one exchange: three for an issuer's metadata, one with a refresh token, two with the credentials in two
+/// encodings, and two more.
+const MAX_STEPS: usize = 8;
 
 /// The methods whose requests have content (RFC 9110 section 8.6).
 const HAVE_CONTENT: [Method; 3] = [Method::POST, Method::PUT, Method::PATCH];
@@ -166,7 +167,17 @@ where
                 "" => request_cx.step().unwrap_or_default(),
                 name => name,
             };
-            let answer = self.send(request, cx).await?.with_request_name(name).with_shown(&shown);
+            let answer = match self.send(request, cx).await {
+                Ok(answer) => answer.with_request_name(name).with_shown(&shown),
+                Err(error) => match self.grant.failed(name, error)? {
+                    Step::Issued(issued) => return Ok(issued),
+                    Step::Again(step) => {
+                        let nothing = ExchangeAnswer::new(Response::new(Bytes::new()));
+                        asked.push((step, nothing.with_request_name(name)));
+                        continue;
+                    }
+                },
+            };
             let (issuers_clock, age) = (answer.issuers_clock(), answer.age());
             let read = self.grant.read(answer.clone());
             match read.map_err(|error| withheld(error, &shown))? {
@@ -176,7 +187,7 @@ where
         }
         Err(ExchangeError::new(
             ExchangeErrorKind::Malformed,
-            "the scheme asked for a fifth request in one exchange, which has four at most: does its Grant::read tell \
+            "the scheme asked for a ninth request in one exchange, which has eight at most: does its Grant::read tell \
              the answers apart (ExchangeAnswer::request_name)?",
         ))
     }

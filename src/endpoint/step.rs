@@ -12,7 +12,7 @@ pub enum Step {
     /// There, [`RequestContext::step`](super::RequestContext::step) is this name, and
     /// [`RequestContext::answer`](super::RequestContext::answer) is the answer that was just read. The next answer
     /// has this [name](super::ExchangeAnswer::request_name) too, unless the request was
-    /// [named](super::ExchangeRequest::named) otherwise. An exchange has at most four requests.
+    /// [named](super::ExchangeRequest::named) otherwise. An exchange has at most eight requests.
     ///
     /// ```
     /// # use http::Request;

@@ -183,7 +183,6 @@ impl ExchangeError {
     }
 
     /// Adds to the message what was asked for, or what to do.
-    #[cfg(feature = "login")]
     pub(crate) fn map_message(mut self, change: impl FnOnce(&str) -> String) -> ExchangeError {
         let inner = Arc::make_mut(&mut self.0);
         inner.message = change(&inner.message).into();

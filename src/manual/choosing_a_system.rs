@@ -4,6 +4,7 @@
 //! |---|---|
 //! | "client credentials", "machine to machine", "service account with client id and secret", `grant_type=client_credentials` | [`ClientCredentials`](crate::system::ClientCredentials), or `AuthLayer::client_credentials` |
 //! | "realm", "Keycloak" | the same, with [`TokenEndpoint::keycloak`](crate::endpoint::TokenEndpoint::keycloak) |
+//! | an issuer, `.well-known/openid-configuration`, `.well-known/oauth-authorization-server` | [`OAuth::discover`](crate::system::OAuth::discover) |
 //! | "private key JWT", `client_assertion`, "client secret JWT" | [`OAuth`](crate::system::OAuth) with [`OAuthClient::with_key`](crate::system::OAuthClient) or `with_secret_jwt` |
 //! | a JWT of the platform as `client_assertion`: "workload identity federation" | [`OAuth`](crate::system::OAuth) with [`OAuthClient::with_assertion`](crate::system::OAuthClient::with_assertion), from a file |
 //! | "token exchange", "on behalf of", `subject_token` | [`OAuth`](crate::system::OAuth) with [`OAuthGrant::TokenExchange`](crate::system::OAuthGrant::TokenExchange) |

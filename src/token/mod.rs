@@ -37,6 +37,7 @@
 //! | `WARN` | `the private key has changed and its key id has not: ..`, without `system` | `credential`, `key_id` |
 //! | `WARN` | `a refused request could not be sent again ..`, once per source: its body was not kept | |
 //! | `WARN` | `a rule is about the body of a response, and nothing has read it ..`, once per [`Login`](crate::manual::login) | |
+//! | `WARN` | `an issuer has moved its token endpoint to another origin ..`, without `system` | `issuer`, `to` |
 //! | `WARN` | `the token endpoint stated no life ..`, once per source | |
 //! | `WARN` | `the environment names a proxy ..`, without `system` | |
 //! | `WARN`, `DEBUG` | `root certificates cannot be read ..`, without `system` | |

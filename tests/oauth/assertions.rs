@@ -14,7 +14,7 @@ use tower_outbound_auth::{Credential, Error};
 use crate::{ENDPOINT, Endpoint, builder, source};
 
 /// The key of RFC 7515 appendix A.3.
-const P256: &str = r#"{"kty":"EC","crv":"P-256","kid":"16","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
+pub(crate) const P256: &str = r#"{"kty":"EC","crv":"P-256","kid":"16","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
     "y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0","d":"jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI"}"#;
 
 fn json_of(part: &str) -> Value {
@@ -22,7 +22,7 @@ fn json_of(part: &str) -> Value {
 }
 
 /// The header and the claims of an assertion.
-fn read(assertion: &str) -> (Value, Value) {
+pub(crate) fn read(assertion: &str) -> (Value, Value) {
     let parts: Vec<_> = assertion.split('.').collect();
     assert_eq!(parts.len(), 3);
     (json_of(parts[0]), json_of(parts[1]))

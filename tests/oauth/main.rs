@@ -3,6 +3,7 @@
 
 mod assertions;
 mod build;
+mod discovered;
 mod exchanged;
 mod wire;
 

@@ -19,7 +19,7 @@ use crate::system::login::step::{FRAMING, LoginStep};
 use crate::system::login::template::{Template, is_name};
 use crate::system::named::{Named, Table};
 
-/// The most steps: an exchange has at most four requests.
+/// The most requests of one login: no known system needs more.
 const MAX_STEPS: usize = 4;
 
 /// Names that every request knows.

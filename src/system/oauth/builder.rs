@@ -5,11 +5,20 @@ use http::HeaderName;
 use crate::credential::Credential;
 use crate::endpoint::token_endpoint::TokenEndpoint;
 use crate::error::Error;
+use crate::origin::Origin;
 use crate::system::oauth::client::OAuthClient;
 use crate::system::oauth::details::checked_details;
+use crate::system::oauth::discovery::Discovery;
 use crate::system::oauth::grant::OAuthGrant;
 use crate::system::oauth::params::Params;
 use crate::system::oauth::system::OAuth;
+
+/// Where the token endpoint is.
+#[derive(Debug)]
+enum Endpoint {
+    At(TokenEndpoint),
+    Of(Discovery),
+}
 
 /// Makes an [`OAuth`] system.
 ///
@@ -27,7 +36,8 @@ use crate::system::oauth::system::OAuth;
 /// ```
 #[derive(Debug)]
 pub struct OAuthBuilder {
-    endpoint: Result<TokenEndpoint, Error>,
+    endpoint: Result<Endpoint, Error>,
+    allowed: Vec<String>,
     client: Option<OAuthClient>,
     grant: OAuthGrant,
     scopes: Vec<String>,
@@ -49,8 +59,38 @@ impl OAuth {
         E: TryInto<TokenEndpoint>,
         Error: From<E::Error>,
     {
+        OAuthBuilder::at(endpoint.try_into().map(Endpoint::At).map_err(Error::from))
+    }
+
+    /// Describes a system by its issuer, whose metadata has the token endpoint (RFC 8414, OpenID Connect Discovery).
+    ///
+    /// The first exchange asks for the metadata. It counts as fresh for one hour, or for its `max-age` (5 minutes to a day). The first
+    /// exchange after that asks again, and uses the old metadata if that fails. The `issuer` in the metadata must equal this text
+    /// letter for letter. The token endpoint must have the issuer's origin, or one of
+    /// [`token_endpoint_origin`](OAuthBuilder::token_endpoint_origin). If it moves to another origin while the program runs, the
+    /// old one is used, and a `WARN` event says so.
+    ///
+    /// ```
+    /// use tower_outbound_auth::Credential;
+    /// use tower_outbound_auth::system::{OAuth, OAuthClient};
+    ///
+    /// let system = OAuth::discover("https://idp.example/realms/main")
+    ///     .client(OAuthClient::with_secret("billing", Credential::file("/run/secrets/billing")))
+    ///     .build()?;
+    /// # let _ = system;
+    /// # Ok::<_, tower_outbound_auth::Error>(())
+    /// ```
+    #[must_use]
+    pub fn discover(issuer: &str) -> OAuthBuilder {
+        OAuthBuilder::at(Discovery::new(issuer).map(Endpoint::Of))
+    }
+}
+
+impl OAuthBuilder {
+    fn at(endpoint: Result<Endpoint, Error>) -> OAuthBuilder {
         OAuthBuilder {
-            endpoint: endpoint.try_into().map_err(Error::from),
+            endpoint,
+            allowed: Vec::new(),
             client: None,
             grant: OAuthGrant::default(),
             scopes: Vec::new(),
@@ -65,9 +105,15 @@ impl OAuth {
             refresh: false,
         }
     }
-}
 
-impl OAuthBuilder {
+    /// Allows the token endpoint that [`discover`](OAuth::discover) finds to have this origin too, such as
+    /// `https://oauth2.googleapis.com`. Default: the issuer's only.
+    #[must_use]
+    pub fn token_endpoint_origin(mut self, origin: impl Into<String>) -> OAuthBuilder {
+        self.allowed.push(origin.into());
+        self
+    }
+
     /// The client, and how it proves who it is. Default: none, which fits the grants with an assertion or a token only.
     #[must_use]
     pub fn client(self, client: OAuthClient) -> OAuthBuilder {
@@ -168,7 +214,17 @@ impl OAuthBuilder {
     pub fn build(self) -> Result<OAuth, Error> {
         let params = self.params()?;
         let headers = self.checked_headers()?;
-        let endpoint = self.endpoint?;
+        let allowed = self.allowed.iter().map(|origin| Origin::parse(origin));
+        let allowed = allowed.collect::<Result<Vec<_>, _>>()?;
+        let (endpoint, discovery) = match self.endpoint? {
+            Endpoint::At(_) if !allowed.is_empty() => {
+                return Err(Error::configuration(
+                    "`token_endpoint_origin` and a token endpoint that is given do not fit together: it is for `discover`",
+                ));
+            }
+            Endpoint::At(endpoint) => (endpoint, None),
+            Endpoint::Of(discovery) => (discovery.url().clone(), Some(discovery.allowing(allowed))),
+        };
         if let Some(client) = &self.client {
             client.check()?;
         }
@@ -178,11 +234,17 @@ impl OAuthBuilder {
                 "the grant `{grant}` and no client do not fit together: call `client`"
             )));
         }
-        let client = self.client.map(|client| client.at(&endpoint)).transpose()?;
+        // The audience of an assertion is the issuer, if it is known.
+        let audience = match &discovery {
+            Some(discovery) => discovery.issuer().to_owned(),
+            None => endpoint.uri().to_string(),
+        };
+        let client = self.client.map(|client| client.for_audience(&audience)).transpose()?;
         let mut system = OAuth::new("oauth", endpoint, client);
         system.credentials.extend(self.grant.credentials());
         system.credentials.extend(headers.iter().map(|(_, value)| value.clone()));
         Ok(OAuth {
+            discovery,
             grant: self.grant,
             params,
             headers,

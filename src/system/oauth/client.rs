@@ -9,7 +9,6 @@ use http::HeaderValue;
 use crate::credential::Credential;
 use crate::endpoint::encoding::is_ambiguous;
 use crate::endpoint::request_context::RequestContext;
-use crate::endpoint::token_endpoint::TokenEndpoint;
 use crate::error::Error;
 use crate::exchange::error::ExchangeError;
 use crate::exchange::identity::Identity;
@@ -130,7 +129,8 @@ impl OAuthClient {
     }
 
     /// (Feature `oauth`.) The `aud` of the assertions that are signed here. Many servers want their issuer (Keycloak, Auth0 with the
-    /// slash at its end), others the URL of the token endpoint (Entra, Okta). Default: the URL of the token endpoint.
+    /// slash at its end), others the URL of the token endpoint (Entra, Okta). Default: the issuer of
+    /// [`OAuth::discover`](crate::system::OAuth::discover), else the URL of the token endpoint.
     #[cfg(feature = "oauth")]
     #[must_use]
     pub fn audience(mut self, audience: impl Into<String>) -> OAuthClient {
@@ -199,16 +199,16 @@ impl OAuthClient {
         }
     }
 
-    /// The client for this endpoint, whose URL is the audience if no other is set.
+    /// The client whose assertions are for this audience, if no other is set.
     ///
     /// # Errors
     ///
     /// If the assertion is set back by more than 120 s.
-    pub(crate) fn at(self, endpoint: &TokenEndpoint) -> Result<OAuthClient, Error> {
+    pub(crate) fn for_audience(self, audience: &str) -> Result<OAuthClient, Error> {
         match self.proof {
             #[cfg(feature = "oauth")]
             Proof::Signed(signed) => {
-                let assertion = signed.at(endpoint)?;
+                let assertion = signed.for_audience(audience)?;
                 let (made_of, assertion) =
                     (assertion.credentials().to_vec(), assertion.credential());
                 let proof =
@@ -216,7 +216,7 @@ impl OAuthClient {
                 Ok(OAuthClient { id: self.id, proof })
             }
             proof => {
-                let _ = endpoint;
+                let _ = audience;
                 Ok(OAuthClient { id: self.id, proof })
             }
         }
@@ -258,7 +258,7 @@ impl OAuthClient {
         let mut added = Added { params: Vec::new(), authorization: None };
         match &self.proof {
             Proof::Nothing => added.params.push(("client_id", id)),
-            // `at` has made an assertion of it.
+            // `for_audience` has made an assertion of it.
             #[cfg(feature = "oauth")]
             Proof::Signed(_) => {}
             Proof::Secret(secret, ClientAuth::Post) => {
@@ -290,8 +290,8 @@ impl OAuthClient {
 
 #[cfg(feature = "oauth")]
 impl Signed {
-    fn at(self, endpoint: &TokenEndpoint) -> Result<Assertion, Error> {
-        let audience = self.audience.unwrap_or_else(|| endpoint.uri().to_string());
+    fn for_audience(self, audience: &str) -> Result<Assertion, Error> {
+        let audience = self.audience.unwrap_or_else(|| audience.to_owned());
         let mut claims =
             client_claims::client(&self.client_id, &audience).with_backdate(self.backdate)?;
         if let Some(typ) = &self.typ {

@@ -6,6 +6,7 @@ pub(crate) mod client;
 pub(crate) mod client_auth;
 pub(crate) mod client_credentials;
 pub(crate) mod details;
+pub(crate) mod discovery;
 pub(crate) mod grant;
 pub(crate) mod hint;
 #[cfg(feature = "oauth")]

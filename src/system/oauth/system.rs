@@ -30,6 +30,7 @@ use crate::system::oauth::answer::{
     with_extra,
 };
 use crate::system::oauth::client::{OAuthClient, Proof};
+use crate::system::oauth::discovery::{DISCOVERY, Discovery, Found};
 use crate::system::oauth::grant::OAuthGrant;
 use crate::system::oauth::hint::Hint;
 use crate::system::oauth::params::Params;
@@ -41,6 +42,8 @@ const PERCENT: &str = "percent";
 const RAW: &str = "raw";
 const RAW_AFTER_PERCENT: &str = "raw after percent";
 const PERCENT_AFTER_RAW: &str = "percent after raw";
+/// The token endpoint is known, and nothing has been sent to it.
+const DISCOVERED: &str = "discovered";
 
 /// An OAuth 2.0 system: a client, a grant, and parameters.
 ///
@@ -51,7 +54,9 @@ const PERCENT_AFTER_RAW: &str = "percent after raw";
 /// What an answer means is the same for every combination: see [`ClientCredentials`](crate::system::ClientCredentials).
 pub struct OAuth {
     pub(crate) name: &'static str,
+    /// The token endpoint. If it is discovered, the issuer.
     pub(crate) endpoint: TokenEndpoint,
+    pub(crate) discovery: Option<Discovery>,
     pub(crate) client: Option<OAuthClient>,
     pub(crate) grant: OAuthGrant,
     /// All credentials that an exchange needs.
@@ -81,6 +86,7 @@ impl OAuth {
         OAuth {
             name,
             endpoint,
+            discovery: None,
             client,
             grant: OAuthGrant::ClientCredentials,
             credentials,
@@ -95,7 +101,7 @@ impl OAuth {
         }
     }
 
-    /// The token endpoint.
+    /// The token endpoint. If it is discovered, the URL of the issuer.
     #[must_use]
     pub fn endpoint(&self) -> &TokenEndpoint {
         &self.endpoint
@@ -142,7 +148,9 @@ impl OAuth {
     ) -> Result<ExchangeRequest, ExchangeError> {
         let mut params: Vec<(&str, &str)> = params; // these may borrow from the credentials
         let added = self.client.as_ref().map(|client| client.add(cx, raw)).transpose()?;
-        let mut request = Request::post(self.endpoint.uri())
+        let discovered = self.discovery.as_ref().and_then(Discovery::last);
+        let endpoint = discovered.as_ref().unwrap_or(&self.endpoint);
+        let mut request = Request::post(endpoint.uri())
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
             .header(ACCEPT, "application/json");
         for (name, credential) in &self.headers {
@@ -248,8 +256,18 @@ impl Grant for OAuth {
 
     fn request(&self, cx: &RequestContext) -> Result<ExchangeRequest, ExchangeError> {
         let now = Some(cx.now());
+        let step = cx.step().filter(|step| *step != DISCOVERED);
+        if let Some(discovery) = &self.discovery {
+            match step {
+                Some(name) if DISCOVERY.contains(&name) => return discovery.request(name),
+                None if cx.step().is_none() && discovery.fresh(cx.now()).is_none() => {
+                    return discovery.request(DISCOVERY[0]);
+                }
+                _ => {}
+            }
+        }
         let refresh = self.refresh && !self.without_refresh.holds(now);
-        match (cx.step(), cx.refresh_token().filter(|_| refresh)) {
+        match (step, cx.refresh_token().filter(|_| refresh)) {
             (Some(name), _) => self.request(cx, name),
             (None, Some(refresh_token)) => self.refresh_request(cx, refresh_token),
             (None, None) => self.request(cx, self.last_encoding(now)),
@@ -257,6 +275,10 @@ impl Grant for OAuth {
     }
 
     fn read(&self, answer: ExchangeAnswer) -> Result<Step, ExchangeError> {
+        let discovery = self.discovery.as_ref();
+        if let Some(discovery) = discovery.filter(|_| DISCOVERY.contains(&answer.request_name())) {
+            return discovery.read(&answer).map(after);
+        }
         match answer.status() {
             status if status.is_success() => {}
             StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
@@ -289,6 +311,24 @@ impl Grant for OAuth {
             _ => issued,
         }))
     }
+
+    /// Metadata that was read before is used if the issuer cannot be reached.
+    fn failed(&self, request_name: &str, error: ExchangeError) -> Result<Step, ExchangeError> {
+        match &self.discovery {
+            Some(discovery) if DISCOVERY.contains(&request_name) => {
+                discovery.or_the_last(error).map(after)
+            }
+            _ => Err(error),
+        }
+    }
+}
+
+/// The step after a request for metadata.
+fn after(found: Found) -> Step {
+    Step::Again(match found {
+        Found::Endpoint => DISCOVERED,
+        Found::Next(name) => name,
+    })
 }
 
 impl Presentation for OAuth {

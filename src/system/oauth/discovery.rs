@@ -1,0 +1,358 @@
+//! The token endpoint from an issuer's metadata (RFC 8414, OpenID Connect Discovery 1.0).
+//!
+//! Only the issuer that a person has configured is asked. What an API says in a response never decides where credentials go.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{ACCEPT, CACHE_CONTROL};
+use http::{Request, StatusCode};
+
+use crate::basics::TARGET;
+use crate::basics::headers::texts;
+use crate::clock::Now;
+use crate::endpoint::answer::ExchangeAnswer;
+use crate::endpoint::members::Members;
+use crate::endpoint::request::ExchangeRequest;
+use crate::endpoint::token_endpoint::TokenEndpoint;
+use crate::error::Error;
+use crate::exchange::error::{ExchangeError, ExchangeErrorKind};
+use crate::origin::Origin;
+
+/// The names of the requests for metadata: one for each place.
+pub(crate) const DISCOVERY: [&str; 3] = ["discovery 1", "discovery 2", "discovery 3"];
+
+/// How long metadata counts as fresh without a `max-age`, and the limits of a `max-age`.
+const FRESH: Duration = Duration::from_secs(3_600);
+const SHORTEST: Duration = Duration::from_secs(300);
+const LONGEST: Duration = Duration::from_secs(86_400);
+
+/// The most characters of a server's text in an error.
+const MAX_SHOWN: usize = 200;
+
+/// An issuer, and what its metadata has said.
+#[derive(Debug)]
+pub(crate) struct Discovery {
+    issuer: String,
+    url: TokenEndpoint,
+    /// Other origins that the token endpoint may have.
+    allowed: Vec<Origin>,
+    known: Mutex<Option<Known>>,
+}
+
+#[derive(Clone, Debug)]
+struct Known {
+    endpoint: TokenEndpoint,
+    fresh_until: Now,
+}
+
+/// What follows an answer to a request for metadata.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// The token endpoint is known.
+    Endpoint,
+    /// The next place may have it.
+    Next(&'static str),
+}
+
+impl Discovery {
+    /// # Errors
+    ///
+    /// If the issuer is no https URL, or has a query or a fragment (RFC 8414 section 2).
+    pub(crate) fn new(issuer: &str) -> Result<Discovery, Error> {
+        let wrong = |why: &str| Error::configuration(format!("the issuer {why}"));
+        if issuer.contains(['?', '#']) {
+            return Err(wrong("has a query or a fragment (RFC 8414 section 2 forbids both)"));
+        }
+        let url = TokenEndpoint::parse(issuer);
+        let url = url.map_err(|error| wrong(&format!("is no usable URL: {error}")))?;
+        let (issuer, known) = (issuer.to_owned(), Mutex::default());
+        Ok(Discovery { issuer, url, allowed: Vec::new(), known })
+    }
+
+    /// Allows the token endpoint to have one of these origins too.
+    pub(crate) fn allowing(self, allowed: Vec<Origin>) -> Discovery {
+        Discovery { allowed, ..self }
+    }
+
+    pub(crate) fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// The issuer as a URL.
+    pub(crate) fn url(&self) -> &TokenEndpoint {
+        &self.url
+    }
+
+    /// The token endpoint, if the metadata is fresh.
+    pub(crate) fn fresh(&self, now: Now) -> Option<TokenEndpoint> {
+        self.known().filter(|known| !now.has_reached(known.fresh_until)).map(|known| known.endpoint)
+    }
+
+    /// The token endpoint of the last metadata, fresh or not.
+    pub(crate) fn last(&self) -> Option<TokenEndpoint> {
+        self.known().map(|known| known.endpoint)
+    }
+
+    fn known(&self) -> Option<Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The places of the metadata: inserted before the path as RFC 8414 section 3.1 says, with both names, and appended as
+    /// OpenID Connect says.
+    pub(crate) fn places(&self) -> Vec<String> {
+        let root = self.url.origin().to_string();
+        let path = self.url.uri().path().trim_end_matches('/');
+        let mut places = vec![
+            format!("{root}/.well-known/oauth-authorization-server{path}"),
+            format!("{root}/.well-known/openid-configuration{path}"),
+        ];
+        if !path.is_empty() {
+            places.push(format!("{root}{path}/.well-known/openid-configuration"));
+        }
+        places
+    }
+
+    /// The request for metadata of this name. It has no credential.
+    pub(crate) fn request(&self, name: &'static str) -> Result<ExchangeRequest, ExchangeError> {
+        let number = number_of(name);
+        let place = self.places().into_iter().nth(number).unwrap_or_default();
+        let request = Request::get(place).header(ACCEPT, "application/json").body(Bytes::new())?;
+        Ok(ExchangeRequest::new(request).named(name))
+    }
+
+    /// Reads an answer with metadata.
+    ///
+    /// # Errors
+    ///
+    /// If the metadata is that of another issuer, or puts the token endpoint elsewhere. Also if there is none, or if the server
+    /// failed, and there is no earlier metadata.
+    pub(crate) fn read(&self, answer: &ExchangeAnswer) -> Result<Found, ExchangeError> {
+        let next = DISCOVERY.get(number_of(answer.request_name()) + 1);
+        let next = next.filter(|name| number_of(name) < self.places().len());
+        let is_absent = answer.status() == StatusCode::NOT_FOUND;
+        let members = answer.status().is_success().then(|| Members::of(answer));
+        match members {
+            Some(Ok(members)) => self.learn(answer, &members).map(|()| Found::Endpoint),
+            Some(Err(_)) | None if is_absent || members.is_some() => match next {
+                Some(next) => Ok(Found::Next(next)),
+                None => self.or_the_last(self.nothing_there(answer)),
+            },
+            _ => self.or_the_last(answer.unavailable()),
+        }
+    }
+
+    /// The earlier metadata is used, if there is any.
+    ///
+    /// # Errors
+    ///
+    /// Otherwise this error.
+    pub(crate) fn or_the_last(&self, error: ExchangeError) -> Result<Found, ExchangeError> {
+        if self.last().is_some() { Ok(Found::Endpoint) } else { Err(self.of_the_issuer(error)) }
+    }
+
+    fn nothing_there(&self, answer: &ExchangeAnswer) -> ExchangeError {
+        let tried = self.places().len();
+        let message =
+            format!("there is no metadata at any of its {tried} places: check the issuer's URL");
+        let error = ExchangeError::new(ExchangeErrorKind::Unavailable, message);
+        error.with_status(answer.status()).in_doubt()
+    }
+
+    fn of_the_issuer(&self, error: ExchangeError) -> ExchangeError {
+        error
+            .map_message(|message| format!("the metadata of the issuer {}: {message}", self.issuer))
+    }
+
+    fn learn(&self, answer: &ExchangeAnswer, members: &Members<'_>) -> Result<(), ExchangeError> {
+        let wrong = |why: String| {
+            let message = format!("the metadata of the issuer {}: {why}", self.issuer);
+            ExchangeError::new(ExchangeErrorKind::Malformed, message).with_status(answer.status())
+        };
+        let text = |name| members.text(name).map(|text| text.map(|it| it.expose().to_owned()));
+        let issuer = text("issuer")?.unwrap_or_default();
+        if issuer != self.issuer {
+            return Err(wrong(format!(
+                "it is of the issuer \"{}\", and the two must be equal letter for letter: correct the configuration, if this \
+                 is the right server",
+                visible(&issuer)
+            )));
+        }
+        let endpoint = text("token_endpoint")?;
+        let endpoint = endpoint.ok_or_else(|| wrong("it has no `token_endpoint`".to_owned()))?;
+        let endpoint = TokenEndpoint::parse(&endpoint);
+        let endpoint =
+            endpoint.map_err(|error| wrong(format!("`token_endpoint` is not usable: {error}")))?;
+        let origin = endpoint.origin();
+        if origin != self.url.origin() && !self.allowed.contains(origin) {
+            return Err(wrong(format!(
+                "the token endpoint is at {origin}, which is another origin than the issuer's: allow it by \
+                 `token_endpoint_origin`, if it is right"
+            )));
+        }
+        let now = answer.received().unwrap_or(Now::NEVER);
+        let fresh_until = now + max_age(answer).map_or(FRESH, |age| age.clamp(SHORTEST, LONGEST));
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = known.as_ref().map(|known| known.endpoint.clone());
+        let moved = last.filter(|last| last.origin() != origin);
+        let endpoint = match moved {
+            Some(last) => {
+                let (issuer, to) = (&*self.issuer, origin.to_string());
+                tracing::warn!(target: TARGET, issuer, to, "an issuer has moved its token endpoint to another origin: the old one is used until the next start");
+                last
+            }
+            None => endpoint,
+        };
+        *known = Some(Known { endpoint, fresh_until });
+        Ok(())
+    }
+}
+
+fn number_of(name: &str) -> usize {
+    DISCOVERY.iter().position(|it| *it == name).unwrap_or_default()
+}
+
+fn max_age(answer: &ExchangeAnswer) -> Option<Duration> {
+    let directives = texts(answer.headers(), &CACHE_CONTROL).flat_map(|value| value.split(','));
+    let mut ages = directives.filter_map(|it| it.trim().strip_prefix("max-age=")?.parse().ok());
+    ages.next().map(Duration::from_secs)
+}
+
+/// A server's text for an error: it cannot forge a line of a log.
+fn visible(text: &str) -> String {
+    let visible = |c: char| if matches!(c, ' '..='~') && c != '"' { c } else { '_' };
+    text.chars().take(MAX_SHOWN).map(visible).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Response;
+
+    use super::*;
+
+    fn discovery(issuer: &str) -> Discovery {
+        Discovery::new(issuer).unwrap()
+    }
+
+    fn answer(name: &'static str, status: u16, body: &str) -> ExchangeAnswer {
+        let response = Response::builder().status(status).body(Bytes::from(body.to_owned()));
+        ExchangeAnswer::new(response.unwrap()).with_request_name(name)
+    }
+
+    fn metadata(issuer: &str, endpoint: &str) -> String {
+        format!(r#"{{"issuer":"{issuer}","token_endpoint":"{endpoint}"}}"#)
+    }
+
+    #[test]
+    fn metadata_is_looked_for_at_the_places_of_the_specifications() {
+        // RFC 8414 section 3.1, and OpenID Connect Discovery section 4.1.
+        let root = ["oauth-authorization-server", "openid-configuration"]
+            .map(|it| format!("https://example.com/.well-known/{it}"));
+        for issuer in ["https://example.com", "https://example.com/"] {
+            assert_eq!(discovery(issuer).places(), root);
+        }
+        for path in ["/issuer1", "/realms/shop", "/contoso/v2.0"] {
+            let appended = format!("https://example.com{path}/.well-known/openid-configuration");
+            let [first, second] = root.each_ref().map(|place| format!("{place}{path}"));
+            for slash in ["", "/"] {
+                let places = discovery(&format!("https://example.com{path}{slash}")).places();
+                assert_eq!(places, [first.clone(), second.clone(), appended.clone()]);
+            }
+        }
+    }
+
+    #[test]
+    fn an_issuer_is_an_https_url_without_query_and_fragment() {
+        for issuer in [
+            "http://example.com",
+            "https://example.com?x=1",
+            "https://example.com#f",
+            "example.com",
+            "https://user@example.com",
+            "https://",
+        ] {
+            assert!(Discovery::new(issuer).is_err(), "{issuer}");
+        }
+        assert!(Discovery::new("http://127.0.0.1:8080/realms/main").is_ok());
+    }
+
+    #[test]
+    fn metadata_of_another_issuer_or_with_an_endpoint_elsewhere_is_refused() {
+        let endpoint = "https://example.com/token";
+        for (ours, theirs) in [
+            ("https://example.com/a", "https://example.com/a/"),
+            ("https://example.com", "https://EXAMPLE.com"),
+            ("https://example.com", "https://example.com:443"),
+            ("https://example.com", ""),
+        ] {
+            let discovery = discovery(ours);
+            let error = discovery
+                .read(&answer(DISCOVERY[0], 200, &metadata(theirs, endpoint)))
+                .unwrap_err();
+            let text = error.to_string();
+            assert!(text.contains(&format!("\"{theirs}\"")) && text.contains(ours), "{text}");
+            assert!(discovery.last().is_none());
+        }
+        let issuer = "https://example.com";
+        for (endpoint, why) in [
+            ("https://evil.example/token", "at https://evil.example, which is another origin"),
+            ("http://example.com/token", "plain http"),
+            ("nowhere", "`token_endpoint` is not usable"),
+        ] {
+            let error = discovery(issuer)
+                .read(&answer(DISCOVERY[0], 200, &metadata(issuer, endpoint)))
+                .unwrap_err();
+            assert!(error.to_string().contains(why), "{error}");
+        }
+        let twice = r#"{"issuer":"https://example.com","issuer":"https://evil.example","token_endpoint":"https://example.com/t"}"#;
+        let error = discovery(issuer).read(&answer(DISCOVERY[0], 200, twice)).unwrap_err();
+        assert_eq!(error.kind(), ExchangeErrorKind::Malformed);
+        let allowed = Discovery {
+            allowed: vec![Origin::parse("https://tokens.example").unwrap()],
+            ..discovery(issuer)
+        };
+        let elsewhere = metadata(issuer, "https://tokens.example/t");
+        assert_eq!(allowed.read(&answer(DISCOVERY[0], 200, &elsewhere)).unwrap(), Found::Endpoint);
+    }
+
+    #[test]
+    fn the_next_place_is_asked_after_a_404_or_a_page_and_after_nothing_else() {
+        let issuer = "https://example.com/a";
+        for (status, body, next) in [
+            (404, "", true),
+            (200, "<html>", true),
+            (500, "", false),
+            (302, "", false),
+            (403, "{}", false),
+        ] {
+            let read = discovery(issuer).read(&answer(DISCOVERY[0], status, body));
+            assert_eq!(read.ok(), next.then_some(Found::Next(DISCOVERY[1])), "{status} {body}");
+        }
+        let last = discovery(issuer).read(&answer(DISCOVERY[2], 404, "")).unwrap_err();
+        assert_eq!(last.kind(), ExchangeErrorKind::Unavailable);
+        assert!(
+            last.to_string().contains("no metadata at any of its 3 places: check the issuer's URL"),
+            "{last}"
+        );
+    }
+
+    #[test]
+    fn earlier_metadata_is_used_if_the_server_fails_and_an_endpoint_at_another_origin_is_not_taken()
+    {
+        let issuer = "https://example.com";
+        let discovery = Discovery {
+            allowed: vec![Origin::parse("https://tokens.example").unwrap()],
+            ..discovery(issuer)
+        };
+        let first = metadata(issuer, "https://example.com/first");
+        discovery.read(&answer(DISCOVERY[0], 200, &first)).unwrap();
+        assert_eq!(discovery.read(&answer(DISCOVERY[0], 503, "")).unwrap(), Found::Endpoint);
+        let moved = metadata(issuer, "https://tokens.example/t");
+        discovery.read(&answer(DISCOVERY[0], 200, &moved)).unwrap();
+        assert_eq!(discovery.last().unwrap().uri().path(), "/first");
+        let other_path = metadata(issuer, "https://example.com/second");
+        discovery.read(&answer(DISCOVERY[0], 200, &other_path)).unwrap();
+        assert_eq!(discovery.last().unwrap().uri().path(), "/second");
+    }
+}
