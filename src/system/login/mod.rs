@@ -2,6 +2,7 @@
 
 pub(crate) mod answer;
 pub(crate) mod builder;
+mod check;
 pub(crate) mod digest;
 pub(crate) mod json;
 pub(crate) mod life;
