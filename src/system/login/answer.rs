@@ -96,13 +96,13 @@ impl Login {
                 issued = issued.with_extra(name, value);
             }
         }
-        // The token beside an unreadable refresh token is good.
-        let next = self.refresh_token.as_ref().and_then(|place| place.text(answer).ok()?);
-        Ok(match next {
-            Some(next) => issued.with_refresh_token(next),
+        Ok(match self.refresh_token.as_ref().map(|place| place.text(answer)) {
+            Some(Ok(Some(next))) => issued.with_refresh_token(next),
+            // The token beside an unreadable refresh token is good. The old refresh token may have been replaced.
+            Some(Err(_)) => issued,
             // An answer without a new refresh token keeps the old one.
-            None if refreshed => issued.keeping_refresh_token(),
-            None => issued,
+            Some(Ok(None)) | None if refreshed => issued.keeping_refresh_token(),
+            Some(Ok(None)) | None => issued,
         })
     }
 }
