@@ -76,9 +76,10 @@ async fn a_reading_that_hangs_costs_one_thread_and_an_error_after_5_s() {
     }
     assert_eq!(reads.load(Ordering::Relaxed), 1);
     drop(release);
+    // No time passes by this clock: a thread that the machine has no time for is no reading that hangs.
     for source in &sources {
         source.retry_now();
-        while_time_passes(&clock, source.token()).await.unwrap();
+        source.token().await.unwrap();
     }
 }
 
