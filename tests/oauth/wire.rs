@@ -102,11 +102,11 @@ async fn each_parameter_is_sent_as_it_was_given() {
         .audience("https://api.example")
         .resource("https://a.example")
         .resource("https://b.example/x?y=1")
-        .authorization_details(r#"[ {"type": "pay ment", "b": 1, "a": 2} ]"#)
+        .authorization_details(r#"[ {"type": "pay now", "b": 1, "a": 2} ]"#)
         .parameter("organization", "org 17")
         .parameter("empty", "");
     let sent = exchanged(system).await;
-    let details = "%5B%7B%22type%22%3A%22pay+ment%22%2C%22b%22%3A1%2C%22a%22%3A2%7D%5D";
+    let details = "%5B%7B%22type%22%3A%22pay+now%22%2C%22b%22%3A1%2C%22a%22%3A2%7D%5D";
     assert_eq!(
         sent.body,
         format!(
