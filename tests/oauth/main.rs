@@ -4,6 +4,7 @@
 mod assertions;
 mod build;
 mod discovered;
+mod clocks;
 mod exchanged;
 mod wire;
 
@@ -44,6 +45,9 @@ impl Sent {
 }
 
 type Answers = dyn Fn(usize) -> (u16, String) + Send + Sync;
+
+/// The `Date` of each answer.
+const DATE: &str = "Thu, 01 Jan 2026 00:00:00 GMT";
 
 /// A token endpoint that keeps what it got. Its answers are numbered from 0.
 #[derive(Clone)]
@@ -88,7 +92,8 @@ impl Service<Request<Full<Bytes>>> for Endpoint {
         let mut sent = self.sent.lock().unwrap();
         let (status, answer) = (self.answers)(sent.len());
         sent.push(Sent { headers: head.headers, body });
-        ready(Ok(Response::builder().status(status).body(Full::from(answer)).unwrap()))
+        let response = Response::builder().status(status).header("date", DATE);
+        ready(Ok(response.body(Full::from(answer)).unwrap()))
     }
 }
 

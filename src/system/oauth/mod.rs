@@ -5,6 +5,7 @@ pub(crate) mod builder;
 pub(crate) mod client;
 pub(crate) mod client_auth;
 pub(crate) mod client_credentials;
+pub(crate) mod clocks;
 pub(crate) mod details;
 pub(crate) mod discovery;
 pub(crate) mod grant;

@@ -31,6 +31,7 @@ use crate::system::oauth::answer::{
 };
 use crate::system::oauth::client::{OAuthClient, Proof};
 use crate::system::oauth::discovery::{DISCOVERY, Discovery, Found};
+use crate::system::oauth::clocks::difference;
 use crate::system::oauth::grant::OAuthGrant;
 use crate::system::oauth::hint::Hint;
 use crate::system::oauth::params::Params;
@@ -44,6 +45,9 @@ const RAW_AFTER_PERCENT: &str = "raw after percent";
 const PERCENT_AFTER_RAW: &str = "percent after raw";
 /// The token endpoint is known, and nothing has been sent to it.
 const DISCOVERED: &str = "discovered";
+
+const REFUSED_ASSERTION: &str = "the token endpoint refuses the client's assertion: check the client id, the key or secret that the \
+     provider has for it, and the audience of the assertion";
 
 /// An OAuth 2.0 system: a client, a grant, and parameters.
 ///
@@ -201,6 +205,20 @@ impl OAuth {
         Step::Again(self.last_encoding(answer.received()))
     }
 
+    /// The error, with what to do if the endpoint refuses an assertion of the client.
+    fn about_the_assertion(&self, error: ExchangeError, answer: &ExchangeAnswer) -> ExchangeError {
+        let refused = error.code() == Some("invalid_client");
+        match self.client.as_ref().map(|client| &client.proof) {
+            Some(Proof::Assertion { made_of, .. }) if refused => {
+                let is_signed_here = !made_of.is_empty();
+                let clocks = is_signed_here.then(|| difference(answer)).flatten();
+                let clocks = clocks.map(|it| format!("; {it}")).unwrap_or_default();
+                error.map_message(|_| format!("{REFUSED_ASSERTION}{clocks}"))
+            }
+            _ => error,
+        }
+    }
+
     /// The endpoint refuses the credentials.
     fn read_failure(
         &self,
@@ -226,6 +244,7 @@ impl OAuth {
             }
             None => failed_without_a_secret(answer, failure),
         };
+        let error = self.about_the_assertion(error, answer);
         let is_of_subject =
             self.grant.is_token_exchange() && failure.code.as_deref() == Some("invalid_request");
         Err(if is_of_subject { error.about_the_subject() } else { error })
