@@ -47,6 +47,38 @@
 //! # }
 //! ```
 //!
+//! # A client with a private key, in a file
+//!
+//! An operator writes the file, and the program reads it. The table `oauth` has all that [`OAuth`](crate::system::OAuth) can do;
+//! [`Config`](crate::system::Config) lists its members. Two members that do not fit together are an error that names both.
+//!
+//! ```
+//! # #[cfg(all(feature = "client", feature = "oauth"))] {
+//! use tower_outbound_auth::system::Config;
+//! use tower_outbound_auth::{AuthLayer, Error};
+//!
+//! let config: Config = toml::from_str(
+//!     r#"
+//!     api = "https://reports.example"
+//!
+//!     [oauth]
+//!     endpoint = "https://idp.example/token"
+//!     client_id = "reports"
+//!     key = "file:/run/secrets/reports.pem" # private_key_jwt
+//!     jwt_audience = "https://idp.example/" # what your provider wants: its issuer, or its token endpoint
+//!     scope = ["reports:read", "reports:write"]
+//!     resource = "https://reports.example/v1"
+//!     "#,
+//! )?;
+//!
+//! fn auth(config: Config) -> Result<AuthLayer, Error> {
+//!     AuthLayer::from_config(config)
+//! }
+//! # let _ = (config, auth);
+//! # }
+//! # Ok::<_, Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! # A key that does not expire
 //!
 //! ```

@@ -6,6 +6,8 @@ mod build;
 mod discovered;
 mod clocks;
 mod exchanged;
+#[cfg(feature = "client")]
+mod files;
 mod wire;
 
 use std::convert::Infallible;

@@ -1,5 +1,9 @@
 //! One file for any system, which an operator writes.
 
+pub(crate) mod client_id;
+#[cfg(feature = "oauth")]
+pub(crate) mod oauth;
+pub(crate) mod seconds;
 pub(crate) mod systems;
 pub(crate) mod written;
 
@@ -34,6 +38,7 @@ use crate::token::source::TokenSource;
 /// | table | system | members |
 /// |---|---|---|
 /// | `client_credentials` | [`ClientCredentials`](super::ClientCredentials) | `endpoint`, `client_id`, `client_secret`; `auth` (`basic`, `basic-percent`, `basic-raw`, `basic-form`, `post`), `grant_type`, `scope`, `audience`, `resource`, `parameters`, `refresh_tokens`, `token_member`, `extra` (a list of members for the caller), `strict_token_type` |
+/// | `oauth` (feature `oauth`) | [`OAuth`](super::OAuth) | see below |
 /// | `atlas` | [`Atlas`](super::Atlas) | `endpoint`, `client_id`, `client_secret`; `refresh_endpoint` and `refresh_token_in` (`header:name`, `json:name`, `form:name`) |
 /// | `rotating` | [`Rotating`](super::Rotating) | `api_root`, `api_key`, `client_secret`; `adopt` (`every-newer`, `when-due`), `token_member` |
 /// | `token_file` | [a bearer token in a file](crate::AuthLayer::token_file) | `path` |
@@ -45,6 +50,21 @@ use crate::token::source::TokenSource;
 /// only certificate authorities that the token endpoint may have (default: those of the platform), and `proxy`, the URL of a
 /// proxy without a password, or `env` for [the one that the environment
 /// names](crate::endpoint::HttpClient::with_proxy_from_env) (default: none).
+///
+/// The members of `oauth` are `endpoint` and:
+///
+/// | | members |
+/// |---|---|
+/// | the client | `client_id`, and one of its proofs: `client_secret`, `key`, `secret_jwt` or `assertion`, each a reference; or `auth = "none"` for a public client |
+/// | beside `client_secret` | `auth` (`basic`, `basic-percent`, `basic-raw`, `basic-form`, `post`; default `basic`) |
+/// | beside `key`, a private key as PEM or JWK | `key_id`; `algorithm` (`RS256`, `PS256`, `ES256`, `ES384`, `EdDSA`; default: what the key decides) |
+/// | beside `key` or `secret_jwt`, whose secret signs (HS256) and is not sent | `jwt_audience` (default: the endpoint), `jwt_typ` (empty: none), `backdate` in seconds; see [`OAuthClient`](super::OAuthClient) |
+/// | beside `assertion`, a JWT that another program writes | `assertion_type` |
+/// | the grant | `grant` (`client_credentials`, `jwt_bearer`, `token_exchange`; default `client_credentials`) |
+/// | beside `jwt_bearer` | `grant_assertion`, a reference |
+/// | beside `token_exchange` | `subject`, a reference, and `subject_type`; `actor`, a reference, and `actor_type`; `requested_type` |
+/// | what is wanted | `scope`, `audience` and `resource`, each a text or a list of texts; `authorization_details`, a JSON array as a text; `parameters` |
+/// | the request and the answer | `headers` (names and references); `refresh_tokens`, `token_member`, `extra`, `strict_token_type` |
 ///
 /// The errors of this crate contain no secret. But some formats' crates also quote the line of the file: `toml` does so in its
 /// `Display`, and not in its `message()`. So if somebody has written a secret into the file, print `error.message()` only.

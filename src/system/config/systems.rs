@@ -5,8 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde::Deserialize;
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
+use serde::de::{Deserializer, Error as _};
 
 use crate::auth::inspect::layer::InspectBodyLayer;
 use crate::credential::Credential;
@@ -17,6 +16,7 @@ use crate::origin::Origin;
 #[cfg(feature = "rotating")]
 use crate::scheme::rotation::Adopt;
 use crate::system::atlas::Atlas;
+use crate::system::config::client_id::ClientId;
 use crate::system::header::HeaderScheme;
 #[cfg(feature = "login")]
 use crate::system::login::parts::Login;
@@ -46,7 +46,7 @@ pub(crate) enum Tokens {
 }
 
 impl System {
-    fn at(scheme: impl Scheme, endpoint: &TokenEndpoint) -> System {
+    pub(crate) fn at(scheme: impl Scheme, endpoint: &TokenEndpoint) -> System {
         let uses_tls = endpoint.uri().scheme_str() == Some("https");
         let inspect = InspectBodyLayer::new(|_| false);
         System { tokens: Tokens::Endpoint(Arc::new(scheme)), uses_tls, api: None, inspect }
@@ -79,45 +79,11 @@ impl From<Login> for System {
     }
 }
 
-/// The id of a client: a text, or the place of one.
-struct Id(Credential);
-
-impl<'de> Deserialize<'de> for Id {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Id, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct Written {
-            from: Credential,
-        }
-
-        struct Read;
-
-        impl<'de> Visitor<'de> for Read {
-            type Value = Id;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an id, or its place as `{ from = \"env:NAME\" }`")
-            }
-
-            fn visit_str<E>(self, id: &str) -> Result<Id, E> {
-                Ok(Id(id.into()))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Id, A::Error> {
-                Written::deserialize(MapAccessDeserializer::new(map))
-                    .map(|written| Id(written.from))
-            }
-        }
-
-        deserializer.deserialize_any(Read)
-    }
-}
-
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct WrittenClientCredentials {
     endpoint: TokenEndpoint,
-    client_id: Id,
+    client_id: ClientId,
     client_secret: Credential,
     #[serde(default)]
     auth: WrittenAuth,
@@ -163,11 +129,12 @@ impl TryFrom<WrittenClientCredentials> for System {
     type Error = Error;
 
     fn try_from(it: WrittenClientCredentials) -> Result<System, Error> {
-        let mut system = ClientCredentials::new(it.endpoint, it.client_id.0, it.client_secret)?
-            .with_auth(it.auth.auth())
-            .with_scope(it.scope.unwrap_or_default())
-            .with_audience(it.audience.unwrap_or_default())
-            .with_resource(it.resource.unwrap_or_default());
+        let mut system =
+            ClientCredentials::new(it.endpoint, it.client_id.credential(), it.client_secret)?
+                .with_auth(it.auth.auth())
+                .with_scope(it.scope.unwrap_or_default())
+                .with_audience(it.audience.unwrap_or_default())
+                .with_resource(it.resource.unwrap_or_default());
         for (name, Text(value)) in it.parameters.0 {
             system = system.with_parameter(name, value)?;
         }
@@ -193,7 +160,7 @@ impl TryFrom<WrittenClientCredentials> for System {
 #[serde(deny_unknown_fields)]
 pub(crate) struct WrittenAtlas {
     endpoint: TokenEndpoint,
-    client_id: Id,
+    client_id: ClientId,
     client_secret: Credential,
     refresh_endpoint: Option<TokenEndpoint>,
     refresh_token_in: Option<String>,
@@ -203,7 +170,7 @@ impl TryFrom<WrittenAtlas> for System {
     type Error = Error;
 
     fn try_from(it: WrittenAtlas) -> Result<System, Error> {
-        let mut system = Atlas::new(it.endpoint, it.client_id.0, it.client_secret)?;
+        let mut system = Atlas::new(it.endpoint, it.client_id.credential(), it.client_secret)?;
         match (it.refresh_endpoint, it.refresh_token_in) {
             (Some(refresh), place) => {
                 let place = place

@@ -2,13 +2,14 @@
 
 use std::fmt;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, SeqAccess, Visitor};
 
-use crate::basics::bounds;
 use crate::origin::Origin;
+#[cfg(feature = "oauth")]
+use crate::system::config::oauth::WrittenOAuth;
+use crate::system::config::seconds::Seconds;
 #[cfg(feature = "rotating")]
 use crate::system::config::systems::WrittenRotating;
 use crate::system::config::systems::{
@@ -34,6 +35,9 @@ pub(crate) struct Written {
     pub(crate) proxy: Option<Proxy>,
     #[serde(default, deserialize_with = "checked::<WrittenClientCredentials, _>")]
     client_credentials: Option<System>,
+    #[cfg(feature = "oauth")]
+    #[serde(default, deserialize_with = "checked::<WrittenOAuth, _>")]
+    oauth: Option<System>,
     #[serde(default, deserialize_with = "checked::<WrittenAtlas, _>")]
     atlas: Option<System>,
     #[serde(default, deserialize_with = "checked::<WrittenTokenFile, _>")]
@@ -55,6 +59,8 @@ impl Written {
     pub(crate) fn take_system(&mut self) -> Result<System, String> {
         let tables = [
             ("client_credentials", self.client_credentials.take()),
+            #[cfg(feature = "oauth")]
+            ("oauth", self.oauth.take()),
             ("atlas", self.atlas.take()),
             ("token_file", self.token_file.take()),
             #[cfg(feature = "rotating")]
@@ -71,19 +77,6 @@ impl Written {
             (Some(_), Some(_)) => {
                 Err(format!("there are two systems: write only one of the tables {names}"))
             }
-        }
-    }
-}
-
-/// A span of seconds, with or without a fraction.
-pub(crate) struct Seconds(pub(crate) Duration);
-
-impl<'de> Deserialize<'de> for Seconds {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Seconds, D::Error> {
-        let seconds = f64::deserialize(deserializer)?;
-        match seconds > 0.0 {
-            true => Ok(Seconds(bounds::span(seconds))),
-            false => Err(D::Error::custom("this is a number of seconds, and more than zero")),
         }
     }
 }
