@@ -3,13 +3,15 @@
 //
 // env: TTL, the life of an access token in seconds (3)
 //      DELAY, how long the answer to a token call is held back, in milliseconds (0)
-import { generateKeyPairSync } from 'node:crypto';
+import { createPublicKey, generateKeyPairSync } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Provider } from 'oidc-provider';
+import { Provider, errors } from 'oidc-provider';
 
 const API = 'urn:api:default';
+const RESOURCES = [API, 'urn:api:other'];
 const TTL = Number(process.env.TTL ?? 3);
 const DELAY = Number(process.env.DELAY ?? 0);
 
@@ -23,12 +25,34 @@ const client = (client_id, client_secret, more = {}) => ({
   ...more,
 });
 
+// The public halves of keys that the tests have: public knowledge, or made for tests. `kid` is the algorithm.
+const keys = JSON.parse(readFileSync(new URL('../tests/data/oauth_keys.json', import.meta.url)));
+const { rsa_pkcs8, p256_pkcs8, ed25519_pkcs8 } = keys.key_files.good;
+const signing = Object.entries({
+  RS256: rsa_pkcs8,
+  PS256: rsa_pkcs8,
+  ES256: p256_pkcs8,
+  ES384: keys.openssl.good.p384_pkcs8.pem,
+  EdDSA: ed25519_pkcs8,
+});
+const publicJwk = (pem, alg) => ({ ...createPublicKey(pem).export({ format: 'jwk' }), alg, kid: alg, use: 'sig' });
+
 const clients = [
   client('basic', 'basic-secret'),
   client('post', 'post-secret', { token_endpoint_auth_method: 'client_secret_post' }),
   // In Basic, it matters how these are encoded (RFC 6749 section 2.3.1 and appendix B).
   client('app:one two', 'p@ss+w%rd/=&: ~!"x'),
   client('refreshing', 'refreshing-secret', { grant_types: ['client_credentials', 'refresh_token'] }),
+  client('none', undefined, { token_endpoint_auth_method: 'none' }),
+  client('secret-jwt', 'a secret of thirty-two bytes, or more', {
+    token_endpoint_auth_method: 'client_secret_jwt',
+    token_endpoint_auth_signing_alg: 'HS256',
+  }),
+  ...signing.map(([alg, pem]) => client(`key-${alg}`, undefined, {
+    token_endpoint_auth_method: 'private_key_jwt',
+    token_endpoint_auth_signing_alg: alg,
+    jwks: { keys: [publicJwk(pem, alg)] },
+  })),
 ];
 
 const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
@@ -42,6 +66,8 @@ const provider = new Provider(issuer, {
   clients,
   jwks: { keys: [{ ...privateKey.export({ format: 'jwk' }), alg: 'RS256', use: 'sig' }] },
   scopes: ['offline_access', 'api:read', 'api:write'],
+  clientAuthMethods: ['none', 'client_secret_basic', 'client_secret_post', 'client_secret_jwt', 'private_key_jwt'],
+  enabledJWA: { clientAuthSigningAlgValues: ['HS256', ...signing.map(([alg]) => alg)] },
   clockTolerance: 0,
   rotateRefreshToken: true,
   features: {
@@ -51,13 +77,16 @@ const provider = new Provider(issuer, {
       enabled: true,
       defaultResource: () => API,
       useGrantedResource: () => true,
-      getResourceServerInfo: () => ({
-        audience: API,
-        scope: 'api:read api:write',
-        accessTokenFormat: 'jwt',
-        accessTokenTTL: TTL,
-        jwt: { sign: { alg: 'RS256' } },
-      }),
+      getResourceServerInfo: (_, resource) => {
+        if (!RESOURCES.includes(resource)) throw new errors.InvalidTarget();
+        return {
+          audience: resource,
+          scope: 'api:read api:write',
+          accessTokenFormat: 'jwt',
+          accessTokenTTL: TTL,
+          jwt: { sign: { alg: 'RS256' } },
+        };
+      },
     },
   },
   ttl: { AccessToken: TTL, ClientCredentials: TTL, RefreshToken: 3600, Grant: 3600 },

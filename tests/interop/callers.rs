@@ -8,7 +8,7 @@ use http_body_util::{BodyExt, Full};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tower::{Layer, ServiceExt};
-use tower_outbound_auth::system::ClientCredentials;
+use tower_outbound_auth::scheme::Presentation;
 use tower_outbound_auth::{Auth, AuthLayer, BoxError};
 
 use crate::servers::Servers;
@@ -24,7 +24,7 @@ pub(crate) struct Api {
 }
 
 impl Api {
-    pub(crate) fn new(layer: &AuthLayer<ClientCredentials>, servers: &Servers) -> Api {
+    pub(crate) fn new<P: Presentation + ?Sized>(layer: &AuthLayer<P>, servers: &Servers) -> Api {
         Api { client: layer.layer(http()), url: servers.api().to_owned() }
     }
 
