@@ -245,6 +245,61 @@ async fn a_login_file() {
     assert_eq!(outcome.code, 0);
 }
 
+/// The key of RFC 7515 appendix A.3.
+const P256: &str = r#"{"kty":"EC","crv":"P-256","kid":"2026-01","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
+    "y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0","d":"jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI"}"#;
+
+/// The report on a file with the table `oauth`, and the assertion that was sent.
+async fn oauth_file(
+    folder: &Folder,
+    name: &str,
+    status: u16,
+    body: &'static str,
+    proof: &str,
+) -> (String, String) {
+    let server =
+        Imitation::start(move |_| answer(status, &[("cache-control", "no-store")], body)).await;
+    let file = format!(
+        "api = \"https://api.example\"\n[oauth]\nendpoint = \"{}/token\"\nclient_id = \"billing\"\n\
+         scope = [\"read\", \"write\"]\n{proof}\n",
+        server.root
+    );
+    let path = folder.write("billing.toml", &file);
+    let outcome = run(&["--config", &path]).await;
+    assert_text(name, &outcome.text, folder);
+    assert_eq!(outcome.code, u8::from(status != 200));
+    let body = server.received()[0].body.clone();
+    let assertion = body.split_once("client_assertion=").map_or("", |(_, it)| it);
+    (outcome.text, assertion.to_owned())
+}
+
+#[tokio::test]
+async fn the_proof_of_an_oauth_client_is_named_and_not_shown() {
+    let folder = Folder::new();
+    let key = folder.secret("billing.jwk", P256);
+    let key = format!("key = \"{key}\"");
+    let (text, assertion) = oauth_file(&folder, "oauth_key", 200, TOKEN, &key).await;
+    assert!(text.contains("ES256, kid 2026-01") && assertion.len() > 200, "{text}");
+    for part in assertion.split('.') {
+        assert!(!text.contains(part), "{text}");
+    }
+    let refused = r#"{"error":"invalid_client"}"#;
+    let (text, assertion) = oauth_file(&folder, "oauth_key_refused", 401, refused, &key).await;
+    assert!(!text.contains(assertion.rsplit('.').next().unwrap()), "{text}");
+    assert!(!text.contains("--auth"), "{text}");
+}
+
+#[tokio::test]
+async fn a_signing_secret_and_a_public_client_are_named_too() {
+    let folder = Folder::new();
+    let secret = folder.secret("billing", "a secret of thirty-two bytes, or more");
+    let secret = format!("secret_jwt = \"{secret}\"");
+    let (text, _) = oauth_file(&folder, "oauth_secret_jwt", 200, TOKEN, &secret).await;
+    assert!(text.contains("(client_secret_jwt), alg HS256") && !text.contains("thirty"), "{text}");
+    let (text, _) = oauth_file(&folder, "oauth_public", 200, TOKEN, "auth = \"none\"").await;
+    assert!(text.contains("none (a public client, or no client)"), "{text}");
+}
+
 #[tokio::test]
 async fn a_token_file_needs_no_endpoint() {
     let folder = Folder::new();

@@ -20,10 +20,18 @@ pub(crate) struct Facts {
 pub(crate) enum Kind {
     #[default]
     ClientCredentials,
+    OAuth,
     Atlas,
     Rotating,
     Login,
     TokenFile,
+}
+
+impl Kind {
+    /// Whether the endpoint is one of RFC 6749.
+    pub(crate) fn is_oauth(self) -> bool {
+        matches!(self, Kind::ClientCredentials | Kind::OAuth)
+    }
 }
 
 /// What was asked, from the file or the flags.
@@ -78,6 +86,8 @@ pub(crate) struct Tls {
 #[derive(Clone)]
 pub(crate) struct Sent {
     pub(crate) auth: AuthSeen,
+    /// The `kid` of the client's assertion.
+    pub(crate) key_id: Option<String>,
     pub(crate) answer: Option<Answer>,
 }
 
@@ -90,6 +100,10 @@ pub(crate) enum AuthSeen {
     BasicRaw,
     BasicForm,
     Body,
+    /// A client without a proof, or no client.
+    Nothing,
+    /// A JWT with this algorithm, or another assertion.
+    Assertion(Option<&'static str>),
     ClientHeaders,
     Json,
     /// A login: the file says it.

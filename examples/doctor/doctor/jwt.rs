@@ -26,6 +26,15 @@ pub(crate) fn look_into(token: &str) -> Option<Jwt> {
     })
 }
 
+/// The algorithm and the `kid` of a JWT, for a header that the client has written itself.
+pub(crate) fn header_of(token: &str) -> (Option<&'static str>, Option<String>) {
+    let Some(header) = token.split('.').next().and_then(json) else { return (None, None) };
+    let text = |name: &str| header.get(name).and_then(Value::as_str);
+    let is_plain = |text: &&str| text.len() <= 64 && text.chars().all(|c| c.is_ascii_graphic());
+    let alg = text("alg").and_then(|alg| ALGORITHMS.into_iter().find(|it| *it == alg));
+    (alg, text("kid").filter(is_plain).map(str::to_owned))
+}
+
 fn json(part: &str) -> Option<Value> {
     let bytes = URL_SAFE_NO_PAD.decode(part.trim_end_matches('=')).ok()?;
     serde_json::from_slice(&bytes).ok().filter(Value::is_object)

@@ -85,6 +85,7 @@ fn without_values(message: &str) -> String {
 fn asked(file: &toml::Table) -> Asked {
     let kinds = [
         ("client_credentials", Kind::ClientCredentials),
+        ("oauth", Kind::OAuth),
         ("atlas", Kind::Atlas),
         ("rotating", Kind::Rotating),
         ("login", Kind::Login),
@@ -114,7 +115,7 @@ fn asked(file: &toml::Table) -> Asked {
         system: text("name").filter(|_| kind == Kind::Login).unwrap_or_else(|| name.to_owned()),
         endpoint: endpoint.as_deref().map(without_query),
         client: client_of(kind, table),
-        scope: text("scope"),
+        scope: text("scope").or_else(|| words(table.get("scope")?)),
         auth: text("auth"),
         token_at: text("token_member").or_else(|| text("token")),
         life: life.filter(|_| kind == Kind::Login),
@@ -124,12 +125,18 @@ fn asked(file: &toml::Table) -> Asked {
     }
 }
 
+/// A scope as a list.
+fn words(list: &toml::Value) -> Option<String> {
+    let words: Vec<_> = list.as_array()?.iter().filter_map(toml::Value::as_str).collect();
+    Some(words.join(" "))
+}
+
 fn client_of(kind: Kind, table: &toml::Table) -> Client {
     match (kind, table.get("client_id")) {
-        (Kind::ClientCredentials | Kind::Atlas, Some(toml::Value::String(id))) => {
+        (Kind::ClientCredentials | Kind::OAuth | Kind::Atlas, Some(toml::Value::String(id))) => {
             Client::Shown(id.clone())
         }
-        (Kind::ClientCredentials | Kind::Atlas, Some(id)) => {
+        (Kind::ClientCredentials | Kind::OAuth | Kind::Atlas, Some(id)) => {
             let place = id.get("from").and_then(toml::Value::as_str);
             place.filter(|it| is_reference(it)).map_or(Client::None, |it| Client::In(it.to_owned()))
         }

@@ -11,7 +11,7 @@ use tower_outbound_auth::clock::Now;
 
 use super::facts::{Answer, Asked, ExpiresIn, Members, Sent, Word};
 use super::observe::Recorded;
-use super::request::{auth_seen, form, secrets_of};
+use super::request::{auth_seen, form, key_id, secrets_of};
 
 const CONTENT_TYPES: [&str; 8] = [
     "application/json",
@@ -39,6 +39,7 @@ pub(crate) fn sent(recorded: &Recorded, asked: &Asked) -> Sent {
     let answer = recorded.answer.as_ref();
     Sent {
         auth: auth_seen(&recorded.request, asked),
+        key_id: key_id(&recorded.request),
         answer: answer.map(|(answer, at)| read(answer, *at, asked, secrets)),
     }
 }

@@ -8,6 +8,7 @@ use http::{HeaderName, Request};
 use percent_encoding::percent_decode_str;
 
 use super::facts::{Asked, AuthSeen, Kind};
+use super::jwt::header_of;
 
 /// Whether the request shows a refresh token.
 pub(crate) fn is_refresh(request: &Request<Bytes>) -> bool {
@@ -26,10 +27,31 @@ pub(crate) fn auth_seen(request: &Request<Bytes>, asked: &Asked) -> AuthSeen {
         Kind::Atlas => AuthSeen::ClientHeaders,
         Kind::Rotating => AuthSeen::Json,
         Kind::Login | Kind::TokenFile => AuthSeen::OfTheFile,
-        Kind::ClientCredentials => {
-            basic(request).map_or(AuthSeen::Body, |pair| encoding(&pair, asked.auth.as_deref()))
-        }
+        Kind::ClientCredentials | Kind::OAuth => match basic(request) {
+            Some(pair) => encoding(&pair, asked.auth.as_deref()),
+            None => in_the_body(request),
+        },
     }
+}
+
+fn in_the_body(request: &Request<Bytes>) -> AuthSeen {
+    let form = form(request.body());
+    let has = |name: &str| form.iter().any(|(its_name, _)| its_name == name);
+    match assertion(request) {
+        Some(assertion) => AuthSeen::Assertion(header_of(&assertion).0),
+        None if has("client_secret") => AuthSeen::Body,
+        None => AuthSeen::Nothing,
+    }
+}
+
+fn assertion(request: &Request<Bytes>) -> Option<String> {
+    let mut form = form(request.body()).into_iter();
+    form.find_map(|(name, value)| (name == "client_assertion").then_some(value))
+}
+
+/// The `kid` of the client's assertion.
+pub(crate) fn key_id(request: &Request<Bytes>) -> Option<String> {
+    header_of(&assertion(request)?).1
 }
 
 /// The encoding of a pair, which is `id:secret` with each part encoded.

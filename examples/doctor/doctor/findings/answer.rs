@@ -30,8 +30,17 @@ fn status(answer: &Answer, has_token: bool) -> Finding {
     }
 }
 
-fn name(auth: AuthSeen) -> &'static str {
-    match auth {
+fn name(request: &Sent) -> String {
+    let key_id = request.key_id.as_ref().map(|it| format!(", kid {it}")).unwrap_or_default();
+    let name = match request.auth {
+        AuthSeen::Assertion(Some(alg)) if alg.starts_with("HS") => {
+            return format!("a JWT signed by the secret (client_secret_jwt), alg {alg}{key_id}");
+        }
+        AuthSeen::Assertion(Some(alg)) => {
+            return format!("a JWT signed by a private key (private_key_jwt), alg {alg}{key_id}");
+        }
+        AuthSeen::Assertion(None) => "an assertion that is no JWT",
+        AuthSeen::Nothing => "none (a public client, or no client)",
         AuthSeen::Basic => "Basic (this id and secret look the same in each encoding)",
         AuthSeen::BasicPercent => "Basic, percent-encoded",
         AuthSeen::BasicRaw => "Basic, not encoded",
@@ -40,7 +49,8 @@ fn name(auth: AuthSeen) -> &'static str {
         AuthSeen::ClientHeaders => "the headers Client-Id and Client-Secret",
         AuthSeen::Json => "apiKey and clientSecret in a JSON body",
         AuthSeen::OfTheFile => "as the file says",
-    }
+    };
+    name.to_owned()
 }
 
 fn was_taken(request: &Sent) -> bool {
@@ -52,7 +62,7 @@ fn auth(facts: &Facts) -> Option<Finding> {
     let last = facts.requests.last()?;
     let first = facts.requests.first()?;
     let status = last.answer.as_ref()?.status;
-    let shown = name(last.auth);
+    let shown = name(last);
     if has_token(facts) && first.auth != last.auth && !was_taken(first) {
         return Some(note(format!(
             "client authentication taken: {shown}, after another encoding was refused: {} saves a request",
@@ -72,7 +82,7 @@ fn auth(facts: &Facts) -> Option<Finding> {
 
 fn headers(answer: &Answer, kind: Kind, has_token: bool) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let by = if kind == Kind::ClientCredentials { " (RFC 6749 section 5.1)" } else { "" };
+    let by = if kind.is_oauth() { " (RFC 6749 section 5.1)" } else { "" };
     match (answer.no_store, answer.pragma, has_token) {
         (true, true, _) => findings.push(ok("Cache-Control: no-store, and Pragma: no-cache")),
         (true, false, _) => findings.push(ok("Cache-Control: no-store")),

@@ -18,6 +18,9 @@ fn advice(facts: &Facts, failure: &Failure) -> Option<String> {
         "refused" => match failure.code.as_deref() {
             Some("invalid_scope") => Some("try it without a scope, then with one word at a time".to_owned()),
             Some("invalid_target") => Some("compare `audience` and `resource` with the API's registration".to_owned()),
+            Some("unauthorized_client" | "unsupported_grant_type") if facts.asked.kind == Kind::OAuth => {
+                Some("allow the `grant` of the file for this client at the provider".to_owned())
+            }
             Some("unauthorized_client" | "unsupported_grant_type") => Some(
                 "allow the grant client_credentials for this client at the provider (Keycloak: \"Service accounts \
                  roles\")"
@@ -57,10 +60,18 @@ fn is_about_the_client(failure: &Failure, status: Option<u16>) -> bool {
 
 /// The other way to authenticate the client.
 fn of_client(facts: &Facts) -> Option<String> {
-    if facts.asked.kind != Kind::ClientCredentials {
+    if !facts.asked.kind.is_oauth() {
         return None;
     }
     let (here, other) = match facts.requests.last()?.auth {
+        // The crate's own text says what to do.
+        AuthSeen::Assertion(_) => return None,
+        AuthSeen::Nothing => {
+            return Some(
+                "if the client has a secret or a key, give it: this request had no proof"
+                    .to_owned(),
+            );
+        }
         AuthSeen::Body => ("the body", ("basic", "in the header, by Basic")),
         _ => ("Basic", ("post", "in the body")),
     };
@@ -75,7 +86,7 @@ fn address(facts: &Facts) -> String {
     let endpoint = facts.asked.endpoint.as_deref().unwrap_or_default();
     let origin = endpoint.splitn(4, '/').take(3).collect::<Vec<_>>().join("/");
     match facts.asked.kind {
-        Kind::ClientCredentials => format!(
+        Kind::ClientCredentials | Kind::OAuth => format!(
             "look for `token_endpoint` in {origin}/.well-known/openid-configuration (Keycloak: \
              /realms/<realm>/protocol/openid-connect/token)"
         ),

@@ -5,11 +5,11 @@ use super::{Finding, has_token, last_answer, note, ok};
 
 pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
     let Some(answer) = last_answer(facts) else { return Vec::new() };
-    let is_oauth = facts.asked.kind == Kind::ClientCredentials;
+    let is_oauth = facts.asked.kind.is_oauth();
     let mut findings = Vec::new();
     let mut add = |is: bool, text: &str| findings.extend(is.then(|| note(text)));
     match has_token(facts) {
-        true => of_token(answer, is_oauth, &mut add),
+        true => of_token(answer, facts.asked.kind, &mut add),
         false => of_refusal(facts, answer, is_oauth, &mut add),
     }
     add(
@@ -26,7 +26,8 @@ pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
     }
 }
 
-fn of_token(answer: &Answer, is_oauth: bool, add: &mut impl FnMut(bool, &str)) {
+fn of_token(answer: &Answer, kind: Kind, add: &mut impl FnMut(bool, &str)) {
+    let is_oauth = kind.is_oauth();
     let members = &answer.members;
     let zero = matches!(members.expires_in, ExpiresIn::Number(seconds) if seconds <= 0.0);
     add(
@@ -51,7 +52,7 @@ fn of_token(answer: &Answer, is_oauth: bool, add: &mut impl FnMut(bool, &str)) {
         "the content type is not application/json (RFC 6749 section 5.1)",
     );
     add(
-        is_oauth && members.has_refresh_token,
+        kind == Kind::ClientCredentials && members.has_refresh_token,
         "a refresh token with client credentials (RFC 6749 section 4.4.3 says: should not)",
     );
 }

@@ -27,7 +27,7 @@ pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
         findings.push(form(token.jwt.as_ref()));
         return findings;
     }
-    if facts.asked.kind == Kind::ClientCredentials {
+    if facts.asked.kind.is_oauth() {
         findings.push(scope(&facts.asked, answer));
     }
     findings.push(refresh_token(&facts.asked, answer));
