@@ -235,6 +235,7 @@ fn two_members_that_do_not_fit_together_are_an_error_at_the_table_that_names_bot
 
 #[test]
 fn a_member_that_is_missing_or_wrong_is_an_error_that_names_it() {
+    let bearer = "grant = \"jwt_bearer\"\ngrant_assertion = \"env:X\"\n";
     let none = "client_id = \"x\"\nauth = \"none\"\n";
     for (rest, text) in [
         (String::new(), "line 2: `grant = \"client_credentials\"` needs `client_id`"),
@@ -250,8 +251,16 @@ fn a_member_that_is_missing_or_wrong_is_an_error_that_names_it() {
             "grant = \"token_exchange\"\nsubject = \"env:X\"\nactor = \"env:X\"".to_owned(),
             "line 2: `actor` needs `actor_type`",
         ),
-        ("key = \"env:X\"".to_owned(), "line 2: `key` needs `client_id`"),
-        ("auth = \"none\"".to_owned(), "line 2: `auth` needs `client_id`"),
+        (
+            "key = \"env:X\"".to_owned(),
+            "line 2: `grant = \"client_credentials\"` needs `client_id`",
+        ),
+        (format!("{bearer}key = \"env:X\""), "line 2: `key` needs `client_id`"),
+        (
+            "grant = \"jwt_bearer\"\nassertion = \"env:X\"".to_owned(),
+            "line 2: `grant = \"jwt_bearer\"` needs `grant_assertion`",
+        ),
+        (format!("{bearer}auth = \"none\""), "line 2: `auth` needs `client_id`"),
         ("client_id = \"x\"\nauth = \"post\"".to_owned(), "line 2: `auth` needs `client_secret`"),
         (
             "client_id = \"x\"".to_owned(),

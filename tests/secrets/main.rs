@@ -19,6 +19,7 @@ mod grpc_server;
 mod hpack;
 #[path = "../support/log.rs"]
 mod log;
+mod oauth;
 mod panics;
 mod paths;
 mod stacks;

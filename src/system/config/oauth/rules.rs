@@ -72,11 +72,6 @@ pub(crate) fn check(written: &[&'static str], grant: &str, is_public: bool) -> R
             ));
         }
     }
-    for (member, other) in NEEDS {
-        if is(member) && !is(other) {
-            return Err(Error::configuration(format!("`{member}` needs `{other}`")));
-        }
-    }
     let needed = match grant {
         "jwt_bearer" => "grant_assertion",
         "token_exchange" => "subject",
@@ -84,6 +79,11 @@ pub(crate) fn check(written: &[&'static str], grant: &str, is_public: bool) -> R
     };
     if !is(needed) {
         return Err(Error::configuration(format!("`grant = \"{grant}\"` needs `{needed}`")));
+    }
+    for (member, other) in NEEDS {
+        if is(member) && !is(other) {
+            return Err(Error::configuration(format!("`{member}` needs `{other}`")));
+        }
     }
     if is("client_id") && proof.is_none() && !is_public {
         let proofs = PROOFS.join("`, `");
