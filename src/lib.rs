@@ -99,7 +99,7 @@
 //! | feature | default | adds |
 //! |---|---|---|
 //! | `client` | yes | constructors such as `AuthLayer::atlas`, and [`HttpClient`](endpoint::HttpClient): hyper, rustls with ring, the platform's root certificates |
-//! | `oauth` | yes | [`JwtKey`](system::JwtKey): private keys that sign JWTs |
+//! | `oauth` | yes | [`JwtKey`](system::JwtKey): private keys that sign JWTs; [`SelfSigned`](system::SelfSigned) and other systems that sign |
 //! | `rotating` | yes | [`Rotating`](system::Rotating): an API that sends a new JWT with every response |
 //! | `webpki-roots`, `aws-lc` | | [`TlsRoots::webpki`](endpoint::TlsRoots), [`TlsProvider::aws_lc`](endpoint::TlsProvider) |
 //! | `axum`, `reqwest`, `reqwest-middleware`, `tonic` | | support for that stack: see [`adapter`] |

@@ -25,6 +25,7 @@ pub struct Issued {
     scope: Option<Arc<str>>,
     token_type: Option<Arc<str>>,
     extra: Extra,
+    opaque: bool,
 }
 
 /// The token's life, as the answer states it.
@@ -60,7 +61,16 @@ impl Issued {
         let (access_token, refresh) = (access_token.into(), Refresh::Nothing);
         let stated = Stated::default();
         let (scope, token_type, extra) = (None, None, Extra::default());
-        Issued { access_token, stated, refresh_after: None, refresh, scope, token_type, extra }
+        Issued {
+            access_token,
+            stated,
+            refresh_after: None,
+            refresh,
+            scope,
+            token_type,
+            extra,
+            opaque: false,
+        }
     }
 
     /// The life that the issuer stated, from when the request was sent (RFC 6749 section 5.1). With zero, the attempt
@@ -176,6 +186,16 @@ impl Issued {
     pub fn with_extra(mut self, name: impl Into<String>, value: impl Into<Secret>) -> Issued {
         self.extra.set(name.into(), value.into());
         self
+    }
+
+    /// The token is not read as a JWT, although it may contain one.
+    #[cfg(feature = "oauth")]
+    pub(crate) fn opaque(self) -> Issued {
+        Issued { opaque: true, ..self }
+    }
+
+    pub(crate) fn is_opaque(&self) -> bool {
+        self.opaque
     }
 
     /// The members of another token's answer.

@@ -5,6 +5,7 @@
 //! | [`Atlas`] | `Token: <token>` | `POST` with `Client-Id` and `Client-Secret` headers |
 //! | [`ClientCredentials`] | `Authorization: Bearer <token>` | OAuth 2.0, RFC 6749 section 4.4 |
 //! | [`OAuth`] | `Authorization: Bearer <token>` | OAuth 2.0 with any grant, and any way to authenticate the client |
+//! | [`SelfSigned`] (feature `oauth`) | `Authorization: Bearer <jwt>` | none: the JWT is signed here |
 //! | [`Rotating`] (feature `rotating`) | `Authorization: Bearer <jwt>`, renewed by every response | `POST` of a JSON object |
 //! | [`Login`] (feature `login`) | a header of your choice | as its data says: any login of one to four requests |
 //! | [`AuthLayer::token_file`](crate::AuthLayer::token_file) | `Authorization: Bearer <token>` | none: the token is in a file, which a platform rewrites |
@@ -39,6 +40,8 @@ pub(crate) mod oauth;
 mod presets;
 #[cfg(feature = "rotating")]
 pub(crate) mod rotating;
+#[cfg(feature = "oauth")]
+pub(crate) mod self_signed;
 pub(crate) mod token_file;
 
 pub use self::atlas::Atlas;
@@ -58,3 +61,5 @@ pub use self::oauth::refresh::RefreshTokenIn;
 pub use self::oauth::system::OAuth;
 #[cfg(feature = "rotating")]
 pub use self::rotating::Rotating;
+#[cfg(feature = "oauth")]
+pub use self::self_signed::SelfSigned;

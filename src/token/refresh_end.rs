@@ -37,7 +37,10 @@ impl Core {
         let now = self.now();
         // Reading claims is slow, so it is done without the lock.
         let obtained = obtained.map(|obtained| {
-            let claims = Claims::of(obtained.issued.access_token().expose());
+            let claims = match obtained.issued.is_opaque() {
+                true => Claims::default(),
+                false => Claims::of(obtained.issued.access_token().expose()),
+            };
             let arrival = self.arrival(&obtained, claims.times, now);
             let line = obtained
                 .begins_a_lineage

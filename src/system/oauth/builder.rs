@@ -320,7 +320,7 @@ impl OAuthBuilder {
 }
 
 /// A scope has visible ASCII characters without `"` and `\` (RFC 6749 section 3.3).
-fn is_scope(scope: &str) -> bool {
+pub(crate) fn is_scope(scope: &str) -> bool {
     !scope.is_empty() && scope.chars().all(|c| c.is_ascii_graphic() && c != '"' && c != '\\')
 }
 

@@ -7,6 +7,13 @@ use crate::endpoint::request_context::RequestContext;
 use crate::exchange::error::ExchangeError;
 use crate::exchange::identity::Identity;
 use crate::secret::Secret;
+#[cfg(feature = "oauth")]
+use crate::{
+    error::Error,
+    exchange::Exchange,
+    system::oauth::key::{jwt_key::JwtKey, provider_claims as provider},
+    system::self_signed::{SelfSigned, given},
+};
 
 const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
@@ -27,6 +34,10 @@ pub enum OAuthGrant {
     /// An assertion about a subject (RFC 7523 section 2.1). It comes from a file, a function, or another source. The client is
     /// optional.
     JwtBearer(Credential),
+    /// (Feature `oauth`.) An assertion that is signed here, anew for each request (RFC 7523 section 2.1). The client is
+    /// optional.
+    #[cfg(feature = "oauth")]
+    Signed(SelfSigned),
     /// A token in exchange for another one (RFC 8693).
     TokenExchange(TokenExchange),
 }
@@ -88,12 +99,68 @@ impl TokenExchange {
     }
 }
 
+#[cfg(feature = "oauth")]
+impl OAuthGrant {
+    /// (Feature `oauth`.) A connected app of Salesforce acts for a user. `login` is the login host:
+    /// `https://login.salesforce.com`, `https://test.salesforce.com`, or that of your domain. The token endpoint is
+    /// `{login}/services/oauth2/token`.
+    ///
+    /// The answer states no life, so the token is renewed after the source's
+    /// [default](crate::token::SourceBuilder::default_lifetime) of 5 min, and after a 401. For the member `instance_url`, see
+    /// [`OAuthBuilder::extra`](crate::system::OAuthBuilder::extra).
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if a text is empty, or if the key is a value and is not usable.
+    pub fn salesforce(
+        key: JwtKey,
+        consumer_key: &str,
+        username: &str,
+        login: &str,
+    ) -> Result<OAuthGrant, Error> {
+        given("consumer key", consumer_key)?;
+        given("user name", username)?;
+        given("login host", login)?;
+        let claims = provider::salesforce(consumer_key, username, login);
+        Ok(OAuthGrant::Signed(SelfSigned::of("salesforce", key, claims)?))
+    }
+
+    /// (Feature `oauth`.) DocuSign: an integration acts for a user. `host` is `account.docusign.com`, or
+    /// `account-d.docusign.com` for developers, without `https://`. The token endpoint is `https://{host}/oauth/token`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if a text is empty, if the host has a slash, or if the key is a
+    /// value and is not usable.
+    pub fn docusign(
+        key: JwtKey,
+        integration_key: &str,
+        user: &str,
+        host: &str,
+        scopes: &[&str],
+    ) -> Result<OAuthGrant, Error> {
+        given("integration key", integration_key)?;
+        given("user", user)?;
+        given("host", host)?;
+        given("list of scopes", &scopes.concat())?;
+        if host.contains('/') {
+            let message =
+                "the host of DocuSign has a slash: give `account.docusign.com`, without `https://`";
+            return Err(Error::configuration(message));
+        }
+        let claims = provider::docusign(integration_key, user, host, scopes);
+        Ok(OAuthGrant::Signed(SelfSigned::of("docusign", key, claims)?))
+    }
+}
+
 impl OAuthGrant {
     pub(crate) fn name(&self) -> &str {
         match self {
             OAuthGrant::ClientCredentials => "client_credentials",
             OAuthGrant::Named(name) => name,
             OAuthGrant::JwtBearer(_) => JWT_BEARER,
+            #[cfg(feature = "oauth")]
+            OAuthGrant::Signed(_) => JWT_BEARER,
             OAuthGrant::TokenExchange(_) => TOKEN_EXCHANGE,
         }
     }
@@ -111,6 +178,10 @@ impl OAuthGrant {
         match self {
             OAuthGrant::ClientCredentials | OAuthGrant::Named(_) => Vec::new(),
             OAuthGrant::JwtBearer(assertion) => vec![assertion.clone()],
+            #[cfg(feature = "oauth")]
+            OAuthGrant::Signed(it) => {
+                [std::slice::from_ref(it.credential()), Exchange::credentials(it)].concat()
+            }
             OAuthGrant::TokenExchange(it) => {
                 let actor = it.actor.iter().map(|(token, _)| token.clone());
                 [it.subject.0.clone()].into_iter().chain(actor).collect()
@@ -131,6 +202,8 @@ impl OAuthGrant {
         match self {
             OAuthGrant::ClientCredentials | OAuthGrant::Named(_) => Ok(Vec::new()),
             OAuthGrant::JwtBearer(assertion) => Ok(vec![("assertion", cx.credential(assertion)?)]),
+            #[cfg(feature = "oauth")]
+            OAuthGrant::Signed(it) => Ok(vec![("assertion", cx.credential(it.credential())?)]),
             OAuthGrant::TokenExchange(it) => {
                 let mut params = vec![
                     ("subject_token", cx.credential(&it.subject.0)?),
@@ -152,6 +225,8 @@ impl OAuthGrant {
         match self {
             OAuthGrant::ClientCredentials | OAuthGrant::Named(_) => identity,
             OAuthGrant::JwtBearer(assertion) => identity.with("subject", assertion.to_string()),
+            #[cfg(feature = "oauth")]
+            OAuthGrant::Signed(it) => it.identify(identity),
             OAuthGrant::TokenExchange(it) => {
                 let types = format!("{} {:?}", it.subject.1, it.requested);
                 let identity =

@@ -47,6 +47,10 @@ impl Assertion {
         Assertion { claims: Arc::new(claims), signer: Signer::Secret(secret) }
     }
 
+    pub(crate) fn claims(&self) -> &ClaimSet {
+        &self.claims
+    }
+
     /// What an exchange reads for this assertion: the key or the secret, but not [`Assertion::credential`].
     pub(crate) fn credentials(&self) -> &[Credential] {
         match &self.signer {

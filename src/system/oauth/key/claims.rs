@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::clock::Now;
 use crate::error::Error;
+use crate::exchange::identity::Identity;
 use crate::system::oauth::key::algorithm::Algorithm;
 use crate::system::oauth::key::jws::{HeaderMember, quoted};
 
@@ -103,9 +104,30 @@ impl ClaimSet {
         self.algorithm
     }
 
+    /// The time from now to `exp`, by our clock.
+    pub(crate) fn left(&self, now: Now) -> Duration {
+        Duration::from_secs(self.begin(now).saturating_add(self.life))
+            .saturating_sub(now.since_epoch())
+    }
+
+    /// Adds the texts of the claims. The issuer is the client.
+    pub(crate) fn identify(&self, identity: Identity) -> Identity {
+        self.claims.iter().fold(identity, |identity, (name, claim)| match claim {
+            Claim::Text(text) | Claim::WithFingerprint(text) => match *name {
+                "iss" => identity.with("client", text.clone()),
+                name => identity.with("claim", format!("{name}={text}")),
+            },
+            Claim::JwtId | Claim::Begin | Claim::End => identity,
+        })
+    }
+
+    fn begin(&self, now: Now) -> u64 {
+        now.since_epoch().as_secs().saturating_sub(self.backdate)
+    }
+
     /// The claims as JSON. Times are whole seconds.
     pub(crate) fn json(&self, now: Now, jwt_id: &str, fingerprint: impl Fn() -> String) -> String {
-        let begin = now.since_epoch().as_secs().saturating_sub(self.backdate);
+        let begin = self.begin(now);
         let claim = |(name, claim): &(&str, Claim)| {
             let value = match claim {
                 Claim::Text(text) => quoted(text),

@@ -30,7 +30,6 @@ pub(crate) enum Flaw {
     JwkWithoutPrimes,
     JwkSecret,
     JwkAlgorithm,
-    ServiceAccount,
     /// The key makes signatures of the first algorithm. The second one was asked for.
     Algorithm(Algorithm, Algorithm),
 }
@@ -106,9 +105,6 @@ impl Flaw {
             Flaw::JwkAlgorithm => {
                 "the `alg` of the JWK does not belong to its key: RS256 or PS256 for RSA, ES256 for P-256, ES384 for \
                  P-384, EdDSA for Ed25519"
-            }
-            Flaw::ServiceAccount => {
-                "this is the file of a service account: give the text of its member `private_key`"
             }
             Flaw::Algorithm(own, asked) => {
                 return Cow::Owned(format!(

@@ -1,4 +1,4 @@
-//! Private keys as JWK (RFC 7517, RFC 7518 section 6, RFC 8037 section 2).
+//! Private keys as JSON: a JWK (RFC 7517, RFC 7518 section 6, RFC 8037 section 2), or the file of a Google service account.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -10,6 +10,7 @@ use crate::secret::Secret;
 use crate::system::oauth::key::algorithm::Algorithm;
 use crate::system::oauth::key::flaw::Flaw;
 use crate::system::oauth::key::pair::{Curve, Pair};
+use crate::system::oauth::key::pem;
 
 /// The members that count. serde's own errors would quote the text, so they are not shown.
 #[derive(Deserialize)]
@@ -30,8 +31,9 @@ struct Members {
     y: Option<Secret>,
     /// A set has this member.
     keys: Option<IgnoredAny>,
-    /// The file of a service account has this member.
-    private_key: Option<IgnoredAny>,
+    /// The file of a service account has these members. The key is a PEM.
+    private_key: Option<Secret>,
+    private_key_id: Option<String>,
 }
 
 /// A key, and what its JWK says of it.
@@ -43,6 +45,10 @@ pub(crate) struct Jwk {
 
 pub(crate) fn parse(text: &str) -> Result<Jwk, Flaw> {
     let members: Members = serde_json::from_str(text).map_err(|_| Flaw::JwkDamaged)?;
+    if let (None, Some(private_key)) = (&members.kty, &members.private_key) {
+        let pair = pem::parse(private_key.expose())?;
+        return Ok(Jwk { pair, key_id: members.private_key_id, algorithm: None });
+    }
     let pair = members.pair()?;
     let algorithm = match members.alg.as_deref() {
         None => None,
@@ -59,7 +65,6 @@ impl Members {
     fn pair(&self) -> Result<Pair, Flaw> {
         match (self.kty.as_deref(), self.crv.as_deref()) {
             (None, _) if self.keys.is_some() => Err(Flaw::JwkSet),
-            (None, _) if self.private_key.is_some() => Err(Flaw::ServiceAccount),
             (None, _) => Err(Flaw::JwkDamaged),
             (Some("oct"), _) => Err(Flaw::JwkSecret),
             (Some("EC"), Some("P-521")) => Err(Flaw::P521),

@@ -18,7 +18,8 @@ use crate::system::oauth::key::signing_key::SigningKey;
 /// client's JWTs.
 ///
 /// - The key is read like any [`Credential`]: before each exchange. So a key that is rotated on disk is used at the next
-///   exchange. The text is a PEM or a JWK; see [`SigningKey::parse`].
+///   exchange. The text is a PEM, a JWK or the file of a Google service account; see
+///   [`SigningKey::parse`].
 /// - If a new text has no usable key, the last good key stays in use, and one `WARN` event says why. Without a good key,
 ///   the exchange fails with [`Configuration`](crate::exchange::ExchangeErrorKind::Configuration).
 /// - A key id belongs to the key. If the key changes and its id does not, servers that remember keys by their id refuse

@@ -12,8 +12,6 @@
 //! assert!(SigningKey::parse("hunter2").unwrap_err().to_string().contains("no private key"));
 //! # let _ = key;
 //! ```
-// Only tests use some of it. The grants that sign will use the rest.
-#![cfg_attr(not(test), allow(dead_code))]
 
 pub(crate) mod algorithm;
 pub(crate) mod assertion;

@@ -20,13 +20,24 @@ fn jwt() -> Vec<HeaderMember> {
     vec![typ, HeaderMember::Algorithm, HeaderMember::KeyId]
 }
 
+/// The claims that most APIs want. `life` is in seconds.
+pub(crate) fn plain(issuer: &str, life: u64) -> ClaimSet {
+    let claims = vec![
+        ("iss", text(issuer)),
+        ("jti", Claim::JwtId),
+        ("iat", Claim::Begin),
+        ("exp", Claim::End),
+    ];
+    ClaimSet::new(jwt(), claims, life)
+}
+
 /// A Google service account asks for an access token. `subject` is the user for whom it acts, if a domain has allowed that.
-pub(crate) fn google_jwt_bearer(email: &str, scopes: &[&str], subject: Option<&str>) -> ClaimSet {
+pub(crate) fn google_jwt_bearer(email: &str, scopes: &str, subject: Option<&str>) -> ClaimSet {
     let mut claims = vec![("iss", text(email))];
     claims.extend(subject.map(|subject| ("sub", text(subject))));
     claims.extend([
         ("aud", text(GOOGLE)),
-        ("scope", Claim::Text(scopes.join(" "))),
+        ("scope", text(scopes)),
         ("iat", Claim::Begin),
         ("exp", Claim::End),
     ]);

@@ -45,11 +45,12 @@ pub struct SigningKey {
 }
 
 impl SigningKey {
-    /// Reads a key: a PEM or a JWK.
+    /// Reads a key: a PEM, a JWK, or the JSON file of a Google service account.
     ///
     /// - PEM: `PRIVATE KEY` (PKCS#8), `RSA PRIVATE KEY` (PKCS#1) and `EC PRIVATE KEY` (SEC 1). Certificates and other text
     ///   beside the key are ignored. Line breaks may be written as `\n` (two characters), as in variables and JSON.
     /// - JWK: one private key. Its `kid` and its `alg` count.
+    /// - The file of a Google service account: its `private_key`, with its `private_key_id` as the key id.
     ///
     /// # Errors
     ///

@@ -124,6 +124,14 @@ fn each_flaw_of_a_pem_has_its_own_message() {
 }
 
 #[test]
+fn the_file_of_a_service_account_is_its_key_and_the_id_of_it() {
+    let account = json!({"type": "service_account", "private_key_id": "abc123", "private_key": good("rsa_pkcs8")});
+    let key = SigningKey::parse(&account.to_string()).unwrap();
+    assert_eq!(key.thumbprint(), SigningKey::parse(good("rsa_pkcs8")).unwrap().thumbprint());
+    assert_eq!((key.key_id(), key.algorithm()), (Some("abc123"), Algorithm::Rs256));
+}
+
+#[test]
 fn each_flaw_of_a_jwk_has_its_own_message() {
     let rsa = |change: fn(&mut serde_json::Map<String, Value>)| jwk("rfc7515_a2", change);
     let without = |member: &'static str| {
@@ -132,7 +140,7 @@ fn each_flaw_of_a_jwk_has_its_own_message() {
         }
     };
     let set_of_keys = json!({"keys": [vector("/rfc7515_a3/jwk")]}).to_string();
-    let account = json!({"type": "service_account", "private_key": good("rsa_pkcs8")}).to_string();
+    let account = json!({"type": "service_account", "private_key": "hunter2"}).to_string();
     for (text, expected, says) in [
         (rsa(|jwk| drop(jwk.remove("d"))), Flaw::JwkPublic, "no `d`"),
         (jwk("rfc7515_a3", without("d")), Flaw::JwkPublic, "no `d`"),
@@ -152,7 +160,7 @@ fn each_flaw_of_a_jwk_has_its_own_message() {
         (jwk("rfc7515_a3", set("d", "AAAB")), Flaw::Contradictory, "do not belong together"),
         (vector("/rfc7515_a1/jwk").to_string(), Flaw::JwkSecret, "shared secret"),
         (set_of_keys, Flaw::JwkSet, "a JWK set"),
-        (account, Flaw::ServiceAccount, "`private_key`"),
+        (account, Flaw::NoKey, "no private key"),
         (r#"{"kty":"EC","kty":"EC"}"#.to_owned(), Flaw::JwkDamaged, "each once"),
         ("{}".to_owned(), Flaw::JwkDamaged, "`kty`"),
         ("{".to_owned(), Flaw::JwkDamaged, "`kty`"),
