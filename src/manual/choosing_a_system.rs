@@ -8,7 +8,14 @@
 //! | "private key JWT", `client_assertion`, "client secret JWT" | [`OAuth`](crate::system::OAuth) with [`OAuthClient::with_key`](crate::system::OAuthClient) or `with_secret_jwt` |
 //! | a JWT of the platform as `client_assertion`: "workload identity federation" | [`OAuth`](crate::system::OAuth) with [`OAuthClient::with_assertion`](crate::system::OAuthClient::with_assertion), from a file |
 //! | "token exchange", "on behalf of", `subject_token` | [`OAuth`](crate::system::OAuth) with [`OAuthGrant::TokenExchange`](crate::system::OAuthGrant::TokenExchange) |
-//! | "JWT bearer", `assertion` | [`OAuth`](crate::system::OAuth) with [`OAuthGrant::JwtBearer`](crate::system::OAuthGrant::JwtBearer) |
+//! | "JWT bearer", `assertion` | [`OAuth`](crate::system::OAuth) with [`OAuthGrant::JwtBearer`](crate::system::OAuthGrant::JwtBearer), or with [`OAuthGrant::Signed`](crate::system::OAuthGrant) if your service has the key |
+//! | Google: "service account", a JSON file with `private_key` | [`AuthLayer::google_service_account`](crate::AuthLayer), or [`SelfSigned::google`](crate::system::SelfSigned) for a token without a request: [below](#google) |
+//! | GitHub: "GitHub App", "installation access token" | [`AuthLayer::github_app`](crate::AuthLayer): [below](#a-github-app) |
+//! | Snowflake: "key-pair authentication" | [`SelfSigned::snowflake`](crate::system::SelfSigned): [below](#snowflake) |
+//! | Apple: "App Store Connect API", a file `AuthKey_….p8` | [`SelfSigned::app_store_connect`](crate::system::SelfSigned): [below](#app-store-connect) |
+//! | Salesforce: "connected app", "JWT bearer flow" | [`OAuthGrant::salesforce`](crate::system::OAuthGrant): [below](#salesforce) |
+//! | DocuSign: "JWT grant", "impersonation" | [`OAuthGrant::docusign`](crate::system::OAuthGrant): [below](#docusign) |
+//! | "sign a JWT with your private key and send it as a bearer token" | [`SelfSigned::new`](crate::system::SelfSigned) |
 //! | "send the client id and secret in the body" | `ClientCredentials` with [`ClientAuth::Post`](crate::system::ClientAuth::Post) |
 //! | "scope", "audience", "resource" | [`with_scope`](crate::system::ClientCredentials::with_scope), [`with_audience`](crate::system::ClientCredentials::with_audience), [`with_resource`](crate::system::ClientCredentials::with_resource) |
 //! | the answer names the address of your instance, a team or a user: `instance_url`, `team_id` | [`ClientCredentials::with_extra`](crate::system::ClientCredentials::with_extra), or `extra` of a [`Login`](crate::manual::login); your program reads [`AccessToken::extra`](crate::AccessToken::extra), and compares an address with those it knows |
@@ -20,7 +27,7 @@
 //! | "projected service account token", "token sink", "JWT-SVID": a token in a file that a platform rewrites | [`AuthLayer::token_file`](crate::AuthLayer::token_file) |
 //! | a token from a program or from a key service | an [exchange of your own](crate::exchange) |
 //! | "refresh token" beside client credentials | [`with_refresh_tokens`](crate::system::ClientCredentials::with_refresh_tokens); with most servers it has no advantage |
-//! | "a new token may not work for a few seconds", replication, eventual consistency: GitHub App installations | [`settling_time`](crate::token::SourceBuilder::settling_time), beside the system |
+//! | "a new token may not work for a few seconds", replication, eventual consistency | [`settling_time`](crate::token::SourceBuilder::settling_time), beside the system (`AuthLayer::github_app` sets it) |
 //! | "sign in as a user", a browser, a redirect | nothing here: this crate is for machines |
 //!
 //! To try a choice before you write code, run the doctor in a clone of this crate. `cargo run --example doctor -- --help` shows its
@@ -77,6 +84,155 @@
 //! # let _ = (config, auth);
 //! # }
 //! # Ok::<_, Box<dyn std::error::Error>>(())
+//! # Providers with a key of their own
+//!
+//! These need the feature `oauth`. All of them read the key again before each use, so a key can be rotated in its file. What is
+//! said of a provider was read in its documentation, in its own library, or in the tests of a library that many use. It was not
+//! tried against the provider itself, except where it says so. What is *from memory* may be wrong: it can be set.
+//!
+//! ## Google
+//!
+//! Confirmed in Google's library: the claims, the `aud` (a constant, whatever the file says), and that a self-signed token has an
+//! audience or scopes and never both.
+//!
+//! ```
+//! # #[cfg(all(feature = "client", feature = "oauth"))] {
+//! use tower_outbound_auth::system::{JwtKey, SelfSigned};
+//! use tower_outbound_auth::{AuthLayer, Credential, Error, Origin};
+//!
+//! fn pubsub() -> Result<AuthLayer, Error> {
+//!     let file = Credential::file("/var/run/secrets/google/key.json");
+//!     let scopes = ["https://www.googleapis.com/auth/pubsub"];
+//!     Ok(AuthLayer::google_service_account(file, scopes, "https://pubsub.googleapis.com")?.erased())
+//! }
+//!
+//! // The same API without a token endpoint. The file has the key and its id.
+//! fn pubsub_by_itself() -> Result<AuthLayer, Error> {
+//!     let key = JwtKey::new(Credential::file("/var/run/secrets/google/key.json"));
+//!     let email = "svc@project.iam.gserviceaccount.com";
+//!     let tokens = SelfSigned::google(key, email, "https://pubsub.googleapis.com/")?;
+//!     let auth = AuthLayer::new(tokens.source()).erased();
+//!     Ok(auth.with_origin(Origin::parse("https://pubsub.googleapis.com")?))
+//! }
+//! # let _ = (pubsub, pubsub_by_itself);
+//! # }
+//! ```
+//!
+//! A quota project is a second header, which is always the same: `SetRequestHeaderLayer` of `tower_http` sets
+//! `X-Goog-User-Project` below the layer (the name is from memory). For [Snowflake](#snowflake), it is done so.
+//!
+//! ## A GitHub App
+//!
+//! Confirmed in GitHub's library: the claims, the path, `token` and `expires_at`, and that a new token may be refused for some
+//! seconds. From memory: that GitHub refuses requests without a `User-Agent`, which the crate sends to the token endpoint. Your own
+//! requests need one too.
+//!
+//! ```
+//! # #[cfg(all(feature = "client", feature = "oauth"))] {
+//! use tower_outbound_auth::system::JwtKey;
+//! use tower_outbound_auth::{AuthLayer, Credential, Error};
+//!
+//! fn github() -> Result<AuthLayer, Error> {
+//!     let key = JwtKey::new(Credential::file("/run/secrets/github-app.pem"));
+//!     Ok(AuthLayer::github_app("Iv23liabcdef", key, 12_345_678)?.erased())
+//! }
+//! # let _ = github;
+//! # }
+//! ```
+//!
+//! ## Snowflake
+//!
+//! Confirmed in Snowflake's samples and in the tests of Airflow: the claims, how the account is written, the second header, and 59
+//! minutes. From memory: that an hour is the most. The second header is set by another layer:
+//!
+//! ```
+//! # #[cfg(feature = "oauth")] {
+//! use http::{HeaderName, HeaderValue};
+//! use tower::ServiceBuilder;
+//! use tower_http::set_header::SetRequestHeaderLayer;
+//! use tower_outbound_auth::system::{JwtKey, SelfSigned};
+//! use tower_outbound_auth::{AuthLayer, Credential, Origin};
+//!
+//! let key = JwtKey::new(Credential::file("/run/secrets/snowflake.p8"));
+//! let tokens = SelfSigned::snowflake(key, "myorg-account1", "reports")?;
+//! let auth = AuthLayer::new(tokens.source())
+//!     .with_origin(Origin::parse("https://myorg-account1.snowflakecomputing.com")?);
+//! let token_type = SetRequestHeaderLayer::overriding(
+//!     HeaderName::from_static("x-snowflake-authorization-token-type"),
+//!     HeaderValue::from_static("KEYPAIR_JWT"),
+//! );
+//! let stack = ServiceBuilder::new().layer(auth).layer(token_type);
+//! # let _ = stack;
+//! # }
+//! # Ok::<_, tower_outbound_auth::Error>(())
+//! ```
+//!
+//! ## App Store Connect
+//!
+//! Confirmed in a copy of Apple's page: ES256, `kid`, `aud`, and 20 minutes at most.
+//!
+//! ```
+//! # #[cfg(feature = "oauth")] {
+//! use tower_outbound_auth::system::{JwtKey, SelfSigned};
+//! use tower_outbound_auth::{AuthLayer, Credential, Origin};
+//!
+//! let key = JwtKey::new(Credential::file("/run/secrets/AuthKey.p8")).with_key_id("2X9R4HXF34");
+//! let tokens = SelfSigned::app_store_connect(key, "57246542-96fe-1a63-e053-0824d011072a")?;
+//! let auth = AuthLayer::new(tokens.source())
+//!     .with_origin(Origin::parse("https://api.appstoreconnect.apple.com")?);
+//! # let _ = auth;
+//! # }
+//! # Ok::<_, tower_outbound_auth::Error>(())
+//! ```
+//!
+//! ## Salesforce
+//!
+//! Confirmed in a library that many use: the claims, and a life of 3 minutes. Other pages say 3 to 5. The answer states no life of
+//! the token, and names your `instance_url`, which is not added to the origins.
+//!
+//! ```
+//! # #[cfg(all(feature = "client", feature = "oauth"))] {
+//! use std::time::Duration;
+//! use tower_outbound_auth::system::{JwtKey, OAuth, OAuthGrant};
+//! use tower_outbound_auth::{AuthLayer, Credential, Error};
+//!
+//! fn salesforce() -> Result<AuthLayer, Error> {
+//!     let login = "https://login.salesforce.com";
+//!     let key = JwtKey::new(Credential::file("/run/secrets/salesforce.pem"));
+//!     let grant = OAuthGrant::salesforce(key, "3MVG9…", "integration@company.example", login)?;
+//!     let system = OAuth::builder(format!("{login}/services/oauth2/token"))
+//!         .grant(grant)
+//!         .extra("instance_url")
+//!         .build()?;
+//!     let auth = AuthLayer::oauth(system, "https://company.my.salesforce.com")?;
+//!     // The life of a session is a setting of Salesforce.
+//!     let hour = Duration::from_secs(3_600);
+//!     Ok(auth.rebuild_source(|source| source.default_lifetime(hour)).erased())
+//! }
+//! # let _ = salesforce;
+//! # }
+//! ```
+//!
+//! ## DocuSign
+//!
+//! From pages of others: the claims, and `consent_required`, which counts as a refusal: a person must give the consent once, in a
+//! browser.
+//!
+//! ```
+//! # #[cfg(all(feature = "client", feature = "oauth"))] {
+//! use tower_outbound_auth::system::{JwtKey, OAuth, OAuthGrant};
+//! use tower_outbound_auth::{AuthLayer, Credential, Error};
+//!
+//! fn docusign() -> Result<AuthLayer, Error> {
+//!     let host = "account-d.docusign.com";
+//!     let key = JwtKey::new(Credential::file("/run/secrets/docusign.pem"));
+//!     let scopes = ["signature", "impersonation"];
+//!     let grant = OAuthGrant::docusign(key, "the-integration-key", "the-user-id", host, &scopes)?;
+//!     let system = OAuth::builder(format!("https://{host}/oauth/token")).grant(grant).build()?;
+//!     Ok(AuthLayer::oauth(system, "https://demo.docusign.net")?.erased())
+//! }
+//! # let _ = docusign;
+//! # }
 //! ```
 //!
 //! # A key that does not expire

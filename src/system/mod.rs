@@ -6,6 +6,8 @@
 //! | [`ClientCredentials`] | `Authorization: Bearer <token>` | OAuth 2.0, RFC 6749 section 4.4 |
 //! | [`OAuth`] | `Authorization: Bearer <token>` | OAuth 2.0 with any grant, and any way to authenticate the client |
 //! | [`SelfSigned`] (feature `oauth`) | `Authorization: Bearer <jwt>` | none: the JWT is signed here |
+//! | [`GoogleServiceAccount`] (feature `oauth`) | `Authorization: Bearer <token>` | OAuth 2.0, with a JWT that is signed here |
+//! | [`GithubApp`] (feature `oauth`) | `Authorization: Bearer <token>` | `POST` with a JWT that is signed here |
 //! | [`Rotating`] (feature `rotating`) | `Authorization: Bearer <jwt>`, renewed by every response | `POST` of a JSON object |
 //! | [`Login`] (feature `login`) | a header of your choice | as its data says: any login of one to four requests |
 //! | [`AuthLayer::token_file`](crate::AuthLayer::token_file) | `Authorization: Bearer <token>` | none: the token is in a file, which a platform rewrites |
@@ -30,6 +32,10 @@ pub(crate) mod atlas;
 pub(crate) mod client;
 #[cfg(feature = "client")]
 pub(crate) mod config;
+#[cfg(feature = "oauth")]
+pub(crate) mod github_app;
+#[cfg(feature = "oauth")]
+pub(crate) mod google;
 pub(crate) mod header;
 #[cfg(feature = "login")]
 pub(crate) mod login;
@@ -47,6 +53,10 @@ pub(crate) mod token_file;
 pub use self::atlas::Atlas;
 #[cfg(feature = "client")]
 pub use self::config::Config;
+#[cfg(feature = "oauth")]
+pub use self::github_app::GithubApp;
+#[cfg(feature = "oauth")]
+pub use self::google::GoogleServiceAccount;
 pub use self::header::HeaderScheme;
 #[cfg(feature = "login")]
 pub use self::login::{AnswerRule, Login, LoginBuilder, LoginStep};

@@ -9,9 +9,15 @@ use crate::endpoint::token_endpoint::TokenEndpoint;
 use crate::error::Error;
 use crate::origin::Origin;
 use crate::system::atlas::Atlas;
+#[cfg(feature = "oauth")]
+use crate::system::github_app::GithubApp;
+#[cfg(feature = "oauth")]
+use crate::system::google::GoogleServiceAccount;
 #[cfg(feature = "login")]
 use crate::system::login::parts::Login;
 use crate::system::oauth::client_credentials::ClientCredentials;
+#[cfg(feature = "oauth")]
+use crate::system::oauth::key::jwt_key::JwtKey;
 use crate::system::oauth::system::OAuth;
 #[cfg(feature = "rotating")]
 use crate::system::rotating::Rotating;
@@ -163,6 +169,77 @@ impl AuthLayer<OAuth> {
     {
         let endpoint = system.endpoint().clone();
         Ok(AuthLayer::for_endpoint(system, &endpoint)?.with_origin(api.try_into()?))
+    }
+}
+
+#[cfg(feature = "oauth")]
+impl AuthLayer<GoogleServiceAccount> {
+    /// (Features `client` and `oauth`.) A Google service account by the JSON file of its key, for an API at the origin `api`.
+    ///
+    /// For a user for whom the account acts, and for other universes, see [`GoogleServiceAccount`] with
+    /// [`for_endpoint`](AuthLayer::for_endpoint).
+    ///
+    /// ```
+    /// use tower_outbound_auth::{AuthLayer, Credential, Error};
+    ///
+    /// # fn demo() -> Result<(), Error> {
+    /// let file = Credential::file("/var/run/secrets/google/key.json");
+    /// let scopes = ["https://www.googleapis.com/auth/pubsub"];
+    /// let layer = AuthLayer::google_service_account(file, scopes, "https://pubsub.googleapis.com")?;
+    /// # let _ = layer;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration): as for [`GoogleServiceAccount::new`]; the origin is no URL,
+    /// or neither https nor a literal loopback address; the platform has no root certificate.
+    pub fn google_service_account<S: Into<String>, O>(
+        file: impl Into<Credential>,
+        scopes: impl IntoIterator<Item = S>,
+        api: O,
+    ) -> Result<AuthLayer<GoogleServiceAccount>, Error>
+    where
+        O: TryInto<Origin>,
+        Error: From<O::Error>,
+    {
+        let account = GoogleServiceAccount::new(file, scopes)?;
+        let endpoint = account.endpoint().clone();
+        Ok(AuthLayer::for_endpoint(account, &endpoint)?.with_origin(api.try_into()?))
+    }
+}
+
+#[cfg(feature = "oauth")]
+impl AuthLayer<GithubApp> {
+    /// (Features `client` and `oauth`.) A GitHub App as one of its installations, for `https://api.github.com`.
+    ///
+    /// `app` is the client id or the app id. The source has the [settling time](GithubApp::SETTLING_TIME) that GitHub needs.
+    ///
+    /// ```
+    /// use tower_outbound_auth::system::JwtKey;
+    /// use tower_outbound_auth::{AuthLayer, Credential, Error};
+    ///
+    /// # fn demo() -> Result<(), Error> {
+    /// let key = JwtKey::new(Credential::file("/run/secrets/github-app.pem"));
+    /// let layer = AuthLayer::github_app("Iv23liabcdef", key, 12_345_678)?;
+    /// # let _ = layer;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration): as for [`GithubApp::new`]; the platform has no root
+    /// certificate.
+    pub fn github_app(
+        app: &str,
+        key: JwtKey,
+        installation: u64,
+    ) -> Result<AuthLayer<GithubApp>, Error> {
+        let app = GithubApp::new(app, key, installation)?;
+        let endpoint = app.endpoint().clone();
+        let layer = AuthLayer::for_endpoint(app, &endpoint)?;
+        let layer = layer.with_origin(endpoint.origin().clone());
+        Ok(layer.rebuild_source(|source| source.settling_time(GithubApp::SETTLING_TIME)))
     }
 }
 

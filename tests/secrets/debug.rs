@@ -139,6 +139,28 @@ fn keys() -> String {
     .concat()
 }
 
+/// What signs its tokens or assertions itself.
+fn signers() -> String {
+    let jwk = format!(
+        r#"{{"kty":"OKP","crv":"Ed25519","d":"{PRIVATE}","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}}"#
+    );
+    let key = || JwtKey::new(&*jwk);
+    let tokens = SelfSigned::new(key(), "me", std::time::Duration::from_secs(60)).unwrap();
+    let tokens = tokens.with_claim("note", SECRET).unwrap();
+    let app = GithubApp::new("12", key(), 34).unwrap();
+    let account = GoogleServiceAccount::new(Credential::file("/run/key.json"), ["read"]).unwrap();
+    let no_file = GoogleServiceAccount::new(SECRET, ["read"]).unwrap_err();
+    let cx = request_context(Reason::First);
+    let failed = account.request(&cx).unwrap_err();
+    let grant = OAuthGrant::Signed(tokens.clone());
+    [
+        shown(&tokens) + &shown(&tokens.identity()) + &shown(&tokens.clone().source()),
+        shown(&app) + &shown(&app.identity()) + &shown(&account) + &shown(&account.identity()),
+        shown(&grant) + &has_both(&[no_file]) + &has_both(&[failed]),
+    ]
+    .concat()
+}
+
 /// A file should have no secret. If it has one, `Debug` does not show it.
 fn logins() -> String {
     let step: LoginStep = LoginStep::post(&format!("https://api.example/x?key={SECRET}"))
@@ -336,6 +358,7 @@ async fn no_public_type_shows_a_secret() {
     canaries.assert_absent("logins", &logins());
     canaries.assert_absent("keys", &keys());
     canaries.assert_absent("oauth", &oauth());
+    canaries.assert_absent("signers", &signers());
     canaries.assert_absent("exchanges", &exchanges());
     canaries.assert_absent("layers", &layers().await);
     canaries.assert_absent("inspected bodies", &inspected().await);

@@ -2,6 +2,8 @@
 //! clock that moves only when a test moves it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // the helpers are tests as well
 
+mod github;
+mod google;
 #[allow(dead_code)] // a part of it is for the tests of logins
 #[path = "../login/imitation.rs"]
 mod imitation;
@@ -9,7 +11,7 @@ mod keys;
 mod tokens;
 mod users;
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -80,3 +82,7 @@ fn secs(clock: &ManualClock) -> u64 {
     clock.now().since_epoch().as_secs()
 }
 
+/// The value of a `Date` header.
+fn date(clock: &ManualClock) -> String {
+    httpdate::fmt_http_date(SystemTime::UNIX_EPOCH + clock.now().since_epoch())
+}
