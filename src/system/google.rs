@@ -48,7 +48,8 @@ const GOOGLE: &str = "googleapis.com";
 ///   libraries.
 /// - API: `Authorization: Bearer <token>`.
 /// - The file is read before each exchange, so a new key in it is used at the next exchange. It need not be there when the layer
-///   is made.
+///   is made. If it is not usable, the exchange fails with [`Configuration`](crate::exchange::ExchangeErrorKind::Configuration),
+///   and the last token is used until it ends.
 /// - The request goes to the `token_uri` of the file, if its host is `googleapis.com` or below it. Otherwise nothing is sent:
 ///   who can write the file could collect the account's JWTs.
 ///
@@ -261,11 +262,10 @@ fn wrong(file: &Credential, why: &str) -> ExchangeError {
     ExchangeError::new(ExchangeErrorKind::Configuration, message)
 }
 
-/// Whether the endpoint is https on this domain or below it.
+/// Whether the host is this domain or below it. (An endpoint is https, except on a loopback address.)
 fn is_below(endpoint: &TokenEndpoint, domain: &str) -> bool {
     let host = endpoint.uri().host().unwrap_or_default().to_ascii_lowercase();
-    let is_below = host.strip_suffix(domain).is_some_and(|it| it.is_empty() || it.ends_with('.'));
-    is_below && endpoint.uri().scheme_str() == Some("https")
+    host.strip_suffix(domain).is_some_and(|it| it.is_empty() || it.ends_with('.'))
 }
 
 impl Grant for GoogleServiceAccount {

@@ -7,17 +7,19 @@ use tower_outbound_auth::system::{JwtKey, OAuth, OAuthGrant, SelfSigned};
 use tower_outbound_auth::testkit::ManualClock;
 
 use crate::imitation::{Imitation, response};
-use crate::keys::{p256, rsa, verified};
+use crate::keys::{Place, p256, rsa, verified};
 use crate::{Caller, MINUTE, secs};
 
 #[tokio::test]
 async fn an_assertion_has_the_claims_of_its_provider() {
+    // Keys that are read again, and one that is a value.
+    let key = |text| JwtKey::new(Place::with(text).credential());
     let own = SelfSigned::new(JwtKey::new(p256()), "me", 5 * MINUTE).unwrap();
     let own = own.with_claim("aud", "https://idp.example").unwrap();
     for (grant, key, claims, life) in [
         (
             OAuthGrant::salesforce(
-                JwtKey::new(rsa()),
+                key(rsa()),
                 "3MVG9",
                 "ann@a.example",
                 "https://login.salesforce.com",
@@ -28,7 +30,7 @@ async fn an_assertion_has_the_claims_of_its_provider() {
         ),
         (
             OAuthGrant::docusign(
-                JwtKey::new(rsa()),
+                key(rsa()),
                 "key",
                 "user",
                 "account-d.docusign.com",
