@@ -84,6 +84,8 @@
 //! # let _ = (config, auth);
 //! # }
 //! # Ok::<_, Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! # Providers with a key of their own
 //!
 //! These need the feature `oauth`. All of them read the key again before each use, so a key can be rotated in its file. What is

@@ -3,8 +3,8 @@
 
 mod assertions;
 mod build;
-mod discovered;
 mod clocks;
+mod discovered;
 mod exchanged;
 #[cfg(feature = "client")]
 mod files;

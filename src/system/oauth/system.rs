@@ -30,8 +30,8 @@ use crate::system::oauth::answer::{
     with_extra,
 };
 use crate::system::oauth::client::{OAuthClient, Proof};
-use crate::system::oauth::discovery::{DISCOVERY, Discovery, Found};
 use crate::system::oauth::clocks::difference;
+use crate::system::oauth::discovery::{DISCOVERY, Discovery, Found};
 use crate::system::oauth::grant::OAuthGrant;
 use crate::system::oauth::hint::Hint;
 use crate::system::oauth::params::Params;
