@@ -98,11 +98,10 @@ impl Login {
         }
         Ok(match self.refresh_token.as_ref().map(|place| place.text(answer)) {
             Some(Ok(Some(next))) => issued.with_refresh_token(next),
-            // The token beside an unreadable refresh token is good. The old refresh token may have been replaced.
-            Some(Err(_)) => issued,
             // An answer without a new refresh token keeps the old one.
-            Some(Ok(None)) | None if refreshed => issued.keeping_refresh_token(),
-            Some(Ok(None)) | None => issued,
+            Some(Ok(None)) if refreshed => issued.keeping_refresh_token(),
+            // Beside an unreadable refresh token, the token is good. The old refresh token may have been replaced.
+            _ => issued,
         })
     }
 }
