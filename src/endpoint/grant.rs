@@ -48,7 +48,8 @@ pub trait Grant: Send + Sync + 'static {
     fn read(&self, answer: ExchangeAnswer) -> Result<Step, ExchangeError>;
 
     /// What follows if a request could not be sent, or if its answer did not come. `request_name` is the
-    /// [name](super::ExchangeRequest::named) of the request. Default: the exchange fails with `error`.
+    /// [name](super::ExchangeRequest::named) of the request. Default: the exchange fails with `error`. If
+    /// the grant asks for another request, [`RequestContext::answer`] is then an empty answer.
     ///
     /// # Errors
     ///

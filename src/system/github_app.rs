@@ -18,7 +18,6 @@ use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, USER_AGENT};
 use http::{HeaderName, HeaderValue, Request, StatusCode};
 
-use crate::clock::Now;
 use crate::credential::Credential;
 use crate::endpoint::answer::ExchangeAnswer;
 use crate::endpoint::grant::Grant;
@@ -36,11 +35,9 @@ use crate::exchange::issued::Issued;
 use crate::scheme::presentation::Presentation;
 use crate::scheme::value::{InvalidToken, bearer_value};
 use crate::secret::Secret;
+use crate::system::oauth::clocks::difference;
 use crate::system::oauth::key::jwt_key::JwtKey;
 use crate::system::self_signed::SelfSigned;
-
-/// Two clocks that differ by more than this are different clocks.
-const SAME_CLOCK: Duration = Duration::from_secs(10);
 
 /// A GitHub App, as one of its installations.
 ///
@@ -114,11 +111,13 @@ impl GithubApp {
     /// The error for an answer without a token.
     fn failed(&self, answer: &ExchangeAnswer) -> ExchangeError {
         let message = match answer.status() {
-            StatusCode::UNAUTHORIZED => format!(
-                "GitHub refuses the JWT of the app: check that the key and the app id belong together, that the key was not \
-                 deleted, and that the clock of this machine is right{}",
-                skew(answer)
-            ),
+            StatusCode::UNAUTHORIZED => {
+                let clocks = difference(answer).map_or_else(String::new, |it| format!("; {it}"));
+                format!(
+                    "GitHub refuses the JWT of the app: check that the key and the app id belong together, that the key was \
+                     not deleted, and that the clock of this machine is right{clocks}"
+                )
+            }
             StatusCode::NOT_FOUND => format!(
                 "GitHub knows no installation {} of this app: install the app, or correct the installation id, the app id or \
                  the address of the API",
@@ -132,19 +131,6 @@ impl GithubApp {
 
 fn endpoint(root: &str, installation: u64) -> Result<TokenEndpoint, Error> {
     TokenEndpoint::below(root, &format!("app/installations/{installation}/access_tokens"))
-}
-
-/// How far the clocks are apart, if they are.
-fn skew(answer: &ExchangeAnswer) -> String {
-    let ours = answer.received().map(Now::since_epoch);
-    let Some((ours, theirs)) = ours.zip(answer.issuers_clock()) else { return String::new() };
-    match ours.abs_diff(theirs) {
-        apart if apart <= SAME_CLOCK => String::new(),
-        apart => {
-            let side = if ours > theirs { "ahead of" } else { "behind" };
-            format!(" (it is {} s {side} GitHub's)", apart.as_secs())
-        }
-    }
 }
 
 impl Grant for GithubApp {

@@ -23,6 +23,7 @@ mod oauth;
 mod panics;
 mod paths;
 mod stacks;
+mod systems;
 mod tonic;
 mod trace;
 mod wire;

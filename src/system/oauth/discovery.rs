@@ -131,15 +131,16 @@ impl Discovery {
     pub(crate) fn read(&self, answer: &ExchangeAnswer) -> Result<Found, ExchangeError> {
         let next = DISCOVERY.get(number_of(answer.request_name()) + 1);
         let next = next.filter(|name| number_of(name) < self.places().len());
-        let is_absent = answer.status() == StatusCode::NOT_FOUND;
-        let members = answer.status().is_success().then(|| Members::of(answer));
-        match members {
-            Some(Ok(members)) => self.learn(answer, &members).map(|()| Found::Endpoint),
-            Some(Err(_)) | None if is_absent || members.is_some() => match next {
-                Some(next) => Ok(Found::Next(next)),
-                None => self.or_the_last(self.nothing_there(answer)),
-            },
-            _ => self.or_the_last(answer.unavailable()),
+        if answer.status().is_success()
+            && let Ok(members) = Members::of(answer)
+        {
+            return self.learn(answer, &members).map(|()| Found::Endpoint);
+        }
+        let has_none = answer.status().is_success() || answer.status() == StatusCode::NOT_FOUND;
+        match next.filter(|_| has_none) {
+            Some(next) => Ok(Found::Next(next)),
+            None if has_none => self.or_the_last(self.nothing_there(answer)),
+            None => self.or_the_last(answer.unavailable()),
         }
     }
 

@@ -1,0 +1,49 @@
+//! `Debug` of the systems that are made of several parts.
+
+use tower_outbound_auth::endpoint::Grant;
+use tower_outbound_auth::exchange::Reason;
+use tower_outbound_auth::system::*;
+use tower_outbound_auth::testkit::request_context;
+
+use crate::canary::shown;
+use crate::debug::{SECRET, url};
+
+/// A file should have no secret. If it has one, `Debug` does not show it.
+pub(crate) fn logins() -> String {
+    let step: LoginStep = LoginStep::post(&format!("https://api.example/x?key={SECRET}"))
+        .header("x-note", SECRET)
+        .query("note", SECRET)
+        .json(&format!(r#"{{"note": "{SECRET}", "user": "{{user}}"}}"#));
+    let login: LoginBuilder = Login::builder("login")
+        .credential("user", SECRET)
+        .client("user")
+        .step(step.clone().basic("{user}", "{user}"))
+        .token("/token")
+        .extra("team", "/team")
+        .over(AnswerRule::status(419));
+    let built: Login = login.clone().build().unwrap();
+    let cx = request_context(Reason::First).with_credential(&built.credentials()[0], SECRET);
+    let config: Config = serde_json::from_str(&format!(
+        r#"{{"api": "https://api.example", "login": {{"name": "a", "token": "/t",
+            "steps": [{{"url": "https://api.example/t", "headers": {{"x-note": "{SECRET}"}}}}]}}}}"#
+    ))
+    .unwrap();
+    [
+        shown(&step) + &shown(&login) + &shown(&built) + &shown(&config),
+        shown(&built.identity()) + &shown(&built.request(&cx).unwrap()),
+        shown(&AnswerRule::status(419)),
+    ]
+    .concat()
+}
+
+pub(crate) fn oauth() -> String {
+    let exchange: TokenExchange = TokenExchange::of(SECRET).actor(SECRET, "urn:x");
+    let client: OAuthClient = OAuthClient::with_assertion("a", SECRET);
+    let grant: OAuthGrant = OAuthGrant::TokenExchange(exchange.clone());
+    let builder: OAuthBuilder = OAuth::builder(url()).client(client.clone());
+    let builder = builder.grant(grant.clone()).endpoint_header("x-key", SECRET);
+    let texts = shown(&exchange) + &shown(&client) + &shown(&grant) + &shown(&builder);
+    let system: OAuth = builder.build().unwrap();
+    let by_secret = OAuthClient::with_secret_jwt("a", SECRET);
+    texts + &shown(&system) + &shown(&system.identity()) + &shown(&by_secret)
+}
