@@ -8,6 +8,7 @@ mod discovered;
 mod exchanged;
 #[cfg(feature = "client")]
 mod files;
+mod hostile_answers;
 mod wire;
 
 use std::convert::Infallible;
