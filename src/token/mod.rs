@@ -38,6 +38,7 @@
 //! | `WARN` | `a refused request could not be sent again ..`, once per source: its body was not kept | |
 //! | `WARN` | `a rule is about the body of a response, and nothing has read it ..`, once per [`Login`](crate::manual::login) | |
 //! | `WARN` | `an issuer has moved its token endpoint to another origin ..`, without `system` | `issuer`, `to` |
+//! | `WARN` | `the metadata of an issuer cannot be used: its last token endpoint is used`, without `system` | `cause` |
 //! | `WARN` | `the token endpoint stated no life ..`, once per source | |
 //! | `WARN` | `the environment names a proxy ..`, without `system` | |
 //! | `WARN`, `DEBUG` | `root certificates cannot be read ..`, without `system` | |

@@ -9,6 +9,7 @@ mod exchanged;
 #[cfg(feature = "client")]
 mod files;
 mod hostile_answers;
+mod hostile_issuer;
 mod wire;
 
 use std::convert::Infallible;

@@ -126,15 +126,18 @@ impl Discovery {
     ///
     /// # Errors
     ///
-    /// If the metadata is that of another issuer, or puts the token endpoint elsewhere. Also if there is none, or if the server
-    /// failed, and there is no earlier metadata.
+    /// If there is no earlier metadata, and this one is that of another issuer, puts the token endpoint elsewhere, or is not
+    /// there.
     pub(crate) fn read(&self, answer: &ExchangeAnswer) -> Result<Found, ExchangeError> {
         let next = DISCOVERY.get(number_of(answer.request_name()) + 1);
         let next = next.filter(|name| number_of(name) < self.places().len());
         if answer.status().is_success()
             && let Ok(members) = Members::of(answer)
         {
-            return self.learn(answer, &members).map(|()| Found::Endpoint);
+            return match self.learn(answer, &members) {
+                Ok(()) => Ok(Found::Endpoint),
+                Err(error) => self.or_the_last(error),
+            };
         }
         let has_none = answer.status().is_success() || answer.status() == StatusCode::NOT_FOUND;
         match next.filter(|_| has_none) {
@@ -150,7 +153,12 @@ impl Discovery {
     ///
     /// Otherwise this error.
     pub(crate) fn or_the_last(&self, error: ExchangeError) -> Result<Found, ExchangeError> {
-        if self.last().is_some() { Ok(Found::Endpoint) } else { Err(self.of_the_issuer(error)) }
+        let error = self.of_the_issuer(error);
+        if self.last().is_none() {
+            return Err(error);
+        }
+        tracing::warn!(target: TARGET, cause = %error, "the metadata of an issuer cannot be used: its last token endpoint is used");
+        Ok(Found::Endpoint)
     }
 
     fn nothing_there(&self, answer: &ExchangeAnswer) -> ExchangeError {
@@ -168,8 +176,7 @@ impl Discovery {
 
     fn learn(&self, answer: &ExchangeAnswer, members: &Members<'_>) -> Result<(), ExchangeError> {
         let wrong = |why: String| {
-            let message = format!("the metadata of the issuer {}: {why}", self.issuer);
-            ExchangeError::new(ExchangeErrorKind::Malformed, message).with_status(answer.status())
+            ExchangeError::new(ExchangeErrorKind::Malformed, why).with_status(answer.status())
         };
         let text = |name| members.text(name).map(|text| text.map(|it| it.expose().to_owned()));
         let issuer = text("issuer")?.unwrap_or_default();
