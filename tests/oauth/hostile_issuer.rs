@@ -247,3 +247,18 @@ async fn an_answer_that_is_no_document_is_an_error_of_the_first_exchange() {
         assert_eq!(issuer.requests().len(), requests, "{error}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_issuer_that_never_answers_delays_one_exchange_of_a_source_that_knows_the_endpoint() {
+    let (issuer, source) = after(Metadata::Silent).await;
+    let error = source.token().await.unwrap_err();
+    assert_eq!(error.exchange().unwrap().kind(), ExchangeErrorKind::Timeout);
+    tokio::time::advance(Duration::from_secs(5)).await;
+    source.token().await.unwrap();
+    assert_eq!(issuer.requests().len(), 2, "one for the metadata, and one for the token");
+    // It is asked again after five minutes.
+    issuer.becomes(answer(document(r#""https://idp.example/other""#)));
+    tokio::time::advance(Duration::from_secs(301)).await;
+    source.token().await.unwrap();
+    assert_eq!(issuer.requests().last().unwrap(), "POST idp.example/other");
+}

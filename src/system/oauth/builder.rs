@@ -65,8 +65,8 @@ impl OAuth {
     /// Describes a system by its issuer, whose metadata has the token endpoint (RFC 8414, OpenID Connect Discovery).
     ///
     /// The first exchange asks for the metadata. It counts as fresh for one hour, or for its `max-age` (5 minutes to a day). The first
-    /// exchange after that asks again, and uses the old metadata if that fails. The `issuer` in the metadata must equal this text
-    /// letter for letter. The token endpoint must have the issuer's origin, or one of
+    /// exchange after that asks again, and uses the old metadata if that fails, for five minutes. The `issuer` in the metadata must
+    /// equal this text letter for letter. The token endpoint must have the issuer's origin, or one of
     /// [`token_endpoint_origin`](OAuthBuilder::token_endpoint_origin). If it moves to another origin while the program runs, the
     /// old one is used, and a `WARN` event says so.
     ///

@@ -114,8 +114,16 @@ impl Discovery {
         places
     }
 
-    /// The request for metadata of this name. It has no credential.
-    pub(crate) fn request(&self, name: &'static str) -> Result<ExchangeRequest, ExchangeError> {
+    /// The request for metadata of this name. It has no credential. Earlier metadata counts as fresh for five more minutes, so
+    /// that an issuer which never answers delays one exchange, and not each.
+    pub(crate) fn request(
+        &self,
+        name: &'static str,
+        now: Now,
+    ) -> Result<ExchangeRequest, ExchangeError> {
+        if let Some(known) = &mut *self.known.lock().unwrap_or_else(PoisonError::into_inner) {
+            known.fresh_until = now + SHORTEST;
+        }
         let number = number_of(name);
         let place = self.places().into_iter().nth(number).unwrap_or_default();
         let request = Request::get(place).header(ACCEPT, "application/json").body(Bytes::new())?;

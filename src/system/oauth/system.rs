@@ -278,9 +278,11 @@ impl Grant for OAuth {
         let step = cx.step().filter(|step| *step != DISCOVERED);
         if let Some(discovery) = &self.discovery {
             match step {
-                Some(name) if DISCOVERY.contains(&name) => return discovery.request(name),
+                Some(name) if DISCOVERY.contains(&name) => {
+                    return discovery.request(name, cx.now());
+                }
                 None if cx.step().is_none() && discovery.fresh(cx.now()).is_none() => {
-                    return discovery.request(DISCOVERY[0]);
+                    return discovery.request(DISCOVERY[0], cx.now());
                 }
                 _ => {}
             }
