@@ -262,3 +262,34 @@ async fn an_issuer_that_never_answers_delays_one_exchange_of_a_source_that_knows
     source.token().await.unwrap();
     assert_eq!(issuer.requests().last().unwrap(), "POST idp.example/other");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_max_age_counts_within_five_minutes_and_a_day() {
+    for (header, seconds) in [
+        ("no-store", 3_600),
+        ("max-age", 3_600),
+        ("max-age=", 3_600),
+        ("max-age=soon", 3_600),
+        ("s-maxage=7200", 3_600),
+        ("max-age=-1", 3_600),
+        ("max-age=0", 300),
+        ("max-age=600", 600),
+        ("public, Max-Age=600", 600),
+        ("max-age=600, max-age=900", 600),
+        ("max-age=99999999", 86_400),
+        ("max-age=18446744073709551615", 86_400),
+    ] {
+        for (time, requests) in [(seconds - 1, 1), (seconds, 2)] {
+            if time < 300 {
+                continue; // the first token is still usable
+            }
+            let issuer = Issuer::new(with(200, "cache-control", header));
+            let source = issuer.source();
+            source.token().await.unwrap();
+            issuer.requests();
+            tokio::time::advance(Duration::from_secs(time)).await;
+            source.token().await.unwrap();
+            assert_eq!(issuer.requests().len(), requests, "{header}, after {time} s");
+        }
+    }
+}

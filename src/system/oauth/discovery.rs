@@ -231,7 +231,10 @@ fn number_of(name: &str) -> usize {
 
 fn max_age(answer: &ExchangeAnswer) -> Option<Duration> {
     let directives = texts(answer.headers(), &CACHE_CONTROL).flat_map(|value| value.split(','));
-    let mut ages = directives.filter_map(|it| it.trim().strip_prefix("max-age=")?.parse().ok());
+    let mut ages = directives.filter_map(|it| {
+        let (name, seconds) = it.trim().split_once('=')?;
+        name.eq_ignore_ascii_case("max-age").then(|| seconds.parse().ok())?
+    });
     ages.next().map(Duration::from_secs)
 }
 
