@@ -99,6 +99,8 @@ async fn refused(document: &str) -> Error {
 
 #[tokio::test(start_paused = true)]
 async fn a_token_endpoint_that_only_looks_like_the_issuers_gets_nothing() {
+    let long = format!(r#""https://{}.example/t""#, "a".repeat(60_000));
+    let plain = format!(r#""http://{}.example/t""#, "a".repeat(60_000));
     for endpoint in [
         r#""https://idp.example@evil.example/t""#,
         r#""https://idp.example:443@evil.example/t""#,
@@ -128,6 +130,8 @@ async fn a_token_endpoint_that_only_looks_like_the_issuers_gets_nothing() {
         "1",
         "{}",
         r#"["https://idp.example/t"]"#,
+        &long,
+        &plain,
     ] {
         let error = refused(&document(endpoint)).await.to_string();
         assert!(error.contains("the metadata of the issuer https://idp.example: "), "{error}");

@@ -198,13 +198,15 @@ impl Discovery {
         let endpoint = text("token_endpoint")?;
         let endpoint = endpoint.ok_or_else(|| wrong("it has no `token_endpoint`".to_owned()))?;
         let endpoint = TokenEndpoint::parse(&endpoint);
-        let endpoint =
-            endpoint.map_err(|error| wrong(format!("`token_endpoint` is not usable: {error}")))?;
+        let endpoint = endpoint.map_err(|error| {
+            wrong(format!("`token_endpoint` is not usable: {}", visible(&error.to_string())))
+        })?;
         let origin = endpoint.origin();
         if origin != self.url.origin() && !self.allowed.contains(origin) {
             return Err(wrong(format!(
-                "the token endpoint is at {origin}, which is another origin than the issuer's: allow it by \
-                 `token_endpoint_origin`, if it is right"
+                "the token endpoint is at {}, which is another origin than the issuer's: allow it by \
+                 `token_endpoint_origin`, if it is right",
+                visible(&origin.to_string())
             )));
         }
         let now = answer.received().unwrap_or(Now::NEVER);
@@ -214,7 +216,7 @@ impl Discovery {
         let moved = last.filter(|last| last.origin() != origin);
         let endpoint = match moved {
             Some(last) => {
-                let (issuer, to) = (&*self.issuer, origin.to_string());
+                let (issuer, to) = (&*self.issuer, visible(&origin.to_string()));
                 tracing::warn!(target: TARGET, issuer, to, "an issuer has moved its token endpoint to another origin: the old one is used until the next start");
                 last
             }
