@@ -116,7 +116,8 @@ impl Known {
 }
 
 enum Place {
-    Value,
+    /// A value, with the number that identifies it.
+    Value(u64),
     File(PathBuf),
     Env(String),
     /// A function, with the number that identifies it.
@@ -133,8 +134,8 @@ type Mint = dyn Fn(Now, Values<'_>) -> Pin<Box<dyn Future<Output = Result<Secret
 /// The values of the credentials for one attempt, as they were read for it.
 pub(crate) type Values<'a> = &'a dyn Fn(&Credential) -> Result<Secret, CredentialError>;
 
-/// Identifies a function: two functions never count as the same credential.
-fn next_function() -> u64 {
+/// Identifies a value or a function: two functions never count as the same credential.
+fn next_number() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
@@ -157,7 +158,7 @@ impl Credential {
     pub fn from_fn(
         read: impl Fn() -> Result<Secret, BoxError> + Send + Sync + 'static,
     ) -> Credential {
-        Credential::at(Place::Function(next_function(), Box::new(read)), None)
+        Credential::at(Place::Function(next_number(), Box::new(read)), None)
     }
 
     /// A new value for each request to the token endpoint, by an async function: a signed assertion, or a
@@ -191,7 +192,7 @@ impl Credential {
         R: Future<Output = Result<Secret, BoxError>> + Send + 'static,
     {
         let mint = move |_: Now, _: Values<'_>| Box::pin(mint()) as _;
-        Credential::at(Place::Minted(next_function(), Box::new(mint)), None)
+        Credential::at(Place::Minted(next_number(), Box::new(mint)), None)
     }
 
     /// As [`minted`](Credential::minted). The function also gets the source's time, and the values of the other
@@ -203,7 +204,7 @@ impl Credential {
         R: Future<Output = Result<Secret, BoxError>> + Send + 'static,
     {
         let mint = move |now: Now, values: Values<'_>| Box::pin(sign(now, values)) as _;
-        Credential::at(Place::Minted(next_function(), Box::new(mint)), None)
+        Credential::at(Place::Minted(next_number(), Box::new(mint)), None)
     }
 
     /// A credential from a provider: a key service, say, or another [`TokenSource`](crate::TokenSource). The provider
@@ -212,7 +213,7 @@ impl Credential {
     /// An empty value, or one with a control character, is an error. One line break at the end is removed.
     #[must_use]
     pub fn from_provider(provider: impl CredentialProvider) -> Credential {
-        Credential::at(Place::Provided(next_function(), Box::new(provider)), None)
+        Credential::at(Place::Provided(next_number(), Box::new(provider)), None)
     }
 
     fn at(place: Place, good: Option<Secret>) -> Credential {
@@ -250,12 +251,21 @@ impl Credential {
 
     /// Whether the credential is read again, so that it may change.
     pub(crate) fn may_change(&self) -> bool {
-        !matches!(self.0.place, Place::Value | Place::Minted(..))
+        !matches!(self.0.place, Place::Value(_) | Place::Minted(..))
+    }
+
+    /// The place of the credential, for an identity. Two values never count as the same one, because neither of them may be
+    /// shown there.
+    pub(crate) fn id(&self) -> String {
+        match self.0.place {
+            Place::Value(number) => format!("value {number}"),
+            _ => self.to_string(),
+        }
     }
 
     /// Whether the credential is a fixed value.
     pub(crate) fn is_value(&self) -> bool {
-        matches!(self.0.place, Place::Value)
+        matches!(self.0.place, Place::Value(_))
     }
 
     /// Reads the credential again. This may block.
@@ -314,7 +324,7 @@ impl Credential {
         let known = self.known().good.clone();
         let text = match &self.0.place {
             // These are not read here.
-            Place::Value | Place::Minted(..) | Place::Provided(..) => {
+            Place::Value(_) | Place::Minted(..) | Place::Provided(..) => {
                 self.current().map_err(Unreadable::of)?
             }
             Place::File(path) => {
@@ -339,7 +349,7 @@ impl Credential {
     fn unreadable(&self, why: &str) -> CredentialError {
         let of = match self.0.place {
             Place::Function(..) | Place::Minted(..) | Place::Provided(..) => "of",
-            Place::Value | Place::File(_) | Place::Env(_) => "in",
+            Place::Value(_) | Place::File(_) | Place::Env(_) => "in",
         };
         let message = format!("the credential {of} {self} {why}");
         CredentialError::new(CredentialErrorKind::Unusable, message)
@@ -352,7 +362,7 @@ impl Credential {
 
 impl From<Secret> for Credential {
     fn from(value: Secret) -> Credential {
-        Credential::at(Place::Value, Some(value))
+        Credential::at(Place::Value(next_number()), Some(value))
     }
 }
 
@@ -372,7 +382,7 @@ impl From<&str> for Credential {
 impl fmt::Display for Credential {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0.place {
-            Place::Value => f.write_str("value"),
+            Place::Value(_) => f.write_str("value"),
             Place::File(path) => write!(f, "file {}", path.display()),
             Place::Env(name) => write!(f, "environment variable {name}"),
             Place::Function(number, _) => write!(f, "function {number}"),

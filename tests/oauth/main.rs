@@ -10,6 +10,7 @@ mod exchanged;
 mod files;
 mod hostile_answers;
 mod hostile_issuer;
+mod hostile_parts;
 mod wire;
 
 use std::convert::Infallible;

@@ -224,15 +224,16 @@ impl OAuthGrant {
         let identity = identity.with("grant_type", self.name());
         match self {
             OAuthGrant::ClientCredentials | OAuthGrant::Named(_) => identity,
-            OAuthGrant::JwtBearer(assertion) => identity.with("subject", assertion.to_string()),
+            OAuthGrant::JwtBearer(assertion) => identity.with("subject", assertion.id()),
             #[cfg(feature = "oauth")]
             OAuthGrant::Signed(it) => it.identify(identity),
             OAuthGrant::TokenExchange(it) => {
                 let types = format!("{} {:?}", it.subject.1, it.requested);
-                let identity =
-                    identity.with("subject", it.subject.0.to_string()).with("types", types);
+                let identity = identity.with("subject", it.subject.0.id()).with("types", types);
                 match &it.actor {
-                    Some((actor, _)) => identity.with("actor", actor.to_string()),
+                    Some((actor, actor_type)) => {
+                        identity.with("actor", actor.id()).with("actor_type", &**actor_type)
+                    }
                     None => identity,
                 }
             }

@@ -254,18 +254,22 @@ impl OAuth {
 impl Grant for OAuth {
     fn identity(&self) -> Identity {
         let identity = Identity::new(self.name).with("endpoint", self.endpoint.uri().to_string());
+        let issuer = self.discovery.iter().map(Discovery::issuer);
+        let identity = issuer.fold(identity, |identity, issuer| identity.with("issuer", issuer));
         let identity = match &self.client {
             Some(client) => client.identify(identity),
             None => identity,
         };
         let identity = self.grant.identify(identity);
+        let member = self.token_member.iter();
+        let identity = member.fold(identity, |identity, it| identity.with("token_member", it));
         self.params.iter().fold(identity, |identity, (name, value)| {
             let mut words: Vec<_> = value.split_whitespace().collect();
             if name == "scope" {
                 words.sort_unstable(); // a scope is a set (RFC 6749 section 3.3)
             }
             let value = if name == "scope" { words.join(" ") } else { value.to_owned() };
-            identity.with("parameter", format!("{name}={value}"))
+            identity.with("parameter", name).with("value", value)
         })
     }
 

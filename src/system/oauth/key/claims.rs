@@ -115,7 +115,7 @@ impl ClaimSet {
         self.claims.iter().fold(identity, |identity, (name, claim)| match claim {
             Claim::Text(text) | Claim::WithFingerprint(text) => match *name {
                 "iss" => identity.with("client", text.clone()),
-                name => identity.with("claim", format!("{name}={text}")),
+                name => identity.with("claim", name).with("value", text.clone()),
             },
             Claim::JwtId | Claim::Begin | Claim::End => identity,
         })

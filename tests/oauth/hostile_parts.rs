@@ -1,0 +1,107 @@
+//! Configurations that look alike, and parts that try to be other parts.
+
+use tower_outbound_auth::endpoint::Grant;
+use tower_outbound_auth::exchange::Exchange;
+use tower_outbound_auth::system::{
+    JwtKey, OAuth, OAuthClient, OAuthGrant, SelfSigned, TokenExchange,
+};
+use tower_outbound_auth::Credential;
+
+use crate::{OAuthBuilder, builder};
+
+fn public() -> OAuthBuilder {
+    builder().client(OAuthClient::public("a"))
+}
+
+fn exchange(change: impl FnOnce(TokenExchange) -> TokenExchange) -> OAuthBuilder {
+    let subject = TokenExchange::of(Credential::file("/subject"));
+    builder().grant(OAuthGrant::TokenExchange(change(subject)))
+}
+
+#[test]
+fn systems_whose_parts_only_look_alike_have_different_identities() {
+    let same = |one: OAuthBuilder, other: OAuthBuilder| {
+        one.build().unwrap().identity() == other.build().unwrap().identity()
+    };
+    let actor = |name: &'static str| exchange(|it| it.actor(Credential::file("/actor"), name));
+    let signed = |name: &'static str, value: &str| {
+        let key = JwtKey::new(Credential::file("/key"));
+        let tokens = SelfSigned::new(key, "a", std::time::Duration::from_secs(60)).unwrap();
+        builder().grant(OAuthGrant::Signed(tokens.with_claim(name, value).unwrap()))
+    };
+    let discovered =
+        |issuer: &str| OAuth::discover(issuer).client(OAuthClient::public("a")).build().unwrap();
+    for (what, is_same) in [
+        ("nothing", !same(public().parameter("a", "b"), public().parameter("a", "b"))),
+        ("a sign in a name", same(public().parameter("a=b", "c"), public().parameter("a", "b=c"))),
+        (
+            "two parameters",
+            same(
+                public().parameter("a", "b").parameter("c", "d"),
+                public().parameter("a", "b=c=d"),
+            ),
+        ),
+        ("resource, audience", same(public().resource("urn:a"), public().audience("urn:a"))),
+        ("parameter, part", !same(public().parameter("audience", "a"), public().audience("a"))),
+        ("a sign in a claim", same(signed("a=b", "c"), signed("a", "b=c"))),
+        ("the type of an actor", same(actor("x"), actor("y"))),
+        ("an actor", same(exchange(|it| it), actor("x"))),
+        (
+            "types",
+            same(exchange(|it| it.subject_type("x None")), exchange(|it| it.subject_type("x"))),
+        ),
+        ("the token's member", same(public().token_member("id_token"), public())),
+        (
+            "the text of a subject",
+            same(
+                builder().grant(OAuthGrant::TokenExchange(TokenExchange::of("hunter1"))),
+                builder().grant(OAuthGrant::TokenExchange(TokenExchange::of("hunter2"))),
+            ),
+        ),
+        (
+            "the text of an assertion",
+            same(
+                builder().grant(OAuthGrant::JwtBearer("hunter1".into())),
+                builder().grant(OAuthGrant::JwtBearer("hunter2".into())),
+            ),
+        ),
+        (
+            "the place of a client id",
+            same(
+                builder().client(OAuthClient::public(Credential::file("/a"))),
+                builder().client(OAuthClient::public("file /a")),
+            ),
+        ),
+        (
+            "an issuer and an endpoint",
+            discovered("https://idp.example/token").identity()
+                == public().build().unwrap().identity(),
+        ),
+        (
+            "the slash of an issuer",
+            discovered("https://idp.example").identity()
+                == discovered("https://idp.example/").identity(),
+        ),
+    ] {
+        assert!(!is_same, "{what}");
+    }
+}
+
+#[test]
+fn an_identity_has_no_secret() {
+    let secret = "hunter2";
+    for system in [
+        builder().client(OAuthClient::with_secret("a", secret)),
+        builder().client(OAuthClient::with_assertion("a", secret)),
+        public().endpoint_header("x-key", secret),
+        builder().grant(OAuthGrant::JwtBearer(secret.into())),
+        builder().grant(OAuthGrant::TokenExchange(TokenExchange::of(secret).actor(secret, "x"))),
+    ] {
+        let identity = system.build().unwrap().identity();
+        let parts = format!("{:?}", identity);
+        assert!(!parts.contains(secret), "{parts}");
+    }
+    let key = JwtKey::new(crate::assertions::P256);
+    let tokens = SelfSigned::new(key, "a", std::time::Duration::from_secs(60)).unwrap();
+    assert!(!format!("{:?}", Exchange::identity(&tokens)).contains("jpsQ"));
+}
