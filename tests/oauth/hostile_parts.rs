@@ -5,9 +5,9 @@ use tower_outbound_auth::exchange::Exchange;
 use tower_outbound_auth::system::{
     JwtKey, OAuth, OAuthClient, OAuthGrant, SelfSigned, TokenExchange,
 };
-use tower_outbound_auth::Credential;
+use tower_outbound_auth::{Credential, ErrorKind};
 
-use crate::{OAuthBuilder, builder};
+use crate::{OAuthBuilder, builder, exchanged};
 
 fn public() -> OAuthBuilder {
     builder().client(OAuthClient::public("a"))
@@ -104,4 +104,50 @@ fn an_identity_has_no_secret() {
     let key = JwtKey::new(crate::assertions::P256);
     let tokens = SelfSigned::new(key, "a", std::time::Duration::from_secs(60)).unwrap();
     assert!(!format!("{:?}", Exchange::identity(&tokens)).contains("jpsQ"));
+}
+
+#[test]
+fn a_parameter_that_another_method_sets_is_refused() {
+    for name in ["requested_token_type", "subject_token_type", "actor_token_type", "code"] {
+        let error = public().parameter(name, "x").build().unwrap_err();
+        assert!(error.to_string().contains(&format!("the parameter \"{name}\"")), "{error}");
+    }
+}
+
+#[test]
+fn a_part_that_is_given_by_its_name_is_checked_like_the_part() {
+    for (name, value) in [
+        ("authorization_details", "{}"),
+        ("resource", "api"),
+        ("resource", "https://a.example/#x"),
+        ("scope", "a\"b"),
+        ("scope", "a\\b"),
+        ("scope", "ä"),
+    ] {
+        let error = public().parameter(name, value).build().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Configuration, "{name} {value}");
+    }
+    let details = public().parameter("authorization_details", r#"[ {"type":"a"} ]"#);
+    details.build().unwrap();
+    public().parameter("scope", "read write").build().unwrap();
+}
+
+#[tokio::test]
+async fn nothing_is_sent_empty_and_no_parameter_twice() {
+    let system = public()
+        .audience("")
+        .parameter("organization", "")
+        .scope("a")
+        .scope("a")
+        .resource("urn:a")
+        .resource("urn:b")
+        .parameter("prompt", "x")
+        .parameter("prompt", "y");
+    let body = exchanged(system).await.body;
+    let expected = "grant_type=client_credentials&scope=a&resource=urn%3Aa&resource=urn%3Ab&prompt=y&client_id=a";
+    assert_eq!(body, expected);
+    let system = exchange(|it| it).audience("").audience("b").audience("").audience("b");
+    let system = system.grant(OAuthGrant::TokenExchange(TokenExchange::of("subject")));
+    let body = exchanged(system).await.body;
+    assert_eq!(body.matches("audience=").count(), 1, "{body}");
 }

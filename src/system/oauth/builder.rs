@@ -137,7 +137,8 @@ impl OAuthBuilder {
         self
     }
 
-    /// Asks for a token for this audience (Auth0, RFC 8693 section 2.1). Only a token exchange may have several.
+    /// Asks for a token for this audience (Auth0, RFC 8693 section 2.1). Only a token exchange may have several. An empty one is not
+    /// sent.
     #[must_use]
     pub fn audience(mut self, audience: impl Into<String>) -> OAuthBuilder {
         self.audiences.push(audience.into());
@@ -158,7 +159,8 @@ impl OAuthBuilder {
         OAuthBuilder { details: Some(json.into()), ..self }
     }
 
-    /// Adds a parameter of your provider. The same name again replaces it. An empty value is not sent.
+    /// Adds a parameter of your provider. The same name again replaces it. An empty value is not sent. A parameter that has a method
+    /// here is checked as by that method.
     #[must_use]
     pub fn parameter(mut self, name: impl Into<String>, value: impl Into<String>) -> OAuthBuilder {
         self.parameters.push((name.into(), value.into()));
@@ -258,35 +260,27 @@ impl OAuthBuilder {
 
     fn params(&self) -> Result<Params, Error> {
         let mut params = Params::default();
-        if let Some(wrong) = self.scopes.iter().find(|scope| !is_scope(scope)) {
-            return Err(Error::configuration(format!(
-                "the scope {wrong:?} has a blank, a quotation mark, a backslash or a character that is not ASCII (RFC 6749 \
-                 section 3.3): call `scope` once for each"
-            )));
-        }
+        self.scopes.iter().try_for_each(|scope| check_scope(scope))?;
         params.set("scope", self.scopes.join(" "));
-        if self.audiences.len() > 1 && !self.grant.is_token_exchange() {
+        for audience in &self.audiences {
+            params.add("audience", audience);
+        }
+        let audiences = params.iter().filter(|(name, _)| *name == "audience").count();
+        if audiences > 1 && !self.grant.is_token_exchange() {
             return Err(Error::configuration(
                 "several audiences and a grant other than a token exchange do not fit together: only RFC 8693 section 2.1 \
                  allows them",
             ));
         }
-        for audience in &self.audiences {
-            params.add("audience", audience.clone());
-        }
         for resource in &self.resources {
-            if !is_absolute(resource) {
-                return Err(Error::configuration(format!(
-                    "the resource {resource:?} is no absolute URI, or has a fragment (RFC 8707 section 2)"
-                )));
-            }
-            params.add("resource", resource.clone());
+            check_resource(resource)?;
+            params.add("resource", resource);
         }
         if let Some(details) = &self.details {
             params.set("authorization_details", checked_details(details)?);
         }
         for (name, value) in &self.parameters {
-            params.set_checked(name.clone(), value.clone())?;
+            params.set_checked(name.clone(), checked(name, value)?)?;
         }
         Ok(params)
     }
@@ -316,6 +310,37 @@ impl OAuthBuilder {
             }
         });
         checked.collect()
+    }
+}
+
+/// The value of a parameter that is given by its name.
+fn checked(name: &str, value: &str) -> Result<String, Error> {
+    match name {
+        _ if value.is_empty() => {}
+        "scope" => value.split(' ').try_for_each(check_scope)?,
+        "resource" => check_resource(value)?,
+        "authorization_details" => return checked_details(value),
+        _ => {}
+    }
+    Ok(value.to_owned())
+}
+
+fn check_scope(scope: &str) -> Result<(), Error> {
+    match is_scope(scope) {
+        true => Ok(()),
+        false => Err(Error::configuration(format!(
+            "the scope {scope:?} has a blank, a quotation mark, a backslash or a character that is not ASCII (RFC 6749 \
+             section 3.3): call `scope` once for each"
+        ))),
+    }
+}
+
+fn check_resource(resource: &str) -> Result<(), Error> {
+    match is_absolute(resource) {
+        true => Ok(()),
+        false => Err(Error::configuration(format!(
+            "the resource {resource:?} is no absolute URI, or has a fragment (RFC 8707 section 2)"
+        ))),
     }
 }
 

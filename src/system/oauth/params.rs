@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::error::Error;
 
 /// Parameters, and beginnings of parameters, that only the crate sets.
-const RESERVED: [&str; 11] = [
+const RESERVED: [&str; 12] = [
     "grant_type",
     "client_id",
     "client_secret",
@@ -14,6 +14,7 @@ const RESERVED: [&str; 11] = [
     "refresh_token",
     "subject_token",
     "actor_token",
+    "requested_token_type",
     "username",
     "password",
     "code",
@@ -33,9 +34,11 @@ impl Params {
         }
     }
 
-    /// Adds a parameter that may be sent several times.
-    pub(crate) fn add(&mut self, name: &'static str, value: String) {
-        self.0.push((name.into(), value));
+    /// Adds a parameter that may be sent several times, each time with another value. An empty one is not sent.
+    pub(crate) fn add(&mut self, name: &'static str, value: &str) {
+        if !value.is_empty() && !self.iter().any(|pair| pair == (name, value)) {
+            self.0.push((name.into(), value.to_owned()));
+        }
     }
 
     /// # Errors
