@@ -15,7 +15,7 @@ use crate::clock;
 use crate::credential::error::Unreadable;
 #[cfg(unix)]
 use crate::credential::pipe;
-use crate::credential::text::{MAX_FILE, without_line_break};
+use crate::credential::text::{MAX_FILE, trimmed};
 use crate::secret::Secret;
 
 /// The time until a new text is read a second time.
@@ -68,7 +68,7 @@ fn look(path: &Path) -> Result<Look, Unreadable> {
     if text.len() > MAX_FILE {
         return Err(Unreadable("longer than 64 KiB".to_owned()));
     }
-    Ok(Look { text: without_line_break(&text), modified })
+    Ok(Look { text: trimmed(&text), modified })
 }
 
 #[cfg(test)]

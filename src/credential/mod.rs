@@ -46,7 +46,7 @@ use crate::credential::error::{CredentialErrorKind, Unreadable};
 use crate::credential::provider::ErasedProvider;
 pub use crate::credential::provider::{CredentialProvider, Provided, Rejection};
 use crate::credential::reading::Readings;
-use crate::credential::text::{has_control_character, without_line_break};
+use crate::credential::text::{has_control_character, trimmed};
 use crate::secret::Secret;
 
 /// A client's id or secret: a value, or where to find it.
@@ -58,7 +58,7 @@ use crate::secret::Secret;
 /// up to 270 ms.) [`warm_up`](crate::TokenSource::warm_up) and [`probe`](crate::TokenSource::probe) read first, and use a
 /// changed credential themselves.
 ///
-/// - One line break at the end is removed, because editors and `echo` add it.
+/// - A byte order mark at the start and one line break at the end are removed, because editors and `echo` add them.
 /// - If a file, a variable or a function gives an empty value or cannot be read, the last good value is used. Without one,
 ///   the exchange fails with [`Configuration`](crate::exchange::ExchangeErrorKind::Configuration).
 /// - A new value in a file is used when the file has not changed for 250 ms, because a newer value may be
@@ -67,7 +67,7 @@ use crate::secret::Secret;
 /// - One thread at a time reads a credential. If that takes more than five seconds, because a file system hangs, the
 ///   exchange fails.
 /// - A control character within the value is an error. The error names the place and never the
-///   text. Only a private key may have line breaks: a value that begins with `-----BEGIN ` or with `{`.
+///   text. Only a private key may have line breaks and tabs: a value that has `-----BEGIN ` or begins with `{`.
 ///
 /// ```
 /// use tower_outbound_auth::Credential;
@@ -173,8 +173,8 @@ impl Credential {
     ///   is soon tried again. An [`ExchangeError`](crate::exchange::ExchangeError) of the function keeps its kind. If
     ///   the function waited for a token of another source, the failure of that source keeps its kind. Operators see
     ///   the text of the error.
-    /// - An empty value, or one with a control character, is an error. One line break at the end is
-    ///   removed.
+    /// - An empty value, or one with a control character, is an error. A byte order mark at the start and one line break at the
+    ///   end are removed.
     ///
     /// ```
     /// use tower_outbound_auth::{Credential, Secret};
@@ -210,7 +210,8 @@ impl Credential {
     /// A credential from a provider: a key service, say, or another [`TokenSource`](crate::TokenSource). The provider
     /// is asked before each exchange, and is told when the endpoint refuses its value.
     ///
-    /// An empty value, or one with a control character, is an error. One line break at the end is removed.
+    /// An empty value, or one with a control character, is an error. A byte order mark at the start and one line break at the end
+    /// are removed.
     #[must_use]
     pub fn from_provider(provider: impl CredentialProvider) -> Credential {
         Credential::at(Place::Provided(next_number(), Box::new(provider)), None)
@@ -332,16 +333,14 @@ impl Credential {
                 return Ok(found.filter(|text| !text.expose().is_empty()));
             }
             Place::Env(name) => match std::env::var(name) {
-                Ok(text) => without_line_break(&text),
+                Ok(text) => trimmed(&text),
                 Err(VarError::NotPresent) => return Err(Unreadable("it is not set".to_owned())),
                 // The standard error would quote the value.
                 Err(VarError::NotUnicode(_)) => {
                     return Err(Unreadable("it is not UTF-8".to_owned()));
                 }
             },
-            Place::Function(_, read) => {
-                without_line_break(read().map_err(Unreadable::of)?.expose())
-            }
+            Place::Function(_, read) => trimmed(read().map_err(Unreadable::of)?.expose()),
         };
         Ok(Some(text).filter(|text| !text.expose().is_empty()))
     }

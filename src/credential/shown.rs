@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::basics::BoxError;
 use crate::clock::Clock;
 use crate::credential::error::{CredentialError, CredentialErrorKind};
-use crate::credential::text::{has_control_character, without_line_break};
+use crate::credential::text::{has_control_character, trimmed};
 use crate::credential::{Credential, Place};
 use crate::secret::Secret;
 
@@ -120,7 +120,7 @@ impl Credential {
     /// Checks a value that a function or a provider made. An error does not fall back to a last
     /// good value.
     pub(crate) fn checked(&self, value: &Secret) -> Result<Secret, CredentialError> {
-        let value = without_line_break(value.expose());
+        let value = trimmed(value.expose());
         match value.expose() {
             "" => Err(self.unreadable("is empty")),
             text if has_control_character(text) => Err(self.unreadable("has a control character")),

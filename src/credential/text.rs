@@ -11,17 +11,19 @@ pub(crate) const MAX_FILE: usize = 64 * 1024;
 /// endpoint.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(5);
 
-/// Whether a text has a control character that no credential has. A private key (PEM or JSON) may have line breaks.
+/// Whether a text has a control character that no credential has. A private key (PEM or JSON) may have line breaks and tabs,
+/// and a PEM may have other text before it.
 pub(crate) fn has_control_character(text: &str) -> bool {
-    let is_key = text.starts_with("-----BEGIN ") || text.starts_with('{');
-    let is_line_break = |c: char| matches!(c, '\n' | '\r');
-    text.chars().any(|c| c.is_control() && !(is_key && is_line_break(c)))
+    let is_key = text.contains("-----BEGIN ") || text.trim_start().starts_with('{');
+    let is_white = |c: char| matches!(c, '\n' | '\r' | '\t');
+    text.chars().any(|c| c.is_control() && !(is_key && is_white(c)))
 }
 
-/// Removes one line break at the end, which editors add.
-pub(crate) fn without_line_break(text: &str) -> Secret {
-    let trimmed = text.strip_suffix("\r\n").or_else(|| text.strip_suffix('\n'));
-    Secret::from(trimmed.unwrap_or(text))
+/// Removes a byte order mark at the start and one line break at the end, which editors add.
+pub(crate) fn trimmed(text: &str) -> Secret {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let line = text.strip_suffix("\r\n").or_else(|| text.strip_suffix('\n'));
+    Secret::from(line.unwrap_or(text))
 }
 
 #[cfg(test)]
@@ -29,13 +31,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_private_key_may_have_line_breaks() {
-        for good in
-            ["hunter2", "", "-----BEGIN PRIVATE KEY-----\r\nMC4C\n", "{\n \"kty\":\"EC\"\r\n}"]
-        {
+    fn what_editors_add_is_removed_once() {
+        for (text, trimmed_text) in [
+            ("\u{feff}hunter2\r\n", "hunter2"),
+            ("hunter2\n\n", "hunter2\n"),
+            ("\u{feff}", ""),
+            ("hunter2\u{feff}", "hunter2\u{feff}"),
+            ("hunter2\r", "hunter2\r"),
+        ] {
+            assert_eq!(trimmed(text).expose(), trimmed_text, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn only_a_private_key_may_have_line_breaks_and_tabs() {
+        for good in [
+            "hunter2",
+            "",
+            "-----BEGIN PRIVATE KEY-----\r\nMC4C\n",
+            "{\n\t\"kty\":\"EC\"\r\n}",
+            "\n{}",
+            "Bag Attributes\n\tfriendlyName: x\n-----BEGIN X\n",
+        ] {
             assert!(!has_control_character(good), "{good:?}");
         }
-        for bad in ["a\nb", "\n{}", " -----BEGIN X\n", "-----BEGIN X\0", "{\t}", "-----END X\n"] {
+        for bad in ["a\nb", "a\tb", "a\n{}", "-----BEGIN X\0", "{\u{b}}", "-----END X\n"] {
             assert!(has_control_character(bad), "{bad:?}");
         }
     }
