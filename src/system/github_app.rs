@@ -83,8 +83,14 @@ impl GithubApp {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if `app` is empty, or if the key is a value and is not usable.
+    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if `app` is empty, if `installation` is 0, or if the key is a
+    /// value and is not usable.
     pub fn new(app: &str, key: JwtKey, installation: u64) -> Result<GithubApp, Error> {
+        if installation == 0 {
+            return Err(Error::configuration(
+                "the installation id is 0: give the number at the end of the address of the installation's settings",
+            ));
+        }
         let app = SelfSigned::github_app(key, app)?;
         let own = [app.credential().clone()];
         let credentials = own.into_iter().chain(app.credentials().iter().cloned()).collect();
