@@ -234,7 +234,8 @@ impl Account {
             token_uri: Option<String>,
         }
         // serde's own errors would quote the text.
-        let read: File = serde_json::from_str(text.expose()).map_err(|_| {
+        let text = text.expose().trim_start_matches('\u{feff}');
+        let read: File = serde_json::from_str(text).map_err(|_| {
             let is_path =
                 if file.is_value() { "; for its path, use `Credential::file`" } else { "" };
             wrong(

@@ -32,6 +32,11 @@ pub(crate) fn p256() -> &'static str {
     vector("/key_files/good/p256_pkcs8")
 }
 
+/// The key of [`p256`] as a JWK.
+pub(crate) fn jwk() -> String {
+    VECTORS.pointer("/rfc7515_a3/jwk").unwrap().to_string()
+}
+
 /// Where a key is, for a test that rotates it.
 #[derive(Clone)]
 pub(crate) struct Place(Arc<Mutex<String>>);

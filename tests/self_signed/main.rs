@@ -4,6 +4,7 @@
 
 mod github;
 mod google;
+mod hostile;
 #[allow(dead_code)] // a part of it is for the tests of logins
 #[path = "../login/imitation.rs"]
 mod imitation;
