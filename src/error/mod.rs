@@ -134,8 +134,9 @@ impl Error {
     pub(crate) fn reentrant() -> Error {
         Error::new(
             ErrorKind::Reentrant,
-            "this exchange needs a token of the source that it works for: \
-             give the token endpoint's client a service without this layer",
+            "this exchange needs a token of the source that it works for: if the token endpoint's client has this \
+             layer, give it a client without the layer; if a credential comes from this source, take that credential from \
+             another source",
         )
     }
 

@@ -12,12 +12,11 @@ pub(crate) fn with_the_kind_below(error: ExchangeError) -> ExchangeError {
         return error;
     }
     let ours = StdError::source(&error).and_then(Error::find);
-    let kind = match ours.and_then(Error::exchange) {
-        Some(failure) => failure.kind(),
-        None if ours.is_some_and(|it| it.kind() == ErrorKind::Reentrant) => {
-            ExchangeErrorKind::Reentrant
-        }
-        None => return error,
+    let kind = match (ours.and_then(Error::exchange), ours.map(Error::kind)) {
+        (Some(failure), _) => failure.kind(),
+        (None, Some(ErrorKind::Reentrant)) => ExchangeErrorKind::Reentrant,
+        (None, Some(ErrorKind::Configuration)) => ExchangeErrorKind::Configuration,
+        (None, _) => return error,
     };
     error.with_kind(kind)
 }

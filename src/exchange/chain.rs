@@ -4,10 +4,16 @@
 //! the sources that it works for. The chain is in a task-local while the code of the exchange runs. It is also in an
 //! extension of its HTTP requests, because a `Buffer` may send them from another task. If an exchange needs a token
 //! of *another* source, the refresh of that source gets a chain with both.
+//!
+//! A chain has four sources at most. A longer one is mostly a mistake, and its exchanges one after the other take longer than
+//! a caller waits.
 
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// The most sources of a chain.
+const MAX_LENGTH: usize = 4;
 
 /// Identifies a source within the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,9 +30,9 @@ tokio::task_local! {
     static CURRENT: Chain;
 }
 
-/// The sources that an exchange works for. The first is the outermost.
+/// The sources that an exchange works for, with the names of their systems. The first is the outermost.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Chain(Arc<[SourceId]>);
+pub(crate) struct Chain(Arc<[(SourceId, &'static str)]>);
 
 impl Chain {
     /// The chain of the exchange that the current task runs. Empty outside of an exchange.
@@ -45,18 +51,31 @@ impl Chain {
     }
 
     pub(crate) fn contains(&self, source: SourceId) -> bool {
-        self.0.contains(&source)
+        self.0.iter().any(|(it, _)| *it == source)
     }
 
-    pub(crate) fn with(&self, source: SourceId) -> Chain {
-        Chain(self.0.iter().copied().chain([source]).collect())
+    pub(crate) fn with(&self, source: SourceId, system: &'static str) -> Chain {
+        Chain(self.0.iter().copied().chain([(source, system)]).collect())
+    }
+
+    /// Why no exchange of `source` may begin as a part of this chain, if the chain is too long. A source that is in the chain
+    /// already is another mistake: it would wait for itself.
+    pub(crate) fn too_long_with(&self, source: SourceId, system: &str) -> Option<String> {
+        if self.0.len() < MAX_LENGTH || self.contains(source) {
+            return None;
+        }
+        let systems: Vec<_> = self.0.iter().map(|(_, system)| *system).chain([system]).collect();
+        Some(format!(
+            "the chain of sources is longer than four: {}: give one of them a credential that needs no other source",
+            systems.join(", ")
+        ))
     }
 
     /// Records that the exchange of this chain waits for an exchange of `source`, until the returned guard is
     /// dropped. None if that exchange already waits for this one, directly or through others: then all of them would
     /// wait for ever.
     pub(crate) fn wait_for(&self, source: SourceId) -> Option<Waits> {
-        let Some(waiting) = self.0.last().copied() else { return Some(Waits(None)) };
+        let Some(waiting) = self.0.last().map(|(it, _)| *it) else { return Some(Waits(None)) };
         let mut all = waits();
         let mut reached = vec![source];
         let mut next = 0;

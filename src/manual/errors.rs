@@ -52,8 +52,9 @@
 //! | `configuration` | `cannot be read: ..`, `is not set`, `is empty` | the credential is not where the text says | put it there: it is read again when a request needs a token, at most once a second. That request still fails, and the next one works |
 //! | | `it has taken more than 5 s` | a file system or a function hangs, or a pipe has no writer | look at the place that the text names |
 //! | | `the token endpoint's client goes through another layer` | the client of the token endpoint has a layer with another credential | give it a client without that layer |
+//! | | `the chain of sources is longer than four` | a source needs the token of another source, and so on: more than four of them | give one of the sources that the text names a credential that needs no other source |
 //! | `reentrant` | `sends through the layer that the token is for` | the client of the token endpoint has this very layer | give it a client without the layer |
-//! | | `needs a token of the source that it works for` | the exchange, or a provider of its credential, asks this very source | give it another source |
+//! | | `needs a token of the source that it works for` | the exchange, or a provider of its credential, asks this very source | give the client no layer of this source, and take the credential from another source |
 //! | `panicked` | `the exchange panicked` | a bug in the exchange or the scheme | the panic's own message is on standard error |
 //!
 //! # A request was not sent

@@ -14,6 +14,9 @@ use crate::token::source::TokenSource;
 /// If the endpoint of the other source refuses the token, this source renews it, as [`reject`](TokenSource::reject)
 /// does: once for all reports, and within the budget of refusals. A renewal that helped is refunded.
 ///
+/// The other source may be the credential of a third one, and so on: four sources in all. An exchange that needs a fifth one
+/// fails with [`Configuration`](crate::exchange::ExchangeErrorKind::Configuration).
+///
 /// ```
 /// use tower_outbound_auth::system::{ClientCredentials, HeaderScheme};
 /// use tower_outbound_auth::{TokenSource, exchange};

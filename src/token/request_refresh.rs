@@ -14,6 +14,7 @@ use crate::basics::TARGET;
 use crate::clock::Now;
 use crate::credential::reload::reload;
 use crate::error::Error;
+use crate::error::recovery::Recovery;
 use crate::exchange::chain::Chain;
 use crate::secret::Secret;
 use crate::token::machine::events::{Ask, Complaint, Generation, Refused, Start};
@@ -40,6 +41,9 @@ impl Core {
     }
 
     pub(crate) fn ask(self: &Arc<Self>, runtime: &Handle, chain: &Chain) -> Asked {
+        if let Some(message) = chain.too_long_with(self.id, self.system) {
+            return Asked::Fail(Error::configuration(message));
+        }
         let now = self.now();
         let mut event = self.event();
         let (ask, start) = event.machine.ask(now);
@@ -60,7 +64,7 @@ impl Core {
         let Ok(runtime) = Handle::try_current() else { return };
         let now = self.now();
         if self.event().machine.reload_now(now) {
-            let (core, chain) = (self.clone(), Chain::current().with(self.id));
+            let (core, chain) = (self.clone(), Chain::current().with(self.id, self.system));
             // On a task of its own, because a provider may panic.
             let _ = runtime.spawn(chain.scope(async move { core.reload().await })).await;
         }
@@ -74,6 +78,9 @@ impl Core {
         generation: Generation,
         complaint: Complaint,
     ) -> (Refused, Option<InProgress>) {
+        if chain.too_long_with(self.id, self.system).is_some() {
+            return (Refused::HandOn(Recovery::RenewalFailed), None);
+        }
         let now = self.now();
         let mut event = self.event();
         let (answer, start) = match complaint {
@@ -106,11 +113,11 @@ impl Core {
         if reload_due && let Some(reload_due) = Reload::begin(self, now) {
             // The reload runs as a part of this source's exchange: a credential may be another source's token, and
             // that source may need a token of this one.
-            runtime.spawn(chain.with(self.id).scope(reload_due.run()));
+            runtime.spawn(chain.with(self.id, self.system).scope(reload_due.run()));
         }
         if let Some(refresh) = refresh {
             self.wake_waiting();
-            let chain = chain.with(self.id);
+            let chain = chain.with(self.id, self.system);
             runtime.spawn(chain.scope(refresh.run(chain.clone())));
         }
         in_progress

@@ -84,7 +84,7 @@ impl Core {
             // Without a timer this caller cannot wait, so it starts no refresh.
             drop(self.sleep(LAST_MOMENT)?);
             let in_progress = match self.ask(&runtime, &chain) {
-                Asked::Fail(error) => return Err(error),
+                Asked::Fail(error) => return self.usable().ok_or(error),
                 Asked::Wait(in_progress) => in_progress,
                 Asked::Use => match self.usable() {
                     Some(token) => return Ok(token),

@@ -1,9 +1,12 @@
 //! Token exchange: a token of another source as the subject.
 
+use std::time::Duration;
+
 use tower_outbound_auth::TokenSource;
+use tower_outbound_auth::clock::Clock;
 use tower_outbound_auth::exchange::ExchangeErrorKind;
 use tower_outbound_auth::system::{HeaderScheme, OAuthClient, OAuthGrant, TokenExchange};
-use tower_outbound_auth::testkit::ScriptedExchange;
+use tower_outbound_auth::testkit::{ScriptedExchange, TokioClock};
 
 use crate::{Endpoint, builder, source};
 
@@ -74,6 +77,45 @@ async fn a_token_that_is_no_access_token_is_not_used() {
     }
 }
 
+/// Sources, from the innermost to the outermost. The first logs in, and each other one shows the token of the one before.
+fn chain(login: &ScriptedExchange, length: usize) -> Vec<TokenSource> {
+    let mut sources = vec![TokenSource::new(HeaderScheme::bearer(), login.clone()).erased()];
+    for _ in 1..length {
+        let subject = sources[sources.len() - 1].clone();
+        let grant = OAuthGrant::TokenExchange(TokenExchange::of(subject));
+        let system = builder().client(OAuthClient::public("a")).grant(grant).build().unwrap();
+        sources.push(TokenSource::over_http(system, Endpoint::willing()).erased());
+    }
+    sources
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_chain_of_four_sources_works() {
+    let login = ScriptedExchange::new();
+    chain(&login, 4)[3].token().await.unwrap();
+    assert_eq!(login.exchanges(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_chain_of_five_sources_fails_at_once_and_the_inner_four_still_work() {
+    let login = ScriptedExchange::new();
+    let sources = chain(&login, 5);
+    let began = TokioClock::new().now();
+    let error = sources[4].token().await.unwrap_err();
+    assert_eq!(TokioClock::new().now().since(began), Duration::ZERO);
+    assert_eq!(error.exchange().unwrap().kind(), ExchangeErrorKind::Configuration);
+    assert!(!error.is_transient());
+    let text = error.to_string();
+    let said = "the chain of sources is longer than four: oauth, oauth, oauth, oauth, exchange: \
+                give one of them a credential that needs no other source";
+    assert!(text.contains(said), "{text}");
+    assert_eq!(login.exchanges(), 0);
+    for source in &sources[..4] {
+        source.retry_now(); // a failure of one exchange is that of its source, whoever has asked
+        source.token().await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn a_source_whose_subject_is_itself_fails_and_does_not_wait_for_ever() {
     use std::sync::{Arc, OnceLock};
@@ -98,4 +140,6 @@ async fn a_source_whose_subject_is_itself_fails_and_does_not_wait_for_ever() {
     assert!(itself.set(source.clone()).is_ok());
     let error = source.token().await.unwrap_err();
     assert_eq!(error.exchange().unwrap().kind(), ExchangeErrorKind::Reentrant);
+    let text = error.to_string();
+    assert!(text.contains("take that credential from another source"), "{text}");
 }
