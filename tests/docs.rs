@@ -215,7 +215,6 @@ fn the_texts_of_errors_in_the_manual_are_those_that_the_crate_writes() {
         "src/endpoint/redirect.rs",
         "src/endpoint/unreachable.rs",
         "src/error/mod.rs",
-        "src/exchange/chain.rs",
         "src/system/token_file.rs",
         "src/token/refresh_task.rs",
         "tests/errors/answers.rs",
@@ -223,6 +222,7 @@ fn the_texts_of_errors_in_the_manual_are_those_that_the_crate_writes() {
         "tests/errors/credentials.rs",
         "tests/errors/requests.rs",
         "tests/oauth/clocks.rs",
+        "tests/oauth/exchanged.rs",
     ]
     .map(|file| joined(&root().join(file)))
     .concat();

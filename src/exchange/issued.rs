@@ -26,6 +26,7 @@ pub struct Issued {
     token_type: Option<Arc<str>>,
     extra: Extra,
     opaque: bool,
+    has_no_issued_type: bool,
 }
 
 /// The token's life, as the answer states it.
@@ -70,6 +71,7 @@ impl Issued {
             token_type,
             extra,
             opaque: false,
+            has_no_issued_type: false,
         }
     }
 
@@ -196,6 +198,15 @@ impl Issued {
 
     pub(crate) fn is_opaque(&self) -> bool {
         self.opaque
+    }
+
+    /// The answer to a token exchange does not say what type of token it has (RFC 8693 section 2.2.1).
+    pub(crate) fn with_no_issued_type(self) -> Issued {
+        Issued { has_no_issued_type: true, ..self }
+    }
+
+    pub(crate) fn has_no_issued_type(&self) -> bool {
+        self.has_no_issued_type
     }
 
     /// The members of another token's answer.

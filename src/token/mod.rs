@@ -40,6 +40,7 @@
 //! | `WARN` | `an issuer has moved its token endpoint to another origin ..`, without `system` | `issuer`, `to` |
 //! | `WARN` | `the metadata of an issuer cannot be used: its last token endpoint is used`, without `system` | `cause` |
 //! | `WARN` | `the token endpoint stated no life ..`, once per source | |
+//! | `INFO` | `the answer to the token exchange has no issued_token_type ..`, once per source | |
 //! | `WARN` | `the environment names a proxy ..`, without `system` | |
 //! | `WARN`, `DEBUG` | `root certificates cannot be read ..`, without `system` | |
 //! | `DEBUG` | `a request could not be sent again ..`: the second sending failed | |

@@ -69,6 +69,7 @@ impl RefreshTask {
         let issued = outcome.as_ref().ok().map(|obtained| &obtained.issued);
         let scope = issued.and_then(Issued::shared_scope);
         let no_life = issued.is_some_and(|issued| issued.stated().no_life);
+        let has_no_type = issued.is_some_and(Issued::has_no_issued_type);
         let (finished, outcome) =
             self.core.finished(self.id, outcome, self.shown.load(Ordering::Relaxed));
         self.report(&finished, outcome.as_ref());
@@ -83,6 +84,13 @@ impl RefreshTask {
             tracing::warn!(
                 target: TARGET, system,
                 "the token endpoint stated no life (`expires_in` is zero or less): it counts as unstated",
+            );
+        }
+        if has_no_type && !self.core.told_no_issued_type.swap(true, Ordering::Relaxed) {
+            let system = self.core.system;
+            tracing::info!(
+                target: TARGET, system,
+                "the answer to the token exchange has no issued_token_type: its token counts as an access token",
             );
         }
         // The token is already published. Waking many callers takes time, so it is the last step.

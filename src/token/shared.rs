@@ -62,6 +62,8 @@ pub(crate) struct Core {
     pub(crate) reloading_until: AtomicU64,
     /// An event has already reported that the endpoint states no life.
     pub(crate) told_no_life: AtomicBool,
+    /// An event has said that the answers do not state the type of the issued token.
+    pub(crate) told_no_issued_type: AtomicBool,
     /// An event has said that a body was not kept.
     told_not_kept: AtomicBool,
     pub(crate) locked: Mutex<Locked>,
@@ -166,6 +168,7 @@ impl Core {
             waiters: AtomicUsize::new(0),
             reloading_until: AtomicU64::new(0),
             told_no_life: AtomicBool::new(false),
+            told_no_issued_type: AtomicBool::new(false),
             told_not_kept: AtomicBool::new(false),
             locked: Mutex::new(Locked {
                 machine,

@@ -8,6 +8,7 @@ use tower_outbound_auth::exchange::ExchangeErrorKind;
 use tower_outbound_auth::system::{HeaderScheme, OAuthClient, OAuthGrant, TokenExchange};
 use tower_outbound_auth::testkit::{ScriptedExchange, TokioClock};
 
+use crate::log::log_in_paused_time;
 use crate::{Endpoint, builder, source};
 
 fn exchange_of(subject: &TokenSource<HeaderScheme>) -> crate::OAuthBuilder {
@@ -74,6 +75,55 @@ async fn a_token_that_is_no_access_token_is_not_used() {
                 assert_eq!(error.exchange().unwrap().kind(), ExchangeErrorKind::Malformed);
             }
         }
+    }
+}
+
+#[test]
+fn one_event_says_that_the_answers_of_a_token_exchange_have_no_issued_token_type() {
+    let logs = |answer: &'static str| {
+        log_in_paused_time(async move {
+            let subject = TokenSource::new(HeaderScheme::bearer(), ScriptedExchange::new());
+            let endpoint =
+                Endpoint::new(move |number| (200, answer.replace("NUMBER", &number.to_string())));
+            let (source, clock) = source(exchange_of(&subject), &endpoint);
+            for _ in 0..3 {
+                source.token().await.unwrap();
+                clock.advance(Duration::from_secs(301));
+            }
+            assert_eq!(endpoint.sent().len(), 3);
+        })
+    };
+    let said = "no issued_token_type";
+    let text = logs(r#"{"access_token":"tNUMBER","token_type":"Bearer","expires_in":300}"#);
+    assert_eq!(text.matches(said).count(), 1, "{text}");
+    let text = logs(
+        r#"{"access_token":"tNUMBER","token_type":"Bearer","expires_in":300,
+        "issued_token_type":"urn:ietf:params:oauth:token-type:access_token"}"#,
+    );
+    assert_eq!(text.matches(said).count(), 0, "{text}");
+}
+
+#[test]
+fn another_grant_says_nothing_of_a_missing_issued_token_type() {
+    let text = log_in_paused_time(async {
+        let (source, _) =
+            source(builder().client(OAuthClient::with_secret("a", "b")), &Endpoint::willing());
+        source.token().await.unwrap();
+    });
+    assert!(!text.contains("issued_token_type"), "{text}");
+}
+
+#[tokio::test]
+async fn the_error_of_a_token_of_type_n_a_says_what_to_ask_for() {
+    let subject = TokenSource::new(HeaderScheme::bearer(), ScriptedExchange::new());
+    for written in ["N_A", "n_a", "N/A"] {
+        let body = format!(r#"{{"access_token":"t","token_type":"{written}","expires_in":300}}"#);
+        let (source, _) =
+            source(exchange_of(&subject), &Endpoint::new(move |_| (200, body.clone())));
+        let text = source.token().await.unwrap_err().to_string();
+        let said = "a token that is no access token (`token_type` is `N_A`): in a token exchange, ask for an access token with \
+                    `requested_type`";
+        assert!(text.contains(said), "{text}");
     }
 }
 

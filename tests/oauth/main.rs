@@ -11,6 +11,8 @@ mod files;
 mod hostile_answers;
 mod hostile_issuer;
 mod hostile_parts;
+#[path = "../support/log.rs"]
+mod log;
 mod wire;
 
 use std::convert::Infallible;

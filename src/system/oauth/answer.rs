@@ -127,6 +127,25 @@ impl TokenAnswer {
         Ok(TokenAnswer { token_type, refresh_token, scope, issued })
     }
 
+    /// The token of a token exchange. A missing `issued_token_type` is accepted, because servers leave it out; an event says so.
+    ///
+    /// # Errors
+    ///
+    /// [`Malformed`](ExchangeErrorKind::Malformed) if the token cannot be an access token (RFC 8693 section 2.2.1).
+    pub(crate) fn exchanged(self, answer: &ExchangeAnswer) -> Result<TokenAnswer, ExchangeError> {
+        let Some(issued_type) = Members::of(answer)?.word("issued_token_type")? else {
+            return Ok(TokenAnswer { issued: self.issued.with_no_issued_type(), ..self });
+        };
+        let others = [":refresh_token", ":id_token", ":saml1", ":saml2"];
+        match others.iter().any(|other| issued_type.ends_with(other)) {
+            false => Ok(self),
+            true => Err(answer.malformed(
+                "has a token that is no access token, as `issued_token_type` says: ask for an access token with \
+                 `requested_type`",
+            )),
+        }
+    }
+
     /// The token and its life, and the refresh token if that is `wanted`. `refreshed` means that a refresh token was
     /// used for it. If the answer has no new one, the old one stays valid (RFC 6749 section 6).
     pub(crate) fn issued(self, refreshed: bool, wanted: bool) -> Issued {
@@ -196,15 +215,22 @@ pub(crate) fn check_type(token_type: Option<&str>, strict: bool) -> Result<(), E
     let letters: String = token_type.chars().filter(char::is_ascii_alphanumeric).collect();
     let mut words = token_type.split(|c: char| !c.is_ascii_alphanumeric());
     let needs_more = |word: &str| matches!(word.trim_end_matches("token"), "mac" | "pop");
+    let is_no_access_token = letters == "na";
     let usable = match strict {
         true => token_type == "bearer",
-        false => !letters.contains("dpop") && letters != "na" && !words.any(needs_more),
+        false => !letters.contains("dpop") && !is_no_access_token && !words.any(needs_more),
     };
-    if usable {
-        return Ok(());
-    }
-    let message = "the token endpoint issued a token of a type that is not sent as Bearer: tokens that need a proof or a signature \
-                   are not supported";
+    let message = match (usable, is_no_access_token) {
+        (true, _) => return Ok(()),
+        (false, true) => {
+            "the token endpoint issued a token that is no access token (`token_type` is `N_A`): in a token exchange, ask for \
+             an access token with `requested_type`"
+        }
+        (false, false) => {
+            "the token endpoint issued a token of a type that is not sent as Bearer: tokens that need a proof or a \
+             signature are not supported"
+        }
+    };
     Err(ExchangeError::new(ExchangeErrorKind::Malformed, message))
 }
 
@@ -229,21 +255,6 @@ pub(crate) fn failed_without_a_secret(answer: &ExchangeAnswer, failure: &Failure
         Some(code) if is_refusal(failure) => answer.refused(code),
         Some(code) => answer.failed(code),
         None => answer.unavailable().in_doubt(),
-    }
-}
-
-/// Whether the issued token can be an access token (RFC 8693 section 2.2.1). A missing type is accepted, because servers
-/// leave it out.
-pub(crate) fn check_issued_type(answer: &ExchangeAnswer) -> Result<(), ExchangeError> {
-    let issued = Members::of(answer)?.word("issued_token_type")?;
-    let other = ["refresh_token", "id_token", "saml1", "saml2"];
-    let is_other = |name: &str| other.iter().any(|other| name.ends_with(&format!(":{other}")));
-    match issued.as_deref().is_some_and(is_other) {
-        false => Ok(()),
-        true => Err(answer.malformed(
-            "has a token that is no access token, as `issued_token_type` says: ask for an access token with \
-             `requested_type`",
-        )),
     }
 }
 

@@ -25,7 +25,7 @@ use crate::scheme::presentation::Presentation;
 use crate::scheme::value::{InvalidToken, bearer_value, plain_value};
 use crate::secret::Secret;
 use crate::system::oauth::answer::{
-    Meaning, check_issued_type, check_type, failed, failed_without_a_secret, is_another_scope,
+    Meaning, check_type, failed, failed_without_a_secret, is_another_scope,
     knows_no_refresh_tokens, may_be_about_the_client, may_be_about_the_refresh_token, read_2xx,
     with_extra,
 };
@@ -322,9 +322,10 @@ impl Grant for OAuth {
             _ => {}
         }
         check_type(token.token_type.as_deref(), self.strict_type)?;
-        if self.grant.is_token_exchange() {
-            check_issued_type(&answer)?;
-        }
+        let token = match self.grant.is_token_exchange() && name != REFRESH {
+            true => token.exchanged(&answer)?,
+            false => token,
+        };
         let granted = token.scope.clone();
         let issued = token.issued(name == REFRESH, self.refresh);
         let issued = with_extra(issued, &answer, &self.extra);
