@@ -138,7 +138,7 @@ pub use self::auth::policy::{CallerHeader, Exempt, Foreign};
 pub use self::auth::service::Auth;
 pub use self::credential::Credential;
 pub use self::endpoint::Scheme;
-pub use self::error::{BoxError, Error, ErrorKind, recovery::Recovery};
+pub use self::error::{BoxError, ClockDifference, Error, ErrorKind, recovery::Recovery};
 pub use self::origin::Origin;
 pub use self::scheme::request::RequestHead;
 pub use self::secret::Secret;

@@ -219,6 +219,11 @@ impl<I, R: Replay<B>, B, RB> SentRequest<I, R, B, RB> {
         mut response: Response<RB>,
     ) -> Answered<I, R::Kept, RB> {
         let core = &self.sending.shared.core;
+        if complaint == Complaint::Refusal
+            && let Some(difference) = core.compare_clocks(response.headers())
+        {
+            response.extensions_mut().insert(difference);
+        }
         if let Some(rotation) = &core.rotation {
             // Most doubted responses are correct, and so is the new token that they bring.
             if complaint == Complaint::Doubt {

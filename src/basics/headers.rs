@@ -1,9 +1,9 @@
 //! Header names that are cheap to clone, and headers that are found quickly.
 
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
-use http::header::AGE;
+use http::header::{AGE, DATE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::basics::bounds;
@@ -57,6 +57,20 @@ pub(crate) fn find<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a 
 pub(crate) fn age(headers: &HeaderMap) -> Duration {
     let ages = texts(headers, &AGE).flat_map(|value| value.split(','));
     ages.filter_map(|age| seconds(age.trim())).map(bounds::span).max().unwrap_or_default()
+}
+
+/// An answer's `Date`, since the epoch.
+pub(crate) fn date(headers: &HeaderMap) -> Option<Duration> {
+    http_date(texts(headers, &DATE).next()?)
+}
+
+/// What the clock of the server shows when its answer arrives, since the epoch: the `Date`, and the time in a cache.
+pub(crate) fn servers_clock(headers: &HeaderMap) -> Option<Duration> {
+    date(headers).map(|date| date.saturating_add(age(headers)))
+}
+
+pub(crate) fn http_date(text: &str) -> Option<Duration> {
+    httpdate::parse_http_date(text).ok()?.duration_since(UNIX_EPOCH).ok()
 }
 
 /// A number of digits, with or without a fraction. Exponents and signs are not accepted.

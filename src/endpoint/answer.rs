@@ -7,12 +7,11 @@ use bytes::Bytes;
 use http::{HeaderMap, Response, StatusCode, Uri};
 use serde::de::DeserializeOwned;
 
-use crate::basics::headers::age;
+use crate::basics::headers::{age, servers_clock};
 use crate::clock::Now;
 use crate::credential::Credential;
 use crate::credential::shown::Shown;
 use crate::endpoint::content_type::media_type;
-use crate::endpoint::pacing;
 use crate::exchange::error::{ExchangeError, ExchangeErrorKind};
 use crate::secret::Secret;
 
@@ -176,7 +175,7 @@ impl ExchangeAnswer {
     /// The server's clock when it made this answer, since the epoch: its `Date` plus the time that the answer
     /// has spent in a cache (RFC 9111 section 4.2.3).
     pub(crate) fn issuers_clock(&self) -> Option<Duration> {
-        pacing::date(self.headers()).map(|date| date.saturating_add(self.age()))
+        servers_clock(self.headers())
     }
 
     /// The time that the answer has spent in a cache (RFC 9111 section 5.1).

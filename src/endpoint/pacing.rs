@@ -4,13 +4,13 @@
 //! had three forms. The names with `X-` are older and have no specification. Many services send the
 //! rate-limit headers with every answer, so they count only if the answer says that the limit is reached.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use http::header::{DATE, RETRY_AFTER};
+use http::header::RETRY_AFTER;
 use http::{HeaderMap, HeaderName, StatusCode};
 
 use crate::basics::bounds::{self, EPOCH_AND_NO_SPAN, LONGEST_PAUSE};
-use crate::basics::headers::{seconds, texts};
+use crate::basics::headers::{date, http_date, seconds, texts};
 
 static RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 /// Each pair is the header with the time of the next request, and the header with the number of requests
@@ -37,11 +37,6 @@ pub(crate) fn pause(
     let clocks = Clocks { date: date(headers), ours };
     let pause = retry_after(headers, clocks).or_else(|| rate_limit(status, headers, clocks))?;
     Some(pause.min(LONGEST_PAUSE))
-}
-
-/// An answer's `Date`, since the epoch.
-pub(crate) fn date(headers: &HeaderMap) -> Option<Duration> {
-    http_date(texts(headers, &DATE).next()?)
 }
 
 #[derive(Clone, Copy)]
@@ -133,9 +128,4 @@ fn policies_in(header: &str) -> Vec<Policy> {
     }
     policies.push(flat);
     policies
-}
-
-fn http_date(text: &str) -> Option<Duration> {
-    let time: SystemTime = httpdate::parse_http_date(text).ok()?;
-    time.duration_since(UNIX_EPOCH).ok()
 }

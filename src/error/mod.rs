@@ -22,6 +22,7 @@
 //!
 //! [`Error::find`] also finds it if a layer above, or `AuthLayer::for_tonic`, has wrapped it.
 
+pub(crate) mod clock_difference;
 pub(crate) mod kind;
 pub(crate) mod of_credential;
 pub(crate) mod recovery;
@@ -33,6 +34,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
+pub use self::clock_difference::ClockDifference;
 pub use self::kind::ErrorKind;
 pub use crate::basics::BoxError;
 use crate::credential::error::CredentialError;

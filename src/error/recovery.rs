@@ -13,6 +13,8 @@
 /// }
 /// # Ok::<_, http::Error>(())
 /// ```
+///
+/// If our clock and the API's differ, the refusal also carries a [`ClockDifference`](crate::ClockDifference).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Recovery {

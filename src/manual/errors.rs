@@ -82,6 +82,10 @@
 //! The response is the server's own. [`Recovery`](crate::Recovery) in its extensions says what the layer did.
 //! [`TokenSource::reject`](crate::TokenSource::reject) gives the same reason, with the kind `no_successor`.
 //!
+//! If our clock and the API's differ by more than 10 s, the response also has a [`ClockDifference`](crate::ClockDifference). APIs refuse
+//! a token from the future, and one that has ended by their clock: correct the clock that is wrong.
+//! [`Status::clock_difference`](crate::token::Status::clock_difference) and an event say it too.
+//!
 //! | `Recovery` | what happened | what to do |
 //! |---|---|---|
 //! | `replayed` | the second answer was a 401 as well | the client lacks a right, or the API does not know the issuer |

@@ -42,7 +42,7 @@ const LONGEST_LIFE: Duration = Duration::from_secs(86_400);
 ///
 /// - The token lives from `iat` to `exp`, by the clock of this machine.
 /// - After a 401, one more token is signed, and the request is sent again. A second 401 goes to the caller. The usual cause is
-///   a wrong clock, or a public key that the API does not know. (RS256 and EdDSA sign the same claims to the same token. So
+///   a wrong clock (see [`ClockDifference`](crate::ClockDifference)), or a public key that the API does not know. (RS256 and EdDSA sign the same claims to the same token. So
 ///   without `jti`, there is another token only in the next second, and the first 401 may go to the caller.)
 /// - The key is read before each signature. If it is rotated, the next token has the new key. If there is no usable key, the
 ///   exchange fails with [`Configuration`](crate::exchange::ExchangeErrorKind::Configuration), and the last token is used until

@@ -36,6 +36,7 @@
 //! | `WARN` | `a private key cannot be used: the last good key is used`, without `system` | `credential` (where it is), `cause` |
 //! | `WARN` | `the private key has changed and its key id has not: ..`, without `system` | `credential`, `key_id` |
 //! | `WARN` | `a refused request could not be sent again ..`, once per source: its body was not kept | |
+//! | `WARN` | `the API refuses the token, and our clock is 93 s ahead of the server's`, once per source | |
 //! | `WARN` | `a rule is about the body of a response, and nothing has read it ..`, once per [`Login`](crate::manual::login) | |
 //! | `WARN` | `an issuer has moved its token endpoint to another origin ..`, without `system` | `issuer`, `to` |
 //! | `WARN` | `the metadata of an issuer cannot be used: its last token endpoint is used`, without `system` | `cause` |

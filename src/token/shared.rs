@@ -8,18 +8,19 @@
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::Shared;
-use http::HeaderName;
+use http::{HeaderMap, HeaderName};
 use tokio::sync::oneshot;
 
 use crate::basics::TARGET;
 use crate::basics::headers::interned;
 use crate::clock::{self, Now, Sleep};
 use crate::credential::Credential;
+use crate::error::clock_difference::ClockDifference;
 use crate::error::{Error, ErrorKind};
 use crate::exchange::chain::SourceId;
 use crate::exchange::error::ExchangeError;
@@ -64,6 +65,10 @@ pub(crate) struct Core {
     pub(crate) told_no_life: AtomicBool,
     /// An event has said that the answers do not state the type of the issued token.
     pub(crate) told_no_issued_type: AtomicBool,
+    /// By how many seconds our clock was ahead of the API's at the last refusal. Zero if the two agreed.
+    clock_difference: AtomicI64,
+    /// An event has said that the clocks differ.
+    told_clock_difference: AtomicBool,
     /// An event has said that a body was not kept.
     told_not_kept: AtomicBool,
     pub(crate) locked: Mutex<Locked>,
@@ -169,6 +174,8 @@ impl Core {
             reloading_until: AtomicU64::new(0),
             told_no_life: AtomicBool::new(false),
             told_no_issued_type: AtomicBool::new(false),
+            clock_difference: AtomicI64::new(0),
+            told_clock_difference: AtomicBool::new(false),
             told_not_kept: AtomicBool::new(false),
             locked: Mutex::new(Locked {
                 machine,
@@ -244,6 +251,24 @@ impl Core {
         }
     }
 
+    /// Compares our clock with that of an API that refuses a token: a wrong clock is a usual cause. One event per source says
+    /// so.
+    #[cold]
+    pub(crate) fn compare_clocks(&self, headers: &HeaderMap) -> Option<ClockDifference> {
+        let difference = ClockDifference::of(headers, self.now().since_epoch());
+        let seconds = difference.map_or(0, ClockDifference::seconds);
+        self.clock_difference.store(seconds, Ordering::Relaxed);
+        if let Some(difference) = difference
+            && !self.told_clock_difference.swap(true, Ordering::Relaxed)
+        {
+            tracing::warn!(
+                target: TARGET, system = self.system,
+                "the API refuses the token, and {difference} (this is said once)",
+            );
+        }
+        difference
+    }
+
     // ===== questions =====
 
     pub(crate) fn status(&self) -> Status {
@@ -254,6 +279,8 @@ impl Core {
         let granted_scope = locked.granted_scope.clone();
         drop(locked);
         status.granted_scope = granted_scope.map(|scope| scope.to_string());
+        let seconds = self.clock_difference.load(Ordering::Relaxed);
+        status.clock_difference = ClockDifference::of_seconds(seconds);
         status.waiters = self.waiters.load(Ordering::Relaxed);
         status
     }

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `behind_pointers`, `configuration_and_status`, `interface` | what the public types promise |
 //! | `deadlines`, `grpc`, `http_exchange`, `proofs` | what holds for these parts, across the promises |
+//! | `clock_difference` | a refusal, where our clock or the API's is wrong |
 //! | `settling_time` | a provider that accepts a new token only some seconds later |
 //! | `sweep` | callers that give up at every point of a renewal |
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
@@ -35,6 +36,7 @@ mod p19_bounded_memory;
 mod p20_one_refresh_token_is_spent_once;
 
 mod behind_pointers;
+mod clock_difference;
 mod configuration_and_status;
 mod deadlines;
 mod grpc;

@@ -25,8 +25,9 @@ use tower_outbound_auth::system::*;
 use tower_outbound_auth::testkit::*;
 use tower_outbound_auth::token::*;
 use tower_outbound_auth::{
-    Auth, AuthLayer, CallerHeader, Credential, Error, ErrorKind, Exempt, Foreign, InspectBody,
-    InspectBodyLayer, InspectFuture, Origin, Peeked, Recovery, RequestHead, ResponseFuture, Secret,
+    Auth, AuthLayer, CallerHeader, ClockDifference, Credential, Error, ErrorKind, Exempt, Foreign,
+    InspectBody, InspectBodyLayer, InspectFuture, Origin, Peeked, Recovery, RequestHead,
+    ResponseFuture, Secret,
 };
 
 use crate::canary::{Canaries, shown};
@@ -276,7 +277,10 @@ async fn others() -> String {
             &Secret::from(SECRET),
             SystemClock::new().now(),
         )),
-        shown(&RequestHead::of(&head())) + &shown(&Recovery::Replayed) + &has_both(&[origin]),
+        shown(&RequestHead::of(&head()))
+            + &shown(&Recovery::Replayed)
+            + &has_both::<ClockDifference>(&[])
+            + &has_both(&[origin]),
         shown(&Same::new())
             + &shown(&Wrap::new())
             + &shown(&Off)

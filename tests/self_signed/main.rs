@@ -17,6 +17,7 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
+use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
@@ -49,10 +50,13 @@ impl<P: Presentation> Caller<P> {
         Caller { url, source: layer.source().clone(), api: layer.layer(http) }
     }
 
-    async fn send(&self) -> Result<u16, BoxError> {
+    async fn response(&self) -> Result<Response<Incoming>, BoxError> {
         let request = Request::get(&self.url).body(Full::default()).unwrap();
-        let response = self.api.clone().oneshot(request).await?;
-        Ok(Response::status(&response).as_u16())
+        self.api.clone().oneshot(request).await
+    }
+
+    async fn send(&self) -> Result<u16, BoxError> {
+        Ok(self.response().await?.status().as_u16())
     }
 
     /// The status of a request, after the renewal that it may have started.

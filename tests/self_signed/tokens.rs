@@ -6,14 +6,15 @@ use std::time::Duration;
 
 use http::Response;
 use serde_json::{Value, json};
+use tower_outbound_auth::clock::Clock;
 use tower_outbound_auth::exchange::{Exchange, ExchangeErrorKind};
 use tower_outbound_auth::system::{HeaderScheme, JwtKey, SelfSigned};
 use tower_outbound_auth::testkit::ManualClock;
-use tower_outbound_auth::{AuthLayer, Credential, Error, ErrorKind};
+use tower_outbound_auth::{AuthLayer, ClockDifference, Credential, Error, ErrorKind, Recovery};
 
 use crate::imitation::{Imitation, Received, response};
 use crate::keys::{Place, new_rsa, p256, rsa, verified};
-use crate::{Caller, MINUTE, secs};
+use crate::{Caller, MINUTE, date, secs};
 
 const ISSUER: &str = "57246542-96fe-1a63-e053-0824d011072a";
 
@@ -139,6 +140,21 @@ async fn after_a_401_one_more_token_is_signed_and_a_second_401_goes_to_the_calle
         assert_eq!((received.len(), caller.exchanges()), (requests, 2));
         assert_ne!(received[0].header("authorization"), received[1].header("authorization"));
     }
+}
+
+#[tokio::test]
+async fn a_second_401_says_how_far_our_clock_and_that_of_the_api_differ() {
+    let (ours, theirs) = (ManualClock::new(), ManualClock::new());
+    ours.set_wall(std::time::UNIX_EPOCH + theirs.now().since_epoch() + Duration::from_secs(93));
+    let date = date(&theirs);
+    let server = Imitation::start(move |_| response(401, &[("date", &date)], "{}")).await;
+    let tokens = SelfSigned::app_store_connect(key(p256()), ISSUER).unwrap();
+    let refused = caller(tokens, &server, &ours).response().await.unwrap();
+    assert_eq!(refused.status(), 401);
+    assert_eq!(refused.extensions().get(), Some(&Recovery::Replayed));
+    let difference = refused.extensions().get::<ClockDifference>().unwrap();
+    assert_eq!(difference.to_string(), "our clock is 93 s ahead of the server's");
+    assert_eq!(server.received().len(), 2);
 }
 
 #[tokio::test]

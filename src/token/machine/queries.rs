@@ -118,6 +118,7 @@ impl<R, E: Failing, W> Machine<R, E, W> {
             granted_scope: None,
             renewal_budget: self.budget.left(now),
             waiters: 0,
+            clock_difference: None,
             counters: self.counters,
         }
     }

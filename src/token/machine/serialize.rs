@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
+use crate::error::clock_difference::ClockDifference;
 use crate::exchange::context::Reason;
 use crate::exchange::error::ExchangeError;
 use crate::scheme::not_adopted::NotAdopted;
 use crate::token::machine::events::Generation;
 use crate::token::machine::status::{Counters, State, Status};
 
-/// Durations are numbers of seconds, `generation` is a number, and `last_error` is its text.
+/// Durations and the difference of clocks are numbers of seconds, `generation` is a number, and `last_error` is its text.
 impl Serialize for Status {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let seconds = |duration: Option<Duration>| duration.map(|it| it.as_secs_f64());
@@ -29,6 +30,8 @@ impl Serialize for Status {
         map.serialize_entry("failing_for", &seconds(self.failing_for))?;
         map.serialize_entry("renewal_budget", &self.renewal_budget)?;
         map.serialize_entry("waiters", &self.waiters)?;
+        let difference = self.clock_difference.map(ClockDifference::seconds);
+        map.serialize_entry("clock_difference", &difference)?;
         map.serialize_entry("counters", &self.counters)?;
         map.end()
     }

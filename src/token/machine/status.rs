@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::error::clock_difference::ClockDifference;
 use crate::exchange::context::Reason;
 use crate::exchange::error::ExchangeError;
 use crate::scheme::not_adopted::NotAdopted;
@@ -42,6 +43,8 @@ pub struct Status {
     pub renewal_budget: u32,
     /// The callers that wait for a token now.
     pub waiters: usize,
+    /// How far our clock and the API's differed at the last refusal. None if they agreed within 10 s, or if there was no refusal.
+    pub clock_difference: Option<ClockDifference>,
     /// Counts of events so far.
     pub counters: Counters,
 }
