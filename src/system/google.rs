@@ -17,7 +17,6 @@ use std::sync::Arc;
 use http::{HeaderName, HeaderValue};
 use serde::Deserialize;
 
-use crate::basics::BoxError;
 use crate::credential::{Credential, Values};
 use crate::endpoint::answer::ExchangeAnswer;
 use crate::endpoint::grant::Grant;
@@ -209,19 +208,10 @@ impl GoogleServiceAccount {
 /// A JWT for each request, by the file as it is then.
 fn assertion(file: &Credential, key: JwtKey, asked: &Asked) -> Credential {
     let (file, asked) = (file.clone(), Arc::new(asked.clone()));
-    Credential::signed(move |now, values: Values<'_>| {
-        let account =
-            values(&file).map_err(ExchangeError::from).and_then(|it| Account::read(&it, &file));
-        let making = account.map(|account| {
-            let claims = google_jwt_bearer(&account.email, &asked.scopes, asked.subject.as_deref());
-            Assertion::signed_by(key.clone(), claims).make(now, values)
-        });
-        async move {
-            match making {
-                Ok(making) => making.await.map_err(BoxError::from),
-                Err(error) => Err(error.into()),
-            }
-        }
+    Assertion::minted(move |values: Values<'_>| {
+        let account = Account::read(&values(&file)?, &file)?;
+        let claims = google_jwt_bearer(&account.email, &asked.scopes, asked.subject.as_deref());
+        Ok(Assertion::signed_by(key.clone(), claims))
     })
 }
 

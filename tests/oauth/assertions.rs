@@ -117,6 +117,25 @@ async fn a_key_that_cannot_sign_is_an_error_that_says_why() {
 }
 
 #[tokio::test]
+async fn an_id_that_changes_in_its_file_is_in_the_claims_of_the_next_exchange() {
+    let path = std::env::temp_dir().join(format!("oauth-id-{}", std::process::id()));
+    std::fs::write(&path, "billing-1").unwrap();
+    let endpoint = Endpoint::willing();
+    let client = OAuthClient::with_key(Credential::file(&path), JwtKey::new(P256));
+    let (source, clock) = source(builder().client(client), &endpoint);
+    source.token().await.unwrap();
+    std::fs::write(&path, "billing-2").unwrap();
+    clock.advance(Duration::from_secs(301));
+    source.token().await.unwrap();
+    std::fs::remove_file(&path).unwrap();
+    for (sent, id) in endpoint.sent().iter().zip(["billing-1", "billing-2"]) {
+        let (_, claims) = read(&sent.param("client_assertion"));
+        assert_eq!((&claims["iss"], &claims["sub"]), (&json!(id), &json!(id)));
+        assert_eq!(sent.param("client_id"), id);
+    }
+}
+
+#[tokio::test]
 async fn an_assertion_is_a_grant_too() {
     let endpoint = Endpoint::willing();
     let minted = Credential::minted(|| async { Ok("a.b.c".into()) });

@@ -101,6 +101,18 @@ async fn a_key_and_a_signing_secret_are_read_from_a_file() {
 }
 
 #[tokio::test]
+async fn an_id_beside_a_key_is_the_issuer_and_the_subject_of_the_assertion() {
+    let secret = "a secret of thirty-two bytes, or more";
+    for (proof, value) in [("key", P256), ("secret_jwt", secret)] {
+        let rest = format!("client_id = {{ from = \"env:ID\" }}\n{proof} = \"env:K\"");
+        let sent = sent(&rest, &[("ID", "billing \"7\"\n"), ("K", value)]).await;
+        let (_, claims) = read(&sent.param("client_assertion"));
+        assert_eq!(sent.param("client_id"), "billing \"7\"");
+        assert_eq!((&claims["iss"], &claims["sub"]), (&json!("billing \"7\""), &claims["iss"]));
+    }
+}
+
+#[tokio::test]
 async fn each_grant_is_read_from_a_file() {
     let types = "urn%3Aietf%3Aparams%3Aoauth%3Atoken-type%3A";
     let exchange = "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Atoken-exchange&subject_token=subject";
@@ -213,14 +225,6 @@ fn two_members_that_do_not_fit_together_are_an_error_at_the_table_that_names_bot
         (
             format!("{none}grant = \"token_exchange\"\ngrant_assertion = \"env:X\""),
             apart("grant = \"token_exchange\"", "grant_assertion"),
-        ),
-        (
-            "client_id = { from = \"env:X\" }\nkey = \"env:X\"".to_owned(),
-            apart("client_id = { from = .. }", "key"),
-        ),
-        (
-            "client_id = { from = \"env:X\" }\nsecret_jwt = \"env:X\"".to_owned(),
-            apart("client_id = { from = .. }", "secret_jwt"),
         ),
         (
             format!("{none}audience = [\"a\", \"b\"]"),

@@ -69,7 +69,7 @@ use crate::token::source::TokenSource;
 /// The errors of this crate contain no secret. But some formats' crates also quote the line of the file: `toml` does so in its
 /// `Display`, and not in its `message()`. So if somebody has written a secret into the file, print `error.message()` only.
 ///
-/// A `client_id` is the id itself, or `{ from = "env:CLIENT_ID" }`.
+/// A `client_id` is the id itself, or its place: `{ from = "env:CLIENT_ID" }`, `{ from = "file:/run/secrets/client-id" }`.
 ///
 /// ```
 /// use tower_outbound_auth::AuthLayer;

@@ -16,7 +16,10 @@ use crate::secret::Secret;
 use crate::system::client::{flaw, with_client};
 use crate::system::oauth::client_auth::{BasicEncoding, ClientAuth, basic};
 #[cfg(feature = "oauth")]
-use crate::system::oauth::key::{assertion::Assertion, client_claims, jwt_key::JwtKey};
+use crate::system::oauth::{
+    key::{assertion::Signer, jwt_key::JwtKey},
+    signed::Signed,
+};
 
 /// The type of an assertion that is a JWT (RFC 7523 section 2.2).
 const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
@@ -56,24 +59,6 @@ pub(crate) enum Proof {
     Signed(Signed),
 }
 
-/// An assertion that is signed here.
-#[cfg(feature = "oauth")]
-#[derive(Clone, Debug)]
-pub(crate) struct Signed {
-    client_id: String,
-    signer: Signer,
-    audience: Option<String>,
-    typ: Option<Option<String>>,
-    backdate: Duration,
-}
-
-#[cfg(feature = "oauth")]
-#[derive(Clone, Debug)]
-enum Signer {
-    Key(JwtKey),
-    Secret(Credential),
-}
-
 /// What a client adds to a request.
 pub(crate) struct Added {
     pub(crate) params: Vec<(&'static str, Secret)>,
@@ -105,27 +90,26 @@ impl OAuthClient {
 
     /// (Feature `oauth`.) A client with a private key: `private_key_jwt` (OpenID Connect Core section 9). Each request has an
     /// assertion of its own, which lives for 60 s. The key decides the algorithm. Use one key for one authorization server
-    /// only.
+    /// only. The id may be in a file beside the key: it is read before each exchange, and is the `iss` and the `sub` of the
+    /// assertion.
     #[cfg(feature = "oauth")]
-    pub fn with_key(id: impl Into<String>, key: JwtKey) -> OAuthClient {
+    pub fn with_key(id: impl Into<Credential>, key: JwtKey) -> OAuthClient {
         OAuthClient::signed(id.into(), Signer::Key(key))
     }
 
     /// (Feature `oauth`.) A client whose secret signs and is never sent: `client_secret_jwt` (HS256). The secret has 32
     /// bytes or more.
     #[cfg(feature = "oauth")]
-    pub fn with_secret_jwt(id: impl Into<String>, secret: impl Into<Credential>) -> OAuthClient {
+    pub fn with_secret_jwt(
+        id: impl Into<Credential>,
+        secret: impl Into<Credential>,
+    ) -> OAuthClient {
         OAuthClient::signed(id.into(), Signer::Secret(secret.into()))
     }
 
     #[cfg(feature = "oauth")]
-    fn signed(client_id: String, signer: Signer) -> OAuthClient {
-        let id = Credential::from(client_id.as_str());
-        let (audience, typ, backdate) = (None, None, Duration::ZERO);
-        OAuthClient {
-            id,
-            proof: Proof::Signed(Signed { client_id, signer, audience, typ, backdate }),
-        }
+    fn signed(id: Credential, signer: Signer) -> OAuthClient {
+        OAuthClient { id, proof: Proof::Signed(Signed::new(signer)) }
     }
 
     /// (Feature `oauth`.) The `aud` of the assertions that are signed here. Many servers want their issuer (Keycloak, Auth0 with the
@@ -192,10 +176,7 @@ impl OAuthClient {
             Proof::Secret(secret, _) => Ok(secret.check("client secret", flaw)?),
             Proof::Assertion { assertion, .. } => Ok(assertion.check("client assertion", flaw)?),
             #[cfg(feature = "oauth")]
-            Proof::Signed(signed) => match &signed.signer {
-                Signer::Key(key) => key.check(),
-                Signer::Secret(secret) => Ok(secret.check("client secret", flaw)?),
-            },
+            Proof::Signed(signed) => signed.check(),
         }
     }
 
@@ -208,11 +189,11 @@ impl OAuthClient {
         match self.proof {
             #[cfg(feature = "oauth")]
             Proof::Signed(signed) => {
-                let assertion = signed.for_audience(audience)?;
-                let (made_of, assertion) =
-                    (assertion.credentials().to_vec(), assertion.credential());
-                let proof =
-                    Proof::Assertion { assertion, assertion_type: JWT_BEARER.into(), made_of };
+                let proof = Proof::Assertion {
+                    assertion: signed.assertion(&self.id, audience)?,
+                    assertion_type: JWT_BEARER.into(),
+                    made_of: signed.credentials().to_vec(),
+                };
                 Ok(OAuthClient { id: self.id, proof })
             }
             proof => {
@@ -285,21 +266,5 @@ impl OAuthClient {
         let auto = ClientAuth::Basic(BasicEncoding::Auto);
         let is_auto = matches!(&self.proof, Proof::Secret(_, auth) if *auth == auto);
         is_auto && values.iter().any(|text| is_ambiguous(text.expose()))
-    }
-}
-
-#[cfg(feature = "oauth")]
-impl Signed {
-    fn for_audience(self, audience: &str) -> Result<Assertion, Error> {
-        let audience = self.audience.unwrap_or_else(|| audience.to_owned());
-        let mut claims =
-            client_claims::client(&self.client_id, &audience).with_backdate(self.backdate)?;
-        if let Some(typ) = &self.typ {
-            claims = claims.with_typ(typ.as_deref());
-        }
-        Ok(match self.signer {
-            Signer::Key(key) => Assertion::signed_by(key, claims),
-            Signer::Secret(secret) => Assertion::signed_by_secret(secret, claims),
-        })
     }
 }

@@ -14,4 +14,6 @@ pub(crate) mod hint;
 pub(crate) mod key;
 pub(crate) mod params;
 pub(crate) mod refresh;
+#[cfg(feature = "oauth")]
+pub(crate) mod signed;
 pub(crate) mod system;

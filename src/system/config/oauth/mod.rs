@@ -110,11 +110,11 @@ impl WrittenOAuth {
         match (self.key.take(), self.secret_jwt.take()) {
             (Some(key), _) => {
                 let key = self.jwt_key(key)?;
-                let client = OAuthClient::with_key(signing_id(id, "key")?, key);
+                let client = OAuthClient::with_key(id.credential(), key);
                 Ok(Some(self.with_claims(client)))
             }
             (None, Some(secret)) => {
-                let client = OAuthClient::with_secret_jwt(signing_id(id, "secret_jwt")?, secret);
+                let client = OAuthClient::with_secret_jwt(id.credential(), secret);
                 Ok(Some(self.with_claims(client)))
             }
             (None, None) => Ok(Some(OAuthClient::public(id.credential()))),
@@ -233,16 +233,5 @@ fn client_auth(name: &str) -> Result<ClientAuth, Error> {
         _ => Err(Error::configuration(
             "`auth` is `basic`, `basic-percent`, `basic-raw`, `basic-form` or `post`, or `none` for a public client",
         )),
-    }
-}
-
-/// The id in the claims of a JWT that is signed here.
-fn signing_id(id: ClientId, proof: &str) -> Result<String, Error> {
-    match id {
-        ClientId::Text(id) => Ok(id),
-        ClientId::From(_) => Err(Error::configuration(format!(
-            "`client_id = {{ from = .. }}` and `{proof}` do not fit together: a JWT is signed for an id that is known at \
-             the start, so write the id itself"
-        ))),
     }
 }

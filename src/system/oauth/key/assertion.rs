@@ -25,8 +25,9 @@ pub(crate) struct Assertion {
     signer: Signer,
 }
 
+/// What signs an assertion.
 #[derive(Clone, Debug)]
-enum Signer {
+pub(crate) enum Signer {
     Key(JwtKey),
     /// HS256.
     Secret(Credential),
@@ -39,12 +40,12 @@ enum Prepared {
 }
 
 impl Assertion {
-    pub(crate) fn signed_by(key: JwtKey, claims: ClaimSet) -> Assertion {
-        Assertion { claims: Arc::new(claims), signer: Signer::Key(key) }
+    pub(crate) fn new(signer: Signer, claims: ClaimSet) -> Assertion {
+        Assertion { claims: Arc::new(claims), signer }
     }
 
-    pub(crate) fn signed_by_secret(secret: Credential, claims: ClaimSet) -> Assertion {
-        Assertion { claims: Arc::new(claims), signer: Signer::Secret(secret) }
+    pub(crate) fn signed_by(key: JwtKey, claims: ClaimSet) -> Assertion {
+        Assertion::new(Signer::Key(key), claims)
     }
 
     pub(crate) fn claims(&self) -> &ClaimSet {
@@ -53,19 +54,29 @@ impl Assertion {
 
     /// What an exchange reads for this assertion: the key or the secret, but not [`Assertion::credential`].
     pub(crate) fn credentials(&self) -> &[Credential] {
-        match &self.signer {
-            Signer::Key(key) => key.credentials(),
-            Signer::Secret(secret) => std::slice::from_ref(secret),
-        }
+        self.signer.credentials()
     }
 
     /// A credential with a new assertion for each request on the wire. [`Assertion::credentials`] must stand beside it among
     /// the credentials of the exchange.
     pub(crate) fn credential(&self) -> Credential {
         let assertion = self.clone();
+        Assertion::minted(move |_| Ok(assertion.clone()))
+    }
+
+    /// The same, if the claims depend on the values of other credentials. `of` gets these values, so the credentials must
+    /// stand beside it too.
+    pub(crate) fn minted(
+        of: impl Fn(Values<'_>) -> Result<Assertion, ExchangeError> + Send + Sync + 'static,
+    ) -> Credential {
         Credential::signed(move |now, values| {
-            let making = assertion.make(now, values);
-            async { making.await.map_err(BoxError::from) }
+            let making = of(values).map(|assertion| assertion.make(now, values));
+            async move {
+                match making {
+                    Ok(making) => making.await.map_err(BoxError::from),
+                    Err(error) => Err(error.into()),
+                }
+            }
         })
     }
 
@@ -110,6 +121,16 @@ impl Assertion {
                 let json = self.claims.json(now, &jwt_id, || key.fingerprint());
                 Ok(Prepared::ByKey(key, json))
             }
+        }
+    }
+}
+
+impl Signer {
+    /// What an exchange reads before this signs.
+    pub(crate) fn credentials(&self) -> &[Credential] {
+        match self {
+            Signer::Key(key) => key.credentials(),
+            Signer::Secret(secret) => std::slice::from_ref(secret),
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::clock::Now;
 use crate::credential::Credential;
 use crate::exchange::error::{ExchangeError, ExchangeErrorKind};
 use crate::secret::Secret;
-use crate::system::oauth::key::assertion::Assertion;
+use crate::system::oauth::key::assertion::{Assertion, Signer};
 use crate::system::oauth::key::client_claims::client;
 use crate::system::oauth::key::jwt_key::JwtKey;
 use crate::system::oauth::key::provider_claims::app_store_connect;
@@ -66,7 +66,8 @@ fn an_rsa_key_outside_a_runtime_is_an_error() {
 #[tokio::test]
 async fn a_key_or_a_secret_that_cannot_sign_is_a_configuration_error_without_its_text() {
     let by_key = |key: &str| Assertion::signed_by(JwtKey::new(key), claims());
-    let by_secret = |secret: &str| Assertion::signed_by_secret(Credential::from(secret), claims());
+    let by_secret =
+        |secret: &str| Assertion::new(Signer::Secret(Credential::from(secret)), claims());
     let p256 = text("/key_files/good/p256_sec1");
     for (assertion, says) in [
         (by_key("hunter2"), "the private key in value: the text has no private key"),
