@@ -30,7 +30,7 @@ pub fn run(data: &[u8]) {
     let Some((choice, body)) = data.split_first() else { return };
     let body = quoting(body);
     let status = STATUS[usize::from(choice >> 2 & 7)];
-    let name = if choice & 32 == 0 { "percent" } else { "refresh" };
+    let name = if choice & 32 == 0 { "first way" } else { "refresh" };
     match choice & 3 {
         0 => read(&Atlas::new(URL, ID, SECRET).unwrap(), "access_token", status, name, &body),
         1 => {

@@ -21,6 +21,7 @@
 
 pub(crate) mod error;
 pub(crate) mod file;
+pub(crate) mod need;
 #[cfg(unix)]
 pub(crate) mod pipe;
 pub(crate) mod provider;
@@ -43,6 +44,7 @@ use crate::basics::{BoxError, TARGET};
 use crate::clock::Now;
 pub use crate::credential::error::CredentialError;
 use crate::credential::error::{CredentialErrorKind, Unreadable};
+use crate::credential::need::Need;
 use crate::credential::provider::ErasedProvider;
 pub use crate::credential::provider::{CredentialProvider, Provided, Rejection};
 use crate::credential::reading::Readings;
@@ -82,7 +84,7 @@ use crate::secret::Secret;
 /// # let _ = (mounted, passed, asked, signed);
 /// ```
 #[derive(Clone)]
-pub struct Credential(Arc<Inner>);
+pub struct Credential(Arc<Inner>, Need);
 
 struct Inner {
     place: Place,
@@ -219,7 +221,8 @@ impl Credential {
 
     fn at(place: Place, good: Option<Secret>) -> Credential {
         let known = Mutex::new(Known { good, ..Known::default() });
-        Credential(Arc::new(Inner { place, known, readings: Readings::default() }))
+        let inner = Inner { place, known, readings: Readings::default() };
+        Credential(Arc::new(inner), Need::default())
     }
 
     /// The error in the credential, if it is already known: a value is checked where it is given.

@@ -135,7 +135,7 @@ impl Value {
 ///
 /// # Errors
 ///
-/// If a credential cannot be read and has no last good value, or if its reading takes too long.
+/// If a credential that is needed cannot be read and has no last good value, or if its reading takes too long.
 pub(crate) async fn reload(
     credentials: &[Credential],
     clock: &dyn Clock,
@@ -148,7 +148,8 @@ pub(crate) async fn reload(
         }
     }
     let read = join_all(each.iter().map(|credential| credential.read_again_if_it_changes(clock)));
-    let values = read.await.into_iter().collect::<Result<_, CredentialError>>()?;
+    let used = read.await.into_iter().zip(each).map(|(read, credential)| credential.used(read));
+    let values = used.filter_map(Result::transpose).collect::<Result<_, CredentialError>>()?;
     Ok(Shown::new(values))
 }
 

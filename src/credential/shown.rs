@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::basics::BoxError;
 use crate::clock::Clock;
 use crate::credential::error::{CredentialError, CredentialErrorKind};
+use crate::credential::need::Need;
 use crate::credential::text::{has_control_character, trimmed};
 use crate::credential::{Credential, Place};
 use crate::secret::Secret;
@@ -30,6 +31,13 @@ pub(crate) struct Value {
     pub(crate) provided: Option<u64>,
 }
 
+impl Value {
+    /// A value that is not counted: it was minted, or a test has set it.
+    fn new(credential: &Credential, secret: Secret) -> Value {
+        Value { credential: credential.clone(), secret, version: 0, provided: None }
+    }
+}
+
 impl Shown {
     pub(crate) fn new(values: Vec<Value>) -> Shown {
         Shown { values: values.into() }
@@ -40,7 +48,7 @@ impl Shown {
     ///
     /// # Errors
     ///
-    /// If a credential has no value, or cannot be minted.
+    /// If a credential that is needed has no value, or cannot be minted.
     pub(crate) async fn for_request(
         &self,
         credentials: &[Credential],
@@ -51,22 +59,22 @@ impl Shown {
             if values.iter().any(|it| it.credential.is(credential)) {
                 continue; // one value, even if the credential is listed twice
             }
-            values.push(match &credential.0.place {
+            let value = match &credential.0.place {
                 Place::Minted(_, mint) => {
                     let minting = mint(clock.now(), &|it| self.value(it));
-                    let secret = credential.minted_value(minting.await)?;
-                    Value { credential: credential.clone(), secret, version: 0, provided: None }
+                    let minted = credential.minted_value(minting.await);
+                    minted.map(|secret| Value::new(credential, secret))
                 }
-                _ => self.find(credential).cloned().map_or_else(|| credential.known_value(), Ok)?,
-            });
+                _ => self.find(credential).cloned().map_or_else(|| credential.known_value(), Ok),
+            };
+            values.extend(credential.used(value)?);
         }
         Ok(Shown::new(values))
     }
 
     pub(crate) fn with(&self, credential: &Credential, secret: Secret) -> Shown {
         let others = self.values.iter().filter(|it| !it.credential.is(credential)).cloned();
-        let value = Value { credential: credential.clone(), secret, version: 0, provided: None };
-        Shown { values: others.chain([value]).collect() }
+        Shown { values: others.chain([Value::new(credential, secret)]).collect() }
     }
 
     /// The value of this credential. A credential that is not among these gives its last good
@@ -90,6 +98,17 @@ impl Shown {
         self.values.iter().fold(0, |sum, it| sum.wrapping_add(it.version))
     }
 
+    /// The same for these credentials only.
+    pub(crate) fn version_of(&self, credentials: &[Credential]) -> u64 {
+        let values = credentials.iter().filter_map(|it| self.find(it));
+        values.fold(0, |sum, it| sum.wrapping_add(it.version))
+    }
+
+    /// Whether there is a value of this credential, as there may not be of an optional one.
+    pub(crate) fn has(&self, credential: &Credential) -> bool {
+        self.find(credential).is_some()
+    }
+
     fn find(&self, credential: &Credential) -> Option<&Value> {
         self.values.iter().find(|it| it.credential.is(credential))
     }
@@ -104,6 +123,28 @@ impl fmt::Debug for Shown {
 impl Credential {
     pub(crate) fn is(&self, other: &Credential) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// The same credential, without which an exchange goes on.
+    #[cfg(feature = "oauth")]
+    pub(crate) fn optional(&self) -> Credential {
+        Credential(self.0.clone(), Need::Optional)
+    }
+
+    /// What a reading of this credential gives an exchange. None if it has no value, and is optional.
+    ///
+    /// # Errors
+    ///
+    /// That of the reading, if the credential is needed.
+    pub(crate) fn used(
+        &self,
+        read: Result<Value, CredentialError>,
+    ) -> Result<Option<Value>, CredentialError> {
+        match self.1 {
+            Need::Needed => read.map(Some),
+            // If a file system hangs, the last good value is used.
+            Need::Optional => Ok(read.or_else(|_| self.known_value()).ok()),
+        }
     }
 
     pub(crate) fn minted_value(

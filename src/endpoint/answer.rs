@@ -1,6 +1,7 @@
 //! The answer of a token endpoint. Its `Debug` shows no secret.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -28,6 +29,8 @@ pub struct ExchangeAnswer {
     received: Option<Now>,
     /// The credentials that the request contained.
     shown: Shown,
+    /// The answer that asked for the request.
+    before: Option<Arc<ExchangeAnswer>>,
 }
 
 impl ExchangeAnswer {
@@ -40,6 +43,7 @@ impl ExchangeAnswer {
             asked: None,
             received: None,
             shown: Shown::default(),
+            before: None,
         }
     }
 
@@ -61,6 +65,15 @@ impl ExchangeAnswer {
 
     pub(crate) fn with_shown(self, shown: &Shown) -> ExchangeAnswer {
         ExchangeAnswer { shown: shown.clone(), ..self }
+    }
+
+    pub(crate) fn after(self, before: Option<&ExchangeAnswer>) -> ExchangeAnswer {
+        ExchangeAnswer { before: before.cloned().map(Arc::new), ..self }
+    }
+
+    /// The answer that asked for the request of this one. None for the first request of an exchange.
+    pub(crate) fn before(&self) -> Option<&ExchangeAnswer> {
+        self.before.as_deref()
     }
 
     /// The credentials that the request contained.

@@ -168,7 +168,10 @@ where
                 name => name,
             };
             let answer = match self.send(request, cx).await {
-                Ok(answer) => answer.with_request_name(name).with_shown(&shown),
+                Ok(answer) => {
+                    let before = asked.last().map(|(_, answer)| answer);
+                    answer.with_request_name(name).with_shown(&shown).after(before)
+                }
                 Err(error) => match self.grant.failed(name, error)? {
                     Step::Issued(issued) => return Ok(issued),
                     Step::Again(step) => {

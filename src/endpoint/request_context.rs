@@ -92,6 +92,11 @@ impl RequestContext {
         Ok(self.shown.value(credential)?)
     }
 
+    /// All values for this request.
+    pub(crate) fn shown(&self) -> &Shown {
+        &self.shown
+    }
+
     /// The name that [`Step::Again`](super::Step::Again) gave to this request. None for the first
     /// request of the exchange.
     #[must_use]

@@ -41,6 +41,8 @@
 //! | | `for a reason that is not known here`, `gives no reason that is known here` | a 4xx with an unknown code, or without one | check the address and the credentials |
 //! | `refused` | `refuses the credentials` | a wrong id or secret, or an encoding that the server does not expect | check both; [`with_auth`](crate::system::ClientCredentials::with_auth) changes the encoding. The first request after the correction still gets this error, and the next one works |
 //! | | `refuses the client's assertion` | the key, the secret or the audience is another than the provider has, or a clock is wrong | compare the public key, its `kid` and the audience with what is registered; [`audience`](crate::system::OAuthClient) sets the audience. The text says by how much the clocks differ, if it is more than 10 s |
+//! | | `refuses the current and the previous key` | the provider has neither of the two keys of this client | register one of them. A changed text of either key ends the pause |
+//! | | `the previous key in file ..` | the provider refuses the current key, and the previous one is missing or no key | register the current key, or put the previous one there |
 //! | | `refuses the grant` | a wrong secret, or a token that was shown has expired | check the credentials |
 //! | | `lacks a parameter or has a wrong one`, `does not support this grant` | the endpoint expects something else | compare the request with the provider's documentation |
 //! | | `wants a person to take part`, `refuses the audience or the resource`, `does not allow this client to use this grant`, `refuses the scope`, `denies access` | the client lacks a right | give it the right at the provider, or ask for less. Then [`retry_now`](crate::TokenSource::retry_now) |

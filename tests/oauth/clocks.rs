@@ -4,11 +4,8 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use tower_outbound_auth::system::{JwtKey, OAuthClient};
 
+use crate::keys::ED25519;
 use crate::{ENDPOINT, Endpoint, builder, source};
-
-/// The key of RFC 8037 appendix A.1.
-const ED25519: &str = r#"{"kty":"OKP","crv":"Ed25519","d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A",
-    "x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
 
 /// The `Date` of the endpoint.
 const SERVER: u64 = 1_767_225_600;

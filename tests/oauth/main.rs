@@ -11,8 +11,10 @@ mod files;
 mod hostile_answers;
 mod hostile_issuer;
 mod hostile_parts;
+mod keys;
 #[path = "../support/log.rs"]
 mod log;
+mod rotation;
 mod wire;
 
 use std::convert::Infallible;
@@ -51,7 +53,7 @@ impl Sent {
     }
 }
 
-type Answers = dyn Fn(usize) -> (u16, String) + Send + Sync;
+type Answers = dyn Fn(usize, &Sent) -> (u16, String) + Send + Sync;
 
 /// The `Date` of each answer.
 const DATE: &str = "Thu, 01 Jan 2026 00:00:00 GMT";
@@ -65,7 +67,12 @@ struct Endpoint {
 
 impl Endpoint {
     fn new(answers: impl Fn(usize) -> (u16, String) + Send + Sync + 'static) -> Endpoint {
-        Endpoint { sent: Arc::default(), answers: Arc::new(answers) }
+        Endpoint { sent: Arc::default(), answers: Arc::new(move |number, _| answers(number)) }
+    }
+
+    /// Each answer depends on the request.
+    fn judging(answers: impl Fn(&Sent) -> (u16, String) + Send + Sync + 'static) -> Endpoint {
+        Endpoint { sent: Arc::default(), answers: Arc::new(move |_, sent| answers(sent)) }
     }
 
     /// Each answer has a token.
@@ -97,8 +104,9 @@ impl Service<Request<Full<Bytes>>> for Endpoint {
         let body = futures::executor::block_on(http_body_util::BodyExt::collect(body)).unwrap();
         let body = String::from_utf8(body.to_bytes().to_vec()).unwrap();
         let mut sent = self.sent.lock().unwrap();
-        let (status, answer) = (self.answers)(sent.len());
-        sent.push(Sent { headers: head.headers, body });
+        let request = Sent { headers: head.headers, body };
+        let (status, answer) = (self.answers)(sent.len(), &request);
+        sent.push(request);
         let response = Response::builder().status(status).header("date", DATE);
         ready(Ok(response.body(Full::from(answer)).unwrap()))
     }

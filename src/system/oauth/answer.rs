@@ -271,6 +271,13 @@ pub(crate) fn may_be_about_the_client(answer: &ExchangeAnswer, failure: &Failure
     }
 }
 
+/// Whether the endpoint refuses the client, so that another key may help.
+pub(crate) fn refuses_the_client(answer: &ExchangeAnswer, failure: &Failure) -> bool {
+    let is_unauthorized = answer.status() == StatusCode::UNAUTHORIZED;
+    let is_named = failure.code.as_deref() == Some("invalid_client");
+    is_named || is_unauthorized && may_be_about_the_client(answer, failure)
+}
+
 /// Whether a failure is, or may be, about a refresh token. Some servers refuse a refresh token with
 /// an empty 400.
 pub(crate) fn may_be_about_the_refresh_token(failure: &Failure) -> bool {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use http::HeaderValue;
 
 use crate::credential::Credential;
+use crate::credential::shown::Shown;
 use crate::endpoint::encoding::is_ambiguous;
 use crate::endpoint::request_context::RequestContext;
 use crate::error::Error;
@@ -15,6 +16,7 @@ use crate::exchange::identity::Identity;
 use crate::secret::Secret;
 use crate::system::client::{flaw, with_client};
 use crate::system::oauth::client_auth::{BasicEncoding, ClientAuth, basic};
+use crate::system::oauth::way::Way;
 #[cfg(feature = "oauth")]
 use crate::system::oauth::{
     key::{assertion::Signer, jwt_key::JwtKey},
@@ -51,7 +53,9 @@ pub(crate) enum Proof {
     Assertion {
         assertion: Credential,
         assertion_type: Cow<'static, str>,
-        /// What the assertion is made of, if this crate makes it.
+        /// The same by the previous key. It has no value while that key cannot be used.
+        previous: Option<Credential>,
+        /// What the assertions are made of, if this crate makes them: the keys or the secret.
         made_of: Vec<Credential>,
     },
     /// An assertion that is signed here, before the endpoint is known.
@@ -83,8 +87,12 @@ impl OAuthClient {
         id: impl Into<Credential>,
         assertion: impl Into<Credential>,
     ) -> OAuthClient {
-        let (assertion, made_of) = (assertion.into(), Vec::new());
-        let proof = Proof::Assertion { assertion, assertion_type: JWT_BEARER.into(), made_of };
+        let proof = Proof::Assertion {
+            assertion: assertion.into(),
+            assertion_type: JWT_BEARER.into(),
+            previous: None,
+            made_of: Vec::new(),
+        };
         OAuthClient { id: id.into(), proof }
     }
 
@@ -95,6 +103,33 @@ impl OAuthClient {
     #[cfg(feature = "oauth")]
     pub fn with_key(id: impl Into<Credential>, key: JwtKey) -> OAuthClient {
         OAuthClient::signed(id.into(), Signer::Key(key))
+    }
+
+    /// (Feature `oauth`.) The key that the provider may still have for this client, while a new key is introduced. Without
+    /// effect for a client without a private key. Default: none.
+    ///
+    /// - If the endpoint refuses the client (`invalid_client`, or a 401) with the key of [`with_key`](OAuthClient::with_key), the
+    ///   request is sent once more in the same exchange, with an assertion by the previous key. There is one `WARN` event.
+    /// - The key that worked is tried first from then on, until the text of one of the two keys changes. If it is refused, the
+    ///   other one is tried again. An exchange has at most two requests with an assertion of this client.
+    /// - Both keys are read before each exchange. If the previous one is missing or unusable, the current one is used alone.
+    ///   If both are refused, a changed text of either key ends the pause.
+    ///
+    /// ```
+    /// use tower_outbound_auth::Credential;
+    /// use tower_outbound_auth::system::{JwtKey, OAuthClient};
+    ///
+    /// let key = |name: &str| JwtKey::new(Credential::file(format!("/run/secrets/{name}.pem")));
+    /// let client = OAuthClient::with_key("billing", key("current")).previous_key(key("previous"));
+    /// # let _ = client;
+    /// ```
+    #[cfg(feature = "oauth")]
+    #[must_use]
+    pub fn previous_key(mut self, key: JwtKey) -> OAuthClient {
+        if let Proof::Signed(signed) = &mut self.proof {
+            signed.set_previous(key);
+        }
+        self
     }
 
     /// (Feature `oauth`.) A client whose secret signs and is never sent: `client_secret_jwt` (HS256). The secret has 32
@@ -189,11 +224,10 @@ impl OAuthClient {
         match self.proof {
             #[cfg(feature = "oauth")]
             Proof::Signed(signed) => {
-                let proof = Proof::Assertion {
-                    assertion: signed.assertion(&self.id, audience)?,
-                    assertion_type: JWT_BEARER.into(),
-                    made_of: signed.credentials().to_vec(),
-                };
+                let made_of = signed.credentials();
+                let (assertion, previous) = signed.assertions(&self.id, audience)?;
+                let assertion_type = JWT_BEARER.into();
+                let proof = Proof::Assertion { assertion, assertion_type, previous, made_of };
                 Ok(OAuthClient { id: self.id, proof })
             }
             proof => {
@@ -209,8 +243,9 @@ impl OAuthClient {
         match &self.proof {
             Proof::Nothing => {}
             Proof::Secret(secret, _) => all.push(secret.clone()),
-            Proof::Assertion { assertion, made_of, .. } => {
+            Proof::Assertion { assertion, previous, made_of, .. } => {
                 all.push(assertion.clone());
+                all.extend_from_slice(previous.as_slice());
                 all.extend_from_slice(made_of);
             }
             #[cfg(feature = "oauth")]
@@ -234,7 +269,7 @@ impl OAuthClient {
     /// # Errors
     ///
     /// If a credential has no value.
-    pub(crate) fn add(&self, cx: &RequestContext, raw: bool) -> Result<Added, ExchangeError> {
+    pub(crate) fn add(&self, cx: &RequestContext, way: Way) -> Result<Added, ExchangeError> {
         let id = cx.credential(&self.id)?;
         let mut added = Added { params: Vec::new(), authorization: None };
         match &self.proof {
@@ -246,11 +281,13 @@ impl OAuthClient {
                 added.params = vec![("client_id", id), ("client_secret", cx.credential(secret)?)];
             }
             Proof::Secret(secret, ClientAuth::Basic(encoding)) => {
-                let encoding = if raw { BasicEncoding::Raw } else { *encoding };
+                let encoding = if way == Way::Second { BasicEncoding::Raw } else { *encoding };
                 added.authorization = Some(basic(id.expose(), &cx.credential(secret)?, encoding));
             }
-            Proof::Assertion { assertion, assertion_type, .. } => {
+            Proof::Assertion { assertion, assertion_type, previous, .. } => {
                 let assertion_type = Secret::from(&**assertion_type);
+                let previous = previous.as_ref().filter(|_| way == Way::Second);
+                let assertion = previous.unwrap_or(assertion);
                 added.params = vec![
                     ("client_id", id),
                     ("client_assertion_type", assertion_type),
@@ -259,6 +296,33 @@ impl OAuthClient {
             }
         }
         Ok(added)
+    }
+
+    /// The keys of a client that has two of them: the current one, and the previous one.
+    pub(crate) fn keys(&self) -> Option<[&Credential; 2]> {
+        match &self.proof {
+            Proof::Assertion { previous: Some(_), made_of, .. } => match &**made_of {
+                [current, previous] => Some([current, previous]),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// Whether there is an assertion by the previous key among these values.
+    pub(crate) fn has_previous(&self, values: &Shown) -> bool {
+        match &self.proof {
+            Proof::Assertion { previous: Some(previous), .. } => values.has(previous),
+            _ => false,
+        }
+    }
+
+    /// Identifies the texts of the two keys among these values. Zero for a client that has not two keys.
+    pub(crate) fn texts_of_keys(&self, values: &Shown) -> u64 {
+        match &self.proof {
+            Proof::Assertion { previous: Some(_), made_of, .. } => values.version_of(made_of),
+            _ => 0,
+        }
     }
 
     /// Whether the server may understand another encoding of these values.

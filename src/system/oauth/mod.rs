@@ -14,6 +14,8 @@ pub(crate) mod hint;
 pub(crate) mod key;
 pub(crate) mod params;
 pub(crate) mod refresh;
+pub(crate) mod refused;
 #[cfg(feature = "oauth")]
 pub(crate) mod signed;
 pub(crate) mod system;
+pub(crate) mod way;

@@ -8,11 +8,13 @@ use crate::system::client::flaw;
 use crate::system::oauth::key::assertion::{Assertion, Signer};
 use crate::system::oauth::key::claims::ClaimSet;
 use crate::system::oauth::key::client_claims;
+use crate::system::oauth::key::jwt_key::JwtKey;
 
 /// What a client signs, and what signs it. The id is read like any credential, because it is in the claims.
 #[derive(Clone, Debug)]
 pub(crate) struct Signed {
     signer: Signer,
+    previous: Option<JwtKey>,
     pub(crate) audience: Option<String>,
     pub(crate) typ: Option<Option<String>>,
     pub(crate) backdate: Duration,
@@ -20,7 +22,14 @@ pub(crate) struct Signed {
 
 impl Signed {
     pub(crate) fn new(signer: Signer) -> Signed {
-        Signed { signer, audience: None, typ: None, backdate: Duration::ZERO }
+        Signed { signer, previous: None, audience: None, typ: None, backdate: Duration::ZERO }
+    }
+
+    /// Without effect for a client that signs with its secret.
+    pub(crate) fn set_previous(&mut self, key: JwtKey) {
+        if let Signer::Key(_) = self.signer {
+            self.previous = Some(key);
+        }
     }
 
     /// # Errors
@@ -28,33 +37,44 @@ impl Signed {
     /// If a value that is already known cannot sign.
     pub(crate) fn check(&self) -> Result<(), Error> {
         match &self.signer {
-            Signer::Key(key) => key.check(),
+            Signer::Key(key) => {
+                key.check()?;
+                self.previous.as_ref().map_or(Ok(()), JwtKey::check)
+            }
             Signer::Secret(secret) => Ok(secret.check("client secret", flaw)?),
         }
     }
 
     /// What an exchange reads for the assertions, besides the id of the client.
-    pub(crate) fn credentials(&self) -> &[Credential] {
-        self.signer.credentials()
+    pub(crate) fn credentials(&self) -> Vec<Credential> {
+        let previous = self.previous.iter().flat_map(JwtKey::credentials).map(Credential::optional);
+        self.signer.credentials().iter().cloned().chain(previous).collect()
     }
 
-    /// A credential with a new assertion of this client for each request on the wire. It is for `audience`, if no other one
-    /// is set.
+    /// Two credentials, each with a new assertion of this client for each request on the wire. The second one is by the
+    /// previous key. They are for `audience`, if no other one is set.
     ///
     /// # Errors
     ///
     /// If the assertion is set back by more than 120 s.
-    pub(crate) fn assertion(&self, id: &Credential, audience: &str) -> Result<Credential, Error> {
-        let signed = Signed {
-            audience: Some(self.audience.clone().unwrap_or_else(|| audience.to_owned())),
-            ..self.clone()
-        };
-        signed.claims("").with_backdate(self.backdate)?;
+    pub(crate) fn assertions(
+        mut self,
+        id: &Credential,
+        audience: &str,
+    ) -> Result<(Credential, Option<Credential>), Error> {
+        self.audience.get_or_insert_with(|| audience.to_owned());
+        self.claims("").with_backdate(self.backdate)?;
+        let previous =
+            self.previous.take().map(Signer::Key).map(|signer| Signed { signer, ..self.clone() });
+        Ok((self.assertion(id), previous.map(|it| it.assertion(id).optional())))
+    }
+
+    fn assertion(self, id: &Credential) -> Credential {
         let id = id.clone();
-        Ok(Assertion::minted(move |values| {
-            let claims = signed.claims(values(&id)?.expose());
-            Ok(Assertion::new(signed.signer.clone(), claims))
-        }))
+        Assertion::minted(move |values| {
+            let claims = self.claims(values(&id)?.expose());
+            Ok(Assertion::new(self.signer.clone(), claims))
+        })
     }
 
     fn claims(&self, client_id: &str) -> ClaimSet {

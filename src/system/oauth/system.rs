@@ -7,14 +7,13 @@ use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, Request, StatusCode};
 
-use crate::basics::TARGET;
 use crate::clock::Now;
 use crate::credential::Credential;
+use crate::credential::shown::Shown;
 use crate::endpoint::answer::ExchangeAnswer;
 use crate::endpoint::encoding::form_body;
-use crate::endpoint::failure::{Failure, is_refusal};
+use crate::endpoint::failure::Failure;
 use crate::endpoint::grant::Grant;
-use crate::endpoint::quotes::Credentials;
 use crate::endpoint::request::ExchangeRequest;
 use crate::endpoint::request_context::RequestContext;
 use crate::endpoint::step::Step;
@@ -25,29 +24,17 @@ use crate::scheme::presentation::Presentation;
 use crate::scheme::value::{InvalidToken, bearer_value, plain_value};
 use crate::secret::Secret;
 use crate::system::oauth::answer::{
-    Meaning, check_type, failed, failed_without_a_secret, is_another_scope,
-    knows_no_refresh_tokens, may_be_about_the_client, may_be_about_the_refresh_token, read_2xx,
-    with_extra,
+    Meaning, check_type, is_another_scope, read_2xx, with_extra,
 };
-use crate::system::oauth::client::{OAuthClient, Proof};
-use crate::system::oauth::clocks::difference;
+use crate::system::oauth::client::OAuthClient;
 use crate::system::oauth::discovery::{DISCOVERY, Discovery, Found};
 use crate::system::oauth::grant::OAuthGrant;
 use crate::system::oauth::hint::Hint;
 use crate::system::oauth::params::Params;
-use crate::system::oauth::refresh::REFRESH;
+use crate::system::oauth::way::{Attempt, LastWay, Turn, Way};
 
-/// The names of the requests with the credentials. A name tells the encoding, and whether it is the second attempt.
-/// (If the user chose the encoding, or if it makes no difference, the name is always the first one.)
-const PERCENT: &str = "percent";
-const RAW: &str = "raw";
-const RAW_AFTER_PERCENT: &str = "raw after percent";
-const PERCENT_AFTER_RAW: &str = "percent after raw";
 /// The token endpoint is known, and nothing has been sent to it.
 const DISCOVERED: &str = "discovered";
-
-const REFUSED_ASSERTION: &str = "the token endpoint refuses the client's assertion: check the client id, the key or secret that the \
-     provider has for it, and the audience of the assertion";
 
 /// An OAuth 2.0 system: a client, a grant, and parameters.
 ///
@@ -72,8 +59,8 @@ pub struct OAuth {
     /// Members of the answer for the caller: names or JSON pointers.
     pub(crate) extra: Vec<String>,
     pub(crate) strict_type: bool,
-    /// With `Auto`: the last success used the raw encoding.
-    pub(crate) raw: Hint,
+    /// For a client with two encodings of its secret, or with two keys.
+    pub(crate) last_way: LastWay,
     pub(crate) refresh: bool,
     /// The endpoint has answered that it does not support refresh tokens.
     pub(crate) without_refresh: Hint,
@@ -99,7 +86,7 @@ impl OAuth {
             token_member: None,
             extra: Vec::new(),
             strict_type: false,
-            raw: Hint::default(),
+            last_way: LastWay::default(),
             refresh: false,
             without_refresh: Hint::default(),
         }
@@ -111,23 +98,25 @@ impl OAuth {
         &self.endpoint
     }
 
-    /// The name of the request with the credentials in the encoding that worked last.
-    fn last_encoding(&self, now: Option<Now>) -> &'static str {
-        if self.raw.holds(now) { RAW } else { PERCENT }
+    /// The way that worked last, for these values of the credentials.
+    pub(crate) fn last_way(&self, now: Option<Now>, values: &Shown) -> Way {
+        let Some(client) = &self.client else { return Way::First };
+        let way = self.last_way.way(now, client.texts_of_keys(values));
+        let is_possible = client.keys().is_none() || client.has_previous(values);
+        if is_possible { way } else { Way::First }
     }
 
     /// The request with the credentials.
     fn request(
         &self,
         cx: &RequestContext,
-        name: &'static str,
+        attempt: Attempt,
     ) -> Result<ExchangeRequest, ExchangeError> {
         let grant = self.grant.params(cx)?;
         let grant = grant.iter().map(|(name, value)| (*name, value.expose()));
         let params =
             iter::once(("grant_type", self.grant.name())).chain(grant).chain(self.params.iter());
-        let raw = matches!(name, RAW | RAW_AFTER_PERCENT);
-        Ok(self.post(cx, params.collect(), raw)?.named(name))
+        Ok(self.post(cx, params.collect(), attempt.way)?.named(attempt.name()))
     }
 
     /// The request with a refresh token (RFC 6749 section 6). It has no scope, so that the scope stays the same.
@@ -135,12 +124,13 @@ impl OAuth {
         &self,
         cx: &RequestContext,
         refresh_token: &Secret,
+        way: Way,
     ) -> Result<ExchangeRequest, ExchangeError> {
         let mut params =
             vec![("grant_type", "refresh_token"), ("refresh_token", refresh_token.expose())];
         params.extend(self.params.iter().filter(|(name, _)| *name == "resource"));
-        let raw = self.raw.holds(Some(cx.now()));
-        Ok(self.post(cx, params, raw)?.named(REFRESH))
+        let attempt = Attempt { way, turn: Turn::Refresh };
+        Ok(self.post(cx, params, way)?.named(attempt.name()))
     }
 
     /// A form with the client's authentication.
@@ -148,10 +138,10 @@ impl OAuth {
         &self,
         cx: &RequestContext,
         params: Vec<(&str, &str)>,
-        raw: bool,
+        way: Way,
     ) -> Result<ExchangeRequest, ExchangeError> {
         let mut params: Vec<(&str, &str)> = params; // these may borrow from the credentials
-        let added = self.client.as_ref().map(|client| client.add(cx, raw)).transpose()?;
+        let added = self.client.as_ref().map(|client| client.add(cx, way)).transpose()?;
         let discovered = self.discovery.as_ref().and_then(Discovery::last);
         let endpoint = discovered.as_ref().unwrap_or(&self.endpoint);
         let mut request = Request::post(endpoint.uri())
@@ -170,84 +160,6 @@ impl OAuth {
         }
         let body = Bytes::from_owner(form_body(&params));
         Ok(ExchangeRequest::new(request.body(body)?))
-    }
-
-    /// The id and the secret in the request. None if the client has no secret.
-    fn shown(&self, answer: &ExchangeAnswer) -> Option<[Secret; 2]> {
-        let OAuthClient { id, proof: Proof::Secret(secret, _) } = self.client.as_ref()? else {
-            return None;
-        };
-        Some([answer.credential(id).ok()?, answer.credential(secret).ok()?])
-    }
-
-    /// The name of the request that follows a refused one, if the endpoint may understand the other encoding. It
-    /// depends on the refused encoding. The encoding that worked last does not matter, because another source of this
-    /// scheme may have changed it.
-    fn other_encoding(&self, refused: &ExchangeAnswer) -> Option<&'static str> {
-        let differ = |it: [Secret; 2]| {
-            self.client.as_ref().is_some_and(|client| client.has_another_encoding(&it))
-        };
-        let differ = self.shown(refused).is_some_and(differ);
-        match refused.request_name() {
-            PERCENT if differ => Some(RAW_AFTER_PERCENT),
-            RAW if differ => Some(PERCENT_AFTER_RAW),
-            _ => None,
-        }
-    }
-
-    /// The endpoint refuses the refresh token, so the next request uses the credentials.
-    fn fall_back(&self, answer: &ExchangeAnswer, failure: &Failure) -> Step {
-        if knows_no_refresh_tokens(answer.status(), failure) {
-            self.without_refresh.learn(answer.received());
-            let system = self.identity().system();
-            tracing::info!(target: TARGET, system, "the endpoint does not support refresh tokens: they are not used for a day");
-        }
-        Step::Again(self.last_encoding(answer.received()))
-    }
-
-    /// The error, with what to do if the endpoint refuses an assertion of the client.
-    fn about_the_assertion(&self, error: ExchangeError, answer: &ExchangeAnswer) -> ExchangeError {
-        let refused = error.code() == Some("invalid_client");
-        match self.client.as_ref().map(|client| &client.proof) {
-            Some(Proof::Assertion { made_of, .. }) if refused => {
-                let is_signed_here = !made_of.is_empty();
-                let clocks = is_signed_here.then(|| difference(answer)).flatten();
-                let clocks = clocks.map(|it| format!("; {it}")).unwrap_or_default();
-                error.map_message(|_| format!("{REFUSED_ASSERTION}{clocks}"))
-            }
-            _ => error,
-        }
-    }
-
-    /// The endpoint refuses the credentials.
-    fn read_failure(
-        &self,
-        answer: &ExchangeAnswer,
-        failure: &Failure,
-    ) -> Result<Step, ExchangeError> {
-        let name = answer.request_name();
-        if name == REFRESH && may_be_about_the_refresh_token(failure) {
-            return Ok(self.fall_back(answer, failure));
-        }
-        let other = self.other_encoding(answer);
-        if let Some(other) = other.filter(|_| may_be_about_the_client(answer, failure)) {
-            return Ok(Step::Again(other));
-        }
-        if is_refusal(failure) {
-            // The server may have changed, so what was learned about it is forgotten.
-            self.raw.forget();
-            self.without_refresh.forget();
-        }
-        let error = match self.shown(answer) {
-            Some([id, secret]) => {
-                failed(answer, failure, &Credentials { id, secret, id_is_secret: false })
-            }
-            None => failed_without_a_secret(answer, failure),
-        };
-        let error = self.about_the_assertion(error, answer);
-        let is_of_subject =
-            self.grant.is_token_exchange() && failure.code.as_deref() == Some("invalid_request");
-        Err(if is_of_subject { error.about_the_subject() } else { error })
     }
 }
 
@@ -292,10 +204,11 @@ impl Grant for OAuth {
             }
         }
         let refresh = self.refresh && !self.without_refresh.holds(now);
-        match (step, cx.refresh_token().filter(|_| refresh)) {
-            (Some(name), _) => self.request(cx, name),
-            (None, Some(refresh_token)) => self.refresh_request(cx, refresh_token),
-            (None, None) => self.request(cx, self.last_encoding(now)),
+        let way = self.last_way(now, cx.shown());
+        match (step.and_then(Attempt::named), cx.refresh_token().filter(|_| refresh)) {
+            (Some(attempt), _) => self.request(cx, attempt),
+            (None, Some(refresh_token)) => self.refresh_request(cx, refresh_token, way),
+            (None, None) => self.request(cx, Attempt { way, turn: Turn::Opening }),
         }
     }
 
@@ -315,19 +228,18 @@ impl Grant for OAuth {
             Meaning::Token(token) => token,
             Meaning::Failure(failure) => return self.read_failure(&answer, &failure),
         };
-        let name = answer.request_name();
-        match name {
-            RAW_AFTER_PERCENT => self.raw.learn(answer.received()),
-            PERCENT_AFTER_RAW => self.raw.forget(),
-            _ => {}
+        let attempt = Attempt::named(answer.request_name());
+        if let Some(Attempt { way, turn: Turn::Last }) = attempt {
+            self.learn(way, &answer);
         }
+        let refreshed = attempt.is_some_and(|attempt| attempt.turn == Turn::Refresh);
         check_type(token.token_type.as_deref(), self.strict_type)?;
-        let token = match self.grant.is_token_exchange() && name != REFRESH {
+        let token = match self.grant.is_token_exchange() && !refreshed {
             true => token.exchanged(&answer)?,
             false => token,
         };
         let granted = token.scope.clone();
-        let issued = token.issued(name == REFRESH, self.refresh);
+        let issued = token.issued(refreshed, self.refresh);
         let issued = with_extra(issued, &answer, &self.extra);
         let another = granted.zip(self.params.get("scope"));
         Ok(Step::Issued(match another {

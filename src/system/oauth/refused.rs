@@ -1,0 +1,168 @@
+//! What follows a refusal of the token endpoint: another way to prove the client, the credentials after a refresh token, or an
+//! error that says what to do.
+
+use crate::basics::TARGET;
+use crate::endpoint::answer::ExchangeAnswer;
+use crate::endpoint::failure::{Failure, is_refusal};
+use crate::endpoint::grant::Grant;
+use crate::endpoint::quotes::Credentials;
+use crate::endpoint::step::Step;
+use crate::exchange::error::ExchangeError;
+use crate::secret::Secret;
+use crate::system::oauth::answer::{
+    failed, failed_without_a_secret, knows_no_refresh_tokens, may_be_about_the_client,
+    may_be_about_the_refresh_token, refuses_the_client,
+};
+use crate::system::oauth::client::{OAuthClient, Proof};
+use crate::system::oauth::clocks::difference;
+use crate::system::oauth::system::OAuth;
+use crate::system::oauth::way::{Attempt, Turn, Way};
+
+const REFUSED_ASSERTION: &str = "the token endpoint refuses the client's assertion: check the client id, the key or secret that the \
+     provider has for it, and the audience of the assertion";
+
+impl OAuth {
+    /// The id and the secret in the request. None if the client has no secret.
+    fn shown(&self, answer: &ExchangeAnswer) -> Option<[Secret; 2]> {
+        let OAuthClient { id, proof: Proof::Secret(secret, _) } = self.client.as_ref()? else {
+            return None;
+        };
+        Some([answer.credential(id).ok()?, answer.credential(secret).ok()?])
+    }
+
+    /// Whether the endpoint refuses the client, and may accept its proof in the other way.
+    fn may_accept_the_other_way(&self, refused: &ExchangeAnswer, failure: &Failure) -> bool {
+        let Some(client) = &self.client else { return false };
+        match client.keys() {
+            Some(_) => client.has_previous(refused.shown()) && refuses_the_client(refused, failure),
+            None => {
+                let differ = |it: [Secret; 2]| client.has_another_encoding(&it);
+                self.shown(refused).is_some_and(differ) && may_be_about_the_client(refused, failure)
+            }
+        }
+    }
+
+    /// The endpoint refuses the refresh token, so the next request uses the credentials. A client with two keys has no third
+    /// request, so the endpoint's word about the client decides which key it uses.
+    fn fall_back(&self, answer: &ExchangeAnswer, failure: &Failure, refused: Way) -> Step {
+        if knows_no_refresh_tokens(answer.status(), failure) {
+            self.without_refresh.learn(answer.received());
+            let system = self.identity().system();
+            tracing::info!(target: TARGET, system, "the endpoint does not support refresh tokens: they are not used for a day");
+        }
+        let has_two_keys = self.client.as_ref().is_some_and(|client| client.keys().is_some());
+        let next = match has_two_keys {
+            true if self.may_accept_the_other_way(answer, failure) => {
+                Attempt { way: refused.other(), turn: Turn::Last }
+            }
+            true => Attempt { way: refused, turn: Turn::Last },
+            false => {
+                let way = self.last_way(answer.received(), answer.shown());
+                Attempt { way, turn: Turn::Opening }
+            }
+        };
+        Step::Again(next.name())
+    }
+
+    /// The endpoint accepts the client in this way.
+    pub(crate) fn learn(&self, way: Way, answer: &ExchangeAnswer) {
+        let Some(client) = &self.client else { return };
+        let texts = client.texts_of_keys(answer.shown());
+        let Some([current, previous]) = client.keys() else {
+            return self.last_way.learn(way, answer.received(), texts);
+        };
+        let was = self.last_way.way(None, texts);
+        self.last_way.learn(way, None, texts);
+        let system = self.identity().system();
+        match way {
+            _ if was == way => {}
+            Way::Second => {
+                tracing::warn!(target: TARGET, system, %current, %previous, "the endpoint refuses the current key of the client, and accepts the previous one: that one is used until the text of a key changes");
+            }
+            Way::First => {
+                tracing::info!(target: TARGET, system, %current, %previous, "the endpoint refuses the previous key of the client, and accepts the current one: that one is used");
+            }
+        }
+    }
+
+    /// The answer to the current or the previous key, if this one refuses the other key of the two.
+    fn refused_with_the_other_key<'a>(
+        &self,
+        answer: &'a ExchangeAnswer,
+        failure: &Failure,
+    ) -> Option<&'a ExchangeAnswer> {
+        self.client.as_ref()?.keys()?;
+        let before = answer.before().filter(|_| refuses_the_client(answer, failure))?;
+        let way = |answer: &ExchangeAnswer| Some(Attempt::named(answer.request_name())?.way);
+        (way(before)? != way(answer)?).then_some(before)
+    }
+
+    /// The error, with what to do if the endpoint refuses an assertion of the client.
+    fn about_the_assertion(
+        &self,
+        error: ExchangeError,
+        answer: &ExchangeAnswer,
+        both_keys: bool,
+    ) -> ExchangeError {
+        let Some(client) = &self.client else { return error };
+        let Proof::Assertion { made_of, .. } = &client.proof else { return error };
+        let keys = match client.keys() {
+            Some(_) if both_keys => "; it refuses the current and the previous key".to_owned(),
+            Some([_, previous]) if !client.has_previous(answer.shown()) => {
+                format!("; the previous key in {previous} cannot be used")
+            }
+            _ => String::new(),
+        };
+        if error.code() != Some("invalid_client") {
+            return if both_keys {
+                error.map_message(|text| format!("{text}{keys}"))
+            } else {
+                error
+            };
+        }
+        let is_signed_here = !made_of.is_empty();
+        let clocks = is_signed_here.then(|| difference(answer)).flatten();
+        let clocks = clocks.map(|it| format!("; {it}")).unwrap_or_default();
+        error.map_message(|_| format!("{REFUSED_ASSERTION}{keys}{clocks}"))
+    }
+
+    /// The endpoint refuses the credentials.
+    pub(crate) fn read_failure(
+        &self,
+        answer: &ExchangeAnswer,
+        failure: &Failure,
+    ) -> Result<Step, ExchangeError> {
+        match Attempt::named(answer.request_name()) {
+            Some(Attempt { way, turn: Turn::Refresh })
+                if may_be_about_the_refresh_token(failure) =>
+            {
+                return Ok(self.fall_back(answer, failure, way));
+            }
+            Some(Attempt { way, turn: Turn::Opening })
+                if self.may_accept_the_other_way(answer, failure) =>
+            {
+                return Ok(Step::Again(Attempt { way: way.other(), turn: Turn::Last }.name()));
+            }
+            _ => {}
+        }
+        if is_refusal(failure) {
+            // The server may have changed, so what was learned about it is forgotten.
+            self.last_way.forget();
+            self.without_refresh.forget();
+        }
+        let first = self.refused_with_the_other_key(answer, failure);
+        let error = match (self.shown(answer), first) {
+            (Some([id, secret]), _) => {
+                failed(answer, failure, &Credentials { id, secret, id_is_secret: false })
+            }
+            (None, Some(first)) => {
+                failed_without_a_secret(first, &Failure::in_body(first).unwrap_or_default())
+            }
+            (None, None) => failed_without_a_secret(answer, failure),
+        };
+        let error = self.about_the_assertion(error, answer, first.is_some());
+        let is_of_subject =
+            self.grant.is_token_exchange() && failure.code.as_deref() == Some("invalid_request");
+        Err(if is_of_subject { error.about_the_subject() } else { error })
+    }
+}
