@@ -67,6 +67,15 @@ fn is_something(value: &Value) -> bool {
     }
 }
 
+/// The numbers in `error_codes`, by which Microsoft Entra says what is wrong. Others are left out: none has more than eight
+/// digits.
+pub(crate) fn numbers(answer: &ExchangeAnswer) -> Vec<u32> {
+    let value = Members::of(answer).and_then(|members| members.value("error_codes"));
+    let Ok(Some(Value::Array(list))) = value else { return Vec::new() };
+    let number = |value: &Value| u32::try_from(value.as_u64()?).ok().filter(|it| *it < 100_000_000);
+    list.iter().filter_map(number).collect()
+}
+
 /// Whether the code of a failure means that a person has to correct something.
 pub(crate) fn is_refusal(failure: &Failure) -> bool {
     failure.code.as_deref().is_some_and(is_refusal_code)

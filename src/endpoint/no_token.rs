@@ -6,7 +6,7 @@ use http::StatusCode;
 
 use crate::clock::Now;
 use crate::endpoint::answer::ExchangeAnswer;
-use crate::endpoint::failure::Failure;
+use crate::endpoint::failure::{Failure, numbers};
 use crate::endpoint::pacing;
 use crate::endpoint::redirect;
 use crate::endpoint::refusal_codes::{advice, may_pass};
@@ -94,7 +94,9 @@ impl ExchangeAnswer {
     /// [`CredentialProvider`](crate::credential::CredentialProvider) is told, and may have another value at once.
     #[must_use]
     pub fn refused(&self, code: &str) -> ExchangeError {
-        self.failure(ExchangeErrorKind::Refused, advice(code, self.status())).with_code(code)
+        let message = advice(code, self.status());
+        let error = self.failure(ExchangeErrorKind::Refused, message).with_code(code);
+        error.with_numbers(numbers(self))
     }
 
     /// The error for a failure of the endpoint. `code` is its reason.
@@ -106,7 +108,8 @@ impl ExchangeAnswer {
             }
             false => "the token endpoint gave no token, for a reason that may pass",
         };
-        self.failure(ExchangeErrorKind::Unavailable, message).with_code(code)
+        let error = self.failure(ExchangeErrorKind::Unavailable, message).with_code(code);
+        error.with_numbers(numbers(self))
     }
 
     fn failure(

@@ -97,16 +97,23 @@ impl Credentials {
 }
 
 /// The error for display. Its code is replaced by `withheld` if the code quotes one of these credentials and is not
-/// a code of OAuth.
+/// a code of OAuth. A number that quotes one is left out.
 pub(crate) fn withheld(error: ExchangeError, shown: &Shown) -> ExchangeError {
-    let is_shown = |code: &&str| !error.is_judged() && !is_refusal_code(code);
-    let Some(code) = error.code().filter(is_shown) else { return error };
     // It is unknown here which of the credentials is an id, so each one counts as a secret.
-    let quotes = shown.secrets().any(|secret| {
-        let (id, secret) = (Secret::from(""), secret.clone());
-        Credentials { id, secret, id_is_secret: false }.are_quoted_in(code)
-    });
-    if quotes { error.with_code("withheld") } else { error }
+    let is_quote = |text: &str| {
+        shown.secrets().any(|secret| {
+            let (id, secret) = (Secret::from(""), secret.clone());
+            Credentials { id, secret, id_is_secret: false }.are_quoted_in(text)
+        })
+    };
+    let numbers = error.numbers().iter().copied();
+    let numbers = numbers.filter(|number| !is_quote(&number.to_string())).collect();
+    let error = error.with_numbers(numbers);
+    let is_shown = |code: &&str| !error.is_judged() && !is_refusal_code(code);
+    match error.code().filter(is_shown) {
+        Some(code) if is_quote(code) => error.with_code("withheld"),
+        _ => error,
+    }
 }
 
 /// Whether a path contains a part of one of these credentials in any encoding, or a segment that may be another credential

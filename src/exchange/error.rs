@@ -13,6 +13,8 @@ use crate::credential::error::{CredentialError, CredentialErrorKind};
 
 /// The longest error code of a server that is kept.
 const MAX_CODE: usize = 64;
+/// The most numbers beside it.
+const MAX_NUMBERS: usize = 3;
 
 /// What went wrong in an exchange. It decides when the next attempt is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -70,8 +72,8 @@ impl ExchangeErrorKind {
 
 /// The failure of one exchange. It is cheap to clone: everybody who waited gets the same failure.
 ///
-/// It never contains a secret, a token or a server's free text. It keeps only the status and
-/// the error code of the answer.
+/// It never contains a secret, a token or a server's free text. It keeps only the status of the answer, its error code, and the
+/// numbers of its `error_codes` (Microsoft Entra).
 ///
 /// ```
 /// use tower_outbound_auth::exchange::{ExchangeError, ExchangeErrorKind};
@@ -91,6 +93,8 @@ struct Inner {
     message: Cow<'static, str>,
     status: Option<StatusCode>,
     code: Option<Box<str>>,
+    /// What the server adds to its code: `error_codes` of Microsoft Entra.
+    numbers: Vec<u32>,
     retry_after: Option<Duration>,
     in_doubt: bool,
     /// The grant has checked that the code contains no credential.
@@ -113,6 +117,7 @@ impl ExchangeError {
             message: message.into(),
             status: None,
             code: None,
+            numbers: Vec::new(),
             retry_after: None,
             in_doubt: false,
             judged: false,
@@ -140,6 +145,17 @@ impl ExchangeError {
         let code: String = code.chars().take(MAX_CODE).map(visible).collect();
         Arc::make_mut(&mut self.0).code = (!code.is_empty()).then(|| code.into_boxed_str());
         self
+    }
+
+    /// The numbers by which the server says more than by its code. The first three are kept.
+    pub(crate) fn with_numbers(mut self, mut numbers: Vec<u32>) -> ExchangeError {
+        numbers.truncate(MAX_NUMBERS);
+        Arc::make_mut(&mut self.0).numbers = numbers;
+        self
+    }
+
+    pub(crate) fn numbers(&self) -> &[u32] {
+        &self.0.numbers
     }
 
     /// How long the endpoint asks clients to wait (RFC 9110 section 10.2.3). More than five minutes count
@@ -256,20 +272,18 @@ impl ExchangeError {
     }
 }
 
-/// What was asked, what happened, the status and the code: `oauth2 (https://idp.example/token, client "billing"): …`. An error
-/// that no source has reported begins with what happened.
+/// What was asked, what happened, the status, the code, and numbers of the server that say more:
+/// `oauth2 (https://idp.example/token, client "billing"): …`. An error that no source has reported begins with what happened.
 impl fmt::Display for ExchangeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(asked) = &self.0.asked {
             write!(f, "{asked}: ")?;
         }
         f.write_str(&self.0.message)?;
-        match (self.0.status, self.code()) {
-            (Some(status), Some(code)) => write!(f, " (status {}, {code})", status.as_u16()),
-            (Some(status), None) => write!(f, " (status {})", status.as_u16()),
-            (None, Some(code)) => write!(f, " ({code})"),
-            (None, None) => Ok(()),
-        }
+        let status = self.0.status.map(|status| format!("status {}", status.as_u16()));
+        let parts = status.into_iter().chain(self.code().map(str::to_owned));
+        let parts: Vec<_> = parts.chain(self.0.numbers.iter().map(u32::to_string)).collect();
+        if parts.is_empty() { Ok(()) } else { write!(f, " ({})", parts.join(", ")) }
     }
 }
 
@@ -281,6 +295,7 @@ impl fmt::Debug for ExchangeError {
             .field("message", &self.0.message)
             .field("status", &self.0.status)
             .field("code", &self.0.code)
+            .field("numbers", &self.0.numbers)
             .field("retry_after", &self.0.retry_after)
             .field("source", &self.0.source)
             .finish()

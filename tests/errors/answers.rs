@@ -10,6 +10,11 @@ use tower_outbound_auth::{Credential, TokenSource};
 
 /// What a caller's error says when the endpoint answers so.
 pub(crate) async fn said(status: u16, headers: &[(&str, &str)], body: &str) -> String {
+    said_of("secret", status, headers, body).await
+}
+
+/// The same for a client with this secret.
+async fn said_of(secret: &str, status: u16, headers: &[(&str, &str)], body: &str) -> String {
     let mut answer = Response::builder().status(status);
     for (name, value) in headers {
         answer = answer.header(*name, *value);
@@ -19,7 +24,7 @@ pub(crate) async fn said(status: u16, headers: &[(&str, &str)], body: &str) -> S
         let answer = answer.clone();
         async { Ok::<_, std::io::Error>(answer) }
     });
-    let system = ClientCredentials::new("https://idp.example/token", "billing", "secret").unwrap();
+    let system = ClientCredentials::new("https://idp.example/token", "billing", secret).unwrap();
     let source = TokenSource::builder_over_http(system, endpoint).clock(TokioClock::new()).build();
     crate::without_the_pause(&source.token().await.unwrap_err())
 }
@@ -235,4 +240,30 @@ async fn the_system_is_named_wherever_the_error_is_seen() {
         assert!(in_status.starts_with(&named), "{in_status}");
     }
     std::fs::remove_file(&place).unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn numbers_beside_the_code_are_shown_and_nothing_else_of_their_list() {
+    for (numbers, shown) in [
+        ("[7000215]", ", 7000215"),
+        ("[70002, 50012]", ", 70002, 50012"),
+        ("[1, 2, 3, 4]", ", 1, 2, 3"),
+        (r#"["hunter2", -1, 1.5, 100000000, {"a": 5}, null, 700016]"#, ", 700016"),
+        ("[]", ""),
+        ("7000215", ""),
+        (r#""7000215""#, ""),
+    ] {
+        for (status, code) in [(401, "invalid_client"), (400, "a_code_of_its_own")] {
+            let body = format!(r#"{{"error":"{code}","error_codes":{numbers}}}"#);
+            let text = said(status, &[JSON], &body).await;
+            assert!(text.ends_with(&format!("(status {status}, {code}{shown})")), "{text}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_number_that_quotes_a_credential_is_left_out() {
+    let body = r#"{"error":"invalid_client","error_codes":[4711, 7000215]}"#;
+    let text = said_of("pin-4711", 401, &[JSON], body).await;
+    assert!(text.ends_with("(status 401, invalid_client, 7000215)"), "{text}");
 }
