@@ -18,7 +18,7 @@ pub(crate) fn moment(value: &Value) -> Option<Duration> {
 
 /// Reads `2025-01-01T00:02:00Z`, with or without a fraction, with or without an offset (RFC 3339
 /// section 5.6).
-fn rfc_3339(text: &str) -> Option<Duration> {
+pub(crate) fn rfc_3339(text: &str) -> Option<Duration> {
     let (date, time) = (text.get(..10)?, text.get(11..19)?);
     let separators = [(4, "-"), (7, "-"), (13, ":"), (16, ":")];
     let is_separated =

@@ -5,6 +5,7 @@
 //! | [`Atlas`] | `Token: <token>` | `POST` with `Client-Id` and `Client-Secret` headers |
 //! | [`ClientCredentials`] | `Authorization: Bearer <token>` | OAuth 2.0, RFC 6749 section 4.4 |
 //! | [`OAuth`] | `Authorization: Bearer <token>` | OAuth 2.0 with any grant, and any way to authenticate the client |
+//! | [`OAuth::keycloak`], [`OAuth::entra`] | `Authorization: Bearer <token>` | OAuth 2.0, as Keycloak and Microsoft Entra want it |
 //! | [`SelfSigned`] (feature `oauth`) | `Authorization: Bearer <jwt>` | none: the JWT is signed here |
 //! | [`GoogleServiceAccount`] (feature `oauth`) | `Authorization: Bearer <token>` | OAuth 2.0, with a JWT that is signed here |
 //! | [`GithubApp`] (feature `oauth`) | `Authorization: Bearer <token>` | `POST` with a JWT that is signed here |
@@ -67,6 +68,7 @@ pub use self::oauth::client_credentials::ClientCredentials;
 pub use self::oauth::grant::{OAuthGrant, TokenExchange};
 #[cfg(feature = "oauth")]
 pub use self::oauth::key::{Algorithm, JwtKey, SigningKey};
+pub use self::oauth::preset::entra::Entra;
 pub use self::oauth::refresh::RefreshTokenIn;
 pub use self::oauth::system::OAuth;
 #[cfg(feature = "rotating")]

@@ -34,6 +34,7 @@
 //! | `INFO` | `the endpoint does not support refresh tokens: ..`, `there is no refresh endpoint: ..` | `status` |
 //! | `WARN` | `a credential cannot be read: its last good value is used` | `credential` (where it is), `cause` |
 //! | `WARN` | `a private key cannot be used: the last good key is used`, without `system` | `credential` (where it is), `cause` |
+//! | `WARN` | `a certificate and its key cannot be used: the last good pair is used`, without `system` | `credential` (where they are), `cause` |
 //! | `WARN` | `the private key has changed and its key id has not: ..`, without `system` | `credential`, `key_id` |
 //! | `WARN` | `a refused request could not be sent again ..`, once per source: its body was not kept | |
 //! | `WARN` | `the API refuses the token, and our clock is 93 s ahead of the server's`, once per source | |

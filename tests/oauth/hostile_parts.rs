@@ -98,7 +98,7 @@ fn an_identity_has_no_secret() {
         builder().grant(OAuthGrant::TokenExchange(TokenExchange::of(secret).actor(secret, "x"))),
     ] {
         let identity = system.build().unwrap().identity();
-        let parts = format!("{:?}", identity);
+        let parts = format!("{identity:?}");
         assert!(!parts.contains(secret), "{parts}");
     }
     let key = JwtKey::new(crate::assertions::P256);

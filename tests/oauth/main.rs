@@ -5,12 +5,19 @@ mod assertions;
 mod build;
 mod clocks;
 mod discovered;
+#[cfg(feature = "client")]
+mod entra;
 mod exchanged;
 #[cfg(feature = "client")]
 mod files;
 mod hostile_answers;
 mod hostile_issuer;
 mod hostile_parts;
+#[cfg(feature = "client")]
+#[allow(dead_code)] // a part of it is for the tests of logins
+#[path = "../login/imitation.rs"]
+mod imitation;
+mod keycloak;
 mod keys;
 #[path = "../support/log.rs"]
 mod log;
@@ -36,6 +43,7 @@ const ENDPOINT: &str = "https://idp.example/token";
 /// A request as the endpoint got it.
 #[derive(Clone)]
 struct Sent {
+    uri: http::Uri,
     headers: HeaderMap,
     body: String,
 }
@@ -104,7 +112,7 @@ impl Service<Request<Full<Bytes>>> for Endpoint {
         let body = futures::executor::block_on(http_body_util::BodyExt::collect(body)).unwrap();
         let body = String::from_utf8(body.to_bytes().to_vec()).unwrap();
         let mut sent = self.sent.lock().unwrap();
-        let request = Sent { headers: head.headers, body };
+        let request = Sent { uri: head.uri, headers: head.headers, body };
         let (status, answer) = (self.answers)(sent.len(), &request);
         sent.push(request);
         let response = Response::builder().status(status).header("date", DATE);

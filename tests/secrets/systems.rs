@@ -1,5 +1,6 @@
 //! `Debug` of the systems that are made of several parts.
 
+use tower_outbound_auth::Credential;
 use tower_outbound_auth::endpoint::Grant;
 use tower_outbound_auth::exchange::Reason;
 use tower_outbound_auth::system::*;
@@ -45,5 +46,22 @@ pub(crate) fn oauth() -> String {
     let texts = shown(&exchange) + &shown(&client) + &shown(&grant) + &shown(&builder);
     let system: OAuth = builder.build().unwrap();
     let by_secret = OAuthClient::with_secret_jwt("a", SECRET);
-    texts + &shown(&system) + &shown(&system.identity()) + &shown(&by_secret)
+    texts + &shown(&system) + &shown(&system.identity()) + &shown(&by_secret) + &entra()
+}
+
+fn entra() -> String {
+    let tenant: Entra = OAuth::entra("contoso").authority("login.example");
+    let scope = "https://api.example/.default";
+    let with_secret = tenant.clone().secret("a", SECRET).scope(scope);
+    let with_token = tenant.clone().federated_token("a", SECRET).scope(scope);
+    let file = Credential::file("/run/certificate");
+    let unusable = tenant.clone().certificate_and_key("a", SECRET, SECRET).scope(scope);
+    let error = shown(&unusable.build().unwrap_err());
+    let certified = tenant.clone().certificate_and_key("a", file, SECRET).scope(scope);
+    let system = certified.build().unwrap();
+    [
+        shown(&tenant) + &shown(&with_secret) + &shown(&with_token) + &error,
+        shown(&system) + &shown(&system.identity()),
+    ]
+    .concat()
 }

@@ -59,7 +59,7 @@ async fn a_key_file_is_read_however_a_tool_or_an_editor_left_it() {
         ),
         ("chain", format!("{certificate}{pem}{certificate}")),
         ("parameters", format!("{parameters}{pem}")),
-        ("jwk", jwk.to_owned()),
+        ("jwk", jwk.clone()),
         ("jwk-bom", format!("\u{feff}{jwk}\n")),
         ("jwk-blank-line", format!("\n{jwk}")),
         ("jwk-tabs", jwk.replace(',', ",\n\t")),

@@ -20,6 +20,9 @@ enum Endpoint {
     Of(Discovery),
 }
 
+/// What a provider demands of a grant and its parameters.
+pub(crate) type Rule = fn(&OAuthGrant, &Params) -> Result<(), Error>;
+
 /// Makes an [`OAuth`] system.
 ///
 /// ```
@@ -37,6 +40,9 @@ enum Endpoint {
 #[derive(Debug)]
 pub struct OAuthBuilder {
     endpoint: Result<Endpoint, Error>,
+    /// The issuer, if it is known without discovery.
+    issuer: Option<String>,
+    rule: Option<Rule>,
     allowed: Vec<String>,
     client: Option<OAuthClient>,
     grant: OAuthGrant,
@@ -59,7 +65,7 @@ impl OAuth {
         E: TryInto<TokenEndpoint>,
         Error: From<E::Error>,
     {
-        OAuthBuilder::at(endpoint.try_into().map(Endpoint::At).map_err(Error::from))
+        OAuthBuilder::of(endpoint.try_into().map_err(Error::from))
     }
 
     /// Describes a system by its issuer, whose metadata has the token endpoint (RFC 8414, OpenID Connect Discovery).
@@ -87,9 +93,24 @@ impl OAuth {
 }
 
 impl OAuthBuilder {
+    /// [`build`](OAuthBuilder::build) returns the error of the endpoint.
+    pub(crate) fn of(endpoint: Result<TokenEndpoint, Error>) -> OAuthBuilder {
+        OAuthBuilder::at(endpoint.map(Endpoint::At))
+    }
+
+    pub(crate) fn with_issuer(self, issuer: Option<String>) -> OAuthBuilder {
+        OAuthBuilder { issuer, ..self }
+    }
+
+    pub(crate) fn with_rule(self, rule: Rule) -> OAuthBuilder {
+        OAuthBuilder { rule: Some(rule), ..self }
+    }
+
     fn at(endpoint: Result<Endpoint, Error>) -> OAuthBuilder {
         OAuthBuilder {
             endpoint,
+            issuer: None,
+            rule: None,
             allowed: Vec::new(),
             client: None,
             grant: OAuthGrant::default(),
@@ -236,10 +257,13 @@ impl OAuthBuilder {
                 "the grant `{grant}` and no client do not fit together: call `client`"
             )));
         }
+        if let Some(rule) = self.rule {
+            rule(&self.grant, &params)?;
+        }
         // The audience of an assertion is the issuer, if it is known.
         let audience = match &discovery {
             Some(discovery) => discovery.issuer().to_owned(),
-            None => endpoint.uri().to_string(),
+            None => self.issuer.unwrap_or_else(|| endpoint.uri().to_string()),
         };
         let client = self.client.map(|client| client.for_audience(&audience)).transpose()?;
         let mut system = OAuth::new("oauth", endpoint, client);

@@ -142,8 +142,9 @@ impl OAuthClient {
         OAuthClient::signed(id.into(), Signer::Secret(secret.into()))
     }
 
+    /// A client whose assertions are signed here.
     #[cfg(feature = "oauth")]
-    fn signed(id: Credential, signer: Signer) -> OAuthClient {
+    pub(crate) fn signed(id: Credential, signer: Signer) -> OAuthClient {
         OAuthClient { id, proof: Proof::Signed(Signed::new(signer)) }
     }
 

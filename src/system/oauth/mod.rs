@@ -13,6 +13,7 @@ pub(crate) mod hint;
 #[cfg(feature = "oauth")]
 pub(crate) mod key;
 pub(crate) mod params;
+pub(crate) mod preset;
 pub(crate) mod refresh;
 pub(crate) mod refused;
 #[cfg(feature = "oauth")]

@@ -25,7 +25,7 @@ impl Signed {
         Signed { signer, previous: None, audience: None, typ: None, backdate: Duration::ZERO }
     }
 
-    /// Without effect for a client that signs with its secret.
+    /// Without effect for a client that signs with its secret, or with the key of a certificate.
     pub(crate) fn set_previous(&mut self, key: JwtKey) {
         if let Signer::Key(_) = self.signer {
             self.previous = Some(key);
@@ -41,6 +41,7 @@ impl Signed {
                 key.check()?;
                 self.previous.as_ref().map_or(Ok(()), JwtKey::check)
             }
+            Signer::Certified(key) => key.check(),
             Signer::Secret(secret) => Ok(secret.check("client secret", flaw)?),
         }
     }
@@ -79,7 +80,11 @@ impl Signed {
 
     fn claims(&self, client_id: &str) -> ClaimSet {
         let audience = self.audience.as_deref().unwrap_or_default();
-        let claims = client_claims::client(client_id, audience).backdated(self.backdate.as_secs());
+        let claims = match self.signer {
+            Signer::Certified(_) => client_claims::entra(client_id, audience),
+            Signer::Key(_) | Signer::Secret(_) => client_claims::client(client_id, audience),
+        };
+        let claims = claims.backdated(self.backdate.as_secs());
         match &self.typ {
             Some(typ) => claims.with_typ(typ.as_deref()),
             None => claims,

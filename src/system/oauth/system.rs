@@ -23,9 +23,7 @@ use crate::exchange::identity::Identity;
 use crate::scheme::presentation::Presentation;
 use crate::scheme::value::{InvalidToken, bearer_value, plain_value};
 use crate::secret::Secret;
-use crate::system::oauth::answer::{
-    Meaning, check_type, is_another_scope, read_2xx, with_extra,
-};
+use crate::system::oauth::answer::{Meaning, check_type, is_another_scope, read_2xx, with_extra};
 use crate::system::oauth::client::OAuthClient;
 use crate::system::oauth::discovery::{DISCOVERY, Discovery, Found};
 use crate::system::oauth::grant::OAuthGrant;

@@ -13,6 +13,7 @@ use crate::clock::Now;
 use crate::credential::{Credential, Values};
 use crate::exchange::error::{ExchangeError, ExchangeErrorKind};
 use crate::secret::Secret;
+use crate::system::oauth::key::certified_key::CertifiedKey;
 use crate::system::oauth::key::claims::ClaimSet;
 use crate::system::oauth::key::jws::sign_with_secret;
 use crate::system::oauth::key::jwt_key::JwtKey;
@@ -29,6 +30,7 @@ pub(crate) struct Assertion {
 #[derive(Clone, Debug)]
 pub(crate) enum Signer {
     Key(JwtKey),
+    Certified(CertifiedKey),
     /// HS256.
     Secret(Credential),
 }
@@ -111,17 +113,17 @@ impl Assertion {
 
     fn prepare(&self, now: Now, values: Values<'_>) -> Result<Prepared, ExchangeError> {
         let jwt_id = random()?;
-        match &self.signer {
+        let only = self.claims.algorithm();
+        let key = match &self.signer {
             Signer::Secret(secret) => {
                 let json = self.claims.json(now, &jwt_id, String::new);
-                Ok(Prepared::BySecret(values(secret)?, json))
+                return Ok(Prepared::BySecret(values(secret)?, json));
             }
-            Signer::Key(key) => {
-                let key = key.key(values, self.claims.algorithm())?;
-                let json = self.claims.json(now, &jwt_id, || key.fingerprint());
-                Ok(Prepared::ByKey(key, json))
-            }
-        }
+            Signer::Key(key) => key.key(values, only)?,
+            Signer::Certified(key) => key.key(now, values, only)?,
+        };
+        let json = self.claims.json(now, &jwt_id, || key.fingerprint());
+        Ok(Prepared::ByKey(key, json))
     }
 }
 
@@ -130,6 +132,7 @@ impl Signer {
     pub(crate) fn credentials(&self) -> &[Credential] {
         match self {
             Signer::Key(key) => key.credentials(),
+            Signer::Certified(key) => key.credentials(),
             Signer::Secret(secret) => std::slice::from_ref(secret),
         }
     }

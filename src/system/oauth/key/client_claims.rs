@@ -1,10 +1,14 @@
 //! The claims by which an OAuth client authenticates (RFC 7523 section 3).
 
+use crate::system::oauth::key::algorithm::Algorithm;
 use crate::system::oauth::key::claims::{Claim, ClaimSet};
 use crate::system::oauth::key::jws::HeaderMember;
 
 /// In seconds. Keycloak accepts an assertion for 60 s from its `iat`, and other servers for longer.
 const LIFE: u64 = 60;
+
+/// The life of an assertion for Entra, in seconds, as in Azure's library for Rust.
+const LIFE_AT_ENTRA: u64 = 300;
 
 /// The only media type that says what the JWT is for (draft-ietf-oauth-rfc7523bis).
 const TYP: &str = "client-authentication+jwt";
@@ -32,4 +36,26 @@ pub(crate) fn client(client_id: &str, audience: &str) -> ClaimSet {
         ],
         LIFE,
     )
+}
+
+/// Microsoft Entra, with a certificate. `endpoint` is the URL of the token endpoint.
+pub(crate) fn entra(client_id: &str, endpoint: &str) -> ClaimSet {
+    ClaimSet::new(
+        vec![
+            HeaderMember::Algorithm,
+            HeaderMember::Text("typ", "JWT".to_owned()),
+            HeaderMember::Certificate,
+        ],
+        vec![
+            ("iss", text(client_id)),
+            ("sub", text(client_id)),
+            ("aud", text(endpoint)),
+            ("jti", Claim::JwtId),
+            ("nbf", Claim::Begin),
+            ("iat", Claim::Begin),
+            ("exp", Claim::End),
+        ],
+        LIFE_AT_ENTRA,
+    )
+    .only(Algorithm::Ps256)
 }

@@ -1,4 +1,4 @@
-//! The part of DER (X.690) that key files need.
+//! The part of DER (X.690) that keys and certificates need.
 
 /// Reads values one after another.
 pub(crate) struct Reader<'a>(&'a [u8]);
@@ -7,6 +7,8 @@ pub(crate) const INTEGER: u8 = 0x02;
 pub(crate) const BIT_STRING: u8 = 0x03;
 pub(crate) const OCTET_STRING: u8 = 0x04;
 pub(crate) const OID: u8 = 0x06;
+pub(crate) const UTC_TIME: u8 = 0x17;
+pub(crate) const GENERALIZED_TIME: u8 = 0x18;
 pub(crate) const SEQUENCE: u8 = 0x30;
 
 impl<'a> Reader<'a> {
@@ -20,7 +22,7 @@ impl<'a> Reader<'a> {
         let (&first, rest) = rest.split_first()?;
         let (length, rest) = match first {
             0..=0x7f => (usize::from(first), rest),
-            // A length of one to three bytes: no key is longer.
+            // A length of one to three bytes: no key and no certificate is longer.
             0x81..=0x83 => {
                 let (length, rest) = rest.split_at_checked(usize::from(first & 0x7f))?;
                 (length.iter().fold(0, |sum, byte| sum << 8 | usize::from(*byte)), rest)

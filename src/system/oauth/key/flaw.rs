@@ -1,4 +1,5 @@
-//! Why a text is no private key that can sign. Each message says what to do. None has anything of the text.
+//! Why a text is no private key that can sign, or no certificate of the key. Each message says what to do. None has anything of
+//! the text.
 
 use std::borrow::Cow;
 
@@ -30,6 +31,9 @@ pub(crate) enum Flaw {
     JwkWithoutPrimes,
     JwkSecret,
     JwkAlgorithm,
+    NoCertificate,
+    CertificateDamaged,
+    OtherCertificate,
     /// The key makes signatures of the first algorithm. The second one was asked for.
     Algorithm(Algorithm, Algorithm),
 }
@@ -105,6 +109,15 @@ impl Flaw {
             Flaw::JwkAlgorithm => {
                 "the `alg` of the JWK does not belong to its key: RS256 or PS256 for RSA, ES256 for P-256, ES384 for \
                  P-384, EdDSA for Ed25519"
+            }
+            Flaw::NoCertificate => {
+                "the text has no certificate: give a PEM with `-----BEGIN CERTIFICATE-----`"
+            }
+            Flaw::CertificateDamaged => {
+                "the certificate cannot be read: give it in PEM, as the tool wrote it that made it"
+            }
+            Flaw::OtherCertificate => {
+                "the certificate and the private key do not belong together: give the certificate that was made for this key"
             }
             Flaw::Algorithm(own, asked) => {
                 return Cow::Owned(format!(

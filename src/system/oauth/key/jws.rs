@@ -17,6 +17,8 @@ pub(crate) enum HeaderMember {
     Algorithm,
     /// `kid`, if the key has one.
     KeyId,
+    /// `x5t#S256`: the thumbprint of the key's certificate, which is the id of such a key.
+    Certificate,
     Text(&'static str, String),
 }
 
@@ -36,6 +38,7 @@ pub(crate) fn signing_input(
         let (name, text) = match member {
             HeaderMember::Algorithm => ("alg", algorithm),
             HeaderMember::KeyId => ("kid", key_id?),
+            HeaderMember::Certificate => ("x5t#S256", key_id?),
             HeaderMember::Text(name, text) => (*name, &**text),
         };
         Some(format!("{}:{}", quoted(name), quoted(text)))

@@ -6,13 +6,23 @@ use crate::secret::Secret;
 use crate::system::oauth::key::flaw::Flaw;
 use crate::system::oauth::key::signing_key::SigningKey;
 
+/// A key, alone or with what belongs to it.
+pub(crate) trait HasKey: Clone {
+    fn key(&self) -> &SigningKey;
+}
+
+impl HasKey for SigningKey {
+    fn key(&self) -> &SigningKey {
+        self
+    }
+}
+
 /// What has been read so far.
-#[derive(Default)]
-pub(crate) struct KeptKey {
+pub(crate) struct KeptKey<K = SigningKey> {
     /// The last text.
     seen: Option<Secret>,
     /// The key of the last good text.
-    good: Option<SigningKey>,
+    good: Option<K>,
     /// The flaw of the last text.
     flaw: Option<Flaw>,
 }
@@ -26,7 +36,13 @@ pub(crate) enum Notice {
     SameKeyId(String),
 }
 
-impl KeptKey {
+impl<K> Default for KeptKey<K> {
+    fn default() -> KeptKey<K> {
+        KeptKey { seen: None, good: None, flaw: None }
+    }
+}
+
+impl<K: HasKey> KeptKey<K> {
     /// The key to use for this text.
     ///
     /// # Errors
@@ -35,13 +51,13 @@ impl KeptKey {
     pub(crate) fn look(
         &mut self,
         text: &Secret,
-        parse: impl FnOnce(&str) -> Result<SigningKey, Flaw>,
-    ) -> (Result<SigningKey, Flaw>, Option<Notice>) {
+        parse: impl FnOnce(&str) -> Result<K, Flaw>,
+    ) -> (Result<K, Flaw>, Option<Notice>) {
         let mut notice = None;
         if self.seen.as_ref().is_none_or(|seen| seen.expose() != text.expose()) {
             match parse(text.expose()) {
                 Ok(key) => {
-                    notice = self.good.as_ref().and_then(|old| same_key_id(old, &key));
+                    notice = self.good.as_ref().and_then(|old| same_key_id(old.key(), key.key()));
                     (self.good, self.flaw) = (Some(key), None);
                 }
                 Err(flaw) => {

@@ -15,6 +15,8 @@
 
 pub(crate) mod algorithm;
 pub(crate) mod assertion;
+pub(crate) mod certificate;
+pub(crate) mod certified_key;
 pub(crate) mod claims;
 pub(crate) mod client_claims;
 pub(crate) mod der;

@@ -1,4 +1,4 @@
-//! Private keys in PEM (RFC 7468).
+//! Private keys and certificates in PEM (RFC 7468).
 //!
 //! Around the key there may be other text, certificates, and the parameters of a curve, as tools write them.
 
@@ -24,9 +24,7 @@ struct Block<'a> {
 
 /// The one private key in a text.
 pub(crate) fn parse(text: &str) -> Result<Pair, Flaw> {
-    // Variables and JSON have line breaks as two characters.
-    let mended = Zeroizing::new(text.replace("\\r", ""));
-    let mended = Zeroizing::new(mended.replace("\\n", "\n"));
+    let mended = mended(text);
     let blocks = blocks(&mended)?;
     let mut keys = blocks.iter().filter(|block| block.label.ends_with("PRIVATE KEY"));
     let Some(key) = keys.next() else {
@@ -51,6 +49,19 @@ pub(crate) fn parse(text: &str) -> Result<Pair, Flaw> {
         "OPENSSH PRIVATE KEY" => Err(Flaw::OpenSsh),
         _ => Err(Flaw::OtherKind),
     }
+}
+
+/// The certificates in a text, as DER.
+pub(crate) fn certificates(text: &str) -> Result<Vec<Zeroizing<Vec<u8>>>, Flaw> {
+    let mended = mended(text);
+    let blocks = blocks(&mended)?;
+    blocks.iter().filter(|block| block.label == "CERTIFICATE").map(Block::der).collect()
+}
+
+/// Variables and JSON have line breaks as two characters.
+fn mended(text: &str) -> Zeroizing<String> {
+    let mended = Zeroizing::new(text.replace("\\r", ""));
+    Zeroizing::new(mended.replace("\\n", "\n"))
 }
 
 fn blocks(mut text: &str) -> Result<Vec<Block<'_>>, Flaw> {

@@ -62,5 +62,10 @@ pub(crate) fn thumbprint(jwk: &str) -> String {
 
 /// `SHA256:` and the SHA-256 of the SPKI.
 pub(crate) fn fingerprint(pair: &Pair) -> String {
-    format!("SHA256:{}", STANDARD.encode(digest(&SHA256, &spki(pair))))
+    fingerprint_of(&spki(pair))
+}
+
+/// The same of an SPKI as DER.
+pub(crate) fn fingerprint_of(spki: &[u8]) -> String {
+    format!("SHA256:{}", STANDARD.encode(digest(&SHA256, spki)))
 }

@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 
 use super::{TEXT, is_signed_by, key, parts, text, vector};
 use crate::clock::Now;
+use crate::system::oauth::key::certificate::Certificate;
 use crate::system::oauth::key::claims::ClaimSet;
 use crate::system::oauth::key::jws::sign_with_secret;
 use crate::system::oauth::key::signing_key::SigningKey;
@@ -77,12 +78,26 @@ fn signed(set: &ClaimSet, key: SigningKey) -> [String; 2] {
 fn the_header_and_the_claims_of_each_set_are_those_of_the_vectors() {
     let (ec, rsa) = (|| key("rfc7515_a3"), || key("rfc7515_a2"));
     let google = "google_jwt_bearer";
+    let entra = "entra_certificate";
+    let certificate = Certificate::all_in(text("/key_files/bad/5/pem")).unwrap().remove(0);
+    assert_eq!(certificate.thumbprint, text("/rfc8705/x5t#S256"));
     let of = given;
     let sets = [
         (
             "private_key_jwt",
             client::client(of("private_key_jwt", "client_id"), of("private_key_jwt", "aud")),
             ec().with_key_id("k1"),
+        ),
+        (
+            entra,
+            client::entra(
+                of(entra, "client_id"),
+                &format!(
+                    "https://login.microsoftonline.com/{}/oauth2/v2.0/token",
+                    of(entra, "tenant")
+                ),
+            ),
+            rsa().with_key_id(certificate.thumbprint),
         ),
         (
             google,

@@ -1,6 +1,7 @@
 //! Tests of keys and assertions, with the vectors of `tests/data/oauth_keys.json`, which names their sources.
 
 mod assertions;
+mod certified;
 mod claim_sets;
 #[cfg(feature = "test-util")]
 mod exchanges;

@@ -1,0 +1,4 @@
+//! Providers whose ways differ from what the RFCs leave open.
+
+pub(crate) mod entra;
+pub(crate) mod keycloak;
