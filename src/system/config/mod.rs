@@ -2,6 +2,8 @@
 
 pub(crate) mod client_id;
 #[cfg(feature = "oauth")]
+pub(crate) mod entra;
+#[cfg(feature = "oauth")]
 pub(crate) mod oauth;
 pub(crate) mod seconds;
 pub(crate) mod systems;
@@ -39,6 +41,7 @@ use crate::token::source::TokenSource;
 /// |---|---|---|
 /// | `client_credentials` | [`ClientCredentials`](super::ClientCredentials) | `endpoint`, `client_id`, `client_secret`; `auth` (`basic`, `basic-percent`, `basic-raw`, `basic-form`, `post`), `grant_type`, `scope`, `audience`, `resource`, `parameters`, `refresh_tokens`, `token_member`, `extra` (a list of members for the caller), `strict_token_type` |
 /// | `oauth` (feature `oauth`) | [`OAuth`](super::OAuth) | see below |
+/// | `entra` (feature `oauth`) | [`Entra`](super::Entra) | `tenant`, `client_id`, `scope` (one resource and `/.default`); one of `client_secret`, `certificate` (a PEM, which has the key too unless `key` names another place) and `federated_token`, each a reference; `authority` (default: that of the public cloud) |
 /// | `atlas` | [`Atlas`](super::Atlas) | `endpoint`, `client_id`, `client_secret`; `refresh_endpoint` and `refresh_token_in` (`header:name`, `json:name`, `form:name`) |
 /// | `rotating` | [`Rotating`](super::Rotating) | `api_root`, `api_key`, `client_secret`; `adopt` (`every-newer`, `when-due`), `token_member` |
 /// | `token_file` | [a bearer token in a file](crate::AuthLayer::token_file) | `path` |

@@ -7,14 +7,14 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, SeqAccess, Visitor};
 
 use crate::origin::Origin;
-#[cfg(feature = "oauth")]
-use crate::system::config::oauth::WrittenOAuth;
 use crate::system::config::seconds::Seconds;
 #[cfg(feature = "rotating")]
 use crate::system::config::systems::WrittenRotating;
 use crate::system::config::systems::{
     System, WrittenAtlas, WrittenClientCredentials, WrittenTokenFile, checked,
 };
+#[cfg(feature = "oauth")]
+use crate::system::config::{entra::WrittenEntra, oauth::WrittenOAuth};
 #[cfg(feature = "login")]
 use crate::system::login::parts::Login;
 
@@ -38,6 +38,9 @@ pub(crate) struct Written {
     #[cfg(feature = "oauth")]
     #[serde(default, deserialize_with = "checked::<WrittenOAuth, _>")]
     oauth: Option<System>,
+    #[cfg(feature = "oauth")]
+    #[serde(default, deserialize_with = "checked::<WrittenEntra, _>")]
+    entra: Option<System>,
     #[serde(default, deserialize_with = "checked::<WrittenAtlas, _>")]
     atlas: Option<System>,
     #[serde(default, deserialize_with = "checked::<WrittenTokenFile, _>")]
@@ -61,6 +64,8 @@ impl Written {
             ("client_credentials", self.client_credentials.take()),
             #[cfg(feature = "oauth")]
             ("oauth", self.oauth.take()),
+            #[cfg(feature = "oauth")]
+            ("entra", self.entra.take()),
             ("atlas", self.atlas.take()),
             ("token_file", self.token_file.take()),
             #[cfg(feature = "rotating")]

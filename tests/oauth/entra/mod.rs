@@ -1,5 +1,6 @@
 //! Microsoft Entra ID: each way to prove the client, over real sockets, with a server that checks it.
 
+mod files;
 mod server;
 
 use std::sync::{Arc, Mutex};
