@@ -3,7 +3,9 @@
 //! | the documentation says | use |
 //! |---|---|
 //! | "client credentials", "machine to machine", "service account with client id and secret", `grant_type=client_credentials` | [`ClientCredentials`](crate::system::ClientCredentials), or `AuthLayer::client_credentials` |
-//! | "realm", "Keycloak" | the same, with [`TokenEndpoint::keycloak`](crate::endpoint::TokenEndpoint::keycloak) |
+//! | "realm", "Keycloak" | [`OAuth::keycloak`](crate::system::OAuth::keycloak): [below](#keycloak) |
+//! | Microsoft: "Entra ID", "Azure AD", "app registration", "tenant", "workload identity" | [`OAuth::entra`](crate::system::OAuth::entra): [below](#microsoft-entra) |
+//! | Okta: "service app"; Auth0: "machine to machine application" | [`OAuth`](crate::system::OAuth): [Okta](#okta), [Auth0](#auth0) |
 //! | an issuer, `.well-known/openid-configuration`, `.well-known/oauth-authorization-server` | [`OAuth::discover`](crate::system::OAuth::discover) |
 //! | "private key JWT", `client_assertion`, "client secret JWT" | [`OAuth`](crate::system::OAuth) with [`OAuthClient::with_key`](crate::system::OAuthClient) or `with_secret_jwt` |
 //! | a JWT of the platform as `client_assertion`: "workload identity federation" | [`OAuth`](crate::system::OAuth) with [`OAuthClient::with_assertion`](crate::system::OAuthClient::with_assertion), from a file |
@@ -86,11 +88,152 @@
 //! # Ok::<_, Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! # What is said of providers
+//!
+//! It was read in the provider's documentation, in its own library, or in the tests of a library that many use. It was not
+//! tried against the provider itself, except where it says so. What is *from memory* may be wrong: it can be set.
+//!
+//! # Providers of OAuth 2.0
+//!
+//! ## Keycloak
+//!
+//! Confirmed in Keycloak's documentation and in its issues: the path of the endpoint; that the `aud` of an assertion is one text, the
+//! issuer; that the issuer has the public host name, whatever address a service uses. From memory: that a blank in the name of
+//! a realm is `%20` in the issuer, and that Keycloak does not look at the `typ` of an assertion.
+//!
+//! ```
+//! # #[cfg(all(feature = "client", feature = "oauth"))] {
+//! use tower_outbound_auth::system::{JwtKey, OAuth, OAuthClient};
+//! use tower_outbound_auth::{AuthLayer, Credential, Error};
+//!
+//! fn with_a_secret() -> Result<AuthLayer, Error> {
+//!     let client = OAuthClient::with_secret("reports", Credential::file("/run/secrets/reports"));
+//!     let system = OAuth::keycloak("https://auth.example", "main").client(client).build()?;
+//!     Ok(AuthLayer::oauth(system, "https://reports.example")?.erased())
+//! }
+//!
+//! // Within a cluster, by an address that the issuer does not have.
+//! fn with_a_key() -> Result<AuthLayer, Error> {
+//!     let key = JwtKey::new(Credential::file("/run/secrets/reports.pem")).with_key_id("2026-01");
+//!     let client = OAuthClient::with_key("reports", key).audience("https://auth.example/realms/main");
+//!     let system = OAuth::keycloak("https://keycloak.auth.svc", "main").client(client).build()?;
+//!     Ok(AuthLayer::oauth(system, "https://reports.example")?.erased())
+//! }
+//! # let _ = (with_a_secret, with_a_key);
+//! # }
+//! ```
+//!
+//! In a file, the table is `oauth`, with the whole URL of the token endpoint as `endpoint`, and the issuer as `jwt_audience` beside
+//! a `key`.
+//!
+//! ## Microsoft Entra
+//!
+//! Confirmed in Microsoft's libraries for .NET, Python and Rust: the endpoint; the hosts of the other clouds; the signature by PS256,
+//! the thumbprint `x5t#S256`, and the endpoint as `aud` of an assertion; `typ` and the life of 300 s (others use 600 s); the
+//! members of an answer, and `error_codes`; the variables of a pod, `AZURE_AUTHORITY_HOST` too. Confirmed by texts of Entra in
+//! reports of users: that client credentials need a scope with `/.default` (AADSTS1002012), and the numbers 7000215 and 700024. Seen in
+//! reports about logins of users only: AADSTS9010010 for a `resource`, AADSTS28000 for two resources. From memory: the number
+//! 700027, and that Entra accepts `iat` beside `nbf`.
+//!
+//! ```
+//! # #[cfg(all(feature = "client", feature = "oauth"))] {
+//! use tower_outbound_auth::system::OAuth;
+//! use tower_outbound_auth::{AuthLayer, Credential, Error};
+//!
+//! const APP: &str = "00000000-0000-0000-0000-000000000001";
+//! const GRAPH: &str = "https://graph.microsoft.com";
+//!
+//! fn with_a_certificate() -> Result<AuthLayer, Error> {
+//!     let pem = Credential::file("/run/secrets/graph.pem"); // the certificate and its private key
+//!     let client = OAuth::entra("contoso.onmicrosoft.com").certificate(APP, pem);
+//!     let system = client.scope(format!("{GRAPH}/.default")).build()?;
+//!     Ok(AuthLayer::oauth(system, GRAPH)?.erased())
+//! }
+//!
+//! // In a pod with Azure's workload identity.
+//! fn in_a_pod() -> Result<AuthLayer, Error> {
+//!     let system = OAuth::entra_from_env().scope("https://storage.azure.com/.default").build()?;
+//!     Ok(AuthLayer::oauth(system, "https://account.blob.core.windows.net")?.erased())
+//! }
+//! # let _ = (with_a_certificate, in_a_pod);
+//! # }
+//! ```
+//!
+//! An operator can write the same into a file:
+//!
+//! ```
+//! # #[cfg(all(feature = "client", feature = "oauth"))] {
+//! use tower_outbound_auth::system::Config;
+//!
+//! let config: Config = toml::from_str(
+//!     r#"
+//!     api = "https://graph.microsoft.com"
+//!
+//!     [entra]
+//!     tenant = "contoso.onmicrosoft.com"
+//!     client_id = "00000000-0000-0000-0000-000000000001"
+//!     certificate = "file:/run/secrets/tls.crt" # or `client_secret`, or `federated_token`
+//!     key = "file:/run/secrets/tls.key" # if it is not in the same file
+//!     scope = "https://graph.microsoft.com/.default"
+//!     "#,
+//! )?;
+//! # let _ = config;
+//! # }
+//! # Ok::<_, Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! ## Okta
+//!
+//! Confirmed in Okta's guide: the `aud` of an assertion is the full URL of the token endpoint, which is the default here; Basic and
+//! the body for a secret; an assertion of an hour at most. Not confirmed: that Okta accepts the `typ` that this crate sends by default, so
+//! the snippet sends `JWT`. From memory: an app may demand DPoP, which this crate does not have; that is a setting of the app.
+//!
+//! ```
+//! # #[cfg(all(feature = "client", feature = "oauth"))] {
+//! use tower_outbound_auth::system::{JwtKey, OAuth, OAuthClient};
+//! use tower_outbound_auth::{AuthLayer, Credential, Error};
+//!
+//! fn okta() -> Result<AuthLayer, Error> {
+//!     let key = JwtKey::new(Credential::file("/run/secrets/okta.pem")).with_key_id("the-kid-of-okta");
+//!     let client = OAuthClient::with_key("0oar95zt9zIpYuz6A0h7", key).typ(Some("JWT"));
+//!     let system = OAuth::builder("https://company.okta.com/oauth2/v1/token")
+//!         .client(client)
+//!         .scope("okta.users.read")
+//!         .build()?;
+//!     Ok(AuthLayer::oauth(system, "https://company.okta.com")?.erased())
+//! }
+//! # let _ = okta;
+//! # }
+//! ```
+//!
+//! ## Auth0
+//!
+//! Confirmed in Auth0's documentation: the path of the endpoint; the parameter `audience`, which names the API; the `aud` of an
+//! assertion, which is the URL of the tenant with a slash at its end; 5 minutes at most. Not confirmed: as for Okta, the `typ`.
+//!
+//! ```
+//! # #[cfg(all(feature = "client", feature = "oauth"))] {
+//! use tower_outbound_auth::system::{JwtKey, OAuth, OAuthClient};
+//! use tower_outbound_auth::{AuthLayer, Credential, Error};
+//!
+//! fn auth0() -> Result<AuthLayer, Error> {
+//!     let key = JwtKey::new(Credential::file("/run/secrets/auth0.pem"));
+//!     let client = OAuthClient::with_key("the-client-id", key)
+//!         .audience("https://company.eu.auth0.com/") // with the slash
+//!         .typ(Some("JWT"));
+//!     let system = OAuth::builder("https://company.eu.auth0.com/oauth/token")
+//!         .client(client)
+//!         .audience("https://reports.example/v1") // the identifier of the API
+//!         .build()?;
+//!     Ok(AuthLayer::oauth(system, "https://reports.example")?.erased())
+//! }
+//! # let _ = auth0;
+//! # }
+//! ```
+//!
 //! # Providers with a key of their own
 //!
-//! These need the feature `oauth`. All of them read the key again before each use, so a key can be rotated in its file. What is
-//! said of a provider was read in its documentation, in its own library, or in the tests of a library that many use. It was not
-//! tried against the provider itself, except where it says so. What is *from memory* may be wrong: it can be set.
+//! These need the feature `oauth`. All of them read the key again before each use, so a key can be rotated in its file.
 //!
 //! ## Google
 //!

@@ -46,6 +46,7 @@
 //! | | `refuses the grant` | a wrong secret, or a token that was shown has expired | check the credentials |
 //! | | `lacks a parameter or has a wrong one`, `does not support this grant` | the endpoint expects something else | compare the request with the provider's documentation |
 //! | | `wants a person to take part`, `refuses the audience or the resource`, `does not allow this client to use this grant`, `refuses the scope`, `denies access` | the client lacks a right | give it the right at the provider, or ask for less. Then [`retry_now`](crate::TokenSource::retry_now) |
+//! | any | a number behind the code: `invalid_client, 7000215` | the server's `error_codes`. Those of Microsoft Entra are its AADSTS numbers: 7000215 is a wrong secret, 700016 an app that the tenant does not know, 90002 an unknown tenant, 700024 an assertion that has expired or is not valid yet, 700027 one that no registered certificate has signed | search for AADSTS and the number |
 //! | any | `withheld` in place of the code | the server's code has a part of a credential (four characters in a row are enough), or a text that may be one | look at the log of the server, or send the request by hand |
 //! | `malformed` | `A page of HTML` | the address is that of a login page, or something in between answered | check the address |
 //! | | `has no token in ..` | the token has another name | [`with_token_member`](crate::system::ClientCredentials::with_token_member) |
@@ -53,6 +54,7 @@
 //! | `expired` | `had already expired when it arrived` | one of the two clocks is wrong, or a cache answered | compare the clocks |
 //! | | `the token in the file expired` | the platform has stopped rewriting the file, or this machine's clock is wrong | look at the program that writes it: the text has the age of the file |
 //! | `configuration` | `cannot be read: ..`, `is not set`, `is empty` | the credential is not where the text says | put it there: it is read again when a request needs a token, at most once a second. That request still fails, and the next one works |
+//! | | `the certificate was valid until ..` | the certificate of a client has ended; nothing was sent | put a new certificate and its key there, and register the certificate at the provider |
 //! | | `it has taken more than 5 s` | a file system or a function hangs, or a pipe has no writer | look at the place that the text names |
 //! | | `the token endpoint's client goes through another layer` | the client of the token endpoint has a layer with another credential | give it a client without that layer |
 //! | | `the chain of sources is longer than four` | a source needs the token of another source, and so on: more than four of them | give one of the sources that the text names a credential that needs no other source |
