@@ -9,19 +9,7 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use crate::credential::Credential;
 
 /// The id of a client.
-pub(crate) enum ClientId {
-    Text(String),
-    From(Credential),
-}
-
-impl ClientId {
-    pub(crate) fn credential(self) -> Credential {
-        match self {
-            ClientId::Text(id) => id.into(),
-            ClientId::From(place) => place,
-        }
-    }
-}
+pub(crate) struct ClientId(pub(crate) Credential);
 
 impl<'de> Deserialize<'de> for ClientId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<ClientId, D::Error> {
@@ -41,12 +29,12 @@ impl<'de> Deserialize<'de> for ClientId {
             }
 
             fn visit_str<E>(self, id: &str) -> Result<ClientId, E> {
-                Ok(ClientId::Text(id.to_owned()))
+                Ok(ClientId(id.into()))
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<ClientId, A::Error> {
                 Written::deserialize(MapAccessDeserializer::new(map))
-                    .map(|written| ClientId::From(written.from))
+                    .map(|written| ClientId(written.from))
             }
         }
 

@@ -32,14 +32,13 @@ impl TryFrom<WrittenEntra> for System {
             Some(Text(host)) => entra.authority(host),
             None => entra,
         };
-        let id = it.client_id.credential();
         let system = match (it.client_secret, it.certificate, it.key, it.federated_token) {
-            (Some(secret), None, None, None) => entra.secret(id, secret),
-            (None, Some(pem), None, None) => entra.certificate(id, pem),
+            (Some(secret), None, None, None) => entra.secret(it.client_id.0, secret),
+            (None, Some(pem), None, None) => entra.certificate(it.client_id.0, pem),
             (None, Some(certificate), Some(key), None) => {
-                entra.certificate_and_key(id, certificate, key)
+                entra.certificate_and_key(it.client_id.0, certificate, key)
             }
-            (None, None, None, Some(token)) => entra.federated_token(id, token),
+            (None, None, None, Some(token)) => entra.federated_token(it.client_id.0, token),
             (None, None, Some(_), None) => {
                 return Err(Error::configuration("`key` needs `certificate`"));
             }

@@ -129,12 +129,11 @@ impl TryFrom<WrittenClientCredentials> for System {
     type Error = Error;
 
     fn try_from(it: WrittenClientCredentials) -> Result<System, Error> {
-        let mut system =
-            ClientCredentials::new(it.endpoint, it.client_id.credential(), it.client_secret)?
-                .with_auth(it.auth.auth())
-                .with_scope(it.scope.unwrap_or_default())
-                .with_audience(it.audience.unwrap_or_default())
-                .with_resource(it.resource.unwrap_or_default());
+        let mut system = ClientCredentials::new(it.endpoint, it.client_id.0, it.client_secret)?
+            .with_auth(it.auth.auth())
+            .with_scope(it.scope.unwrap_or_default())
+            .with_audience(it.audience.unwrap_or_default())
+            .with_resource(it.resource.unwrap_or_default());
         for (name, Text(value)) in it.parameters.0 {
             system = system.with_parameter(name, value)?;
         }
@@ -170,7 +169,7 @@ impl TryFrom<WrittenAtlas> for System {
     type Error = Error;
 
     fn try_from(it: WrittenAtlas) -> Result<System, Error> {
-        let mut system = Atlas::new(it.endpoint, it.client_id.credential(), it.client_secret)?;
+        let mut system = Atlas::new(it.endpoint, it.client_id.0, it.client_secret)?;
         match (it.refresh_endpoint, it.refresh_token_in) {
             (Some(refresh), place) => {
                 let place = place

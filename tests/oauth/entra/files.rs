@@ -18,7 +18,11 @@ fn file(rest: &str) -> String {
 /// What Entra gets, if the file names these texts by `env:NAME`.
 async fn sent(rest: &str, texts: &[(&str, &str)]) -> Sent {
     let mut paths = Vec::new();
-    let mut file = file(rest);
+    let id = texts.iter().any(|(name, _)| *name == "ID").then_some("{ from = \"env:ID\" }");
+    let mut file = match id {
+        Some(id) => file(rest).replace(&format!("\"{APP}\""), id),
+        None => file(rest),
+    };
     for (name, text) in texts {
         let path = std::env::temp_dir().join(format!("entra-{name}-{}", std::process::id()));
         std::fs::write(&path, text).unwrap();
@@ -49,12 +53,13 @@ async fn each_proof_of_a_client_of_entra_is_read_from_a_file() {
     let certificate = Registered::of(rsa(), 4000);
     let both = format!("{}{}", certificate.pem, rsa());
     let in_one = sent("certificate = \"env:BOTH\"", &[("BOTH", &both)]).await;
-    let texts = [("CRT", &*certificate.pem), ("KEY", rsa())];
+    let texts = [("CRT", &*certificate.pem), ("KEY", rsa()), ("ID", APP)];
     let in_two = sent("certificate = \"env:CRT\"\nkey = \"env:KEY\"", &texts).await;
     for sent in [in_one, in_two] {
         let (header, claims) = read(&sent.param("client_assertion"));
         let expected = json!({"alg": "PS256", "typ": "JWT", "x5t#S256": certificate.thumbprint});
         assert_eq!((header, &claims["aud"]), (expected, &json!(endpoint)));
+        assert_eq!((&claims["iss"], &claims["sub"]), (&json!(APP), &json!(APP)));
     }
 }
 
@@ -77,8 +82,6 @@ fn a_mistake_in_the_table_is_an_error_that_says_what_to_write() {
         let file = file("certificate = \"env:A\"").replace(from, to);
         toml::from_str::<Config>(&file).unwrap_err().to_string()
     };
-    let error = other(&format!("\"{APP}\""), "{ from = \"env:APP\" }");
-    assert!(error.contains("`certificate` do not fit together"), "{error}");
     assert!(other("contoso", "a/b").contains("the tenant of Entra"));
     assert!(other("/.default", "/User.Read").contains("AADSTS1002012"));
 }

@@ -94,14 +94,14 @@ impl WrittenOAuth {
 
     /// None if a grant with an assertion or a token needs no client.
     fn take_client(&mut self) -> Result<Option<OAuthClient>, Error> {
-        let Some(id) = self.client_id.take() else { return Ok(None) };
+        let Some(ClientId(id)) = self.client_id.take() else { return Ok(None) };
         if let Some(secret) = self.client_secret.take() {
             let auth =
                 self.auth.take().map_or(Ok(ClientAuth::default()), |it| client_auth(&it.0))?;
-            return Ok(Some(OAuthClient::with_secret(id.credential(), secret).auth(auth)));
+            return Ok(Some(OAuthClient::with_secret(id, secret).auth(auth)));
         }
         if let Some(assertion) = self.assertion.take() {
-            let client = OAuthClient::with_assertion(id.credential(), assertion);
+            let client = OAuthClient::with_assertion(id, assertion);
             return Ok(Some(match self.assertion_type.take() {
                 Some(Text(name)) => client.assertion_type(name),
                 None => client,
@@ -110,14 +110,14 @@ impl WrittenOAuth {
         match (self.key.take(), self.secret_jwt.take()) {
             (Some(key), _) => {
                 let key = self.jwt_key(key)?;
-                let client = OAuthClient::with_key(id.credential(), key);
+                let client = OAuthClient::with_key(id, key);
                 Ok(Some(self.with_claims(client)))
             }
             (None, Some(secret)) => {
-                let client = OAuthClient::with_secret_jwt(id.credential(), secret);
+                let client = OAuthClient::with_secret_jwt(id, secret);
                 Ok(Some(self.with_claims(client)))
             }
-            (None, None) => Ok(Some(OAuthClient::public(id.credential()))),
+            (None, None) => Ok(Some(OAuthClient::public(id))),
         }
     }
 
