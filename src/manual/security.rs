@@ -8,6 +8,8 @@
 //! - **Where the secret is sent.** The secret goes to the [token endpoint](crate::endpoint::TokenEndpoint) only. Redirects of a
 //!   token endpoint are not followed. The built-in client uses no proxy unless you set one. A reqwest client uses the proxies of its
 //!   builder and of the environment; `no_proxy()` turns them off.
+//! - **An API never chooses where a secret goes.** A refusal may name other servers (`resource_metadata` and `authorization_uri` in
+//!   `WWW-Authenticate`, or `Link`). The layer asks none of them. The caller gets the response with these headers.
 //! - **What is shown.** No `Debug`, error, log line or status has a token, a secret, a refresh token or a part of them. If a
 //!   server quotes a credential in an error code, the code is withheld. The client id and the path of the token endpoint are
 //!   shown in errors: they are no secrets (RFC 6749 section 2.2).

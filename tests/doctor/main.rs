@@ -1,6 +1,7 @@
 //! The doctor (`examples/doctor`): whole reports, against servers on loopback. `DOCTOR_WRITE=1` writes the texts anew.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod api;
 #[allow(dead_code, reason = "other tests use the rest")]
 #[path = "../secrets/canary.rs"]
 mod canary;
@@ -17,6 +18,8 @@ mod secrets;
 mod snippets;
 #[path = "../support/tls.rs"]
 mod tls;
+#[path = "../support/trap.rs"]
+mod trap;
 mod usage;
 
 use std::path::PathBuf;

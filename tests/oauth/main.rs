@@ -22,6 +22,17 @@ mod keys;
 #[path = "../support/log.rs"]
 mod log;
 mod rotation;
+#[cfg(feature = "client")]
+mod hostile_api;
+#[cfg(feature = "client")]
+#[allow(dead_code, reason = "other tests use the rest")]
+#[path = "../login/imitation.rs"]
+mod imitation;
+#[path = "../support/log.rs"]
+mod log;
+#[cfg(feature = "client")]
+#[path = "../support/trap.rs"]
+mod trap;
 mod wire;
 
 use std::convert::Infallible;
