@@ -8,7 +8,8 @@
 //! cargo run --example doctor --features test-util -- --demo
 //! ```
 //!
-//! It shows no secret, no token and no text of a server, except an error code that the crate shows too. The exit code is
+//! It shows no secret, no token and no text of a server, except an error code that the crate shows too. With `--resource`, it also
+//! shows what the API says about itself. That is read before a credential is sent. The exit code is
 //! 0 if all is well, 1 if something is wrong, and 2 if the command is not understood.
 
 #[cfg(feature = "test-util")]

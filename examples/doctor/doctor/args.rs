@@ -1,11 +1,14 @@
 //! The arguments of the command.
 
+use tower_outbound_auth::endpoint::TokenEndpoint;
+
 pub(crate) const HELP: &str = r#"The doctor asks a token endpoint once, and says what came and what is wrong.
 
   cargo run --example doctor -- --config FILE
   cargo run --example doctor -- --endpoint URL --client-id ID --secret PLACE --api ORIGIN
 
-  --config FILE      a TOML file, as `Config` reads it; no other option but --refresh-check
+  --config FILE      a TOML file, as `Config` reads it; no other option but
+                     --refresh-check and --resource
   --endpoint URL     the token endpoint; with `--system rotating` the root of the API
   --client-id ID     the id of the client, or its place
   --secret PLACE     where the secret is: file:/path or env:NAME. Never the secret itself
@@ -16,6 +19,8 @@ pub(crate) const HELP: &str = r#"The doctor asks a token endpoint once, and says
   --auth METHOD      basic (default), basic-percent, basic-raw, basic-form, or post
   --ca-file FILE     the only certificate authorities that the endpoint may have, as PEM
   --refresh-check    asks a second time: does a refresh token work, and do the tokens change?
+  --resource URL     asks this API too, without a credential: what it says about itself (RFC 9728).
+                     The authorization servers that it names are not asked
   --demo             a visit to a server of the test kit (needs --features test-util)
   --help             this text
 
@@ -38,6 +43,7 @@ pub(crate) struct Flags {
     pub(crate) auth: Option<String>,
     pub(crate) ca_file: Option<String>,
     pub(crate) refresh_check: bool,
+    pub(crate) resource: Option<String>,
 }
 
 /// Reads the arguments. None if the user asks for help.
@@ -67,6 +73,7 @@ pub(crate) fn parse(args: &[String]) -> Result<Option<Flags>, String> {
             "--system" => &mut flags.system,
             "--auth" => &mut flags.auth,
             "--ca-file" => &mut flags.ca_file,
+            "--resource" => &mut flags.resource,
             _ => return Err("There is an option that the doctor does not know.".to_owned()),
         };
         match args.next() {
@@ -81,12 +88,20 @@ pub(crate) fn parse(args: &[String]) -> Result<Option<Flags>, String> {
 
 fn check(flags: &Flags) -> Result<(), String> {
     let Flags { endpoint, client_id, secret, api, scope, system, auth, ca_file, .. } = flags;
+    if flags.resource.as_deref().is_some_and(|it| !is_api(it)) {
+        return Err(
+            "`--resource` is the URL of an API: https, or http to a literal loopback address, \
+                    without a query."
+                .to_owned(),
+        );
+    }
     let others = [endpoint, client_id, secret, api, scope, system, auth, ca_file];
     if flags.config.is_some() {
         return match others.into_iter().any(Option::is_some) {
-            true => {
-                Err("Beside `--config` stands no other option but `--refresh-check`.".to_owned())
-            }
+            true => Err(
+                "Beside `--config` stands no other option but `--refresh-check` and `--resource`."
+                    .to_owned(),
+            ),
             false => Ok(()),
         };
     }
@@ -121,6 +136,11 @@ fn check(flags: &Flags) -> Result<(), String> {
         }
         _ => Ok(()),
     }
+}
+
+/// Whether the doctor may ask this URL. A query may contain a key.
+fn is_api(url: &str) -> bool {
+    !url.contains(['?', '#']) && TokenEndpoint::parse(url).is_ok()
 }
 
 fn one_of(name: &str, value: Option<&str>, known: &[&str]) -> Result<(), String> {

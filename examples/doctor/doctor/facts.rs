@@ -1,4 +1,4 @@
-//! What the doctor has seen. Nothing in it is secret, and it has no text of a server that a server could fill with one.
+//! What the doctor has seen. Nothing in it is secret. A text of a server is in it only if the server had no secret when it sent it.
 
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ pub(crate) struct Facts {
     pub(crate) took: Duration,
     pub(crate) outcome: Outcome,
     pub(crate) refresh: Option<Refresh>,
+    pub(crate) api: Option<Api>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -203,6 +204,36 @@ pub(crate) struct Jwt {
     pub(crate) iss: bool,
     pub(crate) aud: bool,
     pub(crate) exp: bool,
+}
+
+/// What an API says about itself.
+#[derive(Clone)]
+pub(crate) struct Api {
+    /// As it was given.
+    pub(crate) url: String,
+    /// Where its metadata should be.
+    pub(crate) place: String,
+    pub(crate) metadata: Metadata,
+}
+
+#[derive(Clone)]
+pub(crate) enum Metadata {
+    /// Why there is no answer.
+    Unreachable(String),
+    /// Another status than 200.
+    Status(u16),
+    Unreadable,
+    Read(Described),
+}
+
+/// Parts of the metadata. They were read before a credential was sent. Each is cut to a length, and has only visible ASCII.
+#[derive(Clone, Default)]
+pub(crate) struct Described {
+    pub(crate) resource: Option<String>,
+    /// `resource` is the URL, letter for letter.
+    pub(crate) is_for_the_url: bool,
+    pub(crate) servers: Vec<String>,
+    pub(crate) scopes: Vec<String>,
 }
 
 /// A second exchange.

@@ -1,5 +1,6 @@
 //! The parts of the doctor: a plan is made, the endpoint is asked, facts become findings, findings become text.
 
+mod api;
 mod args;
 mod connection;
 pub(crate) mod facts;

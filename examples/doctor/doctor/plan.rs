@@ -14,12 +14,14 @@ pub(crate) struct Plan {
     pub(crate) refresh_check: bool,
     /// The file has a proxy.
     pub(crate) has_proxy: bool,
+    /// The API that is asked about itself.
+    pub(crate) resource: Option<String>,
 }
 
 /// Where the plan comes from.
 pub(crate) enum Source {
     File(String),
-    Flags(Flags),
+    Flags(Box<Flags>),
 }
 
 /// Why there is no plan.
@@ -33,6 +35,7 @@ pub(crate) enum Unusable {
 impl Plan {
     pub(crate) fn new(flags: Flags) -> Result<(Config, Plan), Unusable> {
         let refresh_check = flags.refresh_check;
+        let resource = flags.resource.clone();
         let is_oauth = flags.system.as_deref().is_none_or(|it| it == "client_credentials");
         let (text, origin) = match &flags.config {
             Some(path) => {
@@ -41,7 +44,7 @@ impl Plan {
                 })?;
                 (text, Source::File(path.clone()))
             }
-            None => (file_of(&flags, refresh_check && is_oauth), Source::Flags(flags)),
+            None => (file_of(&flags, refresh_check && is_oauth), Source::Flags(Box::new(flags))),
         };
         let config = toml::from_str::<Config>(&text).map_err(|error| match &origin {
             Source::File(path) => Unusable::File(described(path, &text, &error)),
@@ -50,7 +53,7 @@ impl Plan {
         // `Config` has read the text, so this succeeds.
         let table: toml::Table = toml::from_str(&text).unwrap_or_default();
         let (asked, has_proxy) = (asked(&table), table.contains_key("proxy"));
-        Ok((config, Plan { asked, origin, refresh_check, has_proxy }))
+        Ok((config, Plan { asked, origin, refresh_check, has_proxy, resource }))
     }
 }
 

@@ -13,7 +13,7 @@ use super::connection::look_at;
 use super::facts::{Connection, Facts, Failure, NewToken, Outcome, Refresh, Token, Used};
 use super::observe::{Record, Recorded};
 use super::plan::Plan;
-use super::{jwt, reading, request};
+use super::{api, jwt, reading, request};
 
 const PROXIES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
 const TYPES: [&str; 6] = ["bearer", "bearertoken", "dpop", "mac", "pop", "n_a"];
@@ -25,7 +25,12 @@ pub(crate) async fn visit(config: Config, plan: &Plan, environment: Environment<
         Some(endpoint) => look_at(endpoint).await,
         None => Connection::Unknown,
     };
+    let api = match &plan.resource {
+        Some(url) => Some(api::look_at(url, config.client()).await),
+        None => None,
+    };
     let mut facts = Facts {
+        api,
         asked: plan.asked.clone(),
         unused_proxy: unused_proxy(plan.asked.endpoint.as_deref(), plan.has_proxy, environment),
         connection,

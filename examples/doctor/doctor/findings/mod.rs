@@ -1,6 +1,7 @@
 //! From facts to findings. It is pure: the same facts give the same findings.
 
 mod answer;
+mod api;
 mod asked;
 mod clock;
 mod next;
@@ -55,6 +56,7 @@ pub(crate) fn all(facts: &Facts) -> Vec<Section> {
         ("The token", token::findings(facts)),
         ("The clocks", clock::findings(facts)),
         ("The provider", provider::findings(facts)),
+        ("The API", api::findings(facts)),
         ("What to do", next::findings(facts)),
     ];
     let sections = sections.into_iter().map(|(heading, findings)| Section { heading, findings });
