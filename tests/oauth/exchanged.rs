@@ -166,6 +166,30 @@ async fn a_chain_of_five_sources_fails_at_once_and_the_inner_four_still_work() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_fifth_source_with_a_token_is_used_and_not_renewed() {
+    let login = ScriptedExchange::new();
+    let sources = chain(&login, 5);
+    sources[0].token().await.unwrap();
+    sources[4].token().await.unwrap();
+
+    // The endpoint of the fourth source refuses that token.
+    let login = ScriptedExchange::new();
+    let inner = chain(&login, 1).remove(0);
+    inner.token().await.unwrap();
+    let refusing = Endpoint::new(|_| (400, r#"{"error":"invalid_grant"}"#.to_owned()));
+    let mut outer = inner;
+    for depth in 1..5 {
+        let endpoint = if depth == 1 { refusing.clone() } else { Endpoint::willing() };
+        let grant = OAuthGrant::TokenExchange(TokenExchange::of(outer));
+        let system = builder().client(OAuthClient::public("a")).grant(grant).build().unwrap();
+        outer = TokenSource::over_http(system, endpoint).erased();
+    }
+    let error = outer.token().await.unwrap_err();
+    assert_eq!(error.exchange().unwrap().kind(), ExchangeErrorKind::Refused);
+    assert_eq!((login.exchanges(), refusing.sent().len()), (1, 1));
+}
+
 #[tokio::test]
 async fn a_source_whose_subject_is_itself_fails_and_does_not_wait_for_ever() {
     use std::sync::{Arc, OnceLock};
