@@ -16,10 +16,9 @@ use crate::secret::Secret;
 /// This many characters in a row of a credential count as a part of it. A shorter credential counts
 /// as a whole.
 const PART: usize = 4;
-/// Four characters of text are six characters in base64.
-const ENCODED_PART: usize = 6;
-/// Four characters of text are eight in hexadecimal.
-const HEX_PART: usize = 8;
+/// The same for a text that is longer than an error code, and that often has words: a scope. Four characters of a long token would
+/// stand in it by chance.
+const LONG_PART: usize = 8;
 
 /// Words of error codes that credentials also often contain. They reveal nothing about a
 /// credential.
@@ -51,14 +50,19 @@ impl Credentials {
     /// Whether a text contains a part of these credentials in any encoding, or a run of characters that may be
     /// another credential or a token.
     pub(crate) fn are_quoted_in(&self, text: &str) -> bool {
-        text.contains(ENCODED) || has_a_token(text) || self.have_a_part_in(text)
+        text.contains(ENCODED) || has_a_token(text) || self.have_a_part_in(text, PART)
     }
 
-    fn have_a_part_in(&self, text: &str) -> bool {
-        self.is_plain_in(text) || self.is_encoded_in(text)
+    /// Whether a text contains a long part of these credentials in any encoding.
+    pub(crate) fn are_quoted_at_length_in(&self, text: &str) -> bool {
+        self.have_a_part_in(text, LONG_PART)
     }
 
-    fn is_plain_in(&self, text: &str) -> bool {
+    fn have_a_part_in(&self, text: &str, part: usize) -> bool {
+        self.is_plain_in(text, part) || self.is_encoded_in(text, part)
+    }
+
+    fn is_plain_in(&self, text: &str, part: usize) -> bool {
         let plain = COMMON.iter().fold(text.to_lowercase(), |text, word| text.replace(word, "\n"));
         let as_form = plain.replace('+', " ");
         let quoted = |credential: &Secret| {
@@ -66,14 +70,16 @@ impl Credentials {
                 return true;
             }
             let credential = Zeroizing::new(credential.expose().to_lowercase());
-            has_a_part(&plain, &credential, PART) || has_a_part(&as_form, &credential, PART)
+            has_a_part(&plain, &credential, part) || has_a_part(&as_form, &credential, part)
         };
         quoted(&self.secret) || self.id_is_secret && quoted(&self.id)
     }
 
     /// In base64 or hexadecimal: the secret alone, or `id:secret` as in Basic, with each encoding of
     /// Basic.
-    fn is_encoded_in(&self, text: &str) -> bool {
+    fn is_encoded_in(&self, text: &str, part: usize) -> bool {
+        // Two characters of text are three in base64, and four in hexadecimal.
+        let (encoded, in_hex) = (part / 2 * 3, part * 2);
         let (id, secret) = (self.id.expose(), self.secret.expose());
         let mut texts = vec![
             Zeroizing::new(secret.to_owned()),
@@ -89,9 +95,9 @@ impl Credentials {
                 [STANDARD, URL_SAFE].map(|it| Zeroizing::new(it.encode(&**plain)));
             let hex: Zeroizing<String> =
                 Zeroizing::new(plain.bytes().map(|byte| format!("{byte:02x}")).collect());
-            has_a_part(text, standard.trim_end_matches('='), ENCODED_PART)
-                || has_a_part(text, for_urls.trim_end_matches('='), ENCODED_PART)
-                || has_a_part(&text.to_lowercase(), &hex, HEX_PART)
+            has_a_part(text, standard.trim_end_matches('='), encoded)
+                || has_a_part(text, for_urls.trim_end_matches('='), encoded)
+                || has_a_part(&text.to_lowercase(), &hex, in_hex)
         })
     }
 }
@@ -126,7 +132,7 @@ pub(crate) fn is_quoted_in_path(path: &str, shown: &Shown) -> bool {
         secret: secret.clone(),
         id_is_secret: true,
     });
-    path.split('/').any(has_a_token) || pairs.any(|pair| pair.have_a_part_in(path))
+    path.split('/').any(has_a_token) || pairs.any(|pair| pair.have_a_part_in(path, PART))
 }
 
 /// Whether `text` has `length` characters in a row of `credential`, or the whole if it is shorter.
@@ -180,6 +186,23 @@ mod tests {
             assert!(odd.are_quoted_in(&format!("bad: {part}")), "{part}");
         }
         assert!(!odd.are_quoted_in("bad: j4.Pz8"));
+    }
+
+    #[test]
+    fn eight_characters_in_a_row_are_a_quote_in_a_scope() {
+        let credentials = credentials("billing", "hunter2-4711-abcd", false);
+        for (scope, quotes) in [
+            ("billing:read hunter2", false),
+            ("read hunter2-x", true),
+            ("read 4711-abc", true),
+            ("read 4711-ab", false),
+            ("aHVudGVyMi00NzE", true),
+            ("68756e746572322d", true),
+            ("68756e746572322", false),
+            ("https://billing.example/auth/everything.that.there.is%20", false),
+        ] {
+            assert_eq!(credentials.are_quoted_at_length_in(scope), quotes, "{scope}");
+        }
     }
 
     #[test]

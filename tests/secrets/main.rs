@@ -22,6 +22,7 @@ mod log;
 mod oauth;
 mod panics;
 mod paths;
+mod quoted;
 mod stacks;
 mod systems;
 mod tonic;

@@ -17,6 +17,9 @@ use crate::exchange::error::{ExchangeError, ExchangeErrorKind, is_about_the_requ
 use crate::exchange::issued::Issued;
 use crate::secret::Secret;
 
+/// A shorter token is that of a test server. It would stand in a scope by chance.
+const SHORTEST_TOKEN: usize = 8;
+
 /// The meaning of an answer.
 pub(crate) enum Meaning {
     Token(TokenAnswer),
@@ -144,6 +147,24 @@ impl TokenAnswer {
                  `requested_type`",
             )),
         }
+    }
+
+    /// The texts that an operator sees are replaced by `withheld` if they quote one of these secrets, or a token of this answer. A
+    /// client's id is none.
+    pub(crate) fn withholding(mut self, id: &Secret, secrets: &[Secret]) -> TokenAnswer {
+        let own = self.refresh_token.iter().chain([self.issued.access_token()]);
+        let own = own.filter(|token| token.expose().len() >= SHORTEST_TOKEN);
+        let secrets: Vec<Secret> = secrets.iter().chain(own).cloned().collect();
+        for text in [&mut self.scope, &mut self.token_type].into_iter().flatten() {
+            let quotes = secrets.iter().any(|secret| {
+                let (id, secret) = (id.clone(), secret.clone());
+                Credentials { id, secret, id_is_secret: false }.are_quoted_at_length_in(text)
+            });
+            if quotes {
+                "withheld".clone_into(text);
+            }
+        }
+        self
     }
 
     /// The token and its life, and the refresh token if that is `wanted`. `refreshed` means that a refresh token was

@@ -159,6 +159,19 @@ impl OAuth {
         let body = Bytes::from_owner(form_body(&params));
         Ok(ExchangeRequest::new(request.body(body)?))
     }
+
+    /// The client's id in the request. Empty if there is no client.
+    fn id(&self, answer: &ExchangeAnswer) -> Secret {
+        let id = self.client.as_ref().and_then(|client| answer.credential(&client.id).ok());
+        id.unwrap_or_else(|| Secret::from(""))
+    }
+
+    /// What the request has shown or was made of, apart from the client's id.
+    fn secrets(&self, answer: &ExchangeAnswer) -> Vec<Secret> {
+        let is_id = |it: &Credential| self.client.as_ref().is_some_and(|client| client.id.is(it));
+        let secrets = self.credentials.iter().filter(|it| !is_id(it));
+        secrets.filter_map(|it| answer.credential(it).ok()).collect()
+    }
 }
 
 impl Grant for OAuth {
@@ -236,6 +249,7 @@ impl Grant for OAuth {
             true => token.exchanged(&answer)?,
             false => token,
         };
+        let token = token.withholding(&self.id(&answer), &self.secrets(&answer));
         let granted = token.scope.clone();
         let issued = token.issued(refreshed, self.refresh);
         let issued = with_extra(issued, &answer, &self.extra);
