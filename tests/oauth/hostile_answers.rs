@@ -106,6 +106,26 @@ async fn what_an_endpoint_says_cannot_forge_a_line_or_fill_a_log() {
 }
 
 #[tokio::test]
+async fn a_granted_scope_is_withheld_if_it_has_the_token_or_a_secret() {
+    for (token, scope, seen) in [
+        ("canary-0123456789", "read canary-0123456789", "withheld"),
+        ("canary-0123456789", "read hunter2-a-canary", "withheld"),
+        ("canary-0123456789", "read canary billing", "read canary billing"),
+        ("r", "read canary", "read canary"),
+    ] {
+        let endpoint = Endpoint::new(move |_| {
+            let answer =
+                format!(r#"{{"access_token":"{token}","scope":"{scope}","expires_in":300}}"#);
+            (200, answer)
+        });
+        let client = OAuthClient::with_secret("billing", "hunter2-a-canary");
+        let (source, _) = source(builder().client(client).scope("read"), &endpoint);
+        source.token().await.unwrap();
+        assert_eq!(source.status().granted_scope.as_deref(), Some(seen), "{token} {scope}");
+    }
+}
+
+#[tokio::test]
 async fn a_subject_that_is_refused_again_is_an_error_after_two_requests() {
     let login = ScriptedExchange::new();
     let subject = TokenSource::new(HeaderScheme::bearer(), login.clone());

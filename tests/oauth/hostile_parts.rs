@@ -1,7 +1,6 @@
 //! Configurations that look alike, and parts that try to be other parts.
 
 use tower_outbound_auth::endpoint::Grant;
-use tower_outbound_auth::exchange::Exchange;
 use tower_outbound_auth::system::{
     JwtKey, OAuth, OAuthClient, OAuthGrant, SelfSigned, TokenExchange,
 };
@@ -85,25 +84,6 @@ fn systems_whose_parts_only_look_alike_have_different_identities() {
     ] {
         assert!(!is_same, "{what}");
     }
-}
-
-#[test]
-fn an_identity_has_no_secret() {
-    let secret = "hunter2";
-    for system in [
-        builder().client(OAuthClient::with_secret("a", secret)),
-        builder().client(OAuthClient::with_assertion("a", secret)),
-        public().endpoint_header("x-key", secret),
-        builder().grant(OAuthGrant::JwtBearer(secret.into())),
-        builder().grant(OAuthGrant::TokenExchange(TokenExchange::of(secret).actor(secret, "x"))),
-    ] {
-        let identity = system.build().unwrap().identity();
-        let parts = format!("{identity:?}");
-        assert!(!parts.contains(secret), "{parts}");
-    }
-    let key = JwtKey::new(crate::assertions::P256);
-    let tokens = SelfSigned::new(key, "a", std::time::Duration::from_secs(60)).unwrap();
-    assert!(!format!("{:?}", Exchange::identity(&tokens)).contains("jpsQ"));
 }
 
 #[test]

@@ -11,6 +11,8 @@ mod exchanged;
 #[cfg(feature = "client")]
 mod files;
 mod hostile_answers;
+#[cfg(feature = "client")]
+mod hostile_api;
 mod hostile_issuer;
 mod hostile_parts;
 #[cfg(feature = "client")]
@@ -22,14 +24,6 @@ mod keys;
 #[path = "../support/log.rs"]
 mod log;
 mod rotation;
-#[cfg(feature = "client")]
-mod hostile_api;
-#[cfg(feature = "client")]
-#[allow(dead_code, reason = "other tests use the rest")]
-#[path = "../login/imitation.rs"]
-mod imitation;
-#[path = "../support/log.rs"]
-mod log;
 #[cfg(feature = "client")]
 #[path = "../support/trap.rs"]
 mod trap;
