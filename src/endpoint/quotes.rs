@@ -35,6 +35,10 @@ const COMMON: [&str; 10] = [
     "author",
 ];
 
+/// Of a text of a server, no more characters are shown. Only these are compared, because a comparison takes the time of the text
+/// times that of the credential.
+const LONGEST_SHOWN: usize = 256;
+
 /// Characters that occur in texts encoded for a URL, for JSON or for HTML, and in no error code.
 const ENCODED: [char; 3] = ['%', '\\', '&'];
 
@@ -50,12 +54,13 @@ impl Credentials {
     /// Whether a text contains a part of these credentials in any encoding, or a run of characters that may be
     /// another credential or a token.
     pub(crate) fn are_quoted_in(&self, text: &str) -> bool {
+        let text = beginning(text);
         text.contains(ENCODED) || has_a_token(text) || self.have_a_part_in(text, PART)
     }
 
     /// Whether a text contains a long part of these credentials in any encoding.
     pub(crate) fn are_quoted_at_length_in(&self, text: &str) -> bool {
-        self.have_a_part_in(text, LONG_PART)
+        self.have_a_part_in(beginning(text), LONG_PART)
     }
 
     fn have_a_part_in(&self, text: &str, part: usize) -> bool {
@@ -135,6 +140,10 @@ pub(crate) fn is_quoted_in_path(path: &str, shown: &Shown) -> bool {
     path.split('/').any(has_a_token) || pairs.any(|pair| pair.have_a_part_in(path, PART))
 }
 
+fn beginning(text: &str) -> &str {
+    text.char_indices().nth(LONGEST_SHOWN).map_or(text, |(end, _)| &text[..end])
+}
+
 /// Whether `text` has `length` characters in a row of `credential`, or the whole if it is shorter.
 fn has_a_part(text: &str, credential: &str, length: usize) -> bool {
     let length = length.min(credential.len()).max(1);
@@ -186,6 +195,16 @@ mod tests {
             assert!(odd.are_quoted_in(&format!("bad: {part}")), "{part}");
         }
         assert!(!odd.are_quoted_in("bad: j4.Pz8"));
+    }
+
+    #[test]
+    fn only_the_beginning_of_a_text_counts_because_no_more_of_it_is_shown() {
+        let credentials = credentials("billing", "hunter2-4711", false);
+        let after = |blanks| format!("{}hunter2-", "é ".repeat(blanks / 2));
+        for (text, quotes) in [(after(248), true), (after(256), false), (after(252), false)] {
+            assert_eq!(credentials.are_quoted_at_length_in(&text), quotes, "{}", text.len());
+        }
+        assert!(!credentials.are_quoted_in(&after(256)) && credentials.are_quoted_in(&after(252)));
     }
 
     #[test]

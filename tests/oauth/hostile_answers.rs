@@ -18,7 +18,8 @@ fn public() -> OAuthBuilder {
 fn answered(status: u16, body: &str) -> (TokenSource, Endpoint) {
     let body = body.to_owned();
     let endpoint = Endpoint::new(move |_| (status, body.clone()));
-    let (source, _) = source(public(), &endpoint);
+    let client = OAuthClient::with_secret("a", "canary-of-a-client-0123456789");
+    let (source, _) = source(builder().client(client), &endpoint);
     (source, endpoint)
 }
 

@@ -234,6 +234,19 @@ async fn a_hundred_callers_in_an_outage_of_the_issuer_cause_one_request() {
     assert_eq!(issuer.requests().len(), 2);
 }
 
+/// An hour with a caller each second.
+#[tokio::test(start_paused = true)]
+async fn an_issuer_without_metadata_is_asked_as_rarely_as_after_a_refusal() {
+    let issuer = Issuer::new(with(404, "x-a", "b"));
+    let source = issuer.source();
+    for _ in 0..3_600 {
+        let _ = source.token().await;
+        tokio::time::advance(Duration::from_secs(1)).await;
+    }
+    let requests = issuer.requests().len();
+    assert!((2 * 5..=2 * 40).contains(&requests), "{requests} requests, two for each exchange");
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_answer_that_is_no_document_is_an_error_of_the_first_exchange() {
     for (metadata, kind, requests) in [
