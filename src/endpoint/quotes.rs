@@ -200,7 +200,7 @@ mod tests {
     #[test]
     fn only_the_beginning_of_a_text_counts_because_no_more_of_it_is_shown() {
         let credentials = credentials("billing", "hunter2-4711", false);
-        let after = |blanks| format!("{}hunter2-", "é ".repeat(blanks / 2));
+        let after = |characters: usize| format!("{}hunter2-", "é ".repeat(characters / 2));
         for (text, quotes) in [(after(248), true), (after(256), false), (after(252), false)] {
             assert_eq!(credentials.are_quoted_at_length_in(&text), quotes, "{}", text.len());
         }

@@ -5,6 +5,7 @@ mod certified;
 mod claim_sets;
 #[cfg(feature = "test-util")]
 mod exchanges;
+mod hostile;
 mod key_files;
 #[path = "../../../../../tests/support/log.rs"]
 mod log;
