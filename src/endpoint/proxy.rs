@@ -1,8 +1,8 @@
 //! Connects the built-in client to an endpoint: directly, or through a proxy's tunnel.
 //!
 //! The client asks the proxy for a tunnel (`CONNECT`, RFC 9110 section 9.3.6). TLS runs inside the tunnel, from
-//! this client to the endpoint, so the proxy sees only the endpoint's host and port. Plain http goes only to this
-//! machine, and uses no proxy.
+//! this client to the endpoint, so the proxy sees only the endpoint's host and port. Plain http uses no proxy, and reads
+//! no `http_proxy`: it goes to this machine, or to the metadata server of its cloud, which a proxy cannot reach.
 
 use std::fmt;
 use std::future::Future;
@@ -15,7 +15,7 @@ use std::task::{Context, Poll};
 use http::Uri;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::proxy::Tunnel;
-use hyper_util::client::proxy::matcher::Matcher;
+use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tower_service::Service;
@@ -65,6 +65,22 @@ impl Connector {
         Connector { direct, proxies, told_unused: Arc::default() }
     }
 
+    /// The proxy for `destination`. Plain http and this machine have none, whatever is configured.
+    fn proxy_for(&self, destination: &Uri) -> Option<Intercept> {
+        if destination.scheme_str() != Some("https") || is_loopback(destination) {
+            return None;
+        }
+        match &self.proxies {
+            Proxies::Given(matcher) | Proxies::Environment(matcher) => {
+                matcher.intercept(destination)
+            }
+            Proxies::None => {
+                self.tell_unused(destination);
+                None
+            }
+        }
+    }
+
     /// Reports once that the environment names a proxy for `destination` that is not used.
     fn tell_unused(&self, destination: &Uri) {
         if !self.told_unused.swap(true, Ordering::Relaxed)
@@ -89,18 +105,7 @@ impl Service<Uri> for Connector {
     }
 
     fn call(&mut self, destination: Uri) -> Self::Future {
-        let may_tunnel = destination.scheme_str() == Some("https") && !is_loopback(&destination);
-        let proxy = match &self.proxies {
-            Proxies::Given(matcher) | Proxies::Environment(matcher) if may_tunnel => {
-                matcher.intercept(&destination)
-            }
-            Proxies::None if may_tunnel => {
-                self.tell_unused(&destination);
-                None
-            }
-            _ => None,
-        };
-        let Some(proxy) = proxy else {
+        let Some(proxy) = self.proxy_for(&destination) else {
             let connecting = self.direct.call(destination);
             return Box::pin(async { connecting.await.map_err(Into::into) });
         };
@@ -149,6 +154,26 @@ mod tests {
             ("https://[::2]/", false),
         ] {
             assert_eq!(is_loopback(&uri.parse().unwrap()), expected, "{uri}");
+        }
+    }
+
+    #[test]
+    fn plain_http_and_the_metadata_server_of_a_cloud_have_no_proxy() {
+        let matcher = || Arc::new(Matcher::builder().all("http://127.0.0.1:3128").build());
+        let given = Proxies::given("http://127.0.0.1:3128").unwrap();
+        for proxies in [Proxies::Environment(matcher()), Proxies::Given(matcher()), given] {
+            let connector = Connector::new(HttpConnector::new(), proxies);
+            for (uri, has_proxy) in [
+                ("http://169.254.169.254/computeMetadata/v1/", false),
+                ("http://169.254.129.5:8081/msi/token", false),
+                ("http://localhost:8081/msi/token", false),
+                ("http://10.0.0.1/", false),
+                ("https://127.0.0.1/", false),
+                ("https://idp.example/", true),
+            ] {
+                let proxy = connector.proxy_for(&uri.parse().unwrap());
+                assert_eq!(proxy.is_some(), has_proxy, "{uri}");
+            }
         }
     }
 

@@ -32,7 +32,7 @@ enum Inner {
 pub(crate) enum Astray {
     /// The client followed a redirect to another origin.
     Redirected(Uri),
-    /// It was for a loopback address, and went through a proxy.
+    /// It was for a loopback or link-local address, and went through a proxy.
     Proxied,
 }
 
@@ -54,9 +54,9 @@ impl Astray {
                      HttpService::build, which follows none)"
                 )
             }
-            Astray::Proxied => "the client sent a request to a loopback address through a proxy, which may have \
-                 seen the credential: rotate it, and build the client by AuthLayer::reqwest, or with \
-                 ClientBuilder::no_proxy, or set NO_PROXY=127.0.0.1,::1"
+            Astray::Proxied => "the client sent a request to a loopback or link-local address through a proxy, which \
+                 may have seen the credential: rotate it, and build the client by AuthLayer::reqwest, or with \
+                 ClientBuilder::no_proxy, or set NO_PROXY=127.0.0.1,::1,169.254.169.254"
                 .to_owned(),
         };
         Error::new(ErrorKind::SentElsewhere, message)
@@ -115,11 +115,13 @@ pub fn into_reqwest(response: http::Response<ResponseBody>) -> reqwest::Response
     }
 }
 
-/// Whether the response of a loopback URL came from another address. `localhost` is one, too (RFC 6761 section 6.3).
+/// Whether the response of a loopback or link-local URL came from another address. `localhost` is one, too (RFC 6761 section
+/// 6.3).
 fn is_proxied(peer: SocketAddr, url: &Url) -> bool {
     let Some(host) = url.host_str().map(|host| host.trim_matches(['[', ']'])) else { return false };
     let is_other_address = match host.parse::<IpAddr>() {
         Ok(address) if address.is_loopback() => address != peer.ip(),
+        Ok(IpAddr::V4(address)) if address.is_link_local() => peer.ip() != address,
         Err(_) if is_localhost(host) => !peer.ip().is_loopback(),
         _ => return false,
     };
@@ -214,6 +216,9 @@ mod tests {
             ("http://localhost:8080/", "127.0.0.1:8080", false),
             ("http://localhost:8080/", "127.0.0.1:3128", true),
             ("http://a.localhost:8080/", "10.0.0.1:8080", true),
+            ("http://169.254.169.254/a", "127.0.0.1:3128", true),
+            ("http://169.254.169.254/a", "169.254.169.254:3128", true),
+            ("http://169.254.169.254/a", "169.254.169.254:80", false),
             // Any other host may be reached through a proxy.
             ("https://10.0.0.1/", "10.0.0.2:3128", false),
             ("https://api.example/", "127.0.0.1:3128", false),
