@@ -67,7 +67,7 @@ impl HttpClient {
         HttpClient::build(roots, provider)
     }
 
-    /// A client without root certificates, for token endpoints on loopback over plain HTTP.
+    /// A client without root certificates, for token endpoints over plain HTTP: on loopback, and the metadata server of a cloud.
     ///
     /// # Errors
     ///
@@ -89,7 +89,7 @@ impl HttpClient {
     /// and a password. Default: no proxy, whatever the environment says.
     ///
     /// The client asks the proxy for a tunnel (`CONNECT`). The proxy sees only the endpoint's host and port.
-    /// Endpoints on this machine are always reached directly.
+    /// Endpoints on this machine, and plain http, are always reached directly.
     ///
     /// # Errors
     ///

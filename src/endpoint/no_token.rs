@@ -112,6 +112,11 @@ impl ExchangeAnswer {
         error.with_numbers(numbers(self))
     }
 
+    /// The error for a failure that the server says will pass, with the pause that the answer asks for.
+    pub(crate) fn passing(&self, message: &'static str) -> ExchangeError {
+        self.failure(ExchangeErrorKind::Unavailable, message)
+    }
+
     fn failure(
         &self,
         kind: ExchangeErrorKind,

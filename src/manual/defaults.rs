@@ -84,11 +84,11 @@
 //! | what | default | reason | to change it |
 //! |---|---|---|---|
 //! | origins | the token endpoint's (Atlas, rotating), the given one (client credentials), none ([`AuthLayer::new`](crate::AuthLayer::new)) | no credential is sent to a wrong host by accident | [`with_origin`](crate::AuthLayer::with_origin) |
-//! | plain http | to literal loopback addresses only | everybody on the network path could read the credential | [`Origin::danger_plain_http`](crate::Origin::danger_plain_http), [`TokenEndpoint::danger_plain_http`](crate::endpoint::TokenEndpoint::danger_plain_http) |
+//! | plain http | to literal loopback addresses only; a token endpoint may also be the metadata server of a cloud ([`link_local_metadata`](crate::endpoint::TokenEndpoint::link_local_metadata)) | everybody on the network path could read the credential | [`Origin::danger_plain_http`](crate::Origin::danger_plain_http), [`TokenEndpoint::danger_plain_http`](crate::endpoint::TokenEndpoint::danger_plain_http) |
 //! | a request to another origin | an error | an error is better than a request that silently lacks its credential | [`with_foreign`](crate::AuthLayer::with_foreign) |
 //! | a request of method TRACE or CONNECT, or whose `Connection` names the credential's header | an error | the answer would show the credential, or a proxy would remove it | the extension [`Exempt`](crate::Exempt) |
 //! | a credential header that the caller set | replaced | this layer is responsible for the header | [`with_caller_header`](crate::AuthLayer::with_caller_header) |
-//! | a proxy to the token endpoint (built-in client) | none, whatever the environment says; never for an endpoint on this machine | a variable that was set for another program would send the credentials through its proxy | `HttpClient::with_proxy`, `with_proxy_from_env` |
+//! | a proxy to the token endpoint (built-in client) | none, whatever the environment says; never for an endpoint on this machine or over plain http | a variable that was set for another program would send the credentials through its proxy | `HttpClient::with_proxy`, `with_proxy_from_env` |
 //! | redirects of the token endpoint | not followed | the request carries the credentials | |
 //!
 //! # Schemes

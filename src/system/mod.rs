@@ -8,6 +8,8 @@
 //! | [`OAuth::keycloak`], [`OAuth::entra`] | `Authorization: Bearer <token>` | OAuth 2.0, as Keycloak and Microsoft Entra want it |
 //! | [`SelfSigned`] (feature `oauth`) | `Authorization: Bearer <jwt>` | none: the JWT is signed here |
 //! | [`GoogleServiceAccount`] (feature `oauth`) | `Authorization: Bearer <token>` | OAuth 2.0, with a JWT that is signed here |
+//! | [`GoogleMetadata`] | `Authorization: Bearer <token>` | `GET` of Google's metadata server, without a secret |
+//! | [`AzureManagedIdentity`] | `Authorization: Bearer <token>` | `GET` of Azure's metadata server or of App Service's, without a secret |
 //! | [`GithubApp`] (feature `oauth`) | `Authorization: Bearer <token>` | `POST` with a JWT that is signed here |
 //! | [`Rotating`] (feature `rotating`) | `Authorization: Bearer <jwt>`, renewed by every response | `POST` of a JSON object |
 //! | [`Login`] (feature `login`) | a header of your choice | as its data says: any login of one to four requests |
@@ -31,6 +33,7 @@
 
 pub(crate) mod atlas;
 pub(crate) mod client;
+pub(crate) mod cloud;
 #[cfg(feature = "client")]
 pub(crate) mod config;
 #[cfg(feature = "oauth")]
@@ -52,6 +55,9 @@ pub(crate) mod self_signed;
 pub(crate) mod token_file;
 
 pub use self::atlas::Atlas;
+pub use self::cloud::azure::AzureManagedIdentity;
+pub use self::cloud::google_metadata::GoogleMetadata;
+pub use self::cloud::user_assigned::UserAssignedIdentity;
 #[cfg(feature = "client")]
 pub use self::config::Config;
 #[cfg(feature = "oauth")]

@@ -220,7 +220,8 @@ fn a_value_of_a_later_step_is_not_known_in_an_earlier_one() {
 #[test]
 fn a_file_has_one_system_and_an_api() {
     let error = toml::from_str::<Config>("api = \"https://a.example\"").unwrap_err().to_string();
-    let tables = "write one of the tables `client_credentials`, `oauth`, `entra`, `atlas`, `token_file`, `rotating`, `login`";
+    let tables = "write one of the tables `client_credentials`, `oauth`, `entra`, `atlas`, `token_file`, `google_metadata`, \
+                  `azure_managed_identity`, `rotating`, `login`";
     assert!(error.contains(tables), "{error}");
     let atlas = "[atlas]\nendpoint = \"https://a.example/t\"\nclient_id = \"x\"\nclient_secret = \"env:X\"\n";
     let error = toml::from_str::<Config>(&format!("{FILE}{atlas}")).unwrap_err().to_string();

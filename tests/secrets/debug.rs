@@ -323,6 +323,7 @@ async fn no_public_type_shows_a_secret() {
     canaries.assert_absent("logins", &systems::logins());
     canaries.assert_absent("keys", &keys());
     canaries.assert_absent("oauth", &systems::oauth());
+    canaries.assert_absent("clouds", &systems::clouds());
     canaries.assert_absent("signers", &signers());
     canaries.assert_absent("exchanges", &exchanges());
     canaries.assert_absent("layers", &layers().await);

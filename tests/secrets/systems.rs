@@ -37,6 +37,22 @@ pub(crate) fn logins() -> String {
     .concat()
 }
 
+/// They have no secret. The query of an endpoint is not shown.
+pub(crate) fn clouds() -> String {
+    let google: GoogleMetadata = GoogleMetadata::new(&[SECRET]).unwrap();
+    let id: UserAssignedIdentity = UserAssignedIdentity::ClientId("a".to_owned());
+    let azure = AzureManagedIdentity::new("api://a").unwrap().with_identity(id.clone()).unwrap();
+    let server = url();
+    let google_error = google.clone().with_endpoint(&server).unwrap_err();
+    let azure_error = azure.clone().with_endpoint(&server).unwrap_err();
+    [
+        shown(&google) + &shown(&google.identity()) + &shown(google.endpoint()),
+        shown::<AzureManagedIdentity>(&azure) + &shown(&azure.identity()) + &shown(&id),
+        shown(&google_error) + &shown(&azure_error),
+    ]
+    .concat()
+}
+
 pub(crate) fn oauth() -> String {
     let exchange: TokenExchange = TokenExchange::of(SECRET).actor(SECRET, "urn:x");
     let client: OAuthClient = OAuthClient::with_assertion("a", SECRET);

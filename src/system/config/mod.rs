@@ -1,6 +1,7 @@
 //! One file for any system, which an operator writes.
 
 pub(crate) mod client_id;
+pub(crate) mod cloud;
 #[cfg(feature = "oauth")]
 pub(crate) mod entra;
 #[cfg(feature = "oauth")]
@@ -44,6 +45,8 @@ use crate::token::source::TokenSource;
 /// | `entra` (feature `oauth`) | [`Entra`](super::Entra) | `tenant`, `client_id`, `scope` (one resource and `/.default`); one of `client_secret`, `certificate` (a PEM, which has the key too unless `key` names another place) and `federated_token`, each a reference; `authority` (default: that of the public cloud) |
 /// | `atlas` | [`Atlas`](super::Atlas) | `endpoint`, `client_id`, `client_secret`; `refresh_endpoint` and `refresh_token_in` (`header:name`, `json:name`, `form:name`) |
 /// | `rotating` | [`Rotating`](super::Rotating) | `api_root`, `api_key`, `client_secret`; `adopt` (`every-newer`, `when-due`), `token_member` |
+/// | `google_metadata` | [`GoogleMetadata`](super::GoogleMetadata) | `account`, `scopes` (a list), `endpoint` (the root of an emulator); an empty table has the defaults |
+/// | `azure_managed_identity` | [`AzureManagedIdentity`](super::AzureManagedIdentity) | `resource`; `client_id`, `object_id` or `resource_id` of a user-assigned identity; `endpoint`; or `app_service = true` for App Service, Functions and Container Apps |
 /// | `token_file` | [a bearer token in a file](crate::AuthLayer::token_file) | `path` |
 /// | `login` | [`Login`](super::Login) | see the manual's chapter [`login`](crate::manual::login) |
 ///

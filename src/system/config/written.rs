@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, SeqAccess, Visitor};
 
 use crate::origin::Origin;
+use crate::system::config::cloud::{WrittenAzureManagedIdentity, WrittenGoogleMetadata};
 use crate::system::config::seconds::Seconds;
 #[cfg(feature = "rotating")]
 use crate::system::config::systems::WrittenRotating;
@@ -45,6 +46,10 @@ pub(crate) struct Written {
     atlas: Option<System>,
     #[serde(default, deserialize_with = "checked::<WrittenTokenFile, _>")]
     token_file: Option<System>,
+    #[serde(default, deserialize_with = "checked::<WrittenGoogleMetadata, _>")]
+    google_metadata: Option<System>,
+    #[serde(default, deserialize_with = "checked::<WrittenAzureManagedIdentity, _>")]
+    azure_managed_identity: Option<System>,
     #[cfg(feature = "rotating")]
     #[serde(default, deserialize_with = "checked::<WrittenRotating, _>")]
     rotating: Option<System>,
@@ -68,6 +73,8 @@ impl Written {
             ("entra", self.entra.take()),
             ("atlas", self.atlas.take()),
             ("token_file", self.token_file.take()),
+            ("google_metadata", self.google_metadata.take()),
+            ("azure_managed_identity", self.azure_managed_identity.take()),
             #[cfg(feature = "rotating")]
             ("rotating", self.rotating.take()),
             #[cfg(feature = "login")]
