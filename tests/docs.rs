@@ -215,6 +215,8 @@ fn the_texts_of_errors_in_the_manual_are_those_that_the_crate_writes() {
         "src/endpoint/redirect.rs",
         "src/endpoint/unreachable.rs",
         "src/error/mod.rs",
+        "src/system/cloud/azure.rs",
+        "src/system/cloud/google_metadata.rs",
         "src/system/oauth/key/certified_key.rs",
         "src/system/token_file.rs",
         "src/token/refresh_task.rs",

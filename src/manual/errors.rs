@@ -29,10 +29,12 @@
 //! | | `certificate not valid for name` | another host answered: a wrong name, a proxy, a captive portal | check the name, and the network in between |
 //! | | `deadline has elapsed` | no connection within 3 s: a firewall, a wrong address, a host that is down | check the address, the route and the firewall |
 //! | | `InvalidContentType`, `invalid HTTP version` | https was spoken to a port without TLS, or the reverse | change the scheme or the port |
+//! | | `is this a machine of Google's cloud?`, `is this a machine of Azure?` | there is no metadata server at 169.254.169.254 | on another machine, use another system; in a container, look at its network |
 //! | `timeout` | `no answer within 10s` | the endpoint accepted the connection and did not answer in time | look at the endpoint; [`exchange_timeout`](crate::token::SourceBuilder::exchange_timeout) sets the limit |
 //! | | `the credentials could not be read within 10s` | a provider hangs | look at the place that the text names |
 //! | `unavailable` | `failed on its own side`, `gets too many requests` | a 5xx, or a 429 | wait: the attempts go on, and obey `Retry-After` |
 //! | | `there is no token endpoint at this address` | a 404, 405 or 410 | check the path |
+//! | | `Azure's identity endpoint is not there`, `Azure's identity endpoint is being updated` | a 404 or a 410 of the metadata server | wait: the attempts go on. If it lasts, this is no machine of Azure, or the address is wrong |
 //! | | `the answer is a redirect to ..` | the endpoint has moved, its path is wrong (a slash at its end is enough), or a login page is in between | compare the endpoint's address with the target in the text. The target has no query, and no path if the path may show a secret. Redirects are not followed, because the request has the credentials |
 //! | | `the answer is a redirect without a usable address` | the same; `Location` is missing, or is no http(s) address | check the address |
 //! | | `something in between ..` | a proxy or a captive portal answered | look at the network in between |
@@ -46,11 +48,16 @@
 //! | | `refuses the grant` | a wrong secret, or a token that was shown has expired | check the credentials |
 //! | | `lacks a parameter or has a wrong one`, `does not support this grant` | the endpoint expects something else | compare the request with the provider's documentation |
 //! | | `wants a person to take part`, `refuses the audience or the resource`, `does not allow this client to use this grant`, `refuses the scope`, `denies access` | the client lacks a right | give it the right at the provider, or ask for less. Then [`retry_now`](crate::TokenSource::retry_now) |
+//! | | `Google's metadata server knows no service account` | a 404: the machine or the workload has no service account of this name | attach one, or correct the name |
+//! | | `Google's metadata server denies the token`, `Google's metadata server refuses the request` | a 403 or a 400: a missing right, a wrong scope, or a concealed server | allow the workload to use the service account |
+//! | | `Azure gives no token for this identity` | the machine or the app has no such managed identity, or it was assigned some minutes ago | assign it, or correct its id |
+//! | | `Azure knows no resource` | `resource` is no App ID URI of an API, or one that the tenant does not have | give the App ID URI, without a slash that it does not have |
 //! | any | a number behind the code: `invalid_client, 7000215` | the server's `error_codes`. Those of Microsoft Entra are its AADSTS numbers: 7000215 is a wrong secret, 700016 an app that the tenant does not know, 90002 an unknown tenant, 700024 an assertion that has expired or is not valid yet, 700027 one that no registered certificate has signed | search for AADSTS and the number |
 //! | any | `withheld` in place of the code | the server's code has a part of a credential (four characters in a row are enough), or a text that may be one | look at the log of the server, or send the request by hand |
 //! | `malformed` | `A page of HTML` | the address is that of a login page, or something in between answered | check the address |
 //! | | `has no token in ..` | the token has another name | [`with_token_member`](crate::system::ClientCredentials::with_token_member) |
 //! | | `a token that is no access token` | the answer to a token exchange has a refresh token, an ID token or a SAML assertion | ask for an access token with [`requested_type`](crate::system::TokenExchange::requested_type) |
+//! | | `so it comes from another server` | a proxy, a captive portal or another cloud answered in place of Google's metadata server | look at the network, and whether this is a machine of Google's cloud |
 //! | `expired` | `had already expired when it arrived` | one of the two clocks is wrong, or a cache answered | compare the clocks |
 //! | | `the token in the file expired` | the platform has stopped rewriting the file, or this machine's clock is wrong | look at the program that writes it: the text has the age of the file |
 //! | `configuration` | `cannot be read: ..`, `is not set`, `is empty` | the credential is not where the text says | put it there: it is read again when a request needs a token, at most once a second. That request still fails, and the next one works |

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`getting_started`] | you want a first request to work |
 //! | [`choosing_a_system`] | you have the documentation of a provider, and look for the constructor that fits |
+//! | [`providers`] | you use Keycloak, Microsoft Entra, Okta, Auth0, Google, Azure, GitHub, Snowflake, Apple, Salesforce or DocuSign |
 //! | [`login`] | your API has a login of its own, and a file shall describe it |
 //! | [`your_own_system`] | you have a `curl` command that works, and no constructor fits |
 //! | [`stacking`] | there are other layers, or axum, tonic or reqwest |
@@ -22,6 +23,7 @@ pub mod getting_started;
 pub mod login;
 pub mod migrating;
 pub mod operating;
+pub mod providers;
 pub mod security;
 pub mod stacking;
 pub mod testing;

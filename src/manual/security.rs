@@ -5,9 +5,11 @@
 //! - **Where a credential is sent.** A request gets the credential only if its origin is one of the layer's
 //!   ([`with_origin`](crate::AuthLayer::with_origin)) and its scheme is https, or its host is a literal loopback address. A
 //!   `Host` header that contradicts the URI is an error. The names of the exceptions begin with `danger_`.
-//! - **Where the secret is sent.** The secret goes to the [token endpoint](crate::endpoint::TokenEndpoint) only. Redirects of a
-//!   token endpoint are not followed. The built-in client uses no proxy unless you set one. A reqwest client uses the proxies of its
-//!   builder and of the environment; `no_proxy()` turns them off.
+//! - **Where the secret is sent.** The secret goes to the [token endpoint](crate::endpoint::TokenEndpoint) only. It is https, or on
+//!   a literal loopback address; the [metadata server](crate::endpoint::TokenEndpoint::link_local_metadata) of a cloud, and the
+//!   endpoint that App Service names on the same machine, are asked over plain http. Redirects of a token endpoint are
+//!   not followed. The built-in client uses no proxy unless you set one, and none over plain http. A reqwest client uses the proxies
+//!   of its builder and of the environment; `no_proxy()` turns them off.
 //! - **An API never chooses where a secret goes.** A refusal may name other servers (`resource_metadata` and `authorization_uri` in
 //!   `WWW-Authenticate`, or `Link`). The layer asks none of them. The caller gets the response with these headers.
 //! - **What is shown.** No `Debug`, error, log line or status has a token, a secret, a refresh token or a part of them. If a

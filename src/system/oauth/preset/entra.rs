@@ -38,7 +38,7 @@ const DEFAULT_SCOPE: &str = "/.default";
 /// # Ok::<_, tower_outbound_auth::Error>(())
 /// ```
 ///
-/// [What was confirmed, and where](crate::manual::choosing_a_system#microsoft-entra).
+/// [What was confirmed, and where](crate::manual::providers#microsoft-entra).
 #[derive(Clone, Debug)]
 pub struct Entra {
     authority: String,
