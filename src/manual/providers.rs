@@ -1,7 +1,7 @@
 //! One snippet for each provider, and what is known about it.
 //!
-//! It was read in the provider's documentation, in its own library, or in the tests of a library that many use. It was not
-//! tried against the provider itself, except where it says so. What is *from memory* may be wrong: it can be set.
+//! What is said of a provider was read in its documentation, in its own library, or in the tests of a library that many use. It was
+//! not tried against the provider itself, except where it says so. What is *from memory* may be wrong: it can be set.
 //!
 //! # Providers of OAuth 2.0
 //!
