@@ -9,7 +9,7 @@
 //! | [`SelfSigned`] (feature `oauth`) | `Authorization: Bearer <jwt>` | none: the JWT is signed here |
 //! | [`GoogleServiceAccount`] (feature `oauth`) | `Authorization: Bearer <token>` | OAuth 2.0, with a JWT that is signed here |
 //! | [`GoogleMetadata`] | `Authorization: Bearer <token>` | `GET` of Google's metadata server, without a secret |
-//! | [`AzureManagedIdentity`] | `Authorization: Bearer <token>` | `GET` of Azure's metadata server or of App Service's, without a secret |
+//! | [`AzureManagedIdentity`] | `Authorization: Bearer <token>` | `GET` of Azure's metadata server, without a secret; or of App Service's, with the header that the platform sets |
 //! | [`GithubApp`] (feature `oauth`) | `Authorization: Bearer <token>` | `POST` with a JWT that is signed here |
 //! | [`Rotating`] (feature `rotating`) | `Authorization: Bearer <jwt>`, renewed by every response | `POST` of a JSON object |
 //! | [`Login`] (feature `login`) | a header of your choice | as its data says: any login of one to four requests |

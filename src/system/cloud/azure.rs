@@ -44,7 +44,8 @@ const PATH: &str = "/metadata/identity/oauth2/token";
 /// The pause after a 410: Microsoft's own library asks every ten seconds, and the server is back after 70 s at the latest.
 const WHILE_UPDATED: Duration = Duration::from_secs(10);
 
-/// A managed identity of Azure, by the server that the platform gives to a machine or a container. No secret is kept.
+/// A managed identity of Azure, by the server that the platform gives to a machine or a container. A person keeps no
+/// secret: App Service sets the one that its server wants.
 ///
 /// - Exchange on a virtual machine: `GET http://169.254.169.254/metadata/identity/oauth2/token` with `Metadata: true`. On App
 ///   Service, Functions and Container Apps: see [`from_app_service_env`](AzureManagedIdentity::from_app_service_env).
