@@ -224,6 +224,7 @@ fn the_texts_of_errors_in_the_manual_are_those_that_the_crate_writes() {
         "tests/errors/connections.rs",
         "tests/errors/credentials.rs",
         "tests/errors/requests.rs",
+        "tests/oauth/assertion_files.rs",
         "tests/oauth/clocks.rs",
         "tests/oauth/exchanged.rs",
         "tests/oauth/rotation.rs",

@@ -21,6 +21,7 @@
 
 pub(crate) mod error;
 pub(crate) mod file;
+pub(crate) mod in_time;
 pub(crate) mod need;
 #[cfg(unix)]
 pub(crate) mod pipe;

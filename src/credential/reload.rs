@@ -5,6 +5,7 @@ use futures_util::future::join_all;
 use crate::basics::BoxError;
 use crate::clock::{Clock, SystemClock};
 use crate::credential::error::{CredentialError, CredentialErrorKind};
+use crate::credential::need::Need;
 use crate::credential::provider::{Provided, Rejection};
 use crate::credential::shown::{Shown, Value};
 use crate::credential::{Credential, Place};
@@ -108,9 +109,13 @@ impl Credential {
 
 impl Value {
     /// Tells the provider that the endpoint refused its value. Returns whether there is another
-    /// value now.
-    async fn rejected(&self, code: Option<&str>) -> bool {
+    /// value now. A file is read again if the endpoint says that its value `has_ended`.
+    async fn rejected(&self, code: Option<&str>, has_ended: bool, clock: &dyn Clock) -> bool {
         let credential = &self.credential;
+        if has_ended && matches!(credential.1, Need::InTime(_)) {
+            let next = credential.read_again(clock).await;
+            return next.is_ok_and(|next| next.version != self.version);
+        }
         let (Place::Provided(_, provider), Some(version)) = (&credential.0.place, self.provided)
         else {
             return false;
@@ -164,10 +169,16 @@ pub(crate) fn read_again(credentials: &[Credential]) -> String {
     names.collect::<Vec<_>>().join(", ")
 }
 
-/// The endpoint refused these values with this code: tells the providers. Returns whether a provider has another
-/// value now.
-pub(crate) async fn rejected(shown: &Shown, code: Option<&str>) -> bool {
-    join_all(shown.values().iter().map(|it| it.rejected(code))).await.contains(&true)
+/// The endpoint refused these values with this code: tells the providers. Returns whether there is another value now: of a
+/// provider, or in the file of a value that, as the endpoint says, `has_ended`.
+pub(crate) async fn rejected(
+    shown: &Shown,
+    code: Option<&str>,
+    has_ended: bool,
+    clock: &dyn Clock,
+) -> bool {
+    let told = shown.values().iter().map(|it| it.rejected(code, has_ended, clock));
+    join_all(told).await.contains(&true)
 }
 
 /// The endpoint accepted these values after it had refused `refused`: tells the providers.

@@ -143,7 +143,13 @@ impl Credential {
         match self.1 {
             Need::Needed => read.map(Some),
             // If a file system hangs, the last good value is used.
+            #[cfg(feature = "oauth")]
             Need::Optional => Ok(read.or_else(|_| self.known_value()).ok()),
+            Need::InTime(_) => read.map(Some).map_err(|error| {
+                let message =
+                    format!("{error}: check the path, and the program that writes the file");
+                CredentialError::new(CredentialErrorKind::Unavailable, message).with_source(error)
+            }),
         }
     }
 

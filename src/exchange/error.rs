@@ -103,6 +103,8 @@ struct Inner {
     of_credential: bool,
     /// The endpoint refuses a token that was shown to it, whatever its code is.
     of_subject: bool,
+    /// The endpoint says that a value that was shown to it has ended.
+    of_end: bool,
     /// The user's own error has set the kind.
     kind_is_given: bool,
     source: Option<Arc<dyn StdError + Send + Sync>>,
@@ -123,6 +125,7 @@ impl ExchangeError {
             judged: false,
             of_credential: false,
             of_subject: false,
+            of_end: false,
             kind_is_given: false,
             source: None,
         }))
@@ -255,7 +258,7 @@ impl ExchangeError {
             && self.status() != Some(StatusCode::UNAUTHORIZED);
         let is_about_the_request = is_unauthorized
             || self.code().is_some_and(|it| it == "invalid_request" || is_about_the_request(it));
-        let is_about_credentials = self.0.of_subject || !is_about_the_request;
+        let is_about_credentials = self.0.of_subject || self.0.of_end || !is_about_the_request;
         self.kind() == ExchangeErrorKind::Refused && !self.0.of_credential && is_about_credentials
     }
 
@@ -263,6 +266,16 @@ impl ExchangeError {
     pub(crate) fn about_the_subject(mut self) -> ExchangeError {
         Arc::make_mut(&mut self.0).of_subject = true;
         self
+    }
+
+    /// The endpoint says that a value that was shown to it has ended.
+    pub(crate) fn about_an_end(mut self) -> ExchangeError {
+        Arc::make_mut(&mut self.0).of_end = true;
+        self
+    }
+
+    pub(crate) fn is_about_an_end(&self) -> bool {
+        self.0.of_end
     }
 
     /// How long the endpoint asks clients to wait.

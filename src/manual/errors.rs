@@ -38,13 +38,14 @@
 //! | | `the answer is a redirect to ..` | the endpoint has moved, its path is wrong (a slash at its end is enough), or a login page is in between | compare the endpoint's address with the target in the text. The target has no query, and no path if the path may show a secret. Redirects are not followed, because the request has the credentials |
 //! | | `the answer is a redirect without a usable address` | the same; `Location` is missing, or is no http(s) address | check the address |
 //! | | `something in between ..` | a proxy or a captive portal answered | look at the network in between |
-//! | | `check the path, and the program that writes the file` | a token file is missing, empty or unreadable | see whether the platform has written it: it is looked at again after each pause |
+//! | | `check the path, and the program that writes the file` | a token file, or the file of an assertion, is missing, empty or unreadable | see whether the platform has written it: it is looked at again after each pause |
 //! | | `for a reason that may pass` | a code such as `temporarily_unavailable` | wait |
 //! | | `for a reason that is not known here`, `gives no reason that is known here` | a 4xx with an unknown code, or without one | check the address and the credentials |
 //! | `refused` | `refuses the credentials` | a wrong id or secret, or an encoding that the server does not expect | check both; [`with_auth`](crate::system::ClientCredentials::with_auth) changes the encoding. The first request after the correction still gets this error, and the next one works |
 //! | | `refuses the client's assertion` | the key, the secret or the audience is another than the provider has, or a clock is wrong | compare the public key, its `kid` and the audience with what is registered; [`audience`](crate::system::OAuthClient) sets the audience. The text says by how much the clocks differ, if it is more than 10 s |
 //! | | `refuses the current and the previous key` | the provider has neither of the two keys of this client | register one of them. A changed text of either key ends the pause |
 //! | | `the previous key in file ..` | the provider refuses the current key, and the previous one is missing or no key | register the current key, or put the previous one there |
+//! | | `the JWT in file ..` | a refusal of an assertion or a token that another program writes; the text has its age and its end | compare them with the clocks. If the JWT is old, look at the program that writes it. If it is new, the provider does not know its issuer, its subject or its audience |
 //! | | `refuses the grant` | a wrong secret, or a token that was shown has expired | check the credentials |
 //! | | `lacks a parameter or has a wrong one`, `does not support this grant` | the endpoint expects something else | compare the request with the provider's documentation |
 //! | | `wants a person to take part`, `refuses the audience or the resource`, `does not allow this client to use this grant`, `refuses the scope`, `denies access` | the client lacks a right | give it the right at the provider, or ask for less. Then [`retry_now`](crate::TokenSource::retry_now) |
@@ -62,6 +63,7 @@
 //! | | `the token in the file expired` | the platform has stopped rewriting the file, or this machine's clock is wrong | look at the program that writes it: the text has the age of the file |
 //! | `configuration` | `cannot be read: ..`, `is not set`, `is empty` | the credential is not where the text says | put it there: it is read again when a request needs a token, at most once a second. That request still fails, and the next one works |
 //! | | `the certificate was valid until ..` | the certificate of a client has ended; nothing was sent | put a new certificate and its key there, and register the certificate at the provider |
+//! | | `is the program that writes it running` | the JWT in the file has ended, or ends within 5 s. The file was read twice, and nothing was sent | look at the program that writes the file, and at the clock of this machine |
 //! | | `it has taken more than 5 s` | a file system or a function hangs, or a pipe has no writer | look at the place that the text names |
 //! | | `the token endpoint's client goes through another layer` | the client of the token endpoint has a layer with another credential | give it a client without that layer |
 //! | | `the chain of sources is longer than four` | a source needs the token of another source, and so on: more than four of them | give one of the sources that the text names a credential that needs no other source |

@@ -30,12 +30,13 @@
 //! | `INFO` | `another scope was granted than was asked for`, once per exchange | `scope` |
 //! | `DEBUG` | `exchange begins`, `exchange succeeded`, `exchange ended too late` | `reason`, `took`, `generation`, `expires_in` |
 //! | `INFO` | `the credentials have changed`, after they were refused | |
-//! | `INFO` | `the credentials were refused, and a provider has others`: the exchange is repeated | |
+//! | `INFO` | `the credentials were refused, and there are others now`, from a provider or a file: the exchange is repeated | |
 //! | `INFO` | `the endpoint does not support refresh tokens: ..`, `there is no refresh endpoint: ..` | `status` |
 //! | `WARN` | `a credential cannot be read: its last good value is used` | `credential` (where it is), `cause` |
 //! | `WARN` | `a private key cannot be used: the last good key is used`, without `system` | `credential` (where it is), `cause` |
 //! | `WARN` | `a certificate and its key cannot be used: the last good pair is used`, without `system` | `credential` (where they are), `cause` |
 //! | `WARN` | `the private key has changed and its key id has not: ..`, without `system` | `credential`, `key_id` |
+//! | `WARN`, `INFO` | `the endpoint refuses the current key of the client, ..`, `.. the previous key ..`: it accepts the other one | `current`, `previous` (where they are) |
 //! | `WARN` | `a refused request could not be sent again ..`, once per source: its body was not kept | |
 //! | `WARN` | `the API refuses the token, and our clock is 93 s ahead of the server's`, once per source | |
 //! | `WARN` | `a rule is about the body of a response, and nothing has read it ..`, once per [`Login`](crate::manual::login) | |

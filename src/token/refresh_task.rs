@@ -16,7 +16,8 @@ use tokio::sync::oneshot;
 
 use crate::basics::TARGET;
 use crate::clock::Now;
-use crate::credential::reload::{accepted, read_again, rejected, reload, version};
+use crate::credential::in_time::reload_in_time;
+use crate::credential::reload::{accepted, read_again, rejected, version};
 use crate::credential::shown::Shown;
 use crate::error::of_credential::with_the_kind_below;
 use crate::exchange::chain::Chain;
@@ -124,7 +125,7 @@ impl RefreshTask {
                 return Err(refused);
             }
             let (again, system) = (cx.once_more(), self.core.system);
-            tracing::info!(target: TARGET, system, "the credentials were refused, and a provider has others");
+            tracing::info!(target: TARGET, system, "the credentials were refused, and there are others now");
             let others = self.show_credentials(&again).await?;
             let issued = options.exchange.exchange(&again).await?;
             accepted(&others, &shown);
@@ -158,7 +159,7 @@ impl RefreshTask {
     /// Reads the credentials for an attempt.
     async fn show_credentials(&self, cx: &ExchangeContext) -> Result<Shown, ExchangeError> {
         let credentials = self.core.options.exchange.credentials();
-        let read = reload(credentials, cx.clock()).await;
+        let read = reload_in_time(credentials, cx.clock()).await;
         let version = read.as_ref().map_or_else(|_| version(credentials), Shown::version);
         self.shown.store(version, Ordering::Relaxed);
         let shown = read?;
@@ -166,15 +167,17 @@ impl RefreshTask {
         Ok(shown)
     }
 
-    /// Whether a provider has another value after this refusal.
+    /// Whether a provider, or the file of a value that has ended, has another value after this refusal.
     ///
-    /// It has half of the time that is left. If a provider hangs or panics, the refusal is still the
+    /// The reading has half of the time that is left. If a provider hangs or panics, the refusal is still the
     /// outcome.
     async fn has_another_value(&self, shown: &Shown, refused: &ExchangeError) -> bool {
         let (options, now) = (&self.core.options, self.core.now());
         let left = options.exchange_timeout.saturating_sub(now.since(self.started));
         let Ok(patience) = self.core.sleep(left / 2) else { return false };
-        let told = AssertUnwindSafe(rejected(shown, refused.code())).catch_unwind();
+        let has_ended = refused.is_about_an_end();
+        let told = rejected(shown, refused.code(), has_ended, &*options.clock);
+        let told = AssertUnwindSafe(told).catch_unwind();
         matches!(select(pin!(told), patience).await, Either::Left((Ok(true), _)))
     }
 

@@ -1,44 +1,21 @@
 //! The table `oauth` of a file: what the endpoint gets, and what is said of a mistake.
 
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
-
 use serde_json::json;
 use tower_outbound_auth::system::Config;
 
 use crate::assertions::{P256, read};
-use crate::{ENDPOINT, Endpoint, Sent};
+use crate::{ENDPOINT, Endpoint, Folder, Sent};
 
 const HEAD: &str =
     "api = \"https://api.example\"\n[oauth]\nendpoint = \"https://idp.example/token\"\n";
-
-/// A folder for the files of one test.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new() -> Folder {
-        static NEXT: AtomicUsize = AtomicUsize::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let folder =
-            std::env::temp_dir().join(format!("oauth-files-{}-{number}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
-        Folder(folder)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
 
 /// What the endpoint gets, if the file names these values by `env:NAME`.
 async fn sent(rest: &str, values: &[(&str, &str)]) -> Sent {
     let folder = Folder::new();
     let mut file = format!("{HEAD}{rest}");
     for (name, value) in values {
-        let path = folder.0.join(name);
-        std::fs::write(&path, value).unwrap();
+        folder.write(name, value);
+        let path = folder.path(name);
         file = file.replace(&format!("env:{name}"), &format!("file:{}", path.display()));
     }
     let config: Config = toml::from_str(&file).unwrap_or_else(|error| panic!("{error}"));

@@ -1,6 +1,7 @@
 //! One OAuth configuration: each grant with each way to authenticate, by the bytes on the wire.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod assertion_files;
 mod assertions;
 mod build;
 mod clocks;
@@ -31,6 +32,8 @@ mod wire;
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -38,9 +41,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
 use http_body_util::Full;
-use tower_outbound_auth::TokenSource;
 use tower_outbound_auth::system::{OAuth, OAuthBuilder};
 use tower_outbound_auth::testkit::ManualClock;
+use tower_outbound_auth::{Credential, TokenSource};
 use tower_service::Service;
 
 const ENDPOINT: &str = "https://idp.example/token";
@@ -122,6 +125,38 @@ impl Service<Request<Full<Bytes>>> for Endpoint {
         sent.push(request);
         let response = Response::builder().status(status).header("date", DATE);
         ready(Ok(response.body(Full::from(answer)).unwrap()))
+    }
+}
+
+/// A folder for the files of one test.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Folder {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("oauth-files-{}-{number}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&folder).unwrap();
+        Folder(folder)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    fn file(&self, name: &str) -> Credential {
+        Credential::file(self.path(name))
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.path(name), text).unwrap();
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
     }
 }
 

@@ -13,7 +13,7 @@ use tower_outbound_auth::{Credential, Error, TokenSource};
 use crate::assertions::{P256, read};
 use crate::keys::{ED25519, Known, signer, signers};
 use crate::log::Log;
-use crate::{ENDPOINT, Endpoint, builder, source};
+use crate::{ENDPOINT, Endpoint, Folder, builder, source};
 
 /// The current key signs by ES256, the previous one by EdDSA.
 fn client(current: impl Into<Credential>, previous: impl Into<Credential>) -> OAuthClient {
@@ -46,30 +46,6 @@ async fn exchange(
     clock.advance(Duration::from_secs(301));
     source.token().await.unwrap();
     signers(&endpoint.sent()[before..])
-}
-
-struct Folder(std::path::PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Folder {
-        let folder = std::env::temp_dir().join(format!("oauth-{name}-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
-        Folder(folder)
-    }
-
-    fn file(&self, name: &str) -> Credential {
-        Credential::file(self.0.join(name))
-    }
-
-    fn write(&self, name: &str, text: &str) {
-        std::fs::write(self.0.join(name), text).unwrap();
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
 }
 
 #[tokio::test]
@@ -105,7 +81,7 @@ async fn the_key_that_worked_is_tried_first_until_it_is_refused() {
 
 #[tokio::test]
 async fn a_key_file_that_changes_makes_the_current_key_the_first_one_again() {
-    let folder = Folder::new("rotation-change");
+    let folder = Folder::new();
     for changed in ["current", "previous"] {
         folder.write("current", P256);
         folder.write("previous", ED25519);
@@ -200,7 +176,7 @@ async fn a_refusal_that_is_not_about_the_client_does_not_try_the_previous_key() 
 
 #[tokio::test]
 async fn a_previous_key_that_is_missing_or_unusable_stops_nothing() {
-    let folder = Folder::new("rotation-missing");
+    let folder = Folder::new();
     folder.write("no-key", "hunter2-is-no-key");
     for previous in ["missing", "no-key"] {
         let (known, endpoint) = endpoint_that_knows(&["ES256"]);
@@ -212,7 +188,7 @@ async fn a_previous_key_that_is_missing_or_unusable_stops_nothing() {
         let error = source.token().await.unwrap_err().to_string();
         let place = format!(
             "; the previous key in file {} cannot be used",
-            folder.0.join(previous).display()
+            folder.path(previous).display()
         );
         assert!(error.contains(&place) && !error.contains("hunter2"), "{error}");
         assert_eq!(endpoint.sent().len(), 2, "one request in each exchange");
@@ -221,12 +197,12 @@ async fn a_previous_key_that_is_missing_or_unusable_stops_nothing() {
 
 #[tokio::test]
 async fn a_key_that_changes_after_the_refusal_of_both_ends_the_pause() {
-    let folder = Folder::new("rotation-lift");
+    let folder = Folder::new();
     for (changed, right) in [("current", P256), ("previous", ED25519)] {
         folder.write("current", P256);
         folder.write("previous", ED25519);
         if changed == "previous" {
-            std::fs::remove_file(folder.0.join(changed)).unwrap();
+            std::fs::remove_file(folder.path(changed)).unwrap();
         }
         let (known, endpoint) = endpoint_that_knows(&[]);
         let client = client(folder.file("current"), folder.file("previous"));

@@ -9,6 +9,7 @@ use crate::origin::Origin;
 use crate::system::oauth::client::OAuthClient;
 use crate::system::oauth::details::checked_details;
 use crate::system::oauth::discovery::Discovery;
+use crate::system::oauth::ended::life;
 use crate::system::oauth::grant::OAuthGrant;
 use crate::system::oauth::params::Params;
 use crate::system::oauth::system::OAuth;
@@ -267,7 +268,11 @@ impl OAuthBuilder {
         };
         let client = self.client.map(|client| client.for_audience(&audience)).transpose()?;
         let mut system = OAuth::new("oauth", endpoint, client);
-        system.credentials.extend(self.grant.credentials());
+        let shown = self.grant.credentials().into_iter().map(|it| match &self.grant {
+            OAuthGrant::JwtBearer(_) | OAuthGrant::TokenExchange(_) => it.in_time(life),
+            _ => it,
+        });
+        system.credentials.extend(shown);
         system.credentials.extend(headers.iter().map(|(_, value)| value.clone()));
         Ok(OAuth {
             discovery,

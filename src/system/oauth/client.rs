@@ -16,6 +16,7 @@ use crate::exchange::identity::Identity;
 use crate::secret::Secret;
 use crate::system::client::{flaw, with_client};
 use crate::system::oauth::client_auth::{BasicEncoding, ClientAuth, basic};
+use crate::system::oauth::ended::life;
 use crate::system::oauth::way::Way;
 #[cfg(feature = "oauth")]
 use crate::system::oauth::{
@@ -83,6 +84,20 @@ impl OAuthClient {
 
     /// A client with an assertion that another program makes (RFC 7523 section 2.2): a file that Kubernetes, Azure or SPIFFE
     /// rewrites, or an async function ([`Credential::minted`]). A file is read again before each exchange.
+    ///
+    /// - If the file has a JWT whose `exp` has passed or is at most 5 s ahead, by the source's clock, it is read once more after
+    ///   1 s. If it is still so, the exchange fails with [`Configuration`](crate::exchange::ExchangeErrorKind::Configuration),
+    ///   and nothing is sent: the program that writes the file does not run. Of a text that is no JWT, only that it is not
+    ///   empty is checked.
+    /// - A file that is not there yet is [`Unavailable`](crate::exchange::ExchangeErrorKind::Unavailable): it may be written
+    ///   later, so [`warm_up`](crate::TokenSource::warm_up) waits for it.
+    /// - If the endpoint says that the assertion has expired (a text with `exp` or `expired`, or 700024 of Microsoft Entra),
+    ///   the file is read once more, and another text is sent in the same exchange. The error of a refusal has the age of the
+    ///   assertion.
+    /// - What a function makes is sent as it is. It is new for each request, so to wait for another one would not help.
+    ///
+    /// The same holds for the files of [`JwtBearer`](crate::system::OAuthGrant::JwtBearer) and of a
+    /// [`TokenExchange`](crate::system::TokenExchange).
     pub fn with_assertion(
         id: impl Into<Credential>,
         assertion: impl Into<Credential>,
@@ -245,7 +260,7 @@ impl OAuthClient {
             Proof::Nothing => {}
             Proof::Secret(secret, _) => all.push(secret.clone()),
             Proof::Assertion { assertion, previous, made_of, .. } => {
-                all.push(assertion.clone());
+                all.push(assertion.in_time(life));
                 all.extend_from_slice(previous.as_slice());
                 all.extend_from_slice(made_of);
             }

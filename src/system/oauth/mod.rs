@@ -8,6 +8,7 @@ pub(crate) mod client_credentials;
 pub(crate) mod clocks;
 pub(crate) mod details;
 pub(crate) mod discovery;
+pub(crate) mod ended;
 pub(crate) mod grant;
 pub(crate) mod hint;
 #[cfg(feature = "oauth")]

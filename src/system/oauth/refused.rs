@@ -2,19 +2,21 @@
 //! error that says what to do.
 
 use crate::basics::TARGET;
+use crate::credential::in_time::{ages, is_any};
 use crate::endpoint::answer::ExchangeAnswer;
 use crate::endpoint::failure::{Failure, is_refusal};
 use crate::endpoint::grant::Grant;
 use crate::endpoint::quotes::Credentials;
 use crate::endpoint::step::Step;
-use crate::exchange::error::ExchangeError;
+use crate::exchange::error::{ExchangeError, ExchangeErrorKind};
 use crate::secret::Secret;
 use crate::system::oauth::answer::{
     failed, failed_without_a_secret, knows_no_refresh_tokens, may_be_about_the_client,
     may_be_about_the_refresh_token, refuses_the_client,
 };
 use crate::system::oauth::client::{OAuthClient, Proof};
-use crate::system::oauth::clocks::difference;
+use crate::system::oauth::clocks::{clocks, difference};
+use crate::system::oauth::ended::speaks_of_an_end;
 use crate::system::oauth::system::OAuth;
 use crate::system::oauth::way::{Attempt, Turn, Way};
 
@@ -163,6 +165,22 @@ impl OAuth {
         let error = self.about_the_assertion(error, answer, first.is_some());
         let is_of_subject =
             self.grant.is_token_exchange() && failure.code.as_deref() == Some("invalid_request");
-        Err(if is_of_subject { error.about_the_subject() } else { error })
+        let error = if is_of_subject { error.about_the_subject() } else { error };
+        Err(about_the_files(error, answer))
     }
+}
+
+/// The error, with the ages of the JWTs in files, if the endpoint may have refused one of them.
+fn about_the_files(error: ExchangeError, answer: &ExchangeAnswer) -> ExchangeError {
+    let has_ended = error.kind() == ExchangeErrorKind::Refused && speaks_of_an_end(answer);
+    let is_about_them = has_ended || error.is_about_the_credentials();
+    let Some(now) = answer.received().filter(|_| is_about_them && is_any(answer.shown())) else {
+        return error;
+    };
+    let is_new = |clocks: &String| has_ended && !error.to_string().contains(&**clocks);
+    let clocks = clocks(answer).filter(is_new);
+    let more = ages(answer.shown(), now).chain(clocks);
+    let more: String = more.map(|it| format!("; {it}")).collect();
+    let error = error.map_message(|text| format!("{text}{more}"));
+    if has_ended { error.about_an_end() } else { error }
 }
