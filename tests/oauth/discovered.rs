@@ -165,25 +165,29 @@ async fn an_endpoint_at_another_origin_must_be_allowed_by_name() {
 }
 
 #[tokio::test]
-async fn the_audience_of_an_assertion_is_the_issuer() {
-    let client = OAuthClient::with_key("billing", JwtKey::new(P256));
-    let bodies = Arc::new(Mutex::new(Vec::new()));
-    let seen = bodies.clone();
-    let server = service_fn(move |request: Request<Full<Bytes>>| {
-        let seen = seen.clone();
-        async move {
-            let is_get = request.method() == "GET";
-            let body =
-                http_body_util::BodyExt::collect(request.into_body()).await.unwrap().to_bytes();
-            seen.lock().unwrap().push(String::from_utf8(body.to_vec()).unwrap());
-            let body = if is_get { metadata("https://idp.example/t") } else { token().unwrap().2 };
-            Ok::<_, Infallible>(Response::new(Full::new(Bytes::from(body))))
-        }
-    });
-    let source =
-        TokenSource::over_http(OAuth::discover(ISSUER).client(client).build().unwrap(), server);
-    source.token().await.unwrap();
-    let sent = bodies.lock().unwrap()[1].clone();
-    let assertion = sent.split("client_assertion=").nth(1).unwrap();
-    assert_eq!(read(assertion).1["aud"], ISSUER);
+async fn the_audience_of_an_assertion_is_the_issuer_letter_for_letter() {
+    for issuer in [ISSUER, "https://idp.example", "https://idp.example/", "https://IDP.example:443"]
+    {
+        let client = OAuthClient::with_key("billing", JwtKey::new(P256));
+        let bodies = Arc::new(Mutex::new(Vec::new()));
+        let seen = bodies.clone();
+        let server = service_fn(move |request: Request<Full<Bytes>>| {
+            let seen = seen.clone();
+            async move {
+                let metadata =
+                    format!(r#"{{"issuer":"{issuer}","token_endpoint":"https://idp.example/t"}}"#);
+                let is_get = request.method() == "GET";
+                let body =
+                    http_body_util::BodyExt::collect(request.into_body()).await.unwrap().to_bytes();
+                seen.lock().unwrap().push(String::from_utf8(body.to_vec()).unwrap());
+                let body = if is_get { metadata } else { token().unwrap().2 };
+                Ok::<_, Infallible>(Response::new(Full::new(Bytes::from(body))))
+            }
+        });
+        let system = OAuth::discover(issuer).client(client).build().unwrap();
+        TokenSource::over_http(system, server).token().await.unwrap();
+        let sent = bodies.lock().unwrap()[1].clone();
+        let assertion = sent.split("client_assertion=").nth(1).unwrap();
+        assert_eq!(read(assertion).1["aud"], issuer);
+    }
 }

@@ -103,13 +103,26 @@ fn a_part_that_is_given_by_its_name_is_checked_like_the_part() {
         ("scope", "a\"b"),
         ("scope", "a\\b"),
         ("scope", "ä"),
+        ("resource", "1a:b"),
+        ("resource", ":b"),
+        ("resource", "a_b:c"),
+        ("resource", "urn:"),
     ] {
         let error = public().parameter(name, value).build().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Configuration, "{name} {value}");
     }
     let details = public().parameter("authorization_details", r#"[ {"type":"a"} ]"#);
     details.build().unwrap();
-    public().parameter("scope", "read write").build().unwrap();
+    for (name, value) in [
+        ("scope", "read write"),
+        ("scope", ""),
+        ("resource", ""),
+        ("resource", "a+b-c.1:d"),
+        ("authorization_details", ""),
+    ] {
+        let built = public().parameter(name, value).build();
+        assert!(built.is_ok(), "{name} {value}: {built:?}");
+    }
 }
 
 #[tokio::test]

@@ -40,6 +40,10 @@ async fn each_assertion_has_128_other_random_bits() {
         assert_eq!(bits.len(), 16);
         assert!(seen.insert(bits));
     }
+    for byte in 0..16 {
+        let values: BTreeSet<_> = seen.iter().map(|bits| bits[byte]).collect();
+        assert!(values.len() > 50, "byte {byte} has only {} values", values.len());
+    }
 }
 
 #[tokio::test]
