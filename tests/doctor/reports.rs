@@ -311,6 +311,34 @@ async fn a_token_file_needs_no_endpoint() {
     assert_eq!(outcome.code, 0);
 }
 
+/// The report on a file with this table, which names the server's root.
+async fn table(name: &str, content_type: &'static [(&str, &str)], table: &str) {
+    let folder = Folder::new();
+    let server = Imitation::start(move |_| answer(200, content_type, TOKEN)).await;
+    let secret = folder.secret("secret", "the-secret-of-an-app");
+    let table = table.replace("ROOT", &server.root).replace("SECRET", &secret);
+    let path = folder.write("api.toml", &format!("api = \"https://api.example\"\n{table}"));
+    let outcome = run(&["--config", &path]).await;
+    assert_text(name, &outcome.text, &folder);
+    assert_eq!((outcome.code, server.received().len()), (0, 1));
+}
+
+#[tokio::test]
+async fn a_tenant_of_entra() {
+    let entra = "[entra]\ntenant = \"contoso\"\nauthority = \"ROOT\"\nclient_id = \"app-1\"\n\
+                 client_secret = \"SECRET\"\nscope = \"https://api.example/.default\"\n";
+    table("entra", &[("cache-control", "no-store")], entra).await;
+}
+
+#[tokio::test]
+async fn a_machine_of_a_cloud_has_no_secret() {
+    let google = "[google_metadata]\nendpoint = \"ROOT\"\naccount = \"reader@project.example\"\n";
+    table("google_metadata", &[("metadata-flavor", "Google")], google).await;
+    let azure = "[azure_managed_identity]\nendpoint = \"ROOT\"\nresource = \"https://api.example\"\n\
+                 client_id = \"app-1\"\n";
+    table("azure_managed_identity", &[], azure).await;
+}
+
 #[tokio::test]
 async fn a_bad_file_is_reported_with_its_line_and_without_its_values() {
     let folder = Folder::new();

@@ -4,6 +4,7 @@ use serde_json::json;
 use tower_outbound_auth::system::Config;
 
 use crate::assertions::{P256, read};
+use crate::keys::{ED25519, Known};
 use crate::{ENDPOINT, Endpoint, Folder, Sent};
 
 const HEAD: &str =
@@ -11,6 +12,10 @@ const HEAD: &str =
 
 /// What the endpoint gets, if the file names these values by `env:NAME`.
 async fn sent(rest: &str, values: &[(&str, &str)]) -> Sent {
+    all_sent(rest, values, &Endpoint::willing()).await[0].clone()
+}
+
+async fn all_sent(rest: &str, values: &[(&str, &str)], endpoint: &Endpoint) -> Vec<Sent> {
     let folder = Folder::new();
     let mut file = format!("{HEAD}{rest}");
     for (name, value) in values {
@@ -19,9 +24,8 @@ async fn sent(rest: &str, values: &[(&str, &str)]) -> Sent {
         file = file.replace(&format!("env:{name}"), &format!("file:{}", path.display()));
     }
     let config: Config = toml::from_str(&file).unwrap_or_else(|error| panic!("{error}"));
-    let endpoint = Endpoint::willing();
     config.layer_over(endpoint.clone()).source().token().await.unwrap();
-    endpoint.sent()[0].clone()
+    endpoint.sent()
 }
 
 #[tokio::test]
@@ -75,6 +79,18 @@ async fn a_key_and_a_signing_secret_are_read_from_a_file() {
     let (header, _) = read(&sent.param("client_assertion"));
     assert_eq!(header, json!({"typ": "JWT", "alg": "HS256"}));
     assert!(!sent.body.contains("thirty"), "the secret is not sent");
+}
+
+#[tokio::test]
+async fn a_previous_key_and_its_id_are_read_from_a_file() {
+    let rest = "client_id = \"a\"\nkey = \"env:K\"\nkey_id = \"new\"\n\
+                previous_key = \"env:P\"\nprevious_key_id = \"old\"";
+    let known = Known::default();
+    known.set(&["EdDSA"]);
+    let sent = all_sent(rest, &[("K", P256), ("P", ED25519)], &known.endpoint()).await;
+    let ids: Vec<_> =
+        sent.iter().map(|it| read(&it.param("client_assertion")).0["kid"].clone()).collect();
+    assert_eq!(ids, ["new", "old"]);
 }
 
 #[tokio::test]
@@ -190,6 +206,11 @@ fn two_members_that_do_not_fit_together_are_an_error_at_the_table_that_names_bot
         (format!("{secret}jwt_audience = \"x\""), apart("jwt_audience", "client_secret")),
         (format!("{secret}backdate = 5"), apart("backdate", "client_secret")),
         (format!("{key}assertion_type = \"x\""), apart("assertion_type", "key")),
+        (format!("{secret}previous_key = \"env:X\""), apart("previous_key", "client_secret")),
+        (
+            format!("{key}previous_key_id = \"x\""),
+            "`previous_key_id` needs `previous_key`".to_owned(),
+        ),
         (format!("{none}jwt_typ = \"x\""), "`jwt_typ` needs `key` or `secret_jwt`".to_owned()),
         (
             format!("{none}grant_assertion = \"env:X\""),

@@ -22,16 +22,19 @@ pub(crate) enum Kind {
     #[default]
     ClientCredentials,
     OAuth,
+    Entra,
     Atlas,
     Rotating,
     Login,
     TokenFile,
+    /// The identity that a cloud gives to a machine.
+    Cloud,
 }
 
 impl Kind {
     /// Whether the endpoint is one of RFC 6749.
     pub(crate) fn is_oauth(self) -> bool {
-        matches!(self, Kind::ClientCredentials | Kind::OAuth)
+        matches!(self, Kind::ClientCredentials | Kind::OAuth | Kind::Entra)
     }
 }
 
@@ -109,6 +112,8 @@ pub(crate) enum AuthSeen {
     Json,
     /// A login: the file says it.
     OfTheFile,
+    /// The platform knows the machine.
+    OfTheMachine,
 }
 
 #[derive(Clone, Default)]

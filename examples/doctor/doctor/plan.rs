@@ -6,6 +6,11 @@ use super::args::{Flags, is_reference};
 use super::facts::{Asked, Client, Kind};
 use super::toml_text::file_of;
 
+const ENTRA: &str = "login.microsoftonline.com";
+
+/// The server of a cloud that knows the machine.
+const METADATA: &str = "http://169.254.169.254";
+
 /// What the doctor knows beside the `Config`.
 pub(crate) struct Plan {
     pub(crate) asked: Asked,
@@ -89,10 +94,13 @@ fn asked(file: &toml::Table) -> Asked {
     let kinds = [
         ("client_credentials", Kind::ClientCredentials),
         ("oauth", Kind::OAuth),
+        ("entra", Kind::Entra),
         ("atlas", Kind::Atlas),
         ("rotating", Kind::Rotating),
         ("login", Kind::Login),
         ("token_file", Kind::TokenFile),
+        ("google_metadata", Kind::Cloud),
+        ("azure_managed_identity", Kind::Cloud),
     ];
     let found = kinds.into_iter().find_map(|(name, kind)| {
         Some((name, kind, file.get(name).and_then(toml::Value::as_table)?))
@@ -106,6 +114,16 @@ fn asked(file: &toml::Table) -> Asked {
             text("api_root").map(|it| format!("{}/authenticate", it.trim_end_matches('/')))
         }
         Kind::Login => first.and_then(toml::Value::as_str).map(str::to_owned),
+        Kind::Entra => text("tenant").map(|tenant| {
+            let authority = text("authority").unwrap_or_else(|| ENTRA.to_owned());
+            let scheme = if authority.contains("://") { "" } else { "https://" };
+            format!("{scheme}{}/{tenant}/oauth2/v2.0/token", authority.trim_end_matches('/'))
+        }),
+        Kind::Cloud => {
+            let by_app_service = table.get("app_service").and_then(toml::Value::as_bool);
+            let metadata = by_app_service != Some(true);
+            text("endpoint").or_else(|| metadata.then(|| METADATA.to_owned()))
+        }
         _ => text("endpoint"),
     };
     let life = ["expires_in", "expires_at"].into_iter().find_map(|name| {
@@ -136,10 +154,8 @@ fn words(list: &toml::Value) -> Option<String> {
 
 fn client_of(kind: Kind, table: &toml::Table) -> Client {
     match (kind, table.get("client_id")) {
-        (Kind::ClientCredentials | Kind::OAuth | Kind::Atlas, Some(toml::Value::String(id))) => {
-            Client::Shown(id.clone())
-        }
-        (Kind::ClientCredentials | Kind::OAuth | Kind::Atlas, Some(id)) => {
+        (kind, Some(toml::Value::String(id))) if has_an_id(kind) => Client::Shown(id.clone()),
+        (kind, Some(id)) if has_an_id(kind) => {
             let place = id.get("from").and_then(toml::Value::as_str);
             place.filter(|it| is_reference(it)).map_or(Client::None, |it| Client::In(it.to_owned()))
         }
@@ -149,6 +165,11 @@ fn client_of(kind: Kind, table: &toml::Table) -> Client {
         }
         _ => Client::None,
     }
+}
+
+/// Whether the file has the id of a client, which is no secret (RFC 6749 section 2.2).
+fn has_an_id(kind: Kind) -> bool {
+    kind.is_oauth() || matches!(kind, Kind::Atlas | Kind::Cloud)
 }
 
 /// A query may contain a key.

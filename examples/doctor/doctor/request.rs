@@ -27,7 +27,8 @@ pub(crate) fn auth_seen(request: &Request<Bytes>, asked: &Asked) -> AuthSeen {
         Kind::Atlas => AuthSeen::ClientHeaders,
         Kind::Rotating => AuthSeen::Json,
         Kind::Login | Kind::TokenFile => AuthSeen::OfTheFile,
-        Kind::ClientCredentials | Kind::OAuth => match basic(request) {
+        Kind::Cloud => AuthSeen::OfTheMachine,
+        Kind::ClientCredentials | Kind::OAuth | Kind::Entra => match basic(request) {
             Some(pair) => encoding(&pair, asked.auth.as_deref()),
             None => in_the_body(request),
         },

@@ -63,7 +63,7 @@ use crate::token::source::TokenSource;
 /// |---|---|
 /// | the client | `client_id`, and one of its proofs: `client_secret`, `key`, `secret_jwt` or `assertion`, each a reference; or `auth = "none"` for a public client |
 /// | beside `client_secret` | `auth` (`basic`, `basic-percent`, `basic-raw`, `basic-form`, `post`; default `basic`) |
-/// | beside `key`, a private key as PEM or JWK | `key_id`; `algorithm` (`RS256`, `PS256`, `ES256`, `ES384`, `EdDSA`; default: what the key decides) |
+/// | beside `key`, a private key as PEM or JWK | `key_id`; `algorithm` (`RS256`, `PS256`, `ES256`, `ES384`, `EdDSA`; default: what the key decides); while a new key is introduced, `previous_key` and `previous_key_id` |
 /// | beside `key` or `secret_jwt`, whose secret signs (HS256) and is not sent | `jwt_audience` (default: the endpoint), `jwt_typ` (empty: none), `backdate` in seconds; see [`OAuthClient`](super::OAuthClient) |
 /// | beside `assertion`, a JWT that another program writes | `assertion_type` |
 /// | the grant | `grant` (`client_credentials`, `jwt_bearer`, `token_exchange`; default `client_credentials`) |

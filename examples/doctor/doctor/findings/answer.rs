@@ -49,6 +49,7 @@ fn name(request: &Sent) -> String {
         AuthSeen::ClientHeaders => "the headers Client-Id and Client-Secret",
         AuthSeen::Json => "apiKey and clientSecret in a JSON body",
         AuthSeen::OfTheFile => "as the file says",
+        AuthSeen::OfTheMachine => "none that a person keeps: the platform knows the machine",
     };
     name.to_owned()
 }

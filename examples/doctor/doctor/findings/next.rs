@@ -18,7 +18,7 @@ fn advice(facts: &Facts, failure: &Failure) -> Option<String> {
         "refused" => match failure.code.as_deref() {
             Some("invalid_scope") => Some("try it without a scope, then with one word at a time".to_owned()),
             Some("invalid_target") => Some("compare `audience` and `resource` with the API's registration".to_owned()),
-            Some("unauthorized_client" | "unsupported_grant_type") if facts.asked.kind == Kind::OAuth => {
+            Some("unauthorized_client" | "unsupported_grant_type") if matches!(facts.asked.kind, Kind::OAuth | Kind::Entra) => {
                 Some("allow the `grant` of the file for this client at the provider".to_owned())
             }
             Some("unauthorized_client" | "unsupported_grant_type") => Some(
@@ -60,7 +60,8 @@ fn is_about_the_client(failure: &Failure, status: Option<u16>) -> bool {
 
 /// The other way to authenticate the client.
 fn of_client(facts: &Facts) -> Option<String> {
-    if !facts.asked.kind.is_oauth() {
+    // Entra has one way for each kind of proof.
+    if !facts.asked.kind.is_oauth() || facts.asked.kind == Kind::Entra {
         return None;
     }
     let (here, other) = match facts.requests.last()?.auth {

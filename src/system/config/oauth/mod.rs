@@ -32,6 +32,8 @@ pub(crate) struct WrittenOAuth {
     auth: Option<Text>,
     key: Option<Credential>,
     key_id: Option<Text>,
+    previous_key: Option<Credential>,
+    previous_key_id: Option<Text>,
     algorithm: Option<Text>,
     secret_jwt: Option<Credential>,
     jwt_audience: Option<Text>,
@@ -75,6 +77,8 @@ impl WrittenOAuth {
             ("auth", self.auth.is_some()),
             ("key", self.key.is_some()),
             ("key_id", self.key_id.is_some()),
+            ("previous_key", self.previous_key.is_some()),
+            ("previous_key_id", self.previous_key_id.is_some()),
             ("algorithm", self.algorithm.is_some()),
             ("secret_jwt", self.secret_jwt.is_some()),
             ("jwt_audience", self.jwt_audience.is_some()),
@@ -109,8 +113,14 @@ impl WrittenOAuth {
         }
         match (self.key.take(), self.secret_jwt.take()) {
             (Some(key), _) => {
-                let key = self.jwt_key(key)?;
-                let client = OAuthClient::with_key(id, key);
+                let algorithm = self.algorithm.take().map(|Text(name)| algorithm(&name));
+                let algorithm = algorithm.transpose()?;
+                let key = jwt_key(key, self.key_id.take(), algorithm);
+                let mut client = OAuthClient::with_key(id, key);
+                if let Some(previous) = self.previous_key.take() {
+                    let previous = jwt_key(previous, self.previous_key_id.take(), algorithm);
+                    client = client.previous_key(previous);
+                }
                 Ok(Some(self.with_claims(client)))
             }
             (None, Some(secret)) => {
@@ -119,21 +129,6 @@ impl WrittenOAuth {
             }
             (None, None) => Ok(Some(OAuthClient::public(id))),
         }
-    }
-
-    fn jwt_key(&mut self, key: Credential) -> Result<JwtKey, Error> {
-        let mut key = JwtKey::new(key);
-        if let Some(Text(key_id)) = self.key_id.take() {
-            key = key.with_key_id(key_id);
-        }
-        if let Some(Text(name)) = self.algorithm.take() {
-            key = key.with_algorithm(Algorithm::named(&name).ok_or_else(|| {
-                Error::configuration(
-                    "`algorithm` is RS256, PS256, ES256, ES384 or EdDSA; for HS256, write `secret_jwt` in place of `key`",
-                )
-            })?);
-        }
-        Ok(key)
     }
 
     fn with_claims(&mut self, mut client: OAuthClient) -> OAuthClient {
@@ -221,6 +216,25 @@ fn grant_name(written: Option<&Text>) -> Result<&'static str, Error> {
             "`grant` is `client_credentials`, `jwt_bearer` or `token_exchange`",
         )),
     }
+}
+
+fn jwt_key(text: Credential, key_id: Option<Text>, algorithm: Option<Algorithm>) -> JwtKey {
+    let mut key = JwtKey::new(text);
+    if let Some(Text(key_id)) = key_id {
+        key = key.with_key_id(key_id);
+    }
+    match algorithm {
+        Some(algorithm) => key.with_algorithm(algorithm),
+        None => key,
+    }
+}
+
+fn algorithm(name: &str) -> Result<Algorithm, Error> {
+    Algorithm::named(name).ok_or_else(|| {
+        Error::configuration(
+            "`algorithm` is RS256, PS256, ES256, ES384 or EdDSA; for HS256, write `secret_jwt` in place of `key`",
+        )
+    })
 }
 
 fn client_auth(name: &str) -> Result<ClientAuth, Error> {

@@ -6,9 +6,11 @@ use crate::error::Error;
 const PROOFS: [&str; 4] = ["client_secret", "key", "secret_jwt", "assertion"];
 
 /// A member, and the proofs to which it belongs.
-const OF_A_PROOF: [(&str, &[&str]); 7] = [
+const OF_A_PROOF: [(&str, &[&str]); 9] = [
     ("auth", &["client_secret"]),
     ("key_id", &["key"]),
+    ("previous_key", &["key"]),
+    ("previous_key_id", &["key"]),
     ("algorithm", &["key"]),
     ("jwt_audience", &["key", "secret_jwt"]),
     ("jwt_typ", &["key", "secret_jwt"]),
@@ -27,12 +29,13 @@ const OF_A_GRANT: [(&str, &str); 6] = [
 ];
 
 /// A member, and another one without which it says nothing.
-const NEEDS: [(&str, &str); 7] = [
+const NEEDS: [(&str, &str); 8] = [
     ("auth", "client_id"),
     ("client_secret", "client_id"),
     ("key", "client_id"),
     ("secret_jwt", "client_id"),
     ("assertion", "client_id"),
+    ("previous_key_id", "previous_key"),
     ("actor", "actor_type"),
     ("actor_type", "actor"),
 ];
