@@ -83,12 +83,13 @@ async fn what_an_endpoint_says_cannot_forge_a_line_or_fill_a_log() {
     let (source, _) = answered(
         200,
         &format!(
-            r#"{{"access_token":"t","token_type":"Bearer \u001b[2J{0}","scope":"a\r\nINFO all is well{0}","expires_in":300}}"#,
+            r#"{{"access_token":"t","token_type":"Bearer \u001b[2J{0}","scope":"a\r\nINFO all is well{0}","expires_in":300,"refresh_token":"r"}}"#,
             "y".repeat(100_000)
         ),
     );
     source.token().await.unwrap();
     let probe = source.probe().await.unwrap();
+    assert!(!probe.is_refreshable, "nobody wants the refresh token");
     let text = format!("{probe} {:?} {:?}", probe, source.status());
     assert!(text.len() < 4_000 && !text.contains(char::is_control), "{text}");
     for code in [r"a\r\nINFO all is well", r"\u001b[2J", r"\u202e", &"z".repeat(100_000)] {

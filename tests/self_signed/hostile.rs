@@ -2,11 +2,18 @@
 
 use std::path::PathBuf;
 
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
 use serde_json::json;
+use tower::service_fn;
+use tower_outbound_auth::endpoint::Grant;
 use tower_outbound_auth::exchange::ExchangeErrorKind;
-use tower_outbound_auth::system::{GithubApp, GoogleServiceAccount, JwtKey, SelfSigned};
+use tower_outbound_auth::system::{
+    GithubApp, GoogleServiceAccount, JwtKey, OAuthGrant, SelfSigned,
+};
 use tower_outbound_auth::testkit::ManualClock;
-use tower_outbound_auth::{AuthLayer, Credential, ErrorKind};
+use tower_outbound_auth::{AuthLayer, BoxError, Credential, ErrorKind, TokenSource};
 
 use crate::imitation::{Imitation, response};
 use crate::keys::{p256, rsa, verified};
@@ -137,6 +144,57 @@ fn a_member_of_a_service_account_that_is_given_twice_is_an_error() {
     }
 }
 
+#[test]
+fn an_empty_text_is_an_error() {
+    let of = |text: &str| GoogleServiceAccount::new(text, ["x"]);
+    let google = account("abc", "https://oauth2.googleapis.com/token");
+    let says = of(&google).unwrap().with_subject(" ").unwrap_err().to_string();
+    assert!(says.contains("the subject is empty"), "{says}");
+    let says = of(&google.replace("a@b.example", "")).unwrap_err().to_string();
+    assert!(says.contains("it has no `client_email`"), "{says}");
+    let key = || JwtKey::new(Credential::file("/run/key.pem"));
+    let says = OAuthGrant::docusign(key(), "", "u", "account.docusign.com", &["x"]);
+    assert!(says.unwrap_err().to_string().contains("the integration key is empty"));
+}
+
+#[tokio::test]
+async fn a_universe_may_be_in_upper_case_and_the_file_names_a_host_below_it() {
+    let place = File::with("universe", account("abc", "https://sts.cloud.example/token"));
+    let file = place.credential();
+    let of = || GoogleServiceAccount::new(file.clone(), ["x"]).unwrap();
+    let account = of().with_universe("Cloud.Example").unwrap();
+    let before = of().identity();
+    let endpoint = service_fn(|request: Request<Full<Bytes>>| async move {
+        assert_eq!(request.uri().host(), Some("sts.cloud.example"));
+        Ok::<_, BoxError>(Response::new(Full::<Bytes>::from(r#"{"access_token":"t"}"#)))
+    });
+    TokenSource::over_http(account, endpoint).token().await.unwrap();
+    assert_eq!(of().identity(), before, "what was read changes no identity");
+}
+
+#[test]
+fn accounts_that_differ_in_any_part_have_different_identities() {
+    let of = |scopes: [&str; 2]| GoogleServiceAccount::new(Credential::file("/a"), scopes).unwrap();
+    let other = GoogleServiceAccount::new(Credential::file("/b"), ["x", "y"]).unwrap();
+    let app = |app: &str, installation| {
+        GithubApp::new(app, JwtKey::new(Credential::file("/a")), installation).unwrap().identity()
+    };
+    let all = [
+        of(["x", "y"]).identity(),
+        of(["x", "z"]).identity(),
+        of(["x", "y"]).with_subject("a").unwrap().identity(),
+        of(["x", "y"]).with_universe("cloud.example").unwrap().identity(),
+        other.identity(),
+        app("1", 2),
+        app("1", 3),
+        app("2", 2),
+    ];
+    for (number, identity) in all.iter().enumerate() {
+        assert!(!all[..number].contains(identity), "{number}");
+    }
+    assert_eq!(of(["y", "x"]).identity(), all[0], "scopes are a set");
+}
+
 #[tokio::test]
 async fn a_key_id_is_escaped_in_the_header_whatever_it_is() {
     for key_id in ["a\"b", "a\\", "a\r\nX: y", "\u{0}", "\u{202e}", "", &"k".repeat(1_000_000)] {
@@ -154,6 +212,13 @@ async fn a_key_id_is_escaped_in_the_header_whatever_it_is() {
             }
         }
     }
+}
+
+#[tokio::test]
+async fn the_error_of_a_key_that_is_a_value_names_the_system_and_the_client_alone() {
+    let tokens = SelfSigned::app_store_connect(JwtKey::new(rsa()), "issuer").unwrap();
+    let error = tokens.source().token().await.unwrap_err().to_string();
+    assert!(error.starts_with("no token: app_store_connect (client \"issuer\"): "), "{error}");
 }
 
 #[test]
