@@ -57,7 +57,9 @@ async fn rfc6749_10_the_status_reports_the_scope_of_the_last_exchange() {
 #[test]
 fn rfc6749_10_another_scope_makes_one_event_per_exchange_and_none_per_request() {
     let message = "another scope was granted than was asked for";
-    for (member, events) in [(r#","scope":"a c""#, 2), (r#","scope":"a b""#, 0)] {
+    for (member, events) in
+        [(r#","scope":"a c""#, 2), (r#","scope":"a b""#, 0), (r#","scope":" , ""#, 0)]
+    {
         let logs = log_in_paused_time(async {
             let source = source("a b", member);
             for _ in 0..2 {

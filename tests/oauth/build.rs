@@ -28,6 +28,7 @@ fn a_wrong_part_is_an_error_that_names_it() {
         ),
         (public().resource("api"), "the resource \"api\" is no absolute URI"),
         (public().resource("https://a.example/#x"), "or has a fragment"),
+        (public().resource("https://a.example/ä"), "is no absolute URI"),
         (public().authorization_details("{}"), "are no JSON array of objects with a `type`"),
         (
             public().parameter("grant_type", "x"),

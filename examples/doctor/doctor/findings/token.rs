@@ -30,7 +30,9 @@ pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
     if facts.asked.kind.is_oauth() {
         findings.push(scope(&facts.asked, answer));
     }
-    findings.push(refresh_token(&facts.asked, answer));
+    if facts.asked.kind != Kind::Cloud {
+        findings.push(refresh_token(&facts.asked, answer));
+    }
     findings.push(form(token.jwt.as_ref()));
     findings.extend(facts.refresh.as_ref().map(second_exchange));
     findings
