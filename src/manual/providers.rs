@@ -179,7 +179,7 @@
 //!
 //! `resource` is the App ID URI of the API, and no scope: `https://vault.azure.net`, and not `https://vault.azure.net/.default`.
 //! Confirmed: the paths, the headers, the parameters, numbers that are texts, and which statuses pass. Azure Arc and Service Fabric
-//! are not supported. Workload identity on AKS is no managed identity of this kind: see
+//! are not supported. The workload identity of a pod is no managed identity of this kind: see
 //! [Entra](#microsoft-entra).
 //!
 //! ```

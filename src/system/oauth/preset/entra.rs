@@ -53,7 +53,7 @@ impl OAuth {
         Entra { authority: PUBLIC_CLOUD.to_owned(), tenant: tenant.into() }
     }
 
-    /// Workload identity of Azure (AKS): a client whose proof is the token of a Kubernetes service account.
+    /// Workload identity of Azure in a pod: a client whose proof is the token of a Kubernetes service account.
     ///
     /// The variables `AZURE_TENANT_ID`, `AZURE_CLIENT_ID` and `AZURE_FEDERATED_TOKEN_FILE` are read now, and
     /// `AZURE_AUTHORITY_HOST` if it is set; [`build`](OAuthBuilder::build) returns an error that names those that are missing. The
