@@ -56,7 +56,7 @@ const WHILE_UPDATED: Duration = Duration::from_secs(10);
 ///   seconds or more. Another 4xx is a refusal.
 /// - A newly assigned identity may be unknown for some minutes: the attempts go on.
 ///
-/// For a service principal with a secret or a certificate, or for workload identity on AKS, use
+/// For a service principal with a secret or a certificate, or for the workload identity of a pod, use
 /// [`OAuth`](crate::system::OAuth). Azure Arc and Service Fabric are not supported.
 ///
 /// `AuthLayer::azure_managed_identity` (feature `client`) makes the layer. For another client, make the source by

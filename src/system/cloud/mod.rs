@@ -4,7 +4,7 @@
 //! | cloud | system | the server |
 //! |---|---|---|
 //! | Google: Compute Engine, GKE, Cloud Run | [`GoogleMetadata`](crate::system::GoogleMetadata) | the metadata server, at 169.254.169.254 |
-//! | Azure: virtual machines, scale sets, AKS nodes | [`AzureManagedIdentity`](crate::system::AzureManagedIdentity) | the metadata server, at 169.254.169.254 |
+//! | Azure: virtual machines, scale sets, nodes of Kubernetes | [`AzureManagedIdentity`](crate::system::AzureManagedIdentity) | the metadata server, at 169.254.169.254 |
 //! | Azure: App Service, Functions, Container Apps | the same, [from the environment](crate::system::AzureManagedIdentity::from_app_service_env) | the one that `IDENTITY_ENDPOINT` names |
 //!
 //! ```
