@@ -30,6 +30,12 @@ pub trait Grant: Send + Sync + 'static {
         &[]
     }
 
+    /// The credential that has the first refresh token of a login; see
+    /// [`Exchange::seed`](crate::exchange::Exchange::seed). Default: none.
+    fn seed(&self) -> Option<&Credential> {
+        None
+    }
+
     /// Builds a request to the token endpoint: the one that opens an exchange, or the one that
     /// [`Step::Again`] asks for ([`RequestContext::step`] tells which).
     ///
@@ -67,6 +73,10 @@ impl<G: Grant + ?Sized> Grant for Arc<G> {
 
     fn credentials(&self) -> &[Credential] {
         G::credentials(self)
+    }
+
+    fn seed(&self) -> Option<&Credential> {
+        G::seed(self)
     }
 
     fn request(&self, cx: &RequestContext) -> Result<ExchangeRequest, ExchangeError> {

@@ -6,19 +6,20 @@ use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
-use http::{HeaderMap, HeaderValue, Method, Request, Response};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body::Body;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use tower_service::Service;
 
 use crate::credential::Credential;
+use crate::credential::shown::Shown;
 use crate::endpoint::answer::ExchangeAnswer;
 use crate::endpoint::grant::Grant;
 use crate::endpoint::quotes::withheld;
 use crate::endpoint::request::ExchangeRequest;
 use crate::endpoint::request_context::RequestContext;
 use crate::endpoint::step::Step;
-use crate::endpoint::unreachable::unreachable;
+use crate::endpoint::unreachable::{unreachable, was_not_sent};
 use crate::error::BoxError;
 use crate::exchange::Exchange;
 use crate::exchange::context::ExchangeContext;
@@ -98,7 +99,10 @@ where
         &self,
         request: ExchangeRequest,
         cx: &ExchangeContext,
+        in_doubt: &mut bool,
     ) -> Result<ExchangeAnswer, ExchangeError> {
+        let was_in_doubt = *in_doubt;
+        let has_refresh_token = cx.refresh_token().is_some() && !request.is_without_refresh_token();
         let mut request = request.into_http().map(Full::new);
         let uri = request.uri().clone();
         let origin = Origin::of_uri(&uri);
@@ -113,8 +117,18 @@ where
         let mut client = self.client.lock().unwrap_or_else(PoisonError::into_inner).clone();
         poll_fn(|cx| client.poll_ready(cx)).await.map_err(|error| unreachable(error.into()))?;
         cx.mark_sent();
-        let response = client.call(request).await.map_err(|error| unreachable(error.into()))?;
+        *in_doubt |= has_refresh_token;
+        let response = client.call(request).await.map_err(|error| {
+            let error: BoxError = error.into();
+            if was_not_sent(&*error) {
+                *in_doubt = was_in_doubt;
+            }
+            unreachable(error)
+        })?;
         let (head, body) = response.into_parts();
+        if head.status == StatusCode::TOO_MANY_REQUESTS {
+            *in_doubt = was_in_doubt;
+        }
         let body = match compression(&head.headers) {
             Some(name) => Err(format!(
                 "the token endpoint compressed its answer ({name}), which the request did not ask for"
@@ -132,6 +146,64 @@ where
         };
         let answer = ExchangeAnswer::new(Response::from_parts(head, body));
         Ok(answer.of_request_to(uri).received_at(cx.now()))
+    }
+
+    /// Makes the requests. `in_doubt` becomes true when the refresh token may have been spent.
+    async fn steps(
+        &self,
+        cx: &ExchangeContext,
+        in_doubt: &mut bool,
+    ) -> Result<Issued, ExchangeError>
+    where
+        G: Grant,
+    {
+        let credentials = self.grant.credentials();
+        let mut asked: Vec<(&'static str, ExchangeAnswer)> = Vec::new();
+        for _ in 0..MAX_STEPS {
+            let shown = cx.shown().for_request(credentials, cx.clock()).await?;
+            let first = RequestContext::first(cx, shown.clone());
+            let request_cx =
+                asked.iter().cloned().fold(first, |cx, (step, by)| cx.asked_for(step, by));
+            let request = self.grant.request(&request_cx)?;
+            // A request without a name gets the name of the step.
+            let name = match request.name() {
+                "" => request_cx.step().unwrap_or_default(),
+                name => name,
+            };
+            let answer = match self.send(request, cx, in_doubt).await {
+                Ok(answer) => {
+                    let before = asked.last().map(|(_, answer)| answer);
+                    answer.with_request_name(name).with_shown(&shown).after(before)
+                }
+                Err(error) => match self.grant.failed(name, error)? {
+                    Step::Issued(issued) => return Ok(issued),
+                    Step::Again(step) => {
+                        let nothing = ExchangeAnswer::new(Response::new(Bytes::new()));
+                        asked.push((step, nothing.with_request_name(name)));
+                        continue;
+                    }
+                },
+            };
+            let (issuers_clock, age) = (answer.issuers_clock(), answer.age());
+            let read = self.grant.read(answer.clone());
+            match read.map_err(|error| withheld(error, &with_refresh_token(shown, cx)))? {
+                Step::Issued(issued) => return Ok(issued.answered(issuers_clock, age)),
+                Step::Again(step) => asked.push((step, answer)),
+            }
+        }
+        Err(ExchangeError::new(
+            ExchangeErrorKind::Malformed,
+            "the scheme asked for a ninth request in one exchange, which has eight at most: does its Grant::read tell \
+             the answers apart (ExchangeAnswer::request_name)?",
+        ))
+    }
+}
+
+/// The secrets that an error of the endpoint must not quote.
+fn with_refresh_token(shown: Shown, cx: &ExchangeContext) -> Shown {
+    match cx.refresh_token() {
+        Some(token) => shown.with(&Credential::from(token.clone()), token.clone()),
+        None => shown,
     }
 }
 
@@ -153,46 +225,18 @@ where
         self.grant.credentials()
     }
 
+    fn seed(&self) -> Option<&Credential> {
+        self.grant.seed()
+    }
+
     async fn exchange(&self, cx: &ExchangeContext) -> Result<Issued, ExchangeError> {
-        let credentials = self.grant.credentials();
-        let mut asked: Vec<(&'static str, ExchangeAnswer)> = Vec::new();
-        for _ in 0..MAX_STEPS {
-            let shown = cx.shown().for_request(credentials, cx.clock()).await?;
-            let first = RequestContext::first(cx, shown.clone());
-            let request_cx =
-                asked.iter().cloned().fold(first, |cx, (step, by)| cx.asked_for(step, by));
-            let request = self.grant.request(&request_cx)?;
-            // A request without a name gets the name of the step.
-            let name = match request.name() {
-                "" => request_cx.step().unwrap_or_default(),
-                name => name,
-            };
-            let answer = match self.send(request, cx).await {
-                Ok(answer) => {
-                    let before = asked.last().map(|(_, answer)| answer);
-                    answer.with_request_name(name).with_shown(&shown).after(before)
-                }
-                Err(error) => match self.grant.failed(name, error)? {
-                    Step::Issued(issued) => return Ok(issued),
-                    Step::Again(step) => {
-                        let nothing = ExchangeAnswer::new(Response::new(Bytes::new()));
-                        asked.push((step, nothing.with_request_name(name)));
-                        continue;
-                    }
-                },
-            };
-            let (issuers_clock, age) = (answer.issuers_clock(), answer.age());
-            let read = self.grant.read(answer.clone());
-            match read.map_err(|error| withheld(error, &shown))? {
-                Step::Issued(issued) => return Ok(issued.answered(issuers_clock, age)),
-                Step::Again(step) => asked.push((step, answer)),
-            }
-        }
-        Err(ExchangeError::new(
-            ExchangeErrorKind::Malformed,
-            "the scheme asked for a ninth request in one exchange, which has eight at most: does its Grant::read tell \
-             the answers apart (ExchangeAnswer::request_name)?",
-        ))
+        let mut in_doubt = false;
+        let issued = self.steps(cx, &mut in_doubt).await;
+        let unspent = |error: ExchangeError| match in_doubt {
+            true => error,
+            false => error.with_unspent_refresh_token(),
+        };
+        issued.map_err(unspent)
     }
 }
 

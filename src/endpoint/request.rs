@@ -30,13 +30,28 @@ pub struct ExchangeRequest {
     name: &'static str,
     /// The URL for `Debug`, if its path may have a credential.
     shown: Option<Box<str>>,
+    without_refresh_token: bool,
 }
 
 impl ExchangeRequest {
     /// Wraps a request.
     #[must_use]
     pub fn new(request: Request<Bytes>) -> ExchangeRequest {
-        ExchangeRequest { request: Box::new(request), name: "", shown: None }
+        ExchangeRequest {
+            request: Box::new(request),
+            name: "",
+            shown: None,
+            without_refresh_token: false,
+        }
+    }
+
+    /// The request has no refresh token, although the exchange has one.
+    pub(crate) fn without_refresh_token(self) -> ExchangeRequest {
+        ExchangeRequest { without_refresh_token: true, ..self }
+    }
+
+    pub(crate) fn is_without_refresh_token(&self) -> bool {
+        self.without_refresh_token
     }
 
     /// Names the request. Its answer has the same name, so a grant that sends several kinds of requests can tell their

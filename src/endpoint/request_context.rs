@@ -28,6 +28,7 @@ pub struct RequestContext {
     clock: Arc<dyn Clock>,
     reason: Reason,
     refresh_token: Option<Secret>,
+    is_kept: bool,
     shown: Shown,
     /// The answers so far, each with the step that it asked for.
     asked: Vec<(&'static str, ExchangeAnswer)>,
@@ -41,6 +42,7 @@ impl RequestContext {
             clock: cx.shared_clock(),
             reason: cx.reason(),
             refresh_token,
+            is_kept: cx.is_kept(),
             shown,
             asked: Vec::new(),
         }
@@ -73,6 +75,11 @@ impl RequestContext {
     #[must_use]
     pub fn refresh_token(&self) -> Option<&Secret> {
         self.refresh_token.as_ref()
+    }
+
+    /// A store keeps the refresh token: if the endpoint refuses it, the exchange fails.
+    pub(crate) fn is_kept(&self) -> bool {
+        self.is_kept
     }
 
     /// The time by the source's clock.

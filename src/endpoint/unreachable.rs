@@ -1,5 +1,8 @@
 //! The error for a token endpoint that could not be asked.
 
+use std::error::Error as StdError;
+use std::iter::successors;
+
 use crate::error::{BoxError, Error, ErrorKind, root_cause};
 use crate::exchange::error::{ExchangeError, ExchangeErrorKind};
 use crate::origin::Origin;
@@ -37,6 +40,31 @@ pub(crate) fn unreachable(origin: Option<&Origin>, error: BoxError) -> ExchangeE
         None => format!("{origin} could not be reached: {root}"),
     };
     ExchangeError::new(ExchangeErrorKind::Unreachable, message).with_source(error)
+}
+
+/// Whether a failure of the client means that nothing of the request was sent, because there was no connection. Of an unknown
+/// client's error, this is not known.
+pub(crate) fn was_not_sent(error: &(dyn StdError + 'static)) -> bool {
+    let ours = Error::find(error).map(Error::kind);
+    let is_ours = matches!(
+        ours,
+        Some(ErrorKind::Reentrant | ErrorKind::Configuration | ErrorKind::ForeignOrigin)
+    );
+    let mut causes = successors(Some(error), |error: &&(dyn StdError + 'static)| (*error).source());
+    is_ours || causes.any(is_connect)
+}
+
+fn is_connect(error: &(dyn StdError + 'static)) -> bool {
+    #[cfg(any(feature = "client", feature = "reqwest", feature = "test-util"))]
+    if let Some(error) = error.downcast_ref::<hyper_util::client::legacy::Error>() {
+        return error.is_connect();
+    }
+    #[cfg(feature = "reqwest")]
+    if let Some(error) = error.downcast_ref::<reqwest::Error>() {
+        return error.is_connect();
+    }
+    let _ = error;
+    false
 }
 
 /// What to do about a cause. It is found by its text, because the client may be the user's, with error types that are not

@@ -55,6 +55,8 @@ pub struct ExchangeContext {
     clock: Arc<dyn Clock>,
     reason: Reason,
     refresh_token: Option<Secret>,
+    /// A store keeps the refresh token. So if the endpoint refuses it, the exchange fails, and sends no other credential.
+    is_kept: bool,
     /// Shared with the context of the next attempt in the same exchange.
     sent: Arc<Mutex<Now>>,
     /// The credentials of this attempt, after they have been read.
@@ -70,7 +72,27 @@ impl ExchangeContext {
         chain: Chain,
     ) -> ExchangeContext {
         let sent = Arc::new(Mutex::new(clock.now()));
-        ExchangeContext { clock, reason, refresh_token, sent, shown: OnceLock::new(), chain }
+        let (is_kept, shown) = (false, OnceLock::new());
+        ExchangeContext { clock, reason, refresh_token, is_kept, sent, shown, chain }
+    }
+
+    /// The context of a part of this exchange, with the refresh token that a store keeps.
+    #[cfg(feature = "store")]
+    pub(crate) fn with_kept_refresh_token(&self, refresh_token: Option<Secret>) -> ExchangeContext {
+        self.mark_sent(); // this part begins now
+        ExchangeContext {
+            clock: self.clock.clone(),
+            reason: self.reason,
+            refresh_token,
+            is_kept: true,
+            sent: self.sent.clone(),
+            shown: self.shown.clone(),
+            chain: self.chain.clone(),
+        }
+    }
+
+    pub(crate) fn is_kept(&self) -> bool {
+        self.is_kept
     }
 
     /// The context of another attempt in the same exchange, with other credentials. Only the first attempt gets
@@ -81,6 +103,7 @@ impl ExchangeContext {
             clock: self.clock.clone(),
             reason: self.reason,
             refresh_token: None,
+            is_kept: false,
             sent: self.sent.clone(),
             shown: OnceLock::new(),
             chain: self.chain.clone(),

@@ -70,6 +70,17 @@ impl ExchangeErrorKind {
     }
 }
 
+/// What a failure says about the refresh token of the exchange.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AfterError {
+    /// Nothing: the endpoint may have spent it or not.
+    InDoubt,
+    /// The endpoint has not spent it.
+    Unspent,
+    /// The endpoint refuses it.
+    Refused,
+}
+
 /// The failure of one exchange. It is cheap to clone: everybody who waited gets the same failure.
 ///
 /// It never contains a secret, a token or a server's free text. It keeps only the status of the answer, its error code, and the
@@ -107,6 +118,7 @@ struct Inner {
     of_end: bool,
     /// The user's own error has set the kind.
     kind_is_given: bool,
+    refresh_token: AfterError,
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
@@ -127,6 +139,7 @@ impl ExchangeError {
             of_subject: false,
             of_end: false,
             kind_is_given: false,
+            refresh_token: AfterError::InDoubt,
             source: None,
         }))
     }
@@ -276,6 +289,34 @@ impl ExchangeError {
 
     pub(crate) fn is_about_an_end(&self) -> bool {
         self.0.of_end
+    }
+
+    /// The refresh token of the exchange is certainly not spent, because nothing was sent, or because the endpoint did not look at it.
+    /// For an exchange of your own: with a [store](crate::token::SourceBuilder::store), such a refresh token is used again.
+    /// Without this, it is in doubt. Default: in doubt.
+    #[must_use]
+    pub fn with_unspent_refresh_token(mut self) -> ExchangeError {
+        if self.0.refresh_token == AfterError::InDoubt {
+            Arc::make_mut(&mut self.0).refresh_token = AfterError::Unspent;
+        }
+        self
+    }
+
+    /// The endpoint refuses the refresh token of the exchange.
+    pub(crate) fn about_the_refresh_token(mut self) -> ExchangeError {
+        Arc::make_mut(&mut self.0).refresh_token = AfterError::Refused;
+        self
+    }
+
+    /// What this says about the refresh token of the exchange. An exchange of a user says by its code that the endpoint refuses it.
+    #[cfg(feature = "store")]
+    pub(crate) fn refresh_token(&self) -> AfterError {
+        let is_refused = self.kind() == ExchangeErrorKind::Refused
+            && matches!(self.code(), Some("invalid_grant" | "bad_refresh_token"));
+        match self.0.refresh_token {
+            AfterError::InDoubt if is_refused => AfterError::Refused,
+            known => known,
+        }
     }
 
     /// How long the endpoint asks clients to wait.

@@ -60,6 +60,12 @@ impl Identity {
         self.parts.iter().find(|(its_name, _)| *its_name == name).map(|(_, value)| &**value)
     }
 
+    /// The names and values of its parts.
+    #[cfg(feature = "store")]
+    pub(crate) fn parts(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.parts.iter().map(|(name, value)| (*name, &**value))
+    }
+
     /// The identity of an exchange that does not say what it is for.
     pub(crate) fn unnamed() -> Identity {
         Identity::new("exchange")

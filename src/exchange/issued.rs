@@ -279,6 +279,18 @@ impl Issued {
         self.scope.clone()
     }
 
+    /// Whether the refresh token that was used stays valid.
+    #[cfg(feature = "store")]
+    pub(crate) fn keeps_refresh_token(&self) -> bool {
+        matches!(self.refresh, Refresh::Kept)
+    }
+
+    /// The refresh token has another keeper.
+    #[cfg(feature = "store")]
+    pub(crate) fn without_refresh_token(self) -> Issued {
+        Issued { refresh: Refresh::Nothing, ..self }
+    }
+
     /// Keeps the refresh token that was used, if it stays valid.
     pub(crate) fn settle_refresh_token(mut self, spent: Option<&Secret>) -> Issued {
         if let Refresh::Kept = self.refresh {

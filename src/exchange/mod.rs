@@ -116,9 +116,22 @@ pub trait Exchange: Send + Sync + 'static {
     fn credentials(&self) -> &[Credential] {
         &[]
     }
+
+    /// The credential that has the first refresh token of a login, if the exchange works by refresh tokens alone. It is also one of
+    /// the [`credentials`](Exchange::credentials). Then the source keeps the newest refresh token in its
+    /// [store](crate::token::SourceBuilder::store), and gives it to each exchange
+    /// ([`ExchangeContext::refresh_token`]). An exchange that wraps another one must return the seed of the inner one.
+    /// Default: none.
+    fn seed(&self) -> Option<&Credential> {
+        None
+    }
 }
 
 impl<E: Exchange> Exchange for Arc<E> {
+    fn seed(&self) -> Option<&Credential> {
+        E::seed(self)
+    }
+
     fn identity(&self) -> Identity {
         E::identity(self)
     }
@@ -192,6 +205,8 @@ pub(crate) trait ErasedExchange: Send + Sync {
     fn exchange<'a>(&'a self, cx: &'a ExchangeContext) -> ExchangeFuture<'a>;
     fn identity(&self) -> Identity;
     fn credentials(&self) -> &[Credential];
+    #[cfg(feature = "store")]
+    fn seed(&self) -> Option<&Credential>;
 }
 
 impl<E: Exchange> ErasedExchange for E {
@@ -205,5 +220,10 @@ impl<E: Exchange> ErasedExchange for E {
 
     fn credentials(&self) -> &[Credential] {
         Exchange::credentials(self)
+    }
+
+    #[cfg(feature = "store")]
+    fn seed(&self) -> Option<&Credential> {
+        Exchange::seed(self)
     }
 }
