@@ -83,13 +83,11 @@
 //! | obtain a token in another way: a program, a key service | [`exchange`] |
 //! | keep the *secret* in a file or a key service, or use another token as a credential | [`credential`] |
 //! | say what counts as a refusal; sign each request; choose the header | [`scheme`]; for a refusal in a body [`InspectBodyLayer`] |
-//! | use it with axum, reqwest or tonic | [`adapter`] |
+//! | use it with axum, reqwest or tonic; send streams again, or nothing | [`adapter`], [`replay`] |
+//! | keep a login and its refresh token over restarts, and share it among processes | [`store`] |
 //! | make a first request; choose a system; understand an error in a log | [`manual`] |
-//! | know where the layer belongs in a stack | [`manual::stacking`] |
-//! | send streams again, or nothing | [`replay`] |
-//! | know when tokens are renewed; see the status; read the logs | [`token`] |
-//! | know all defaults, with their reasons | [`manual::defaults`] |
-//! | tell failures apart | [`Error`] |
+//! | know where the layer belongs in a stack; know all defaults, with their reasons | [`manual::stacking`], [`manual::defaults`] |
+//! | know when tokens are renewed; see the status; read the logs; tell failures apart | [`token`], [`Error`] |
 //! | test my service | `testkit` (feature `test-util`) |
 //!
 //! # Features
@@ -101,6 +99,7 @@
 //! | `client` | yes | constructors such as `AuthLayer::atlas`, and [`HttpClient`](endpoint::HttpClient): hyper, rustls with ring, the platform's root certificates |
 //! | `oauth` | yes | [`JwtKey`](system::JwtKey): private keys that sign JWTs; [`SelfSigned`](system::SelfSigned) and other systems that sign |
 //! | `rotating` | yes | [`Rotating`](system::Rotating): an API that sends a new JWT with every response |
+//! | `store` | yes | [`store`]: logins by refresh tokens that outlive the process |
 //! | `webpki-roots`, `aws-lc` | | [`TlsRoots::webpki`](endpoint::TlsRoots), [`TlsProvider::aws_lc`](endpoint::TlsProvider) |
 //! | `axum`, `reqwest`, `reqwest-middleware`, `tonic` | | support for that stack: see [`adapter`] |
 //! | `test-util` | | `testkit` |
@@ -108,7 +107,7 @@
 //! [`tower::Service`]: https://docs.rs/tower/latest/tower/trait.Service.html
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(
-    not(all(feature = "client", feature = "oauth", feature = "rotating")),
+    not(all(feature = "client", feature = "oauth", feature = "rotating", feature = "store")),
     allow(rustdoc::broken_intra_doc_links)
 )]
 #![forbid(unsafe_code)]
@@ -126,6 +125,7 @@ pub(crate) mod origin;
 pub mod replay;
 pub mod scheme;
 pub(crate) mod secret;
+pub mod store;
 pub mod system;
 #[cfg(feature = "test-util")]
 pub mod testkit;

@@ -10,13 +10,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The top storey first.
-const STOREYS: [(&str, &str); 15] = [
+const STOREYS: [(&str, &str); 16] = [
     ("manual", "text, and no code"),
     ("system", "what is particular to one system, and the presets"),
     ("endpoint", "asking a token endpoint over HTTP: the traits Grant and Scheme"),
     ("adapter", "what is particular to axum, reqwest and tonic"),
     ("auth", "the middleware"),
     ("token", "the source, and the machine that decides"),
+    ("store", "where a login is kept, and the exchange that keeps it"),
     ("scheme", "how a token travels, and how an API speaks about it: the trait Presentation"),
     ("replay", "bodies that can be sent again"),
     ("origin", "where a credential may go"),

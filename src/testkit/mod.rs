@@ -9,6 +9,7 @@
 //! | [`AtlasServer`] | an Atlas server on a real socket: expiry, revocation, refusals, outages, redirects |
 //! | [`OAuthServer`] | the same for OAuth 2.0: client credentials by Basic or in the form, bearer tokens, challenges |
 //! | [`RotatingServer`] | the same for an API that sends a new token in every answer: grace periods, bad successors |
+//! | `store_laws` | the laws of a store of your own (feature `store`) |
 //! | [`FaultProxy`] | a network with faults in front of any server: resets, silence, lost answers |
 //!
 //! The servers are one [`EmbeddedServer`] that speaks several protocols, with the same switches and
@@ -45,6 +46,8 @@ mod malformed;
 mod mint;
 mod received;
 mod server;
+#[cfg(feature = "store")]
+mod store_laws;
 
 pub use self::clock::{ManualClock, TokioClock};
 pub use self::embedded::{
@@ -55,3 +58,5 @@ pub use self::exchange::{ScriptedExchange, exchange_context, request_context};
 pub use self::fault_proxy::{After, Fault, FaultProxy};
 pub use self::malformed::MalformedAnswer;
 pub use self::received::ReceivedRequest;
+#[cfg(feature = "store")]
+pub use self::store_laws::store_laws;

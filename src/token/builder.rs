@@ -13,6 +13,9 @@ use crate::exchange::identity::Identity;
 use crate::exchange::issued::Issued;
 use crate::scheme::presentation::Presentation;
 use crate::secret::Secret;
+#[cfg(feature = "store")]
+use crate::store::token_store::TokenStore;
+use crate::token::keeping::Keeping;
 use crate::token::options::{SourceOptions, present};
 use crate::token::source::TokenSource;
 
@@ -57,6 +60,7 @@ impl<P: Presentation> SourceBuilder<P> {
             default_lifetime: DEFAULT_LIFETIME,
             settling_time: Duration::ZERO,
             fixed: None,
+            keeping: Keeping::default(),
         };
         SourceBuilder { options, presentation }
     }
@@ -122,9 +126,31 @@ impl<P: ?Sized> SourceBuilder<P> {
         self
     }
 
+    /// (Feature `store`.) Keeps the login of the source: its newest refresh token and access token, for the next start, and for other
+    /// processes with the same store. See [`store`](crate::store) and [`manual::refresh_tokens`](crate::manual::refresh_tokens).
+    /// Default: none. A source whose login begins with a refresh token
+    /// ([`OAuthGrant::RefreshToken`](crate::system::OAuthGrant::RefreshToken)) keeps it in memory, and a `WARN` event says so when it is
+    /// first renewed.
+    #[cfg(feature = "store")]
+    pub fn store(mut self, store: impl TokenStore) -> SourceBuilder<P> {
+        self.options.keeping.set_store(store);
+        self
+    }
+
+    /// (Feature `store`.) How long the provider accepts a refresh token again after its first use. Within this time, a refresh token whose
+    /// answer was lost is sent again. Default: zero, because a second use ends the login at many providers. For a
+    /// provider that does not rotate refresh tokens, give [`Duration::MAX`].
+    /// [`manual::refresh_tokens`](crate::manual::refresh_tokens) has a table of providers.
+    #[cfg(feature = "store")]
+    pub fn reuse_grace(mut self, grace: Duration) -> SourceBuilder<P> {
+        self.options.keeping.reuse_grace = grace;
+        self
+    }
+
     /// Makes the source. The source asks for no token before the first request.
     #[must_use]
-    pub fn build(self) -> TokenSource<P> {
+    pub fn build(mut self) -> TokenSource<P> {
+        self.options.keeping.complete(&*self.options.exchange);
         TokenSource::built(self.options, self.presentation)
     }
 }

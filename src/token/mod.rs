@@ -46,6 +46,12 @@
 //! | `INFO` | `the answer to the token exchange has no issued_token_type ..`, once per source | |
 //! | `WARN` | `the environment names a proxy ..`, without `system` | |
 //! | `WARN`, `DEBUG` | `root certificates cannot be read ..`, without `system` | |
+//! | `WARN` | `a refresh token is in doubt ..`: it was sent, and no answer tells whether it is spent | |
+//! | `WARN` | `the endpoint has refused the refresh token` of a kept login | |
+//! | `WARN` | `the new refresh token cannot be saved ..`: it is used from memory | `error` |
+//! | `WARN` | `this login is lost at the next restart ..`, once per source: it has no store | |
+//! | `INFO` | `the refresh token is saved again`, `somebody has logged in again ..`, `a refresh token in doubt is sent again` | `is_last_try` |
+//! | `DEBUG` | `another process has renewed the token`, `the lease of a login was not released ..` | `error` |
 //! | `DEBUG` | `a request could not be sent again ..`: the second sending failed | |
 //! | `TRACE` | `adopted a rotated token`, `did not adopt a rotated token` | `generation`, `why` |
 //!
@@ -73,6 +79,7 @@
 //! ```
 
 pub(crate) mod builder;
+pub(crate) mod keeping;
 pub(crate) mod machine;
 pub(crate) mod options;
 pub(crate) mod probe;

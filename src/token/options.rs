@@ -11,6 +11,7 @@ use crate::scheme::per_request::PerRequest;
 use crate::scheme::presentation::Presentation;
 use crate::scheme::value::InvalidToken;
 use crate::secret::Secret;
+use crate::token::keeping::Keeping;
 
 /// The longest token. A longer one is an attack, or an answer that was misread.
 pub(crate) const MAX_TOKEN: usize = 64 * 1024;
@@ -29,6 +30,8 @@ pub(crate) struct SourceOptions {
     pub(crate) settling_time: Duration,
     /// The token of a source that needs no exchange.
     pub(crate) fixed: Option<Secret>,
+    /// What keeps the login.
+    pub(crate) keeping: Keeping,
 }
 
 /// How requests carry a token.

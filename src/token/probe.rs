@@ -73,7 +73,7 @@ impl<P: Presentation + ?Sized> TokenSource<P> {
             lifetime_is_stated,
             token_type: token.presented().token_type.as_deref().map(str::to_owned),
             granted_scope,
-            is_refreshable,
+            is_refreshable: is_refreshable || core.kept.has_refresh_token(),
         })
     }
 }

@@ -116,7 +116,7 @@ impl RefreshTask {
             // Read here and not in the exchange, because an exchange may wrap another one.
             let shown = self.show_credentials(cx).await?;
             is_read.store(true, Ordering::Relaxed);
-            let refused = match options.exchange.exchange(cx).await {
+            let refused = match self.core.exchange.exchange(cx).await {
                 Err(error) if error.is_about_the_credentials() => error,
                 Err(error) => return Err(error),
                 Ok(issued) => return Ok(issued.settle_refresh_token(cx.refresh_token())),
@@ -127,7 +127,7 @@ impl RefreshTask {
             let (again, system) = (cx.once_more(), self.core.system);
             tracing::info!(target: TARGET, system, "the credentials were refused, and there are others now");
             let others = self.show_credentials(&again).await?;
-            let issued = options.exchange.exchange(&again).await?;
+            let issued = self.core.exchange.exchange(&again).await?;
             accepted(&others, &shown);
             Ok(issued.settle_refresh_token(None))
         };

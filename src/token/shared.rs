@@ -22,6 +22,7 @@ use crate::clock::{self, Now, Sleep};
 use crate::credential::Credential;
 use crate::error::clock_difference::ClockDifference;
 use crate::error::{Error, ErrorKind};
+use crate::exchange::ErasedExchange;
 use crate::exchange::chain::SourceId;
 use crate::exchange::error::ExchangeError;
 use crate::exchange::extra::Extra;
@@ -29,6 +30,7 @@ use crate::scheme::judge::Judge;
 use crate::scheme::presentation::Presentation;
 use crate::scheme::rotation::Rotation;
 use crate::secret::Secret;
+use crate::token::keeping::KeptLogin;
 use crate::token::machine::Machine;
 use crate::token::machine::events::{Generation, RefreshId};
 use crate::token::machine::status::Status;
@@ -49,6 +51,9 @@ pub(crate) struct Core {
     /// The system, its endpoint and the client, for the texts of errors.
     described: Option<Arc<str>>,
     pub(crate) options: SourceOptions,
+    /// The exchange of the options, or one that keeps its login in a store.
+    pub(crate) exchange: Arc<dyn ErasedExchange>,
+    pub(crate) kept: KeptLogin,
     /// The header that carries the token. Cloning it does not allocate.
     pub(crate) header_name: HeaderName,
     /// How responses say that they refuse the credential.
@@ -157,6 +162,9 @@ impl Core {
             let _ = cell.publish(Arc::new(token));
         }
         let identity = options.exchange.identity();
+        let ttl = refresh_limit(options.exchange_timeout);
+        let (exchange, kept) =
+            options.keeping.wrap(&options.exchange, ttl, options.default_lifetime);
         Core {
             id,
             system: identity.system(),
@@ -169,6 +177,8 @@ impl Core {
             judge: options.presentation.judge(),
             header_name: interned(options.presentation.header_name()),
             options,
+            exchange,
+            kept,
             cell,
             waiters: AtomicUsize::new(0),
             reloading_until: AtomicU64::new(0),
@@ -282,6 +292,10 @@ impl Core {
         let seconds = self.clock_difference.load(Ordering::Relaxed);
         status.clock_difference = ClockDifference::of_seconds(seconds);
         status.waiters = self.waiters.load(Ordering::Relaxed);
+        #[cfg(feature = "store")]
+        {
+            status.login = self.kept.status();
+        }
         status
     }
 

@@ -120,6 +120,8 @@ impl<R, E: Failing, W> Machine<R, E, W> {
             waiters: 0,
             clock_difference: None,
             counters: self.counters,
+            #[cfg(feature = "store")]
+            login: None,
         }
     }
 }

@@ -33,6 +33,8 @@ impl Serialize for Status {
         let difference = self.clock_difference.map(ClockDifference::seconds);
         map.serialize_entry("clock_difference", &difference)?;
         map.serialize_entry("counters", &self.counters)?;
+        #[cfg(feature = "store")]
+        map.serialize_entry("login", &self.login)?;
         map.end()
     }
 }

@@ -7,6 +7,8 @@ use crate::error::clock_difference::ClockDifference;
 use crate::exchange::context::Reason;
 use crate::exchange::error::ExchangeError;
 use crate::scheme::not_adopted::NotAdopted;
+#[cfg(feature = "store")]
+use crate::store::kept::status::LoginStatus;
 use crate::token::machine::events::Generation;
 
 /// The state of a source at one moment. [`TokenSource::status`](crate::TokenSource::status) makes
@@ -47,6 +49,9 @@ pub struct Status {
     pub clock_difference: Option<ClockDifference>,
     /// Counts of events so far.
     pub counters: Counters,
+    /// (Feature `store`.) The login that a [store](crate::token::SourceBuilder::store) keeps. None without a store.
+    #[cfg(feature = "store")]
+    pub login: Option<LoginStatus>,
 }
 
 /// The state of a source in one word.

@@ -1,0 +1,80 @@
+//! The errors of a login that cannot be used.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use crate::basics::bounds::is_clock;
+use crate::credential::Credential;
+use crate::exchange::error::{ExchangeError, ExchangeErrorKind};
+use crate::store::kept::decision::Lost;
+
+/// A person must log in again. `refusal` is the endpoint's answer, if it has just come.
+pub(crate) fn log_in_again(
+    lost: Lost,
+    seed: Option<&Credential>,
+    refusal: Option<ExchangeError>,
+) -> ExchangeError {
+    let why = match lost {
+        Lost::Refused => "the token endpoint has refused the refresh token".to_owned(),
+        Lost::InDoubt(since) => format!(
+            "the refresh token was sent{}, and no answer has come, nor to a second try: it may be spent",
+            at(since)
+        ),
+        Lost::Absent => "the store has no refresh token for this login".to_owned(),
+    };
+    let place = match seed.filter(|seed| !seed.is_value()) {
+        Some(seed) => format!("put the new refresh token into {seed}"),
+        None => "give the new refresh token to this program".to_owned(),
+    };
+    let message = format!("{why}: log in again, and {place}");
+    match refusal {
+        Some(error) => error.with_kind(ExchangeErrorKind::Refused).map_message(|_| message),
+        None => ExchangeError::new(ExchangeErrorKind::Refused, message),
+    }
+}
+
+/// The refresh token in doubt is sent once more later.
+pub(crate) fn wait(since: u64, left: Duration) -> ExchangeError {
+    let message = format!(
+        "the refresh token was sent{}, and no answer has come: it is sent once more when the last access token has ended, in {} s",
+        at(since),
+        left.as_secs().saturating_add(u64::from(left.subsec_nanos() > 0))
+    );
+    ExchangeError::new(ExchangeErrorKind::Unavailable, message).with_retry_after(left)
+}
+
+/// A time as in HTTP. A time that no clock shows is left out.
+fn at(since: u64) -> String {
+    let since = Duration::from_secs(since);
+    match is_clock(since) {
+        true => format!(" at {}", httpdate::fmt_http_date(UNIX_EPOCH + since)),
+        false => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_errors_say_what_happened_and_what_to_do() {
+        let file = Credential::file("/run/secrets/login");
+        let value = Credential::from("hunter2");
+        let text = |lost, seed| log_in_again(lost, Some(seed), None).to_string();
+        assert_eq!(
+            text(Lost::Refused, &file),
+            "the token endpoint has refused the refresh token: log in again, and put the new refresh token into \
+             file /run/secrets/login"
+        );
+        assert_eq!(
+            text(Lost::InDoubt(1_735_689_600), &value),
+            "the refresh token was sent at Wed, 01 Jan 2025 00:00:00 GMT, and no answer has come, nor to a second try: it may \
+             be spent: log in again, and give the new refresh token to this program"
+        );
+        assert!(
+            text(Lost::InDoubt(u64::MAX), &value).starts_with("the refresh token was sent, and")
+        );
+        let wait = wait(1_735_689_600, Duration::from_millis(9_100));
+        assert!(wait.to_string().ends_with("when the last access token has ended, in 10 s"));
+        assert_eq!(wait.retry_after(), Some(Duration::from_millis(9_100)));
+    }
+}
