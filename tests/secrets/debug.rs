@@ -21,6 +21,10 @@ use tower_outbound_auth::endpoint::*;
 use tower_outbound_auth::exchange::*;
 use tower_outbound_auth::replay::*;
 use tower_outbound_auth::scheme::*;
+use tower_outbound_auth::store::{
+    Acquire, Entry, Fence, FileStore, Key, Lease, LoginStatus, MemoryStore, Publish, StoreError,
+    Stored, TokenStore,
+};
 use tower_outbound_auth::system::*;
 use tower_outbound_auth::testkit::*;
 use tower_outbound_auth::token::*;
@@ -295,6 +299,35 @@ async fn others() -> String {
     settings.concat()
 }
 
+/// A store that has a login, and all that it gives.
+async fn stores() -> String {
+    let (store, key, now) = (
+        MemoryStore::new(),
+        Key::of(&Identity::new("a").with("b", SECRET)),
+        SystemClock::new().now(),
+    );
+    let acquire =
+        async |seen| store.acquire(&key, seen, std::time::Duration::MAX, now).await.unwrap();
+    let Acquire::Lead(lease) = acquire(None).await else { panic!("a lease") };
+    let (token, carry) = (format!(r#"{{"t":"{TOKEN}"}}"#), format!(r#"{{"t":"{SECRET}"}}"#));
+    let published: Publish = store.publish(&lease, &token.into(), &carry.into()).await.unwrap();
+    let superseded = store.publish(&lease, &TOKEN.into(), &SECRET.into()).await.unwrap();
+    let newer = acquire(None).await;
+    let stored: Stored = store.load(&key).await.unwrap();
+    let entry: Entry = stored.entry.clone().unwrap();
+    let next: Lease = Lease::new(key, Fence::next(now, [Some(lease.fence())]), stored.clone());
+    drop(lease);
+    let leading = acquire(stored.fence()).await;
+    has_debug::<LoginStatus>();
+    [
+        shown(&store) + &shown(&FileStore::new("/var/lib/login.json")) + &has_both(&[key]),
+        shown(&published) + &shown(&superseded) + &shown(&newer) + &shown(&leading),
+        shown(&stored) + &shown(&entry) + &shown(&next) + &shown(&next.with_state(SECRET)),
+        has_both(&[StoreError::unreachable("no connection")]),
+    ]
+    .concat()
+}
+
 async fn kit() -> String {
     let server = OAuthServer::start().await.unwrap().with_client(SECRET, SECRET);
     let custom = MalformedAnswer::Custom(StatusCode::OK, Bytes::from(SECRET));
@@ -330,6 +363,7 @@ async fn no_public_type_shows_a_secret() {
     canaries.assert_absent("inspected bodies", &inspected().await);
     canaries.assert_absent("other types", &others().await);
     canaries.assert_absent("the test kit", &kit().await);
+    canaries.assert_absent("stores", &stores().await);
     assert!(shown(head().headers()).contains(SECRET), "the check recognises a shown secret");
 }
 

@@ -62,6 +62,8 @@ pub(crate) fn oauth() -> String {
     let texts = shown(&exchange) + &shown(&client) + &shown(&grant) + &shown(&builder);
     let system: OAuth = builder.build().unwrap();
     let by_secret = OAuthClient::with_secret_jwt("a", SECRET);
+    let login = OAuth::builder(url()).grant(OAuthGrant::RefreshToken(SECRET.into()));
+    let texts = texts + &shown(&login) + &shown(&login.build().unwrap());
     texts + &shown(&system) + &shown(&system.identity()) + &shown(&by_secret) + &entra()
 }
 

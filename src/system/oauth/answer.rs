@@ -305,6 +305,25 @@ pub(crate) fn may_be_about_the_refresh_token(failure: &Failure) -> bool {
     failure.code.is_none() || is_refusal(failure)
 }
 
+/// Whether a failure means that the refresh token of the request is of no use any more. Some servers say so by `invalid_request`,
+/// and some by an empty 400.
+pub(crate) fn is_about_a_dead_refresh_token(answer: &ExchangeAnswer, failure: &Failure) -> bool {
+    match failure.code.as_deref() {
+        Some(code) => {
+            let dead = ["invalid_grant", "invalid_request", "bad_refresh_token"];
+            dead.iter().any(|dead| dead.eq_ignore_ascii_case(code))
+        }
+        None => answer.status() == StatusCode::BAD_REQUEST && answer.body().is_empty(),
+    }
+}
+
+/// Whether a failure means that the endpoint has not looked at the refresh token: it refuses the client, or the request.
+pub(crate) fn leaves_the_refresh_token(failure: &Failure) -> bool {
+    let code = failure.code.as_deref().unwrap_or_default();
+    let is_of_client = ["invalid_client", "unauthorized_client", "incorrect_client_credentials"];
+    is_of_client.contains(&code) || is_about_the_request(code)
+}
+
 /// Whether the endpoint says that the client may not use refresh tokens at all. With a 401, the code means wrong credentials
 /// (Keycloak).
 pub(crate) fn knows_no_refresh_tokens(status: StatusCode, failure: &Failure) -> bool {

@@ -127,7 +127,7 @@ impl Discovery {
         let number = number_of(name);
         let place = self.places().into_iter().nth(number).unwrap_or_default();
         let request = Request::get(place).header(ACCEPT, "application/json").body(Bytes::new())?;
-        Ok(ExchangeRequest::new(request).named(name))
+        Ok(ExchangeRequest::new(request).named(name).without_refresh_token())
     }
 
     /// Reads an answer with metadata.

@@ -40,6 +40,12 @@ pub enum OAuthGrant {
     Signed(SelfSigned),
     /// A token in exchange for another one (RFC 8693).
     TokenExchange(TokenExchange),
+    /// (Feature `store`.) A login that a person has made (RFC 6749 section 6). This credential has the login's first refresh token, and
+    /// is only read. The newest one is kept in the source's [store](crate::token::SourceBuilder::store); without a store, in the
+    /// memory of the process. If the credential gets another value, somebody has logged in again, and the new login is
+    /// used. The client is optional. See [`manual::refresh_tokens`](crate::manual::refresh_tokens).
+    #[cfg(feature = "store")]
+    RefreshToken(Credential),
 }
 
 /// The tokens that an exchange shows (RFC 8693 section 2.1).
@@ -162,6 +168,8 @@ impl OAuthGrant {
             #[cfg(feature = "oauth")]
             OAuthGrant::Signed(_) => JWT_BEARER,
             OAuthGrant::TokenExchange(_) => TOKEN_EXCHANGE,
+            #[cfg(feature = "store")]
+            OAuthGrant::RefreshToken(_) => "refresh_token",
         }
     }
 
@@ -172,6 +180,15 @@ impl OAuthGrant {
 
     pub(crate) fn is_token_exchange(&self) -> bool {
         matches!(self, OAuthGrant::TokenExchange(_))
+    }
+
+    /// The credential with the first refresh token of a login.
+    pub(crate) fn seed(&self) -> Option<&Credential> {
+        match self {
+            #[cfg(feature = "store")]
+            OAuthGrant::RefreshToken(seed) => Some(seed),
+            _ => None,
+        }
     }
 
     pub(crate) fn credentials(&self) -> Vec<Credential> {
@@ -186,6 +203,8 @@ impl OAuthGrant {
                 let actor = it.actor.iter().map(|(token, _)| token.clone());
                 [it.subject.0.clone()].into_iter().chain(actor).collect()
             }
+            #[cfg(feature = "store")]
+            OAuthGrant::RefreshToken(seed) => vec![seed.clone()],
         }
     }
 
@@ -216,6 +235,12 @@ impl OAuthGrant {
                 params.extend(it.requested.iter().map(|it| ("requested_token_type", text(it))));
                 Ok(params)
             }
+            // The source gives the newest one. An exchange without a source has only the first one.
+            #[cfg(feature = "store")]
+            OAuthGrant::RefreshToken(seed) => {
+                let newest = cx.refresh_token().cloned().map_or_else(|| cx.credential(seed), Ok);
+                Ok(vec![("refresh_token", newest?)])
+            }
         }
     }
 
@@ -237,6 +262,8 @@ impl OAuthGrant {
                     None => identity,
                 }
             }
+            #[cfg(feature = "store")]
+            OAuthGrant::RefreshToken(seed) => identity.with("subject", seed.to_string()),
         }
     }
 }

@@ -15,6 +15,8 @@ use crate::secret::Secret;
 
 /// The name of a request with a refresh token.
 pub(crate) const REFRESH: &str = "refresh";
+/// The same, with a refresh token that a store keeps. If the endpoint refuses it, the exchange fails.
+pub(crate) const KEPT_REFRESH: &str = "refresh of a kept login";
 
 /// Where a request to Atlas's refresh endpoint has the refresh token. The endpoint is not documented.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -11,8 +11,9 @@ use crate::endpoint::step::Step;
 use crate::exchange::error::{ExchangeError, ExchangeErrorKind};
 use crate::secret::Secret;
 use crate::system::oauth::answer::{
-    failed, failed_without_a_secret, knows_no_refresh_tokens, may_be_about_the_client,
-    may_be_about_the_refresh_token, refuses_the_client,
+    failed, failed_without_a_secret, is_about_a_dead_refresh_token, knows_no_refresh_tokens,
+    leaves_the_refresh_token, may_be_about_the_client, may_be_about_the_refresh_token,
+    refuses_the_client,
 };
 use crate::system::oauth::client::{OAuthClient, Proof};
 use crate::system::oauth::clocks::{clocks, difference};
@@ -32,9 +33,13 @@ impl OAuth {
         Some([answer.credential(id).ok()?, answer.credential(secret).ok()?])
     }
 
-    /// Whether the endpoint refuses the client, and may accept its proof in the other way.
+    /// Whether the endpoint refuses the client, and may accept its proof in the other way. The refresh token of a login would be
+    /// sent again, so the endpoint must not have looked at it.
     fn may_accept_the_other_way(&self, refused: &ExchangeAnswer, failure: &Failure) -> bool {
         let Some(client) = &self.client else { return false };
+        if self.shows_a_login(refused) && !leaves_the_refresh_token(failure) {
+            return false;
+        }
         match client.keys() {
             Some(_) => client.has_previous(refused.shown()) && refuses_the_client(refused, failure),
             None => {
@@ -47,11 +52,7 @@ impl OAuth {
     /// The endpoint refuses the refresh token, so the next request uses the credentials. A client with two keys has no third
     /// request, so the endpoint's word about the client decides which key it uses.
     fn fall_back(&self, answer: &ExchangeAnswer, failure: &Failure, refused: Way) -> Step {
-        if knows_no_refresh_tokens(answer.status(), failure) {
-            self.without_refresh.learn(answer.received());
-            let system = self.identity().system();
-            tracing::info!(target: TARGET, system, "the endpoint does not support refresh tokens: they are not used for a day");
-        }
+        self.learn_about_refresh_tokens(answer, failure);
         let has_two_keys = self.client.as_ref().is_some_and(|client| client.keys().is_some());
         let next = match has_two_keys {
             true if self.may_accept_the_other_way(answer, failure) => {
@@ -64,6 +65,42 @@ impl OAuth {
             }
         };
         Step::Again(next.name())
+    }
+
+    fn learn_about_refresh_tokens(&self, answer: &ExchangeAnswer, failure: &Failure) {
+        if knows_no_refresh_tokens(answer.status(), failure) {
+            self.without_refresh.learn(answer.received());
+            let system = self.identity().system();
+            tracing::info!(target: TARGET, system, "the endpoint does not support refresh tokens: they are not used for a day");
+        }
+    }
+
+    /// Whether the request had the refresh token of a login that is kept.
+    fn shows_a_login(&self, answer: &ExchangeAnswer) -> bool {
+        let attempt = Attempt::named(answer.request_name());
+        self.grant.seed().is_some() || attempt.is_some_and(|it| it.turn.is_of_a_kept_login())
+    }
+
+    /// The error of a request with the refresh token of a login: what it says about that token.
+    fn about_the_refresh_token(
+        &self,
+        error: ExchangeError,
+        answer: &ExchangeAnswer,
+        failure: &Failure,
+    ) -> ExchangeError {
+        if !self.shows_a_login(answer) {
+            return error;
+        }
+        if self.grant.seed().is_none() {
+            self.learn_about_refresh_tokens(answer, failure);
+        }
+        if is_about_a_dead_refresh_token(answer, failure) {
+            return error.about_the_refresh_token();
+        }
+        match leaves_the_refresh_token(failure) {
+            true => error.with_unspent_refresh_token(),
+            false => error,
+        }
     }
 
     /// The endpoint accepts the client in this way.
@@ -134,7 +171,8 @@ impl OAuth {
         answer: &ExchangeAnswer,
         failure: &Failure,
     ) -> Result<Step, ExchangeError> {
-        match Attempt::named(answer.request_name()) {
+        let attempt = Attempt::named(answer.request_name());
+        match attempt {
             Some(Attempt { way, turn: Turn::Refresh })
                 if may_be_about_the_refresh_token(failure) =>
             {
@@ -145,9 +183,15 @@ impl OAuth {
             {
                 return Ok(Step::Again(Attempt { way: way.other(), turn: Turn::Last }.name()));
             }
+            Some(Attempt { way, turn: Turn::Kept })
+                if self.may_accept_the_other_way(answer, failure) =>
+            {
+                return Ok(Step::Again(Attempt { way: way.other(), turn: Turn::KeptLast }.name()));
+            }
             _ => {}
         }
-        if is_refusal(failure) {
+        let is_of_a_kept_login = attempt.is_some_and(|it| it.turn.is_of_a_kept_login());
+        if is_refusal(failure) && !is_of_a_kept_login {
             // The server may have changed, so what was learned about it is forgotten.
             self.last_way.forget();
             self.without_refresh.forget();
@@ -163,6 +207,7 @@ impl OAuth {
             (None, None) => failed_without_a_secret(answer, failure),
         };
         let error = self.about_the_assertion(error, answer, first.is_some());
+        let error = self.about_the_refresh_token(error, answer, failure);
         let is_of_subject =
             self.grant.is_token_exchange() && failure.code.as_deref() == Some("invalid_request");
         let error = if is_of_subject { error.about_the_subject() } else { error };

@@ -122,13 +122,12 @@ impl OAuth {
         &self,
         cx: &RequestContext,
         refresh_token: &Secret,
-        way: Way,
+        attempt: Attempt,
     ) -> Result<ExchangeRequest, ExchangeError> {
         let mut params =
             vec![("grant_type", "refresh_token"), ("refresh_token", refresh_token.expose())];
         params.extend(self.params.iter().filter(|(name, _)| *name == "resource"));
-        let attempt = Attempt { way, turn: Turn::Refresh };
-        Ok(self.post(cx, params, way)?.named(attempt.name()))
+        Ok(self.post(cx, params, attempt.way)?.named(attempt.name()))
     }
 
     /// A form with the client's authentication.
@@ -200,6 +199,10 @@ impl Grant for OAuth {
         &self.credentials
     }
 
+    fn seed(&self) -> Option<&Credential> {
+        self.grant.seed()
+    }
+
     fn request(&self, cx: &RequestContext) -> Result<ExchangeRequest, ExchangeError> {
         let now = Some(cx.now());
         let step = cx.step().filter(|step| *step != DISCOVERED);
@@ -214,11 +217,19 @@ impl Grant for OAuth {
                 _ => {}
             }
         }
-        let refresh = self.refresh && !self.without_refresh.holds(now);
+        // With a login, the refresh token is the grant itself.
+        let is_login = self.grant.seed().is_some();
+        let refresh = self.refresh && !is_login && !self.without_refresh.holds(now);
         let way = self.last_way(now, cx.shown());
         match (step.and_then(Attempt::named), cx.refresh_token().filter(|_| refresh)) {
+            (Some(attempt), Some(refresh_token)) if attempt.turn == Turn::KeptLast => {
+                self.refresh_request(cx, refresh_token, attempt)
+            }
             (Some(attempt), _) => self.request(cx, attempt),
-            (None, Some(refresh_token)) => self.refresh_request(cx, refresh_token, way),
+            (None, Some(refresh_token)) => {
+                let turn = if cx.is_kept() { Turn::Kept } else { Turn::Refresh };
+                self.refresh_request(cx, refresh_token, Attempt { way, turn })
+            }
             (None, None) => self.request(cx, Attempt { way, turn: Turn::Opening }),
         }
     }
@@ -240,10 +251,11 @@ impl Grant for OAuth {
             Meaning::Failure(failure) => return self.read_failure(&answer, &failure),
         };
         let attempt = Attempt::named(answer.request_name());
-        if let Some(Attempt { way, turn: Turn::Last }) = attempt {
+        if let Some(Attempt { way, turn: Turn::Last | Turn::KeptLast }) = attempt {
             self.learn(way, &answer);
         }
-        let refreshed = attempt.is_some_and(|attempt| attempt.turn == Turn::Refresh);
+        let is_login = self.grant.seed().is_some();
+        let refreshed = is_login || attempt.is_some_and(|it| it.turn.shows_a_refresh_token());
         check_type(token.token_type.as_deref(), self.strict_type)?;
         let token = match self.grant.is_token_exchange() && !refreshed {
             true => token.exchanged(&answer)?,
@@ -251,7 +263,7 @@ impl Grant for OAuth {
         };
         let token = token.withholding(&self.id(&answer), &self.secrets(&answer));
         let granted = token.scope.clone();
-        let issued = token.issued(refreshed, self.refresh);
+        let issued = token.issued(refreshed, self.refresh || is_login);
         let issued = with_extra(issued, &answer, &self.extra);
         let another = granted.zip(self.params.get("scope"));
         Ok(Step::Issued(match another {

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::clock::Now;
 use crate::system::oauth::hint::Hint;
-use crate::system::oauth::refresh::REFRESH;
+use crate::system::oauth::refresh::{KEPT_REFRESH, REFRESH};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Way {
@@ -28,12 +28,26 @@ impl Way {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Turn {
-    /// A refresh token is shown.
+    /// A refresh token is shown. If it is refused, the credentials follow.
     Refresh,
+    /// A refresh token of a kept login is shown. If it is refused, the exchange fails.
+    Kept,
+    /// The same. No other way is tried after it.
+    KeptLast,
     /// The first request with the credentials.
     Opening,
     /// No other way is tried after it.
     Last,
+}
+
+impl Turn {
+    pub(crate) fn shows_a_refresh_token(self) -> bool {
+        matches!(self, Turn::Refresh | Turn::Kept | Turn::KeptLast)
+    }
+
+    pub(crate) fn is_of_a_kept_login(self) -> bool {
+        matches!(self, Turn::Kept | Turn::KeptLast)
+    }
 }
 
 /// A request with the proof of the client, as its name tells. If there is one way only, that is the first one.
@@ -43,9 +57,13 @@ pub(crate) struct Attempt {
     pub(crate) turn: Turn,
 }
 
-const NAMES: [(Way, Turn, &str); 6] = [
+const NAMES: [(Way, Turn, &str); 10] = [
     (Way::First, Turn::Refresh, REFRESH),
     (Way::Second, Turn::Refresh, "refresh, second way"),
+    (Way::First, Turn::Kept, KEPT_REFRESH),
+    (Way::Second, Turn::Kept, "refresh of a kept login, second way"),
+    (Way::First, Turn::KeptLast, "refresh of a kept login, first way, last"),
+    (Way::Second, Turn::KeptLast, "refresh of a kept login, second way, last"),
     (Way::First, Turn::Opening, "first way"),
     (Way::Second, Turn::Opening, "second way"),
     (Way::First, Turn::Last, "first way, last"),
