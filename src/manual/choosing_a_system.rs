@@ -31,8 +31,9 @@
 //! | "projected service account token", "token sink", "JWT-SVID": a token in a file that a platform rewrites | [`AuthLayer::token_file`](crate::AuthLayer::token_file) |
 //! | a token from a program or from a key service | an [exchange of your own](crate::exchange) |
 //! | "refresh token" beside client credentials | [`with_refresh_tokens`](crate::system::ClientCredentials::with_refresh_tokens); with most servers it has no advantage |
+//! | "offline access", `offline_access`, "authorize once and keep the refresh token" | [`OAuthGrant::RefreshToken`](crate::system::OAuthGrant), with a store: [`manual::refresh_tokens`](super::refresh_tokens) |
 //! | "a new token may not work for a few seconds", replication, eventual consistency | [`settling_time`](crate::token::SourceBuilder::settling_time), beside the system (`AuthLayer::github_app` sets it) |
-//! | "sign in as a user", a browser, a redirect | nothing here: this crate is for machines |
+//! | "sign in as a user", a browser, a redirect | nothing here: this crate is for machines. If a person can log in once elsewhere, keep the refresh token: [`manual::refresh_tokens`](super::refresh_tokens) |
 //!
 //! To try a choice before you write code, run the doctor in a clone of this crate. `cargo run --example doctor -- --help` shows its
 //! options. It asks the token endpoint once, says what the endpoint does differently from the RFCs, and writes the code and the

@@ -100,6 +100,9 @@
 //! | the member that has the token | `access_token`, else `token` | | [`with_token_member`](crate::system::ClientCredentials::with_token_member) |
 //! | the type of a token | every type is sent as `Bearer`, except `DPoP`, `mac`, `pop` and `N_A` | servers write many words and mean Bearer; the exceptions need a proof, or are no access token | [`with_strict_token_type`](crate::system::ClientCredentials::with_strict_token_type) |
 //! | scope, audience, resource | none | the server decides; ask for no more than is needed | `with_scope`, `with_audience`, `with_resource` |
+//! | a refresh token in doubt is sent again ([`manual::refresh_tokens`](super::refresh_tokens)) | once, when the last access token has ended, and not if there is a primary credential | a second use ends the login at many providers | [`reuse_grace`](crate::token::SourceBuilder) |
+//! | a lease of a login that somebody else has is asked for again | every 20 ms, within the exchange timeout | the other one renews the token for both | |
+//! | a new file of a login that a dead process left | is removed after a minute | a write takes no minute | |
 //! | refresh tokens | not used | with client credentials they have no advantage; Atlas's endpoint is not documented | [`ClientCredentials::with_refresh_tokens`](crate::system::ClientCredentials::with_refresh_tokens), [`Atlas::with_refresh`](crate::system::Atlas::with_refresh) |
 //! | tokens in responses | every newer one is adopted | works with APIs that refuse the old one at once | [`Rotation::adopt`](crate::scheme::Rotation::adopt) |
 //! | their signature (rotating preset) | checked | otherwise, anybody who can set a response header could choose the token | `Rotating::danger_without_verification` |
@@ -110,6 +113,7 @@
 //! | what | default | reason |
 //! |---|---|---|
 //! | a token endpoint's answer | 256 KiB | more is an error page, or an attack |
+//! | the file of a login | 1 MiB | a longer file is no login |
 //! | an access token, a refresh token | 64 KiB | no header takes more |
 //! | a token in a response | 16 KiB | it came in a header |
 //! | a `WWW-Authenticate` that is read | 8 KiB, 16 challenges | real ones have one or two |

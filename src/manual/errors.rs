@@ -41,6 +41,8 @@
 //! | | `check the path, and the program that writes the file` | a token file, or the file of an assertion, is missing, empty or unreadable | see whether the platform has written it: it is looked at again after each pause |
 //! | | `for a reason that may pass` | a code such as `temporarily_unavailable` | wait |
 //! | | `for a reason that is not known here`, `gives no reason that is known here` | a 4xx with an unknown code, or without one | check the address and the credentials |
+//! | | `it is sent once more when the last access token has ended` | the answer to a refresh token was lost: [`manual::refresh_tokens`](super::refresh_tokens) | wait, or log in again |
+//! | | `somebody else has taken over the lease of this login` | an exchange took longer than its lease | nothing: the next attempt asks the store again |
 //! | `refused` | `refuses the credentials` | a wrong id or secret, or an encoding that the server does not expect | check both; [`with_auth`](crate::system::ClientCredentials::with_auth) changes the encoding. The first request after the correction still gets this error, and the next one works |
 //! | | `refuses the client's assertion` | the key, the secret or the audience is another than the provider has, or a clock is wrong | compare the public key, its `kid` and the audience with what is registered; [`audience`](crate::system::OAuthClient) sets the audience. The text says by how much the clocks differ, if it is more than 10 s |
 //! | | `refuses the current and the previous key` | the provider has neither of the two keys of this client | register one of them. A changed text of either key ends the pause |
@@ -54,6 +56,9 @@
 //! | | `Azure gives no token for this identity` | the machine or the app has no such managed identity, or it was assigned some minutes ago | assign it, or correct its id |
 //! | | `Azure knows no resource` | `resource` is no App ID URI of an API, or one that the tenant does not have | give the App ID URI, without a slash that it does not have |
 //! | any | a number behind the code: `invalid_client, 7000215` | the server's `error_codes`. Those of Microsoft Entra are its AADSTS numbers: 7000215 is a wrong secret, 700016 an app that the tenant does not know, 90002 an unknown tenant, 700024 an assertion that has expired or is not valid yet, 700027 one that no registered certificate has signed | search for AADSTS and the number |
+//! | | `has refused the refresh token: log in again` | the login was ended, or another program has used its refresh token | log in again, and put the new refresh token where the text says |
+//! | | `nor to a second try: it may be spent` | a refresh token was sent twice, and no answer came | the same; for a provider that accepts a second use, set [`reuse_grace`](crate::token::SourceBuilder) |
+//! | | `the store has no refresh token for this login` | the file was changed by hand | restore it, or log in again |
 //! | any | `withheld` in place of the code | the server's code has a part of a credential (four characters in a row are enough), or a text that may be one | look at the log of the server, or send the request by hand |
 //! | `malformed` | `A page of HTML` | the address is that of a login page, or something in between answered | check the address |
 //! | | `has no token in ..` | the token has another name | [`with_token_member`](crate::system::ClientCredentials::with_token_member) |
@@ -64,6 +69,10 @@
 //! | `configuration` | `cannot be read: ..`, `is not set`, `is empty` | the credential is not where the text says | put it there: it is read again when a request needs a token, at most once a second. That request still fails, and the next one works |
 //! | | `the certificate was valid until ..` | the certificate of a client has ended; nothing was sent | put a new certificate and its key there, and register the certificate at the provider |
 //! | | `is the program that writes it running` | the JWT in the file has ended, or ends within 5 s. The file was read twice, and nothing was sent | look at the program that writes the file, and at the clock of this machine |
+//! | | `and others may read it` | the file of a login can be read by others | run the command in the text |
+//! | | `has the login of another client, endpoint, grant or scope` | two logins have one file, or the description of the login was changed | give each its own file; if it is the same login, remove the member `key` |
+//! | | `is no login that this crate has written` | the file is damaged | restore it, or move it away and log in again |
+//! | | `make room on the disk`, `the store needs a folder that this process may write to` | a refresh token could not be written down, so nothing was sent | correct it: nothing is lost |
 //! | | `it has taken more than 5 s` | a file system or a function hangs, or a pipe has no writer | look at the place that the text names |
 //! | | `the token endpoint's client goes through another layer` | the client of the token endpoint has a layer with another credential | give it a client without that layer |
 //! | | `the chain of sources is longer than four` | a source needs the token of another source, and so on: more than four of them | give one of the sources that the text names a credential that needs no other source |
