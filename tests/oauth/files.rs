@@ -271,7 +271,7 @@ fn a_member_that_is_missing_or_wrong_is_an_error_that_names_it() {
         ),
         (
             format!("{none}grant = \"hunter2\""),
-            "line 2: `grant` is `client_credentials`, `jwt_bearer` or",
+            "line 2: `grant` is `client_credentials`, `jwt_bearer`, `token_exchange` or",
         ),
         (
             "client_id = \"x\"\nclient_secret = \"env:X\"\nauth = \"hunter2\"".to_owned(),

@@ -1,6 +1,8 @@
 //! Logins that outlive the process: stores, and what becomes of a refresh token that was sent and not answered.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+#[cfg(feature = "oauth")]
+mod config;
 mod doubt;
 mod files;
 mod laws;

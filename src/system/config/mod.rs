@@ -28,6 +28,8 @@ use crate::endpoint::tls::TlsRoots;
 use crate::error::{BoxError, Error};
 use crate::origin::Origin;
 use crate::scheme::presentation::Presentation;
+#[cfg(feature = "store")]
+use crate::store::file::FileStore;
 use crate::system::config::systems::{System, Tokens};
 use crate::system::config::written::Written;
 use crate::token::builder::SourceBuilder;
@@ -52,7 +54,8 @@ use crate::token::source::TokenSource;
 ///
 /// A file has one of these tables. Beside it stand `api` (the origin of the API, or a list; the default for `atlas` and
 /// `rotating` is the endpoint's), `exchange_timeout`, `default_lifetime` and
-/// [`settling_time`](crate::token::SourceBuilder::settling_time) in seconds, `ca_file`, a PEM file with the
+/// [`settling_time`](crate::token::SourceBuilder::settling_time) in seconds, `store`, the path of a file that keeps the login, and
+/// `reuse_grace` in seconds (feature `store`; see [`manual::refresh_tokens`](crate::manual::refresh_tokens)), `ca_file`, a PEM file with the
 /// only certificate authorities that the token endpoint may have (default: those of the platform), and `proxy`, the URL of a
 /// proxy without a password, or `env` for [the one that the environment
 /// names](crate::endpoint::HttpClient::with_proxy_from_env) (default: none).
@@ -66,7 +69,8 @@ use crate::token::source::TokenSource;
 /// | beside `key`, a private key as PEM or JWK | `key_id`; `algorithm` (`RS256`, `PS256`, `ES256`, `ES384`, `EdDSA`; default: what the key decides); while a new key is introduced, `previous_key` and `previous_key_id` |
 /// | beside `key` or `secret_jwt`, whose secret signs (HS256) and is not sent | `jwt_audience` (default: the endpoint), `jwt_typ` (empty: none), `backdate` in seconds; see [`OAuthClient`](super::OAuthClient) |
 /// | beside `assertion`, a JWT that another program writes | `assertion_type` |
-/// | the grant | `grant` (`client_credentials`, `jwt_bearer`, `token_exchange`; default `client_credentials`) |
+/// | the grant | `grant` (`client_credentials`, `jwt_bearer`, `token_exchange`, `refresh_token`; default `client_credentials`) |
+/// | beside `grant = "refresh_token"` (feature `store`) | `refresh_token`, a reference to the first refresh token of the login |
 /// | beside `jwt_bearer` | `grant_assertion`, a reference |
 /// | beside `token_exchange` | `subject`, a reference, and `subject_type`; `actor`, a reference, and `actor_type`; `requested_type` |
 /// | what is wanted | `scope`, `audience` and `resource`, each a text or a list of texts; `authorization_details`, a JSON array as a text; `parameters` |
@@ -103,6 +107,10 @@ pub struct Config {
     exchange_timeout: Option<Duration>,
     default_lifetime: Option<Duration>,
     settling_time: Option<Duration>,
+    #[cfg(feature = "store")]
+    store: Option<PathBuf>,
+    #[cfg(feature = "store")]
+    reuse_grace: Option<Duration>,
     ca_file: Option<PathBuf>,
     proxy: Option<String>,
 }
@@ -172,6 +180,16 @@ impl Config {
             Some(time) => source.settling_time(time),
             None => source,
         };
+        #[cfg(feature = "store")]
+        let source = match &self.store {
+            Some(path) => source.store(FileStore::new(path)),
+            None => source,
+        };
+        #[cfg(feature = "store")]
+        let source = match self.reuse_grace {
+            Some(grace) => source.reuse_grace(grace),
+            None => source,
+        };
         match self.default_lifetime {
             Some(lifetime) => source.default_lifetime(lifetime).build(),
             None => source.build(),
@@ -217,6 +235,10 @@ impl<'de> Deserialize<'de> for Config {
             exchange_timeout: written.exchange_timeout.map(|it| it.0),
             default_lifetime: written.default_lifetime.map(|it| it.0),
             settling_time: written.settling_time.map(|it| it.0),
+            #[cfg(feature = "store")]
+            store: written.store,
+            #[cfg(feature = "store")]
+            reuse_grace: written.reuse_grace.map(|it| it.0),
             ca_file: written.ca_file,
             proxy: written.proxy.map(|it| it.0),
         })

@@ -31,6 +31,11 @@ pub(crate) struct Written {
     pub(crate) default_lifetime: Option<Seconds>,
     #[serde(default)]
     pub(crate) settling_time: Option<Seconds>,
+    #[cfg(feature = "store")]
+    pub(crate) store: Option<PathBuf>,
+    #[cfg(feature = "store")]
+    #[serde(default)]
+    pub(crate) reuse_grace: Option<Seconds>,
     pub(crate) ca_file: Option<PathBuf>,
     #[serde(default)]
     pub(crate) proxy: Option<Proxy>,

@@ -48,6 +48,8 @@ pub(crate) struct WrittenOAuth {
     actor: Option<Credential>,
     actor_type: Option<Text>,
     requested_type: Option<Text>,
+    #[cfg(feature = "store")]
+    refresh_token: Option<Credential>,
     #[serde(default)]
     scope: Texts,
     #[serde(default)]
@@ -92,6 +94,8 @@ impl WrittenOAuth {
             ("actor", self.actor.is_some()),
             ("actor_type", self.actor_type.is_some()),
             ("requested_type", self.requested_type.is_some()),
+            #[cfg(feature = "store")]
+            ("refresh_token", self.refresh_token.is_some()),
         ];
         members.into_iter().filter_map(|(name, is_there)| is_there.then_some(name)).collect()
     }
@@ -148,6 +152,10 @@ impl WrittenOAuth {
     fn take_grant(&mut self) -> OAuthGrant {
         if let Some(assertion) = self.grant_assertion.take() {
             return OAuthGrant::JwtBearer(assertion);
+        }
+        #[cfg(feature = "store")]
+        if let Some(seed) = self.refresh_token.take() {
+            return OAuthGrant::RefreshToken(seed);
         }
         let Some(subject) = self.subject.take() else { return OAuthGrant::ClientCredentials };
         let mut exchange = TokenExchange::of(subject);
@@ -212,8 +220,10 @@ fn grant_name(written: Option<&Text>) -> Result<&'static str, Error> {
         None | Some("client_credentials") => Ok("client_credentials"),
         Some("jwt_bearer") => Ok("jwt_bearer"),
         Some("token_exchange") => Ok("token_exchange"),
+        #[cfg(feature = "store")]
+        Some("refresh_token") => Ok("refresh_token"),
         Some(_) => Err(Error::configuration(
-            "`grant` is `client_credentials`, `jwt_bearer` or `token_exchange`",
+            "`grant` is `client_credentials`, `jwt_bearer`, `token_exchange` or `refresh_token`",
         )),
     }
 }

@@ -19,13 +19,14 @@ const OF_A_PROOF: [(&str, &[&str]); 9] = [
 ];
 
 /// A member, and the grant to which it belongs.
-const OF_A_GRANT: [(&str, &str); 6] = [
+const OF_A_GRANT: [(&str, &str); 7] = [
     ("grant_assertion", "jwt_bearer"),
     ("subject", "token_exchange"),
     ("subject_type", "token_exchange"),
     ("actor", "token_exchange"),
     ("actor_type", "token_exchange"),
     ("requested_type", "token_exchange"),
+    ("refresh_token", "refresh_token"),
 ];
 
 /// A member, and another one without which it says nothing.
@@ -78,6 +79,7 @@ pub(crate) fn check(written: &[&'static str], grant: &str, is_public: bool) -> R
     let needed = match grant {
         "jwt_bearer" => "grant_assertion",
         "token_exchange" => "subject",
+        "refresh_token" => "refresh_token",
         _ => "client_id",
     };
     if !is(needed) {
