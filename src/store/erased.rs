@@ -31,6 +31,7 @@ pub(crate) trait ErasedStore: Send + Sync {
         carry: &'a Secret,
     ) -> StoreFuture<'a, Publish>;
     fn release(&self, lease: Lease) -> StoreFuture<'_, ()>;
+    fn is_for_one_login(&self) -> bool;
 }
 
 impl<S: TokenStore> ErasedStore for S {
@@ -63,5 +64,9 @@ impl<S: TokenStore> ErasedStore for S {
 
     fn release(&self, lease: Lease) -> StoreFuture<'_, ()> {
         Box::pin(TokenStore::release(self, lease))
+    }
+
+    fn is_for_one_login(&self) -> bool {
+        TokenStore::is_for_one_login(self)
     }
 }

@@ -34,6 +34,15 @@ impl Key {
     /// The key of an identity: the first 16 bytes of the SHA-256 of its parts.
     #[must_use]
     pub fn of(identity: &Identity) -> Key {
+        Key::hashed(identity, |value| value)
+    }
+
+    /// The same, without the numbers of functions and providers, which are other ones in each process.
+    pub(crate) fn of_any_process(identity: &Identity) -> Key {
+        Key::hashed(identity, without_number)
+    }
+
+    fn hashed(identity: &Identity, value_of: impl Fn(&str) -> &str) -> Key {
         let mut context = Context::new(&SHA256);
         // Each text has its length before it, so that no part can be mistaken for another one.
         let mut add = |text: &str| {
@@ -43,7 +52,7 @@ impl Key {
         add(identity.system());
         for (name, value) in identity.parts().filter(|(name, _)| !CHANGING.contains(name)) {
             add(name);
-            add(value);
+            add(value_of(value));
         }
         let mut bytes = [0; 16];
         bytes.copy_from_slice(&context.finish().as_ref()[..16]);
@@ -76,6 +85,15 @@ pub(crate) fn fingerprint(secret: &str) -> String {
     hex(digest(&SHA256, secret.as_bytes()).as_ref())
 }
 
+/// `function` for `function 7`.
+fn without_number(value: &str) -> &str {
+    const NUMBERED: [&str; 3] = ["function", "minting function", "provider"];
+    match value.rsplit_once(' ') {
+        Some((kind, number)) if NUMBERED.contains(&kind) && number.parse::<u64>().is_ok() => kind,
+        _ => value,
+    }
+}
+
 fn hex(bytes: &[u8]) -> String {
     let digit = |value: u8| char::from_digit(u32::from(value), 16).unwrap_or_default();
     bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
@@ -90,6 +108,21 @@ mod tests {
         // FIPS 180-4, the example "abc".
         let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         assert_eq!(fingerprint("abc"), abc);
+    }
+
+    #[test]
+    fn the_number_of_a_function_does_not_count_in_another_process() {
+        let key =
+            |subject: &str| Key::of_any_process(&Identity::new("oauth").with("subject", subject));
+        assert_eq!(key("function 7"), key("function 12"));
+        assert_eq!(key("provider 7"), key("provider 12"));
+        for (one, other) in
+            [("function 7", "provider 7"), ("file /7", "file /8"), ("function 7", "function x")]
+        {
+            assert_ne!(key(one), key(other));
+        }
+        let exact = |subject: &str| Key::of(&Identity::new("oauth").with("subject", subject));
+        assert_ne!(exact("function 7"), exact("function 12"));
     }
 
     #[test]

@@ -82,6 +82,13 @@ pub trait TokenStore: Send + Sync + 'static {
         drop(lease);
         std::future::ready(Ok(()))
     }
+
+    /// Whether the store is for one login, as a file is. Then the key of a login does not depend on the value of its seed, nor on a
+    /// function that gives it: a restart finds the login again, and a new seed replaces the old one. Default: false, so that the
+    /// logins of two persons with the same client never have the same key.
+    fn is_for_one_login(&self) -> bool {
+        false
+    }
 }
 
 impl<S: TokenStore> TokenStore for Arc<S> {
@@ -118,5 +125,9 @@ impl<S: TokenStore> TokenStore for Arc<S> {
 
     fn release(&self, lease: Lease) -> impl Future<Output = Result<(), StoreError>> + Send {
         S::release(self, lease)
+    }
+
+    fn is_for_one_login(&self) -> bool {
+        S::is_for_one_login(self)
     }
 }

@@ -139,6 +139,42 @@ async fn client_credentials_with_a_store_use_the_refresh_token_after_a_restart()
 }
 
 #[tokio::test]
+async fn two_persons_with_the_same_client_and_memory_store_have_two_logins() {
+    let setup = Setup::new().await;
+    let store = MemoryStore::new();
+    let source = |seed: Credential| {
+        setup.unkept(&setup.server.endpoint(), seed).store(store.clone()).build()
+    };
+    let (one, other) = (setup.log_in().await, setup.log_in().await);
+    let from_fn = |seed: &str| {
+        let seed = tower_outbound_auth::Secret::from(seed);
+        Credential::from_fn(move || Ok(seed.clone()))
+    };
+    let sources = [source((&*one).into()), source((&*other).into())];
+    let tokens =
+        [renew(&setup, &sources[0]).await, sources[1].token().await.unwrap().expose().into()];
+    assert_ne!(tokens[0], tokens[1]);
+    let (one, other) = (setup.log_in().await, setup.log_in().await);
+    let sources = [source(from_fn(&one)), source(from_fn(&other))];
+    let tokens =
+        [renew(&setup, &sources[0]).await, sources[1].token().await.unwrap().expose().into()];
+    assert_ne!(tokens[0], tokens[1]);
+    assert_eq!(setup.refreshes(), (4, 0));
+}
+
+#[tokio::test]
+async fn a_login_in_a_file_is_found_again_although_its_seed_comes_from_a_function() {
+    let setup = Setup::new().await;
+    let seed = tower_outbound_auth::Secret::from(setup.log_in().await);
+    for process in 1..=3 {
+        let seed = seed.clone();
+        let source = setup.source(Credential::from_fn(move || Ok(seed.clone())));
+        renew(&setup, &source).await;
+        assert_eq!(setup.refreshes(), (process, 0));
+    }
+}
+
+#[tokio::test]
 async fn a_source_that_is_built_of_another_one_has_its_store() {
     let setup = Setup::new().await;
     let seed = setup.log_in().await;

@@ -34,7 +34,7 @@ impl Lock {
         let mut text = String::new();
         self.file.rewind().ok()?;
         (&self.file).take(32).read_to_string(&mut text).ok()?;
-        Fence::new(text.trim().parse().ok()?)
+        Fence::new(text.lines().next()?.parse().ok()?)
     }
 
     /// Notes the fence of a new lease, so that the next process gives a larger one.

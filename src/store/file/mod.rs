@@ -191,6 +191,10 @@ impl TokenStore for FileStore {
         };
         self.change(lease, is_newer, set).await
     }
+
+    fn is_for_one_login(&self) -> bool {
+        true
+    }
 }
 
 /// Files block. The work runs to its end, even if the future is dropped.

@@ -2,10 +2,10 @@
 
 use std::fs::{self, File};
 use std::path::PathBuf;
+use std::sync::{Mutex, mpsc};
 use std::time::{Duration, UNIX_EPOCH};
 
 use super::*;
-use crate::store::lease::Entry;
 
 const KEY: Key = Key::new([7; 16]);
 
@@ -105,28 +105,43 @@ fn a_step_that_fails_leaves_the_old_file_and_no_new_one() {
 
 #[tokio::test]
 async fn a_write_whose_future_is_dropped_ends_and_keeps_the_lock_until_then() {
-    let folder = Folder::new();
-    let (store, mut seen) = (folder.store(), None);
-    for round in 0..50 {
-        let lease = lead(&store, seen);
-        let (token, carry) = ("{\"t\": 1}".into(), format!("{{\"round\": {round}}}").into());
-        let mut write = Box::pin(TokenStore::publish(&store, &lease, &token, &carry));
-        assert!(futures_util::FutureExt::now_or_never(&mut write).is_none());
-        drop(write);
-        let fence = lease.fence();
-        seen = Some(fence);
-        drop(lease);
-        // As soon as the lock is free, the write has ended.
-        let stored = loop {
-            match store.take(KEY, Some(fence), now()).unwrap() {
-                Acquire::Lead(lease) => break lease.stored().clone(),
-                Acquire::Busy { .. } => tokio::task::yield_now().await,
-                other @ Acquire::Newer(_) => panic!("{other:?}"),
+    /// The writer waits here until the test lets it go on.
+    #[derive(Debug)]
+    struct Gate(Mutex<mpsc::Receiver<()>>);
+
+    impl Steps for Gate {
+        fn before(&self, step: Step) -> std::io::Result<()> {
+            if step == Step::Rename {
+                self.0.lock().unwrap().recv().unwrap();
             }
-        };
-        assert_eq!(stored.entry.as_ref().map(|Entry { fence, .. }| *fence), Some(fence));
-        assert!(stored.carry.unwrap().expose().contains(&format!("\"round\": {round}")));
+            Ok(())
+        }
     }
+
+    let folder = Folder::new();
+    let (open, gate) = mpsc::channel();
+    let writer = folder.store().with_steps(Gate(Mutex::new(gate)));
+    let lease = lead(&writer, None);
+    let (fence, token, carry) = (lease.fence(), "{\"t\": 1}".into(), "{\"c\": 2}".into());
+    let mut write = Box::pin(TokenStore::publish(&writer, &lease, &token, &carry));
+    assert!(futures_util::FutureExt::now_or_never(&mut write).is_none());
+    drop(write);
+    drop(lease);
+    let other = folder.store();
+    let take = || other.take(KEY, Some(fence), now()).unwrap();
+    for _ in 0..3 {
+        assert!(matches!(take(), Acquire::Busy { .. }), "the writer has the lock");
+    }
+    open.send(()).unwrap();
+    let stored = loop {
+        match take() {
+            Acquire::Lead(lease) => break lease.stored().clone(),
+            Acquire::Busy { .. } => tokio::task::yield_now().await,
+            other @ Acquire::Newer(_) => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(stored.fence(), Some(fence), "when the lock is free, the write has ended");
+    assert_eq!(stored.carry.unwrap().expose(), "{\n  \"c\": 2\n}");
 }
 
 #[test]

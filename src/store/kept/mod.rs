@@ -30,7 +30,7 @@ use crate::store::kept::login::{Login, Seed};
 use crate::store::kept::memory::{Memory, Unsaved};
 use crate::store::kept::status::LoginStatus;
 use crate::store::kept::texts::{log_in_again, wait};
-use crate::store::key::Key;
+use crate::store::key::{Key, fingerprint};
 use crate::store::lease::{Acquire, Lease, Publish};
 
 /// Options of a source with a store.
@@ -75,7 +75,11 @@ impl Kept {
         options: Options,
     ) -> Kept {
         let identity = inner.identity();
-        let (system, key) = (identity.system(), Key::of(&identity));
+        let system = identity.system();
+        let key = match store.is_for_one_login() {
+            true => Key::of_any_process(&identity),
+            false => Key::of(&with_login(identity, inner.seed())),
+        };
         Kept { inner, store, system, key, options, memory: Memory::default() }
     }
 
@@ -338,6 +342,14 @@ impl Kept {
     fn failed(&self, error: StoreError) -> ExchangeError {
         self.memory.failed(error.clone());
         error.into()
+    }
+}
+
+/// Tells logins apart whose seeds have no place.
+fn with_login(identity: Identity, seed: Option<&Credential>) -> Identity {
+    match seed.filter(|seed| seed.is_value()).map(Credential::current) {
+        Some(Ok(seed)) => identity.with("login", fingerprint(seed.expose())),
+        _ => identity,
     }
 }
 
