@@ -122,6 +122,8 @@ impl ExchangeContext {
     /// of this attempt says that it [stays valid](super::Issued::keeping_refresh_token). A refresh token that may
     /// have been used is not used again, because servers treat a second use as theft and revoke all tokens. An
     /// exchange may ignore the refresh token.
+    ///
+    /// If the source has a [store](crate::token::SourceBuilder::store), this is the refresh token that the store keeps.
     #[must_use]
     pub fn refresh_token(&self) -> Option<&Secret> {
         self.refresh_token.as_ref()

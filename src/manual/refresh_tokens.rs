@@ -36,6 +36,23 @@
 //! [`refresh_tokens`](crate::system::OAuthBuilder::refresh_tokens). Then the client's own credentials are the *primary credential*, and
 //! no login can be lost.
 //!
+//! # In a file that an operator writes
+//!
+//! The same in a [`Config`](crate::system::Config) (features `client` and `oauth`):
+//!
+//! ```toml
+//! api = "https://api.example"
+//! store = "/var/lib/calendar/login.json"
+//! reuse_grace = 25          # seconds; default 0; 3e9 for a provider that does not rotate
+//!
+//! [oauth]
+//! endpoint = "https://idp.example/token"
+//! client_id = "calendar"
+//! client_secret = "file:/run/secrets/calendar/client-secret"
+//! grant = "refresh_token"
+//! refresh_token = "file:/run/secrets/calendar/refresh-token"
+//! ```
+//!
 //! # As a deployment
 //!
 //! A Secret has the seed, and a volume has the store. The Secret may be read-only. To log in again, give the Secret another refresh

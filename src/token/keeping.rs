@@ -1,7 +1,5 @@
 //! How the exchange of a source is wrapped, if a store keeps its login.
 
-#[cfg(feature = "store")]
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -94,12 +92,5 @@ impl KeptLogin {
 impl KeptLogin {
     pub(crate) fn has_refresh_token(&self) -> bool {
         false
-    }
-}
-
-#[cfg(feature = "store")]
-impl fmt::Debug for Keeping {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Keeping").field("store", &self.store.is_some()).finish_non_exhaustive()
     }
 }

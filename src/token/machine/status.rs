@@ -86,7 +86,7 @@ pub struct Counters {
     pub exchanges_lost: u64,
     /// Exchanges that brought the current token again.
     pub same_token: u64,
-    /// Refresh tokens that exchanges were given.
+    /// Refresh tokens that exchanges were given, without those that a store keeps.
     pub refresh_tokens_spent: u64,
     /// Refusals (401).
     pub refusals: u64,
