@@ -38,6 +38,10 @@ const ROWS: &[Row] = &[
     ("checks", |n| run(n, checked(Api), request)),
     ("full, clocks stopped", |n| run(n, stopped(ours::layer()).layer(Api), request)),
     ("full", |n| run(n, ours::layer().with_replay(Off).layer(Api), request)),
+    ("full, clocks stopped, observed", |n| {
+        let layer = ours::layer().rebuild_source(|source| source.observer(ours::Observes));
+        run(n, stopped(layer).layer(Api), request);
+    }),
     ("full, custom header, clocks stopped", |n| {
         run(n, stopped(ours::custom_header()).layer(Api), request);
     }),

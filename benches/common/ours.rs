@@ -7,6 +7,7 @@ use tower_outbound_auth::clock::{Clock, Now, Sleep};
 use tower_outbound_auth::exchange::Exchange;
 use tower_outbound_auth::scheme::Presentation;
 use tower_outbound_auth::system::HeaderScheme;
+use tower_outbound_auth::token::{Event, Observer};
 use tower_outbound_auth::{AuthLayer, Origin, TokenSource};
 
 use super::token;
@@ -68,4 +69,11 @@ impl Clock for Stopped {
     fn sleep(&self, _: Duration) -> Sleep {
         Box::pin(std::future::pending())
     }
+}
+
+/// Does nothing.
+pub(crate) struct Observes;
+
+impl Observer for Observes {
+    fn event(&self, _: &Event<'_>) {}
 }

@@ -8,6 +8,7 @@ pub(crate) mod deadline;
 pub(crate) mod drain;
 pub(crate) mod future;
 pub(crate) mod inspect;
+pub(crate) mod judged;
 pub(crate) mod kept_request;
 pub(crate) mod layer;
 pub(crate) mod pending_request;

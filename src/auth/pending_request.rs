@@ -18,6 +18,7 @@ use crate::auth::completed::polled_after_completion;
 use crate::auth::config::{Replayed, Shared};
 use crate::auth::deadline::Deadline;
 use crate::auth::drain::Drain;
+use crate::auth::judged::Judged;
 use crate::auth::kept_request::KeptRequest;
 use crate::auth::proof;
 use crate::auth::sent_request::{Refusal, Refused, SentRequest};
@@ -55,6 +56,7 @@ enum Work<R: Replay<B>, B, RB> {
         body: Option<R::Kept>,
         waited: bool,
         rejected: Option<Response<RB>>,
+        judged: Judged,
     },
 }
 
@@ -103,7 +105,7 @@ impl<I, R: Replay<B>, B, RB> PendingRequest<I, R, B, RB> {
         let KeptRequest { service, head, body } = kept;
         let chain = head.extensions().map(Chain::of).unwrap_or_default();
         let deadline = Deadline::of(head.header(&Deadline::HEADER), sent);
-        let rejected = Some(rejected);
+        let (rejected, judged) = (Some(rejected), Judged::new(&shared, complaint, refused));
         PendingRequest {
             stage: Stage::Renew(Box::pin(shared.core.clone().renew(
                 complaint,
@@ -113,7 +115,7 @@ impl<I, R: Replay<B>, B, RB> PendingRequest<I, R, B, RB> {
             shared,
             service,
             chain,
-            work: Some(Work::Again { head, body, waited: false, rejected }),
+            work: Some(Work::Again { head, body, waited: false, rejected, judged }),
             deadline,
         }
     }
@@ -218,12 +220,13 @@ where
                 let slot = sent_request.kept_body();
                 (replay.send(&mut self.service, request, &config.quota, slot), sent_request)
             }
-            Work::Again { head, body, waited, rejected, .. } => {
+            Work::Again { head, body, waited, rejected, mut judged } => {
                 let mut request = head.into_request(R::again(body?));
                 if let Some(deadline) = &self.deadline {
                     deadline.reduce(request.headers_mut(), now);
                 }
                 if let Err(error) = self.present(token, now, &mut request) {
+                    judged.followed_by(Recovery::ResendFailed);
                     let Some(response) = rejected else { return Some(Err(error.into())) };
                     let refusal = Refusal { shared: self.shared.clone(), response };
                     return Some(refusal.instead_of(error).map(Next::Respond));
@@ -235,7 +238,9 @@ where
                 // With a deadline, the body was not read. An unread body occupies a connection.
                 let is_read = self.deadline.is_none();
                 let rejected = rejected.filter(|it| is_read || it.body().is_end_stream());
-                (self.service.call(request), sent_request.replaying(waited, rejected))
+                let future = self.service.call(request);
+                judged.followed_by(Recovery::Replayed);
+                (future, sent_request.replaying(waited, rejected))
             }
         };
         Some(Ok(Next::Call { future, sent_request }))
@@ -277,7 +282,8 @@ where
 
     pub(crate) fn hand_on(&mut self, recovery: Recovery) -> Option<Response<RB>> {
         match self.work.take()? {
-            Work::Again { rejected, .. } => {
+            Work::Again { rejected, mut judged, .. } => {
+                judged.followed_by(recovery);
                 let mut response = rejected?;
                 response.extensions_mut().insert(recovery);
                 Some(response)

@@ -17,6 +17,7 @@ use crate::scheme::judge::Verdict;
 use crate::scheme::response::ResponseHead;
 use crate::scheme::rotation::Rotation;
 use crate::token::machine::events::{Complaint, Generation};
+use crate::token::observer::event::{EventKind, ReplayOutcome};
 use crate::token::published::Age;
 use crate::token::sent_count::Entry;
 
@@ -146,7 +147,9 @@ impl<I, R: Replay<B>, B, RB> SentRequest<I, R, B, RB> {
 
     /// What the caller gets if the client fails now. None if this is the first sending.
     #[cold]
+    #[inline(never)]
     pub(crate) fn refusal(&mut self) -> Option<Box<Refusal<RB>>> {
+        self.tell_end_of_replay(ReplayOutcome::Failed);
         self.refusal.take()
     }
 
@@ -191,7 +194,10 @@ impl<I, R: Replay<B>, B, RB> SentRequest<I, R, B, RB> {
         if self.waited && !head.is_outage() {
             core.replay_accepted(generation);
         }
-        self.mark_replayed(response);
+        if self.replayed {
+            self.mark_replayed(response);
+            self.tell_end_of_replay(ReplayOutcome::Accepted);
+        }
         let Some(rotation) = &core.rotation else { return };
         self.follow(rotation, response);
         response.headers_mut().remove(rotation.header());
@@ -234,6 +240,8 @@ impl<I, R: Replay<B>, B, RB> SentRequest<I, R, B, RB> {
         if self.replayed {
             // The second sending was refused, too. A request is sent twice at most. The next request renews the token.
             self.mark_replayed(&mut response);
+            core.tell_refusal(complaint, self.sending.generation(), None);
+            self.tell_end_of_replay(ReplayOutcome::Refused);
             return Answered::Done(response);
         }
         let sent = self.sent(self.sending.shared.core.now());
@@ -263,8 +271,9 @@ impl<I, R: Replay<B>, B, RB> SentRequest<I, R, B, RB> {
             })),
             None => {
                 let unrenewed = shared.core.renew_for_others(complaint, generation);
+                let recovery = unrenewed.unwrap_or(Recovery::NotReplayable);
+                shared.core.tell_refusal(complaint, generation, Some(recovery));
                 if !replayed_below {
-                    let recovery = unrenewed.unwrap_or(Recovery::NotReplayable);
                     if could_keep_too_little && recovery == Recovery::NotReplayable {
                         shared.core.report_a_body_that_was_not_kept();
                     }
@@ -278,6 +287,14 @@ impl<I, R: Replay<B>, B, RB> SentRequest<I, R, B, RB> {
     /// When a request was sent, by both clocks.
     fn sent(&self, now: Now) -> Now {
         now - Duration::from_nanos(now.mono_nanos().saturating_sub(self.sent))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn tell_end_of_replay(&self, outcome: ReplayOutcome) {
+        if self.replayed {
+            self.sending.shared.core.tell(EventKind::ReplayFinished { outcome });
+        }
     }
 
     fn mark_replayed(&self, response: &mut Response<RB>) {

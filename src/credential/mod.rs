@@ -108,6 +108,8 @@ struct Known {
     stored: u64,
     /// The last attempt to read failed, but there is a good value.
     unreadable: bool,
+    /// The last attempt to read was an error.
+    failed: bool,
 }
 
 impl Known {
@@ -265,6 +267,18 @@ impl Credential {
         match self.0.place {
             Place::Value(number) => format!("value {number}"),
             _ => self.to_string(),
+        }
+    }
+
+    /// Its kind, and the name of its environment variable.
+    pub(crate) fn kind(&self) -> (&'static str, Option<&str>) {
+        match &self.0.place {
+            Place::Value(_) => ("value", None),
+            Place::File(_) => ("file", None),
+            Place::Env(name) => ("env", Some(name)),
+            Place::Function(..) => ("function", None),
+            Place::Minted(..) => ("minted", None),
+            Place::Provided(..) => ("provider", None),
         }
     }
 

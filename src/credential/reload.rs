@@ -61,16 +61,20 @@ impl Credential {
     pub(crate) async fn read_again(&self, clock: &dyn Clock) -> Result<Value, CredentialError> {
         if let Place::Provided(_, provider) = &self.0.place {
             let began = self.known().begin();
-            return self.take(began, provider.read().await);
+            let taken = self.take(began, provider.read().await);
+            self.known().failed = taken.is_err();
+            return taken;
         }
         let credential = self.clone();
         let read = self.0.readings.join(clock, move || credential.reload()).await;
-        read.unwrap_or_else(|| {
+        let read = read.unwrap_or_else(|| {
             Err(self.unreadable(
                 "cannot be read: it has taken more than 5 s (a pipe without a writer, or a file \
                  system that hangs?)",
             ))
-        })?;
+        });
+        self.known().failed = read.is_err();
+        read?;
         self.known_value()
     }
 
@@ -161,6 +165,28 @@ pub(crate) async fn reload(
 /// Grows whenever a credential changes.
 pub(crate) fn version(credentials: &[Credential]) -> u64 {
     credentials.iter().fold(0, |sum, it| sum.wrapping_add(it.known().version))
+}
+
+/// What the readings of a credential have brought so far.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Reading {
+    version: u64,
+    pub(crate) is_unreadable: bool,
+}
+
+impl Reading {
+    /// There is another value. The first value is none, unless the credential was unreadable before.
+    pub(crate) fn is_a_change_of(self, old: Reading) -> bool {
+        self.version > old.version && (old.version > 0 || old.is_unreadable)
+    }
+}
+
+pub(crate) fn readings(credentials: &[Credential]) -> Vec<Reading> {
+    let reading = |it: &Credential| {
+        let known = it.known();
+        Reading { version: known.version, is_unreadable: known.unreadable || known.failed }
+    };
+    credentials.iter().map(reading).collect()
 }
 
 /// The credentials that are read again, as a text.

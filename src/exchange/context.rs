@@ -58,10 +58,18 @@ pub struct ExchangeContext {
     /// A store keeps the refresh token. So if the endpoint refuses it, the exchange fails, and sends no other credential.
     is_kept: bool,
     /// Shared with the context of the next attempt in the same exchange.
-    sent: Arc<Mutex<Now>>,
+    sent: Arc<Mutex<Sent>>,
     /// The credentials of this attempt, after they have been read.
     shown: OnceLock<Shown>,
     chain: Chain,
+}
+
+/// The requests of an exchange so far.
+#[derive(Clone, Copy, Debug)]
+struct Sent {
+    /// When the last one was sent, or the attempt began.
+    at: Now,
+    requests: u32,
 }
 
 impl ExchangeContext {
@@ -71,7 +79,7 @@ impl ExchangeContext {
         refresh_token: Option<Secret>,
         chain: Chain,
     ) -> ExchangeContext {
-        let sent = Arc::new(Mutex::new(clock.now()));
+        let sent = Arc::new(Mutex::new(Sent { at: clock.now(), requests: 0 }));
         let (is_kept, shown) = (false, OnceLock::new());
         ExchangeContext { clock, reason, refresh_token, is_kept, sent, shown, chain }
     }
@@ -79,7 +87,7 @@ impl ExchangeContext {
     /// The context of a part of this exchange, with the refresh token that a store keeps.
     #[cfg(feature = "store")]
     pub(crate) fn with_kept_refresh_token(&self, refresh_token: Option<Secret>) -> ExchangeContext {
-        self.mark_sent(); // this part begins now
+        self.begin_life(); // this part begins now
         ExchangeContext {
             clock: self.clock.clone(),
             reason: self.reason,
@@ -98,7 +106,7 @@ impl ExchangeContext {
     /// The context of another attempt in the same exchange, with other credentials. Only the first attempt gets
     /// the refresh token.
     pub(crate) fn once_more(&self) -> ExchangeContext {
-        self.mark_sent(); // the attempt begins now
+        self.begin_life();
         ExchangeContext {
             clock: self.clock.clone(),
             reason: self.reason,
@@ -139,7 +147,19 @@ impl ExchangeContext {
     /// the attempt. It does not start at the answer, because `expires_in` counts from the moment when the answer was
     /// made (RFC 6749 section 5.1), and the answer may have been slow.
     pub fn mark_sent(&self) {
-        *self.sent.lock().unwrap_or_else(PoisonError::into_inner) = self.clock.now();
+        self.begin_life();
+        let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
+        sent.requests = sent.requests.saturating_add(1);
+    }
+
+    /// The life of the token starts now, although no request is sent.
+    pub(crate) fn begin_life(&self) {
+        self.sent.lock().unwrap_or_else(PoisonError::into_inner).at = self.clock.now();
+    }
+
+    /// How many requests were sent.
+    pub(crate) fn requests(&self) -> u32 {
+        self.sent.lock().unwrap_or_else(PoisonError::into_inner).requests
     }
 
     /// The value of a credential of [`Exchange::credentials`](super::Exchange::credentials), for an exchange that is
@@ -170,7 +190,7 @@ impl ExchangeContext {
     }
 
     pub(crate) fn sent(&self) -> Now {
-        *self.sent.lock().unwrap_or_else(PoisonError::into_inner)
+        self.sent.lock().unwrap_or_else(PoisonError::into_inner).at
     }
 
     /// The credentials have been read for this attempt.

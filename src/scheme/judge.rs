@@ -43,6 +43,12 @@ pub enum Verdict {
     Doubted,
 }
 
+crate::basics::as_str::impl_as_str!(Verdict {
+    Accepted => "accepted",
+    Refused => "refused",
+    Doubted => "doubted",
+});
+
 /// Decides whether a response refuses the credential.
 ///
 /// It is called for every response to a request with a credential, so it must be fast. It must not panic: a panic

@@ -244,7 +244,7 @@ pub(crate) fn given(what: &str, text: &str) -> Result<(), Error> {
 
 impl Exchange for SelfSigned {
     async fn exchange(&self, cx: &ExchangeContext) -> Result<Issued, ExchangeError> {
-        cx.mark_sent(); // the life begins now
+        cx.begin_life();
         let (now, shown) = (cx.now(), cx.shown());
         let token = self.assertion.make(now, &|credential| shown.value(credential)).await?;
         Ok(Issued::new(token).with_expires_in(self.assertion.claims().left(now)))

@@ -16,6 +16,7 @@ use crate::secret::Secret;
 #[cfg(feature = "store")]
 use crate::store::token_store::TokenStore;
 use crate::token::keeping::Keeping;
+use crate::token::observer::{Observer, Observers};
 use crate::token::options::{SourceOptions, present};
 use crate::token::source::TokenSource;
 
@@ -61,6 +62,8 @@ impl<P: Presentation> SourceBuilder<P> {
             settling_time: Duration::ZERO,
             fixed: None,
             keeping: Keeping::default(),
+            name: None,
+            observers: Observers::default(),
         };
         SourceBuilder { options, presentation }
     }
@@ -144,6 +147,20 @@ impl<P: ?Sized> SourceBuilder<P> {
     #[cfg(feature = "store")]
     pub fn reuse_grace(mut self, grace: Duration) -> SourceBuilder<P> {
         self.options.keeping.reuse_grace = grace;
+        self
+    }
+
+    /// Adds an observer, which is told what the source and its layers do. Several observers are told one after another. Default:
+    /// none, because a source works without. [`token::Observer`](crate::token::Observer) has an example.
+    pub fn observer(mut self, observer: impl Observer) -> SourceBuilder<P> {
+        self.options.observers.add(observer);
+        self
+    }
+
+    /// The name of the source for observers: the label `source` of metrics. It must not be secret. Default: the name of the
+    /// system, which is enough while each system has one source.
+    pub fn name(mut self, name: impl Into<String>) -> SourceBuilder<P> {
+        self.options.name = Some(name.into().into());
         self
     }
 

@@ -37,6 +37,7 @@
 //! | `WARN` | `a certificate and its key cannot be used: the last good pair is used`, without `system` | `credential` (where they are), `cause` |
 //! | `WARN` | `the private key has changed and its key id has not: ..`, without `system` | `credential`, `key_id` |
 //! | `WARN`, `INFO` | `the endpoint refuses the current key of the client, ..`, `.. the previous key ..`: it accepts the other one | `current`, `previous` (where they are) |
+//! | `WARN` | `an observer panicked: ..`, once per observer | `source` (its name) |
 //! | `WARN` | `a refused request could not be sent again ..`, once per source: its body was not kept | |
 //! | `WARN` | `the API refuses the token, and our clock is 93 s ahead of the server's`, once per source | |
 //! | `WARN` | `a rule is about the body of a response, and nothing has read it ..`, once per [`Login`](crate::manual::login) | |
@@ -81,6 +82,7 @@
 pub(crate) mod builder;
 pub(crate) mod keeping;
 pub(crate) mod machine;
+pub(crate) mod observer;
 pub(crate) mod options;
 pub(crate) mod probe;
 pub(crate) mod provider;
@@ -97,6 +99,10 @@ pub(crate) mod waiting;
 pub use self::builder::SourceBuilder;
 pub use self::machine::events::Generation;
 pub use self::machine::status::{Counters, State, Status};
+pub use self::observer::Observer;
+pub use self::observer::event::{
+    Event, EventKind, RefreshOutcome, ReplayOutcome, WaitFor, WaitOutcome,
+};
 pub use self::probe::Probe;
 pub use self::published::AccessToken;
 pub use self::source::TokenSource;

@@ -12,6 +12,7 @@ use crate::scheme::presentation::Presentation;
 use crate::scheme::value::InvalidToken;
 use crate::secret::Secret;
 use crate::token::keeping::Keeping;
+use crate::token::observer::Observers;
 
 /// The longest token. A longer one is an attack, or an answer that was misread.
 pub(crate) const MAX_TOKEN: usize = 64 * 1024;
@@ -32,6 +33,9 @@ pub(crate) struct SourceOptions {
     pub(crate) fixed: Option<Secret>,
     /// What keeps the login.
     pub(crate) keeping: Keeping,
+    /// The name for observers. None: the system's.
+    pub(crate) name: Option<Arc<str>>,
+    pub(crate) observers: Observers,
 }
 
 /// How requests carry a token.

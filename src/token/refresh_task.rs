@@ -26,6 +26,8 @@ use crate::exchange::error::{ExchangeError, ExchangeErrorKind};
 use crate::exchange::issued::Issued;
 use crate::secret::Secret;
 use crate::token::machine::events::{Finished, RefreshId, Start};
+use crate::token::observer::event::{EventKind, RefreshOutcome};
+use crate::token::observer::tell::lives;
 use crate::token::options::present;
 use crate::token::refresh_end::Obtained;
 use crate::token::shared::{Core, Outcome};
@@ -56,6 +58,11 @@ impl RefreshTask {
         RefreshTask { core, id, reason, started, refresh_token, shown, waiters: Some(waiters) }
     }
 
+    /// The event of its start.
+    pub(crate) fn started(&self) -> EventKind<'static> {
+        EventKind::RefreshStarted { refresh: self.id.tick(), reason: self.reason }
+    }
+
     pub(crate) async fn run(mut self, chain: Chain) {
         tracing::debug!(
             target: TARGET, system = self.core.system, reason = ?self.reason, "exchange begins",
@@ -73,6 +80,7 @@ impl RefreshTask {
         let has_no_type = issued.is_some_and(Issued::has_no_issued_type);
         let (finished, outcome) =
             self.core.finished(self.id, outcome, self.shown.load(Ordering::Relaxed));
+        let told = self.core.is_observed().then(|| outcome.clone());
         self.report(&finished, outcome.as_ref());
         if let (Finished::Adopt { .. }, Some(scope)) = (&finished, scope) {
             let system = self.core.system;
@@ -94,10 +102,45 @@ impl RefreshTask {
                 "the answer to the token exchange has no issued_token_type: its token counts as an access token",
             );
         }
-        // The token is already published. Waking many callers takes time, so it is the last step.
+        // The token is already published. Waking many callers takes time, so it is nearly the last step. An observer that
+        // blocks does not delay them.
         if let (Some(waiters), Some(outcome)) = (self.waiters.take(), outcome) {
             let _ = waiters.send(outcome);
         }
+        if let Some(outcome) = told {
+            self.tell(&finished, outcome.as_ref(), cx.sent(), cx.requests());
+        }
+    }
+
+    /// Tells the observers how the refresh ended.
+    fn tell(
+        &self,
+        finished: &Finished<ExchangeError>,
+        outcome: Option<&Outcome>,
+        sent: Now,
+        requests: u32,
+    ) {
+        let now = self.core.now();
+        let outcome = match (finished, outcome) {
+            (&Finished::Adopt { generation, window, recovered: failing_for, .. }, _) => {
+                let (lifetime, expires_in) = lives(window, sent, now);
+                RefreshOutcome::Issued { generation, lifetime, expires_in, failing_for }
+            }
+            (Finished::Failed { .. }, Some(Err((error, _)))) => RefreshOutcome::Failed(error),
+            _ => RefreshOutcome::TooLate,
+        };
+        self.tell_end(outcome, requests);
+        self.core.tell_state();
+    }
+
+    fn tell_end(&self, outcome: RefreshOutcome<'_>, requests: u32) {
+        self.core.tell(EventKind::RefreshFinished {
+            refresh: self.id.tick(),
+            reason: self.reason,
+            took: self.core.now().since(self.started),
+            requests,
+            outcome,
+        });
     }
 
     /// Makes the exchange under its deadline, and the header for its token.
@@ -162,6 +205,7 @@ impl RefreshTask {
         let read = reload_in_time(credentials, cx.clock()).await;
         let version = read.as_ref().map_or_else(|_| version(credentials), Shown::version);
         self.shown.store(version, Ordering::Relaxed);
+        self.core.tell_credentials();
         let shown = read?;
         cx.show(shown.clone());
         Ok(shown)
@@ -213,10 +257,11 @@ impl RefreshTask {
     }
 }
 
-/// This only locks and wakes, so it does not panic.
+/// This only locks, wakes and tells the observers, so it does not panic.
 impl Drop for RefreshTask {
     fn drop(&mut self) {
         if self.waiters.is_some() {
+            self.tell_end(RefreshOutcome::Lost, 0);
             self.core.lost(self.id);
         }
     }

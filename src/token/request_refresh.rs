@@ -18,6 +18,7 @@ use crate::error::recovery::Recovery;
 use crate::exchange::chain::Chain;
 use crate::secret::Secret;
 use crate::token::machine::events::{Ask, Complaint, Generation, Refused, Start};
+use crate::token::observer::event::EventKind;
 use crate::token::refresh_task::RefreshTask;
 use crate::token::shared::{Core, Event, InProgress};
 
@@ -88,6 +89,9 @@ impl Core {
             Complaint::Doubt => event.machine.doubted(now, generation),
         };
         let in_progress = self.apply(now, event, runtime, chain, start);
+        if answer == Refused::HandOn(Recovery::BudgetSpent) {
+            self.tell(EventKind::BudgetExhausted {});
+        }
         (answer, in_progress)
     }
 
@@ -118,7 +122,10 @@ impl Core {
         if let Some(refresh) = refresh {
             self.wake_waiting();
             let chain = chain.with(self.id, self.system);
+            let started = refresh.started();
             runtime.spawn(chain.scope(refresh.run(chain.clone())));
+            // An observer that blocks delays this caller, and not the refresh.
+            self.tell(started);
         }
         in_progress
     }
@@ -131,6 +138,7 @@ impl Core {
         let Ok(limit) = self.sleep(RELOAD_LIMIT) else { return };
         let read = pin!(reload(credentials, &*self.options.clock));
         let Either::Left((read, _)) = select(read, limit).await else { return };
+        self.tell_credentials();
         let refused = self.lock().refused_credentials;
         if read.is_ok_and(|shown| shown.version() != refused) {
             tracing::info!(target: TARGET, system = self.system, "the credentials have changed");

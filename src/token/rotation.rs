@@ -16,6 +16,9 @@ use crate::scheme::rotation::Rotation;
 use crate::secret::Secret;
 use crate::token::machine::events::{Arrival, Generation};
 use crate::token::machine::rotation::Lineage;
+use crate::token::machine::window::Window;
+use crate::token::observer::event::EventKind;
+use crate::token::observer::tell::lives;
 use crate::token::options::{MAX_ROTATED_TOKEN, Presented, header_value};
 use crate::token::shared::{Core, Locked};
 
@@ -54,9 +57,12 @@ impl Core {
         let now = self.now();
         let sent = now - Duration::from_nanos(now.mono_nanos().saturating_sub(sent));
         match self.follow(used, sent, now, token) {
-            Ok(Some(generation)) => {
+            Ok(Some((generation, window))) => {
                 let system = self.system;
                 tracing::trace!(target: TARGET, system, %generation, "adopted a rotated token");
+                let (lifetime, expires_in) = lives(window, sent, now);
+                self.tell(EventKind::RotationAdopted { generation, lifetime, expires_in });
+                self.tell_state();
                 true
             }
             Ok(None) => true,
@@ -71,7 +77,7 @@ impl Core {
         sent: Now,
         now: Now,
         token: Secret,
-    ) -> Result<Option<Generation>, NotAdopted> {
+    ) -> Result<Option<(Generation, Window)>, NotAdopted> {
         if token.expose().len() > MAX_ROTATED_TOKEN {
             return Err(NotAdopted::TooLong);
         }
@@ -121,7 +127,7 @@ impl Core {
         issued: &Issued,
         presented: Presented,
         line: Arc<Lineage>,
-    ) -> Result<Generation, NotAdopted> {
+    ) -> Result<(Generation, Window), NotAdopted> {
         let mut event = self.event();
         let arrival = self.compared(arrival, issued);
         let adopted = event.machine.rotated(now, used, &arrival)?;
@@ -129,7 +135,7 @@ impl Core {
         drop(event);
         drop(old);
         self.wake_waiting();
-        Ok(adopted.0)
+        Ok(adopted)
     }
 
     /// None if another response brought the same token, which is being checked or was adopted.
@@ -153,6 +159,7 @@ impl Core {
     #[cold]
     fn turned_down(&self, why: NotAdopted) -> bool {
         self.lock().machine.not_adopted(why);
+        self.tell(EventKind::RotationNotAdopted { why });
         tracing::trace!(target: TARGET, system = self.system, why = why.as_str(), "did not adopt a rotated token");
         false
     }

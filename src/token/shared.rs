@@ -20,6 +20,7 @@ use crate::basics::TARGET;
 use crate::basics::headers::interned;
 use crate::clock::{self, Now, Sleep};
 use crate::credential::Credential;
+use crate::credential::reload::Reading;
 use crate::error::clock_difference::ClockDifference;
 use crate::error::{Error, ErrorKind};
 use crate::exchange::ErasedExchange;
@@ -63,7 +64,10 @@ pub(crate) struct Core {
     pub(crate) cell: Cell,
     /// Set if every newer token of a response is adopted.
     pub(crate) sent_count: Option<SentCount>,
-    waiters: AtomicUsize,
+    /// The callers that wait for a token now.
+    pub(crate) waiters: AtomicUsize,
+    /// How the observers last saw the credentials.
+    pub(crate) last_readings: Mutex<Vec<Reading>>,
     /// A reload of refused credentials is running, until this time by the monotonic clock at the latest. Zero if none is.
     pub(crate) reloading_until: AtomicU64,
     /// An event has already reported that the endpoint states no life.
@@ -181,6 +185,7 @@ impl Core {
             kept,
             cell,
             waiters: AtomicUsize::new(0),
+            last_readings: Mutex::default(),
             reloading_until: AtomicU64::new(0),
             told_no_life: AtomicBool::new(false),
             told_no_issued_type: AtomicBool::new(false),
@@ -236,17 +241,20 @@ impl Core {
     pub(crate) fn lift_pause(&self) {
         let now = self.now();
         self.event().machine.lift_pause(now);
+        self.tell_state();
     }
 
     pub(crate) fn credentials_changed(&self) {
         let now = self.now();
         self.event().machine.credentials_changed(now);
+        self.tell_state();
     }
 
     /// The task of a refresh is lost, or its runtime does not run.
     pub(crate) fn lost(&self, refresh: RefreshId) {
         let now = self.now();
         self.event().machine.lost(now, refresh);
+        self.tell_state();
     }
 
     /// A refused request could have been sent again, but not enough of its body was kept. One event per source says so.
@@ -320,12 +328,6 @@ impl Core {
         self.lock().in_progress()
     }
 
-    /// Counts a waiter until it is dropped.
-    pub(crate) fn waiter(&self) -> Waiter<'_> {
-        self.waiters.fetch_add(1, Ordering::Relaxed);
-        Waiter(&self.waiters)
-    }
-
     // ===== helpers =====
 
     /// The lock, for an event.
@@ -343,15 +345,6 @@ impl Core {
 /// A refresh ends at its deadline. If it has not ended a second later, its runtime does not run.
 fn refresh_limit(exchange_timeout: Duration) -> Duration {
     exchange_timeout.saturating_add(Duration::from_secs(1))
-}
-
-/// Counts one waiting caller until it is dropped.
-pub(crate) struct Waiter<'a>(&'a AtomicUsize);
-
-impl Drop for Waiter<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
 }
 
 impl fmt::Debug for Core {

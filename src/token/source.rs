@@ -93,12 +93,14 @@ impl<P: Presentation + ?Sized> TokenSource<P> {
         if !token.is_of(self.core.id) {
             return Err(Error::configuration("the rejected token is of another source"));
         }
-        match self
-            .core
-            .clone()
-            .renew(Complaint::Refusal, token.generation(), Chain::current())
-            .await
-        {
+        let (complaint, generation) = (Complaint::Refusal, token.generation());
+        let renewal = self.core.clone().renew(complaint, generation, Chain::current()).await;
+        let recovery = match &renewal {
+            Renewal::Token { .. } => Recovery::Replayed,
+            Renewal::HandOn(recovery) => *recovery,
+        };
+        self.core.tell_refusal(complaint, generation, Some(recovery));
+        match renewal {
             Renewal::Token { token, .. } => Ok(token),
             Renewal::HandOn(recovery) => {
                 let failure = self.core.last_failure();

@@ -14,6 +14,8 @@ use crate::error::recovery::Recovery;
 use crate::error::{Error, ErrorKind};
 use crate::exchange::chain::Chain;
 use crate::token::machine::events::{Complaint, Generation, Refused};
+use crate::token::observer::event::{WaitFor, WaitOutcome};
+use crate::token::observer::wait::Wait;
 use crate::token::published::{AccessToken, Age};
 use crate::token::request_refresh::Asked;
 use crate::token::shared::{Core, InProgress, Outcome};
@@ -56,20 +58,24 @@ impl Core {
     pub(crate) async fn acquire_fresh(self: Arc<Self>, chain: Chain) -> Result<AccessToken, Error> {
         let runtime = runtime()?;
         drop(self.sleep(LAST_MOMENT)?); // returns an error if there is no timer
+        let mut wait = Wait::of(&self, Some(WaitFor::FresherToken));
         if let Asked::Use = self.ask(&runtime, &chain)
             && let Some(in_progress) = self.in_progress()
             && let Some(left) = self.usable().map(|token| token.left(self.now()))
         {
             let patience = (left - LAST_MOMENT.min(left / 2)).min(FOR_A_BETTER_TOKEN);
-            match self.wait(in_progress, &chain, Some(patience)).await {
+            match self.wait(&mut wait, in_progress, &chain, Some(patience)).await {
                 Err(error) if error.kind() == ErrorKind::Reentrant => return Err(error),
                 _ => {}
             }
             if let Some(token) = self.usable() {
+                wait.end(WaitOutcome::Token);
                 return Ok(token);
             }
         }
-        self.acquire(chain).await
+        let token = self.acquire_after(&mut wait, &chain).await;
+        wait.end_with(&token);
+        token
     }
 
     /// A usable token: the current one, or the next one.
@@ -79,11 +85,23 @@ impl Core {
         if let Some(token) = read.and_then(|read| read.to_token()) {
             return Ok(token);
         }
+        let mut wait = Wait::of(&self, Some(WaitFor::Token));
+        let token = self.acquire_after(&mut wait, &chain).await;
+        wait.end_with(&token);
+        token
+    }
+
+    /// A usable token, after a wait that may have begun.
+    async fn acquire_after(
+        self: &Arc<Self>,
+        wait: &mut Wait<'_>,
+        chain: &Chain,
+    ) -> Result<AccessToken, Error> {
         let runtime = runtime()?;
         for _ in 0..=MAX_LOST {
             // Without a timer this caller cannot wait, so it starts no refresh.
             drop(self.sleep(LAST_MOMENT)?);
-            let in_progress = match self.ask(&runtime, &chain) {
+            let in_progress = match self.ask(&runtime, chain) {
                 Asked::Fail(error) => return self.usable().ok_or(error),
                 Asked::Wait(in_progress) => in_progress,
                 Asked::Use => match self.usable() {
@@ -94,7 +112,7 @@ impl Core {
             // A token that could not be renewed in time is used until it expires.
             let left = self.usable().map(|token| token.left(self.now()));
             let patience = left.map(|left| left - LAST_MOMENT.min(left / 2));
-            match self.wait(in_progress, &chain, patience).await {
+            match self.wait(wait, in_progress, chain, patience).await {
                 Ok(Waited::Ended(Ok(token))) if token.is_usable(self.now()) => return Ok(token),
                 Ok(Waited::Ended(Err((error, retry_in)))) => {
                     return self.usable().ok_or_else(|| Error::exchange_failed(error, retry_in));
@@ -112,14 +130,32 @@ impl Core {
         self.usable().ok_or_else(vanished)
     }
 
-    /// The next token after the API refused or doubted this one.
+    /// The next token after the API refused or doubted this one, for a caller that waits.
     pub(crate) async fn renew(
         self: Arc<Self>,
         complaint: Complaint,
         refused: Generation,
         chain: Chain,
     ) -> Renewal {
-        let recovery = match self.clone().try_renew(complaint, refused, chain).await {
+        let mut wait = Wait::of(&self, Some(WaitFor::Renewal));
+        let renewal = self.renew_after(&mut wait, complaint, refused, &chain).await;
+        if wait.has_begun() {
+            wait.end(match &renewal {
+                Renewal::Token { .. } => WaitOutcome::Token,
+                Renewal::HandOn(recovery) => WaitOutcome::NoSuccessor(*recovery),
+            });
+        }
+        renewal
+    }
+
+    async fn renew_after(
+        self: &Arc<Self>,
+        wait: &mut Wait<'_>,
+        complaint: Complaint,
+        refused: Generation,
+        chain: &Chain,
+    ) -> Renewal {
+        let recovery = match self.try_renew(wait, complaint, refused, chain).await {
             Renewal::HandOn(recovery) => recovery,
             token @ Renewal::Token { .. } => return token,
         };
@@ -131,10 +167,11 @@ impl Core {
     }
 
     async fn try_renew(
-        self: Arc<Self>,
+        self: &Arc<Self>,
+        wait: &mut Wait<'_>,
         complaint: Complaint,
         refused: Generation,
-        chain: Chain,
+        chain: &Chain,
     ) -> Renewal {
         let Ok(runtime) = runtime() else { return Renewal::HandOn(Recovery::RenewalFailed) };
         let patience = match complaint {
@@ -147,7 +184,7 @@ impl Core {
         let ends = patience.map(|patience| self.now() + patience);
         for _ in 0..=MAX_LOST {
             let patience = ends.map(|ends| self.now().until(ends));
-            let (in_progress, counts) = match self.refused(&runtime, &chain, refused, complaint) {
+            let (in_progress, counts) = match self.refused(&runtime, chain, refused, complaint) {
                 (Refused::HandOn(recovery), _) => return Renewal::HandOn(recovery),
                 (Refused::Resend, _) => match self.usable() {
                     Some(token) => return Renewal::Token { token, waited: false },
@@ -158,7 +195,7 @@ impl Core {
                 (Refused::WaitAndAsk, Some(in_progress)) => (in_progress, false),
                 (Refused::Wait | Refused::WaitAndAsk, None) => continue,
             };
-            match self.wait(in_progress, &chain, patience).await {
+            match self.wait(wait, in_progress, chain, patience).await {
                 Ok(Waited::Ended(Ok(token))) if counts && token.generation() > refused => {
                     // A doubt takes nothing from the budget, so nothing is refunded.
                     return Renewal::Token { token, waited: complaint == Complaint::Refusal };
@@ -197,7 +234,11 @@ impl Core {
         if complaint == Complaint::Refusal && self.is_about_to_follow(refused) {
             // A task waits for the other responses in place of the caller, because they may bring
             // no new token.
-            runtime.spawn(chain.scope(self.clone().renew(complaint, refused, chain.clone())));
+            let (core, within) = (self.clone(), chain.clone());
+            runtime.spawn(chain.scope(async move {
+                let mut wait = Wait::of(&core, None);
+                core.renew_after(&mut wait, complaint, refused, &within).await
+            }));
             return None;
         }
         match self.refused(&runtime, &chain, refused, complaint).0 {
@@ -213,8 +254,9 @@ impl Core {
 
     /// Waits until no refresh is under way.
     pub(crate) async fn settled(&self) {
+        let mut wait = Wait::of(self, None);
         while let Some(in_progress) = self.in_progress() {
-            if self.wait(in_progress, &Chain::default(), None).await.is_err() {
+            if self.wait(&mut wait, in_progress, &Chain::default(), None).await.is_err() {
                 return; // its runtime does not run
             }
         }
@@ -223,6 +265,7 @@ impl Core {
     /// Waits for one refresh, at most `patience`.
     async fn wait(
         &self,
+        wait: &mut Wait<'_>,
         in_progress: InProgress,
         chain: &Chain,
         patience: Option<Duration>,
@@ -231,7 +274,7 @@ impl Core {
             return Err(Error::reentrant());
         }
         let Some(_waits) = chain.wait_for(self.id) else { return Err(Error::reentrant()) };
-        let _waiter = self.waiter();
+        wait.begin();
         // The refresh has its own deadline. This limit is for a runtime that does not run and was not dropped.
         let flown = self.now().since(in_progress.started);
         let limit = self.refresh_limit().saturating_sub(flown);

@@ -20,6 +20,7 @@ mod hpack;
 #[path = "../support/log.rs"]
 mod log;
 mod oauth;
+mod observer;
 mod panics;
 mod paths;
 mod quoted;

@@ -1,0 +1,78 @@
+//! Credentials that are read again.
+
+use std::sync::{Arc, Mutex};
+
+use tower_outbound_auth::exchange::{Exchange, ExchangeContext, ExchangeError, Issued};
+use tower_outbound_auth::system::HeaderScheme;
+use tower_outbound_auth::testkit::ManualClock;
+use tower_outbound_auth::{Credential, TokenSource};
+
+use crate::secs;
+use crate::told::Told;
+use crate::until::until;
+
+struct Uses(Vec<Credential>);
+
+impl Exchange for Uses {
+    async fn exchange(&self, _: &ExchangeContext) -> Result<Issued, ExchangeError> {
+        Ok(Issued::new("abc").with_expires_in(secs(100)))
+    }
+
+    fn credentials(&self) -> &[Credential] {
+        &self.0
+    }
+}
+
+/// The lines about credentials of one more exchange.
+async fn exchange(
+    source: &TokenSource<HeaderScheme>,
+    clock: &ManualClock,
+    told: &Told,
+) -> Vec<String> {
+    clock.advance(secs(1_000));
+    let _ = source.token().await;
+    until(|| told.has("state ")).await;
+    let lines = told.take();
+    let of_credentials = |line: &String| line.ends_with("changed") || line.ends_with("unreadable");
+    lines.into_iter().filter(of_credentials).collect()
+}
+
+#[tokio::test]
+async fn a_credential_tells_each_change_and_once_that_it_is_unreadable() {
+    let (clock, told) = (ManualClock::new(), Told::default());
+    let value = Arc::new(Mutex::new(Some("one")));
+    let read = value.clone();
+    let secret = Credential::from_fn(move || match *read.lock().unwrap() {
+        Some(value) => Ok(value.into()),
+        None => Err("the key ring is locked".into()),
+    });
+    let source = TokenSource::builder(HeaderScheme::bearer(), Uses(vec!["id".into(), secret]))
+        .clock(clock.clone())
+        .observer(told.clone())
+        .build();
+    let set = |new| *value.lock().unwrap() = new;
+    assert_eq!(exchange(&source, &clock, &told).await, [""; 0], "the first value is no change");
+    assert_eq!(exchange(&source, &clock, &told).await, [""; 0], "nor is the same value");
+    set(Some("two"));
+    assert_eq!(exchange(&source, &clock, &told).await, ["function None changed"]);
+    set(None);
+    assert_eq!(exchange(&source, &clock, &told).await, ["function None unreadable"]);
+    assert_eq!(exchange(&source, &clock, &told).await, [""; 0], "it is told once");
+    set(Some("two"));
+    assert_eq!(exchange(&source, &clock, &told).await, [""; 0], "the old value is no change");
+    set(None);
+    assert_eq!(exchange(&source, &clock, &told).await, ["function None unreadable"]);
+}
+
+#[tokio::test]
+async fn a_variable_that_is_not_set_is_named() {
+    let (clock, told) = (ManualClock::new(), Told::default());
+    let unset = Credential::env("NOT_SET_ANYWHERE");
+    let source = TokenSource::builder(HeaderScheme::bearer(), Uses(vec![unset]))
+        .clock(clock.clone())
+        .observer(told.clone())
+        .build();
+    let lines = exchange(&source, &clock, &told).await;
+    assert_eq!(lines, [r#"env Some("NOT_SET_ANYWHERE") unreadable"#]);
+    assert_eq!(exchange(&source, &clock, &told).await, [""; 0], "it is told once");
+}
