@@ -68,6 +68,58 @@ async fn the_status_as_json_says_what_the_status_says() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_status_in_one_line_says_what_an_operator_asks() {
+    let world = self::world();
+    let line = || world.source.status().to_string();
+    let unasked = "there was no token yet, and no caller has asked for one";
+    assert_eq!(line(), format!("{unasked}; the next request causes an exchange"));
+    world.source.token().await.unwrap();
+    let fresh = line();
+    assert!(fresh.starts_with("the token is fresh and expires in "), "{fresh}");
+    assert!(fresh.contains("; the next exchange is due in ") && fresh.ends_with(" s"), "{fresh}");
+
+    let world = self::world();
+    world.exchange.fail_next(1, ExchangeError::new(ExchangeErrorKind::Unavailable, "an outage"));
+    world.source.token().await.unwrap_err();
+    let failing = world.source.status().to_string();
+    assert!(
+        failing.starts_with("there is no usable token, and callers get an error; "),
+        "{failing}"
+    );
+    let end =
+        "failed exchanges in a row: 1, the first 0 s ago; the last error: scripted: an outage";
+    assert!(
+        failing.ends_with(end) || failing.ends_with("; the last error: an outage"),
+        "{failing}"
+    );
+    assert!(!failing.contains('\n'), "{failing}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_is_ready_from_its_first_token_on_until_a_caller_gets_none() {
+    let world = self::world();
+    let is_ready = || world.source.status().is_ready();
+    assert!(!is_ready(), "there was no token yet");
+    world.source.token().await.unwrap();
+    assert!(is_ready());
+    let life = world.source.status().expires_in.unwrap();
+    tokio::time::advance(life.mul_f64(0.95)).await;
+    world.exchange.fail_next(9, ExchangeError::new(ExchangeErrorKind::Unavailable, "an outage"));
+    world.source.token().await.unwrap();
+    world.source.settled().await;
+    assert_eq!(world.source.status().consecutive_failures, 1);
+    assert!(is_ready(), "a renewal has failed, and the token is usable");
+    tokio::time::advance(life).await;
+    assert!(world.source.token().await.is_err());
+    assert!(!is_ready(), "the token has ended, and callers get an error");
+
+    let world = self::world();
+    world.source.token().await.unwrap();
+    tokio::time::advance(life).await;
+    assert!(world.source.status().is_ready(), "the token has ended, and nobody has asked since");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_service_gives_its_source() {
     let world = world();
     let service = world.layer.layer(world.api.clone());

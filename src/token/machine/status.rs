@@ -54,6 +54,83 @@ pub struct Status {
     pub login: Option<LoginStatus>,
 }
 
+impl Status {
+    /// For a readiness check. True if there has been a token, and if it is usable or no caller has asked since its end. So a
+    /// failing renewal makes no service unready while its token is usable, and an idle service stays ready.
+    ///
+    /// ```
+    /// # use tower_outbound_auth::TokenSource;
+    /// # use tower_outbound_auth::system::HeaderScheme;
+    /// # let source = TokenSource::fixed(HeaderScheme::bearer(), "abc")?;
+    /// let code = if source.status().is_ready() { 200 } else { 503 };
+    /// assert_eq!(code, 200);
+    /// # Ok::<_, tower_outbound_auth::Error>(())
+    /// ```
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        match self.state {
+            State::Fresh | State::Stale | State::Expired => true,
+            State::Empty | State::Exchanging | State::Failing => false,
+        }
+    }
+}
+
+/// One line that can be read aloud: `the token is fresh and expires in 3412 s; the next exchange is due in 2980 s`.
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.state {
+            State::Empty => "there was no token yet, and no caller has asked for one",
+            State::Fresh => "the token is fresh",
+            State::Stale => "the token is usable and due for renewal",
+            State::Expired => "the token has expired, and no caller has asked for another one",
+            State::Exchanging => "there is no usable token, and an exchange is under way",
+            State::Failing => "there is no usable token, and callers get an error",
+        })?;
+        if self.is_usable() {
+            match self.expires_in {
+                Some(left) => write!(f, " and expires in {} s", rounded(left))?,
+                None => f.write_str(" and does not expire")?,
+            }
+        }
+        if self.exchange_under_way && self.is_usable() {
+            f.write_str("; an exchange is under way")?;
+        }
+        if let Some(pause) = self.next_attempt_in.filter(|_| !self.exchange_under_way) {
+            match rounded(pause) {
+                0.0 => f.write_str("; the next request causes an exchange")?,
+                pause => write!(f, "; the next exchange is due in {pause} s")?,
+            }
+        }
+        if self.waiters > 0 {
+            write!(f, "; callers that wait: {}", self.waiters)?;
+        }
+        if self.consecutive_failures > 0 {
+            write!(f, "; failed exchanges in a row: {}", self.consecutive_failures)?;
+        }
+        if let Some(failing_for) = self.failing_for {
+            write!(f, ", the first {} s ago", rounded(failing_for))?;
+        }
+        match &self.last_error {
+            Some(error) => write!(f, "; the last error: {error}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Status {
+    fn is_usable(&self) -> bool {
+        matches!(self.state, State::Fresh | State::Stale)
+    }
+}
+
+/// Seconds, with one decimal below ten.
+fn rounded(duration: Duration) -> f64 {
+    match duration.as_secs_f64() {
+        seconds if seconds < 10.0 => (seconds * 10.0).round() / 10.0,
+        seconds => seconds.round(),
+    }
+}
+
 /// The state of a source in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
