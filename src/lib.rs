@@ -102,7 +102,7 @@
 //! | `store` | yes | [`store`]: logins by refresh tokens that outlive the process |
 //! | `webpki-roots`, `aws-lc` | | [`TlsRoots::webpki`](endpoint::TlsRoots), [`TlsProvider::aws_lc`](endpoint::TlsProvider) |
 //! | `axum`, `reqwest`, `reqwest-middleware`, `tonic` | | support for that stack: see [`adapter`] |
-//! | `test-util` | | `testkit` |
+//! | `metrics`, `test-util` | | `token::MetricsObserver`, `testkit` |
 //!
 //! [`tower::Service`]: https://docs.rs/tower/latest/tower/trait.Service.html
 #![cfg_attr(docsrs, feature(doc_cfg))]

@@ -29,7 +29,44 @@
 //! | Does an API refuse good tokens? | [`refusals`](crate::token::Counters::refusals) rise, and [`renewal_budget`](crate::token::Status::renewal_budget) is 0 |
 //! | Do requests wait? | [`waiters`](crate::token::Status::waiters) |
 //!
-//! The counters have stable names, for an exporter:
+//! # Metrics
+//!
+//! With feature `metrics`, `token::MetricsObserver` counts for the facade `metrics`, which has exporters for Prometheus,
+//! OpenTelemetry and StatsD. Each metric has the labels `system` and `source`. A source is [named](crate::token::SourceBuilder::name)
+//! by you, and otherwise as its system.
+//!
+//! | metric | kind | other labels | answers |
+//! |---|---|---|---|
+//! | `outbound_auth_refreshes_total` | counter | `reason`, `outcome`, `code` | what did it cost, and whose fault is it |
+//! | `outbound_auth_refresh_duration_seconds` | histogram | `outcome` | is the provider slow |
+//! | `outbound_auth_waits_total` | counter | `outcome` | did callers notice |
+//! | `outbound_auth_wait_duration_seconds` | histogram | `outcome` | for how long |
+//! | `outbound_auth_waiters` | gauge | | are they noticing now |
+//! | `outbound_auth_token_expiry_timestamp_seconds` | gauge | | how long until it hurts |
+//! | `outbound_auth_token_lifetime_seconds` | gauge | | how long is a whole life |
+//! | `outbound_auth_consecutive_failures` | gauge | | do refreshes fail |
+//! | `outbound_auth_next_attempt_timestamp_seconds` | gauge | | when is the next attempt |
+//! | `outbound_auth_refusals_total` | counter | `verdict`, `recovery` | does the API refuse us, and what followed |
+//! | `outbound_auth_budget_refusals_total` | counter | | do renewals not help |
+//! | `outbound_auth_rotations_total` | counter | `outcome` | are the tokens of responses used |
+//! | `outbound_auth_credential_reloads_total` | counter | `outcome` | did the new secret arrive |
+//!
+//! | label | values |
+//! |---|---|
+//! | `reason` | those of [`Reason`](crate::exchange::Reason) |
+//! | `outcome` of refreshes | `ok`, `too_late`, `lost`, or one of [`ExchangeErrorKind`](crate::exchange::ExchangeErrorKind) |
+//! | `code` | an error code of OAuth 2.0 (RFC 6749, RFC 8707), `other`, or `none` |
+//! | `outcome` of waits | `ok`, `gave_up` (a timeout above the layer, say), or one of `ExchangeErrorKind`, [`ErrorKind`](crate::ErrorKind) or [`Recovery`](crate::Recovery) |
+//! | `verdict` | `refused`, `doubted` |
+//! | `recovery` | one of `Recovery`; `none`: the second sending was refused, too |
+//! | `outcome` of rotations | `adopted`, or one of [`NotAdopted`](crate::token::NotAdopted) |
+//! | `outcome` of credentials | `changed`, `unreadable` |
+//!
+//! A caller that gets a stored error at once counts in `waits_total` and not in the histogram. Gauges are set by events, so an idle
+//! source changes none: whether a token has expired is `token_expiry_timestamp_seconds - time()`. For logs or counts of
+//! your own, write an [`Observer`](crate::token::Observer).
+//!
+//! Without an exporter, the counters of the status have stable names:
 //!
 //! ```
 //! use tower_outbound_auth::TokenSource;

@@ -82,6 +82,8 @@
 pub(crate) mod builder;
 pub(crate) mod keeping;
 pub(crate) mod machine;
+#[cfg(feature = "metrics")]
+pub(crate) mod metrics;
 pub(crate) mod observer;
 pub(crate) mod options;
 pub(crate) mod probe;
@@ -99,6 +101,8 @@ pub(crate) mod waiting;
 pub use self::builder::SourceBuilder;
 pub use self::machine::events::Generation;
 pub use self::machine::status::{Counters, State, Status};
+#[cfg(feature = "metrics")]
+pub use self::metrics::MetricsObserver;
 pub use self::observer::Observer;
 pub use self::observer::event::{
     Event, EventKind, RefreshOutcome, ReplayOutcome, WaitFor, WaitOutcome,

@@ -5,6 +5,10 @@ mod credentials;
 mod harmless;
 #[path = "../support/log.rs"]
 mod log;
+#[cfg(feature = "metrics")]
+mod metrics;
+#[cfg(feature = "metrics")]
+mod recorder;
 mod refreshes;
 mod refusals;
 mod rotations;

@@ -24,6 +24,9 @@ mod observer;
 mod panics;
 mod paths;
 mod quoted;
+#[cfg(feature = "metrics")]
+#[path = "../observer/recorder.rs"]
+mod recorder;
 mod stacks;
 mod systems;
 mod tonic;

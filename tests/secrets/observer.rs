@@ -10,12 +10,16 @@ use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use tower::{Layer, ServiceExt};
 use tower_outbound_auth::testkit::{MalformedAnswer, ManualClock, RotatingServer};
+#[cfg(feature = "metrics")]
+use tower_outbound_auth::token::MetricsObserver;
 use tower_outbound_auth::token::{
     Event, EventKind, Observer, RefreshOutcome, ReplayOutcome, WaitFor, WaitOutcome,
 };
 use tower_outbound_auth::{AuthLayer, Credential};
 
 use crate::canary::{Canaries, shown};
+#[cfg(feature = "metrics")]
+use crate::recorder::Recorded;
 
 const SECRET: &str = "canary-of-observers-77a0";
 
@@ -40,16 +44,17 @@ fn label_of(outcome: RefreshOutcome<'_>) -> String {
     outcome.as_str().to_owned() + outcome.code()
 }
 
-/// Runs through all kinds of events, with the observers that `observe` adds. Returns the secrets.
-async fn run(observe: impl FnOnce(Texts) -> Texts) -> (Canaries, String) {
-    let (clock, texts) = (ManualClock::new(), observe(Texts::default()));
+/// Runs through most kinds of events. Returns the secrets.
+async fn run(observer: impl Observer) -> Canaries {
+    let clock = ManualClock::new();
     let server = RotatingServer::start().await.unwrap().with_client("id", SECRET);
     let server = server.with_clock(clock.clone());
     let secret = Arc::new(Mutex::new(SECRET));
     let read = secret.clone();
     let secret_credential = Credential::from_fn(move || Ok((*read.lock().unwrap()).into()));
     let layer = AuthLayer::rotating(&server.api_root(), "id", secret_credential).unwrap();
-    let layer = layer.rebuild_source(|source| source.clock(clock.clone()).observer(texts.clone()));
+    let layer = layer
+        .rebuild_source(|source| source.clock(clock.clone()).name("reports").observer(observer));
     let api = layer.layer(Client::builder(TokioExecutor::new()).build_http());
     let get = || async {
         let request = Request::get(server.url("/v1/x")).body(Full::<Bytes>::default()).unwrap();
@@ -79,13 +84,14 @@ async fn run(observe: impl FnOnce(Texts) -> Texts) -> (Canaries, String) {
         let token = request.headers["authorization"].to_str().unwrap().replace("Bearer ", "");
         canaries.add(&token);
     }
-    let texts = texts.0.lock().unwrap().clone();
-    (canaries, texts)
+    canaries
 }
 
 #[tokio::test]
 async fn no_event_shows_a_secret() {
-    let (canaries, texts) = run(|texts| texts).await;
+    let texts = Texts::default();
+    let canaries = run(texts.clone()).await;
+    let texts = texts.0.lock().unwrap().clone();
     for kind in [
         "RefreshStarted",
         "RefreshFinished",
@@ -102,4 +108,18 @@ async fn no_event_shows_a_secret() {
         assert!(texts.contains(kind), "{kind} is not among the events: {texts}");
     }
     canaries.assert_absent("an event", &texts);
+}
+
+#[cfg(feature = "metrics")]
+#[test]
+fn no_label_of_a_metric_shows_a_secret() {
+    let (metrics, observer) = (Recorded::default(), MetricsObserver::new());
+    let mut texts = shown(&observer);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let canaries = metrics::with_local_recorder(&metrics, || runtime.block_on(run(observer)));
+    texts.extend(metrics.all().keys().map(String::as_str));
+    for name in ["refreshes", "waits", "refusals", "rotations", "credential_reloads"] {
+        assert!(texts.contains(&format!("outbound_auth_{name}_total")), "{name}: {texts}");
+    }
+    canaries.assert_absent("a label", &texts);
 }
