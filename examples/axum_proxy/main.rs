@@ -9,10 +9,11 @@
 //!
 //! Nothing leaves this machine: the API and its token endpoint are the test kit's. The exit code tells
 //! whether every upload arrived whole, with no more exchanges than necessary, and with no wrong header. Copy
-//! `proxy.rs`.
+//! `proxy.rs`, and `operator.rs`, which shows the state of the credential on a port of its own.
 
 #[path = "../common/mod.rs"]
 mod common;
+mod operator;
 mod proxy;
 
 use std::process::ExitCode;
@@ -83,6 +84,10 @@ async fn main() -> Result<ExitCode, BoxError> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
     let url = format!("http://{}/v1/documents", listener.local_addr()?);
     tokio::spawn(async { axum::serve(listener, app).await });
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+    println!("The state of the credential: http://{}/ready and /status", listener.local_addr()?);
+    let routes = operator::routes(source.clone().erased());
+    tokio::spawn(async { axum::serve(listener, routes).await });
 
     let seen = Arc::new(Seen::default());
     let mut end_users = JoinSet::new();

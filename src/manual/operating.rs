@@ -81,6 +81,36 @@
 //! # Ok::<_, tower_outbound_auth::Error>(())
 //! ```
 //!
+//! # Readiness, status and metrics over HTTP
+//!
+//! In an axum server, on a port that only operators reach (`examples/axum_proxy/operator.rs` is a file to copy).
+//! [`Status::is_ready`](crate::token::Status::is_ready) is true from the first token on, while there is a usable one or nobody asks.
+//! So a failing renewal makes no service unready before its token ends.
+//!
+//! ```
+//! use axum::{Router, routing::get};
+//! use http::StatusCode;
+//! use tower_outbound_auth::TokenSource;
+//!
+//! /// `render` is that of your exporter: `PrometheusHandle::render`, say.
+//! fn routes(source: TokenSource, render: impl Fn() -> String + Clone + Send + Sync + 'static) -> Router {
+//!     let shown = source.clone();
+//!     let ready = move || async move {
+//!         let status = source.status();
+//!         let code = if status.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+//!         (code, status.to_string()) // one line
+//!     };
+//!     let status = move || async move {
+//!         let json = serde_json::to_string(&shown.status());
+//!         json.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)
+//!     };
+//!     let metrics = move || async move { render() };
+//!     Router::new().route("/ready", get(ready)).route("/status", get(status)).route("/metrics", get(metrics))
+//! }
+//! # let _ = routes(TokenSource::fixed(tower_outbound_auth::system::HeaderScheme::bearer(), "abc")?.erased(), String::new);
+//! # Ok::<_, tower_outbound_auth::Error>(())
+//! ```
+//!
 //! # An outage of the token endpoint
 //!
 //! One `WARN` for each failed exchange, with the cause and the pause. Requests go on with the token in use. When it expires,

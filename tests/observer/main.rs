@@ -7,6 +7,7 @@ mod harmless;
 mod log;
 #[cfg(feature = "metrics")]
 mod metrics;
+mod operator;
 #[cfg(feature = "metrics")]
 mod recorder;
 mod refreshes;
