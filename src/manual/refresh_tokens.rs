@@ -78,8 +78,8 @@
 //!           persistentVolumeClaim: { claimName: calendar-state }
 //! ```
 //!
-//! Set no `fsGroup` for the volume with the store: Kubernetes then lets the group read the file (this is from memory), and the store
-//! refuses a file that others may read.
+//! A volume may have an `fsGroup`, so that a process which is not root can write there. Kubernetes then lets the group read the file at
+//! each start (this is from memory), and the next write takes that right away.
 //!
 //! # What it protects against
 //!

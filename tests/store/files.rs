@@ -36,7 +36,7 @@ async fn a_file_that_others_can_read_is_an_error_with_the_command_that_corrects_
     let seed = setup.log_in().await;
     renew(&setup, &setup.source(&*seed)).await;
     let (text, path) = (setup.folder.login(), setup.folder.file());
-    for mode in [0o644, 0o640, 0o604, 0o660] {
+    for mode in [0o644, 0o604, 0o602, 0o666] {
         setup.folder.set_mode(mode);
         let error = failure(&setup.source(&*seed)).await;
         let said = format!("(mode {mode:04o}): run `chmod 600 {}`", path.display());
@@ -46,6 +46,19 @@ async fn a_file_that_others_can_read_is_an_error_with_the_command_that_corrects_
     assert_eq!(setup.refreshes(), (1, 0), "nothing was sent");
     setup.folder.set_mode(0o600);
     renew(&setup, &setup.source(&*seed)).await;
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_file_that_its_group_can_read_is_used_and_the_next_write_takes_that_right_away() {
+    let setup = Setup::new().await;
+    let seed = setup.log_in().await;
+    renew(&setup, &setup.source(&*seed)).await;
+    for mode in [0o640, 0o660] {
+        setup.folder.set_mode(mode);
+        renew(&setup, &setup.source(&*seed)).await;
+        assert_eq!(setup.folder.mode(), 0o600, "{mode:o}");
+    }
 }
 
 #[tokio::test]

@@ -68,6 +68,12 @@ impl Folder {
         let mode = std::os::unix::fs::PermissionsExt::from_mode(mode);
         std::fs::set_permissions(self.file(), mode).unwrap();
     }
+
+    #[cfg(unix)]
+    fn mode(&self) -> u32 {
+        let permissions = std::fs::metadata(self.file()).unwrap().permissions();
+        std::os::unix::fs::PermissionsExt::mode(&permissions) & 0o777
+    }
 }
 
 impl Drop for Folder {

@@ -33,8 +33,9 @@ const RETRY_IN: Duration = Duration::from_millis(20);
 
 /// Keeps one login in a file, for the processes of one machine.
 ///
-/// - The file is a JSON object in plain text, with the mode 0600. Members that this crate does not know are kept. A file that
-///   others may read is an error, whose text has the command that corrects this.
+/// - The file is a JSON object in plain text, written with the mode 0600. Members that this crate does not know are kept. A file
+///   that others may read (beyond its owner and its group) is an error, whose text has the command that corrects this. A group may:
+///   Kubernetes gives it that right at each start, if a volume has an `fsGroup`.
 /// - A file is for one login. If another client, endpoint, grant or scope wants to use it, that is an error, and the file stays
 ///   as it is. If it is the same login with another description, remove the member `key`.
 /// - A write makes a new file in the same folder, makes it durable, and puts it in the place of the old one. A crash leaves the

@@ -49,7 +49,7 @@ impl Place {
     ///
     /// # Errors
     ///
-    /// If the file cannot be read, is no file, is too long, or can be read by others.
+    /// If the file cannot be read, is no file, is too long, or can be read or written by everybody.
     pub(crate) fn read(&self) -> Result<Option<Zeroizing<String>>, StoreError> {
         let failed = |error| unusable("read", &self.file, error);
         let file = match File::open(&self.file) {
@@ -66,7 +66,8 @@ impl Place {
         #[cfg(unix)]
         {
             let mode = std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o777;
-            if mode & 0o077 != 0 {
+            // Kubernetes gives the group of a volume (`fsGroup`) its rights at each start. The next write takes them away.
+            if mode & 0o007 != 0 {
                 let message = format!(
                     "{path} has a refresh token, and others may read it (mode {mode:04o}): run `chmod 600 {path}`"
                 );
