@@ -149,6 +149,15 @@ pub(crate) async fn reload(
     credentials: &[Credential],
     clock: &dyn Clock,
 ) -> Result<Shown, CredentialError> {
+    let each = each_once(credentials);
+    let read = join_all(each.iter().map(|credential| credential.read_again_if_it_changes(clock)));
+    let used = read.await.into_iter().zip(each).map(|(read, credential)| credential.used(read));
+    let values = used.filter_map(Result::transpose).collect::<Result<_, CredentialError>>()?;
+    Ok(Shown::new(values))
+}
+
+/// Those that are not minted, without doubles.
+fn each_once(credentials: &[Credential]) -> Vec<&Credential> {
     let mut each: Vec<&Credential> = Vec::with_capacity(credentials.len());
     for credential in credentials {
         let is_minted = matches!(credential.0.place, Place::Minted(..));
@@ -156,15 +165,12 @@ pub(crate) async fn reload(
             each.push(credential);
         }
     }
-    let read = join_all(each.iter().map(|credential| credential.read_again_if_it_changes(clock)));
-    let used = read.await.into_iter().zip(each).map(|(read, credential)| credential.used(read));
-    let values = used.filter_map(Result::transpose).collect::<Result<_, CredentialError>>()?;
-    Ok(Shown::new(values))
+    each
 }
 
-/// Grows whenever a credential changes.
+/// Grows whenever a credential changes. Equal to [`Shown::version`] while none does.
 pub(crate) fn version(credentials: &[Credential]) -> u64 {
-    credentials.iter().fold(0, |sum, it| sum.wrapping_add(it.known().version))
+    each_once(credentials).iter().fold(0, |sum, it| sum.wrapping_add(it.known().version))
 }
 
 /// What the readings of a credential have brought so far.

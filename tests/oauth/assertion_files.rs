@@ -109,6 +109,25 @@ async fn a_jwt_that_stays_at_its_end_is_an_error_of_the_set_up_and_nothing_is_se
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_jwt_that_stays_at_its_end_costs_no_more_if_a_request_shows_it_twice() {
+    let folder = Folder::new();
+    folder.write("jwt", &jwt("old", TOKIO - 600, TOKIO));
+    let file = folder.file("jwt");
+    let [(_, once), ..] = systems(&file);
+    let client = OAuthClient::with_assertion("a", file.clone());
+    let twice = builder().client(client).grant(OAuthGrant::JwtBearer(file));
+    for system in [once, twice] {
+        let source = on_tokios_clock(system, &Endpoint::willing());
+        for _ in 0..600 {
+            source.token().await.unwrap_err();
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        let exchanges = source.status().counters.exchanges();
+        assert!(exchanges <= 10, "{exchanges} in ten minutes");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_program_that_writes_again_ends_the_error() {
     let folder = Folder::new();
     folder.write("jwt", &jwt("old", TOKIO - 600, TOKIO));
