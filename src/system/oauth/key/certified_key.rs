@@ -38,13 +38,13 @@ impl HasKey for Certified {
 }
 
 impl Certified {
-    /// Other certificates of a chain may stand beside that of the key.
+    /// Other certificates of a chain may stand beside that of the key, and an older one of the same key.
     fn read(certificates: &str, key: &str) -> Result<Certified, Flaw> {
         let certificates = Certificate::all_in(certificates)?;
         let key = SigningKey::read(key)?;
         let fingerprint = key.fingerprint();
-        let own = certificates.into_iter().find(|it| it.fingerprint == fingerprint);
-        let certificate = own.ok_or(Flaw::OtherCertificate)?;
+        let own = certificates.into_iter().filter(|it| it.fingerprint == fingerprint);
+        let certificate = own.max_by_key(|it| it.ends).ok_or(Flaw::OtherCertificate)?;
         Ok(Certified { key: key.with_key_id(&*certificate.thumbprint), certificate })
     }
 }

@@ -135,6 +135,16 @@ fn a_certificate_can_be_used_until_its_end_and_the_error_has_the_date() {
 }
 
 #[test]
+fn of_two_certificates_of_the_key_the_one_that_ends_last_is_used() {
+    let [old, new] = [2025, 2030].map(|year| certificate(rsa(), year));
+    let thumbprint = Certificate::all_in(&new).unwrap().remove(0).thumbprint;
+    for pem in [format!("{old}{new}{}", rsa()), format!("{}{new}{old}", rsa())] {
+        let key = signing(&CertifiedKey::in_one(pem.into()), None).unwrap();
+        assert_eq!(key.key_id(), Some(&*thumbprint));
+    }
+}
+
+#[test]
 fn while_a_certificate_does_not_belong_to_its_key_the_last_good_pair_is_used_and_one_event_says_so()
 {
     let texts = Arc::new(Mutex::new([certificate(rsa(), 2030), rsa().to_owned()]));
