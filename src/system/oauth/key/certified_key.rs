@@ -1,7 +1,7 @@
 //! Where a certificate and its private key are.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::basics::TARGET;
 use crate::clock::Now;
@@ -98,8 +98,12 @@ impl CertifiedKey {
         let Certified { key, certificate } =
             self.look(&texts).map_err(|flaw| wrong(&flaw.message()))?;
         if now.since_epoch() > certificate.ends {
+            let then = match self.kept().flaw() {
+                Some(flaw) => format!(", and what is there now cannot be used: {}", flaw.message()),
+                None => ": put a new one there, and register it at the provider".to_owned(),
+            };
             return Err(wrong(&format!(
-                "the certificate was valid until {}: put a new one there, and register it at the provider",
+                "the certificate was valid until {}{then}",
                 certificate.ends_at
             )));
         }
@@ -113,15 +117,17 @@ impl CertifiedKey {
         let (Some(certificate), Some(key)) = (texts.first(), texts.last()) else {
             return Err(Flaw::NoCertificate);
         };
-        let (pair, notice) = {
-            let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-            kept.look(&joined(texts), |_| Certified::read(certificate.expose(), key.expose()))
-        };
+        let read = |_: &str| Certified::read(certificate.expose(), key.expose());
+        let (pair, notice) = self.kept().look(&joined(texts), read);
         if let Some(Notice::KeptLastGood(cause)) = notice {
             let credential = self.shown();
             tracing::warn!(target: TARGET, credential, %cause, "a certificate and its key cannot be used: the last good pair is used");
         }
         pair
+    }
+
+    fn kept(&self) -> MutexGuard<'_, KeptKey<Certified>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn shown(&self) -> String {

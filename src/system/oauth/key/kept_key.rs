@@ -43,6 +43,11 @@ impl<K> Default for KeptKey<K> {
 }
 
 impl<K: HasKey> KeptKey<K> {
+    /// Why the last text is not used. None if it is.
+    pub(crate) fn flaw(&self) -> Option<Flaw> {
+        self.flaw
+    }
+
     /// The key to use for this text.
     ///
     /// # Errors

@@ -145,6 +145,25 @@ fn of_two_certificates_of_the_key_the_one_that_ends_last_is_used() {
 }
 
 #[test]
+fn after_the_end_of_the_last_good_pair_the_error_says_why_a_newer_text_is_not_used() {
+    let old = format!("{}{}", certificate(rsa(), 2026), rsa());
+    let torn = format!("{}{}", certificate(new_rsa(), 2030), rsa());
+    let texts = Mutex::new(vec![torn, old]);
+    let place = Credential::from_fn(move || Ok(texts.lock().unwrap().pop().unwrap().into()));
+    let key = CertifiedKey::in_one(place.clone());
+    let log = log_of(async {
+        place.read().await.unwrap();
+        key.key(at(NEW_YEAR), &Credential::current, None).unwrap();
+        place.read().await.unwrap();
+        key.key(at(NEW_YEAR), &Credential::current, None).unwrap();
+        let error = key.key(at(NEW_YEAR + 1), &Credential::current, None).unwrap_err().to_string();
+        assert!(error.contains("valid until 2026-01-01T00:00:00Z"), "{error}");
+        assert!(error.contains("do not belong together"), "{error}");
+    });
+    assert_eq!(log.matches("WARN").count(), 1, "{log}");
+}
+
+#[test]
 fn while_a_certificate_does_not_belong_to_its_key_the_last_good_pair_is_used_and_one_event_says_so()
 {
     let texts = Arc::new(Mutex::new([certificate(rsa(), 2030), rsa().to_owned()]));
