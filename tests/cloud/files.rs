@@ -87,6 +87,24 @@ fn a_mistake_in_a_table_is_an_error_that_says_what_to_write() {
 }
 
 #[test]
+fn a_value_of_a_wrong_type_is_not_quoted() {
+    let azure = "[azure_managed_identity]\nresource = \"a\"\n";
+    for table in [
+        "[google_metadata]\naccount = 47114711".to_owned(),
+        "[google_metadata]\nscopes = 47114711".to_owned(),
+        "[google_metadata]\nscopes = [47114711]".to_owned(),
+        "[azure_managed_identity]\nresource = 47114711".to_owned(),
+        format!("{azure}client_id = 47114711"),
+        format!("{azure}object_id = 47114711"),
+        format!("{azure}resource_id = 47114711"),
+    ] {
+        let file = format!("api = \"https://api.example\"\n{table}");
+        let error = toml::from_str::<Config>(&file).unwrap_err();
+        assert!(!error.message().contains("4711"), "{table}: {}", error.message());
+    }
+}
+
+#[test]
 fn the_built_in_client_of_a_file_needs_no_root_certificates() {
     let file = "api = \"https://api.example\"\nproxy = \"http://127.0.0.1:1\"\n[google_metadata]\n";
     AuthLayer::from_config(toml::from_str(file).unwrap()).unwrap();

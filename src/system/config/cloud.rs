@@ -7,14 +7,16 @@ use crate::error::Error;
 use crate::system::cloud::azure::AzureManagedIdentity;
 use crate::system::cloud::google_metadata::GoogleMetadata;
 use crate::system::cloud::user_assigned::UserAssignedIdentity;
+use crate::system::config::oauth::texts::Texts;
 use crate::system::config::systems::System;
+use crate::system::named::Text;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct WrittenGoogleMetadata {
-    account: Option<String>,
+    account: Option<Text>,
     #[serde(default)]
-    scopes: Vec<String>,
+    scopes: Texts,
     endpoint: Option<TokenEndpoint>,
 }
 
@@ -22,9 +24,9 @@ impl TryFrom<WrittenGoogleMetadata> for System {
     type Error = Error;
 
     fn try_from(it: WrittenGoogleMetadata) -> Result<System, Error> {
-        let scopes: Vec<_> = it.scopes.iter().map(String::as_str).collect();
+        let scopes: Vec<_> = it.scopes.0.iter().map(String::as_str).collect();
         let mut system = GoogleMetadata::new(&scopes)?;
-        if let Some(account) = it.account {
+        if let Some(Text(account)) = it.account {
             system = system.with_account(account)?;
         }
         if let Some(server) = it.endpoint {
@@ -38,10 +40,10 @@ impl TryFrom<WrittenGoogleMetadata> for System {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct WrittenAzureManagedIdentity {
-    resource: String,
-    client_id: Option<String>,
-    object_id: Option<String>,
-    resource_id: Option<String>,
+    resource: Text,
+    client_id: Option<Text>,
+    object_id: Option<Text>,
+    resource_id: Option<Text>,
     #[serde(default)]
     app_service: bool,
     endpoint: Option<TokenEndpoint>,
@@ -52,13 +54,13 @@ impl TryFrom<WrittenAzureManagedIdentity> for System {
 
     fn try_from(it: WrittenAzureManagedIdentity) -> Result<System, Error> {
         let mut system = match it.app_service {
-            true => AzureManagedIdentity::from_app_service_env(it.resource)?,
-            false => AzureManagedIdentity::new(it.resource)?,
+            true => AzureManagedIdentity::from_app_service_env(it.resource.0)?,
+            false => AzureManagedIdentity::new(it.resource.0)?,
         };
         let ids = [
-            it.client_id.map(UserAssignedIdentity::ClientId),
-            it.object_id.map(UserAssignedIdentity::ObjectId),
-            it.resource_id.map(UserAssignedIdentity::ResourceId),
+            it.client_id.map(|Text(id)| UserAssignedIdentity::ClientId(id)),
+            it.object_id.map(|Text(id)| UserAssignedIdentity::ObjectId(id)),
+            it.resource_id.map(|Text(id)| UserAssignedIdentity::ResourceId(id)),
         ];
         let mut ids = ids.into_iter().flatten();
         if let Some(id) = ids.next() {
