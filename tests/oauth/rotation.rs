@@ -256,6 +256,8 @@ async fn an_exchange_with_a_refresh_token_has_at_most_two_requests_with_an_asser
     assert_eq!(refused, sent("ES256", "ES256"));
     let refused = with_a_refused_refresh_token((400, "invalid_grant"), "EdDSA").await;
     assert_eq!(refused, sent("EdDSA", "EdDSA"));
+    let refused = with_a_refused_refresh_token((401, "invalid_grant"), "ES256").await;
+    assert_eq!(refused, sent("ES256", "ES256"), "some servers say 401 for a refresh token");
     // The client is refused: the other key.
     let refused = with_a_refused_refresh_token((401, "invalid_client"), "EdDSA").await;
     assert_eq!(refused, sent("EdDSA", "ES256"));

@@ -54,8 +54,10 @@ impl OAuth {
     fn fall_back(&self, answer: &ExchangeAnswer, failure: &Failure, refused: Way) -> Step {
         self.learn_about_refresh_tokens(answer, failure);
         let has_two_keys = self.client.as_ref().is_some_and(|client| client.keys().is_some());
+        // Some servers refuse a refresh token by a 401.
+        let is_about_the_token = failure.code.as_deref() == Some("invalid_grant");
         let next = match has_two_keys {
-            true if self.may_accept_the_other_way(answer, failure) => {
+            true if !is_about_the_token && self.may_accept_the_other_way(answer, failure) => {
                 Attempt { way: refused.other(), turn: Turn::Last }
             }
             true => Attempt { way: refused, turn: Turn::Last },
