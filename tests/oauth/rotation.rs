@@ -1,17 +1,19 @@
 //! A client with two keys, while one replaces the other.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use tower_outbound_auth::credential::{CredentialProvider, Provided};
 use tower_outbound_auth::endpoint::Grant;
 use tower_outbound_auth::exchange::ExchangeErrorKind;
-use tower_outbound_auth::system::{JwtKey, OAuthClient};
+use tower_outbound_auth::system::{JwtKey, OAuthClient, OAuthGrant, TokenExchange};
 use tower_outbound_auth::testkit::ManualClock;
-use tower_outbound_auth::{Credential, Error, TokenSource};
+use tower_outbound_auth::{BoxError, Credential, Error, TokenSource};
 
 use crate::assertions::{P256, read};
-use crate::keys::{ED25519, Known, signer, signers};
+use crate::keys::{ED25519, Known, TOKEN, signer, signers};
 use crate::log::Log;
 use crate::{ENDPOINT, Endpoint, Folder, builder, source};
 
@@ -77,6 +79,29 @@ async fn the_key_that_worked_is_tried_first_until_it_is_refused() {
     known.set(&["ES256"]);
     assert_eq!(exchange(&source, &clock, &endpoint).await, ["EdDSA", "ES256"]);
     assert_eq!(exchange(&source, &clock, &endpoint).await, ["ES256"]);
+}
+
+#[tokio::test]
+async fn the_key_that_worked_is_still_the_first_one_after_a_refusal_that_is_not_about_the_client() {
+    for (status, code) in [(400, "invalid_scope"), (400, "invalid_grant"), (403, "access_denied")] {
+        let refuses = Arc::new(AtomicBool::new(false));
+        let is_asked = refuses.clone();
+        let endpoint =
+            Endpoint::judging(move |sent| match signer(&sent.param("client_assertion")) {
+                "EdDSA" if is_asked.load(Ordering::Relaxed) => {
+                    (status, format!(r#"{{"error":"{code}"}}"#))
+                }
+                "EdDSA" => (200, TOKEN.to_owned()),
+                _ => (401, r#"{"error":"invalid_client"}"#.to_owned()),
+            });
+        let (source, clock) = source(builder().client(client(P256, ED25519)), &endpoint);
+        assert_eq!(exchange(&source, &clock, &endpoint).await, ["ES256", "EdDSA"]);
+        refuses.store(true, Ordering::Relaxed);
+        clock.advance(Duration::from_secs(301));
+        source.token().await.unwrap_err();
+        refuses.store(false, Ordering::Relaxed);
+        assert_eq!(exchange(&source, &clock, &endpoint).await, ["EdDSA"], "{code}");
+    }
 }
 
 #[tokio::test]
@@ -263,6 +288,29 @@ async fn an_exchange_with_a_refresh_token_has_at_most_two_requests_with_an_asser
     assert_eq!(refused, sent("EdDSA", "ES256"));
     let refused = with_a_refused_refresh_token((401, "invalid_client"), "ES256").await;
     assert_eq!(refused, sent("ES256", "EdDSA"));
+}
+
+/// Each reading gives another subject.
+struct Subjects(AtomicU64);
+
+impl CredentialProvider for Subjects {
+    async fn read(&self) -> Result<Provided, BoxError> {
+        let version = self.0.fetch_add(1, Ordering::Relaxed);
+        Ok(Provided::new(format!("subject {version}"), version))
+    }
+}
+
+#[tokio::test]
+async fn an_exchange_that_is_repeated_with_another_subject_begins_with_the_key_that_was_accepted() {
+    let endpoint = Endpoint::judging(|sent| match signer(&sent.param("client_assertion")) {
+        "EdDSA" => (400, r#"{"error":"invalid_grant"}"#.to_owned()),
+        _ => (401, r#"{"error":"invalid_client"}"#.to_owned()),
+    });
+    let subject = Credential::from_provider(Subjects(AtomicU64::new(0)));
+    let grant = OAuthGrant::TokenExchange(TokenExchange::of(subject));
+    let (source, _) = source(builder().client(client(P256, ED25519)).grant(grant), &endpoint);
+    source.token().await.unwrap_err();
+    assert_eq!(signers(&endpoint.sent()), ["ES256", "EdDSA", "EdDSA"]);
 }
 
 #[tokio::test]

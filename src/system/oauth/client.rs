@@ -126,7 +126,8 @@ impl OAuthClient {
     /// - If the endpoint refuses the client (`invalid_client`, or a 401) with the key of [`with_key`](OAuthClient::with_key), the
     ///   request is sent once more in the same exchange, with an assertion by the previous key. There is one `WARN` event.
     /// - The key that worked is tried first from then on, until the text of one of the two keys changes. If it is refused, the
-    ///   other one is tried again. An exchange has at most two requests with an assertion of this client.
+    ///   other one is tried again. An exchange has at most two requests with an assertion of this client, and two more if it is
+    ///   repeated because a provider or a file has another value.
     /// - Both keys are read before each exchange. If the previous one is missing or unusable, the current one is used alone.
     ///   If both are refused, a changed text of either key ends the pause.
     ///

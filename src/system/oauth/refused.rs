@@ -126,6 +126,16 @@ impl OAuth {
         }
     }
 
+    /// If the endpoint refuses something else, it accepts the key of the client.
+    fn learn_from_a_refusal(&self, answer: &ExchangeAnswer, failure: &Failure) {
+        let has_two_keys = self.client.as_ref().is_some_and(|client| client.keys().is_some());
+        match Attempt::named(answer.request_name()) {
+            _ if !has_two_keys || refuses_the_client(answer, failure) => self.last_way.forget(),
+            Some(Attempt { way, turn: Turn::Last }) => self.learn(way, answer),
+            _ => {}
+        }
+    }
+
     /// The answer to the current or the previous key, if this one refuses the other key of the two.
     fn refused_with_the_other_key<'a>(
         &self,
@@ -195,8 +205,8 @@ impl OAuth {
         let is_of_a_kept_login = attempt.is_some_and(|it| it.turn.is_of_a_kept_login());
         if is_refusal(failure) && !is_of_a_kept_login {
             // The server may have changed, so what was learned about it is forgotten.
-            self.last_way.forget();
             self.without_refresh.forget();
+            self.learn_from_a_refusal(answer, failure);
         }
         let first = self.refused_with_the_other_key(answer, failure);
         let error = match (self.shown(answer), first) {
