@@ -1,6 +1,10 @@
 //! Reads the credentials of an exchange again, and handles their refusal.
 
-use futures_util::future::join_all;
+use std::panic::AssertUnwindSafe;
+use std::pin::pin;
+
+use futures_util::FutureExt;
+use futures_util::future::{Either, join_all, select};
 
 use crate::basics::BoxError;
 use crate::clock::{Clock, SystemClock};
@@ -8,6 +12,7 @@ use crate::credential::error::{CredentialError, CredentialErrorKind};
 use crate::credential::need::Need;
 use crate::credential::provider::{Provided, Rejection};
 use crate::credential::shown::{Shown, Value};
+use crate::credential::text::DEADLINE;
 use crate::credential::{Credential, Place};
 use crate::secret::Secret;
 
@@ -54,6 +59,24 @@ impl Credential {
             true => self.read_again(clock).await,
             false => self.known_value(),
         }
+    }
+
+    /// What a reading gives an exchange. None if the credential has no value, and is optional. Then a provider that hangs or
+    /// panics does not stop the exchange.
+    async fn read_for_an_exchange(
+        &self,
+        clock: &dyn Clock,
+    ) -> Result<Option<Value>, CredentialError> {
+        let read = self.read_again_if_it_changes(clock);
+        if self.is_needed() {
+            return self.used(read.await);
+        }
+        let read = AssertUnwindSafe(read).catch_unwind();
+        let read = match select(pin!(read), clock.sleep(DEADLINE)).await {
+            Either::Left((Ok(read), _)) => read,
+            Either::Left((Err(_), _)) | Either::Right(_) => self.known_value(),
+        };
+        self.used(read)
     }
 
     /// Reads the credential again. Only one thread at a time reads it, and no caller waits longer than the
@@ -150,8 +173,8 @@ pub(crate) async fn reload(
     clock: &dyn Clock,
 ) -> Result<Shown, CredentialError> {
     let each = each_once(credentials);
-    let read = join_all(each.iter().map(|credential| credential.read_again_if_it_changes(clock)));
-    let used = read.await.into_iter().zip(each).map(|(read, credential)| credential.used(read));
+    let used = join_all(each.iter().map(|credential| credential.read_for_an_exchange(clock)));
+    let used = used.await.into_iter();
     let values = used.filter_map(Result::transpose).collect::<Result<_, CredentialError>>()?;
     Ok(Shown::new(values))
 }

@@ -131,6 +131,15 @@ impl Credential {
         Credential(self.0.clone(), Need::Optional)
     }
 
+    /// Whether an exchange fails without its value.
+    pub(crate) fn is_needed(&self) -> bool {
+        match self.1 {
+            Need::Needed | Need::InTime(_) => true,
+            #[cfg(feature = "oauth")]
+            Need::Optional => false,
+        }
+    }
+
     /// What a reading of this credential gives an exchange. None if it has no value, and is optional.
     ///
     /// # Errors

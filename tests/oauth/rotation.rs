@@ -9,7 +9,7 @@ use tower_outbound_auth::credential::{CredentialProvider, Provided};
 use tower_outbound_auth::endpoint::Grant;
 use tower_outbound_auth::exchange::ExchangeErrorKind;
 use tower_outbound_auth::system::{JwtKey, OAuthClient, OAuthGrant, TokenExchange};
-use tower_outbound_auth::testkit::ManualClock;
+use tower_outbound_auth::testkit::{ManualClock, TokioClock};
 use tower_outbound_auth::{BoxError, Credential, Error, TokenSource};
 
 use crate::assertions::{P256, read};
@@ -242,6 +242,31 @@ async fn a_key_that_changes_after_the_refusal_of_both_ends_the_pause() {
         clock.advance(Duration::from_millis(1_500));
         source.warm_up(Duration::from_secs(5)).await.unwrap();
         assert_eq!(endpoint.sent().len(), before + 1, "{changed}");
+    }
+}
+
+/// Never answers, or panics.
+struct Broken {
+    hangs: bool,
+}
+
+impl CredentialProvider for Broken {
+    async fn read(&self) -> Result<Provided, BoxError> {
+        assert!(self.hangs, "the provider panics");
+        std::future::pending().await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_provider_of_the_previous_key_that_hangs_or_panics_stops_nothing() {
+    for hangs in [true, false] {
+        let (_, endpoint) = endpoint_that_knows(&["ES256"]);
+        let client = client(P256, Credential::from_provider(Broken { hangs }));
+        let system = builder().client(client).build().unwrap();
+        let source = TokenSource::builder_over_http(system, endpoint.clone());
+        let source = source.clock(TokioClock::new()).build();
+        source.token().await.unwrap();
+        assert_eq!(signers(&endpoint.sent()), ["ES256"]);
     }
 }
 
