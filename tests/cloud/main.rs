@@ -11,6 +11,7 @@ mod google_life;
 #[allow(dead_code)] // a part of it is for the tests of logins
 #[path = "../login/imitation.rs"]
 mod imitation;
+mod paced;
 mod proxies;
 mod wire;
 
