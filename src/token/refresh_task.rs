@@ -168,8 +168,8 @@ impl RefreshTask {
                 return Err(refused);
             }
             let (again, system) = (cx.once_more(), self.core.system);
+            let Ok(others) = self.show_credentials(&again).await else { return Err(refused) };
             tracing::info!(target: TARGET, system, "the credentials were refused, and there are others now");
-            let others = self.show_credentials(&again).await?;
             let issued = self.core.exchange.exchange(&again).await?;
             accepted(&others, &shown);
             Ok(issued.settle_refresh_token(None))

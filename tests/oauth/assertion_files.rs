@@ -239,6 +239,23 @@ async fn an_assertion_that_is_refused_as_expired_is_read_again_and_a_new_one_is_
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_refusal_stays_the_error_if_the_file_has_only_a_jwt_at_its_end() {
+    let folder = Arc::new(Folder::new());
+    let (status, body) = EXPIRED[0];
+    for (_, system) in systems(&folder.file("jwt")) {
+        folder.write("jwt", &jwt("old", TOKIO - 300, TOKIO + 300));
+        let endpoint = refusing(&folder, &jwt("new", TOKIO - 600, TOKIO), status, body);
+        let error = on_tokios_clock(system, &endpoint).token().await.unwrap_err();
+        assert_eq!(
+            (kind(&error), endpoint.sent().len()),
+            (ExchangeErrorKind::Refused, 1),
+            "{error}"
+        );
+        assert!(!error.to_string().contains("Nothing was sent"), "{error}");
+    }
+}
+
 #[tokio::test]
 async fn another_refusal_does_not_read_the_file_again() {
     let folder = Arc::new(Folder::new());
