@@ -58,6 +58,9 @@ async fn the_endpoint_of_the_environment_gets_its_header_and_the_life_is_a_momen
     let there = std::env::var("IDENTITY_ENDPOINT").unwrap();
     let identity = AzureManagedIdentity::from_app_service_env(VAULT).unwrap();
     assert!(!format!("{identity:?}").contains("canary"));
+    let elsewhere = AzureManagedIdentity::from_app_service_env(VAULT).unwrap();
+    let error = elsewhere.with_endpoint("https://elsewhere.example/token").unwrap_err();
+    assert!(error.to_string().contains("only that endpoint gets its header"), "{error}");
     let caller = Caller::new(identity, &server, &ManualClock::new());
     assert_eq!(caller.status().await, 200);
     assert!(caller.source.status().expires_in.unwrap().as_secs() > 365 * 86_400);

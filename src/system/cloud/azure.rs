@@ -134,11 +134,19 @@ impl AzureManagedIdentity {
     /// # Errors
     ///
     /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if it is no safe URL (see [`TokenEndpoint`]), or has a query.
+    /// Also beside [`from_app_service_env`](AzureManagedIdentity::from_app_service_env): only the endpoint of the environment gets the
+    /// header of the environment.
     pub fn with_endpoint<E>(self, server: E) -> Result<AzureManagedIdentity, Error>
     where
         E: TryInto<TokenEndpoint>,
         Error: From<E::Error>,
     {
+        if !self.credentials.is_empty() {
+            return Err(Error::configuration(
+                "`from_app_service_env` takes the endpoint from the environment, and only that endpoint gets its header: for \
+                 another endpoint, use `new`",
+            ));
+        }
         let (server, api, resource) = (server.try_into()?, self.api, self.resource);
         AzureManagedIdentity::of(server, api, resource, self.identity, self.credentials)
     }
