@@ -262,10 +262,11 @@ impl Credential {
     }
 
     /// The place of the credential, for an identity. Two values never count as the same one, because neither of them may be
-    /// shown there.
+    /// shown there. Two providers do not either, even if they have the same name.
     pub(crate) fn id(&self) -> String {
         match self.0.place {
             Place::Value(number) => format!("value {number}"),
+            Place::Provided(number, _) => format!("provider {number}"),
             _ => self.to_string(),
         }
     }
@@ -404,7 +405,10 @@ impl fmt::Display for Credential {
             Place::Env(name) => write!(f, "environment variable {name}"),
             Place::Function(number, _) => write!(f, "function {number}"),
             Place::Minted(number, _) => write!(f, "minting function {number}"),
-            Place::Provided(number, _) => write!(f, "provider {number}"),
+            Place::Provided(number, provider) => match provider.name() {
+                Some(name) => f.write_str(&name),
+                None => write!(f, "provider {number}"),
+            },
         }
     }
 }

@@ -83,6 +83,12 @@ pub trait CredentialProvider: Send + Sync + 'static {
     fn accepted(&self, version: u64) {
         let _ = version;
     }
+
+    /// What errors and logs call this provider, such as `the key service vault`. It is no secret. Default: none, and they call it
+    /// `provider` with a number. A source is called `the source`, with the name of its system.
+    fn name(&self) -> Option<String> {
+        None
+    }
 }
 
 impl<P: CredentialProvider> CredentialProvider for Arc<P> {
@@ -96,6 +102,10 @@ impl<P: CredentialProvider> CredentialProvider for Arc<P> {
 
     fn accepted(&self, version: u64) {
         P::accepted(self, version);
+    }
+
+    fn name(&self) -> Option<String> {
+        P::name(self)
     }
 }
 
@@ -146,6 +156,7 @@ pub(crate) trait ErasedProvider: Send + Sync {
     fn read(&self) -> BoxFuture<'_, Result<Provided, BoxError>>;
     fn rejected<'a>(&'a self, rejection: Rejection<'a>) -> BoxFuture<'a, ()>;
     fn accepted(&self, version: u64);
+    fn name(&self) -> Option<String>;
 }
 
 impl<P: CredentialProvider> ErasedProvider for P {
@@ -159,5 +170,9 @@ impl<P: CredentialProvider> ErasedProvider for P {
 
     fn accepted(&self, version: u64) {
         CredentialProvider::accepted(self, version);
+    }
+
+    fn name(&self) -> Option<String> {
+        CredentialProvider::name(self)
     }
 }

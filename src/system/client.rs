@@ -23,7 +23,7 @@ pub(crate) fn with_client(identity: Identity, id: &Credential) -> Identity {
 /// The client as a part of an identity: its id, or the place of its id.
 pub(crate) fn identity_of(id: &Credential) -> String {
     match id.is_value() {
-        false => id.to_string(),
+        false => id.id(),
         true => id.current().map_or_else(|_| String::new(), |id| id.expose().to_owned()),
     }
 }

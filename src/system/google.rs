@@ -271,7 +271,7 @@ impl Grant for GoogleServiceAccount {
         let known = self.file.current().ok().filter(|_| self.file.is_value());
         match known.and_then(|text| Account::read(&text, &self.file).ok()) {
             Some(account) => identity.with("client", account.email),
-            None => identity.with(FILE, self.file.to_string()),
+            None => identity.with(FILE, self.file.id()),
         }
     }
 

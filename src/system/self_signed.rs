@@ -228,7 +228,7 @@ impl SelfSigned {
     pub(crate) fn identify(&self, identity: Identity) -> Identity {
         let identity = self.assertion.claims().identify(identity);
         let key = self.key.credentials().iter().filter(|it| !it.is_value());
-        key.fold(identity, |identity, key| identity.with(FILE, key.to_string()))
+        key.fold(identity, |identity, key| identity.with(FILE, key.id()))
     }
 }
 

@@ -44,6 +44,10 @@ impl<P: Presentation + ?Sized> CredentialProvider for TokenSource<P> {
     fn accepted(&self, version: u64) {
         self.core().replay_accepted(Generation::of(version));
     }
+
+    fn name(&self) -> Option<String> {
+        Some(format!("the source {}", self.core().system))
+    }
 }
 
 /// The same as [`Credential::from_provider`].
