@@ -97,12 +97,17 @@ async fn an_answer_without_a_token_says_what_to_do() {
         (401, r#"{"error":"unknown_source"}"#, Refused, "unknown_source"),
         (403, r#"{"error":"access_denied"}"#, Refused, "check the resource"),
         (403, "<html>", Unavailable, "gives no reason that is known here"),
+        (403, "<html>", Unavailable, "may come from another server: is this a machine of Azure?"),
+        (400, "Bad Request", Unavailable, "is this a machine of Azure?"),
+        (400, r#"{"message":"no"}"#, Unavailable, "is this a machine of Azure?"),
+        (405, "", Unavailable, "is this a machine of Azure?"),
         (404, "", Unavailable, "or this is no machine of Azure"),
         (410, "", Unavailable, "should be back within 70 s"),
         (429, not_found, Unavailable, "gets too many requests"),
         (500, r#"{"error":"unknown"}"#, Unavailable, "failed on its own side"),
         (302, "", Unavailable, "is a redirect"),
         (200, "<html>", Malformed, "is no JSON object"),
+        (200, "<html>", Malformed, "is this a machine of Azure?"),
         (200, r#"{"token_type":"Bearer"}"#, Malformed, "has no token"),
     ] {
         let body = body.to_owned();

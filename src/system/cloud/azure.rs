@@ -41,6 +41,11 @@ static IDENTITY_HEADER: HeaderName = HeaderName::from_static("x-identity-header"
 
 const PATH: &str = "/metadata/identity/oauth2/token";
 
+const IS_THERE: &str = "is this a machine of Azure?";
+
+/// What to add to an error that may come from another server.
+const UNKNOWN: &str = "the answer has no code of Azure, so it may come from another server: is this a machine of Azure?";
+
 /// The pause after a 410: Microsoft's own library asks every ten seconds, and the server is back after 70 s at the latest.
 const WHILE_UPDATED: Duration = Duration::from_secs(10);
 
@@ -200,6 +205,9 @@ impl AzureManagedIdentity {
                     answer.refused(&code).map_message(|_| self.what_to_do(&code))
                 }
                 // Without a code, it may come from something in between.
+                None if !is_paced(status) => {
+                    answer.unavailable().map_message(|message| format!("{message}; {UNKNOWN}"))
+                }
                 _ => answer.unavailable(),
             },
             _ => answer.unavailable(),
@@ -222,6 +230,14 @@ impl AzureManagedIdentity {
             self.resource
         )
     }
+}
+
+/// Whether a 4xx says that a later attempt is better.
+fn is_paced(status: StatusCode) -> bool {
+    matches!(
+        status,
+        StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS
+    )
 }
 
 /// Whether a 4xx with a code says that a person must correct something.
@@ -275,13 +291,19 @@ impl Grant for AzureManagedIdentity {
 
     fn read(&self, answer: ExchangeAnswer) -> Result<Step, ExchangeError> {
         match answer.status() {
-            StatusCode::OK => token(&answer),
+            StatusCode::OK => token(&answer).map_err(|error| match error.kind() {
+                // A page, or an answer without a token.
+                ExchangeErrorKind::Malformed if answer.error_code().is_none() => {
+                    error.map_message(|message| format!("{message}; {IS_THERE}"))
+                }
+                _ => error,
+            }),
             _ => Err(self.failed(&answer)),
         }
     }
 
     fn failed(&self, _: &str, error: ExchangeError) -> Result<Step, ExchangeError> {
-        Err(not_reached(&self.endpoint, error, "is this a machine of Azure?"))
+        Err(not_reached(&self.endpoint, error, IS_THERE))
     }
 }
 
