@@ -223,7 +223,7 @@ async fn a_key_that_cannot_be_read_is_a_configuration_error_that_names_its_place
     // A key of another kind than the provider accepts.
     let tokens = SelfSigned::app_store_connect(JwtKey::new(rsa()), ISSUER).unwrap();
     let text = caller(tokens, &server, &ManualClock::new()).error().await.to_string();
-    assert!(text.contains("ES256 was asked for"), "{text}");
+    assert!(text.contains("accepts only EC P-256 keys (ES256)"), "{text}");
     assert!(server.received().is_empty(), "nothing was sent");
 }
 

@@ -8,6 +8,7 @@ use crate::system::client::flaw;
 use crate::system::oauth::key::assertion::{Assertion, Signer};
 use crate::system::oauth::key::claims::ClaimSet;
 use crate::system::oauth::key::client_claims;
+use crate::system::oauth::key::jws::too_short;
 use crate::system::oauth::key::jwt_key::JwtKey;
 
 /// What a client signs, and what signs it. The id is read like any credential, because it is in the claims.
@@ -25,11 +26,13 @@ impl Signed {
         Signed { signer, previous: None, audience: None, typ: None, backdate: Duration::ZERO }
     }
 
-    /// Without effect for a client that signs with its secret, or with the key of a certificate.
-    pub(crate) fn set_previous(&mut self, key: JwtKey) {
-        if let Signer::Key(_) = self.signer {
+    /// False for a client that signs with its secret, or with the key of a certificate: it has no previous key.
+    pub(crate) fn set_previous(&mut self, key: JwtKey) -> bool {
+        let is_by_key = matches!(self.signer, Signer::Key(_));
+        if is_by_key {
             self.previous = Some(key);
         }
+        is_by_key
     }
 
     /// # Errors
@@ -41,8 +44,10 @@ impl Signed {
                 key.check()?;
                 self.previous.as_ref().map_or(Ok(()), JwtKey::check)
             }
-            Signer::Certified(key) => key.check(),
-            Signer::Secret(secret) => Ok(secret.check("client secret", flaw)?),
+            Signer::Certified(key) => key.check(self.claims("").algorithm()),
+            Signer::Secret(secret) => {
+                Ok(secret.check("client secret", |text| flaw(text).or_else(|| too_short(text)))?)
+            }
         }
     }
 

@@ -40,6 +40,16 @@ impl Algorithm {
         }
     }
 
+    /// The kind of key that makes such signatures.
+    pub(crate) fn key_kind(self) -> &'static str {
+        match self {
+            Algorithm::Rs256 | Algorithm::Ps256 => "RSA",
+            Algorithm::Es256 => "EC P-256",
+            Algorithm::Es384 => "EC P-384",
+            Algorithm::EdDsa => "Ed25519",
+        }
+    }
+
     /// The algorithm of this name.
     pub(crate) fn named(name: &str) -> Option<Algorithm> {
         Algorithm::ALL.into_iter().find(|it| it.as_str() == name)

@@ -64,17 +64,18 @@ impl CertifiedKey {
         &self.places
     }
 
-    /// Checks values: they are already known when they are given.
+    /// Checks values: they are already known when they are given. `only` is the one algorithm that a provider accepts.
     ///
     /// # Errors
     ///
-    /// If they are no certificate with its key.
-    pub(crate) fn check(&self) -> Result<(), Error> {
+    /// If they are no certificate with its key, or if the key has another algorithm.
+    pub(crate) fn check(&self, only: Option<Algorithm>) -> Result<(), Error> {
         if !self.places.iter().all(Credential::is_value) {
             return Ok(());
         }
         let texts = self.places.iter().map(Credential::current).collect::<Result<Vec<_>, _>>()?;
-        self.look(&texts)?;
+        let key = self.look(&texts)?.key;
+        only.map_or(Ok(()), |only| key.accepted_as(only).map(drop))?;
         Ok(())
     }
 
@@ -108,7 +109,7 @@ impl CertifiedKey {
             )));
         }
         match only {
-            Some(algorithm) => key.using(algorithm).map_err(|flaw| wrong(&flaw.message())),
+            Some(algorithm) => key.accepted_as(algorithm).map_err(|flaw| wrong(&flaw.message())),
             None => Ok(key),
         }
     }

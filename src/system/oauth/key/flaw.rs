@@ -36,6 +36,8 @@ pub(crate) enum Flaw {
     OtherCertificate,
     /// The key makes signatures of the first algorithm. The second one was asked for.
     Algorithm(Algorithm, Algorithm),
+    /// The key makes signatures of the first algorithm. The provider accepts only the second one.
+    NotAccepted(Algorithm, Algorithm),
 }
 
 impl Flaw {
@@ -123,6 +125,13 @@ impl Flaw {
                 return Cow::Owned(format!(
                     "the private key makes {own} signatures, and {asked} was asked for: give a key of the other kind, \
                      or set no algorithm"
+                ));
+            }
+            Flaw::NotAccepted(own, only) => {
+                let kind = only.key_kind();
+                return Cow::Owned(format!(
+                    "the provider accepts only {kind} keys ({only}), and this one makes {own} signatures: make an {kind} \
+                     key, and register it at the provider"
                 ));
             }
         })

@@ -56,6 +56,14 @@ pub(crate) fn compact(mut signed: String, signature: &[u8]) -> Secret {
     Secret::from(signed)
 }
 
+/// Why a client secret cannot sign.
+pub(crate) fn too_short(secret: &str) -> Option<&'static str> {
+    (secret.len() < SHORTEST_SECRET).then_some(
+        "has fewer than 32 bytes, so it cannot sign by HS256 (RFC 7518 section 3.2): get a longer secret, or authenticate in \
+         another way",
+    )
+}
+
 /// A JWT that is signed with a client secret (HS256).
 ///
 /// # Errors
@@ -66,14 +74,11 @@ pub(crate) fn sign_with_secret(
     header: &[HeaderMember],
     claims: &str,
 ) -> Result<Secret, ExchangeError> {
-    let secret = secret.expose().as_bytes();
-    if secret.len() < SHORTEST_SECRET {
-        return Err(ExchangeError::new(
-            ExchangeErrorKind::Configuration,
-            "the client secret has fewer than 32 bytes, so it cannot sign by HS256 (RFC 7518 section 3.2): get a longer \
-             secret, or authenticate in another way",
-        ));
+    if let Some(flaw) = too_short(secret.expose()) {
+        let message = format!("the client secret {flaw}");
+        return Err(ExchangeError::new(ExchangeErrorKind::Configuration, message));
     }
+    let secret = secret.expose().as_bytes();
     let signed = signing_input(header, "HS256", None, claims);
     let signature = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret), signed.as_bytes());
     Ok(compact(signed, signature.as_ref()))

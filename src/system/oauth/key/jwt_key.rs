@@ -24,6 +24,7 @@ use crate::system::oauth::key::signing_key::SigningKey;
 ///   the exchange fails with [`Configuration`](crate::exchange::ExchangeErrorKind::Configuration).
 /// - A key id belongs to the key. If the key changes and its id does not, servers that remember keys by their id refuse
 ///   the new key, so there is a `WARN` event. A JWK has its own `kid`, which changes with the key.
+/// - [`manual::operating`](crate::manual::operating#a-rotated-key) says how a new key is introduced.
 ///
 /// ```
 /// use tower_outbound_auth::Credential;
@@ -95,7 +96,7 @@ impl JwtKey {
     ) -> Result<SigningKey, ExchangeError> {
         let key = self.look(&values(&self.credential)?);
         let key = key.and_then(|key| match only {
-            Some(algorithm) => key.using(algorithm),
+            Some(algorithm) => key.accepted_as(algorithm),
             None => Ok(key),
         });
         key.map_err(|flaw| {

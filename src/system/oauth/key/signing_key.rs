@@ -88,6 +88,12 @@ impl SigningKey {
         }
     }
 
+    /// The key with the one algorithm that a provider accepts.
+    pub(crate) fn accepted_as(self, only: Algorithm) -> Result<SigningKey, Flaw> {
+        let own = self.pair.algorithm();
+        self.using(only).map_err(|_| Flaw::NotAccepted(own, only))
+    }
+
     /// Sets the key id: the `kid` in the header of each JWT. Default: the `kid` of a JWK, and none for a PEM.
     #[must_use]
     pub fn with_key_id(self, key_id: impl Into<String>) -> SigningKey {

@@ -81,7 +81,7 @@ async fn a_key_or_a_secret_that_cannot_sign_is_a_configuration_error_without_its
                 JwtKey::new(text("/key_files/good/rsa_pkcs8")),
                 app_store_connect("x"),
             ),
-            "in value: the private key makes RS256 signatures, and ES256 was asked for",
+            "in value: the provider accepts only EC P-256 keys (ES256), and this one makes RS256 signatures",
         ),
         (
             Assertion::signed_by(JwtKey::new(Credential::file("/not/there")), claims()),

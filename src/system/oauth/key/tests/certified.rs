@@ -63,7 +63,7 @@ fn a_certificate_and_its_key_give_the_thumbprint_in_one_text_or_in_two() {
         CertifiedKey::in_two(pem.clone().into(), rsa().into()),
         CertifiedKey::in_two(chain.clone().into(), rsa().into()),
     ] {
-        key.check().unwrap();
+        key.check(None).unwrap();
         let key = signing(&key, Some(Algorithm::Ps256)).unwrap();
         assert_eq!((key.key_id(), key.algorithm()), (Some(&*thumbprint), Algorithm::Ps256));
         assert_eq!(key.fingerprint(), SigningKey::parse(rsa()).unwrap().fingerprint());
@@ -88,16 +88,20 @@ fn each_flaw_of_a_certificate_has_its_own_message() {
         (format!("{}{}{}", pem(), rsa(), new_rsa()), Flaw::TwoKeys),
     ] {
         let key = CertifiedKey::in_one(text.into());
-        let message = key.check().unwrap_err().to_string();
+        let message = key.check(None).unwrap_err().to_string();
         assert!(message.ends_with(&*flaw.message()), "{flaw:?}: {message}");
     }
     let two = CertifiedKey::in_two(pem().into(), new_rsa().into());
-    assert!(two.check().unwrap_err().to_string().contains("do not belong together"));
+    assert!(two.check(None).unwrap_err().to_string().contains("do not belong together"));
     let file = CertifiedKey::in_two(Credential::file("/not/there"), rsa().into());
-    assert!(file.check().is_ok(), "a file is read before each exchange");
+    assert!(file.check(None).is_ok(), "a file is read before each exchange");
     let curve = CertifiedKey::in_two(certificate(p256(), 2030).into(), p256().into());
     let error = signing(&curve, Some(Algorithm::Ps256)).unwrap_err();
-    assert!(error.contains("makes ES256 signatures, and PS256 was asked for"), "{error}");
+    let only_rsa =
+        "the provider accepts only RSA keys (PS256), and this one makes ES256 signatures";
+    assert!(error.contains(only_rsa), "{error}");
+    let error = curve.check(Some(Algorithm::Ps256)).unwrap_err().to_string();
+    assert!(error.contains(only_rsa), "{error}");
 }
 
 #[test]
