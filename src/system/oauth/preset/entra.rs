@@ -76,7 +76,8 @@ impl OAuth {
 
 impl Entra {
     /// The authority of another cloud: `https://login.microsoftonline.us`, `https://login.partner.microsoftonline.cn`. Without
-    /// `https://`, it is added. Default: `https://login.microsoftonline.com`.
+    /// `https://`, it is added. It has no path: [`build`](OAuthBuilder::build) returns the error of one. Default:
+    /// `https://login.microsoftonline.com`.
     #[must_use]
     pub fn authority(self, host: impl Into<String>) -> Entra {
         let host = host.into();
@@ -113,6 +114,7 @@ impl Entra {
     /// - The PEM is read before each exchange. While a new text is not usable, or a new certificate does not belong to the key,
     ///   the last good pair is used, and one `WARN` event says why. The PEM may have the certificates of a chain too: that of the
     ///   key counts.
+    /// - Entra accepts only RSA keys, so another key is an error too.
     /// - After the end of the certificate, the exchange fails with
     ///   [`Configuration`](crate::exchange::ExchangeErrorKind::Configuration), and nothing is sent.
     ///
@@ -151,6 +153,13 @@ impl Entra {
         if !has_a_letter || !self.tenant.chars().all(is_name) {
             return Err(Error::configuration(
                 "the tenant of Entra is its id or one of its domains: letters, digits, `-` and `.`",
+            ));
+        }
+        let after_scheme = self.authority.split_once("://").map_or("", |(_, rest)| rest);
+        if after_scheme.trim_end_matches('/').contains(['/', '?', '#']) {
+            return Err(Error::configuration(
+                "the authority of Entra has a path: the authority is a host, such as `https://login.microsoftonline.us`, and \
+                 the tenant is given to `entra`",
             ));
         }
         TokenEndpoint::below(&self.authority, &format!("{}/oauth2/v2.0/token", self.tenant))
