@@ -63,7 +63,7 @@ pub(crate) fn advice(code: &str, status: StatusCode) -> &'static str {
         "invalid_client" | "incorrect_client_credentials" | "unauthorized_client" => {
             "the token endpoint refuses the credentials: check the client id and the secret"
         }
-        "invalid_grant" | "bad_refresh_token" => {
+        "invalid_grant" | "bad_refresh_token" | "invalid_token" | "expired_token" => {
             "the token endpoint refuses the grant: the credentials, or the token that was shown, are wrong or have expired"
         }
         _ => "the token endpoint refuses the credentials: check them",

@@ -74,6 +74,13 @@ pub(crate) fn algorithm(token: &str) -> Option<String> {
     serde_json::from_slice(&header).ok().map(|Header { alg }| alg)
 }
 
+/// A text in the header of a JWT.
+pub(crate) fn header_text(token: &str, name: &str) -> Option<String> {
+    let (header, _) = token.split_once('.')?;
+    let header: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(header).ok()?).ok()?;
+    header.get(name)?.as_str().map(str::to_owned)
+}
+
 impl Times {
     /// Impossible claims count as absent: an `iat` before 2000 beside an `exp` after it, an `exp` that is not
     /// after its `iat`, and an `exp` before 2000 without an `iat`. (If the issuer's clock was never set, `exp −

@@ -188,7 +188,10 @@ async fn a_wrong_key_secret_or_algorithm_is_refused_with_advice() {
         OAuthClient::with_secret_jwt("secret-jwt", "another secret of thirty-two bytes"),
     ] {
         let said = refused(&servers, system(&servers).client(client), exact()).await;
-        assert_eq!(said, format!("{REFUSED} (status 401, invalid_client)"));
+        assert!(
+            said.starts_with(REFUSED) && said.ends_with(" (status 401, invalid_client)"),
+            "{said}"
+        );
     }
 }
 
@@ -198,7 +201,7 @@ async fn the_issuer_is_accepted_as_audience_and_another_one_is_refused_with_advi
     let servers = start().await;
     let client = with_key(Algorithm::Es256).audience("https://idp.example/token");
     let said = refused(&servers, system(&servers).client(client), exact()).await;
-    assert_eq!(said, format!("{REFUSED} (status 401, invalid_client)"));
+    assert!(said.starts_with(REFUSED) && said.ends_with(" (status 401, invalid_client)"), "{said}");
 
     let endpoint = servers.token_endpoint();
     let client = with_key(Algorithm::Es256).audience(endpoint.strip_suffix("/token").unwrap());
@@ -216,11 +219,12 @@ async fn a_clock_that_is_ten_minutes_late_is_named_in_the_error() {
         // A `Date` is a whole second, and some milliseconds old.
         let seconds = ["599", "600", "601"].map(|seconds| {
             format!(
-                "{REFUSED}; our clock is {seconds} s behind the server's, and the assertion has our time: correct the clock \
+                "; our clock is {seconds} s behind the server's, and the assertion has our time: correct the clock \
                  that is wrong (status 401, invalid_client)"
             )
         });
-        assert!(seconds.contains(&said), "{said}");
+        let has_the_difference = seconds.iter().any(|end| said.ends_with(end));
+        assert!(said.starts_with(REFUSED) && has_the_difference, "{said}");
     }
 }
 
@@ -260,7 +264,7 @@ async fn an_assertion_is_refused_the_second_time_and_ours_has_another_jti_each_t
     let replayed = OAuthClient::with_assertion("key-EdDSA", used.as_str());
     let source = TokenSource::over_http(system(&servers).client(replayed).build().unwrap(), http());
     let error = source.token().await.unwrap_err().to_string();
-    assert!(error.contains(&format!("{REFUSED} (status 401, invalid_client)")), "{error}");
+    assert!(error.contains("refuses the client's assertion: the provider must know"), "{error}");
     assert!(!error.contains(&used) && !error.contains(ids[0]), "{error}");
 }
 

@@ -28,23 +28,46 @@ fn signing() -> OAuthClient {
 const ADVICE: &str = "the token endpoint refuses the client's assertion: check the client id, the key or secret that the \
                       provider has for it, and the audience of the assertion";
 
+const BY_KEY: &str =
+    "; the key in value has signed it; to introduce a new key, give the old one as `previous_key`";
+
+#[tokio::test]
+async fn a_refused_assertion_names_the_place_of_its_key_and_the_kid_that_was_sent() {
+    let folder = crate::Folder::new();
+    folder.write("key", ED25519);
+    let place = folder.path("key");
+    let key = || JwtKey::new(folder.file("key"));
+    for (key, kid) in [(key(), ""), (key().with_key_id("2026-01"), ", with the kid \"2026-01\"")] {
+        let text = said(OAuthClient::with_key("billing", key), "invalid_client", SERVER).await;
+        let by = format!("; the key in file {} has signed it{kid}; to introduce", place.display());
+        assert!(text.contains(&by), "{text}");
+    }
+}
+
 #[tokio::test]
 async fn a_refused_assertion_says_how_far_the_clocks_differ() {
     for (ours, difference) in [(SERVER + 600, "600 s ahead of"), (SERVER - 93, "93 s behind")] {
         let text = format!(
-            "{ADVICE}; our clock is {difference} the server's, and the assertion has our time: correct the clock that \
+            "; our clock is {difference} the server's, and the assertion has our time: correct the clock that \
              is wrong (status 401, invalid_client)"
         );
-        assert_eq!(said(signing(), "invalid_client", ours).await, text);
+        assert_eq!(
+            said(signing(), "invalid_client", ours).await,
+            format!("{ADVICE}{BY_KEY}{text}")
+        );
         let secret = OAuthClient::with_secret_jwt("billing", "x".repeat(32).as_str());
-        assert_eq!(said(secret, "invalid_client", ours).await, text);
+        let by_secret = "; the secret in value has signed it";
+        assert_eq!(
+            said(secret, "invalid_client", ours).await,
+            format!("{ADVICE}{by_secret}{text}")
+        );
     }
 }
 
 #[tokio::test]
 async fn a_refused_assertion_says_nothing_of_clocks_that_agree_within_ten_seconds() {
     for ours in [SERVER - 10, SERVER, SERVER + 10] {
-        let text = format!("{ADVICE} (status 401, invalid_client)");
+        let text = format!("{ADVICE}{BY_KEY} (status 401, invalid_client)");
         assert_eq!(said(signing(), "invalid_client", ours).await, text);
     }
 }
@@ -53,7 +76,8 @@ async fn a_refused_assertion_says_nothing_of_clocks_that_agree_within_ten_second
 async fn a_refusal_that_is_not_about_an_assertion_of_ours_says_nothing_of_clocks() {
     let ours = SERVER + 600;
     let not_ours = OAuthClient::with_assertion("billing", "x.y.z");
-    let text = format!("{ADVICE} (status 401, invalid_client)");
+    let text = "the token endpoint refuses the client's assertion: the provider must know exactly its issuer, its subject and \
+                its audience; it is in value (status 401, invalid_client)";
     assert_eq!(said(not_ours, "invalid_client", ours).await, text);
     let with_secret = OAuthClient::with_secret("billing", "a secret");
     assert!(!said(with_secret, "invalid_client", ours).await.contains("clock"));

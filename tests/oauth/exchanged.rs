@@ -5,7 +5,9 @@ use std::time::Duration;
 use tower_outbound_auth::TokenSource;
 use tower_outbound_auth::clock::Clock;
 use tower_outbound_auth::exchange::ExchangeErrorKind;
-use tower_outbound_auth::system::{HeaderScheme, OAuthClient, OAuthGrant, TokenExchange};
+use tower_outbound_auth::system::{
+    HeaderScheme, JwtKey, OAuthClient, OAuthGrant, SelfSigned, TokenExchange,
+};
 use tower_outbound_auth::testkit::{ScriptedExchange, TokioClock};
 
 use crate::log::log_in_paused_time;
@@ -18,7 +20,7 @@ fn exchange_of(subject: &TokenSource<HeaderScheme>) -> crate::OAuthBuilder {
 
 #[tokio::test]
 async fn a_refused_subject_is_renewed_first_and_the_exchange_is_repeated_once() {
-    for code in ["invalid_request", "invalid_grant"] {
+    for code in ["invalid_request", "invalid_grant", "invalid_token", "expired_token"] {
         let login = ScriptedExchange::new();
         let subject = TokenSource::new(HeaderScheme::bearer(), login.clone());
         let endpoint = Endpoint::new(move |number| match number {
@@ -33,6 +35,53 @@ async fn a_refused_subject_is_renewed_first_and_the_exchange_is_repeated_once() 
         assert_ne!(subjects[0], subjects[1], "the subject was renewed");
         assert_eq!(login.exchanges(), 2);
     }
+}
+
+#[tokio::test]
+async fn a_subject_that_is_refused_twice_is_a_refusal_that_names_its_source_and_says_what_to_do() {
+    let advice = "check that the server trusts its issuer, that its audience is right, and that it has not expired";
+    for (code, begin) in [
+        ("invalid_token", "the token endpoint refuses the"),
+        ("expired_token", "the token endpoint refuses the"),
+        ("invalid_grant", "the token endpoint refuses the"),
+        ("invalid_request", "; or it refuses the"),
+    ] {
+        let answer = move |_| (400, format!(r#"{{"error":"{code}"}}"#));
+        let login = ScriptedExchange::new();
+        let subject = TokenSource::new(HeaderScheme::bearer(), login.clone());
+        let endpoint = Endpoint::new(answer);
+        let (source, _) = source(exchange_of(&subject), &endpoint);
+        let error = source.token().await.unwrap_err();
+        assert_eq!(error.exchange().unwrap().kind(), ExchangeErrorKind::Refused, "{code}");
+        assert_eq!((endpoint.sent().len(), login.exchanges()), (2, 2), "{code}");
+        let text = format!(
+            "{begin} token that was shown (the source exchange): {advice} (status 400, {code})"
+        );
+        assert!(error.to_string().contains(&text), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_refused_assertion_of_a_jwt_bearer_grant_is_renewed_once_too() {
+    for code in ["invalid_grant", "invalid_token", "expired_token"] {
+        let login = ScriptedExchange::new();
+        let subject = TokenSource::new(HeaderScheme::bearer(), login.clone());
+        let endpoint = Endpoint::new(move |_| (400, format!(r#"{{"error":"{code}"}}"#)));
+        let (source, _) = source(builder().grant(OAuthGrant::JwtBearer(subject.into())), &endpoint);
+        let error = source.token().await.unwrap_err();
+        assert_eq!(error.exchange().unwrap().kind(), ExchangeErrorKind::Refused, "{code}");
+        assert_eq!((endpoint.sent().len(), login.exchanges()), (2, 2), "{code}");
+        assert!(error.to_string().contains("shown (the source exchange)"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_grant_that_shows_no_token_is_not_refused_by_invalid_token() {
+    let endpoint = Endpoint::new(|_| (400, r#"{"error":"invalid_token"}"#.to_owned()));
+    let (source, _) = source(builder().client(OAuthClient::with_secret("a", "b")), &endpoint);
+    let error = source.token().await.unwrap_err();
+    assert_eq!(error.exchange().unwrap().kind(), ExchangeErrorKind::Unavailable);
+    assert_eq!(endpoint.sent().len(), 1);
 }
 
 #[tokio::test]
@@ -216,4 +265,22 @@ async fn a_source_whose_subject_is_itself_fails_and_does_not_wait_for_ever() {
     assert_eq!(error.exchange().unwrap().kind(), ExchangeErrorKind::Reentrant);
     let text = error.to_string();
     assert!(text.contains("take that credential from another source"), "{text}");
+}
+
+#[tokio::test]
+async fn a_refused_assertion_of_a_grant_that_signs_here_names_the_place_of_the_key_and_its_kid() {
+    for code in ["invalid_grant", "invalid_token"] {
+        let folder = crate::Folder::new();
+        folder.write("key", crate::assertions::P256);
+        let key = JwtKey::new(folder.file("key"));
+        let tokens = SelfSigned::new(key, "svc", Duration::from_secs(60)).unwrap();
+        let endpoint = Endpoint::new(move |_| (400, format!(r#"{{"error":"{code}"}}"#)));
+        let (source, _) = source(builder().grant(OAuthGrant::Signed(tokens)), &endpoint);
+        let error = source.token().await.unwrap_err();
+        assert_eq!(error.exchange().unwrap().kind(), ExchangeErrorKind::Refused);
+        let place = folder.path("key");
+        let by =
+            format!("; the key in file {} has signed it, with the kid \"16\"", place.display());
+        assert!(error.to_string().contains(&by), "{error}");
+    }
 }

@@ -152,7 +152,9 @@ async fn a_client_whose_two_keys_are_refused_gets_the_first_refusal_and_is_told_
     let text = error.to_string();
     assert_eq!((sent, error.exchange().unwrap().kind()), (2, ExchangeErrorKind::Refused), "{text}");
     assert!(
-        text.contains("it refuses the current and the previous key (status 401, invalid_client)"),
+        text.contains(
+            "it refuses the current and the previous key (value, value) (status 401, invalid_client)"
+        ),
         "{text}"
     );
 }
@@ -338,18 +340,11 @@ async fn an_exchange_that_is_repeated_with_another_subject_begins_with_the_key_t
     assert_eq!(signers(&endpoint.sent()), ["ES256", "EdDSA", "EdDSA"]);
 }
 
-#[tokio::test]
-async fn a_previous_key_changes_neither_the_identity_nor_a_client_without_a_key() {
+#[test]
+fn a_previous_key_does_not_change_the_identity() {
     let identity = |client| builder().client(client).build().unwrap().identity();
     let one = OAuthClient::with_key("billing", JwtKey::new(P256));
     assert_eq!(identity(one), identity(client(P256, ED25519)));
-
-    let secret = "a secret of thirty-two bytes, or more";
-    let client = OAuthClient::with_secret_jwt("billing", secret).previous_key(JwtKey::new(P256));
-    let endpoint = Endpoint::new(|_| (401, r#"{"error":"invalid_client"}"#.to_owned()));
-    let (source, _) = source(builder().client(client), &endpoint);
-    source.token().await.unwrap_err();
-    assert_eq!(endpoint.sent().len(), 1);
 }
 
 #[test]

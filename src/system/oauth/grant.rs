@@ -51,7 +51,9 @@ pub enum OAuthGrant {
 /// The tokens that an exchange shows (RFC 8693 section 2.1).
 ///
 /// The subject's token may come from another source: `Credential::from(source)`. That source renews it by its own rules. If
-/// the endpoint refuses the subject's token, that source renews it first, and the exchange is repeated once.
+/// the endpoint refuses the subject's token, that source renews it first, and the exchange is repeated once. These codes count as
+/// such a refusal: `invalid_request` (RFC 8693 section 2.2.2), `invalid_grant`, `invalid_token` (Keycloak), `expired_token`. If
+/// the second exchange is refused too, the error is [`Refused`](crate::exchange::ExchangeErrorKind::Refused).
 ///
 /// ```
 /// use tower_outbound_auth::system::{OAuthGrant, TokenExchange};
@@ -263,7 +265,9 @@ impl OAuthGrant {
                 }
             }
             #[cfg(feature = "store")]
-            OAuthGrant::RefreshToken(seed) => identity.with("subject", seed.to_string()),
+            OAuthGrant::RefreshToken(seed) if seed.is_value() => identity.with("subject", "value"),
+            #[cfg(feature = "store")]
+            OAuthGrant::RefreshToken(seed) => identity.with("subject", seed.id()),
         }
     }
 }

@@ -17,7 +17,9 @@ pub(crate) mod params;
 pub(crate) mod preset;
 pub(crate) mod refresh;
 pub(crate) mod refused;
+pub(crate) mod refused_assertion;
 #[cfg(feature = "oauth")]
 pub(crate) mod signed;
+pub(crate) mod subject;
 pub(crate) mod system;
 pub(crate) mod way;

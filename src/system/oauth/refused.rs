@@ -16,18 +16,18 @@ use crate::system::oauth::answer::{
     refuses_the_client,
 };
 use crate::system::oauth::client::{OAuthClient, Proof};
-use crate::system::oauth::clocks::{clocks, difference};
+use crate::system::oauth::clocks::clocks;
 use crate::system::oauth::ended::speaks_of_an_end;
+use crate::system::oauth::preset::entra_numbers::in_words;
+use crate::system::oauth::refused_assertion::about_the_assertion;
+use crate::system::oauth::subject::about_the_subject;
 use crate::system::oauth::system::OAuth;
 use crate::system::oauth::way::{Attempt, Turn, Way};
-
-const REFUSED_ASSERTION: &str = "the token endpoint refuses the client's assertion: check the client id, the key or secret that the \
-     provider has for it, and the audience of the assertion";
 
 impl OAuth {
     /// The id and the secret in the request. None if the client has no secret.
     fn shown(&self, answer: &ExchangeAnswer) -> Option<[Secret; 2]> {
-        let OAuthClient { id, proof: Proof::Secret(secret, _) } = self.client.as_ref()? else {
+        let OAuthClient { id, proof: Proof::Secret(secret, _), .. } = self.client.as_ref()? else {
             return None;
         };
         Some([answer.credential(id).ok()?, answer.credential(secret).ok()?])
@@ -148,35 +148,6 @@ impl OAuth {
         (way(before)? != way(answer)?).then_some(before)
     }
 
-    /// The error, with what to do if the endpoint refuses an assertion of the client.
-    fn about_the_assertion(
-        &self,
-        error: ExchangeError,
-        answer: &ExchangeAnswer,
-        both_keys: bool,
-    ) -> ExchangeError {
-        let Some(client) = &self.client else { return error };
-        let Proof::Assertion { made_of, .. } = &client.proof else { return error };
-        let keys = match client.keys() {
-            Some(_) if both_keys => "; it refuses the current and the previous key".to_owned(),
-            Some([_, previous]) if !client.has_previous(answer.shown()) => {
-                format!("; the previous key in {previous} cannot be used")
-            }
-            _ => String::new(),
-        };
-        if error.code() != Some("invalid_client") {
-            return if both_keys {
-                error.map_message(|text| format!("{text}{keys}"))
-            } else {
-                error
-            };
-        }
-        let is_signed_here = !made_of.is_empty();
-        let clocks = is_signed_here.then(|| difference(answer)).flatten();
-        let clocks = clocks.map(|it| format!("; {it}")).unwrap_or_default();
-        error.map_message(|_| format!("{REFUSED_ASSERTION}{keys}{clocks}"))
-    }
-
     /// The endpoint refuses the credentials.
     pub(crate) fn read_failure(
         &self,
@@ -218,12 +189,21 @@ impl OAuth {
             }
             (None, None) => failed_without_a_secret(answer, failure),
         };
-        let error = self.about_the_assertion(error, answer, first.is_some());
+        let error = match in_words(error.numbers()) {
+            Some(words) => error.map_message(|_| words),
+            None => error,
+        };
+        let error = match &self.client {
+            Some(client) => about_the_assertion(client, error, answer, first.is_some()),
+            None => error,
+        };
         let error = self.about_the_refresh_token(error, answer, failure);
-        let is_of_subject =
-            self.grant.is_token_exchange() && failure.code.as_deref() == Some("invalid_request");
-        let error = if is_of_subject { error.about_the_subject() } else { error };
-        Err(about_the_files(error, answer))
+        let shows_a_refresh_token = attempt.is_some_and(|it| it.turn.shows_a_refresh_token());
+        let error = match shows_a_refresh_token {
+            true => error,
+            false => about_the_subject(&self.grant, error, answer, failure),
+        };
+        Err(self.at_the_endpoint(about_the_files(error, answer)))
     }
 }
 

@@ -159,6 +159,16 @@ impl OAuth {
         Ok(ExchangeRequest::new(request.body(body)?))
     }
 
+    /// The error of the token endpoint. If that was discovered, the error names it, because the system is named by its issuer.
+    pub(crate) fn at_the_endpoint(&self, error: ExchangeError) -> ExchangeError {
+        match self.discovery.as_ref().and_then(Discovery::last) {
+            Some(endpoint) => {
+                error.map_message(|text| format!("{text}; the token endpoint is {endpoint}"))
+            }
+            None => error,
+        }
+    }
+
     /// The client's id in the request. Empty if there is no client.
     fn id(&self, answer: &ExchangeAnswer) -> Secret {
         let id = self.client.as_ref().and_then(|client| answer.credential(&client.id).ok());
@@ -244,9 +254,10 @@ impl Grant for OAuth {
             StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
                 return self.read_failure(&answer, &Failure::in_body(&answer).unwrap_or_default());
             }
-            _ => return Err(answer.unavailable()),
+            _ => return Err(self.at_the_endpoint(answer.unavailable())),
         }
-        let token = match read_2xx(&answer, self.token_member.as_deref())? {
+        let read = read_2xx(&answer, self.token_member.as_deref());
+        let token = match read.map_err(|error| self.at_the_endpoint(error))? {
             Meaning::Token(token) => token,
             Meaning::Failure(failure) => return self.read_failure(&answer, &failure),
         };

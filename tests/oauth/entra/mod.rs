@@ -166,20 +166,37 @@ async fn a_federated_token_is_read_again_for_each_exchange() {
 }
 
 #[tokio::test]
-async fn a_refusal_shows_the_number_of_entra_and_none_of_its_words() {
+async fn a_refusal_shows_the_number_of_entra_in_our_words_and_none_of_its_own() {
     let clock = clock();
     let server = App::new(&clock).start().await;
     let good = Registered::of(rsa(), 2030);
     let pem = format!("{}{}", good.pem, rsa());
     let other_tenant = OAuth::entra("fabrikam").authority(&server.root);
-    for (system, end) in [
-        (contoso(&server).secret(APP, "wrong"), "(status 401, invalid_client, 7000215)"),
-        (contoso(&server).secret("app", SECRET), "(status 400, unauthorized_client, 700016)"),
-        (other_tenant.secret(APP, SECRET), "(status 400, invalid_request, 90002)"),
-        (contoso(&server).certificate(APP, pem), "(status 401, invalid_client, 700027)"),
+    for (system, words, end) in [
+        (
+            contoso(&server).secret(APP, "wrong"),
+            "AADSTS7000215: the secret is wrong: give the value of the secret, and not its id ",
+            "(status 401, invalid_client, 7000215)",
+        ),
+        (
+            contoso(&server).secret("app", SECRET),
+            "AADSTS700016: the tenant does not know this app: ",
+            "(status 400, unauthorized_client, 700016)",
+        ),
+        (
+            other_tenant.secret(APP, SECRET),
+            "AADSTS90002: there is no such tenant: ",
+            "(status 400, invalid_request, 90002)",
+        ),
+        (
+            contoso(&server).certificate(APP, pem),
+            "AADSTS700027: no certificate that is registered for this app has signed the assertion: register the certificate at \
+             Entra; the key of the certificate in value has signed it",
+            "(status 401, invalid_client, 700027)",
+        ),
     ] {
         let error = source(system, &clock).token().await.unwrap_err().to_string();
-        assert!(error.contains(end), "{error}");
+        assert!(error.contains(words) && error.contains(end), "{error}");
         assert!(!error.contains("Trace") && !error.contains("for people"), "{error}");
     }
 }
@@ -193,6 +210,10 @@ async fn an_assertion_of_a_clock_that_is_late_is_refused_with_a_number_of_its_ow
     let server = App { certificates: vec![certificate], ..App::new(&theirs) }.start().await;
     let source = source(contoso(&server).certificate(APP, pem), &ours);
     let error = source.token().await.unwrap_err().to_string();
+    assert!(
+        error.contains("AADSTS700024: the assertion has expired or is not valid yet"),
+        "{error}"
+    );
     assert!(error.contains("(status 401, invalid_client, 700024)"), "{error}");
 }
 
@@ -206,6 +227,16 @@ fn a_tenant_that_is_no_name_and_an_authority_without_tls_are_errors() {
     }
     let error = built(OAuth::entra("contoso").authority("http://login.example")).unwrap_err();
     assert!(error.to_string().contains("plain http"), "{error}");
+    for host in [
+        "login.example/contoso",
+        "https://login.example/contoso/",
+        "login.example?x",
+        "login.example#x",
+    ] {
+        let error = built(OAuth::entra("contoso").authority(host)).unwrap_err();
+        let says = "the authority is a host, such as `https://login.microsoftonline.us`, and the tenant is given to `entra`";
+        assert!(error.to_string().contains(says), "{host}: {error}");
+    }
     for host in ["login.microsoftonline.us", "https://login.microsoftonline.us/"] {
         let system = built(OAuth::entra("contoso.example").authority(host)).unwrap();
         let endpoint = "https://login.microsoftonline.us/contoso.example/oauth2/v2.0/token";
