@@ -138,7 +138,21 @@ async fn without_metadata_the_error_names_the_issuer_and_nothing_secret_is_sent(
     let (source, _, log) = source(system(), hostile);
     let error = source.token().await.unwrap_err();
     assert!(error.to_string().contains("it is of the issuer \"https://evil.example\""), "{error}");
+    assert!(error.to_string().contains("use `OAuth::builder` or `OAuth::keycloak`"), "{error}");
     assert_eq!(log.lock().unwrap().len(), 1, "nothing was sent to the other host");
+}
+
+#[tokio::test]
+async fn the_error_of_a_token_endpoint_that_was_discovered_has_its_address() {
+    for (status, body) in [(401, r#"{"error":"invalid_client"}"#), (404, ""), (200, "{}")] {
+        let (source, _, _) = source(system(), move |what| match what.starts_with("GET") {
+            true => Some((200, "", metadata("https://idp.example/t?key=hunter2"))),
+            false => Some((status, "", body.to_owned())),
+        });
+        let text = source.token().await.unwrap_err().to_string();
+        assert!(text.contains("; the token endpoint is https://idp.example/t"), "{text}");
+        assert!(text.contains("realms/main") && !text.contains("hunter2"), "{text}");
+    }
 }
 
 #[tokio::test]

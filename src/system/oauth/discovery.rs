@@ -59,11 +59,16 @@ pub(crate) enum Found {
 impl Discovery {
     /// # Errors
     ///
-    /// If the issuer is no https URL, or has a query or a fragment (RFC 8414 section 2).
+    /// If the issuer is no https URL, has a query or a fragment (RFC 8414 section 2), or is the address of its metadata.
     pub(crate) fn new(issuer: &str) -> Result<Discovery, Error> {
         let wrong = |why: &str| Error::configuration(format!("the issuer {why}"));
         if issuer.contains(['?', '#']) {
             return Err(wrong("has a query or a fragment (RFC 8414 section 2 forbids both)"));
+        }
+        if issuer.contains("/.well-known/") {
+            return Err(wrong(
+                "has `/.well-known/`, as the address of its metadata has: give the issuer, without `/.well-known/…`",
+            ));
         }
         let url = TokenEndpoint::parse(issuer);
         let url = url.map_err(|error| wrong(&format!("is no usable URL: {error}")))?;
@@ -191,7 +196,8 @@ impl Discovery {
         if issuer != self.issuer {
             return Err(wrong(format!(
                 "it is of the issuer \"{}\", and the two must be equal letter for letter: correct the configuration, if this \
-                 is the right server",
+                 is the right server; for an address inside a cluster, which the metadata does not have, use `OAuth::builder` or \
+                 `OAuth::keycloak`, with `OAuthClient::audience`",
                 visible(&issuer)
             )));
         }
@@ -290,6 +296,8 @@ mod tests {
             "https://example.com?x=1",
             "https://example.com#f",
             "example.com",
+            "https://example.com/.well-known/openid-configuration",
+            "https://example.com/realms/main/.well-known/openid-configuration",
             "https://user@example.com",
             "https://",
         ] {
