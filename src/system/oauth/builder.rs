@@ -71,9 +71,10 @@ impl OAuth {
 
     /// Describes a system by its issuer, whose metadata has the token endpoint (RFC 8414, OpenID Connect Discovery).
     ///
-    /// The first exchange asks for the metadata. It counts as fresh for one hour, or for its `max-age` (5 minutes to a day). The first
+    /// The issuer is given without `/.well-known/…`. The first exchange asks for the metadata. It counts as fresh for one hour, or for its `max-age` (5 minutes to a day). The first
     /// exchange after that asks again, and uses the old metadata if that fails, for five minutes. The `issuer` in the metadata must
-    /// equal this text letter for letter. The token endpoint must have the issuer's origin, or one of
+    /// equal this text letter for letter. For an address inside a cluster, which the metadata does not have, use
+    /// [`OAuth::builder`] or [`OAuth::keycloak`]. The token endpoint must have the issuer's origin, or one of
     /// [`token_endpoint_origin`](OAuthBuilder::token_endpoint_origin). If it moves to another origin while the program runs, the
     /// old one is used, and a `WARN` event says so.
     ///
@@ -136,7 +137,8 @@ impl OAuthBuilder {
         self
     }
 
-    /// The client, and how it proves who it is. Default: none, which fits the grants with an assertion or a token only.
+    /// The client, and how it proves who it is. The last call wins. Default: none, which fits the grants with an assertion or a token
+    /// only.
     #[must_use]
     pub fn client(self, client: OAuthClient) -> OAuthBuilder {
         OAuthBuilder { client: Some(client), ..self }
@@ -159,7 +161,8 @@ impl OAuthBuilder {
         self
     }
 
-    /// Asks for a token for this audience (Auth0, RFC 8693 section 2.1). Only a token exchange may have several. An empty one is not
+    /// Asks for a token for this audience (Auth0, RFC 8693 section 2.1). The audience of the client's assertion is another one:
+    /// [`OAuthClient::audience`](crate::system::OAuthClient). Only a token exchange may have several. An empty one is not
     /// sent.
     #[must_use]
     pub fn audience(mut self, audience: impl Into<String>) -> OAuthBuilder {

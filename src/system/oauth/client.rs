@@ -28,7 +28,8 @@ use crate::system::oauth::{
 const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 /// The client of an [`OAuth`](crate::system::OAuth) system: its id, and how it proves who it is. A client has one proof, so two of them
-/// cannot be sent together, which servers refuse (RFC 6749 section 2.3).
+/// cannot be sent together, which servers refuse (RFC 6749 section 2.3). A method that does not fit the proof is an error of
+/// [`build`](crate::system::OAuthBuilder::build), which names both.
 ///
 /// ```
 /// use tower_outbound_auth::Credential;
@@ -44,6 +45,8 @@ const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer
 pub struct OAuthClient {
     pub(crate) id: Credential,
     pub(crate) proof: Proof,
+    /// A method was called that does not fit the proof: why not.
+    misfit: Option<&'static str>,
 }
 
 /// How a client proves who it is.
@@ -71,15 +74,19 @@ pub(crate) struct Added {
 }
 
 impl OAuthClient {
+    fn of(id: Credential, proof: Proof) -> OAuthClient {
+        OAuthClient { id, proof, misfit: None }
+    }
+
     /// A client without a secret (a public client, RFC 6749 section 2.1): only its id is sent.
     pub fn public(id: impl Into<Credential>) -> OAuthClient {
-        OAuthClient { id: id.into(), proof: Proof::Nothing }
+        OAuthClient::of(id.into(), Proof::Nothing)
     }
 
     /// A client with a secret, which is sent by Basic with [`BasicEncoding::Auto`]. See [`auth`](OAuthClient::auth).
     pub fn with_secret(id: impl Into<Credential>, secret: impl Into<Credential>) -> OAuthClient {
         let proof = Proof::Secret(secret.into(), ClientAuth::default());
-        OAuthClient { id: id.into(), proof }
+        OAuthClient::of(id.into(), proof)
     }
 
     /// A client with an assertion that another program makes (RFC 7523 section 2.2): a file that Kubernetes, Azure or SPIFFE
@@ -89,6 +96,7 @@ impl OAuthClient {
     ///   1 s. If it is still so, the exchange fails with [`Configuration`](crate::exchange::ExchangeErrorKind::Configuration),
     ///   and nothing is sent: the program that writes the file does not run. Of a text that is no JWT, only that it is not
     ///   empty is checked.
+    ///   For a JWT that has ended, [`warm_up`](crate::TokenSource::warm_up) fails at once, after the second look.
     /// - A file that is not there yet is [`Unavailable`](crate::exchange::ExchangeErrorKind::Unavailable): it may be written
     ///   later, so [`warm_up`](crate::TokenSource::warm_up) waits for it.
     /// - If the endpoint says that the assertion has expired (a text with `exp` or `expired`, or 700024 of Microsoft Entra),
@@ -108,7 +116,7 @@ impl OAuthClient {
             previous: None,
             made_of: Vec::new(),
         };
-        OAuthClient { id: id.into(), proof }
+        OAuthClient::of(id.into(), proof)
     }
 
     /// (Feature `oauth`.) A client with a private key: `private_key_jwt` (OpenID Connect Core section 9). Each request has an
@@ -120,8 +128,8 @@ impl OAuthClient {
         OAuthClient::signed(id.into(), Signer::Key(key))
     }
 
-    /// (Feature `oauth`.) The key that the provider may still have for this client, while a new key is introduced. Without
-    /// effect for a client without a private key. Default: none.
+    /// (Feature `oauth`.) The key that the provider may still have for this client, while a new key is introduced. Only for
+    /// [`with_key`](OAuthClient::with_key). Default: none.
     ///
     /// - If the endpoint refuses the client (`invalid_client`, or a 401) with the key of [`with_key`](OAuthClient::with_key), the
     ///   request is sent once more in the same exchange, with an assertion by the previous key. There is one `WARN` event.
@@ -142,8 +150,14 @@ impl OAuthClient {
     #[cfg(feature = "oauth")]
     #[must_use]
     pub fn previous_key(mut self, key: JwtKey) -> OAuthClient {
-        if let Proof::Signed(signed) = &mut self.proof {
-            signed.set_previous(key);
+        let is_by_key = match &mut self.proof {
+            Proof::Signed(signed) => signed.set_previous(key),
+            _ => false,
+        };
+        if !is_by_key {
+            self.misfit = Some(
+                "`OAuthClient::previous_key` and a client without a private key do not fit together: it is for `with_key`",
+            );
         }
         self
     }
@@ -161,17 +175,23 @@ impl OAuthClient {
     /// A client whose assertions are signed here.
     #[cfg(feature = "oauth")]
     pub(crate) fn signed(id: Credential, signer: Signer) -> OAuthClient {
-        OAuthClient { id, proof: Proof::Signed(Signed::new(signer)) }
+        OAuthClient::of(id, Proof::Signed(Signed::new(signer)))
     }
 
     /// (Feature `oauth`.) The `aud` of the assertions that are signed here. Many servers want their issuer (Keycloak, Auth0 with the
     /// slash at its end), others the URL of the token endpoint (Entra, Okta). Default: the issuer of
-    /// [`OAuth::discover`](crate::system::OAuth::discover), else the URL of the token endpoint.
+    /// [`OAuth::discover`](crate::system::OAuth::discover), else the URL of the token endpoint. The audience of the token is another
+    /// one: [`OAuthBuilder::audience`](crate::system::OAuthBuilder::audience).
     #[cfg(feature = "oauth")]
     #[must_use]
     pub fn audience(mut self, audience: impl Into<String>) -> OAuthClient {
         if let Proof::Signed(signed) = &mut self.proof {
             signed.audience = Some(audience.into());
+        } else {
+            self.misfit = Some(
+                "`OAuthClient::audience` and a client that signs nothing do not fit together: it is for `with_key` and \
+                 `with_secret_jwt`; for the audience of the token, call `OAuthBuilder::audience`",
+            );
         }
         self
     }
@@ -183,6 +203,11 @@ impl OAuthClient {
     pub fn typ(mut self, typ: Option<&str>) -> OAuthClient {
         if let Proof::Signed(signed) = &mut self.proof {
             signed.typ = Some(typ.map(str::to_owned));
+        } else {
+            self.misfit = Some(
+                "`OAuthClient::typ` and a client that signs nothing do not fit together: it is for `with_key` and \
+                 `with_secret_jwt`",
+            );
         }
         self
     }
@@ -194,34 +219,51 @@ impl OAuthClient {
     pub fn backdate(mut self, backdate: Duration) -> OAuthClient {
         if let Proof::Signed(signed) = &mut self.proof {
             signed.backdate = backdate;
+        } else {
+            self.misfit = Some(
+                "`OAuthClient::backdate` and a client that signs nothing do not fit together: it is for `with_key` and \
+                 `with_secret_jwt`",
+            );
         }
         self
     }
 
-    /// Sends the secret in another way. Without effect for a client without a secret. Default: Basic with
+    /// Sends the secret in another way. Only for [`with_secret`](OAuthClient::with_secret). Default: Basic with
     /// [`BasicEncoding::Auto`].
     #[must_use]
     pub fn auth(mut self, auth: ClientAuth) -> OAuthClient {
         if let Proof::Secret(_, current) = &mut self.proof {
             *current = auth;
+        } else {
+            self.misfit = Some(
+                "`OAuthClient::auth` and a client without a secret that is sent do not fit together: it is for `with_secret`",
+            );
         }
         self
     }
 
-    /// Sends another `client_assertion_type`, such as `urn:ietf:params:oauth:client-assertion-type:jwt-spiffe`. Without effect for
-    /// a client without an assertion. Default: that of a JWT.
+    /// Sends another `client_assertion_type`, such as `urn:ietf:params:oauth:client-assertion-type:jwt-spiffe`. Only for
+    /// [`with_assertion`](OAuthClient::with_assertion). Default: that of a JWT.
     #[must_use]
     pub fn assertion_type(mut self, name: impl Into<Cow<'static, str>>) -> OAuthClient {
         if let Proof::Assertion { assertion_type, .. } = &mut self.proof {
             *assertion_type = name.into();
+        } else {
+            self.misfit = Some(
+                "`OAuthClient::assertion_type` and a client without an assertion of another program do not fit together: it is \
+                 for `with_assertion`",
+            );
         }
         self
     }
 
     /// # Errors
     ///
-    /// If a value that is already known cannot be an id or a secret.
+    /// If a value that is already known cannot be an id or a secret, or if a method was called that does not fit the proof.
     pub(crate) fn check(&self) -> Result<(), Error> {
+        if let Some(why) = self.misfit {
+            return Err(Error::configuration(why));
+        }
         self.id.check("client id", flaw)?;
         match &self.proof {
             Proof::Nothing => Ok(()),
@@ -245,11 +287,11 @@ impl OAuthClient {
                 let (assertion, previous) = signed.assertions(&self.id, audience)?;
                 let assertion_type = JWT_BEARER.into();
                 let proof = Proof::Assertion { assertion, assertion_type, previous, made_of };
-                Ok(OAuthClient { id: self.id, proof })
+                Ok(OAuthClient::of(self.id, proof))
             }
             proof => {
                 let _ = audience;
-                Ok(OAuthClient { id: self.id, proof })
+                Ok(OAuthClient::of(self.id, proof))
             }
         }
     }
