@@ -178,6 +178,51 @@ async fn the_members_of_an_answer_are_named_in_a_file() {
     assert!(error.to_string().contains("of a type that is not sent as Bearer"), "{error}");
 }
 
+#[tokio::test]
+async fn an_issuer_in_place_of_the_endpoint_is_asked_for_its_metadata() {
+    let file = "api = \"https://api.example\"\n[oauth]\nissuer = \"https://idp.example/main\"\n\
+                client_id = \"a\"\nauth = \"none\"\n";
+    let endpoint = Endpoint::judging(|sent| match sent.body.is_empty() {
+        true => (
+            200,
+            r#"{"issuer":"https://idp.example/main","token_endpoint":"https://tokens.example/t"}"#
+                .to_owned(),
+        ),
+        false => (200, r#"{"access_token":"t","expires_in":300}"#.to_owned()),
+    });
+    let config: Config = toml::from_str(file).unwrap();
+    let error = config.layer_over(endpoint.clone()).source().token().await.unwrap_err();
+    assert!(error.to_string().contains("allow it by `token_endpoint_origin`"), "{error}");
+
+    let allowed = format!("{file}token_endpoint_origin = \"https://tokens.example\"");
+    let config: Config = toml::from_str(&allowed).unwrap();
+    config.layer_over(endpoint.clone()).source().token().await.unwrap();
+    let places: Vec<_> = endpoint.sent().iter().map(|sent| sent.uri.to_string()).collect();
+    let metadata = "https://idp.example/.well-known/oauth-authorization-server/main";
+    assert_eq!(places, [metadata, metadata, "https://tokens.example/t"]);
+}
+
+#[test]
+fn a_table_has_an_endpoint_or_an_issuer() {
+    let said = |rest: &str| {
+        let file = format!(
+            "api = \"https://api.example\"\n[oauth]\nclient_id = \"x\"\nauth = \"none\"\n{rest}"
+        );
+        toml::from_str::<Config>(&file).unwrap_err().message().to_owned()
+    };
+    let (endpoint, issuer) =
+        ("endpoint = \"https://a.example/t\"\n", "issuer = \"https://a.example/.well-known/x\"\n");
+    let text = "the table `oauth` needs `endpoint`, or `issuer`, whose metadata has the endpoint";
+    assert_eq!(said(""), text);
+    let text =
+        "`endpoint` and `issuer` do not fit together: the metadata of the issuer has the endpoint";
+    assert_eq!(said(&format!("{endpoint}{issuer}")), text);
+    let origin = "token_endpoint_origin = [\"https://b.example\"]";
+    let text = "`token_endpoint_origin` needs `issuer`";
+    assert_eq!(said(&format!("{endpoint}{origin}")), text);
+    assert!(said(issuer).contains("give the issuer, without `/.well-known/…`"));
+}
+
 /// The error of a table with these members, after its place: `line 2`.
 fn said(rest: &str) -> String {
     let error = toml::from_str::<Config>(&format!("{HEAD}{rest}")).unwrap_err().to_string();

@@ -47,8 +47,8 @@ use crate::token::source::TokenSource;
 /// | `entra` (feature `oauth`) | [`Entra`](super::Entra) | `tenant`, `client_id`, `scope` (one resource and `/.default`); one of `client_secret`, `certificate` (a PEM, which has the key too unless `key` names another place) and `federated_token`, each a reference; `authority` (default: that of the public cloud) |
 /// | `atlas` | [`Atlas`](super::Atlas) | `endpoint`, `client_id`, `client_secret`; `refresh_endpoint` and `refresh_token_in` (`header:name`, `json:name`, `form:name`) |
 /// | `rotating` | [`Rotating`](super::Rotating) | `api_root`, `api_key`, `client_secret`; `adopt` (`every-newer`, `when-due`), `token_member` |
-/// | `google_metadata` | [`GoogleMetadata`](super::GoogleMetadata) | `account`, `scopes` (a list), `endpoint` (the root of an emulator); an empty table has the defaults |
-/// | `azure_managed_identity` | [`AzureManagedIdentity`](super::AzureManagedIdentity) | `resource`; `client_id`, `object_id` or `resource_id` of a user-assigned identity; `endpoint`; or `app_service = true` for App Service, Functions and Container Apps |
+/// | `google_metadata` | [`GoogleMetadata`](super::GoogleMetadata) | `account`, `scopes` (a list), `endpoint` (the root of an emulator, without a path); an empty table has the defaults |
+/// | `azure_managed_identity` | [`AzureManagedIdentity`](super::AzureManagedIdentity) | `resource`; `client_id`, `object_id` or `resource_id` of a user-assigned identity; `endpoint` (the whole URL of another server, with its path); or `app_service = true` for App Service, Functions and Container Apps |
 /// | `token_file` | [a bearer token in a file](crate::AuthLayer::token_file) | `path` |
 /// | `login` | [`Login`](super::Login) | see the manual's chapter [`login`](crate::manual::login) |
 ///
@@ -60,14 +60,15 @@ use crate::token::source::TokenSource;
 /// proxy without a password, or `env` for [the one that the environment
 /// names](crate::endpoint::HttpClient::with_proxy_from_env) (default: none).
 ///
-/// The members of `oauth` are `endpoint` and:
+/// The members of `oauth` are `endpoint`, or `issuer` ([`OAuth::discover`](super::OAuth::discover)), and:
 ///
 /// | | members |
 /// |---|---|
+/// | beside `issuer` | `token_endpoint_origin`, another origin that the token endpoint may have, or a list |
 /// | the client | `client_id`, and one of its proofs: `client_secret`, `key`, `secret_jwt` or `assertion`, each a reference; or `auth = "none"` for a public client |
 /// | beside `client_secret` | `auth` (`basic`, `basic-percent`, `basic-raw`, `basic-form`, `post`; default `basic`) |
 /// | beside `key`, a private key as PEM or JWK | `key_id`; `algorithm` (`RS256`, `PS256`, `ES256`, `ES384`, `EdDSA`; default: what the key decides); while a new key is introduced, `previous_key` and `previous_key_id` |
-/// | beside `key` or `secret_jwt`, whose secret signs (HS256) and is not sent | `jwt_audience` (default: the endpoint), `jwt_typ` (empty: none), `backdate` in seconds; see [`OAuthClient`](super::OAuthClient) |
+/// | beside `key` or `secret_jwt`, whose secret signs (HS256) and is not sent | `jwt_audience` (default: the issuer, if it is written, else the endpoint), `jwt_typ` (empty: none), `backdate` in seconds; see [`OAuthClient`](super::OAuthClient) |
 /// | beside `assertion`, a JWT that another program writes | `assertion_type` |
 /// | the grant | `grant` (`client_credentials`, `jwt_bearer`, `token_exchange`, `refresh_token`; default `client_credentials`) |
 /// | beside `grant = "refresh_token"` (feature `store`) | `refresh_token`, a reference to the first refresh token of the login |

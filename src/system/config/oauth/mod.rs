@@ -26,7 +26,10 @@ use crate::system::oauth::system::OAuth;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct WrittenOAuth {
-    endpoint: TokenEndpoint,
+    endpoint: Option<TokenEndpoint>,
+    issuer: Option<Text>,
+    #[serde(default)]
+    token_endpoint_origin: Texts,
     client_id: Option<ClientId>,
     client_secret: Option<Credential>,
     auth: Option<Text>,
@@ -74,6 +77,9 @@ impl WrittenOAuth {
     /// The members whose combination matters.
     fn written(&self) -> Vec<&'static str> {
         let members = [
+            ("endpoint", self.endpoint.is_some()),
+            ("issuer", self.issuer.is_some()),
+            ("token_endpoint_origin", !self.token_endpoint_origin.0.is_empty()),
             ("client_id", self.client_id.is_some()),
             ("client_secret", self.client_secret.is_some()),
             ("auth", self.auth.is_some()),
@@ -185,7 +191,14 @@ impl TryFrom<WrittenOAuth> for System {
             ));
         }
         let (client, grant) = (it.take_client()?, it.take_grant());
-        let mut system = OAuth::builder(it.endpoint.clone()).grant(grant);
+        let system = match (it.endpoint, it.issuer) {
+            (Some(endpoint), _) => OAuth::builder(endpoint),
+            // `rules` has checked that there is one of the two.
+            (None, issuer) => OAuth::discover(&issuer.map(|Text(it)| it).unwrap_or_default()),
+        };
+        let mut system = system.grant(grant);
+        let origins = it.token_endpoint_origin.0.into_iter();
+        system = origins.fold(system, OAuthBuilder::token_endpoint_origin);
         if let Some(client) = client {
             system = system.client(client);
         }
@@ -211,7 +224,9 @@ impl TryFrom<WrittenOAuth> for System {
         if it.strict_token_type {
             system = system.strict_token_type();
         }
-        Ok(System::at(system.build()?, &it.endpoint))
+        let system = system.build()?;
+        let endpoint = system.endpoint().clone();
+        Ok(System::at(system, &endpoint))
     }
 }
 

@@ -30,7 +30,8 @@ const OF_A_GRANT: [(&str, &str); 7] = [
 ];
 
 /// A member, and another one without which it says nothing.
-const NEEDS: [(&str, &str); 8] = [
+const NEEDS: [(&str, &str); 9] = [
+    ("token_endpoint_origin", "issuer"),
     ("auth", "client_id"),
     ("client_secret", "client_id"),
     ("key", "client_id"),
@@ -48,6 +49,18 @@ const NEEDS: [(&str, &str); 8] = [
 /// If two of them do not fit together, or if one is missing. The text names them.
 pub(crate) fn check(written: &[&'static str], grant: &str, is_public: bool) -> Result<(), Error> {
     let is = |name: &str| written.contains(&name);
+    match (is("endpoint"), is("issuer")) {
+        (true, true) => {
+            let why = "the metadata of the issuer has the endpoint";
+            return Err(apart("endpoint", "issuer", why));
+        }
+        (false, false) => {
+            let what =
+                "the table `oauth` needs `endpoint`, or `issuer`, whose metadata has the endpoint";
+            return Err(Error::configuration(what));
+        }
+        _ => {}
+    }
     let mut proofs = PROOFS.into_iter().filter(|proof| is(proof));
     let proof = proofs.next();
     if let (Some(one), Some(other)) = (proof, proofs.next()) {
