@@ -31,7 +31,13 @@ fn well() -> Facts {
             endpoint: Some("https://idp.example/token".to_owned()),
             ..Asked::default()
         },
-        requests: vec![Sent { auth: AuthSeen::Basic, key_id: None, answer: Some(answer) }],
+        requests: vec![Sent {
+            auth: AuthSeen::Basic,
+            key_id: None,
+            claims: None,
+            is_for_metadata: false,
+            answer: Some(answer),
+        }],
         outcome: Outcome::Token(Token {
             life: Some(Duration::from_secs(3600)),
             is_stated: true,

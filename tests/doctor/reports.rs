@@ -301,6 +301,36 @@ async fn a_signing_secret_and_a_public_client_are_named_too() {
 }
 
 #[tokio::test]
+async fn an_issuer_is_named_and_its_metadata_counts_as_a_request() {
+    let folder = Folder::new();
+    let key = folder.secret("billing.jwk", P256);
+    let server = Imitation::start(|request| {
+        let root = format!("http://{}", request.header("host"));
+        match request.path() {
+            "/realm/.well-known/openid-configuration" => {
+                let body = format!(r#"{{"issuer":"{root}/realm","token_endpoint":"{root}/t"}}"#);
+                answer(200, &[], &body)
+            }
+            "/t" => answer(200, &[("cache-control", "no-store")], TOKEN),
+            _ => answer(404, &[], ""),
+        }
+    })
+    .await;
+    // The file does not show the client id, so the report does not show it in the assertion.
+    let id = folder.secret("id", "billing-7");
+    let file = format!(
+        "api = \"https://api.example\"\n[oauth]\nissuer = \"{}/realm\"\nclient_id = {{ from = \"{id}\" }}\n\
+         key = \"{key}\"\n",
+        server.root
+    );
+    let path = folder.write("billing.toml", &file);
+    let outcome = run(&["--config", &path]).await;
+    assert_text("oauth_issuer", &outcome.text, &folder);
+    assert_eq!((outcome.code, server.received().len()), (0, 4));
+    assert!(!outcome.text.contains("billing-7"), "{}", outcome.text);
+}
+
+#[tokio::test]
 async fn a_token_file_needs_no_endpoint() {
     let folder = Folder::new();
     let token = folder.write("token", "an-opaque-token-in-a-file");

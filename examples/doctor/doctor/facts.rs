@@ -45,6 +45,8 @@ pub(crate) struct Asked {
     pub(crate) system: String,
     /// Without its query.
     pub(crate) endpoint: Option<String>,
+    /// The endpoint is that of an issuer, whose metadata has the token endpoint.
+    pub(crate) is_issuer: bool,
     pub(crate) client: Client,
     pub(crate) scope: Option<String>,
     pub(crate) auth: Option<String>,
@@ -92,6 +94,10 @@ pub(crate) struct Sent {
     pub(crate) auth: AuthSeen,
     /// The `kid` of the client's assertion.
     pub(crate) key_id: Option<String>,
+    /// The claims of the client's assertion, in words.
+    pub(crate) claims: Option<String>,
+    /// It asked for the metadata of an issuer.
+    pub(crate) is_for_metadata: bool,
     pub(crate) answer: Option<Answer>,
 }
 

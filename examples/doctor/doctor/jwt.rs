@@ -35,6 +35,18 @@ pub(crate) fn header_of(token: &str) -> (Option<&'static str>, Option<String>) {
     (alg, text("kid").filter(is_plain).map(str::to_owned))
 }
 
+/// A claim of a JWT that is a text or a list of texts, for a JWT of the client itself. None if it is long or not plain.
+pub(crate) fn claim(token: &str, name: &str) -> Option<String> {
+    let claims = token.split('.').nth(1).and_then(json)?;
+    let text = match claims.get(name)? {
+        Value::String(text) => text.clone(),
+        Value::Array(list) => list.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", "),
+        _ => return None,
+    };
+    let is_plain = |c: char| c.is_ascii_graphic() || c == ' ';
+    (text.len() <= 256 && text.chars().all(is_plain)).then_some(text)
+}
+
 fn json(part: &str) -> Option<Value> {
     let bytes = URL_SAFE_NO_PAD.decode(part.trim_end_matches('=')).ok()?;
     serde_json::from_slice(&bytes).ok().filter(Value::is_object)

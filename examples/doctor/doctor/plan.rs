@@ -124,6 +124,7 @@ fn asked(file: &toml::Table) -> Asked {
             let metadata = by_app_service != Some(true);
             text("endpoint").or_else(|| metadata.then(|| METADATA.to_owned()))
         }
+        Kind::OAuth => text("endpoint").or_else(|| text("issuer")),
         _ => text("endpoint"),
     };
     let life = ["expires_in", "expires_at"].into_iter().find_map(|name| {
@@ -135,6 +136,7 @@ fn asked(file: &toml::Table) -> Asked {
         kind,
         system: text("name").filter(|_| kind == Kind::Login).unwrap_or_else(|| name.to_owned()),
         endpoint: endpoint.as_deref().map(without_query),
+        is_issuer: kind == Kind::OAuth && table.contains_key("issuer"),
         client: client_of(kind, table),
         scope: text("scope").or_else(|| words(table.get("scope")?)),
         auth: text("auth"),

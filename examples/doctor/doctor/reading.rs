@@ -11,7 +11,7 @@ use tower_outbound_auth::clock::Now;
 
 use super::facts::{Answer, Asked, ExpiresIn, Members, Sent, Word};
 use super::observe::Recorded;
-use super::request::{auth_seen, form, key_id, secrets_of};
+use super::request::{auth_seen, claims, form, is_for_metadata, key_id, secrets_of};
 
 const CONTENT_TYPES: [&str; 8] = [
     "application/json",
@@ -40,6 +40,8 @@ pub(crate) fn sent(recorded: &Recorded, asked: &Asked) -> Sent {
     Sent {
         auth: auth_seen(&recorded.request, asked),
         key_id: key_id(&recorded.request),
+        claims: claims(&recorded.request, asked),
+        is_for_metadata: is_for_metadata(&recorded.request, asked),
         answer: answer.map(|(answer, at)| read(answer, *at, asked, secrets)),
     }
 }

@@ -4,11 +4,11 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::header::AUTHORIZATION;
-use http::{HeaderName, Request};
+use http::{HeaderName, Method, Request};
 use percent_encoding::percent_decode_str;
 
-use super::facts::{Asked, AuthSeen, Kind};
-use super::jwt::header_of;
+use super::facts::{Asked, AuthSeen, Client, Kind};
+use super::jwt::{claim, header_of};
 
 /// Whether the request shows a refresh token.
 pub(crate) fn is_refresh(request: &Request<Bytes>) -> bool {
@@ -53,6 +53,26 @@ fn assertion(request: &Request<Bytes>) -> Option<String> {
 /// The `kid` of the client's assertion.
 pub(crate) fn key_id(request: &Request<Bytes>) -> Option<String> {
     header_of(&assertion(request)?).1
+}
+
+/// The issuer, the subject and the audience of the client's assertion. An id that the file does not show is not shown here either.
+pub(crate) fn claims(request: &Request<Bytes>, asked: &Asked) -> Option<String> {
+    let assertion = assertion(request)?;
+    let form = form(request.body());
+    let id = form.iter().find(|(name, _)| name == "client_id").map(|(_, id)| id);
+    let shown = |name: &str| {
+        let text = claim(&assertion, name)?;
+        let is_hidden = matches!(asked.client, Client::In(_)) && Some(&text) == id;
+        let text = if is_hidden { "the client id".to_owned() } else { format!("{text:?}") };
+        Some(format!("{name} {text}"))
+    };
+    let claims: Vec<_> = ["iss", "sub", "aud"].into_iter().filter_map(shown).collect();
+    (!claims.is_empty()).then(|| claims.join(", "))
+}
+
+/// Whether the request asks for the metadata of an issuer.
+pub(crate) fn is_for_metadata(request: &Request<Bytes>, asked: &Asked) -> bool {
+    asked.is_issuer && request.method() == Method::GET
 }
 
 /// The encoding of a pair, which is `id:secret` with each part encoded.

@@ -12,6 +12,7 @@ pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
     };
     let mut findings = vec![status(answer, has_token(facts))];
     findings.extend(auth(facts));
+    findings.extend(claims(facts));
     findings.extend(headers(answer, facts.asked.kind, has_token(facts)));
     findings
 }
@@ -60,8 +61,9 @@ fn was_taken(request: &Sent) -> bool {
 
 /// The client authentication that the endpoint took, as it was on the wire.
 fn auth(facts: &Facts) -> Option<Finding> {
-    let last = facts.requests.last()?;
-    let first = facts.requests.first()?;
+    let mut requests = facts.requests.iter().filter(|it| !it.is_for_metadata);
+    let first = requests.next()?;
+    let last = requests.next_back().unwrap_or(first);
     let status = last.answer.as_ref()?.status;
     let shown = name(last);
     if has_token(facts) && first.auth != last.auth && !was_taken(first) {
@@ -79,6 +81,13 @@ fn auth(facts: &Facts) -> Option<Finding> {
         (false, 400 | 401 | 403) => note(format!("client authentication sent: {shown}")),
         _ => return None,
     })
+}
+
+/// What the provider must know of the client's assertion.
+fn claims(facts: &Facts) -> Option<Finding> {
+    let claims = facts.requests.last()?.claims.as_ref()?;
+    let text = format!("the assertion has {claims}");
+    Some(if has_token(facts) { ok(text) } else { note(text) })
 }
 
 fn headers(answer: &Answer, kind: Kind, has_token: bool) -> Vec<Finding> {

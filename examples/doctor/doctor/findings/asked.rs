@@ -20,7 +20,8 @@ pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
         findings.push(ok("no endpoint: the token is in a file"));
         return findings;
     }
-    findings.extend(asked.endpoint.as_ref().map(|it| ok(format!("endpoint {it}"))));
+    let kind = if asked.is_issuer { "issuer" } else { "endpoint" };
+    findings.extend(asked.endpoint.as_ref().map(|it| ok(format!("{kind} {it}"))));
     let took = facts.took.as_millis();
     findings.push(match facts.requests.len() {
         0 => note("no request was sent"),
