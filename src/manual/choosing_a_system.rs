@@ -6,10 +6,10 @@
 //! | "realm", "Keycloak" | [`OAuth::keycloak`](crate::system::OAuth::keycloak): [snippet](super::providers#keycloak) |
 //! | Microsoft: "Entra ID", "Azure AD", "app registration", "tenant", "workload identity" | [`OAuth::entra`](crate::system::OAuth::entra): [snippet](super::providers#microsoft-entra) |
 //! | Okta: "service app"; Auth0: "machine to machine application" | [`OAuth`](crate::system::OAuth): [Okta](super::providers#okta), [Auth0](super::providers#auth0) |
-//! | an issuer, `.well-known/openid-configuration`, `.well-known/oauth-authorization-server` | [`OAuth::discover`](crate::system::OAuth::discover) |
+//! | an issuer, `.well-known/openid-configuration`, `.well-known/oauth-authorization-server` | [`OAuth::discover`](crate::system::OAuth::discover), or `issuer` in the table `oauth` of a [file](crate::system::Config) |
 //! | "private key JWT", `client_assertion`, "client secret JWT" | [`OAuth`](crate::system::OAuth) with [`OAuthClient::with_key`](crate::system::OAuthClient) or `with_secret_jwt` |
 //! | a JWT of the platform as `client_assertion`: "workload identity federation" | [`OAuth`](crate::system::OAuth) with [`OAuthClient::with_assertion`](crate::system::OAuthClient::with_assertion), from a file |
-//! | "token exchange", "on behalf of", `subject_token` | [`OAuth`](crate::system::OAuth) with [`OAuthGrant::TokenExchange`](crate::system::OAuthGrant::TokenExchange) |
+//! | "token exchange", "on behalf of", `subject_token` | [`OAuth`](crate::system::OAuth) with [`OAuthGrant::TokenExchange`](crate::system::OAuthGrant::TokenExchange); [snippet](#two-identity-providers-one-after-the-other) |
 //! | "JWT bearer", `assertion` | [`OAuth`](crate::system::OAuth) with [`OAuthGrant::JwtBearer`](crate::system::OAuthGrant::JwtBearer), or with [`OAuthGrant::Signed`](crate::system::OAuthGrant) if your service has the key |
 //! | Google: "service account", a JSON file with `private_key` | [`AuthLayer::google_service_account`](crate::AuthLayer), or [`SelfSigned::google`](crate::system::SelfSigned) for a token without a request: [snippet](super::providers#google) |
 //! | Google: "metadata server", "attached service account", "workload identity" on GKE, Cloud Run | [`AuthLayer::google_metadata`](crate::AuthLayer): [snippet](super::providers#google-metadata-server) |
@@ -89,6 +89,35 @@
 //! # let _ = (config, auth);
 //! # }
 //! # Ok::<_, Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Two identity providers, one after the other
+//!
+//! A gateway gets a token of its own provider, and exchanges it at the provider of a partner. The first source is a credential of
+//! the second one. If the partner refuses the token, the first source renews it, and the exchange is repeated once. A file cannot
+//! have such a chain: its `subject` is a file or a variable. So write it in Rust.
+//!
+//! ```
+//! # #[cfg(feature = "client")] {
+//! use tower_outbound_auth::endpoint::HttpClient;
+//! use tower_outbound_auth::system::{ClientCredentials, OAuth, OAuthClient, OAuthGrant, TokenExchange};
+//! use tower_outbound_auth::{AuthLayer, Credential, Error, TokenSource};
+//!
+//! fn partner(client: HttpClient) -> Result<AuthLayer, Error> {
+//!     let secret = Credential::file("/run/secrets/ours");
+//!     let ours = ClientCredentials::new("https://idp.ours.example/token", "gateway", secret)?
+//!         .with_audience("https://idp.partner.example"); // the partner must accept the audience
+//!     let ours = TokenSource::over_http(ours, client);
+//!
+//!     let system = OAuth::builder("https://idp.partner.example/token")
+//!         .client(OAuthClient::with_secret("gateway-at-partner", Credential::file("/run/secrets/partner")))
+//!         .grant(OAuthGrant::TokenExchange(TokenExchange::of(ours)))
+//!         .audience("https://api.partner.example")
+//!         .build()?;
+//!     Ok(AuthLayer::oauth(system, "https://api.partner.example")?.erased())
+//! }
+//! # let _ = partner;
+//! # }
 //! ```
 //!
 //! # A key that does not expire

@@ -29,7 +29,7 @@
 //! | | `certificate not valid for name` | another host answered: a wrong name, a proxy, a captive portal | check the name, and the network in between |
 //! | | `deadline has elapsed` | no connection within 3 s: a firewall, a wrong address, a host that is down | check the address, the route and the firewall |
 //! | | `InvalidContentType`, `invalid HTTP version` | https was spoken to a port without TLS, or the reverse | change the scheme or the port |
-//! | | `is this a machine of Google's cloud?`, `is this a machine of Azure?` | there is no metadata server at 169.254.169.254 | on another machine, use another system; in a container, look at its network |
+//! | | `is this a machine of Google's cloud?`, `is this a machine of Azure?` | there is no metadata server at 169.254.169.254. With a status: something else has answered there | on another machine, use another system; in a container, look at its network |
 //! | `timeout` | `no answer within 10s` | the endpoint accepted the connection and did not answer in time | look at the endpoint; [`exchange_timeout`](crate::token::SourceBuilder::exchange_timeout) sets the limit |
 //! | | `the credentials could not be read within 10s` | a provider hangs | look at the place that the text names |
 //! | `unavailable` | `failed on its own side`, `gets too many requests` | a 5xx, or a 429 | wait: the attempts go on, and obey `Retry-After` |
@@ -41,10 +41,13 @@
 //! | | `check the path, and the program that writes the file` | a token file, or the file of an assertion, is missing, empty or unreadable | see whether the platform has written it: it is looked at again after each pause |
 //! | | `for a reason that may pass` | a code such as `temporarily_unavailable` | wait |
 //! | | `for a reason that is not known here`, `gives no reason that is known here` | a 4xx with an unknown code, or without one | check the address and the credentials |
+//! | | `there is no metadata at any of its` | an issuer's metadata is at none of the places of the specifications | compare the issuer with the provider's documentation: it is an https URL without `/.well-known/…` |
 //! | | `it is sent once more when the last access token has ended` | the answer to a refresh token was lost: [`manual::refresh_tokens`](super::refresh_tokens) | wait, or log in again |
 //! | | `somebody else has taken over the lease of this login` | an exchange took longer than its lease | nothing: the next attempt asks the store again |
 //! | `refused` | `refuses the credentials` | a wrong id or secret, or an encoding that the server does not expect | check both; [`with_auth`](crate::system::ClientCredentials::with_auth) changes the encoding. The first request after the correction still gets this error, and the next one works |
-//! | | `refuses the client's assertion` | the key, the secret or the audience is another than the provider has, or a clock is wrong | compare the public key, its `kid` and the audience with what is registered; [`audience`](crate::system::OAuthClient) sets the audience. The text says by how much the clocks differ, if it is more than 10 s |
+//! | | `refuses the client's assertion: check the client id` | the key, the secret or the audience is another than the provider has, or a clock is wrong | compare the public key, its `kid` and the audience with what is registered: the text has the place of the key and the `kid` that was sent; [`audience`](crate::system::OAuthClient) sets the audience. The text says by how much the clocks differ, if it is more than 10 s |
+//! | | `refuses the client's assertion: the provider must know` | the provider does not know the issuer, the subject or the audience of a JWT that another program makes | register the three as they stand in the JWT; the doctor shows them |
+//! | | `the token that was shown` | the server does not trust the issuer of a subject's token or of an assertion, its audience is another server, or it has expired | look at the place that the text names. A source at that place has already renewed its token once |
 //! | | `refuses the current and the previous key` | the provider has neither of the two keys of this client | register one of them. A changed text of either key ends the pause |
 //! | | `the previous key in file ..` | the provider refuses the current key, and the previous one is missing or no key | register the current key, or put the previous one there |
 //! | | `the JWT in file ..` | a refusal of an assertion or a token that another program writes; the text has its age and its end | compare them with the clocks. If the JWT is old, look at the program that writes it. If it is new, the provider does not know its issuer, its subject or its audience |
@@ -55,18 +58,23 @@
 //! | | `Google's metadata server denies the token`, `Google's metadata server refuses the request` | a 403 or a 400: a missing right, a wrong scope, or a concealed server | allow the workload to use the service account |
 //! | | `Azure gives no token for this identity` | the machine or the app has no such managed identity, or it was assigned some minutes ago | assign it, or correct its id |
 //! | | `Azure knows no resource` | `resource` is no App ID URI of an API, or one that the tenant does not have | give the App ID URI, without a slash that it does not have |
-//! | any | a number behind the code: `invalid_client, 7000215` | the server's `error_codes`. Those of Microsoft Entra are its AADSTS numbers: 7000215 is a wrong secret, 700016 an app that the tenant does not know, 90002 an unknown tenant, 700024 an assertion that has expired or is not valid yet, 700027 one that no registered certificate has signed | search for AADSTS and the number |
+//! | any | a number behind the code: `invalid_client, 7000215` | the server's `error_codes`. Those of Microsoft Entra are its AADSTS numbers. Of 7000215 (a wrong secret), 700016 (an app that the tenant does not know), 90002 (an unknown tenant), 700024 (an assertion that has expired or is not valid yet) and 700027 (one that no registered certificate has signed), the text says what to do | for another one, search for AADSTS and the number |
 //! | | `has refused the refresh token: log in again` | the login was ended, or another program has used its refresh token | log in again, and put the new refresh token where the text says |
 //! | | `nor to a second try: it may be spent` | a refresh token was sent twice, and no answer came | the same; for a provider that accepts a second use, set [`reuse_grace`](crate::token::SourceBuilder) |
 //! | | `the store has no refresh token for this login` | the file was changed by hand | restore it, or log in again |
 //! | any | `withheld` in place of the code | the server's code has a part of a credential (four characters in a row are enough), or a text that may be one | look at the log of the server, or send the request by hand |
 //! | `malformed` | `A page of HTML` | the address is that of a login page, or something in between answered | check the address |
+//! | | `must be equal letter for letter` | the metadata is that of another issuer than the one that was given: often a slash at the end, or an address inside a cluster | give the issuer as the metadata has it. For an address inside a cluster, use [`OAuth::builder`](crate::system::OAuth::builder) or [`OAuth::keycloak`](crate::system::OAuth::keycloak) |
+//! | | `another origin than the issuer's` | the metadata puts the token endpoint at another origin | if that is right, [`token_endpoint_origin`](crate::system::OAuthBuilder::token_endpoint_origin) allows it |
 //! | | `has no token in ..` | the token has another name | [`with_token_member`](crate::system::ClientCredentials::with_token_member) |
 //! | | `a token that is no access token` | the answer to a token exchange has a refresh token, an ID token or a SAML assertion | ask for an access token with [`requested_type`](crate::system::TokenExchange::requested_type) |
 //! | | `so it comes from another server` | a proxy, a captive portal or another cloud answered in place of Google's metadata server | look at the network, and whether this is a machine of Google's cloud |
 //! | `expired` | `had already expired when it arrived` | one of the two clocks is wrong, or a cache answered | compare the clocks |
 //! | | `the token in the file expired` | the platform has stopped rewriting the file, or this machine's clock is wrong | look at the program that writes it: the text has the age of the file |
 //! | `configuration` | `cannot be read: ..`, `is not set`, `is empty` | the credential is not where the text says | put it there: it is read again when a request needs a token, at most once a second. That request still fails, and the next one works |
+//! | | `do not belong together` | the certificate and the private key are not a pair | give the certificate that was made for this key |
+//! | | `the private key is encrypted` | the key has a passphrase | write it without one, by the command in the text |
+//! | | `the provider accepts only` | the key is of a kind that the provider does not accept | make a key of that kind, and register it |
 //! | | `the certificate was valid until ..` | the certificate of a client has ended; nothing was sent | put a new certificate and its key there, and register the certificate at the provider |
 //! | | `is the program that writes it running` | the JWT in the file has ended, or ends within 5 s. The file was read twice, and nothing was sent | look at the program that writes the file, and at the clock of this machine |
 //! | | `and others may read it` | the file of a login can be read by others | run the command in the text |

@@ -53,6 +53,7 @@
 //! |---|---|
 //! | an empty id or secret (already when the layer is made, if it is a value) | a closed port, an unknown host, a certificate that is not accepted |
 //! | a file or a variable that cannot be read, or is empty | https to a port without TLS, and the reverse |
+//! | the JWT in a file has expired (after a second look, 1 s later) | the file of a JWT that is not there yet: a platform may write it later |
 //! | refused credentials: `invalid_client`, `invalid_scope`, .. | a 404, a 503, a redirect, a 401 that gives no reason, an answer without a token |
 //!
 //! So a wrong address is known only when the deadline has passed. The probe says at once what is wrong.

@@ -126,6 +126,22 @@
 //! error, and the next one works. [`probe`](crate::TokenSource::probe) reads it first and uses it: call it to see at once whether the
 //! new secret is right.
 //!
+//! # A rotated key
+//!
+//! A client with a private key ([`OAuthClient::with_key`](crate::system::OAuthClient)) can get a new key without a gap:
+//!
+//! 1. Make the new key. Give it a new `kid`: in a JWK, its own `kid` changes with the key, so nothing else must change; for a
+//!    PEM, set it by [`with_key_id`](crate::system::JwtKey). Without a new `kid`, a server that remembers keys by it refuses the new
+//!    key, and a `WARN` event says so.
+//! 2. If the provider keeps two keys: register the new one beside the old one, then replace the file of the key, and later remove
+//!    the old one at the provider. The next exchange after the replacement uses the new key.
+//! 3. If the provider keeps one key, or you do not know when it reads the new one: give the old key as
+//!    [`previous_key`](crate::system::OAuthClient) (in a file: `previous_key`), and then change the key at both places in any order. If
+//!    one of the two is refused, the other one is tried in the same exchange.
+//!
+//! While a new text has no usable key, the last good key is used. For a certificate of Entra, the file with the certificate and
+//! that with its key may change one after the other.
+//!
 //! # The end
 //!
 //! [`settled`](crate::TokenSource::settled) waits for an exchange that is under way, so that a refresh token which a server has

@@ -34,7 +34,7 @@
 //! ```
 //!
 //! In a file, the table is `oauth`, with the whole URL of the token endpoint as `endpoint`, and the issuer as `jwt_audience` beside
-//! a `key`.
+//! a `key`; or with the issuer as `issuer`, if the service reaches Keycloak by the address that the issuer has.
 //!
 //! ## Microsoft Entra
 //!
@@ -42,8 +42,8 @@
 //! the thumbprint `x5t#S256`, and the endpoint as `aud` of an assertion; `typ` and the life of 300 s (others use 600 s); the
 //! members of an answer, and `error_codes`; the variables of a pod, `AZURE_AUTHORITY_HOST` too. Confirmed by texts of Entra in
 //! reports of users: that client credentials need a scope with `/.default` (AADSTS1002012), and the numbers 7000215 and 700024. Seen in
-//! reports about logins of users only: AADSTS9010010 for a `resource`, AADSTS28000 for two resources. From memory: the number
-//! 700027, and that Entra accepts `iat` beside `nbf`.
+//! reports about logins of users only: AADSTS9010010 for a `resource`, AADSTS28000 for two resources. From memory: the numbers
+//! 700016, 90002 and 700027, and that Entra accepts `iat` beside `nbf`.
 //!
 //! ```
 //! # #[cfg(all(feature = "client", feature = "oauth"))] {
@@ -195,6 +195,15 @@
 //!     Ok(AuthLayer::azure_managed_identity(RESOURCE, VAULT)?.erased())
 //! }
 //!
+//! // A virtual machine with several identities, or with a user-assigned one that is meant.
+//! fn vault_by_an_identity() -> Result<AuthLayer, Error> {
+//!     let id = UserAssignedIdentity::ClientId("5e29463d-71da-4fe0-8e69-999b57db23b0".into());
+//!     let identity = AzureManagedIdentity::new(RESOURCE)?.with_identity(id)?;
+//!     let endpoint = identity.endpoint().clone();
+//!     let auth = AuthLayer::for_endpoint(identity, &endpoint)?.erased();
+//!     Ok(auth.with_origin(Origin::parse(VAULT)?))
+//! }
+//!
 //! // App Service, Functions, Container Apps, with a user-assigned identity.
 //! fn vault_of_an_app() -> Result<AuthLayer, Error> {
 //!     let id = UserAssignedIdentity::ClientId("5e29463d-71da-4fe0-8e69-999b57db23b0".into());
@@ -203,7 +212,7 @@
 //!     let auth = AuthLayer::for_endpoint(identity, &endpoint)?.erased();
 //!     Ok(auth.with_origin(Origin::parse(VAULT)?))
 //! }
-//! # let _ = (vault, vault_of_an_app);
+//! # let _ = (vault, vault_by_an_identity, vault_of_an_app);
 //! # }
 //! ```
 //!

@@ -33,6 +33,9 @@ impl<P: Presentation + ?Sized> TokenSource<P> {
     /// [`warm_up`](TokenSource::warm_up) does. The token is kept, so the first request uses it. If the credentials were
     /// refused before, this reads them again first, and uses a corrected one at once.
     ///
+    /// During a pause after a failure, it makes no exchange, and returns the error of that failure, unless the credentials have
+    /// changed. After a correction at the provider, call [`retry_now`](TokenSource::retry_now) first.
+    ///
     /// ```
     /// use std::time::Duration;
     /// use tower_outbound_auth::system::HeaderScheme;
