@@ -132,7 +132,7 @@ mod tests {
         for other in [
             Identity::new("oauth2").with("client", "a"),
             Identity::new("oauth").with("client", "b"),
-            Identity::new("oauth").with("clienta", ""),
+            Identity::new("oauth").with("client", "").with("a", ""),
             identity().with("parameter", "scope=read"),
         ] {
             assert_ne!(Key::of(&other), key, "{other:?}");
