@@ -8,6 +8,7 @@ pub(crate) mod entra;
 pub(crate) mod oauth;
 pub(crate) mod seconds;
 pub(crate) mod systems;
+pub(crate) mod texts;
 pub(crate) mod written;
 
 use std::path::PathBuf;

@@ -1,7 +1,6 @@
 //! The table `oauth` of a file.
 
 pub(crate) mod rules;
-pub(crate) mod texts;
 
 use serde::Deserialize;
 
@@ -10,7 +9,7 @@ use crate::endpoint::token_endpoint::TokenEndpoint;
 use crate::error::Error;
 use crate::system::config::client_id::ClientId;
 use crate::system::config::oauth::rules::check;
-use crate::system::config::oauth::texts::Texts;
+use crate::system::config::texts::Texts;
 use crate::system::config::seconds::Seconds;
 use crate::system::config::systems::System;
 use crate::system::named::{Named, Text};
