@@ -7,8 +7,8 @@ use crate::error::Error;
 use crate::system::cloud::azure::AzureManagedIdentity;
 use crate::system::cloud::google_metadata::GoogleMetadata;
 use crate::system::cloud::user_assigned::UserAssignedIdentity;
-use crate::system::config::texts::Texts;
 use crate::system::config::systems::System;
+use crate::system::config::texts::Texts;
 use crate::system::named::Text;
 
 #[derive(Deserialize)]
