@@ -1,5 +1,7 @@
 //! Why an exchange failed.
 
+mod of_credential;
+
 use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
@@ -9,7 +11,6 @@ use std::time::Duration;
 use http::StatusCode;
 
 use crate::basics::bounds::LONGEST_PAUSE;
-use crate::credential::error::{CredentialError, CredentialErrorKind};
 
 /// The longest error code of a server that is kept.
 const MAX_CODE: usize = 64;
@@ -367,30 +368,6 @@ pub(crate) fn is_about_the_request(code: &str) -> bool {
     )
 }
 
-/// The function of a minted credential may have failed with an [`ExchangeError`]. Then that error
-/// counts.
-impl From<CredentialError> for ExchangeError {
-    fn from(error: CredentialError) -> ExchangeError {
-        let source = error.shared_source();
-        let inner = source.as_ref().and_then(|it| it.downcast_ref::<ExchangeError>());
-        if let Some(inner) = inner {
-            let mut inner = inner.clone();
-            let changed = Arc::make_mut(&mut inner.0);
-            (changed.of_credential, changed.kind_is_given) = (true, true);
-            return inner;
-        }
-        let kind = match error.kind {
-            CredentialErrorKind::Unusable => ExchangeErrorKind::Configuration,
-            CredentialErrorKind::Panicked => ExchangeErrorKind::Panicked,
-            CredentialErrorKind::Unavailable => ExchangeErrorKind::Unavailable,
-        };
-        let mut new = ExchangeError::new(kind, error.to_string());
-        let inner = Arc::make_mut(&mut new.0);
-        (inner.source, inner.of_credential) = (error.shared_source(), true);
-        new
-    }
-}
-
 impl StdError for ExchangeError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.0.source.as_deref().map(|source| source as &(dyn StdError + 'static))
@@ -398,25 +375,4 @@ impl StdError for ExchangeError {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_error_code_cannot_forge_a_log_line() {
-        let error = ExchangeError::new(ExchangeErrorKind::Refused, "refused")
-            .with_status(StatusCode::UNAUTHORIZED)
-            .with_code("invalid\r\nINFO all is well\u{1b}[2J");
-        assert_eq!(error.code(), Some("invalid__INFO_all_is_well_[2J"));
-        assert_eq!(error.to_string(), "refused (status 401, invalid__INFO_all_is_well_[2J)");
-        let long = error.with_code(&"x".repeat(1_000));
-        assert_eq!(long.code().map(str::len), Some(64));
-    }
-
-    #[test]
-    fn clones_share_one_failure_and_a_change_leaves_them_alone() {
-        let first = ExchangeError::new(ExchangeErrorKind::Timeout, "too slow");
-        let second = first.clone().with_retry_after(Duration::from_secs(3));
-        assert_eq!(first.retry_after(), None);
-        assert_eq!(second.retry_after(), Some(Duration::from_secs(3)));
-    }
-}
+mod tests;

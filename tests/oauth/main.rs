@@ -28,6 +28,9 @@ mod rotation;
 #[cfg(feature = "client")]
 #[path = "../support/trap.rs"]
 mod trap;
+#[cfg(feature = "client")]
+#[path = "../support/vectors.rs"]
+mod vectors;
 mod wire;
 
 use std::convert::Infallible;

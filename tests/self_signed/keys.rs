@@ -1,6 +1,6 @@
 //! Keys of the vectors, a key that a test rotates, and a server's look at a JWT.
 
-use std::sync::{Arc, LazyLock, Mutex};
+use std::sync::{Arc, Mutex};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -10,22 +10,8 @@ use serde_json::Value;
 use tower_outbound_auth::Credential;
 use tower_outbound_auth::system::SigningKey;
 
-static VECTORS: LazyLock<Value> =
-    LazyLock::new(|| serde_json::from_str(include_str!("../data/oauth_keys.json")).unwrap());
-
-fn vector(pointer: &str) -> &'static str {
-    VECTORS.pointer(pointer).and_then(Value::as_str).unwrap_or_else(|| panic!("{pointer}"))
-}
-
-/// An RSA key.
-pub(crate) fn rsa() -> &'static str {
-    vector("/key_files/good/rsa_pkcs8")
-}
-
-/// Another RSA key.
-pub(crate) fn new_rsa() -> &'static str {
-    vector("/openssl/good/rsa_4096/pem")
-}
+use crate::vectors::{VECTORS, vector};
+pub(crate) use crate::vectors::{new_rsa, rsa};
 
 /// A P-256 key. Two signatures of it always differ.
 pub(crate) fn p256() -> &'static str {

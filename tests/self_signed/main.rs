@@ -11,6 +11,8 @@ mod imitation;
 mod keys;
 mod tokens;
 mod users;
+#[path = "../support/vectors.rs"]
+mod vectors;
 
 use std::time::{Duration, SystemTime};
 

@@ -1,39 +1,25 @@
 //! A server that checks what it gets and answers as Entra does.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, LazyLock, Mutex};
+use std::sync::{Arc, Mutex};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::Response;
 use rcgen::{CertificateParams, KeyPair, PKCS_RSA_SHA256, PublicKeyData, date_time_ymd};
 use ring::signature::{RSA_PSS_2048_8192_SHA256, UnparsedPublicKey};
-use serde_json::{Value, json};
+use serde_json::json;
 use sha2::{Digest, Sha256};
 use tower_outbound_auth::clock::Clock;
 use tower_outbound_auth::testkit::ManualClock;
 
 use crate::assertions::read;
 use crate::imitation::{Imitation, Received, response};
+pub(crate) use crate::vectors::{new_rsa, rsa};
 
 pub(crate) const APP: &str = "00000000-0000-0000-0000-000000000001";
 pub(crate) const SECRET: &str = "the~secret of the app";
 pub(crate) const TOKEN_PATH: &str = "/contoso/oauth2/v2.0/token";
-
-static VECTORS: LazyLock<Value> =
-    LazyLock::new(|| serde_json::from_str(include_str!("../../data/oauth_keys.json")).unwrap());
-
-fn vector(pointer: &str) -> &'static str {
-    VECTORS.pointer(pointer).and_then(Value::as_str).unwrap_or_else(|| panic!("{pointer}"))
-}
-
-pub(crate) fn rsa() -> &'static str {
-    vector("/key_files/good/rsa_pkcs8")
-}
-
-pub(crate) fn new_rsa() -> &'static str {
-    vector("/openssl/good/rsa_4096/pem")
-}
 
 /// A certificate, as an operator makes it and as Entra registers it.
 pub(crate) struct Registered {
