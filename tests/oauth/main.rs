@@ -20,6 +20,8 @@ mod hostile_parts;
 #[allow(dead_code)] // a part of it is for the tests of logins
 #[path = "../login/imitation.rs"]
 mod imitation;
+#[cfg(feature = "store")]
+mod kept;
 mod keycloak;
 mod keys;
 #[path = "../support/log.rs"]
