@@ -46,17 +46,26 @@ async fn each_assertion_has_128_other_random_bits() {
     }
 }
 
-#[tokio::test]
-async fn an_rsa_key_signs_on_another_thread() {
-    let assertion = Assertion::signed_by(JwtKey::new(text("/key_files/good/rsa_pkcs8")), claims());
-    let jwt = made(&assertion).await.unwrap();
-    assert!(is_signed_by(jwt.expose(), vector("/rfc7515_a2/jwk")));
-    // The first poll only starts the thread, and an EC key needs no thread.
-    let mut slow = Box::pin(made(&assertion));
-    assert!(futures::poll!(&mut slow).is_pending());
-    slow.await.unwrap();
-    let fast = Assertion::signed_by(JwtKey::new(text("/key_files/good/p256_sec1")), claims());
-    assert!(futures::poll!(Box::pin(made(&fast))).is_ready());
+#[test]
+fn an_rsa_key_signs_on_another_thread() {
+    let builder = &mut tokio::runtime::Builder::new_current_thread();
+    let runtime = builder.max_blocking_threads(1).build().unwrap();
+    runtime.block_on(async {
+        let rsa = JwtKey::new(text("/key_files/good/rsa_pkcs8"));
+        let assertion = Assertion::signed_by(rsa, claims());
+        // The only other thread is occupied, so nothing can be signed there now.
+        let (free, occupied) = std::sync::mpsc::channel::<()>();
+        let other = tokio::task::spawn_blocking(move || occupied.recv());
+        let mut slow = Box::pin(made(&assertion));
+        assert!(futures::poll!(&mut slow).is_pending());
+        // An EC key needs no thread.
+        let fast = Assertion::signed_by(JwtKey::new(text("/key_files/good/p256_sec1")), claims());
+        assert!(futures::poll!(Box::pin(made(&fast))).is_ready());
+        drop(free);
+        other.await.unwrap().unwrap_err();
+        let jwt = slow.await.unwrap();
+        assert!(is_signed_by(jwt.expose(), vector("/rfc7515_a2/jwk")));
+    });
 }
 
 #[test]
