@@ -13,6 +13,7 @@ use crate::error::recovery::Recovery;
 use crate::error::{BoxError, Error, ErrorKind, root_cause};
 use crate::replay::methods::ReplayMethods;
 use crate::replay::{Replay, Slot};
+use crate::scheme::insufficient::Insufficient;
 use crate::scheme::judge::Verdict;
 use crate::scheme::response::ResponseHead;
 use crate::scheme::rotation::Rotation;
@@ -171,6 +172,9 @@ impl<I, R: Replay<B>, B, RB> SentRequest<I, R, B, RB> {
             return None;
         }
         match judge.verdict(ResponseHead::of(response)) {
+            Verdict::Accepted if Insufficient::may_be_in(response.status()) => {
+                attach_demand(response);
+            }
             Verdict::Accepted => {}
             Verdict::Refused => return Some(Complaint::Refusal),
             Verdict::Doubted => return Some(Complaint::Doubt),
@@ -229,6 +233,9 @@ impl<I, R: Replay<B>, B, RB> SentRequest<I, R, B, RB> {
             && let Some(difference) = core.compare_clocks(response.headers())
         {
             response.extensions_mut().insert(difference);
+        }
+        if Insufficient::may_be_in(response.status()) {
+            attach_demand(&mut response);
         }
         if let Some(rotation) = &core.rotation {
             // Most doubted responses are correct, and so is the new token that they bring.
@@ -301,5 +308,14 @@ impl<I, R: Replay<B>, B, RB> SentRequest<I, R, B, RB> {
         if self.replayed {
             response.extensions_mut().insert(Recovery::Replayed);
         }
+    }
+}
+
+/// Tells the caller what the API demands beyond a valid token.
+#[cold]
+#[inline(never)]
+fn attach_demand<RB>(response: &mut Response<RB>) {
+    if let Some(demand) = Insufficient::of(response.headers()) {
+        response.extensions_mut().insert(demand);
     }
 }

@@ -60,7 +60,7 @@
 //! | after a doubted response, requests of these methods are sent again | idempotent ones | the server may have applied the request | |
 //! | the part of a body that a judge can read | none; with [`InspectBodyLayer`](crate::InspectBodyLayer), 4 KiB of the bodies that its predicate chooses | the body of an error is short; each such response holds a copy of this part | [`with_limit`](crate::InspectBodyLayer::with_limit) |
 //! | such a body is waited for | 50 ms at most, from its first pause on | a short body comes sooner; a stream is not delayed noticeably | [`with_wait`](crate::InspectBodyLayer::with_wait) |
-//! | what counts as a refusal | a 401, or gRPC's `UNAUTHENTICATED` in the headers of the response, unless its challenge names another reason (`insufficient_scope`, `invalid_request`); a 403 whose challenge says `invalid_token` | in other cases another token does not help | [`with_judge`](crate::AuthLayer::with_judge); for a scheme of your own [`Presentation::judge`](crate::scheme::Presentation::judge) |
+//! | what counts as a refusal | a 401, or gRPC's `UNAUTHENTICATED` in the headers of the response, unless its challenge names another reason (`insufficient_scope`, `invalid_request`, `insufficient_user_authentication`, `insufficient_claims`); a 403 whose challenge says `invalid_token` | in other cases another token does not help | [`with_judge`](crate::AuthLayer::with_judge); for a scheme of your own [`Presentation::judge`](crate::scheme::Presentation::judge) |
 //!
 //! # What a token endpoint's answer means
 //!

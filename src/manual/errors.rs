@@ -128,6 +128,17 @@
 //! | `out_of_time` | the deadline of the caller ended before the second sending | a longer deadline |
 //! | `resend_failed` | the second sending broke off | send the request again |
 //!
+//! # The API demands more than a valid token
+//!
+//! Such a response is handed on at once, without a `Recovery`: a new token for the same grant would be refused too.
+//! [`Insufficient`](crate::scheme::Insufficient) in its extensions says what the API demands:
+//!
+//! | status and `error` | what the API demands | what to do |
+//! |---|---|---|
+//! | 401 `insufficient_user_authentication` | that the user logs in anew or in another way | a person must log in; a client cannot do that on its own behalf |
+//! | 403 `insufficient_scope` | a scope that the token lacks | grant it to the client at the provider, and ask for it with [`scope`](crate::system::OAuthBuilder::scope) |
+//! | 401 `insufficient_claims` | a token with other claims (Microsoft Entra) | the provider's administrator decides who gets them |
+//!
 //! # An error of the API's own connection
 //!
 //! Errors of the inner service are not this crate's, and are not changed. hyper's first line says little: `client error

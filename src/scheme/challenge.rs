@@ -33,14 +33,22 @@ impl Challenge<'_> {
     }
 }
 
-/// Whether a refusal is about the token. After `insufficient_scope` or `invalid_request` (RFC 6750 section 3.1), a
-/// new token would be refused too, unless another challenge gives another reason.
+/// Reasons for which a new token would be refused too (RFC 6750 section 3.1, RFC 9470 section 3, and Entra's).
+const OTHER_REASONS: [&str; 4] = [
+    "insufficient_scope",
+    "invalid_request",
+    "insufficient_user_authentication",
+    "insufficient_claims",
+];
+
+/// Whether a refusal is about the token. After one of [`OTHER_REASONS`], a new token would be refused too, unless another
+/// challenge gives another reason.
 #[cold]
 pub(crate) fn is_about_the_token(headers: &HeaderMap) -> bool {
     let mut other_reason = false;
     for challenge in challenges(headers) {
         match challenge.param("error") {
-            Some("insufficient_scope" | "invalid_request") => other_reason = true,
+            Some(error) if OTHER_REASONS.contains(&error) => other_reason = true,
             Some(_) => return true,
             None => {}
         }

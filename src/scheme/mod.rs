@@ -16,6 +16,7 @@
 
 pub(crate) mod challenge;
 pub(crate) mod excerpt;
+pub(crate) mod insufficient;
 pub(crate) mod judge;
 pub(crate) mod jwt;
 pub(crate) mod not_adopted;
@@ -26,6 +27,7 @@ pub(crate) mod response;
 pub(crate) mod rotation;
 pub(crate) mod value;
 
+pub use self::insufficient::Insufficient;
 pub use self::judge::{Judge, Verdict};
 pub use self::not_adopted::NotAdopted;
 pub use self::per_request::{PerRequest, RequestToSign};

@@ -41,6 +41,7 @@ mod configuration_and_status;
 mod deadlines;
 mod grpc;
 mod http_exchange;
+mod insufficient;
 mod interface;
 mod probe;
 mod proofs;

@@ -6,6 +6,7 @@ use std::fmt::{Debug, Display};
 use std::path::Path;
 use std::task::{Context, Poll};
 
+use base64::Engine;
 use bytes::Bytes;
 use futures::future::{Ready, ready};
 use http::{Request, Response, StatusCode};
@@ -264,6 +265,29 @@ async fn inspected() -> String {
     texts + &shown(&response) + &shown(&ResponseHead::of(&response)) + &shown(response.body())
 }
 
+/// What an API demands, in texts that repeat a secret.
+async fn demands() -> String {
+    let claims =
+        base64::engine::general_purpose::STANDARD.encode(format!("{{\"a\":\"{SECRET}\"}}"));
+    let mut texts = String::new();
+    for challenge in [
+        format!("Bearer error=insufficient_scope, scope={SECRET}"),
+        format!("Bearer error=insufficient_user_authentication, acr_values={SECRET}"),
+        format!("Bearer error=insufficient_claims, claims={claims}"),
+    ] {
+        let api = tower::service_fn(move |_: Request<Body>| {
+            let response = Response::builder().status(401).header("www-authenticate", &challenge);
+            ready(Ok::<_, Infallible>(response.body(Body::default()).unwrap()))
+        });
+        let source = TokenSource::fixed(HeaderScheme::bearer(), TOKEN).unwrap();
+        let layer =
+            AuthLayer::new(source).with_origin(Origin::parse("https://api.example").unwrap());
+        let response = layer.layer(api).call(head()).await.unwrap();
+        texts += &shown(response.extensions().get::<Insufficient>().unwrap());
+    }
+    texts
+}
+
 /// Why a credential has no value.
 async fn unset() -> CredentialError {
     Credential::env("NOT_SET_ANYWHERE").read().await.unwrap_err()
@@ -361,6 +385,7 @@ async fn no_public_type_shows_a_secret() {
     canaries.assert_absent("exchanges", &exchanges());
     canaries.assert_absent("layers", &layers().await);
     canaries.assert_absent("inspected bodies", &inspected().await);
+    canaries.assert_absent("demands", &demands().await);
     canaries.assert_absent("other types", &others().await);
     canaries.assert_absent("the test kit", &kit().await);
     canaries.assert_absent("stores", &stores().await);

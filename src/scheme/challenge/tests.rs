@@ -132,6 +132,9 @@ fn a_401_is_about_the_token_unless_it_says_otherwise() {
         (&["Bearer error_description=Needs more scope, error=insufficient_scope"], false),
         (&["Basic realm=x", r#"Bearer error="insufficient_scope""#], false),
         (&[r#"Bearer error="insufficient_scope", DPoP error="invalid_token""#], true),
+        (&["Bearer error=\"insufficient_user_authentication\", acr_values=\"a\""], false),
+        (&["Bearer error=\"insufficient_claims\", claims=\"%%%\""], false),
+        (&["Bearer error=insufficient_claims, Bearer error=invalid_token"], true),
         (&["garbage \u{1}"][..0], true),
     ] {
         assert_eq!(is_about_the_token(&headers(values)), about_the_token, "{values:?}");
