@@ -173,6 +173,9 @@ impl<I, R: Replay<B>, B, RB> SentRequest<I, R, B, RB> {
         }
         match judge.verdict(ResponseHead::of(response)) {
             Verdict::Accepted if Insufficient::may_be_in(response.status()) => {
+                if self.is_answered_by_a_new_token(response) {
+                    return Some(Complaint::Refusal);
+                }
                 attach_demand(response);
             }
             Verdict::Accepted => {}
@@ -187,6 +190,21 @@ impl<I, R: Replay<B>, B, RB> SentRequest<I, R, B, RB> {
             self.accepted(response);
         }
         None
+    }
+
+    /// Whether the API demands claims, and the system gets another token that has them.
+    #[cold]
+    #[inline(never)]
+    fn is_answered_by_a_new_token(&self, response: &Response<RB>) -> bool {
+        let Shared { core, judge, .. } = &*self.sending.shared;
+        let Some(challenges) = judge.claims() else { return false };
+        let Some(Insufficient::Claims { json }) = Insufficient::of(response.headers()) else {
+            return false;
+        };
+        // A newer token may have the claims.
+        let latest = core.cell.latest().map(|token| token.generation());
+        latest.is_some_and(|latest| latest > self.sending.generation())
+            || challenges.demanded(&json, core.now())
     }
 
     fn accepted(&self, response: &mut Response<RB>) {

@@ -55,6 +55,7 @@
 //! | copy of one stream | at most 64 KiB | enough for most streamed requests, and for what many uploads have sent before an early refusal | [`Same::with_cap`](crate::replay::Same::with_cap) |
 //! | copies of all streams and `String`s of a layer | at most 64 MiB | enough for a thousand uploads at once; a layer must not use more memory by accident | [`with_buffer_quota`](crate::AuthLayer::with_buffer_quota) |
 //! | renewals that refusals may cause | 5 in a row, and one more every 30 s; a renewal that helped does not count | every revoked token is replaced; a route that refuses every token costs 6 exchanges in its first minute | |
+//! | exchanges for claims that an API demands ([`claims_challenges`](crate::system::OAuthBuilder::claims_challenges)) | none; if set, one a minute for other claims, and none for the same ones | an API that always demands claims costs little | the same method |
 //! | renewals for doubted responses ([`Verdict::Doubted`](crate::scheme::Verdict::Doubted)) | one per minute, not counted among the 5 | most doubted responses mean something else, and an API may send many | which responses are doubted: [`with_judge`](crate::AuthLayer::with_judge) |
 //! | a doubted response waits for the renewal | 1 s at most | the response is mostly correct, and a token endpoint may hang | |
 //! | after a doubted response, requests of these methods are sent again | idempotent ones | the server may have applied the request | |

@@ -137,7 +137,7 @@
 //! |---|---|---|
 //! | 401 `insufficient_user_authentication` | that the user logs in anew or in another way | a person must log in; a client cannot do that on its own behalf |
 //! | 403 `insufficient_scope` | a scope that the token lacks | grant it to the client at the provider, and ask for it with [`scope`](crate::system::OAuthBuilder::scope) |
-//! | 401 `insufficient_claims` | a token with other claims (Microsoft Entra) | the provider's administrator decides who gets them |
+//! | 401 `insufficient_claims` | a token with other claims (Microsoft Entra) | let the system ask for it: [`claims_challenges`](crate::system::OAuthBuilder::claims_challenges) |
 //!
 //! # An error of the API's own connection
 //!

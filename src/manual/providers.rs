@@ -41,7 +41,8 @@
 //! Confirmed in Microsoft's libraries for .NET, Python and Rust: the endpoint; the hosts of the other clouds; the signature by PS256,
 //! the thumbprint `x5t#S256`, and the endpoint as `aud` of an assertion; `typ` and the life of 300 s (others use 600 s); the
 //! members of an answer, and `error_codes`; the variables of a pod, `AZURE_AUTHORITY_HOST` too. Confirmed by texts of Entra in
-//! reports of users: that client credentials need a scope with `/.default` (AADSTS1002012), and the numbers 7000215 and 700024. Seen in
+//! reports of users: that client credentials need a scope with `/.default` (AADSTS1002012), and the numbers 7000215 and 700024.
+//! Confirmed in Microsoft's documentation and its library for Python: a claims challenge, and the capability `CP1`. Seen in
 //! reports about logins of users only: AADSTS9010010 for a `resource`, AADSTS28000 for two resources. From memory: the numbers
 //! 700016, 90002 and 700027, and that Entra accepts `iat` beside `nbf`.
 //!
@@ -65,7 +66,18 @@
 //!     let system = OAuth::entra_from_env().scope("https://storage.azure.com/.default").build()?;
 //!     Ok(AuthLayer::oauth(system, "https://account.blob.core.windows.net")?.erased())
 //! }
-//! # let _ = (with_a_certificate, in_a_pod);
+//!
+//! // Entra may then demand claims of a token (continuous access evaluation, Conditional Access): `CP1` says that they are answered.
+//! fn with_claims_challenges(secret: Credential) -> Result<AuthLayer, Error> {
+//!     let system = OAuth::entra("contoso.onmicrosoft.com")
+//!         .secret(APP, secret)
+//!         .scope(format!("{GRAPH}/.default"))
+//!         .parameter("claims", r#"{"access_token":{"xms_cc":{"values":["CP1"]}}}"#)
+//!         .claims_challenges()
+//!         .build()?;
+//!     Ok(AuthLayer::oauth(system, GRAPH)?.erased())
+//! }
+//! # let _ = (with_a_certificate, in_a_pod, with_claims_challenges(Credential::from("secret")));
 //! # }
 //! ```
 //!

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::scheme::claims::ClaimsChallenges;
 use crate::scheme::response::ResponseHead;
 
 /// What a response says about the credential of its request.
@@ -67,7 +68,12 @@ crate::basics::as_str::impl_as_str!(Verdict {
 /// # Ok::<_, http::Error>(())
 /// ```
 #[derive(Clone, Default)]
-pub struct Judge(Option<Arc<Reading>>);
+pub struct Judge {
+    /// None for the standard.
+    reading: Option<Arc<Reading>>,
+    /// The system answers a demand for claims.
+    claims: Option<Arc<ClaimsChallenges>>,
+}
 
 type Reading = dyn Fn(ResponseHead<'_>) -> Verdict + Send + Sync;
 
@@ -76,19 +82,28 @@ impl Judge {
     /// `UNAUTHENTICATED` are refusals.
     #[must_use]
     pub fn standard() -> Judge {
-        Judge(None)
+        Judge::default()
     }
 
     /// Makes a judge from a function.
     pub fn new(judge: impl Fn(ResponseHead<'_>) -> Verdict + Send + Sync + 'static) -> Judge {
-        Judge(Some(Arc::new(judge)))
+        Judge { reading: Some(Arc::new(judge)), claims: None }
+    }
+
+    /// The standard judge of a system that answers a demand for claims.
+    pub(crate) fn answering(claims: Arc<ClaimsChallenges>) -> Judge {
+        Judge { reading: None, claims: Some(claims) }
+    }
+
+    pub(crate) fn claims(&self) -> Option<&ClaimsChallenges> {
+        self.claims.as_deref()
     }
 
     /// What a response says.
     #[must_use]
     #[inline(always)]
     pub fn verdict(&self, response: ResponseHead<'_>) -> Verdict {
-        match &self.0 {
+        match &self.reading {
             None if response.is_refusal() => Verdict::Refused,
             None => Verdict::Accepted,
             Some(judge) => judge(response),
@@ -98,6 +113,6 @@ impl Judge {
 
 impl fmt::Debug for Judge {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0.is_some() { "Judge(…)" } else { "Judge(standard)" })
+        f.write_str(if self.reading.is_some() { "Judge(…)" } else { "Judge(standard)" })
     }
 }

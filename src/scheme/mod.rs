@@ -15,6 +15,7 @@
 //! ```
 
 pub(crate) mod challenge;
+pub(crate) mod claims;
 pub(crate) mod excerpt;
 pub(crate) mod insufficient;
 pub(crate) mod judge;

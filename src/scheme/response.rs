@@ -70,7 +70,8 @@ impl<'a> ResponseHead<'a> {
     /// A refusal is a 401 (RFC 9110 section 15.5.2), with or without a challenge, or
     /// [`is_grpc_unauthenticated`](ResponseHead::is_grpc_unauthenticated). If `WWW-Authenticate` gives another reason,
     /// `insufficient_scope` or `invalid_request` (RFC 6750 section 3.1), `insufficient_user_authentication` (RFC 9470), or
-    /// `insufficient_claims`, it is no refusal; see [`Insufficient`](super::Insufficient).
+    /// `insufficient_claims`, it is no refusal; see
+    /// [`Insufficient`](super::Insufficient).
     ///
     /// After a 403, or gRPC's `PERMISSION_DENIED`, another token would not help. But a 403 whose challenge says
     /// `error="invalid_token"` is a refusal: some gateways send it when a token has expired.

@@ -4,6 +4,7 @@
 mod assertion_files;
 mod assertions;
 mod build;
+mod claims;
 mod clocks;
 mod discovered;
 #[cfg(feature = "client")]

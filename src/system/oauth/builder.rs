@@ -1,11 +1,14 @@
 //! Makes an OAuth system, and checks that its parts fit together.
 
+use std::sync::Arc;
+
 use http::HeaderName;
 
 use crate::credential::Credential;
 use crate::endpoint::token_endpoint::TokenEndpoint;
 use crate::error::Error;
 use crate::origin::Origin;
+use crate::system::oauth::claims::check_claims;
 use crate::system::oauth::client::OAuthClient;
 use crate::system::oauth::details::checked_details;
 use crate::system::oauth::discovery::Discovery;
@@ -57,6 +60,7 @@ pub struct OAuthBuilder {
     extra: Vec<String>,
     strict_type: bool,
     refresh: bool,
+    claims_challenges: bool,
 }
 
 impl OAuth {
@@ -126,6 +130,7 @@ impl OAuthBuilder {
             extra: Vec::new(),
             strict_type: false,
             refresh: false,
+            claims_challenges: false,
         }
     }
 
@@ -232,6 +237,22 @@ impl OAuthBuilder {
         OAuthBuilder { refresh: true, ..self }
     }
 
+    /// Answers an API that demands claims: a 401 with `insufficient_claims`, as Microsoft Entra's claims challenge. Default: the
+    /// caller gets the 401 at once, with [`Insufficient::Claims`](crate::scheme::Insufficient::Claims).
+    ///
+    /// - The claims go into the next exchange as the parameter `claims`, and the request is sent again with its token. They are
+    ///   merged into the [`parameter`](OAuthBuilder::parameter) `claims`, if there is one.
+    /// - They are for one token. Its successor is asked for without them.
+    /// - If an API demands the same claims of a token that was issued for them, the caller gets the 401. Other claims cause at
+    ///   most one exchange a minute, whatever an API demands.
+    /// - If a layer has [a judge](crate::AuthLayer::with_judge), that judge decides alone, and claims are left to the caller.
+    ///
+    /// Entra demands claims only of clients that declare their capability: see [`manual::providers`](crate::manual::providers).
+    #[must_use]
+    pub fn claims_challenges(self) -> OAuthBuilder {
+        OAuthBuilder { claims_challenges: true, ..self }
+    }
+
     /// The system.
     ///
     /// # Errors
@@ -261,6 +282,9 @@ impl OAuthBuilder {
                 "the grant `{grant}` and no client do not fit together: call `client`"
             )));
         }
+        if self.claims_challenges {
+            params.get("claims").map_or(Ok(()), check_claims)?;
+        }
         if let Some(rule) = self.rule {
             rule(&self.grant, &params)?;
         }
@@ -286,6 +310,7 @@ impl OAuthBuilder {
             extra: self.extra,
             strict_type: self.strict_type,
             refresh: self.refresh,
+            claims: self.claims_challenges.then(Arc::default),
             ..system
         })
     }

@@ -2,6 +2,7 @@
 
 pub(crate) mod answer;
 pub(crate) mod builder;
+pub(crate) mod claims;
 pub(crate) mod client;
 pub(crate) mod client_auth;
 pub(crate) mod client_credentials;

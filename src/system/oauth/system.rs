@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::iter;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
@@ -20,10 +21,13 @@ use crate::endpoint::step::Step;
 use crate::endpoint::token_endpoint::TokenEndpoint;
 use crate::exchange::error::ExchangeError;
 use crate::exchange::identity::Identity;
+use crate::scheme::claims::ClaimsChallenges;
+use crate::scheme::judge::Judge;
 use crate::scheme::presentation::Presentation;
 use crate::scheme::value::{InvalidToken, bearer_value, plain_value};
 use crate::secret::Secret;
 use crate::system::oauth::answer::{Meaning, check_type, is_another_scope, read_2xx, with_extra};
+use crate::system::oauth::claims::with_demand;
 use crate::system::oauth::client::OAuthClient;
 use crate::system::oauth::discovery::{DISCOVERY, Discovery, Found};
 use crate::system::oauth::grant::OAuthGrant;
@@ -62,6 +66,8 @@ pub struct OAuth {
     pub(crate) refresh: bool,
     /// The endpoint has answered that it does not support refresh tokens.
     pub(crate) without_refresh: Hint,
+    /// None if a demand of the API is left to the caller.
+    pub(crate) claims: Option<Arc<ClaimsChallenges>>,
 }
 
 impl OAuth {
@@ -87,6 +93,7 @@ impl OAuth {
             last_way: LastWay::default(),
             refresh: false,
             without_refresh: Hint::default(),
+            claims: None,
         }
     }
 
@@ -137,7 +144,12 @@ impl OAuth {
         params: Vec<(&str, &str)>,
         way: Way,
     ) -> Result<ExchangeRequest, ExchangeError> {
+        let claims = self.demanded_claims();
         let mut params: Vec<(&str, &str)> = params; // these may borrow from the credentials
+        if let Some(claims) = &claims {
+            params.retain(|(name, _)| *name != "claims");
+            params.push(("claims", claims));
+        }
         let added = self.client.as_ref().map(|client| client.add(cx, way)).transpose()?;
         let discovered = self.discovery.as_ref().and_then(Discovery::last);
         let endpoint = discovered.as_ref().unwrap_or(&self.endpoint);
@@ -167,6 +179,24 @@ impl OAuth {
             }
             None => error,
         }
+    }
+
+    /// The parameter `claims`, if the API has demanded some for this token.
+    fn demanded_claims(&self) -> Option<String> {
+        let demanded = self.claims.as_ref()?.asked()?;
+        Some(with_demand(self.params.get("claims"), demanded))
+    }
+
+    /// What the end of an exchange means for claims that the API has demanded.
+    fn ended(&self, step: Result<Step, ExchangeError>) -> Result<Step, ExchangeError> {
+        if let Some(claims) = &self.claims {
+            match &step {
+                Ok(Step::Issued(_)) => claims.issued(),
+                Ok(Step::Again(_)) => {}
+                Err(_) => claims.failed(),
+            }
+        }
+        step
     }
 
     /// The client's id in the request. Empty if there is no client.
@@ -214,6 +244,9 @@ impl Grant for OAuth {
     }
 
     fn request(&self, cx: &RequestContext) -> Result<ExchangeRequest, ExchangeError> {
+        if let (None, Some(claims)) = (cx.step(), &self.claims) {
+            claims.begin();
+        }
         let now = Some(cx.now());
         let step = cx.step().filter(|step| *step != DISCOVERED);
         if let Some(discovery) = &self.discovery {
@@ -245,37 +278,53 @@ impl Grant for OAuth {
     }
 
     fn read(&self, answer: ExchangeAnswer) -> Result<Step, ExchangeError> {
+        self.ended(self.read_answer(&answer))
+    }
+
+    /// Metadata that was read before is used if the issuer cannot be reached.
+    fn failed(&self, request_name: &str, error: ExchangeError) -> Result<Step, ExchangeError> {
+        self.ended(match &self.discovery {
+            Some(discovery) if DISCOVERY.contains(&request_name) => {
+                discovery.or_the_last(error).map(after)
+            }
+            _ => Err(error),
+        })
+    }
+}
+
+impl OAuth {
+    fn read_answer(&self, answer: &ExchangeAnswer) -> Result<Step, ExchangeError> {
         let discovery = self.discovery.as_ref();
         if let Some(discovery) = discovery.filter(|_| DISCOVERY.contains(&answer.request_name())) {
-            return discovery.read(&answer).map(after);
+            return discovery.read(answer).map(after);
         }
         match answer.status() {
             status if status.is_success() => {}
             StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-                return self.read_failure(&answer, &Failure::in_body(&answer).unwrap_or_default());
+                return self.read_failure(answer, &Failure::in_body(answer).unwrap_or_default());
             }
             _ => return Err(self.at_the_endpoint(answer.unavailable())),
         }
-        let read = read_2xx(&answer, self.token_member.as_deref());
+        let read = read_2xx(answer, self.token_member.as_deref());
         let token = match read.map_err(|error| self.at_the_endpoint(error))? {
             Meaning::Token(token) => token,
-            Meaning::Failure(failure) => return self.read_failure(&answer, &failure),
+            Meaning::Failure(failure) => return self.read_failure(answer, &failure),
         };
         let attempt = Attempt::named(answer.request_name());
         if let Some(Attempt { way, turn: Turn::Last | Turn::KeptLast }) = attempt {
-            self.learn(way, &answer);
+            self.learn(way, answer);
         }
         let is_login = self.grant.seed().is_some();
         let refreshed = is_login || attempt.is_some_and(|it| it.turn.shows_a_refresh_token());
         check_type(token.token_type.as_deref(), self.strict_type)?;
         let token = match self.grant.is_token_exchange() && !refreshed {
-            true => token.exchanged(&answer)?,
+            true => token.exchanged(answer)?,
             false => token,
         };
-        let token = token.withholding(&self.id(&answer), &self.secrets(&answer));
+        let token = token.withholding(&self.id(answer), &self.secrets(answer));
         let granted = token.scope.clone();
         let issued = token.issued(refreshed, self.refresh || is_login);
-        let issued = with_extra(issued, &answer, &self.extra);
+        let issued = with_extra(issued, answer, &self.extra);
         let another = granted.zip(self.params.get("scope"));
         Ok(Step::Issued(match another {
             Some((granted, asked)) if is_another_scope(&granted, asked) => {
@@ -283,16 +332,6 @@ impl Grant for OAuth {
             }
             _ => issued,
         }))
-    }
-
-    /// Metadata that was read before is used if the issuer cannot be reached.
-    fn failed(&self, request_name: &str, error: ExchangeError) -> Result<Step, ExchangeError> {
-        match &self.discovery {
-            Some(discovery) if DISCOVERY.contains(&request_name) => {
-                discovery.or_the_last(error).map(after)
-            }
-            _ => Err(error),
-        }
     }
 }
 
@@ -311,6 +350,10 @@ impl Presentation for OAuth {
 
     fn header_value(&self, token: &Secret, _: Option<&str>) -> Result<HeaderValue, InvalidToken> {
         bearer_value(token)
+    }
+
+    fn judge(&self) -> Judge {
+        self.claims.clone().map_or_else(Judge::standard, Judge::answering)
     }
 }
 
