@@ -171,16 +171,12 @@ impl<I, R: Replay<B>, B, RB> SentRequest<I, R, B, RB> {
         if config.is_foreign(response) {
             return None;
         }
-        match judge.verdict(ResponseHead::of(response)) {
-            Verdict::Accepted if Insufficient::may_be_in(response.status()) => {
-                if self.is_answered_by_a_new_token(response) {
-                    return Some(Complaint::Refusal);
-                }
-                attach_demand(response);
-            }
-            Verdict::Accepted => {}
-            Verdict::Refused => return Some(Complaint::Refusal),
-            Verdict::Doubted => return Some(Complaint::Doubt),
+        let complaint = match Insufficient::may_be_in(response.status()) {
+            true => self.inspect_demand(response),
+            false => complaint(judge.verdict(ResponseHead::of(response))),
+        };
+        if complaint.is_some() {
+            return complaint;
         }
         // Most responses change nothing.
         let of_interest = self.replayed
@@ -192,9 +188,21 @@ impl<I, R: Replay<B>, B, RB> SentRequest<I, R, B, RB> {
         None
     }
 
-    /// Whether the API demands claims, and the system gets another token that has them.
+    /// Inspects a 401 or a 403, which may demand more than a valid token.
     #[cold]
     #[inline(never)]
+    fn inspect_demand(&self, response: &mut Response<RB>) -> Option<Complaint> {
+        let judged = complaint(self.sending.shared.judge.verdict(ResponseHead::of(response)));
+        if judged.is_none() {
+            if self.is_answered_by_a_new_token(response) {
+                return Some(Complaint::Refusal);
+            }
+            attach_demand(response);
+        }
+        judged
+    }
+
+    /// Whether the API demands claims, and the system gets another token that has them.
     fn is_answered_by_a_new_token(&self, response: &Response<RB>) -> bool {
         let Shared { core, judge, .. } = &*self.sending.shared;
         let Some(challenges) = judge.claims() else { return false };
@@ -326,6 +334,15 @@ impl<I, R: Replay<B>, B, RB> SentRequest<I, R, B, RB> {
         if self.replayed {
             response.extensions_mut().insert(Recovery::Replayed);
         }
+    }
+}
+
+#[inline(always)]
+fn complaint(verdict: Verdict) -> Option<Complaint> {
+    match verdict {
+        Verdict::Accepted => None,
+        Verdict::Refused => Some(Complaint::Refusal),
+        Verdict::Doubted => Some(Complaint::Doubt),
     }
 }
 
