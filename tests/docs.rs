@@ -212,6 +212,7 @@ fn the_texts_of_errors_in_the_manual_are_those_that_the_crate_writes() {
     let written: String = [
         "src/credential/mod.rs",
         "src/credential/reload.rs",
+        "src/endpoint/client_certificate.rs",
         "src/endpoint/redirect.rs",
         "src/endpoint/unreachable.rs",
         "src/error/mod.rs",

@@ -2,6 +2,8 @@
 
 pub(crate) mod as_str;
 pub(crate) mod bounds;
+#[cfg(any(feature = "client", feature = "oauth"))]
+pub(crate) mod der;
 pub(crate) mod headers;
 
 /// Any error, as in tower's own layers.

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -15,9 +16,14 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use rustls::ClientConfig;
+use rustls::client::{ResolvesClientCert, Resumption};
+use rustls::sign::CertifiedKey;
+use rustls::{ClientConfig, SignatureScheme};
 use tower_service::Service;
 
+use crate::clock::Now;
+use crate::credential::Credential;
+use crate::endpoint::client_certificate::{ClientCertificate, Pair};
 use crate::endpoint::proxy::{Connector, Proxies};
 use crate::endpoint::tls::{TlsProvider, TlsRoots};
 use crate::error::{BoxError, Error};
@@ -43,9 +49,14 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// ```
 #[derive(Clone)]
 pub struct HttpClient {
-    client: Client<HttpsConnector<Connector>, Full<Bytes>>,
+    client: Hyper,
     tls: ClientConfig,
+    proxies: Proxies,
+    /// Each pair of a certificate and a key has a client of its own.
+    certificate: Option<Arc<ClientCertificate<Hyper>>>,
 }
+
+type Hyper = Client<HttpsConnector<Connector>, Full<Bytes>>;
 
 impl HttpClient {
     /// A client that trusts `roots`, with ring's cryptography.
@@ -82,7 +93,8 @@ impl HttpClient {
             .map_err(|error| Error::configuration(format!("TLS cannot be set up: {error}")))?
             .with_root_certificates(roots.store)
             .with_no_client_auth();
-        Ok(HttpClient::connecting(tls, Proxies::None))
+        let client = connecting(tls.clone(), Proxies::None);
+        Ok(HttpClient { client, tls, proxies: Proxies::None, certificate: None })
     }
 
     /// Reaches https endpoints through this proxy, such as `http://proxy.example:3128`; the URL may have a user
@@ -96,7 +108,7 @@ impl HttpClient {
     /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) if `proxy` is not an `http` URL with
     /// a host.
     pub fn with_proxy(self, proxy: &str) -> Result<HttpClient, Error> {
-        Ok(HttpClient::connecting(self.tls, Proxies::given(proxy)?))
+        Ok(self.through(Proxies::given(proxy)?))
     }
 
     /// Reaches https endpoints through the proxy that the environment names: `HTTPS_PROXY`, else
@@ -107,22 +119,97 @@ impl HttpClient {
     /// such a variable is set and not used, one log event says so.
     #[must_use]
     pub fn with_proxy_from_env(self) -> HttpClient {
-        HttpClient::connecting(self.tls, Proxies::environment())
+        self.through(Proxies::environment())
     }
 
-    fn connecting(tls: ClientConfig, proxies: Proxies) -> HttpClient {
-        let mut http = HttpConnector::new();
-        http.set_connect_timeout(Some(CONNECT_TIMEOUT));
-        http.set_nodelay(true);
-        http.enforce_http(false);
-        let connector = HttpsConnectorBuilder::new()
-            .with_tls_config(tls.clone())
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(Connector::new(http, proxies));
-        let client =
-            Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector);
-        HttpClient { client, tls }
+    /// Shows a certificate to the endpoint (mutual TLS, RFC 8705). `pem` has the certificate and its private key, without a
+    /// password. Default: no certificate.
+    ///
+    /// - The PEM is read before each request. A new pair is used for the next request, with a client and a connection of its
+    ///   own. Other certificates of a chain may stand beside that of the key.
+    /// - If it cannot be read, or if certificate and key do not belong together, the last good pair stays in use, and a `WARN`
+    ///   event says why. Without one, the exchange fails with
+    ///   [`Configuration`](crate::exchange::ExchangeErrorKind::Configuration), and nothing is sent.
+    /// - A certificate that has ended or is not valid yet, by the clock of the source, is such an error too. A `WARN` event a
+    ///   day says that it ends soon, from 14 days before its end.
+    ///
+    /// ```
+    /// use tower_outbound_auth::endpoint::{HttpClient, TlsRoots};
+    /// use tower_outbound_auth::system::{OAuth, OAuthClient};
+    /// use tower_outbound_auth::{Credential, TokenSource};
+    ///
+    /// # fn demo(roots: TlsRoots) -> Result<(), tower_outbound_auth::Error> {
+    /// let pem = Credential::file("/run/secrets/billing.pem");
+    /// let client = HttpClient::new(roots)?.with_certificate(pem);
+    /// let system = OAuth::builder("https://mtls.idp.example/token").client(OAuthClient::tls("billing")).build()?;
+    /// let source = TokenSource::over_http(system, client);
+    /// # let _ = source;
+    /// # Ok(()) }
+    /// # let _ = demo;
+    /// ```
+    #[must_use]
+    pub fn with_certificate(self, pem: impl Into<Credential>) -> HttpClient {
+        self.showing(vec![pem.into()])
+    }
+
+    /// The same, with the certificate and its private key in two places. Both are read before each request. While one of
+    /// them is already new and the other is not, the last good pair stays in use.
+    #[must_use]
+    pub fn with_certificate_and_key(
+        self,
+        certificate: impl Into<Credential>,
+        key: impl Into<Credential>,
+    ) -> HttpClient {
+        self.showing(vec![certificate.into(), key.into()])
+    }
+
+    fn showing(self, places: Vec<Credential>) -> HttpClient {
+        HttpClient { certificate: Some(Arc::new(ClientCertificate::new(places))), ..self }
+    }
+
+    fn through(self, proxies: Proxies) -> HttpClient {
+        let client = connecting(self.tls.clone(), proxies.clone());
+        let certificate = self.certificate.map(|certificate| Arc::new(certificate.anew()));
+        HttpClient { client, proxies, certificate, tls: self.tls }
+    }
+}
+
+fn connecting(tls: ClientConfig, proxies: Proxies) -> Hyper {
+    let mut http = HttpConnector::new();
+    http.set_connect_timeout(Some(CONNECT_TIMEOUT));
+    http.set_nodelay(true);
+    http.enforce_http(false);
+    let connector = HttpsConnectorBuilder::new()
+        .with_tls_config(tls)
+        .https_or_http()
+        .enable_http1()
+        .wrap_connector(Connector::new(http, proxies));
+    Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector)
+}
+
+/// TLS that shows this certificate. It resumes no session of another certificate.
+fn showing(pair: &Pair, mut tls: ClientConfig) -> ClientConfig {
+    tls.client_auth_cert_resolver = Arc::new(Shown(pair.key.clone()));
+    tls.resumption = Resumption::default();
+    tls
+}
+
+/// The one certificate, whatever the server asks for.
+struct Shown(Arc<CertifiedKey>);
+
+impl fmt::Debug for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shown").finish_non_exhaustive()
+    }
+}
+
+impl ResolvesClientCert for Shown {
+    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        Some(self.0.clone())
+    }
+
+    fn has_certs(&self) -> bool {
+        true
     }
 }
 
@@ -137,8 +224,17 @@ impl Service<Request<Full<Bytes>>> for HttpClient {
     }
 
     fn call(&mut self, request: Request<Full<Bytes>>) -> Self::Future {
-        let response = self.client.call(request);
+        let mut client = self.client.clone();
+        let certificate =
+            self.certificate.clone().map(|it| (it, self.tls.clone(), self.proxies.clone()));
         Box::pin(async move {
+            if let Some((certificate, tls, proxies)) = certificate {
+                let now = request.extensions().get::<Now>().copied();
+                let provider = tls.crypto_provider().clone();
+                let make = |pair: &Pair| connecting(showing(pair, tls), proxies);
+                client = certificate.current(now, &provider, make).await?;
+            }
+            let response = client.call(request);
             let boxed = |body: Incoming| body.map_err(Into::into).boxed_unsync();
             Ok(response.await?.map(boxed))
         })

@@ -108,6 +108,7 @@ where
         let origin = Origin::of_uri(&uri);
         let unreachable = |error: BoxError| unreachable(origin.as_ref(), error);
         request.extensions_mut().insert(cx.chain().clone());
+        request.extensions_mut().insert(cx.now()); // the built-in client has no clock
         if request.body().size_hint().exact() == Some(0) && HAVE_CONTENT.contains(request.method())
         {
             // Clients do not add the header to an empty body, and some gateways then answer 411 (RFC 9110

@@ -50,6 +50,8 @@
 pub(crate) mod answer;
 #[cfg(feature = "client")]
 pub(crate) mod client;
+#[cfg(feature = "client")]
+pub(crate) mod client_certificate;
 pub(crate) mod content_type;
 pub(crate) mod encoding;
 pub(crate) mod failure;
@@ -73,6 +75,8 @@ pub(crate) mod step;
 pub(crate) mod tls;
 pub(crate) mod token_endpoint;
 pub(crate) mod unreachable;
+#[cfg(any(feature = "client", feature = "oauth"))]
+pub(crate) mod validity;
 
 pub use self::answer::ExchangeAnswer;
 #[cfg(feature = "client")]

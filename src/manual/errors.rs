@@ -76,6 +76,8 @@
 //! | | `the private key is encrypted` | the key has a passphrase | write it without one, by the command in the text |
 //! | | `the provider accepts only` | the key is of a kind that the provider does not accept | make a key of that kind, and register it |
 //! | | `the certificate was valid until ..` | the certificate of a client has ended; nothing was sent | put a new certificate and its key there, and register the certificate at the provider |
+//! | | `the client certificate and its key in ..` | there is no usable pair yet, or the certificate is not valid now; nothing was sent | put a certificate and its private key there, as PEM: they are read before each request |
+//! | | `and a client with a certificate needs one` | the metadata of the issuer has `mtls_endpoint_aliases` without a token endpoint | [`OAuth::builder`](crate::system::OAuth::builder) with the address |
 //! | | `is the program that writes it running` | the JWT in the file has ended, or ends within 5 s. The file was read twice, and nothing was sent | look at the program that writes the file, and at the clock of this machine |
 //! | | `and others may read it` | the file of a login can be read by others | run the command in the text |
 //! | | `has the login of another client, endpoint, grant or scope` | two logins have one file, or the description of the login was changed | give each its own file; if it is the same login, remove the member `key` |

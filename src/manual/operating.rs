@@ -142,6 +142,16 @@
 //! While a new text has no usable key, the last good key is used. For a certificate of Entra, the file with the certificate and
 //! that with its key may change one after the other.
 //!
+//! # A certificate of the client
+//!
+//! With [`HttpClient::with_certificate`](crate::endpoint::HttpClient::with_certificate), write the new certificate and its private
+//! key into the same files, in any order. The next exchange shows the new certificate as soon as both belong together. Register it
+//! at the provider before, if the provider knows certificates one by one (`self_signed_tls_client_auth`). From 14 days before its
+//! end, a `WARN` event a day says that it ends.
+//!
+//! A token that the provider binds to the certificate (`cnf`, RFC 8705 section 3) is refused by an API that sees another
+//! certificate. The connection to the API is your client's: give it the new certificate too.
+//!
 //! # The end
 //!
 //! [`settled`](crate::TokenSource::settled) waits for an exchange that is under way, so that a refresh token which a server has

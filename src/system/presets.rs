@@ -15,6 +15,7 @@ use crate::system::github_app::GithubApp;
 use crate::system::google::GoogleServiceAccount;
 #[cfg(feature = "login")]
 use crate::system::login::parts::Login;
+use crate::system::oauth::client::OAuthClient;
 use crate::system::oauth::client_credentials::ClientCredentials;
 #[cfg(feature = "oauth")]
 use crate::system::oauth::key::jwt_key::JwtKey;
@@ -161,12 +162,19 @@ impl AuthLayer<OAuth> {
     /// # Errors
     ///
     /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration): the origin is no URL, or neither https nor a literal
-    /// loopback address; the platform has no root certificate (not needed for plain http on loopback).
+    /// loopback address; the platform has no root certificate (not needed for plain http on loopback); the client is one of
+    /// [`OAuthClient::tls`], because this client of the token endpoint has no certificate.
     pub fn oauth<O>(system: OAuth, api: O) -> Result<AuthLayer<OAuth>, Error>
     where
         O: TryInto<Origin>,
         Error: From<O::Error>,
     {
+        if system.client.as_ref().is_some_and(OAuthClient::is_tls) {
+            return Err(Error::configuration(
+                "the client shows a certificate in TLS, and the built-in client has none: use `TokenSource::over_http` with \
+                 `HttpClient::with_certificate`",
+            ));
+        }
         let endpoint = system.endpoint().clone();
         Ok(AuthLayer::for_endpoint(system, &endpoint)?.with_origin(api.try_into()?))
     }

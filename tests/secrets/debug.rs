@@ -352,6 +352,14 @@ async fn stores() -> String {
     .concat()
 }
 
+/// A client of the token endpoint whose certificate and key are a secret text, and its error.
+async fn with_an_unusable_certificate() -> String {
+    let client = HttpClient::plain().unwrap().with_certificate(SECRET);
+    let system = OAuth::builder("https://127.0.0.1:1/token").client(OAuthClient::tls("billing"));
+    let source = TokenSource::over_http(system.build().unwrap(), client.clone());
+    shown(&client) + &has_both(&[source.token().await.unwrap_err()])
+}
+
 async fn kit() -> String {
     let server = OAuthServer::start().await.unwrap().with_client(SECRET, SECRET);
     let custom = MalformedAnswer::Custom(StatusCode::OK, Bytes::from(SECRET));
@@ -367,6 +375,7 @@ async fn kit() -> String {
         shown(&RotatingProtocol::default()),
         shown(&ManualClock::new()) + &shown(&TokioClock::new()),
         shown(&FaultProxy::start(server.address()).await.unwrap()),
+        with_an_unusable_certificate().await,
         shown(&Fault::Cut(After::Nothing)),
     ]
     .concat()

@@ -21,7 +21,7 @@ use crate::system::oauth::system::OAuth;
 #[derive(Debug)]
 enum Endpoint {
     At(TokenEndpoint),
-    Of(Discovery),
+    Of(Box<Discovery>),
 }
 
 /// What a provider demands of a grant and its parameters.
@@ -94,7 +94,7 @@ impl OAuth {
     /// ```
     #[must_use]
     pub fn discover(issuer: &str) -> OAuthBuilder {
-        OAuthBuilder::at(Discovery::new(issuer).map(Endpoint::Of))
+        OAuthBuilder::at(Discovery::new(issuer).map(Box::new).map(Endpoint::Of))
     }
 }
 
@@ -271,7 +271,10 @@ impl OAuthBuilder {
                 ));
             }
             Endpoint::At(endpoint) => (endpoint, None),
-            Endpoint::Of(discovery) => (discovery.url().clone(), Some(discovery.allowing(allowed))),
+            Endpoint::Of(discovery) => {
+                let is_tls = self.client.as_ref().is_some_and(OAuthClient::is_tls);
+                (discovery.url().clone(), Some(discovery.allowing(allowed).for_tls(is_tls)))
+            }
         };
         if let Some(client) = &self.client {
             client.check()?;

@@ -53,6 +53,8 @@ pub struct OAuthClient {
 #[derive(Clone, Debug)]
 pub(crate) enum Proof {
     Nothing,
+    /// The certificate of the connection.
+    Tls,
     Secret(Credential, ClientAuth),
     Assertion {
         assertion: Credential,
@@ -81,6 +83,16 @@ impl OAuthClient {
     /// A client without a secret (a public client, RFC 6749 section 2.1): only its id is sent.
     pub fn public(id: impl Into<Credential>) -> OAuthClient {
         OAuthClient::of(id.into(), Proof::Nothing)
+    }
+
+    /// A client that shows a certificate in TLS: `tls_client_auth` or `self_signed_tls_client_auth` (RFC 8705 section 2). Only
+    /// its id is sent. The certificate belongs to the connection, so it is set at the client of the token endpoint:
+    /// [`HttpClient::with_certificate`](crate::endpoint::HttpClient::with_certificate).
+    ///
+    /// [`OAuth::discover`](crate::system::OAuth::discover) then takes the `token_endpoint` of `mtls_endpoint_aliases` (RFC 8705
+    /// section 5), if the metadata has aliases.
+    pub fn tls(id: impl Into<Credential>) -> OAuthClient {
+        OAuthClient { id: id.into(), proof: Proof::Tls }
     }
 
     /// A client with a secret, which is sent by Basic with [`BasicEncoding::Auto`]. See [`auth`](OAuthClient::auth).
@@ -257,6 +269,11 @@ impl OAuthClient {
         self
     }
 
+    /// Whether the connection must show a certificate.
+    pub(crate) fn is_tls(&self) -> bool {
+        matches!(self.proof, Proof::Tls)
+    }
+
     /// # Errors
     ///
     /// If a value that is already known cannot be an id or a secret, or if a method was called that does not fit the proof.
@@ -266,7 +283,7 @@ impl OAuthClient {
         }
         self.id.check("client id", flaw)?;
         match &self.proof {
-            Proof::Nothing => Ok(()),
+            Proof::Nothing | Proof::Tls => Ok(()),
             Proof::Secret(secret, _) => Ok(secret.check("client secret", flaw)?),
             Proof::Assertion { assertion, .. } => Ok(assertion.check("client assertion", flaw)?),
             #[cfg(feature = "oauth")]
@@ -300,7 +317,7 @@ impl OAuthClient {
     pub(crate) fn credentials(&self) -> Vec<Credential> {
         let mut all = vec![self.id.clone()];
         match &self.proof {
-            Proof::Nothing => {}
+            Proof::Nothing | Proof::Tls => {}
             Proof::Secret(secret, _) => all.push(secret.clone()),
             Proof::Assertion { assertion, previous, made_of, .. } => {
                 all.push(assertion.in_time(life));
@@ -317,6 +334,7 @@ impl OAuthClient {
     pub(crate) fn identify(&self, identity: Identity) -> Identity {
         let kind = match &self.proof {
             Proof::Nothing => "none",
+            Proof::Tls => "tls",
             Proof::Secret(..) => "secret",
             Proof::Assertion { .. } => "assertion",
             #[cfg(feature = "oauth")]
@@ -332,7 +350,7 @@ impl OAuthClient {
         let id = cx.credential(&self.id)?;
         let mut added = Added { params: Vec::new(), authorization: None };
         match &self.proof {
-            Proof::Nothing => added.params.push(("client_id", id)),
+            Proof::Nothing | Proof::Tls => added.params.push(("client_id", id)),
             // `for_audience` has made an assertion of it.
             #[cfg(feature = "oauth")]
             Proof::Signed(_) => {}

@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{ACCEPT, CACHE_CONTROL};
 use http::{Request, StatusCode};
+use serde_json::Value;
 
 use crate::basics::TARGET;
 use crate::basics::headers::texts;
@@ -38,6 +39,8 @@ pub(crate) struct Discovery {
     url: TokenEndpoint,
     /// Other origins that the token endpoint may have.
     allowed: Vec<Origin>,
+    /// The client shows a certificate in TLS, for which the token endpoint may have an alias (RFC 8705 section 5).
+    is_tls: bool,
     known: Mutex<Option<Known>>,
 }
 
@@ -73,12 +76,17 @@ impl Discovery {
         let url = TokenEndpoint::parse(issuer);
         let url = url.map_err(|error| wrong(&format!("is no usable URL: {error}")))?;
         let (issuer, known) = (issuer.to_owned(), Mutex::default());
-        Ok(Discovery { issuer, url, allowed: Vec::new(), known })
+        Ok(Discovery { issuer, url, allowed: Vec::new(), is_tls: false, known })
     }
 
     /// Allows the token endpoint to have one of these origins too.
     pub(crate) fn allowing(self, allowed: Vec<Origin>) -> Discovery {
         Discovery { allowed, ..self }
+    }
+
+    /// For a client that shows a certificate in TLS.
+    pub(crate) fn for_tls(self, is_tls: bool) -> Discovery {
+        Discovery { is_tls, ..self }
     }
 
     pub(crate) fn issuer(&self) -> &str {
@@ -201,7 +209,8 @@ impl Discovery {
                 visible(&issuer)
             )));
         }
-        let endpoint = text("token_endpoint")?;
+        let alias = if self.is_tls { alias_of(answer)? } else { None };
+        let endpoint = alias.map_or_else(|| text("token_endpoint"), |alias| Ok(Some(alias)))?;
         let endpoint = endpoint.ok_or_else(|| wrong("it has no `token_endpoint`".to_owned()))?;
         let endpoint = TokenEndpoint::parse(&endpoint);
         let endpoint = endpoint.map_err(|error| {
@@ -230,6 +239,24 @@ impl Discovery {
         };
         *known = Some(Known { endpoint, fresh_until });
         Ok(())
+    }
+}
+
+/// The token endpoint for clients that show a certificate in TLS (RFC 8705 section 5). None if the metadata has no aliases.
+///
+/// # Errors
+///
+/// If it has aliases, and none of the token endpoint.
+fn alias_of(answer: &ExchangeAnswer) -> Result<Option<String>, ExchangeError> {
+    let metadata = serde_json::from_slice::<Value>(answer.text_bytes()).unwrap_or_default();
+    let Some(aliases) = metadata.get("mtls_endpoint_aliases") else { return Ok(None) };
+    match aliases.get("token_endpoint").and_then(Value::as_str) {
+        Some(alias) => Ok(Some(alias.to_owned())),
+        None => Err(ExchangeError::new(
+            ExchangeErrorKind::Configuration,
+            "`mtls_endpoint_aliases` has no `token_endpoint`, and a client with a certificate needs one (RFC 8705 section \
+             5): call `OAuth::builder` with its address, if the provider does not correct that",
+        )),
     }
 }
 
@@ -383,5 +410,38 @@ mod tests {
         let other_path = metadata(issuer, "https://example.com/second");
         discovery.read(&answer(DISCOVERY[0], 200, &other_path)).unwrap();
         assert_eq!(discovery.last().unwrap().uri().path(), "/second");
+    }
+
+    #[test]
+    fn a_client_with_a_certificate_uses_the_alias_of_the_token_endpoint() {
+        let issuer = "https://example.com";
+        let metadata = |aliases: &str| {
+            let body = format!(
+                r#"{{"issuer":"{issuer}","token_endpoint":"https://example.com/t"{aliases}}}"#
+            );
+            answer(DISCOVERY[0], 200, &body)
+        };
+        let alias = r#","mtls_endpoint_aliases":{"token_endpoint":"https://mtls.example.com/t"}"#;
+        let allowed = || vec![Origin::parse("https://mtls.example.com").unwrap()];
+        for (is_tls, aliases, expected) in [
+            (true, alias, "https://mtls.example.com/t"),
+            (true, "", "https://example.com/t"),
+            (false, alias, "https://example.com/t"),
+            (false, r#","mtls_endpoint_aliases":{}"#, "https://example.com/t"),
+        ] {
+            let discovery = discovery(issuer).allowing(allowed()).for_tls(is_tls);
+            discovery.read(&metadata(aliases)).unwrap();
+            assert_eq!(discovery.last().unwrap().uri().to_string(), expected);
+        }
+        for aliases in [
+            r#","mtls_endpoint_aliases":{}"#,
+            r#","mtls_endpoint_aliases":{"userinfo_endpoint":"https://mtls.example.com/u"}"#,
+            r#","mtls_endpoint_aliases":null"#,
+        ] {
+            let error = discovery(issuer).for_tls(true).read(&metadata(aliases)).unwrap_err();
+            assert_eq!(error.kind(), ExchangeErrorKind::Configuration, "{error}");
+        }
+        let stranger = discovery(issuer).for_tls(true).read(&metadata(alias)).unwrap_err();
+        assert!(stranger.to_string().contains("which is another origin"), "{stranger}");
     }
 }

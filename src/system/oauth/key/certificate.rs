@@ -6,14 +6,11 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::digest::{SHA256, digest};
 
-use crate::endpoint::moment::rfc_3339;
-use crate::system::oauth::key::der::{self, GENERALIZED_TIME, Reader, SEQUENCE, UTC_TIME};
+use crate::basics::der::{self, SEQUENCE};
+use crate::endpoint::validity::{self, Validity};
 use crate::system::oauth::key::flaw::Flaw;
 use crate::system::oauth::key::pem;
 use crate::system::oauth::key::public::fingerprint_of;
-
-/// The tag of the version, which is optional.
-const VERSION: u8 = 0xa0;
 
 /// What a certificate says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,63 +41,15 @@ impl Certificate {
     }
 
     fn of(der: &[u8]) -> Option<Certificate> {
-        let mut body = Reader::new(der).enter(SEQUENCE)?.enter(SEQUENCE)?;
-        let (first, _) = body.next()?;
-        if first == VERSION {
-            body.next()?; // the serial number
-        }
-        body.expect(SEQUENCE)?; // the algorithm of the signature
-        body.expect(SEQUENCE)?; // the issuer
-        let mut validity = body.enter(SEQUENCE)?;
-        validity.next()?; // the begin
-        let ends_at = time(validity.next()?)?;
+        let mut body = validity::body(der)?;
+        let Validity { ends, ends_at, .. } = Validity::in_body(&mut body)?;
         body.expect(SEQUENCE)?; // the subject
         let public_key = body.expect(SEQUENCE)?;
         Some(Certificate {
             thumbprint: URL_SAFE_NO_PAD.encode(digest(&SHA256, der)),
             fingerprint: fingerprint_of(&der::value(SEQUENCE, &[public_key])),
-            ends: rfc_3339(&ends_at)?,
+            ends,
             ends_at,
         })
-    }
-}
-
-/// A time by RFC 3339. A year of two digits is from 1950 to 2049 (RFC 5280 section 4.1.2.5.1).
-fn time((tag, content): (u8, &[u8])) -> Option<String> {
-    let text = std::str::from_utf8(content).ok().filter(|text| text.is_ascii())?;
-    let full = match tag {
-        UTC_TIME => {
-            let century = if text.get(..2)? < "50" { "20" } else { "19" };
-            format!("{century}{text}")
-        }
-        GENERALIZED_TIME => text.to_owned(),
-        _ => return None,
-    };
-    let part = |from: usize| full.get(from..from + 2);
-    let (month, day) = (part(4)?, part(6)?);
-    let (hour, minute, second) = (part(8)?, part(10)?, part(12)?);
-    let is_utc = full.get(14..)? == "Z";
-    is_utc.then(|| format!("{}-{month}-{day}T{hour}:{minute}:{second}Z", &full[..4]))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_time_is_read_as_rfc_5280_writes_it() {
-        for (tag, written, read) in [
-            (UTC_TIME, "220502123709Z", Some("2022-05-02T12:37:09Z")),
-            (UTC_TIME, "491231235959Z", Some("2049-12-31T23:59:59Z")),
-            (UTC_TIME, "500101000000Z", Some("1950-01-01T00:00:00Z")),
-            (GENERALIZED_TIME, "99991231235959Z", Some("9999-12-31T23:59:59Z")),
-            (UTC_TIME, "2205021237Z", None),
-            (UTC_TIME, "220502123709+0100", None),
-            (UTC_TIME, "€", None),
-            (GENERALIZED_TIME, "", None),
-            (SEQUENCE, "220502123709Z", None),
-        ] {
-            assert_eq!(time((tag, written.as_bytes())).as_deref(), read, "{written}");
-        }
     }
 }

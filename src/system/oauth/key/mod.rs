@@ -19,7 +19,6 @@ pub(crate) mod certificate;
 pub(crate) mod certified_key;
 pub(crate) mod claims;
 pub(crate) mod client_claims;
-pub(crate) mod der;
 pub(crate) mod flaw;
 pub(crate) mod jwk;
 pub(crate) mod jws;

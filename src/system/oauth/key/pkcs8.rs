@@ -2,7 +2,7 @@
 
 use ring::signature::Ed25519KeyPair;
 
-use crate::system::oauth::key::der::{BIT_STRING, INTEGER, OCTET_STRING, OID, Reader, SEQUENCE};
+use crate::basics::der::{BIT_STRING, INTEGER, OCTET_STRING, OID, Reader, SEQUENCE};
 use crate::system::oauth::key::flaw::Flaw;
 use crate::system::oauth::key::pair::{Curve, Pair};
 

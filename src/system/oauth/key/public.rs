@@ -6,7 +6,7 @@ use ring::digest::{SHA256, digest};
 use ring::rsa::PublicKeyComponents;
 use ring::signature::KeyPair;
 
-use crate::system::oauth::key::der::{self, BIT_STRING, OID, SEQUENCE};
+use crate::basics::der::{self, BIT_STRING, OID, SEQUENCE};
 use crate::system::oauth::key::pair::{Curve, Pair};
 use crate::system::oauth::key::pkcs8::{EC_PUBLIC_KEY, ED25519, RSA_ENCRYPTION, oid};
 

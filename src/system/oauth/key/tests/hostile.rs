@@ -5,8 +5,8 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Map, Value, json};
 
 use super::{decoded, key, text, vector};
+use crate::basics::der::{self, BIT_STRING, INTEGER, OCTET_STRING, OID, SEQUENCE};
 use crate::exchange::error::ExchangeErrorKind;
-use crate::system::oauth::key::der::{self, BIT_STRING, INTEGER, OCTET_STRING, OID, SEQUENCE};
 use crate::system::oauth::key::flaw::Flaw;
 use crate::system::oauth::key::jws::HeaderMember;
 use crate::system::oauth::key::pair::Curve;

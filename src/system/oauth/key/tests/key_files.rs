@@ -5,12 +5,13 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::{decoded, key, text, vector};
+use crate::basics::der;
 use crate::error::ErrorKind;
 use crate::system::oauth::key::algorithm::Algorithm;
 use crate::system::oauth::key::flaw::Flaw;
 use crate::system::oauth::key::pair::Curve;
+use crate::system::oauth::key::pkcs8;
 use crate::system::oauth::key::signing_key::SigningKey;
-use crate::system::oauth::key::{der, pkcs8};
 
 fn good(name: &str) -> &'static str {
     text(&format!("/key_files/good/{name}"))

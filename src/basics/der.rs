@@ -1,4 +1,5 @@
 //! The part of DER (X.690) that keys and certificates need.
+#![cfg_attr(not(feature = "oauth"), allow(dead_code, reason = "certificates need less than keys"))]
 
 /// Reads values one after another.
 pub(crate) struct Reader<'a>(&'a [u8]);
