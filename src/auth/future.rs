@@ -1,4 +1,5 @@
-//! The future of a call. It polls the inner service's future, or it waits. It sends a request twice at most.
+//! The future of a call. It polls the inner service's future, or it waits. It sends a request twice at most because of its token, and
+//! once more because of headers that are made for it ([`ProofVerdict`](crate::scheme::ProofVerdict)).
 //!
 //! The hot path is [`State::Calling`]: it polls the inner future and inspects the response. A request that waits (for a token,
 //! for the next token, for the inner service) is a boxed [`PendingRequest`]. So a request that never waits is small.
@@ -15,12 +16,12 @@ use tower_service::Service;
 
 use crate::auth::completed::polled_after_completion;
 use crate::auth::pending_request::{Next, PendingRequest};
-use crate::auth::sent_request::{Answered, Refusal, SentRequest};
+use crate::auth::refused::{Answered, Objection, Refusal};
+use crate::auth::sent_request::SentRequest;
 #[cfg(feature = "reqwest")]
 use crate::error::recovery::Recovery;
 use crate::error::{BoxError, Error};
 use crate::replay::Replay;
-use crate::token::machine::events::Complaint;
 
 pin_project! {
     /// The response of [`Auth`](crate::Auth).
@@ -128,14 +129,14 @@ where
                     }
                     // Moving a response is expensive, so it is inspected in place.
                     let mut polled = future.poll(cx);
-                    let complaint = match (&mut polled, &*sent_request) {
+                    let objection = match (&mut polled, &*sent_request) {
                         (Poll::Pending, _) => return Poll::Pending,
                         (Poll::Ready(Ok(response)), Some(sent_request)) => {
                             sent_request.inspect_response(response)
                         }
                         _ => None,
                     };
-                    let Some(complaint) = complaint else {
+                    let Some(objection) = objection else {
                         let refusal = match polled {
                             Poll::Ready(Err(_)) => {
                                 sent_request.as_mut().and_then(SentRequest::refusal)
@@ -150,7 +151,7 @@ where
                         };
                     };
                     let Poll::Ready(Ok(response)) = polled else { return Poll::Pending };
-                    match refusal(sent_request.take(), complaint, response) {
+                    match refusal(sent_request.take(), objection, response) {
                         Answered::Done(response) => return Poll::Ready(Ok(response)),
                         Answered::Refused(refused) => {
                             State::Pending { pending: Box::new(PendingRequest::again(*refused)) }
@@ -196,20 +197,21 @@ where
     }
 }
 
-/// Handles a response that refuses or doubts the credential.
+/// Handles a response that refuses or doubts the credential, or refuses the request's own headers.
 #[cold]
 #[inline(never)]
 fn refusal<I, R, B, RB>(
     sent_request: Option<SentRequest<I, R, B, RB>>,
-    complaint: Complaint,
+    objection: Objection,
     response: Response<RB>,
-) -> Answered<I, R::Kept, RB>
+) -> Answered<I, R, B, RB>
 where
     R: Replay<B>,
 {
-    match sent_request {
-        Some(sent_request) => sent_request.refused(complaint, response),
-        None => Answered::Done(response),
+    match (sent_request, objection) {
+        (Some(sent), Objection::Token(complaint)) => sent.refused(complaint, response),
+        (Some(sent), Objection::Proof { may_help }) => sent.proof_refused(may_help, response),
+        (None, _) => Answered::Done(response),
     }
 }
 

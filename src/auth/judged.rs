@@ -22,6 +22,11 @@ impl Judged {
         Judged { shared: Some(shared.clone()), complaint, generation }
     }
 
+    /// Nothing is told: the response was not about the token.
+    pub(crate) fn nothing() -> Judged {
+        Judged { shared: None, complaint: Complaint::Doubt, generation: Generation::of(0) }
+    }
+
     /// This follows. More calls change nothing.
     #[cold]
     #[inline(never)]

@@ -20,8 +20,9 @@ use crate::auth::deadline::Deadline;
 use crate::auth::drain::Drain;
 use crate::auth::judged::Judged;
 use crate::auth::kept_request::KeptRequest;
-use crate::auth::proof;
-use crate::auth::sent_request::{Refusal, Refused, SentRequest};
+use crate::auth::proof::Proof;
+use crate::auth::refused::{Before, Refusal, Refused, Remedy};
+use crate::auth::sent_request::SentRequest;
 use crate::clock::Now;
 use crate::error::recovery::Recovery;
 use crate::error::{BoxError, Error};
@@ -46,23 +47,29 @@ pub(crate) struct PendingRequest<I, R: Replay<B>, B, RB> {
 
 /// What is to be sent once there is a token.
 enum Work<R: Replay<B>, B, RB> {
-    First {
-        request: Request<B>,
-        replay: R,
-    },
-    /// `rejected` is given to the caller if there is no successor, or if the second sending fails.
-    Again {
-        head: Head,
-        body: Option<R::Kept>,
-        waited: bool,
-        rejected: Option<Response<RB>>,
-        judged: Judged,
-    },
+    First { request: Request<B>, replay: R },
+    Again(Again<R, B, RB>),
+}
+
+/// A request that is sent again.
+struct Again<R: Replay<B>, B, RB> {
+    head: Head,
+    body: Option<R::Kept>,
+    before: Before,
+    /// The token that the request must have again. None: the newest.
+    same_token: Option<AccessToken>,
+    /// Set if the request may be sent once more after this sending.
+    replay: Option<R>,
+    /// It is given to the caller if there is no successor, or if this sending fails.
+    rejected: Option<Response<RB>>,
+    judged: Judged,
 }
 
 enum Stage<RB> {
     Acquire(BoxFuture<Result<AccessToken, Error>>),
     Renew(BoxFuture<Renewal>),
+    /// The request needs no other token.
+    Prove,
     /// The rejected response's body is read to its end, so that its connection lives.
     Drain(Drain<RB>),
     Ready,
@@ -97,27 +104,24 @@ impl<I, R: Replay<B>, B, RB> PendingRequest<I, R, B, RB> {
         }
     }
 
-    /// A request was refused, and is to be sent again with another token.
+    /// A request was refused, and is to be sent again: with another token, or with new headers of its own.
     #[cold]
-    pub(crate) fn again(request: Refused<I, R::Kept, RB>) -> Self {
-        let Refused { shared, complaint, generation: refused, sent, kept, response: rejected } =
-            request;
+    pub(crate) fn again(request: Refused<I, R, B, RB>) -> Self {
+        let Refused { shared, remedy, before, sent, kept, replay, response } = request;
         let KeptRequest { service, head, body } = kept;
         let chain = head.extensions().map(Chain::of).unwrap_or_default();
         let deadline = Deadline::of(head.header(&Deadline::HEADER), sent);
-        let (rejected, judged) = (Some(rejected), Judged::new(&shared, complaint, refused));
-        PendingRequest {
-            stage: Stage::Renew(Box::pin(shared.core.clone().renew(
-                complaint,
-                refused,
-                chain.clone(),
-            ))),
-            shared,
-            service,
-            chain,
-            work: Some(Work::Again { head, body, waited: false, rejected, judged }),
-            deadline,
-        }
+        let (stage, same_token, judged) = match remedy {
+            Remedy::Renewal { complaint, refused } => {
+                let renewal = shared.core.clone().renew(complaint, refused, chain.clone());
+                let judged = Judged::new(&shared, complaint, refused);
+                (Stage::Renew(Box::pin(renewal)), None, judged)
+            }
+            Remedy::NewProof(token) => (Stage::Prove, Some(token), Judged::nothing()),
+        };
+        let rejected = Some(response);
+        let again = Again { head, body, before, same_token, replay, rejected, judged };
+        PendingRequest { stage, shared, service, chain, work: Some(Work::Again(again)), deadline }
     }
 }
 
@@ -153,16 +157,22 @@ where
                     Stage::Ready
                 }
                 Stage::Renew(renew) => match ready!(renew.as_mut().poll(cx)) {
-                    Renewal::Token { waited, .. } => self.after_renewal(waited),
+                    Renewal::Token { waited, .. } => {
+                        if let Some(Work::Again(again)) = &mut self.work {
+                            again.before.waited = waited;
+                        }
+                        self.drain()
+                    }
                     Renewal::HandOn(recovery) => match self.hand_on(recovery) {
                         Some(response) => return Poll::Ready(Ok(Next::Respond(response))),
                         None => polled_after_completion(),
                     },
                 },
+                Stage::Prove => self.drain(),
                 Stage::Drain(drain) => {
                     let drained = ready!(drain.poll(cx));
-                    if let Some(Work::Again { rejected, .. }) = &mut self.work {
-                        *rejected = drained;
+                    if let Some(Work::Again(again)) = &mut self.work {
+                        again.rejected = drained;
                     }
                     Stage::Ready
                 }
@@ -180,7 +190,7 @@ where
                     }
                     // The newest token. It is never older than the token that the request waited
                     // for.
-                    match self.shared.core.usable() {
+                    match self.same_token(now).or_else(|| self.shared.core.usable()) {
                         Some(token) => match self.call(&token, now) {
                             Some(next) => return Poll::Ready(next),
                             None => polled_after_completion(),
@@ -199,79 +209,109 @@ where
         }
     }
 
+    /// The token that the request must have again, if it has not expired.
+    fn same_token(&self, now: Now) -> Option<AccessToken> {
+        let Some(Work::Again(again)) = &self.work else { return None };
+        again.same_token.clone().filter(|token| token.is_usable(now))
+    }
+
     fn call(
         &mut self,
         token: &AccessToken,
         now: Now,
     ) -> Option<Result<Next<I, R, B, RB>, BoxError>> {
-        let generation = token.generation();
-        let (future, sent_request) = match self.work.take()? {
-            Work::First { mut request, replay } => {
-                if let Some(deadline) = &self.deadline {
-                    deadline.reduce(request.headers_mut(), now);
-                }
-                let config = &self.shared.config;
-                let kept = config.keep(&self.service, &replay, &mut request);
-                let mut sent_request =
-                    SentRequest::new(self.shared.clone(), generation, now, token.age(now), kept);
-                if let Err(error) = self.present(token, now, &mut request) {
-                    return Some(Err(error.into()));
-                }
-                let slot = sent_request.kept_body();
-                (replay.send(&mut self.service, request, &config.quota, slot), sent_request)
-            }
-            Work::Again { head, body, waited, rejected, mut judged } => {
-                let mut request = head.into_request(R::again(body?));
-                if let Some(deadline) = &self.deadline {
-                    deadline.reduce(request.headers_mut(), now);
-                }
-                if let Err(error) = self.present(token, now, &mut request) {
-                    judged.followed_by(Recovery::ResendFailed);
-                    let Some(response) = rejected else { return Some(Err(error.into())) };
-                    let refusal = Refusal { shared: self.shared.clone(), response };
-                    return Some(refusal.instead_of(error).map(Next::Respond));
-                }
-                request.extensions_mut().insert(Replayed);
-                let kept = R::Slot::new(None);
-                let sent_request =
-                    SentRequest::new(self.shared.clone(), generation, now, token.age(now), kept);
-                // With a deadline, the body was not read. An unread body occupies a connection.
-                let is_read = self.deadline.is_none();
-                let rejected = rejected.filter(|it| is_read || it.body().is_end_stream());
-                let future = self.service.call(request);
-                judged.followed_by(Recovery::Replayed);
-                (future, sent_request.replaying(waited, rejected))
-            }
-        };
-        Some(Ok(Next::Call { future, sent_request }))
-    }
-
-    /// Puts the credential into a request, and the other headers that are made for this request.
-    fn present<B2>(
-        &self,
-        token: &AccessToken,
-        now: Now,
-        request: &mut Request<B2>,
-    ) -> Result<(), Error> {
-        let (name, value) = (&self.shared.core.header_name, token.header_value().clone());
-        request.headers_mut().insert(name, value);
-        match token.per_request() {
-            Some((maker, token)) => proof::add(&**maker, token, now, request),
-            None => Ok(()),
+        match self.work.take()? {
+            Work::First { request, replay } => Some(self.call_first(token, now, request, &replay)),
+            Work::Again(again) => self.call_again(token, now, again),
         }
     }
 
-    fn after_renewal(&mut self, has_waited: bool) -> Stage<RB> {
-        let Some(Work::Again { waited, rejected, .. }) = &mut self.work else {
-            return Stage::Ready;
+    fn call_first(
+        &mut self,
+        token: &AccessToken,
+        now: Now,
+        mut request: Request<B>,
+        replay: &R,
+    ) -> Result<Next<I, R, B, RB>, BoxError> {
+        if let Some(deadline) = &self.deadline {
+            deadline.reduce(request.headers_mut(), now);
+        }
+        let config = &self.shared.config;
+        let kept = config.keep(&self.service, replay, &mut request);
+        self.insert_token(token, &mut request);
+        let proof = Proof::add(token, now, &mut request, Some(replay))?;
+        let mut sent_request = self.sent(token, now, kept).proved(proof);
+        let slot = sent_request.kept_body();
+        let future = replay.send(&mut self.service, request, &config.quota, slot);
+        Ok(Next::Call { future, sent_request })
+    }
+
+    fn call_again(
+        &mut self,
+        token: &AccessToken,
+        now: Now,
+        again: Again<R, B, RB>,
+    ) -> Option<Result<Next<I, R, B, RB>, BoxError>> {
+        let Again { head, body, before, replay, rejected, mut judged, .. } = again;
+        // Only a request with headers of its own may be sent a third time.
+        let may_follow = !(before.replayed && before.proved_anew);
+        let (body, kept) = match replay.as_ref().filter(|_| may_follow) {
+            Some(replay) => replay.again_and_keep(body?, &self.shared.config.quota),
+            None => (R::again(body?), None),
         };
-        *waited = has_waited;
+        let mut request = head.into_request(body);
+        if let Some(deadline) = &self.deadline {
+            deadline.reduce(request.headers_mut(), now);
+        }
+        let kept = kept.map(|body| KeptRequest {
+            service: self.service.clone(),
+            head: Head::keep(&request),
+            body: Some(body),
+        });
+        self.insert_token(token, &mut request);
+        let proof = match Proof::add(token, now, &mut request, replay.as_ref()) {
+            Ok(proof) => proof,
+            Err(error) => {
+                judged.followed_by(Recovery::ResendFailed);
+                let Some(response) = rejected else { return Some(Err(error.into())) };
+                let refusal = Refusal { shared: self.shared.clone(), response };
+                return Some(refusal.instead_of(error).map(Next::Respond));
+            }
+        };
+        request.extensions_mut().insert(Replayed);
+        let sent_request = self.sent(token, now, R::Slot::new(kept));
+        // With a deadline, the body was not read. An unread body occupies a connection.
+        let is_read = self.deadline.is_none();
+        let rejected = rejected.filter(|it| is_read || it.body().is_end_stream());
+        let future = self.service.call(request);
+        judged.followed_by(Recovery::Replayed);
+        let sent_request = sent_request.sent_before(before, rejected).proved(proof);
+        Some(Ok(Next::Call { future, sent_request }))
+    }
+
+    fn sent(
+        &self,
+        token: &AccessToken,
+        now: Now,
+        kept: R::Slot<KeptRequest<I, R::Kept>>,
+    ) -> SentRequest<I, R, B, RB> {
+        SentRequest::new(self.shared.clone(), token.generation(), now, token.age(now), kept)
+    }
+
+    fn insert_token<B2>(&self, token: &AccessToken, request: &mut Request<B2>) {
+        let (name, value) = (&self.shared.core.header_name, token.header_value().clone());
+        request.headers_mut().insert(name, value);
+    }
+
+    /// Reads the rest of the rejected response first.
+    fn drain(&mut self) -> Stage<RB> {
+        let Some(Work::Again(again)) = &mut self.work else { return Stage::Ready };
         if self.deadline.is_some() {
             // If the time runs out, the refusal is the answer. Only gRPC has such a deadline. It uses HTTP/2, where
             // an unread body costs no connection.
             return Stage::Ready;
         }
-        let unread = rejected.take_if(|response| !response.body().is_end_stream());
+        let unread = again.rejected.take_if(|response| !response.body().is_end_stream());
         // Without a timer the body is not read. That costs the connection, but the request is still
         // sent again.
         let drain = unread.zip(self.shared.core.sleep(Drain::<RB>::MAX_TIME).ok());
@@ -282,7 +322,7 @@ where
 
     pub(crate) fn hand_on(&mut self, recovery: Recovery) -> Option<Response<RB>> {
         match self.work.take()? {
-            Work::Again { rejected, mut judged, .. } => {
+            Work::Again(Again { rejected, mut judged, .. }) => {
                 judged.followed_by(recovery);
                 let mut response = rejected?;
                 response.extensions_mut().insert(recovery);

@@ -7,14 +7,15 @@ use http::Response;
 
 use crate::auth::config::Shared;
 use crate::auth::kept_request::KeptRequest;
-use crate::basics::TARGET;
+use crate::auth::proof::Proof;
+use crate::auth::refused::{Answered, Before, Objection, Refusal, Refused, Remedy};
 use crate::clock::Now;
 use crate::error::recovery::Recovery;
-use crate::error::{BoxError, Error, ErrorKind, root_cause};
 use crate::replay::methods::ReplayMethods;
 use crate::replay::{Replay, Slot};
 use crate::scheme::insufficient::Insufficient;
 use crate::scheme::judge::Verdict;
+use crate::scheme::per_request::ProofVerdict;
 use crate::scheme::response::ResponseHead;
 use crate::scheme::rotation::Rotation;
 use crate::token::machine::events::{Complaint, Generation};
@@ -29,13 +30,14 @@ pub(crate) struct SentRequest<I, R: Replay<B>, B, RB> {
     sent: u64,
     /// The age of the token when the request was sent. If the token is due for renewal, the first poll asks for it.
     age: Age,
-    /// This is the second sending.
-    replayed: bool,
-    /// The second sending waited for a renewal. If the request is accepted, the renewal has helped.
-    waited: bool,
+    before: Before,
+    /// Each response is looked at closely: this is a further sending, or it has headers of its own.
+    watched: bool,
     kept: R::Slot<KeptRequest<I, R::Kept>>,
-    /// The refusal before this second sending. The caller gets it if the second sending has no response.
+    /// The refusal before this further sending. The caller gets it if this sending has no response.
     refusal: R::Slot<Box<Refusal<RB>>>,
+    /// The headers that were made for this sending. None if the token needs none.
+    proof: Option<Box<Proof<R>>>,
 }
 
 /// The token of a request that is under way. If responses bring new tokens, the request is counted until this is
@@ -60,37 +62,6 @@ impl Sending {
     }
 }
 
-/// A refused response. It is the answer if the request cannot be sent again.
-pub(crate) struct Refusal<RB> {
-    pub(crate) shared: Arc<Shared>,
-    pub(crate) response: Response<RB>,
-}
-
-impl<RB> Refusal<RB> {
-    /// The refusal, for the caller. The client's `error` is only logged.
-    ///
-    /// # Errors
-    ///
-    /// The client's error, if it says that the credential was sent to another origin.
-    #[cold]
-    pub(crate) fn instead_of(
-        mut self,
-        error: impl Into<BoxError>,
-    ) -> Result<Response<RB>, BoxError> {
-        let error = error.into();
-        if Error::find(&*error).is_some_and(|it| it.kind() == ErrorKind::SentElsewhere) {
-            return Err(error);
-        }
-        // The text of reqwest's errors has the whole URL, and its query may have a secret.
-        #[cfg(feature = "reqwest")]
-        let error = crate::error::without_url::without_url(error);
-        let (system, cause) = (self.shared.core.system, root_cause(&*error));
-        tracing::debug!(target: TARGET, system, cause, "a request could not be sent again");
-        self.response.extensions_mut().insert(Recovery::ResendFailed);
-        Ok(self.response)
-    }
-}
-
 /// This must not panic: it counts, and may wake others.
 impl Drop for Sending {
     #[inline]
@@ -99,25 +70,6 @@ impl Drop for Sending {
             sent_count.exit(self.entry);
         }
     }
-}
-
-/// What follows a response.
-pub(crate) enum Answered<I, K, RB> {
-    /// It goes to the caller.
-    Done(Response<RB>),
-    /// The token is renewed, and the request is sent again.
-    Refused(Box<Refused<I, K, RB>>),
-}
-
-/// A request that was refused and can be sent again.
-pub(crate) struct Refused<I, K, RB> {
-    pub(crate) shared: Arc<Shared>,
-    pub(crate) complaint: Complaint,
-    /// The refused token.
-    pub(crate) generation: Generation,
-    pub(crate) sent: Now,
-    pub(crate) kept: KeptRequest<I, K>,
-    pub(crate) response: Response<RB>,
 }
 
 impl<I, R: Replay<B>, B, RB> SentRequest<I, R, B, RB> {
@@ -130,8 +82,14 @@ impl<I, R: Replay<B>, B, RB> SentRequest<I, R, B, RB> {
         kept: R::Slot<KeptRequest<I, R::Kept>>,
     ) -> Self {
         let (sending, sent) = (Sending::begin(shared, generation), now.mono_nanos());
-        let refusal = R::Slot::new(None);
-        SentRequest { sending, sent, age, replayed: false, waited: false, kept, refusal }
+        let (before, refusal) = (Before::default(), R::Slot::new(None));
+        SentRequest { sending, sent, age, before, watched: false, kept, refusal, proof: None }
+    }
+
+    /// With the headers that were made for this sending.
+    #[inline]
+    pub(crate) fn proved(self, proof: Option<Box<Proof<R>>>) -> Self {
+        SentRequest { watched: self.watched || proof.is_some(), proof, ..self }
     }
 
     /// The place where the body is kept; none if it is not kept.
@@ -140,10 +98,10 @@ impl<I, R: Replay<B>, B, RB> SentRequest<I, R, B, RB> {
         self.kept.get().map(|kept| &mut kept.body)
     }
 
-    pub(crate) fn replaying(self, waited: bool, refusal: Option<Response<RB>>) -> Self {
+    pub(crate) fn sent_before(self, before: Before, refusal: Option<Response<RB>>) -> Self {
         let shared = self.sending.shared.clone();
         let refusal = refusal.map(|response| Box::new(Refusal { shared, response }));
-        SentRequest { replayed: true, waited, refusal: R::Slot::new(refusal), ..self }
+        SentRequest { before, watched: true, refusal: R::Slot::new(refusal), ..self }
     }
 
     /// What the caller gets if the client fails now. None if this is the first sending.
@@ -166,7 +124,7 @@ impl<I, R: Replay<B>, B, RB> SentRequest<I, R, B, RB> {
     /// Inspects a response in place: moving one is expensive. Returns the refusal or doubt, if any. Without one, the
     /// response is ready for the caller.
     #[inline]
-    pub(crate) fn inspect_response(&self, response: &mut Response<RB>) -> Option<Complaint> {
+    pub(crate) fn inspect_response(&self, response: &mut Response<RB>) -> Option<Objection> {
         let Shared { core, config, judge } = &*self.sending.shared;
         if config.is_foreign(response) {
             return None;
@@ -175,17 +133,38 @@ impl<I, R: Replay<B>, B, RB> SentRequest<I, R, B, RB> {
             true => self.inspect_demand(response),
             false => complaint(judge.verdict(ResponseHead::of(response))),
         };
-        if complaint.is_some() {
-            return complaint;
+        if let Some(complaint) = complaint {
+            return Some(self.objection(complaint, response));
         }
         // Most responses change nothing.
-        let of_interest = self.replayed
+        let of_interest = self.watched
             || core.rotation.is_some()
             || core.cell.is_rejected_token(self.sending.generation());
-        if of_interest {
+        if !of_interest {
+            return None;
+        }
+        let objection = self.objection_to_the_proof(response);
+        if objection.is_none() {
             self.accepted(response);
         }
-        None
+        objection
+    }
+
+    /// The judge complains about the token. A maker of headers knows better if the response is about them.
+    #[cold]
+    fn objection(&self, complaint: Complaint, response: &Response<RB>) -> Objection {
+        self.objection_to_the_proof(response).unwrap_or(Objection::Token(complaint))
+    }
+
+    fn objection_to_the_proof(&self, response: &Response<RB>) -> Option<Objection> {
+        let proof = self.proof.as_ref()?;
+        match proof.verdict(&self.sending.shared.config, response) {
+            ProofVerdict::Accepted => None,
+            ProofVerdict::SendAgain => {
+                Some(Objection::Proof { may_help: !self.before.proved_anew })
+            }
+            ProofVerdict::Refused => Some(Objection::Proof { may_help: false }),
+        }
     }
 
     /// Inspects a 401 or a 403, which may demand more than a valid token.
@@ -221,13 +200,11 @@ impl<I, R: Replay<B>, B, RB> SentRequest<I, R, B, RB> {
         if core.cell.is_rejected_token(generation) && head.is_success() {
             core.rejected_token_accepted(generation, self.sent(core.now()));
         }
-        if self.waited && !head.is_outage() {
+        if self.before.waited && !head.is_outage() {
             core.replay_accepted(generation);
         }
-        if self.replayed {
-            self.mark_replayed(response);
-            self.tell_end_of_replay(ReplayOutcome::Accepted);
-        }
+        self.mark_replayed(response);
+        self.tell_end_of_replay(ReplayOutcome::Accepted);
         let Some(rotation) = &core.rotation else { return };
         self.follow(rotation, response);
         response.headers_mut().remove(rotation.header());
@@ -247,13 +224,48 @@ impl<I, R: Replay<B>, B, RB> SentRequest<I, R, B, RB> {
         }
     }
 
+    /// Handles a response that refuses the request's own headers. The token is not renewed.
+    #[cold]
+    pub(crate) fn proof_refused(
+        mut self,
+        may_help: bool,
+        mut response: Response<RB>,
+    ) -> Answered<I, R, B, RB> {
+        let core = self.sending.shared.core.clone();
+        if let Some(rotation) = &core.rotation {
+            response.headers_mut().remove(rotation.header());
+        }
+        let kept = self.kept.take().filter(|_| may_help && !was_replayed_below(&response));
+        let could_keep_too_little = kept.is_some();
+        let kept = kept.filter(|kept| kept.body.as_ref().is_some_and(|body| R::pause(body)));
+        if let Some((kept, proof)) = kept.zip(self.proof.take()) {
+            core.count_new_proof();
+            let Proof { token, replay, .. } = *proof;
+            return Answered::Refused(Box::new(Refused {
+                shared: self.sending.shared.clone(),
+                remedy: Remedy::NewProof(token),
+                before: Before { proved_anew: true, ..self.before },
+                sent: self.sent(core.now()),
+                kept,
+                replay,
+                response,
+            }));
+        }
+        if could_keep_too_little {
+            core.report_a_body_that_was_not_kept();
+        }
+        self.tell_end_of_replay(ReplayOutcome::Refused);
+        response.extensions_mut().insert(Recovery::ProofRefused);
+        Answered::Done(response)
+    }
+
     /// Handles a response that refuses or doubts the credential.
     #[cold]
     pub(crate) fn refused(
         mut self,
         complaint: Complaint,
         mut response: Response<RB>,
-    ) -> Answered<I, R::Kept, RB> {
+    ) -> Answered<I, R, B, RB> {
         let core = &self.sending.shared.core;
         if complaint == Complaint::Refusal
             && let Some(difference) = core.compare_clocks(response.headers())
@@ -270,8 +282,8 @@ impl<I, R: Replay<B>, B, RB> SentRequest<I, R, B, RB> {
             }
             response.headers_mut().remove(rotation.header());
         }
-        if self.replayed {
-            // The second sending was refused, too. A request is sent twice at most. The next request renews the token.
+        if self.before.replayed {
+            // The next token was refused, too. A request is sent with two tokens at most. The next request renews the token.
             self.mark_replayed(&mut response);
             core.tell_refusal(complaint, self.sending.generation(), None);
             self.tell_end_of_replay(ReplayOutcome::Refused);
@@ -279,12 +291,10 @@ impl<I, R: Replay<B>, B, RB> SentRequest<I, R, B, RB> {
         }
         let sent = self.sent(self.sending.shared.core.now());
         let (shared, generation) = (self.sending.shared.clone(), self.sending.generation());
-        let kept = self.kept.take();
+        let (kept, before) = (self.kept.take(), Before { replayed: true, ..self.before });
+        let replay = self.proof.take().and_then(|proof| proof.replay);
         drop(self); // this request no longer counts as running, so that a renewal does not wait for it
-        let replayed_below = matches!(
-            response.extensions().get(),
-            Some(Recovery::Replayed | Recovery::ResendFailed)
-        );
+        let replayed_below = was_replayed_below(&response);
         // A refused request was not applied. A doubted request may have been.
         let may_be_repeated = |kept: &KeptRequest<I, R::Kept>| {
             let is_idempotent = |method| ReplayMethods::Idempotent.allow(method);
@@ -296,10 +306,11 @@ impl<I, R: Replay<B>, B, RB> SentRequest<I, R, B, RB> {
         match kept {
             Some(kept) => Answered::Refused(Box::new(Refused {
                 shared,
-                complaint,
-                generation,
+                remedy: Remedy::Renewal { complaint, refused: generation },
+                before,
                 sent,
                 kept,
+                replay,
                 response,
             })),
             None => {
@@ -325,13 +336,13 @@ impl<I, R: Replay<B>, B, RB> SentRequest<I, R, B, RB> {
     #[cold]
     #[inline(never)]
     fn tell_end_of_replay(&self, outcome: ReplayOutcome) {
-        if self.replayed {
+        if self.before.replayed {
             self.sending.shared.core.tell(EventKind::ReplayFinished { outcome });
         }
     }
 
     fn mark_replayed(&self, response: &mut Response<RB>) {
-        if self.replayed {
+        if self.before.replayed || self.before.proved_anew {
             response.extensions_mut().insert(Recovery::Replayed);
         }
     }
@@ -353,4 +364,9 @@ fn attach_demand<RB>(response: &mut Response<RB>) {
     if let Some(demand) = Insufficient::of(response.headers()) {
         response.extensions_mut().insert(demand);
     }
+}
+
+/// Whether a layer of this kind below has sent the request again.
+fn was_replayed_below<RB>(response: &Response<RB>) -> bool {
+    matches!(response.extensions().get(), Some(Recovery::Replayed | Recovery::ResendFailed))
 }

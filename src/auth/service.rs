@@ -13,7 +13,7 @@ use crate::auth::config::Shared;
 use crate::auth::future::ResponseFuture;
 use crate::auth::pending_request::PendingRequest;
 use crate::auth::policy::Admission;
-use crate::auth::proof;
+use crate::auth::proof::Proof;
 use crate::auth::sent_request::SentRequest;
 use crate::error::{BoxError, Error};
 use crate::replay::Replay;
@@ -111,14 +111,19 @@ where
         }
         let kept = config.keep(&self.inner, &self.replay, &mut request);
         request.headers_mut().insert(&core.header_name, token.presented.value.clone());
-        if let Some(maker) = &token.presented.per_request
-            && let Err(error) = proof::add(&**maker, &token.secret, now, &mut request)
-        {
-            return self.fail(error);
-        }
         let (generation, age) = (token.generation, read.age);
+        let mut proof = None;
+        if token.presented.per_request.is_some()
+            && let Some(token) = read.to_token()
+        {
+            match Proof::add(&token, now, &mut request, Some(&self.replay)) {
+                Ok(made) => proof = made,
+                Err(error) => return self.fail(error),
+            }
+        }
         drop(read);
-        let mut sent_request = SentRequest::new(self.shared.clone(), generation, now, age, kept);
+        let sent_request = SentRequest::new(self.shared.clone(), generation, now, age, kept);
+        let mut sent_request = sent_request.proved(proof);
         let slot = sent_request.kept_body();
         let future = self.replay.send(&mut self.inner, request, &config.quota, slot);
         ResponseFuture::calling(future, sent_request)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Response, StatusCode, Uri};
+use http::{Extensions, HeaderMap, Response, StatusCode, Uri};
 use serde::de::DeserializeOwned;
 
 use crate::basics::headers::{age, servers_clock};
@@ -25,6 +25,8 @@ pub struct ExchangeAnswer {
     request_name: &'static str,
     /// The URI of the request that it answers, if known.
     asked: Option<Uri>,
+    /// What the grant noted at the request that it answers.
+    notes: Extensions,
     /// The time of its arrival, if known.
     received: Option<Now>,
     /// The credentials that the request contained.
@@ -41,6 +43,7 @@ impl ExchangeAnswer {
             answer,
             request_name: "",
             asked: None,
+            notes: Extensions::new(),
             received: None,
             shown: Shown::default(),
             before: None,
@@ -53,6 +56,17 @@ impl ExchangeAnswer {
 
     pub(crate) fn asked(&self) -> Option<&Uri> {
         self.asked.as_ref()
+    }
+
+    /// `notes` are the extensions of the request.
+    pub(crate) fn with_notes(self, notes: Extensions) -> ExchangeAnswer {
+        ExchangeAnswer { notes, ..self }
+    }
+
+    /// What the grant noted at the request that this answers.
+    #[cfg(feature = "oauth")]
+    pub(crate) fn note<T: Send + Sync + 'static>(&self) -> Option<&T> {
+        self.notes.get()
     }
 
     pub(crate) fn received_at(self, now: Now) -> ExchangeAnswer {

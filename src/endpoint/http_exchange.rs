@@ -32,7 +32,7 @@ use crate::origin::Origin;
 const MAX_ANSWER: usize = 256 * 1024;
 
 /// The most requests in one exchange: three for an issuer's metadata, one with a refresh token, two with the credentials in two
-/// encodings, and two more.
+/// encodings, and two that repeat a request with a new DPoP proof.
 const MAX_STEPS: usize = 8;
 
 /// The methods whose requests have content (RFC 9110 section 8.6).
@@ -104,7 +104,7 @@ where
         let was_in_doubt = *in_doubt;
         let has_refresh_token = cx.refresh_token().is_some() && !request.is_without_refresh_token();
         let mut request = request.into_http().map(Full::new);
-        let uri = request.uri().clone();
+        let (uri, notes) = (request.uri().clone(), request.extensions().clone());
         let origin = Origin::of_uri(&uri);
         let unreachable = |error: BoxError| unreachable(origin.as_ref(), error);
         request.extensions_mut().insert(cx.chain().clone());
@@ -146,7 +146,7 @@ where
             }
         };
         let answer = ExchangeAnswer::new(Response::from_parts(head, body));
-        Ok(answer.of_request_to(uri).received_at(cx.now()))
+        Ok(answer.of_request_to(uri).with_notes(notes).received_at(cx.now()))
     }
 
     /// Makes the requests. `in_doubt` becomes true when the refresh token may have been spent.

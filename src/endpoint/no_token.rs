@@ -9,7 +9,7 @@ use crate::endpoint::answer::ExchangeAnswer;
 use crate::endpoint::failure::{Failure, numbers};
 use crate::endpoint::pacing;
 use crate::endpoint::redirect;
-use crate::endpoint::refusal_codes::{advice, may_pass};
+use crate::endpoint::refusal_codes::{advice, advice_about_a_proof, may_pass};
 use crate::exchange::error::{ExchangeError, ExchangeErrorKind};
 
 const IN_BETWEEN: &str =
@@ -101,12 +101,13 @@ impl ExchangeAnswer {
 
     /// The error for a failure of the endpoint. `code` is its reason.
     pub(crate) fn failed(&self, code: &str) -> ExchangeError {
-        let message = match self.status().is_client_error() && !may_pass(code) {
-            true => {
+        let message = match advice_about_a_proof(code) {
+            Some(advice) => advice,
+            None if self.status().is_client_error() && !may_pass(code) => {
                 "the token endpoint refuses the request for a reason that is not known here: check its address, and the \
                  credentials"
             }
-            false => "the token endpoint gave no token, for a reason that may pass",
+            None => "the token endpoint gave no token, for a reason that may pass",
         };
         let error = self.failure(ExchangeErrorKind::Unavailable, message).with_code(code);
         error.with_numbers(numbers(self))

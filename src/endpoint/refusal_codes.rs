@@ -30,6 +30,20 @@ pub(crate) fn may_pass(code: &str) -> bool {
     CODES.iter().any(|known| known.eq_ignore_ascii_case(code))
 }
 
+/// What to do if the endpoint refuses each proof of a key (RFC 9449 sections 5 and 8).
+pub(crate) fn advice_about_a_proof(code: &str) -> Option<&'static str> {
+    match code {
+        "invalid_dpop_proof" => Some(
+            "the token endpoint refuses the DPoP proof: compare the clocks, and, if the endpoint is behind a proxy, set \
+             the address that it sees (`Dpop::htu_base`)",
+        ),
+        "use_dpop_nonce" => Some(
+            "the token endpoint wants a nonce in the DPoP proof, and gives none that it accepts (the header `DPoP-Nonce`)",
+        ),
+        _ => None,
+    }
+}
+
 /// What the endpoint refuses, and what to do about it. `status` matters for one code: Keycloak answers 401 with
 /// `unauthorized_client` if the secret is wrong.
 pub(crate) fn advice(code: &str, status: StatusCode) -> &'static str {

@@ -19,7 +19,8 @@
 #[non_exhaustive]
 pub enum Recovery {
     /// The request was sent again with another token, or with the same one within its
-    /// [settling time](crate::token::SourceBuilder::settling_time). This is the response to the second sending.
+    /// [settling time](crate::token::SourceBuilder::settling_time), or with new headers of its own
+    /// ([`ProofVerdict::SendAgain`](crate::scheme::ProofVerdict::SendAgain)). This is the response to the last sending.
     Replayed,
     /// This is the refusal: the request cannot be sent again (because of its body, its method, or a
     /// second sending elsewhere in the stack). The token is renewed for the next request.
@@ -46,6 +47,9 @@ pub enum Recovery {
     /// `Content-Encoding` are removed. A body that is longer than 16 KiB, or takes longer than 50 ms, is not read
     /// to its end; the caller then gets the error of the service below instead.
     ResendFailed,
+    /// This is the response that refuses the headers of the request ([`PerRequest`](crate::scheme::PerRequest)), such as a DPoP
+    /// proof. New headers would not help, or did not help, or the request cannot be sent again. The token was not renewed.
+    ProofRefused,
 }
 
 crate::basics::as_str::impl_as_str!(Recovery {
@@ -58,4 +62,5 @@ crate::basics::as_str::impl_as_str!(Recovery {
     SameToken => "same_token",
     OutOfTime => "out_of_time",
     ResendFailed => "resend_failed",
+    ProofRefused => "proof_refused",
 });

@@ -42,6 +42,8 @@
 //! | | `for a reason that may pass` | a code such as `temporarily_unavailable` | wait |
 //! | | `for a reason that is not known here`, `gives no reason that is known here` | a 4xx with an unknown code, or without one | check the address and the credentials |
 //! | | `there is no metadata at any of its` | an issuer's metadata is at none of the places of the specifications | compare the issuer with the provider's documentation: it is an https URL without `/.well-known/…` |
+//! | | `refuses the DPoP proof` | the clocks differ, or the endpoint sees another URL than this client | compare the clocks; `Dpop::htu_base` |
+//! | | `wants a nonce in the DPoP proof` | the endpoint asks for a nonce and sends none, or refuses the one that it sent | look at its header `DPoP-Nonce` |
 //! | | `it is sent once more when the last access token has ended` | the answer to a refresh token was lost: [`manual::refresh_tokens`](super::refresh_tokens) | wait, or log in again |
 //! | | `somebody else has taken over the lease of this login` | an exchange took longer than its lease | nothing: the next attempt asks the store again |
 //! | `refused` | `refuses the credentials` | a wrong id or secret, or an encoding that the server does not expect | check both; [`with_auth`](crate::system::ClientCredentials::with_auth) changes the encoding. The first request after the correction still gets this error, and the next one works |
@@ -69,6 +71,7 @@
 //! | | `has no token in ..` | the token has another name | [`with_token_member`](crate::system::ClientCredentials::with_token_member) |
 //! | | `a token that is no access token` | the answer to a token exchange has a refresh token, an ID token or a SAML assertion | ask for an access token with [`requested_type`](crate::system::TokenExchange::requested_type) |
 //! | | `so it comes from another server` | a proxy, a captive portal or another cloud answered in place of Google's metadata server | look at the network, and whether this is a machine of Google's cloud |
+//! | | `not bound to the DPoP key` | the endpoint issued a Bearer token although DPoP was asked for | switch DPoP on for this client at the provider, or `Dpop::optional` |
 //! | `expired` | `had already expired when it arrived` | one of the two clocks is wrong, or a cache answered | compare the clocks |
 //! | | `the token in the file expired` | the platform has stopped rewriting the file, or this machine's clock is wrong | look at the program that writes it: the text has the age of the file |
 //! | `configuration` | `cannot be read: ..`, `is not set`, `is empty` | the credential is not where the text says | put it there: it is read again when a request needs a token, at most once a second. That request still fails, and the next one works |
@@ -101,6 +104,7 @@
 //! | | the URI is not http(s), or has user information or an unusable port | correct the URI |
 //! | `insecure` | plain http, TRACE, CONNECT, or a `Connection` header that names the credential's header | use https; the text says which it is |
 //! | `proof` | a [`PerRequest`](crate::scheme::PerRequest) failed | the source of the error says why |
+//! | | `the URI of the request is relative, so a DPoP proof cannot name its address` | `Dpop::htu_base` with `Origin::relative()` |
 //! | `timeout` | the deadline of the caller ended while the request waited for a token or for the inner service, or the runtime stands still | a longer deadline; look for code that blocks the runtime |
 //! | `runtime` | the call was made outside a tokio runtime, or in one without a timer | `enable_all()` on the runtime's builder |
 //! | `reentrant` | an exchange asked for a token of its own source | give the exchange a client without the layer |
@@ -129,6 +133,7 @@
 //! | `fixed_token` | a [fixed](crate::TokenSource::fixed) token cannot be renewed | replace it |
 //! | `out_of_time` | the deadline of the caller ended before the second sending | a longer deadline |
 //! | `resend_failed` | the second sending broke off | send the request again |
+//! | `proof_refused` | the API refuses the DPoP proof or its nonce twice, or wants a nonce and the request cannot be sent again | compare the clocks; if the API is behind a proxy, `Dpop::htu_base`; else send the request again |
 //!
 //! # The API demands more than a valid token
 //!

@@ -6,6 +6,7 @@
 //! | [`choosing_a_system`] | you have the documentation of a provider, and look for the constructor that fits |
 //! | [`providers`] | you use Keycloak, Microsoft Entra, Okta, Auth0, Google, Azure, GitHub, Snowflake, Apple, Salesforce or DocuSign |
 //! | [`login`] | your API has a login of its own, and a file shall describe it |
+//! | `dpop` (feature `oauth`) | your provider binds tokens to a key |
 //! | `refresh_tokens` (feature `store`) | a person has logged in, and your service has the refresh token |
 //! | [`your_own_system`] | you have a `curl` command that works, and no constructor fits |
 //! | [`stacking`] | there are other layers, or axum, tonic or reqwest |
@@ -18,6 +19,8 @@
 
 pub mod choosing_a_system;
 pub mod defaults;
+#[cfg(feature = "oauth")]
+pub mod dpop;
 pub mod errors;
 pub mod getting_started;
 #[cfg(feature = "login")]

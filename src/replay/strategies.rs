@@ -78,7 +78,7 @@ pub struct Rewrap<F> {
 
 /// Sends nothing again: the caller gets the refusal, and the token is renewed for the next request.
 ///
-/// Nothing of the request is kept, so the future is at most 32 bytes larger than the inner one.
+/// Nothing of the request is kept, so the future is at most 40 bytes larger than the inner one.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Off;
 
@@ -178,6 +178,12 @@ impl<B: Replayable> Replay<B> for Same {
 
     fn again(kept: B::Kept) -> B {
         B::again(kept)
+    }
+
+    fn again_and_keep(&self, kept: B::Kept, quota: &BufferQuota) -> (B, Option<B::Kept>) {
+        let mut body = B::again(kept);
+        let kept = body.keep(self.cap, quota);
+        (body, kept)
     }
 }
 

@@ -67,6 +67,17 @@ pub trait Replay<B>: Strategy {
     /// The second body.
     #[doc(hidden)]
     fn again(kept: Self::Kept) -> Self::Body;
+
+    /// The second body, and what a third one needs, if a third one is possible.
+    #[doc(hidden)]
+    fn again_and_keep(
+        &self,
+        kept: Self::Kept,
+        quota: &BufferQuota,
+    ) -> (Self::Body, Option<Self::Kept>) {
+        let _ = quota;
+        (Self::again(kept), None)
+    }
 }
 
 /// A place for the kept request: an `Option`, or [`Nothing`], which takes no memory, for a strategy that keeps

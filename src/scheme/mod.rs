@@ -31,7 +31,7 @@ pub(crate) mod value;
 pub use self::insufficient::Insufficient;
 pub use self::judge::{Judge, Verdict};
 pub use self::not_adopted::NotAdopted;
-pub use self::per_request::{PerRequest, RequestToSign};
+pub use self::per_request::{PerRequest, ProofVerdict, RequestToSign, SignedRequest};
 pub use self::presentation::Presentation;
 pub use self::response::ResponseHead;
 pub use self::rotation::{Adopt, Rotation};

@@ -5,6 +5,7 @@
 //! | [`Atlas`] | `Token: <token>` | `POST` with `Client-Id` and `Client-Secret` headers |
 //! | [`ClientCredentials`] | `Authorization: Bearer <token>` | OAuth 2.0, RFC 6749 section 4.4 |
 //! | [`OAuth`] | `Authorization: Bearer <token>` | OAuth 2.0 with any grant, and any way to authenticate the client |
+//! | [`OAuth`] with [`Dpop`] (feature `oauth`) | `Authorization: DPoP <token>`, and a proof in `DPoP` | the same, with tokens that are bound to a key |
 //! | [`OAuth::keycloak`], [`OAuth::entra`] | `Authorization: Bearer <token>` | OAuth 2.0, as Keycloak and Microsoft Entra want it |
 //! | [`SelfSigned`] (feature `oauth`) | `Authorization: Bearer <jwt>` | none: the JWT is signed here |
 //! | [`GoogleServiceAccount`] (feature `oauth`) | `Authorization: Bearer <token>` | OAuth 2.0, with a JWT that is signed here |
@@ -71,6 +72,8 @@ pub use self::oauth::builder::OAuthBuilder;
 pub use self::oauth::client::OAuthClient;
 pub use self::oauth::client_auth::{BasicEncoding, ClientAuth};
 pub use self::oauth::client_credentials::ClientCredentials;
+#[cfg(feature = "oauth")]
+pub use self::oauth::dpop::Dpop;
 pub use self::oauth::grant::{OAuthGrant, TokenExchange};
 #[cfg(feature = "oauth")]
 pub use self::oauth::key::{Algorithm, JwtKey, SigningKey};

@@ -78,6 +78,8 @@ pub(crate) struct Core {
     clock_difference: AtomicI64,
     /// An event has said that the clocks differ.
     told_clock_difference: AtomicBool,
+    /// How many requests were sent again with new headers of their own.
+    new_proofs: AtomicU64,
     /// An event has said that a body was not kept.
     told_not_kept: AtomicBool,
     pub(crate) locked: Mutex<Locked>,
@@ -191,6 +193,7 @@ impl Core {
             told_no_issued_type: AtomicBool::new(false),
             clock_difference: AtomicI64::new(0),
             told_clock_difference: AtomicBool::new(false),
+            new_proofs: AtomicU64::new(0),
             told_not_kept: AtomicBool::new(false),
             locked: Mutex::new(Locked {
                 machine,
@@ -257,6 +260,12 @@ impl Core {
         self.tell_state();
     }
 
+    /// A request is sent again with new headers of its own. It costs no lock: after a server's nonce has changed, many requests
+    /// do so at once.
+    pub(crate) fn count_new_proof(&self) {
+        self.new_proofs.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// A refused request could have been sent again, but not enough of its body was kept. One event per source says so.
     #[cold]
     pub(crate) fn report_a_body_that_was_not_kept(&self) {
@@ -296,6 +305,7 @@ impl Core {
         status.last_error = locked.machine.last_error().map(|error| self.named(error));
         let granted_scope = locked.granted_scope.clone();
         drop(locked);
+        status.counters.new_proofs = self.new_proofs.load(Ordering::Relaxed);
         status.granted_scope = granted_scope.map(|scope| scope.to_string());
         let seconds = self.clock_difference.load(Ordering::Relaxed);
         status.clock_difference = ClockDifference::of_seconds(seconds);
@@ -321,6 +331,12 @@ impl Core {
             Some(asked) => error.clone().of(asked.clone()),
             None => error.clone(),
         }
+    }
+
+    /// Whether requests with the current token need headers of their own.
+    #[cfg(feature = "reqwest")]
+    pub(crate) fn makes_headers_per_request(&self) -> bool {
+        self.cell.latest().is_some_and(|token| token.per_request().is_some())
     }
 
     /// The refresh under way.

@@ -128,12 +128,15 @@ fn schemes() -> String {
     .concat()
 }
 
+/// The key of RFC 8037 appendix A.1.
+pub(crate) fn jwk() -> String {
+    let x = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
+    format!(r#"{{"kty":"OKP","crv":"Ed25519","d":"{PRIVATE}","x":"{x}"}}"#)
+}
+
 /// Private keys, and errors about texts that are none.
 fn keys() -> String {
-    // RFC 8037 appendix A.1.
-    let jwk = format!(
-        r#"{{"kty":"OKP","crv":"Ed25519","d":"{PRIVATE}","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}}"#
-    );
+    let jwk = jwk();
     let key = SigningKey::parse(&jwk).unwrap().with_key_id("k1");
     let other = key.clone().with_algorithm(Algorithm::Es256).unwrap_err();
     let errors =

@@ -1,13 +1,16 @@
 //! `Debug` of the systems that are made of several parts.
 
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderValue};
 use tower_outbound_auth::Credential;
 use tower_outbound_auth::endpoint::Grant;
 use tower_outbound_auth::exchange::Reason;
+use tower_outbound_auth::scheme::{ProofVerdict, SignedRequest};
 use tower_outbound_auth::system::*;
 use tower_outbound_auth::testkit::request_context;
 
 use crate::canary::shown;
-use crate::debug::{SECRET, url};
+use crate::debug::{SECRET, jwk, url};
 
 /// A file should have no secret. If it has one, `Debug` does not show it.
 pub(crate) fn logins() -> String {
@@ -64,7 +67,24 @@ pub(crate) fn oauth() -> String {
     let by_secret = OAuthClient::with_secret_jwt("a", SECRET);
     let login = OAuth::builder(url()).grant(OAuthGrant::RefreshToken(SECRET.into()));
     let texts = texts + &shown(&login) + &shown(&login.build().unwrap());
-    texts + &shown(&system) + &shown(&system.identity()) + &shown(&by_secret) + &entra()
+    texts + &shown(&system) + &shown(&system.identity()) + &shown(&by_secret) + &entra() + &dpop()
+}
+
+fn dpop() -> String {
+    // The private half is a canary of `debug`.
+    let dpop: Dpop = Dpop::with_key(SigningKey::parse(&jwk()).unwrap()).unwrap();
+    let builder = OAuth::builder(url()).client(OAuthClient::with_secret("a", SECRET));
+    let builder = builder.dpop(dpop.clone());
+    let texts = shown(&dpop) + &shown(&builder);
+    let system = builder.build().unwrap();
+    let headers = HeaderMap::from_iter([(AUTHORIZATION, HeaderValue::from_static(SECRET))]);
+    let uri = url().parse().unwrap();
+    [
+        texts + &shown(&system) + &shown(&system.identity()),
+        shown::<SignedRequest<'_>>(&SignedRequest::new(&uri, &headers)),
+        shown(&ProofVerdict::SendAgain),
+    ]
+    .concat()
 }
 
 fn entra() -> String {

@@ -317,11 +317,13 @@ pub(crate) fn is_about_a_dead_refresh_token(answer: &ExchangeAnswer, failure: &F
     }
 }
 
-/// Whether a failure means that the endpoint has not looked at the refresh token: it refuses the client, or the request.
+/// Whether a failure means that the endpoint has not looked at the refresh token: it refuses the client, the DPoP
+/// proof, or the request.
 pub(crate) fn leaves_the_refresh_token(failure: &Failure) -> bool {
     let code = failure.code.as_deref().unwrap_or_default();
     let is_of_client = ["invalid_client", "unauthorized_client", "incorrect_client_credentials"];
-    is_of_client.contains(&code) || is_about_the_request(code)
+    let is_of_proof = ["invalid_dpop_proof", "use_dpop_nonce"].contains(&code);
+    is_of_client.contains(&code) || is_of_proof || is_about_the_request(code)
 }
 
 /// Whether the endpoint says that the client may not use refresh tokens at all. With a 401, the code means wrong credentials

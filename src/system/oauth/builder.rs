@@ -12,6 +12,8 @@ use crate::system::oauth::claims::check_claims;
 use crate::system::oauth::client::OAuthClient;
 use crate::system::oauth::details::checked_details;
 use crate::system::oauth::discovery::Discovery;
+#[cfg(feature = "oauth")]
+use crate::system::oauth::dpop::{Dpop, sender::DpopSender};
 use crate::system::oauth::ended::life;
 use crate::system::oauth::grant::OAuthGrant;
 use crate::system::oauth::params::Params;
@@ -61,6 +63,8 @@ pub struct OAuthBuilder {
     strict_type: bool,
     refresh: bool,
     claims_challenges: bool,
+    #[cfg(feature = "oauth")]
+    dpop: Option<Dpop>,
 }
 
 impl OAuth {
@@ -131,6 +135,8 @@ impl OAuthBuilder {
             strict_type: false,
             refresh: false,
             claims_challenges: false,
+            #[cfg(feature = "oauth")]
+            dpop: None,
         }
     }
 
@@ -253,6 +259,13 @@ impl OAuthBuilder {
         OAuthBuilder { claims_challenges: true, ..self }
     }
 
+    /// (Feature `oauth`.) Binds the tokens to a key (RFC 9449). See [`Dpop`]. Default: Bearer tokens.
+    #[cfg(feature = "oauth")]
+    #[must_use]
+    pub fn dpop(self, dpop: Dpop) -> OAuthBuilder {
+        OAuthBuilder { dpop: Some(dpop), ..self }
+    }
+
     /// The system.
     ///
     /// # Errors
@@ -288,6 +301,12 @@ impl OAuthBuilder {
         if self.claims_challenges {
             params.get("claims").map_or(Ok(()), check_claims)?;
         }
+        #[cfg(feature = "oauth")]
+        if let Some(dpop) = &self.dpop {
+            let uses_refresh_tokens = self.refresh || self.grant.seed().is_some();
+            let is_public = self.client.as_ref().is_none_or(OAuthClient::is_public);
+            dpop.check(self.strict_type, is_public && uses_refresh_tokens)?;
+        }
         if let Some(rule) = self.rule {
             rule(&self.grant, &params)?;
         }
@@ -314,6 +333,8 @@ impl OAuthBuilder {
             strict_type: self.strict_type,
             refresh: self.refresh,
             claims: self.claims_challenges.then(Arc::default),
+            #[cfg(feature = "oauth")]
+            dpop: self.dpop.map(DpopSender::new),
             ..system
         })
     }

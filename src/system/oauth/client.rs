@@ -95,6 +95,11 @@ impl OAuthClient {
         OAuthClient { id: id.into(), proof: Proof::Tls }
     }
 
+    #[cfg(feature = "oauth")]
+    pub(crate) fn is_public(&self) -> bool {
+        matches!(self.proof, Proof::Nothing)
+    }
+
     /// A client with a secret, which is sent by Basic with [`BasicEncoding::Auto`]. See [`auth`](OAuthClient::auth).
     pub fn with_secret(id: impl Into<Credential>, secret: impl Into<Credential>) -> OAuthClient {
         let proof = Proof::Secret(secret.into(), ClientAuth::default());

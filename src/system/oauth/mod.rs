@@ -9,6 +9,8 @@ pub(crate) mod client_credentials;
 pub(crate) mod clocks;
 pub(crate) mod details;
 pub(crate) mod discovery;
+#[cfg(feature = "oauth")]
+pub(crate) mod dpop;
 pub(crate) mod ended;
 pub(crate) mod grant;
 pub(crate) mod hint;

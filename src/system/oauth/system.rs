@@ -23,13 +23,17 @@ use crate::exchange::error::ExchangeError;
 use crate::exchange::identity::Identity;
 use crate::scheme::claims::ClaimsChallenges;
 use crate::scheme::judge::Judge;
+#[cfg(feature = "oauth")]
+use crate::scheme::per_request::PerRequest;
 use crate::scheme::presentation::Presentation;
-use crate::scheme::value::{InvalidToken, bearer_value, plain_value};
+use crate::scheme::value::{InvalidToken, bearer_value, plain_value, prefixed_value};
 use crate::secret::Secret;
 use crate::system::oauth::answer::{Meaning, check_type, is_another_scope, read_2xx, with_extra};
 use crate::system::oauth::claims::with_demand;
 use crate::system::oauth::client::OAuthClient;
 use crate::system::oauth::discovery::{DISCOVERY, Discovery, Found};
+#[cfg(feature = "oauth")]
+use crate::system::oauth::dpop::{maker::Maker, sender::DpopSender};
 use crate::system::oauth::grant::OAuthGrant;
 use crate::system::oauth::hint::Hint;
 use crate::system::oauth::params::Params;
@@ -61,6 +65,9 @@ pub struct OAuth {
     /// Members of the answer for the caller: names or JSON pointers.
     pub(crate) extra: Vec<String>,
     pub(crate) strict_type: bool,
+    /// Binds the tokens to a key.
+    #[cfg(feature = "oauth")]
+    pub(crate) dpop: Option<Arc<DpopSender>>,
     /// For a client with two encodings of its secret, or with two keys.
     pub(crate) last_way: LastWay,
     pub(crate) refresh: bool,
@@ -90,6 +97,8 @@ impl OAuth {
             token_member: None,
             extra: Vec::new(),
             strict_type: false,
+            #[cfg(feature = "oauth")]
+            dpop: None,
             last_way: LastWay::default(),
             refresh: false,
             without_refresh: Hint::default(),
@@ -167,8 +176,24 @@ impl OAuth {
                 request = request.header(AUTHORIZATION, authorization);
             }
         }
-        let body = Bytes::from_owner(form_body(&params));
-        Ok(ExchangeRequest::new(request.body(body)?))
+        let request = request.body(Bytes::from_owner(form_body(&params)))?;
+        #[cfg(feature = "oauth")]
+        let request = match &self.dpop {
+            Some(dpop) => dpop.proved(request, cx.now())?,
+            None => request,
+        };
+        Ok(ExchangeRequest::new(request))
+    }
+
+    /// Whether a token of this type can be sent.
+    fn check_type(&self, token_type: Option<&str>) -> Result<(), ExchangeError> {
+        #[cfg(feature = "oauth")]
+        if let Some(dpop) = &self.dpop
+            && dpop.is_bound(token_type)?
+        {
+            return Ok(());
+        }
+        check_type(token_type, self.strict_type)
     }
 
     /// The error of the token endpoint. If that was discovered, the error names it, because the system is named by its issuer.
@@ -223,6 +248,11 @@ impl Grant for OAuth {
             None => identity,
         };
         let identity = self.grant.identify(identity);
+        #[cfg(feature = "oauth")]
+        let identity = match &self.dpop {
+            Some(dpop) => identity.with("dpop_thumbprint", dpop.thumbprint()),
+            None => identity,
+        };
         let member = self.token_member.iter();
         let identity = member.fold(identity, |identity, it| identity.with("token_member", it));
         self.params.iter().fold(identity, |identity, (name, value)| {
@@ -265,7 +295,7 @@ impl Grant for OAuth {
         let refresh = self.refresh && !is_login && !self.without_refresh.holds(now);
         let way = self.last_way(now, cx.shown());
         match (step.and_then(Attempt::named), cx.refresh_token().filter(|_| refresh)) {
-            (Some(attempt), Some(refresh_token)) if attempt.turn == Turn::KeptLast => {
+            (Some(attempt), Some(refresh_token)) if attempt.turn.shows_a_refresh_token() => {
                 self.refresh_request(cx, refresh_token, attempt)
             }
             (Some(attempt), _) => self.request(cx, attempt),
@@ -298,6 +328,10 @@ impl OAuth {
         if let Some(discovery) = discovery.filter(|_| DISCOVERY.contains(&answer.request_name())) {
             return discovery.read(answer).map(after);
         }
+        #[cfg(feature = "oauth")]
+        if let Some(again) = self.dpop.as_ref().and_then(|dpop| dpop.after(answer)) {
+            return Ok(again);
+        }
         match answer.status() {
             status if status.is_success() => {}
             StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
@@ -316,7 +350,7 @@ impl OAuth {
         }
         let is_login = self.grant.seed().is_some();
         let refreshed = is_login || attempt.is_some_and(|it| it.turn.shows_a_refresh_token());
-        check_type(token.token_type.as_deref(), self.strict_type)?;
+        self.check_type(token.token_type.as_deref())?;
         let token = match self.grant.is_token_exchange() && !refreshed {
             true => token.exchanged(answer)?,
             false => token,
@@ -325,6 +359,10 @@ impl OAuth {
         let granted = token.scope.clone();
         let issued = token.issued(refreshed, self.refresh || is_login);
         let issued = with_extra(issued, answer, &self.extra);
+        #[cfg(feature = "oauth")]
+        if let Some(dpop) = &self.dpop {
+            dpop.issued(issued.access_token(), answer);
+        }
         let another = granted.zip(self.params.get("scope"));
         Ok(Step::Issued(match another {
             Some((granted, asked)) if is_another_scope(&granted, asked) => {
@@ -348,8 +386,21 @@ impl Presentation for OAuth {
         &AUTHORIZATION
     }
 
-    fn header_value(&self, token: &Secret, _: Option<&str>) -> Result<HeaderValue, InvalidToken> {
-        bearer_value(token)
+    /// Only a system with DPoP accepts tokens of the type `dpop`.
+    fn header_value(
+        &self,
+        token: &Secret,
+        token_type: Option<&str>,
+    ) -> Result<HeaderValue, InvalidToken> {
+        match token_type {
+            Some("dpop") => prefixed_value("DPoP ", token),
+            _ => bearer_value(token),
+        }
+    }
+
+    #[cfg(feature = "oauth")]
+    fn per_request(&self, token: &Secret) -> Option<Arc<dyn PerRequest>> {
+        Some(Arc::new(Maker::of(self.dpop.as_ref()?, token)))
     }
 
     fn judge(&self) -> Judge {

@@ -171,6 +171,9 @@ pub struct Counters {
     pub doubts: u64,
     /// Refusals that were returned to callers because the budget of renewals was used up.
     pub budget_refusals: u64,
+    /// Requests that were sent again with new headers of their own, such as a DPoP proof with another nonce. They renew no token,
+    /// and do not count as refusals.
+    pub new_proofs: u64,
     /// Tokens adopted from responses.
     pub rotations_adopted: u64,
     /// By [`NotAdopted`]. The current token again does not count.
@@ -228,6 +231,7 @@ impl Counters {
             ("refusals", self.refusals),
             ("doubts", self.doubts),
             ("budget_refusals", self.budget_refusals),
+            ("new_proofs", self.new_proofs),
             ("rotations_adopted", self.rotations_adopted),
             ("rotations_not_adopted", self.rotations_not_adopted()),
         ]

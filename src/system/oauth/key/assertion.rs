@@ -3,9 +3,6 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ring::rand::{SecureRandom, SystemRandom};
 use tokio::runtime::Handle;
 
 use crate::basics::BoxError;
@@ -15,7 +12,7 @@ use crate::exchange::error::{ExchangeError, ExchangeErrorKind};
 use crate::secret::Secret;
 use crate::system::oauth::key::certified_key::CertifiedKey;
 use crate::system::oauth::key::claims::ClaimSet;
-use crate::system::oauth::key::jws::sign_with_secret;
+use crate::system::oauth::key::jws::{self, sign_with_secret};
 use crate::system::oauth::key::jwt_key::JwtKey;
 use crate::system::oauth::key::signing_key::SigningKey;
 
@@ -138,16 +135,13 @@ impl Signer {
     }
 }
 
-/// 128 random bits, for `jti`.
 fn random() -> Result<String, ExchangeError> {
-    let mut bits = [0; 16];
-    match SystemRandom::new().fill(&mut bits) {
-        Ok(()) => Ok(URL_SAFE_NO_PAD.encode(bits)),
-        Err(_) => Err(ExchangeError::new(
+    jws::random().ok_or_else(|| {
+        ExchangeError::new(
             ExchangeErrorKind::Unavailable,
             "the system has no random numbers, which an assertion needs",
-        )),
-    }
+        )
+    })
 }
 
 async fn on_a_thread(

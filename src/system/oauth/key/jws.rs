@@ -3,6 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::hmac;
+use ring::rand::{SecureRandom, SystemRandom};
 
 use crate::exchange::error::{ExchangeError, ExchangeErrorKind};
 use crate::secret::Secret;
@@ -20,6 +21,13 @@ pub(crate) enum HeaderMember {
     /// `x5t#S256`: the thumbprint of the key's certificate, which is the id of such a key.
     Certificate,
     Text(&'static str, String),
+}
+
+/// 128 random bits, for `jti`. None if the system has no random numbers.
+pub(crate) fn random() -> Option<String> {
+    let mut bits = [0; 16];
+    SystemRandom::new().fill(&mut bits).ok()?;
+    Some(URL_SAFE_NO_PAD.encode(bits))
 }
 
 /// A JSON text, escaped and in quotes.

@@ -89,6 +89,24 @@ impl Pair {
         pair.map(Pair::Ed25519).map_err(|_| Flaw::Contradictory)
     }
 
+    /// A new key for ES256 or `EdDSA`. None for other algorithms, or if the system has no random numbers.
+    pub(crate) fn generate(algorithm: Algorithm) -> Option<Pair> {
+        let random = SystemRandom::new();
+        match algorithm {
+            Algorithm::Es256 => {
+                let signing = Curve::P256.signing();
+                let der = EcdsaKeyPair::generate_pkcs8(signing, &random).ok()?;
+                let pair = EcdsaKeyPair::from_pkcs8(signing, der.as_ref(), &random).ok()?;
+                Some(Pair::Ec(Curve::P256, pair))
+            }
+            Algorithm::EdDsa => {
+                let der = Ed25519KeyPair::generate_pkcs8(&random).ok()?;
+                Ed25519KeyPair::from_pkcs8(der.as_ref()).ok().map(Pair::Ed25519)
+            }
+            _ => None,
+        }
+    }
+
     /// The algorithm of this key, if none is chosen.
     pub(crate) fn algorithm(&self) -> Algorithm {
         match self {

@@ -72,6 +72,12 @@ impl SigningKey {
         Ok(SigningKey { pair: Arc::new(pair), algorithm, key_id: key_id.map(Arc::from) })
     }
 
+    /// A new key: P-256 for ES256, Ed25519 for `EdDSA`. None for other algorithms, or if the system has no random numbers.
+    pub(crate) fn generate(algorithm: Algorithm) -> Option<SigningKey> {
+        let pair = Arc::new(Pair::generate(algorithm)?);
+        Some(SigningKey { pair, algorithm, key_id: None })
+    }
+
     /// Chooses the algorithm: PS256 instead of RS256 for an RSA key. Default: what the key decides.
     ///
     /// # Errors
@@ -148,14 +154,20 @@ impl SigningKey {
         claims: &str,
     ) -> Result<Secret, ExchangeError> {
         let signed = signing_input(header, self.algorithm.as_str(), self.key_id(), claims);
-        match self.pair.sign(self.algorithm, signed.as_bytes()) {
-            Some(signature) => Ok(compact(signed, &signature)),
+        match self.signed(signed) {
+            Some(jwt) => Ok(jwt),
             None => Err(ExchangeError::new(
                 ExchangeErrorKind::Configuration,
                 "the private key makes no signature: its numbers do not belong together, or the system has no random \
                  numbers; make a new key",
             )),
         }
+    }
+
+    /// The JWT with this encoded header and these encoded claims. None if the key cannot sign.
+    pub(crate) fn signed(&self, signed: String) -> Option<Secret> {
+        let signature = self.pair.sign(self.algorithm, signed.as_bytes())?;
+        Some(compact(signed, &signature))
     }
 }
 

@@ -1,0 +1,86 @@
+//! Tokens that are bound to a key (DPoP, RFC 9449).
+//!
+//! Whoever has a Bearer token can use it. A token with DPoP is bound to a key that your service has. Each request
+//! carries a proof in the header `DPoP`: a JWT for this method, this URL, this moment and this token, signed by the key.
+//!
+//! ```
+//! use tower_outbound_auth::Credential;
+//! use tower_outbound_auth::system::{Dpop, OAuth, OAuthClient};
+//!
+//! let system = OAuth::builder("https://idp.example/token")
+//!     .client(OAuthClient::with_secret("billing", Credential::file("/run/secrets/billing")))
+//!     .dpop(Dpop::new()?)
+//!     .build()?;
+//! # let _ = system; // AuthLayer::oauth(system, "https://api.example")?
+//! # Ok::<_, tower_outbound_auth::Error>(())
+//! ```
+//!
+//! The token endpoint then issues tokens of the type `DPoP`. They are sent as `Authorization: DPoP <token>`.
+//!
+//! # What it protects against, and what not
+//!
+//! | somebody has | with a Bearer token | with DPoP |
+//! |---|---|---|
+//! | a token from a log, a dump or a proxy | can use it until it expires | cannot use it without the key |
+//! | a token and a proof from a log | | can repeat that one request, as long as the server accepts the time in the proof and does not remember its `jti`. A server that gives nonces makes this time short |
+//! | an API that gets the token | can send it to other APIs | cannot: it has no proof for their URLs |
+//! | the memory of your process, or the file of its key | can do everything | can do everything: use [`Dpop::rotate`](crate::system::Dpop::rotate) after an incident |
+//! | the connection, without TLS | can read and change everything | can read and change the body: a proof does not cover the body and the query |
+//!
+//! DPoP does not authenticate the client at the token endpoint. A secret or a private key of the client is still needed.
+//!
+//! # What the layer does
+//!
+//! - **Proofs.** Each sending has a new proof, so no proof is sent twice. A proof by ES256 takes some 20 µs on the task of the request.
+//!   A system without DPoP pays nothing for it.
+//! - **Nonces.** A server may demand a nonce of its own in each proof. The newest nonce of each origin is kept in memory, and is learned
+//!   from every response. The token endpoint and the API have nonces of their own, even on one host. A nonce that is longer than
+//!   256 bytes, or has other characters than RFC 9449 allows, is ignored.
+//! - **A challenge for a nonce** (`use_dpop_nonce`, as a 400 or a 401). The request is sent once more with the new nonce and the same
+//!   token. The token is not renewed, and this does not count as a refusal of the token. `counters.new_proofs` of the
+//!   [status](crate::TokenSource::status) counts it. If the server repeats the nonce that the request had, it is not sent again.
+//! - **A refused proof** (`invalid_dpop_proof`). The same, once.
+//! - **After that,** a 401 about the token renews the token, as without DPoP. So a request is sent three times at most. A stream with
+//!   [`Wrap`](crate::replay::Wrap) or [`Rewrap`](crate::replay::Rewrap) is sent twice at most: its caller gets the 401, and the token is renewed.
+//! - **A request that cannot be sent again.** Its caller gets the challenge, with
+//!   [`Recovery::ProofRefused`](crate::Recovery::ProofRefused). The nonce is learned, so the next request has it.
+//! - **No downgrade.** A refused proof never leads to a request without one. A token that is not bound is an error, unless
+//!   [`Dpop::optional`](crate::system::Dpop::optional) accepts it.
+//!
+//! A 400 counts as a challenge only if `WWW-Authenticate` says so, or if [`InspectBodyLayer`](crate::InspectBodyLayer) has read
+//! `{"error":"use_dpop_nonce"}` in its body.
+//!
+//! # The key
+//!
+//! [`Dpop::new`](crate::system::Dpop::new) makes a key for ES256 in memory. Each process then has a key of its own, and nothing is to be
+//! kept. [`Dpop::with_key`](crate::system::Dpop::with_key) uses a key of yours. A public client with refresh tokens needs that, because its
+//! refresh token is bound to the key for its whole life; the client that got the first refresh token must have used the same key.
+//!
+//! [`Dpop::rotate`](crate::system::Dpop::rotate) makes a new key, which the next exchange uses. A token and its key change together: each
+//! request has the key that its token is bound to.
+//!
+//! # Proxies, redirects, relative URIs
+//!
+//! A server compares the URL in the proof with the URL that it sees. If a proxy changes the address, say what the server sees:
+//!
+//! ```
+//! use tower_outbound_auth::Origin;
+//! use tower_outbound_auth::system::Dpop;
+//!
+//! let callers_see = Origin::parse("https://api.example")?;
+//! let dpop = Dpop::new()?.htu_base(callers_see, "http://reports.internal:8080/v1")?;
+//! # let _ = dpop;
+//! # Ok::<_, tower_outbound_auth::Error>(())
+//! ```
+//!
+//! Okta compares the decoded path: [`Dpop::decoded_path`](crate::system::Dpop::decoded_path). With tonic, the URI of a request has no host, so
+//! `Dpop::htu_base(Origin::relative(), "https://grpc.example")` must say it.
+//!
+//! A proof is for one URL. The reqwest client of this layer therefore follows no redirect of a request with a proof: the caller gets the 3xx. For other
+//! clients, put redirects [above](super::stacking) the layer, so that each request has its own proof.
+//!
+//! # Not here
+//!
+//! - DPoP in a file of [`Config`](crate::system::Config), and for [`ClientCredentials`](crate::system::ClientCredentials): use
+//!   [`OAuth`](crate::system::OAuth).
+//! - A key that is kept beside a refresh token in a store.
