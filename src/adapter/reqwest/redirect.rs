@@ -1,6 +1,7 @@
 //! Redirects that send the credential to its own origins only.
 
 use std::error::Error as StdError;
+use std::sync::Arc;
 
 use http::Uri;
 use reqwest::redirect::Policy;
@@ -49,7 +50,9 @@ impl<P: Presentation + ?Sized, R: Clone> AuthLayer<P, R> {
     /// At most 10 redirects are followed, each to the origin that it came from, and only if that is one of this layer's. Other
     /// redirects are not followed, and the caller gets the 3xx answer. This includes redirects between two origins of the layer:
     /// reqwest would remove an `Authorization` from the request, and the 401 that follows would look like a refusal of the token.
-    /// The policy does not know origins that the layer gets later.
+    /// The policy does not know origins that the layer gets later. While the token of the source needs headers that are made for
+    /// each request ([`PerRequest`](crate::scheme::PerRequest), such as a DPoP proof), no redirect is followed: these headers are for one
+    /// URL.
     ///
     /// Before this (or [`reqwest`](AuthLayer::reqwest)) was called on the layer or a clone of it, the layer sends nothing through
     /// a reqwest client: the error is [`ErrorKind::Configuration`](crate::ErrorKind::Configuration), because the policy of a client
@@ -72,9 +75,14 @@ impl<P: Presentation + ?Sized, R: Clone> AuthLayer<P, R> {
     fn policy(&self) -> Policy {
         let guard = self.config.guard.clone();
         let limited = Policy::limited(MAX_REDIRECTS);
+        // Weak, because this source's own exchange may use a client with this policy.
+        let core = Arc::downgrade(self.source().core());
         Policy::custom(move |sent_request| {
             let from = sent_request.previous().last();
-            match from.is_some_and(|from| stays_within_origins(&guard, from, sent_request.url())) {
+            let stays = |from| stays_within_origins(&guard, from, sent_request.url());
+            // reqwest would send the same headers again, and a proof is for one URL.
+            let has_proof = core.upgrade().is_some_and(|core| core.makes_headers_per_request());
+            match !has_proof && from.is_some_and(stays) {
                 true => limited.redirect(sent_request),
                 false => sent_request.stop(),
             }
