@@ -59,6 +59,8 @@ const ROWS: &[Row] = &[
     ("full, service cloned per request", |n| {
         run_clones(n, &ours::layer().with_replay(Off).layer(Api));
     }),
+    #[cfg(feature = "oauth")]
+    ("full, DPoP", |n| run(n, ours::dpop().with_replay(Off).layer(Api), request)),
     // Realistic requests, each with the same request without a layer.
     ("bare, with Host", |n| run(n, Api, request_with_host)),
     ("with Host", |n| run(n, stopped(ours::layer()).layer(Api), request_with_host)),

@@ -1,12 +1,22 @@
 //! This crate's layer, with the settings that are measured.
 
+#[cfg(feature = "oauth")]
+use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use http::HeaderName;
+#[cfg(feature = "oauth")]
+use http::HeaderValue;
+#[cfg(feature = "oauth")]
+use tower_outbound_auth::Secret;
 use tower_outbound_auth::clock::{Clock, Now, Sleep};
 use tower_outbound_auth::exchange::Exchange;
 use tower_outbound_auth::scheme::Presentation;
+#[cfg(feature = "oauth")]
+use tower_outbound_auth::scheme::{InvalidToken, PerRequest};
 use tower_outbound_auth::system::HeaderScheme;
+#[cfg(feature = "oauth")]
+use tower_outbound_auth::system::{Dpop, OAuth, OAuthClient};
 use tower_outbound_auth::token::{Event, Observer};
 use tower_outbound_auth::{AuthLayer, Origin, TokenSource};
 
@@ -76,4 +86,32 @@ pub(crate) struct Observes;
 
 impl Observer for Observes {
     fn event(&self, _: &Event<'_>) {}
+}
+
+/// A token that is bound to a key: each request has a proof by ES256.
+#[cfg(feature = "oauth")]
+pub(crate) fn dpop() -> AuthLayer<Bound> {
+    let builder = OAuth::builder("https://idp.example/token");
+    let client = OAuthClient::with_secret("billing", "s3cret");
+    let system = builder.client(client).dpop(Dpop::new().unwrap()).build().unwrap();
+    over(TokenSource::fixed(Bound(system), token()).unwrap())
+}
+
+/// A fixed token has no type, so this says that it is bound.
+#[cfg(feature = "oauth")]
+pub(crate) struct Bound(OAuth);
+
+#[cfg(feature = "oauth")]
+impl Presentation for Bound {
+    fn header_name(&self) -> &HeaderName {
+        self.0.header_name()
+    }
+
+    fn header_value(&self, token: &Secret, _: Option<&str>) -> Result<HeaderValue, InvalidToken> {
+        self.0.header_value(token, Some("dpop"))
+    }
+
+    fn per_request(&self, token: &Secret) -> Option<Arc<dyn PerRequest>> {
+        self.0.per_request(token)
+    }
 }
