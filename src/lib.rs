@@ -70,7 +70,7 @@
 //! - **A usable token is used.** It is renewed in the background at 80 to 90 % of its life. In the last tenth of its life (30 s
 //!   at most) requests wait for the next token. If there is none, they use the old one until it expires.
 //! - **No traffic, no exchange.** A failing token endpoint gets pauses between attempts.
-//! - **A 401 renews the token once.** An API that refuses everything gets two requests per call at most, and causes six
+//! - **A 401 renews the token once.** An API that refuses everything gets two requests per call at most (three with DPoP), and causes six
 //!   exchanges in the first minute. Then the caller gets the API's own answer, with a [`Recovery`] in its extensions.
 //! - **The credential is sent only to the origins you bind,** over https or to a literal loopback address.
 //! - **No secret is shown** by `Debug`, errors, logs or traces.

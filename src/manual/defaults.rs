@@ -50,6 +50,8 @@
 //! | what | default | reason | to change it |
 //! |---|---|---|---|
 //! | a request is sent again | once | the second answer is final (RFC 9110 section 15.5.2) | [`with_replay`](crate::AuthLayer::with_replay): [`Off`](crate::replay::Off) |
+//! | a request is sent again for its own headers, such as a DPoP proof | once more, and the token is not renewed | a server may change its nonce at any time; a server that refuses two proofs refuses the third too | [`ProofVerdict`](crate::scheme::ProofVerdict) |
+//! | a nonce for DPoP proofs | at most 256 bytes, one for each origin, in memory | each proof has it; a longer one is an attack | |
 //! | requests of these methods are sent again | all | 401 means that the request was not applied | [`with_replay_methods`](crate::AuthLayer::with_replay_methods) |
 //! | requests with these bodies are sent again | bodies in memory, and boxed streams | bodies in memory are shared, not copied; of a stream, a copy of what was sent is kept | [`with_replay`](crate::AuthLayer::with_replay): [`Wrap`](crate::replay::Wrap), [`Rewrap`](crate::replay::Rewrap) |
 //! | copy of one stream | at most 64 KiB | enough for most streamed requests, and for what many uploads have sent before an early refusal | [`Same::with_cap`](crate::replay::Same::with_cap) |

@@ -108,7 +108,8 @@
 //!
 //! Confirmed in Okta's guide: the `aud` of an assertion is the full URL of the token endpoint, which is the default here; Basic and
 //! the body for a secret; an assertion of an hour at most. Not confirmed: that Okta accepts the `typ` that this crate sends by default, so
-//! the snippet sends `JWT`. From memory: an app may demand DPoP, which this crate does not have; that is a setting of the app.
+//! the snippet sends `JWT`. From memory: an app may demand DPoP (`OAuthBuilder::dpop`); that is a setting of the app.
+//! Okta compares the decoded path of a proof (`Dpop::decoded_path`).
 //!
 //! ```
 //! # #[cfg(all(feature = "client", feature = "oauth"))] {
