@@ -21,7 +21,7 @@ use crate::auth::drain::Drain;
 use crate::auth::judged::Judged;
 use crate::auth::kept_request::KeptRequest;
 use crate::auth::proof::Proof;
-use crate::auth::refused::{Before, Refusal, Refused, Remedy};
+use crate::auth::refused::{Before, Rare, Refusal, Refused, Remedy};
 use crate::auth::sent_request::SentRequest;
 use crate::clock::Now;
 use crate::error::recovery::Recovery;
@@ -239,8 +239,8 @@ where
         let config = &self.shared.config;
         let kept = config.keep(&self.service, replay, &mut request);
         self.insert_token(token, &mut request);
-        let proof = Proof::add(token, now, &mut request, Some(replay))?;
-        let mut sent_request = self.sent(token, now, kept).proved(proof);
+        let rare = Rare::first(Some(token.clone()), now, &mut request, replay)?;
+        let mut sent_request = self.sent(token, now, kept, rare);
         let slot = sent_request.kept_body();
         let future = replay.send(&mut self.service, request, &config.quota, slot);
         Ok(Next::Call { future, sent_request })
@@ -279,13 +279,15 @@ where
             }
         };
         request.extensions_mut().insert(Replayed);
-        let sent_request = self.sent(token, now, R::Slot::new(kept));
         // With a deadline, the body was not read. An unread body occupies a connection.
         let is_read = self.deadline.is_none();
         let rejected = rejected.filter(|it| is_read || it.body().is_end_stream());
         let future = self.service.call(request);
         judged.followed_by(Recovery::Replayed);
-        let sent_request = sent_request.sent_before(before, rejected).proved(proof);
+        let refused = |response| Refusal { shared: self.shared.clone(), response };
+        let refusal = rejected.map(refused).map(Box::new);
+        let rare = Some(Box::new(Rare { before, proof, refusal }));
+        let sent_request = self.sent(token, now, R::Slot::new(kept), rare);
         Some(Ok(Next::Call { future, sent_request }))
     }
 
@@ -294,8 +296,10 @@ where
         token: &AccessToken,
         now: Now,
         kept: R::Slot<KeptRequest<I, R::Kept>>,
+        rare: Option<Box<Rare<R, RB>>>,
     ) -> SentRequest<I, R, B, RB> {
-        SentRequest::new(self.shared.clone(), token.generation(), now, token.age(now), kept)
+        let (shared, generation) = (self.shared.clone(), token.generation());
+        SentRequest::new(shared, generation, now, token.age(now), kept, rare)
     }
 
     fn insert_token<B2>(&self, token: &AccessToken, request: &mut Request<B2>) {

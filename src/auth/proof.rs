@@ -28,14 +28,12 @@ impl<R: Clone> Proof<R> {
     /// # Errors
     ///
     /// [`ErrorKind::Proof`] if the headers cannot be made. The request must not be sent then.
-    #[cold]
-    #[inline(never)]
     pub(crate) fn add<B>(
         token: &AccessToken,
         now: Now,
         request: &mut Request<B>,
         replay: Option<&R>,
-    ) -> Result<Option<Box<Proof<R>>>, Error> {
+    ) -> Result<Option<Proof<R>>, Error> {
         let Some((maker, secret)) = token.per_request() else { return Ok(None) };
         let head = RequestHead::of(request);
         let mut made = maker.headers(RequestToSign::new(head, secret, now)).map_err(|error| {
@@ -50,7 +48,7 @@ impl<R: Clone> Proof<R> {
         // Each header replaces the caller's header of that name.
         request.headers_mut().extend(made.clone());
         let (token, replay, uri) = (token.clone(), replay.cloned(), request.uri().clone());
-        Ok(Some(Box::new(Proof { token, replay, uri, made })))
+        Ok(Some(Proof { token, replay, uri, made }))
     }
 }
 

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use http::Response;
+use http::{Request, Response};
 
 use crate::auth::config::Shared;
 use crate::auth::kept_request::KeptRequest;
+use crate::auth::proof::Proof;
 use crate::basics::TARGET;
 use crate::clock::Now;
 use crate::error::recovery::Recovery;
@@ -23,6 +24,37 @@ pub(crate) struct Before {
     pub(crate) waited: bool,
     /// Its own headers were refused.
     pub(crate) proved_anew: bool,
+}
+
+/// What few requests have: those that are sent again, and those with headers of their own. Each of their responses is looked
+/// at closely.
+pub(crate) struct Rare<R, RB> {
+    pub(crate) before: Before,
+    /// The headers that were made for this sending.
+    pub(crate) proof: Option<Proof<R>>,
+    /// The refusal before this sending. The caller gets it if this sending has no response.
+    pub(crate) refusal: Option<Box<Refusal<RB>>>,
+}
+
+impl<R: Clone, RB> Rare<R, RB> {
+    /// Adds headers of its own to a request that is about to be sent with `token` for the first time. None if the token needs none.
+    ///
+    /// # Errors
+    ///
+    /// As [`Proof::add`].
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn first<B>(
+        token: Option<AccessToken>,
+        now: Now,
+        request: &mut Request<B>,
+        replay: &R,
+    ) -> Result<Option<Box<Rare<R, RB>>>, Error> {
+        let Some(token) = token else { return Ok(None) };
+        let proof = Proof::add(&token, now, request, Some(replay))?;
+        let rare = |proof| Rare { before: Before::default(), proof: Some(proof), refusal: None };
+        Ok(proof.map(rare).map(Box::new))
+    }
 }
 
 /// What a response objects to.

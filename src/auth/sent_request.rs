@@ -8,7 +8,7 @@ use http::Response;
 use crate::auth::config::Shared;
 use crate::auth::kept_request::KeptRequest;
 use crate::auth::proof::Proof;
-use crate::auth::refused::{Answered, Before, Objection, Refusal, Refused, Remedy};
+use crate::auth::refused::{Answered, Before, Objection, Rare, Refusal, Refused, Remedy};
 use crate::clock::Now;
 use crate::error::recovery::Recovery;
 use crate::replay::methods::ReplayMethods;
@@ -30,14 +30,8 @@ pub(crate) struct SentRequest<I, R: Replay<B>, B, RB> {
     sent: u64,
     /// The age of the token when the request was sent. If the token is due for renewal, the first poll asks for it.
     age: Age,
-    before: Before,
-    /// Each response is looked at closely: this is a further sending, or it has headers of its own.
-    watched: bool,
     kept: R::Slot<KeptRequest<I, R::Kept>>,
-    /// The refusal before this further sending. The caller gets it if this sending has no response.
-    refusal: R::Slot<Box<Refusal<RB>>>,
-    /// The headers that were made for this sending. None if the token needs none.
-    proof: Option<Box<Proof<R>>>,
+    rare: Option<Box<Rare<R, RB>>>,
 }
 
 /// The token of a request that is under way. If responses bring new tokens, the request is counted until this is
@@ -80,16 +74,10 @@ impl<I, R: Replay<B>, B, RB> SentRequest<I, R, B, RB> {
         now: Now,
         age: Age,
         kept: R::Slot<KeptRequest<I, R::Kept>>,
+        rare: Option<Box<Rare<R, RB>>>,
     ) -> Self {
         let (sending, sent) = (Sending::begin(shared, generation), now.mono_nanos());
-        let (before, refusal) = (Before::default(), R::Slot::new(None));
-        SentRequest { sending, sent, age, before, watched: false, kept, refusal, proof: None }
-    }
-
-    /// With the headers that were made for this sending.
-    #[inline]
-    pub(crate) fn proved(self, proof: Option<Box<Proof<R>>>) -> Self {
-        SentRequest { watched: self.watched || proof.is_some(), proof, ..self }
+        SentRequest { sending, sent, age, kept, rare }
     }
 
     /// The place where the body is kept; none if it is not kept.
@@ -98,10 +86,8 @@ impl<I, R: Replay<B>, B, RB> SentRequest<I, R, B, RB> {
         self.kept.get().map(|kept| &mut kept.body)
     }
 
-    pub(crate) fn sent_before(self, before: Before, refusal: Option<Response<RB>>) -> Self {
-        let shared = self.sending.shared.clone();
-        let refusal = refusal.map(|response| Box::new(Refusal { shared, response }));
-        SentRequest { before, watched: true, refusal: R::Slot::new(refusal), ..self }
+    fn before(&self) -> Before {
+        self.rare.as_ref().map_or_else(Before::default, |rare| rare.before)
     }
 
     /// What the caller gets if the client fails now. None if this is the first sending.
@@ -109,7 +95,7 @@ impl<I, R: Replay<B>, B, RB> SentRequest<I, R, B, RB> {
     #[inline(never)]
     pub(crate) fn refusal(&mut self) -> Option<Box<Refusal<RB>>> {
         self.tell_end_of_replay(ReplayOutcome::Failed);
-        self.refusal.take()
+        self.rare.as_mut()?.refusal.take()
     }
 
     #[inline]
@@ -137,13 +123,13 @@ impl<I, R: Replay<B>, B, RB> SentRequest<I, R, B, RB> {
             return Some(self.objection(complaint, response));
         }
         // Most responses change nothing.
-        let of_interest = self.watched
+        let of_interest = self.rare.is_some()
             || core.rotation.is_some()
             || core.cell.is_rejected_token(self.sending.generation());
         if !of_interest {
             return None;
         }
-        let objection = self.objection_to_the_proof(response);
+        let objection = self.rare.as_ref().and_then(|_| self.objection_to_the_proof(response));
         if objection.is_none() {
             self.accepted(response);
         }
@@ -152,17 +138,18 @@ impl<I, R: Replay<B>, B, RB> SentRequest<I, R, B, RB> {
 
     /// The judge complains about the token. A maker of headers knows better if the response is about them.
     #[cold]
+    #[inline(never)]
     fn objection(&self, complaint: Complaint, response: &Response<RB>) -> Objection {
         self.objection_to_the_proof(response).unwrap_or(Objection::Token(complaint))
     }
 
+    #[cold]
+    #[inline(never)]
     fn objection_to_the_proof(&self, response: &Response<RB>) -> Option<Objection> {
-        let proof = self.proof.as_ref()?;
-        match proof.verdict(&self.sending.shared.config, response) {
+        let Rare { before, proof, .. } = &**self.rare.as_ref()?;
+        match proof.as_ref()?.verdict(&self.sending.shared.config, response) {
             ProofVerdict::Accepted => None,
-            ProofVerdict::SendAgain => {
-                Some(Objection::Proof { may_help: !self.before.proved_anew })
-            }
+            ProofVerdict::SendAgain => Some(Objection::Proof { may_help: !before.proved_anew }),
             ProofVerdict::Refused => Some(Objection::Proof { may_help: false }),
         }
     }
@@ -200,11 +187,13 @@ impl<I, R: Replay<B>, B, RB> SentRequest<I, R, B, RB> {
         if core.cell.is_rejected_token(generation) && head.is_success() {
             core.rejected_token_accepted(generation, self.sent(core.now()));
         }
-        if self.before.waited && !head.is_outage() {
+        if self.before().waited && !head.is_outage() {
             core.replay_accepted(generation);
         }
-        self.mark_replayed(response);
-        self.tell_end_of_replay(ReplayOutcome::Accepted);
+        if self.rare.is_some() {
+            self.mark_replayed(response);
+            self.tell_end_of_replay(ReplayOutcome::Accepted);
+        }
         let Some(rotation) = &core.rotation else { return };
         self.follow(rotation, response);
         response.headers_mut().remove(rotation.header());
@@ -238,13 +227,15 @@ impl<I, R: Replay<B>, B, RB> SentRequest<I, R, B, RB> {
         let kept = self.kept.take().filter(|_| may_help && !was_replayed_below(&response));
         let could_keep_too_little = kept.is_some();
         let kept = kept.filter(|kept| kept.body.as_ref().is_some_and(|body| R::pause(body)));
-        if let Some((kept, proof)) = kept.zip(self.proof.take()) {
+        let before = self.before();
+        let proof = self.rare.take_if(|_| kept.is_some()).and_then(|rare| rare.proof);
+        if let Some((kept, proof)) = kept.zip(proof) {
             core.count_new_proof();
-            let Proof { token, replay, .. } = *proof;
+            let Proof { token, replay, .. } = proof;
             return Answered::Refused(Box::new(Refused {
                 shared: self.sending.shared.clone(),
                 remedy: Remedy::NewProof(token),
-                before: Before { proved_anew: true, ..self.before },
+                before: Before { proved_anew: true, ..before },
                 sent: self.sent(core.now()),
                 kept,
                 replay,
@@ -282,7 +273,8 @@ impl<I, R: Replay<B>, B, RB> SentRequest<I, R, B, RB> {
             }
             response.headers_mut().remove(rotation.header());
         }
-        if self.before.replayed {
+        let before = self.before();
+        if before.replayed {
             // The next token was refused, too. A request is sent with two tokens at most. The next request renews the token.
             self.mark_replayed(&mut response);
             core.tell_refusal(complaint, self.sending.generation(), None);
@@ -291,8 +283,8 @@ impl<I, R: Replay<B>, B, RB> SentRequest<I, R, B, RB> {
         }
         let sent = self.sent(self.sending.shared.core.now());
         let (shared, generation) = (self.sending.shared.clone(), self.sending.generation());
-        let (kept, before) = (self.kept.take(), Before { replayed: true, ..self.before });
-        let replay = self.proof.take().and_then(|proof| proof.replay);
+        let (kept, before) = (self.kept.take(), Before { replayed: true, ..before });
+        let replay = self.rare.take().and_then(|rare| rare.proof?.replay);
         drop(self); // this request no longer counts as running, so that a renewal does not wait for it
         let replayed_below = was_replayed_below(&response);
         // A refused request was not applied. A doubted request may have been.
@@ -336,13 +328,14 @@ impl<I, R: Replay<B>, B, RB> SentRequest<I, R, B, RB> {
     #[cold]
     #[inline(never)]
     fn tell_end_of_replay(&self, outcome: ReplayOutcome) {
-        if self.before.replayed {
+        if self.before().replayed {
             self.sending.shared.core.tell(EventKind::ReplayFinished { outcome });
         }
     }
 
     fn mark_replayed(&self, response: &mut Response<RB>) {
-        if self.before.replayed || self.before.proved_anew {
+        let before = self.before();
+        if before.replayed || before.proved_anew {
             response.extensions_mut().insert(Recovery::Replayed);
         }
     }

@@ -13,7 +13,7 @@ use crate::auth::config::Shared;
 use crate::auth::future::ResponseFuture;
 use crate::auth::pending_request::PendingRequest;
 use crate::auth::policy::Admission;
-use crate::auth::proof::Proof;
+use crate::auth::refused::Rare;
 use crate::auth::sent_request::SentRequest;
 use crate::error::{BoxError, Error};
 use crate::replay::Replay;
@@ -112,18 +112,16 @@ where
         let kept = config.keep(&self.inner, &self.replay, &mut request);
         request.headers_mut().insert(&core.header_name, token.presented.value.clone());
         let (generation, age) = (token.generation, read.age);
-        let mut proof = None;
-        if token.presented.per_request.is_some()
-            && let Some(token) = read.to_token()
-        {
-            match Proof::add(&token, now, &mut request, Some(&self.replay)) {
-                Ok(made) => proof = made,
+        let rare = match token.presented.per_request.is_some() {
+            false => None,
+            true => match Rare::first(read.to_token(), now, &mut request, &self.replay) {
+                Ok(rare) => rare,
                 Err(error) => return self.fail(error),
-            }
-        }
+            },
+        };
         drop(read);
-        let sent_request = SentRequest::new(self.shared.clone(), generation, now, age, kept);
-        let mut sent_request = sent_request.proved(proof);
+        let shared = self.shared.clone();
+        let mut sent_request = SentRequest::new(shared, generation, now, age, kept, rare);
         let slot = sent_request.kept_body();
         let future = self.replay.send(&mut self.inner, request, &config.quota, slot);
         ResponseFuture::calling(future, sent_request)

@@ -64,7 +64,7 @@ impl ExchangeAnswer {
     }
 
     /// What the grant noted at the request that this answers.
-    #[cfg(feature = "oauth")]
+    #[cfg_attr(not(feature = "oauth"), allow(dead_code))]
     pub(crate) fn note<T: Send + Sync + 'static>(&self) -> Option<&T> {
         self.notes.get()
     }

@@ -187,6 +187,8 @@ pub(crate) struct Read {
 
 impl Read {
     /// The token as a handle of its own.
+    #[cold]
+    #[inline(never)]
     pub(crate) fn to_token(&self) -> Option<AccessToken> {
         self.token.as_ref().map(|token| AccessToken(token.clone()))
     }

@@ -70,6 +70,20 @@ async fn a_request_is_sent_once_more_at_most_for_its_proof() {
 }
 
 #[tokio::test]
+async fn nonces_that_are_valid_once_cost_one_challenge_at_the_beginning_only() {
+    let world = world();
+    world.server.state().api.once = true;
+    world.server.state().api.demand("n0");
+    for _ in 0..5 {
+        assert_eq!(world.get("/").await.status(), 200);
+    }
+    // The answer to the second sending has brought the nonce of the next request.
+    let expected = [None, some("n0"), some("n1"), some("n2"), some("n3"), some("n4")];
+    assert_eq!(nonces(&world), expected);
+    assert_eq!((world.exchanges(), world.new_proofs()), (1, 1));
+}
+
+#[tokio::test]
 async fn a_challenge_that_repeats_the_nonce_of_the_request_is_not_answered() {
     let world = world();
     world.server.state().api.hands_out = some("n");

@@ -33,6 +33,8 @@ pub(crate) struct Side {
     pub(crate) nonce: Option<String>,
     /// The nonce in each answer. None: that of `nonce` in challenges only.
     pub(crate) hands_out: Option<String>,
+    /// Each nonce is valid once: an answer of the API has the next one, `n1`, `n2` and so on.
+    pub(crate) once: bool,
     /// The status of a challenge for a nonce: 401 at first at the API, 400 at the token endpoint.
     pub(crate) challenge_status: u16,
     /// Each proof is refused with this code.
@@ -245,6 +247,11 @@ impl State {
             return refusal(&self.api, 401, "invalid_token");
         }
         self.api.accepted += 1;
+        if self.api.once {
+            let next = format!("n{}", self.api.accepted);
+            self.api.demand(&next);
+            self.api.hands_out = Some(next);
+        }
         match head.uri.path() {
             "/redirect" => {
                 let answer = self.api.answer(302, false).header("location", "/arrived");

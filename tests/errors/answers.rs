@@ -79,7 +79,7 @@ async fn a_success_that_has_no_token_says_what_came_instead() {
             &[JSON],
             r#"{"access_token":"a","token_type":"DPoP"}"#,
             "the token endpoint issued a token of a type that is not sent as Bearer: tokens that need a proof or a \
-             signature are not supported",
+             signature are not supported here (for DPoP, use `OAuthBuilder::dpop`)",
         ),
         (
             200,

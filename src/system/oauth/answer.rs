@@ -249,7 +249,7 @@ pub(crate) fn check_type(token_type: Option<&str>, strict: bool) -> Result<(), E
         }
         (false, false) => {
             "the token endpoint issued a token of a type that is not sent as Bearer: tokens that need a proof or a \
-             signature are not supported"
+             signature are not supported here (for DPoP, use `OAuthBuilder::dpop`)"
         }
     };
     Err(ExchangeError::new(ExchangeErrorKind::Malformed, message))
