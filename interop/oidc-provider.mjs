@@ -2,8 +2,9 @@
 // memory and made at start.
 //
 // env: TTL, the life of an access token in seconds (3)
+//      NONCE=1: each DPoP proof needs a nonce
 //      DELAY, how long the answer to a token call is held back, in milliseconds (0)
-import { createPublicKey, generateKeyPairSync } from 'node:crypto';
+import { createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { once } from 'node:events';
@@ -43,6 +44,7 @@ const clients = [
   // In Basic, it matters how these are encoded (RFC 6749 section 2.3.1 and appendix B).
   client('app:one two', 'p@ss+w%rd/=&: ~!"x'),
   client('refreshing', 'refreshing-secret', { grant_types: ['client_credentials', 'refresh_token'] }),
+  client('dpop', 'dpop-secret', { dpop_bound_access_tokens: true }),
   client('none', undefined, { token_endpoint_auth_method: 'none' }),
   client('secret-jwt', 'a secret of thirty-two bytes, or more', {
     token_endpoint_auth_method: 'client_secret_jwt',
@@ -67,12 +69,16 @@ const provider = new Provider(issuer, {
   jwks: { keys: [{ ...privateKey.export({ format: 'jwk' }), alg: 'RS256', use: 'sig' }] },
   scopes: ['offline_access', 'api:read', 'api:write'],
   clientAuthMethods: ['none', 'client_secret_basic', 'client_secret_post', 'client_secret_jwt', 'private_key_jwt'],
-  enabledJWA: { clientAuthSigningAlgValues: ['HS256', ...signing.map(([alg]) => alg)] },
+  enabledJWA: {
+    clientAuthSigningAlgValues: ['HS256', ...signing.map(([alg]) => alg)],
+    dPoPSigningAlgValues: ['ES256', 'EdDSA'],
+  },
   clockTolerance: 0,
   rotateRefreshToken: true,
   features: {
     devInteractions: { enabled: false },
     clientCredentials: { enabled: true },
+    dPoP: { enabled: true, nonceSecret: randomBytes(32), requireNonce: () => process.env.NONCE === '1' },
     resourceIndicators: {
       enabled: true,
       defaultResource: () => API,

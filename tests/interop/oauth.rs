@@ -14,7 +14,8 @@ use tower::{Service, service_fn};
 use tower_outbound_auth::clock::{Clock, SystemClock};
 use tower_outbound_auth::exchange::ExchangeErrorKind;
 use tower_outbound_auth::system::{
-    Algorithm, ClientAuth, JwtKey, OAuth, OAuthBuilder, OAuthClient, OAuthGrant, TokenExchange,
+    Algorithm, ClientAuth, Dpop, JwtKey, OAuth, OAuthBuilder, OAuthClient, OAuthGrant,
+    TokenExchange,
 };
 use tower_outbound_auth::testkit::ManualClock;
 use tower_outbound_auth::{AuthLayer, BoxError, Origin, TokenSource};
@@ -174,6 +175,30 @@ accepted! {
     private_key_jwt_with_es256_is_accepted: with_key(Algorithm::Es256),
     private_key_jwt_with_es384_is_accepted: with_key(Algorithm::Es384),
     private_key_jwt_with_eddsa_is_accepted: with_key(Algorithm::EdDsa),
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs node: run interop/run"]
+async fn a_token_that_is_bound_to_a_key_is_issued_and_accepted_with_nonces_and_without() {
+    for (nonce, token_calls) in [("0", 1), ("1", 2)] {
+        for algorithm in [Algorithm::Es256, Algorithm::EdDsa] {
+            let servers = Servers::start_with(&[("TTL", "3600"), ("NONCE", nonce)]).await;
+            let client = OAuthClient::with_secret("dpop", "dpop-secret");
+            let dpop = Dpop::generated(algorithm).unwrap();
+            let system = system(&servers).client(client).dpop(dpop).build().unwrap();
+            let layer = AuthLayer::oauth(system, servers.api()).unwrap();
+            let api = Api::new(&layer, &servers);
+            for _ in 0..3 {
+                let response = api.post("/documents", "document".to_owned()).await.unwrap();
+                assert_eq!(response.status(), StatusCode::OK, "{algorithm}");
+            }
+            let token = layer.source().token().await.unwrap();
+            assert!(token.header_value().as_bytes().starts_with(b"DPoP "));
+            let tokens = servers.token_stats().await;
+            assert_eq!(layer.source().status().counters.exchanges(), 1);
+            assert_eq!(tokens.token_calls, token_calls, "{tokens:?}");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
