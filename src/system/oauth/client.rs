@@ -92,7 +92,7 @@ impl OAuthClient {
     /// [`OAuth::discover`](crate::system::OAuth::discover) then takes the `token_endpoint` of `mtls_endpoint_aliases` (RFC 8705
     /// section 5), if the metadata has aliases.
     pub fn tls(id: impl Into<Credential>) -> OAuthClient {
-        OAuthClient { id: id.into(), proof: Proof::Tls }
+        OAuthClient::of(id.into(), Proof::Tls)
     }
 
     #[cfg(feature = "oauth")]
