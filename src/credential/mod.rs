@@ -22,7 +22,7 @@
 pub(crate) mod error;
 pub(crate) mod file;
 pub(crate) mod in_time;
-mod names;
+pub(crate) mod names;
 pub(crate) mod need;
 #[cfg(unix)]
 pub(crate) mod pipe;

@@ -1,8 +1,26 @@
-//! What errors, logs and identities call a credential. None of these names has its value.
+//! What errors, logs, metrics and identities call a credential. None of these names has its value.
 
 use std::fmt;
 
 use crate::credential::{Credential, Place};
+
+/// The kind of a credential, and the name of its environment variable.
+pub(crate) type Kind<'a> = (&'static str, Option<&'a str>);
+
+/// The kinds of credentials that a person may correct after a refusal, each once. These are all but the values in the code,
+/// such as most client ids. If all are values, `value`. If there is none, `unknown`.
+pub(crate) fn kinds_to_correct(credentials: &[Credential]) -> Vec<Kind<'_>> {
+    let mut kinds = Vec::new();
+    for credential in credentials.iter().filter(|it| !it.is_value()) {
+        if !kinds.contains(&credential.kind()) {
+            kinds.push(credential.kind());
+        }
+    }
+    if kinds.is_empty() {
+        kinds.push((if credentials.is_empty() { "unknown" } else { "value" }, None));
+    }
+    kinds
+}
 
 impl Credential {
     /// The place of the credential, for an identity. Two values never count as the same one, because neither of them may be
@@ -16,7 +34,7 @@ impl Credential {
     }
 
     /// Its kind, and the name of its environment variable.
-    pub(crate) fn kind(&self) -> (&'static str, Option<&str>) {
+    pub(crate) fn kind(&self) -> Kind<'_> {
         match &self.0.place {
             Place::Value(_) => ("value", None),
             Place::File(_) => ("file", None),
@@ -48,5 +66,23 @@ impl fmt::Display for Credential {
 impl fmt::Debug for Credential {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Credential({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn after_a_refusal_values_in_the_code_are_named_only_if_there_is_nothing_else() {
+        let kinds = |credentials: &[Credential]| -> Vec<String> {
+            let name = |(kind, variable): Kind<'_>| variable.unwrap_or(kind).to_owned();
+            kinds_to_correct(credentials).into_iter().map(name).collect()
+        };
+        let file = || Credential::file("/run/secrets/atlas");
+        assert_eq!(kinds(&["id".into(), file(), file()]), ["file"]);
+        assert_eq!(kinds(&[Credential::env("ID"), Credential::env("SECRET")]), ["ID", "SECRET"]);
+        assert_eq!(kinds(&["id".into(), "secret".into()]), ["value"]);
+        assert_eq!(kinds(&[]), ["unknown"]);
     }
 }

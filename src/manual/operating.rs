@@ -50,6 +50,9 @@
 //! | `outbound_auth_budget_refusals_total` | counter | | do renewals not help |
 //! | `outbound_auth_rotations_total` | counter | `outcome` | are the tokens of responses used |
 //! | `outbound_auth_credential_reloads_total` | counter | `outcome` | did the new secret arrive |
+//! | `outbound_auth_credential_refused` | gauge | `credential` | which secret does the token endpoint refuse: 1 from a refusal to the next token |
+//! | `outbound_auth_store_operations_total` | counter | `operation`, `outcome` | does the store of the login work |
+//! | `outbound_auth_store_operation_duration_seconds` | histogram | `operation`, `outcome` | is it slow |
 //!
 //! | label | values |
 //! |---|---|
@@ -61,6 +64,8 @@
 //! | `recovery` | one of `Recovery`; `none`: the second sending was refused, too |
 //! | `outcome` of rotations | `adopted`, or one of [`NotAdopted`](crate::token::NotAdopted) |
 //! | `outcome` of credentials | `changed`, `unreadable` |
+//! | `credential` | `file`, `function`, `minted`, `provider`, the name of the environment variable, `value` if all are values, or `unknown` if the exchange names none |
+//! | `operation`, `outcome` of stores | those of [`StoreOperation`](crate::token::StoreOperation) and [`StoreOutcome`](crate::token::StoreOutcome) |
 //!
 //! A caller that gets a stored error at once counts in `waits_total` and not in the histogram. Gauges are set by events, so an idle
 //! source changes none: whether a token has expired is `token_expiry_timestamp_seconds - time()`. For logs or counts of

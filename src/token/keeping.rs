@@ -44,6 +44,15 @@ impl Keeping {
     #[cfg(not(feature = "store"))]
     pub(crate) fn complete(&mut self, _: &dyn ErasedExchange) {}
 
+    /// The same, with another store in front of the store, if there is one.
+    #[cfg(feature = "store")]
+    pub(crate) fn behind(
+        &self,
+        front: impl FnOnce(Arc<dyn ErasedStore>) -> Arc<dyn ErasedStore>,
+    ) -> Keeping {
+        Keeping { store: self.store.clone().map(front), ..self.clone() }
+    }
+
     /// The exchange that a source with these options makes.
     #[cfg(feature = "store")]
     pub(crate) fn wrap(

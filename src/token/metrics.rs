@@ -2,7 +2,7 @@
 //!
 //! `manual::operating` lists the metrics. Each has the labels `system` and `source` (the
 //! [name](crate::token::SourceBuilder::name) of the source). All other labels have a few fixed values, whatever a server sends.
-//! Metrics about a store and about tenants are not there yet.
+//! Metrics about tenants are not there yet.
 //!
 //! ```
 //! use tower_outbound_auth::exchange::{self, Issued};
@@ -22,8 +22,11 @@
 //! # Ok::<_, tower_outbound_auth::BoxError>(())
 //! ```
 
+use std::collections::BTreeSet;
 use std::fmt;
+use std::mem;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use metrics::{Label, Unit};
@@ -45,6 +48,9 @@ const REFUSALS: &str = "outbound_auth_refusals_total";
 const BUDGET_REFUSALS: &str = "outbound_auth_budget_refusals_total";
 const ROTATIONS: &str = "outbound_auth_rotations_total";
 const CREDENTIAL_RELOADS: &str = "outbound_auth_credential_reloads_total";
+const CREDENTIAL_REFUSED: &str = "outbound_auth_credential_refused";
+const STORE_OPERATIONS: &str = "outbound_auth_store_operations_total";
+const STORE_DURATION: &str = "outbound_auth_store_operation_duration_seconds";
 
 /// Counts for the [`metrics`] facade (feature `metrics`).
 ///
@@ -56,6 +62,8 @@ const CREDENTIAL_RELOADS: &str = "outbound_auth_credential_reloads_total";
 #[derive(Default)]
 pub struct MetricsObserver {
     is_described: AtomicBool,
+    /// The labels of the refused credentials, until a refresh succeeds.
+    refused: Mutex<BTreeSet<String>>,
 }
 
 impl MetricsObserver {
@@ -63,6 +71,21 @@ impl MetricsObserver {
     #[must_use]
     pub fn new() -> MetricsObserver {
         MetricsObserver::default()
+    }
+
+    fn refused(&self, event: &Event<'_>, credential: &str) {
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        refused.insert(credential.to_owned());
+        drop(refused);
+        set_refused(event, credential.to_owned(), 1);
+    }
+
+    /// A token came, so no credential is refused.
+    fn accepted(&self, event: &Event<'_>) {
+        let refused = mem::take(&mut *self.refused.lock().unwrap_or_else(PoisonError::into_inner));
+        for credential in refused {
+            set_refused(event, credential, 0);
+        }
     }
 }
 
@@ -80,6 +103,7 @@ impl Observer for MetricsObserver {
                 histogram!(REFRESH_DURATION, labels(&[label])).record(took);
                 if let RefreshOutcome::Issued { lifetime, expires_in, .. } = outcome {
                     set_life(event, lifetime, expires_in);
+                    self.accepted(event);
                 }
             }
             EventKind::WaitStarted { .. } => gauge!(WAITERS, labels(&[])).increment(1),
@@ -115,6 +139,15 @@ impl Observer for MetricsObserver {
             EventKind::CredentialUnreadable { .. } => {
                 counter!(CREDENTIAL_RELOADS, labels(&[("outcome", "unreadable")])).increment(1);
             }
+            EventKind::CredentialRefused { credential, variable } => {
+                self.refused(event, variable.unwrap_or(credential));
+            }
+            EventKind::StoreOperationFinished { operation, took, outcome } => {
+                let these =
+                    labels(&[("operation", operation.as_str()), ("outcome", outcome.as_str())]);
+                counter!(STORE_OPERATIONS, these.clone()).increment(1);
+                histogram!(STORE_DURATION, these).record(took);
+            }
         }
     }
 }
@@ -131,6 +164,12 @@ fn labels(event: &Event<'_>, others: &[(&'static str, &'static str)]) -> Vec<Lab
     labels.push(Label::new("source", event.source.to_owned()));
     labels.extend(others.iter().map(|(name, value)| Label::new(*name, *value)));
     labels
+}
+
+fn set_refused(event: &Event<'_>, credential: String, is_refused: u32) {
+    let mut labels = labels(event, &[]);
+    labels.push(Label::new("credential", credential));
+    gauge!(CREDENTIAL_REFUSED, labels).set(is_refused);
 }
 
 fn set_life(event: &Event<'_>, lifetime: Option<Duration>, expires_in: Option<Duration>) {
@@ -168,4 +207,7 @@ fn describe() {
     );
     describe_counter!(ROTATIONS, count, "Tokens in responses, by what was done with them.");
     describe_counter!(CREDENTIAL_RELOADS, count, "Credentials that changed or became unreadable.");
+    describe_gauge!(CREDENTIAL_REFUSED, count, "1 while the token endpoint refuses it, else 0.");
+    describe_counter!(STORE_OPERATIONS, count, "Calls of the store, by their outcome.");
+    describe_histogram!(STORE_DURATION, seconds, "How long calls of the store took.");
 }

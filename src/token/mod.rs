@@ -109,6 +109,7 @@ pub use self::observer::Observer;
 pub use self::observer::event::{
     Event, EventKind, RefreshOutcome, ReplayOutcome, WaitFor, WaitOutcome,
 };
+pub use self::observer::store_operation::{StoreOperation, StoreOutcome};
 pub use self::probe::Probe;
 pub use self::published::AccessToken;
 pub use self::source::TokenSource;

@@ -130,6 +130,11 @@ impl RefreshTask {
             _ => RefreshOutcome::TooLate,
         };
         self.tell_end(outcome, requests);
+        if let RefreshOutcome::Failed(error) = outcome
+            && error.is_about_the_credentials()
+        {
+            self.core.tell_refused_credentials();
+        }
         self.core.tell_state();
     }
 

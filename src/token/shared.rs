@@ -35,6 +35,8 @@ use crate::token::keeping::KeptLogin;
 use crate::token::machine::Machine;
 use crate::token::machine::events::{Generation, RefreshId};
 use crate::token::machine::status::Status;
+#[cfg(feature = "store")]
+use crate::token::observer::watched_store::WatchedStore;
 use crate::token::options::{SourceOptions, present};
 use crate::token::published::{AccessToken, Cell, Published};
 use crate::token::sent_count::SentCount;
@@ -169,8 +171,12 @@ impl Core {
         }
         let identity = options.exchange.identity();
         let ttl = refresh_limit(options.exchange_timeout);
-        let (exchange, kept) =
-            options.keeping.wrap(&options.exchange, ttl, options.default_lifetime);
+        #[cfg(feature = "store")]
+        let keeping =
+            options.keeping.behind(|store| WatchedStore::of(store, &options, identity.system()));
+        #[cfg(not(feature = "store"))]
+        let keeping = &options.keeping;
+        let (exchange, kept) = keeping.wrap(&options.exchange, ttl, options.default_lifetime);
         Core {
             id,
             system: identity.system(),

@@ -13,6 +13,8 @@ mod recorder;
 mod refreshes;
 mod refusals;
 mod rotations;
+#[cfg(feature = "store")]
+mod stores;
 mod told;
 #[path = "../support/until.rs"]
 mod until;

@@ -9,8 +9,8 @@ use http::StatusCode;
 use tokio::runtime::Builder;
 use tower::Layer;
 use tower_outbound_auth::exchange::{ExchangeErrorKind, Reason};
-use tower_outbound_auth::system::Atlas;
-use tower_outbound_auth::testkit::{AtlasServer, MalformedAnswer, ManualClock};
+use tower_outbound_auth::system::{Atlas, HeaderScheme};
+use tower_outbound_auth::testkit::{AtlasServer, MalformedAnswer, ManualClock, ScriptedExchange};
 use tower_outbound_auth::token::{MetricsObserver, NotAdopted};
 use tower_outbound_auth::{Auth, AuthLayer, Credential, TokenSource};
 
@@ -103,6 +103,7 @@ fn check_labels(metrics: &Recorded) {
         "adopted",
         "changed",
         "unreadable",
+        "function",
     ];
     let mut allowed: BTreeSet<&str> = fixed.into();
     allowed.extend(kinds.map(ExchangeErrorKind::as_str));
@@ -241,6 +242,53 @@ fn a_new_secret_and_an_unreadable_one_are_counted() {
 }
 
 #[test]
+fn a_refused_credential_is_a_gauge_until_a_refresh_succeeds() {
+    recorded(async |world| {
+        let refused = || world.value("credential_refused", "credential=function");
+        world.server.begin_outage(None);
+        assert_eq!(world.get("/documents").await, None);
+        world.until("consecutive_failures", "", 1.0).await;
+        assert_eq!(refused(), 0.0, "an outage is no refusal");
+        world.server.end_outage();
+        world.server.refuse_credentials(true);
+        world.clock.advance(secs(400));
+        assert_eq!(world.get("/documents").await, None);
+        world.until("credential_refused", "credential=function", 1.0).await;
+        world.until("consecutive_failures", "", 2.0).await;
+        world.server.refuse_credentials(false);
+        world.clock.advance(secs(400));
+        assert_eq!(world.get("/documents").await, Some(StatusCode::OK));
+        world.until("consecutive_failures", "", 0.0).await;
+        assert_eq!(refused(), 0.0);
+    });
+}
+
+#[cfg(feature = "store")]
+#[test]
+fn the_calls_of_a_store_are_counted_and_timed() {
+    use tower_outbound_auth::store::MemoryStore;
+    let metrics = Recorded::default();
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    metrics::with_local_recorder(&metrics, || {
+        runtime.block_on(async {
+            let source = TokenSource::builder(HeaderScheme::bearer(), ScriptedExchange::new())
+                .name("reports")
+                .store(MemoryStore::new())
+                .observer(MetricsObserver::new())
+                .build();
+            source.token().await.unwrap();
+        });
+    });
+    for operation in ["acquire", "publish", "release"] {
+        let labels = format!("operation={operation},outcome=ok");
+        for name in ["store_operations_total", "store_operation_duration_seconds"] {
+            let name = format!("outbound_auth_{name}");
+            assert_eq!(metrics.value(&name, &labels), 1.0, "{name} {labels}");
+        }
+    }
+}
+
+#[test]
 fn the_table_in_the_manual_is_what_the_code_registers_once_each() {
     let metrics = recorded(async |world| {
         world.get("/documents").await;
@@ -259,7 +307,7 @@ fn the_table_in_the_manual_is_what_the_code_registers_once_each() {
     let registered: Vec<_> =
         described.iter().map(|(name, (kind, ..))| (name.clone(), (*kind).to_owned())).collect();
     assert_eq!(rows, registered);
-    assert_eq!(rows.len(), 13);
+    assert_eq!(rows.len(), 16);
     for (name, (_, unit, times)) in described {
         let is_of_seconds = name.ends_with("_seconds");
         let unit = unit.unwrap();

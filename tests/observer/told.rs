@@ -71,6 +71,12 @@ fn line(kind: &EventKind<'_>) -> String {
         EventKind::CredentialUnreadable { credential, variable, .. } => {
             format!("{credential} {variable:?} unreadable")
         }
+        EventKind::CredentialRefused { credential, variable, .. } => {
+            format!("{credential} {variable:?} refused")
+        }
+        EventKind::StoreOperationFinished { operation, outcome, .. } => {
+            format!("store {operation}: {outcome}")
+        }
         _ => format!("{kind:?}"),
     }
 }

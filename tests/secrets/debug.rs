@@ -217,6 +217,8 @@ async fn layers() -> String {
     texts += &(shown::<Generation>(&token.generation()) + &shown(&status));
     texts += &(shown::<Counters>(&status.counters) + &shown::<State>(&status.state));
     texts += &has_both(&[NotAdopted::BadSignature]);
+    texts += &has_both(&[StoreOperation::Acquire]);
+    texts += &has_both(&[StoreOutcome::Busy]);
     texts += &(shown(&service) + &shown(&scripted) + &shown(&AuthMiddleware::new(&layer)));
 
     let error: Error = source.reject(&AccessToken::clone(&token)).await.unwrap_err();

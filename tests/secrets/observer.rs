@@ -104,6 +104,7 @@ async fn no_event_shows_a_secret() {
         "RotationNotAdopted",
         "StateChanged",
         "CredentialChanged",
+        "CredentialRefused",
     ] {
         assert!(texts.contains(kind), "{kind} is not among the events: {texts}");
     }
@@ -121,5 +122,6 @@ fn no_label_of_a_metric_shows_a_secret() {
     for name in ["refreshes", "waits", "refusals", "rotations", "credential_reloads"] {
         assert!(texts.contains(&format!("outbound_auth_{name}_total")), "{name}: {texts}");
     }
+    assert!(texts.contains("outbound_auth_credential_refused"), "{texts}");
     canaries.assert_absent("a label", &texts);
 }

@@ -26,6 +26,7 @@ use crate::scheme::judge::Verdict;
 use crate::scheme::not_adopted::NotAdopted;
 use crate::token::machine::events::Generation;
 use crate::token::machine::status::State;
+use crate::token::observer::store_operation::{StoreOperation, StoreOutcome};
 
 /// Something that happened to a source, for an [`Observer`](crate::token::Observer). It has no secret.
 #[derive(Clone, Copy, Debug)]
@@ -153,6 +154,26 @@ pub enum EventKind<'a> {
         credential: &'static str,
         /// As above.
         variable: Option<&'a str>,
+    },
+    /// The token endpoint refused the credentials of a refresh. Told after its `RefreshFinished`, for each credential that a
+    /// person may have to correct: for all that are not values in the code, or for the values if there is nothing else.
+    #[non_exhaustive]
+    CredentialRefused {
+        /// As above, or `minted`, `value`, or `unknown` if the exchange names none
+        /// ([`credentials`](crate::exchange::Exchange::credentials)).
+        credential: &'static str,
+        /// As above.
+        variable: Option<&'a str>,
+    },
+    /// A call of the [store](crate::store) ended.
+    #[non_exhaustive]
+    StoreOperationFinished {
+        /// What the store was asked for.
+        operation: StoreOperation,
+        /// How long it took.
+        took: Duration,
+        /// How it ended.
+        outcome: StoreOutcome,
     },
 }
 

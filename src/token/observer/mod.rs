@@ -39,8 +39,11 @@
 //! ```
 
 pub(crate) mod event;
+pub(crate) mod store_operation;
 pub(crate) mod tell;
 pub(crate) mod wait;
+#[cfg(feature = "store")]
+pub(crate) mod watched_store;
 
 use std::any::Any;
 use std::cell::Cell;

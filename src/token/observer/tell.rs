@@ -6,6 +6,7 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use crate::clock::Now;
+use crate::credential::names::kinds_to_correct;
 use crate::credential::reload::readings;
 use crate::error::recovery::Recovery;
 use crate::scheme::judge::Verdict;
@@ -61,6 +62,13 @@ impl Core {
             consecutive_failures: status.consecutive_failures,
             next_attempt_in: status.next_attempt_in,
         });
+    }
+
+    /// The token endpoint has refused the credentials.
+    pub(crate) fn tell_refused_credentials(&self) {
+        for (credential, variable) in kinds_to_correct(self.options.exchange.credentials()) {
+            self.tell(EventKind::CredentialRefused { credential, variable });
+        }
     }
 
     /// The credentials have been read again.
