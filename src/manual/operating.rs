@@ -71,6 +71,23 @@
 //! source changes none: whether a token has expired is `token_expiry_timestamp_seconds - time()`. For logs or counts of
 //! your own, write an [`Observer`](crate::token::Observer).
 //!
+//! # Alerts and a dashboard
+//!
+//! `docs/operating` in the repository has rules for Prometheus (`alerts.yml`), a runbook with a section for each alert, and a
+//! dashboard for Grafana that answers three questions: can my callers get a token; if not, whose fault is it, and when is the next
+//! try; what did the last hour cost. `docs/operating/check` runs the rules on recorded faults.
+//!
+//! | alert | fires if |
+//! |---|---|
+//! | `OutboundAuthCallersGetErrors`, page | for two minutes, callers got errors, gave up, or got a refusal of the API because no new token came |
+//! | `OutboundAuthCredentialRefused`, page | the token endpoint has refused the credentials for a minute; the label `credential` says which |
+//! | `OutboundAuthTokenExpires` | less than a tenth of the token's life is left, and refreshes fail |
+//! | `OutboundAuthRefusalsHandedOn` | the API refuses good tokens, so renewals do not help |
+//! | `OutboundAuthRefreshesTooOften` | more than three times as many tokens as their lives call for |
+//! | `OutboundAuthStoreUnreachable` | calls of the store of the login fail |
+//!
+//! # Counters without an exporter
+//!
 //! Without an exporter, the counters of the status have stable names:
 //!
 //! ```

@@ -2,6 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
 mod credentials;
+#[cfg(feature = "store")]
+#[path = "../support/failing_store.rs"]
+mod failing_store;
 mod harmless;
 #[path = "../support/log.rs"]
 mod log;

@@ -1,87 +1,16 @@
 //! Calls of the store that keeps a login.
 
-use std::future::pending;
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
-
-use tower_outbound_auth::clock::Now;
-use tower_outbound_auth::store::{
-    Acquire, Fence, Key, Lease, MemoryStore, Publish, StoreError, Stored, TokenStore,
-};
+use tower_outbound_auth::TokenSource;
+use tower_outbound_auth::store::{MemoryStore, StoreError};
 use tower_outbound_auth::system::HeaderScheme;
 use tower_outbound_auth::testkit::{ManualClock, ScriptedExchange};
-use tower_outbound_auth::{Secret, TokenSource};
 
+use crate::failing_store::{FailingStore, Wrong};
 use crate::secs;
 use crate::told::Told;
 use crate::until::until;
 
-/// What is wrong with the store.
-#[derive(Clone, Debug)]
-enum Wrong {
-    Nothing,
-    Fails(StoreError),
-    Hangs,
-}
-
-/// A store in memory that fails when the test wants it.
-#[derive(Clone)]
-struct Failing {
-    store: MemoryStore,
-    wrong: Arc<Mutex<Wrong>>,
-}
-
-impl Failing {
-    fn new(store: MemoryStore) -> Failing {
-        Failing { store, wrong: Arc::new(Mutex::new(Wrong::Nothing)) }
-    }
-
-    fn set(&self, wrong: Wrong) {
-        *self.wrong.lock().unwrap() = wrong;
-    }
-
-    async fn fails(&self) -> Result<(), StoreError> {
-        let wrong = self.wrong.lock().unwrap().clone();
-        match wrong {
-            Wrong::Nothing => Ok(()),
-            Wrong::Fails(error) => Err(error),
-            Wrong::Hangs => pending().await,
-        }
-    }
-}
-
-impl TokenStore for Failing {
-    async fn load(&self, key: &Key) -> Result<Stored, StoreError> {
-        self.fails().await?;
-        self.store.load(key).await
-    }
-
-    async fn acquire(
-        &self,
-        key: &Key,
-        seen: Option<Fence>,
-        ttl: Duration,
-        now: Now,
-    ) -> Result<Acquire, StoreError> {
-        self.fails().await?;
-        self.store.acquire(key, seen, ttl, now).await
-    }
-
-    async fn keep(&self, lease: &Lease, carry: &Secret) -> Result<Publish, StoreError> {
-        self.store.keep(lease, carry).await
-    }
-
-    async fn publish(
-        &self,
-        lease: &Lease,
-        token: &Secret,
-        carry: &Secret,
-    ) -> Result<Publish, StoreError> {
-        self.store.publish(lease, token, carry).await
-    }
-}
-
-fn source(store: Failing, clock: &ManualClock, told: &Told) -> TokenSource<HeaderScheme> {
+fn source(store: FailingStore, clock: &ManualClock, told: &Told) -> TokenSource<HeaderScheme> {
     TokenSource::builder(HeaderScheme::bearer(), ScriptedExchange::new())
         .clock(clock.clone())
         .store(store)
@@ -110,7 +39,7 @@ async fn exchange(
 #[tokio::test]
 async fn each_call_of_a_store_is_told_with_its_outcome() {
     let (clock, told, store) = (ManualClock::new(), Told::default(), MemoryStore::new());
-    let failing = Failing::new(store.clone());
+    let failing = FailingStore::new(store.clone());
     let first = source(failing.clone(), &clock, &told);
     let all = ["store acquire: ok", "store publish: ok", "store release: ok"];
     assert_eq!(exchange(&first, &clock, &told).await, all);
@@ -126,7 +55,7 @@ async fn each_call_of_a_store_is_told_with_its_outcome() {
     failing.set(Wrong::Nothing);
     assert_eq!(exchange(&first, &clock, &told).await, all);
     // Another process takes the token of the first one.
-    let second = source(Failing::new(store), &clock, &told);
+    let second = source(FailingStore::new(store), &clock, &told);
     second.token().await.unwrap();
     until(|| told.has("state ")).await;
     assert!(told.has("store acquire: newer") && !told.has("store publish"), "{:?}", told.take());

@@ -1,0 +1,197 @@
+//! The faults of the runbook, as stories.
+
+use std::fs::{self, File};
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, UNIX_EPOCH};
+
+use tower_outbound_auth::Credential;
+use tower_outbound_auth::store::StoreError;
+use tower_outbound_auth::testkit::AtlasServer;
+
+use crate::exporter::{Recording, SCRAPE_INTERVAL};
+use crate::failing_store::Wrong;
+use crate::world::{Parts, World, record};
+
+pub(crate) struct Fault {
+    /// As in the runbook.
+    pub(crate) name: &'static str,
+    /// When it ends, in seconds. None if the recording ends before.
+    pub(crate) ends: Option<u64>,
+    /// How long the recording is, in seconds.
+    length: u64,
+    parts: fn() -> Parts,
+    /// What happens at the beginning of each second.
+    story: fn(&mut World, u64),
+}
+
+impl Fault {
+    pub(crate) fn record(&self) -> Recording {
+        record((self.parts)(), self.length, self.story)
+    }
+
+    pub(crate) fn file(&self) -> String {
+        format!("{}.yml", self.name)
+    }
+}
+
+/// Tokens of five minutes, the first one at 0 s. It would be renewed from 240 s to 270 s.
+const BEGIN: u64 = 230;
+const MINUTE: u64 = 60;
+
+pub(crate) const FAULTS: &[Fault] = &[
+    Fault {
+        name: "quiet_day",
+        ends: Some(0),
+        length: 24 * 60 * MINUTE,
+        parts: day,
+        story: quiet_day,
+    },
+    Fault {
+        name: "outage",
+        ends: Some(BEGIN + 3 * MINUTE),
+        length: 15 * MINUTE,
+        parts,
+        story: outage,
+    },
+    Fault {
+        name: "refused_credentials",
+        ends: None,
+        length: 15 * MINUTE,
+        parts: || Parts { secret: in_a_variable, ..parts() },
+        story: refused_credentials,
+    },
+    Fault {
+        name: "hung_endpoint",
+        ends: Some(BEGIN + 5 * MINUTE),
+        length: 20 * MINUTE,
+        parts,
+        story: hung_endpoint,
+    },
+    Fault {
+        name: "thrashing_route",
+        ends: None,
+        length: 20 * MINUTE,
+        parts,
+        story: thrashing_route,
+    },
+    Fault {
+        name: "rotated_secret",
+        ends: None,
+        length: 15 * MINUTE,
+        parts: || Parts { lifetime: 3_600, secret: in_a_file, ..parts() },
+        story: rotated_secret,
+    },
+    Fault {
+        name: "revoked_token",
+        ends: Some(BEGIN + 5 * MINUTE),
+        length: 20 * MINUTE,
+        parts: || Parts { lifetime: 3_600, ..parts() },
+        story: revoked_token,
+    },
+    Fault {
+        name: "lost_store",
+        ends: Some(BEGIN + 5 * MINUTE),
+        length: 30 * MINUTE,
+        parts: || Parts { has_store: true, ..parts() },
+        story: lost_store,
+    },
+];
+
+fn parts() -> Parts {
+    Parts { lifetime: 300, request_interval: 1, secret: as_a_value, has_store: false }
+}
+
+fn day() -> Parts {
+    Parts { lifetime: 3_600, request_interval: SCRAPE_INTERVAL, ..parts() }
+}
+
+fn as_a_value(server: &AtlasServer) -> Credential {
+    server.client_secret().into()
+}
+
+fn in_a_variable(server: &AtlasServer) -> Credential {
+    assert_eq!(std::env::var("CARGO_PKG_NAME").as_deref(), Ok(server.client_secret()));
+    Credential::env("CARGO_PKG_NAME")
+}
+
+fn in_a_file(server: &AtlasServer) -> Credential {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    let name = format!("secret-of-reports-{}", NEXT.fetch_add(1, Ordering::Relaxed));
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    fs::write(&path, server.client_secret()).unwrap();
+    // A file that was changed long ago is read at once.
+    let file = File::options().write(true).open(&path).unwrap();
+    file.set_modified(UNIX_EPOCH + Duration::from_secs(1_000_000_000)).unwrap();
+    Credential::file(path)
+}
+
+/// Tokens are renewed, one is revoked at noon, and nobody calls from 18 h to 23 h.
+fn quiet_day(world: &mut World, second: u64) {
+    let hour = |hour: u64| hour * 60 * MINUTE;
+    match second {
+        it if it == hour(12) => world.server.revoke_tokens(),
+        it if it == hour(18) => world.paths.clear(),
+        it if it == hour(23) => world.paths.push("/documents"),
+        _ => {}
+    }
+}
+
+fn outage(world: &mut World, second: u64) {
+    match second {
+        BEGIN => world.server.begin_outage(None),
+        it if it == BEGIN + 3 * MINUTE => world.server.end_outage(),
+        _ => {}
+    }
+}
+
+fn refused_credentials(world: &mut World, second: u64) {
+    if second == BEGIN {
+        world.server.refuse_credentials(true);
+    }
+}
+
+fn hung_endpoint(world: &mut World, second: u64) {
+    match second {
+        BEGIN => world.hang(true),
+        it if it == BEGIN + 5 * MINUTE => world.hang(false),
+        _ => {}
+    }
+}
+
+fn thrashing_route(world: &mut World, second: u64) {
+    if second == BEGIN {
+        world.server.refuse_path("/refused");
+        world.paths.push("/refused");
+    }
+}
+
+/// The provider has a new secret, and has revoked the tokens of the old one. The file still has the old secret. Tokens live an
+/// hour, so the alerts cannot rely on the end of the token.
+fn rotated_secret(world: &mut World, second: u64) {
+    if second == BEGIN + MINUTE {
+        world.server = world.server.clone().with_client("reports", "the-new-secret");
+    }
+}
+
+/// Tokens of an hour. The current one is revoked while the token endpoint is down.
+fn revoked_token(world: &mut World, second: u64) {
+    match second {
+        BEGIN => {
+            world.server.begin_outage(None);
+            world.server.revoke_tokens();
+        }
+        it if it == BEGIN + 5 * MINUTE => world.server.end_outage(),
+        _ => {}
+    }
+}
+
+fn lost_store(world: &mut World, second: u64) {
+    match second {
+        BEGIN => {
+            world.store.set(Wrong::Fails(StoreError::unreachable("no connection to the store")));
+        }
+        it if it == BEGIN + 5 * MINUTE => world.store.set(Wrong::Nothing),
+        _ => {}
+    }
+}

@@ -1,0 +1,227 @@
+//! A source, its callers and its servers, on a clock that begins at the epoch: so the gauges that are points in time agree
+//! with the time of `promtool`, which begins at 0.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, UNIX_EPOCH};
+
+use bytes::Bytes;
+use http::Request;
+use http_body_util::Full;
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use tokio::runtime::Builder;
+use tokio::task::yield_now;
+use tower::{Layer, ServiceExt};
+use tower_outbound_auth::clock::{Clock, Now};
+use tower_outbound_auth::store::MemoryStore;
+use tower_outbound_auth::system::Atlas;
+use tower_outbound_auth::testkit::{AtlasServer, ManualClock};
+use tower_outbound_auth::token::{Event, EventKind, MetricsObserver, Observer};
+use tower_outbound_auth::{Auth, AuthLayer, Credential, TokenSource};
+
+use crate::exporter::{Exporter, Recording, SCRAPE_INTERVAL};
+use crate::failing_store::FailingStore;
+
+/// The deadline of an exchange: the default.
+const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The value of a variable that cargo sets, so that a credential can be in a variable.
+pub(crate) const SECRET: &str = env!("CARGO_PKG_NAME");
+
+/// What a world is made of.
+pub(crate) struct Parts {
+    /// Of a token, in seconds.
+    pub(crate) lifetime: u64,
+    /// A caller sends a request this often, in seconds.
+    pub(crate) request_interval: u64,
+    pub(crate) secret: fn(&AtlasServer) -> Credential,
+    /// The login is kept in a store.
+    pub(crate) has_store: bool,
+}
+
+pub(crate) struct World {
+    pub(crate) server: AtlasServer,
+    pub(crate) store: FailingStore,
+    /// The paths that callers ask for.
+    pub(crate) paths: Vec<&'static str>,
+    interval: u64,
+    hangs: bool,
+    clock: ManualClock,
+    source: TokenSource<Atlas>,
+    api: Auth<Client<HttpConnector, Full<Bytes>>>,
+    callers: Arc<AtomicUsize>,
+    refreshes: Refreshes,
+}
+
+/// Runs a story for this many seconds. It is told each second before the callers of that second.
+pub(crate) fn record(
+    parts: Parts,
+    seconds: u64,
+    mut story: impl FnMut(&mut World, u64),
+) -> Recording {
+    let exporter = Exporter::default();
+    let mut recording = Recording::default();
+    fastrand::seed(7); // the source draws when it renews, and the lengths of its pauses
+    let mut builder = Builder::new_current_thread();
+    let runtime = builder.enable_all().max_blocking_threads(1).build().unwrap();
+    metrics::with_local_recorder(&exporter, || {
+        runtime.block_on(async {
+            let interval = parts.request_interval;
+            let mut world = World::new(parts).await;
+            let step = interval.min(SCRAPE_INTERVAL);
+            for second in (0..=seconds).step_by(step as usize) {
+                if second > 0 {
+                    world.clock.advance(Duration::from_secs(step));
+                    world.settle().await;
+                }
+                story(&mut world, second);
+                if second % world.interval == 0 {
+                    world.call();
+                    world.settle().await;
+                }
+                if second % SCRAPE_INTERVAL == 0 {
+                    recording.scrape(&exporter);
+                }
+            }
+        });
+    });
+    recording
+}
+
+impl World {
+    async fn new(parts: Parts) -> World {
+        let clock = ManualClock::new();
+        clock.set_wall(UNIX_EPOCH);
+        let server = AtlasServer::start().await.unwrap().with_lifetime(parts.lifetime);
+        let server = server.with_client("reports", SECRET);
+        let server = server.with_clock(clock.clone());
+        let (refreshes, store) = (Refreshes::default(), FailingStore::new(MemoryStore::new()));
+        let layer =
+            AuthLayer::atlas(server.endpoint(), server.client_id(), (parts.secret)(&server))
+                .unwrap();
+        let layer = layer.rebuild_source(|source| {
+            let source =
+                source.clock(clock.clone()).name("reports").observer(MetricsObserver::new());
+            let source = source.observer(refreshes.clone());
+            match parts.has_store {
+                true => source.store(store.clone()),
+                false => source,
+            }
+        });
+        let (source, callers) = (layer.source().clone(), Arc::default());
+        let api = layer.layer(Client::builder(TokioExecutor::new()).build_http());
+        let (interval, paths) = (parts.request_interval, vec!["/documents"]);
+        World {
+            server,
+            store,
+            paths,
+            interval,
+            hangs: false,
+            clock,
+            source,
+            api,
+            callers,
+            refreshes,
+        }
+    }
+
+    /// One caller for each path.
+    fn call(&self) {
+        for path in &self.paths {
+            let request = Request::get(self.server.url(path)).body(Full::default()).unwrap();
+            let (api, callers) = (self.api.clone(), self.callers.clone());
+            callers.fetch_add(1, Ordering::Relaxed);
+            tokio::spawn(async move {
+                let _ = api.oneshot(request).await;
+                callers.fetch_sub(1, Ordering::Relaxed);
+            });
+        }
+    }
+
+    /// Until nothing more happens before the clock moves.
+    async fn settle(&self) {
+        let settled = async {
+            self.until_refreshed().await;
+            if self.source.status().consecutive_failures > 0 {
+                // A request may have started a reload of the credentials, on the only thread that may block. This waits for
+                // its turn behind it.
+                tokio::task::spawn_blocking(|| ()).await.unwrap();
+                self.until_refreshed().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), settled).await.expect("it never settles");
+    }
+
+    /// Until no caller is on its way, and no refresh. All tasks that can run do so a few times.
+    async fn until_refreshed(&self) {
+        while !self.is_settled() {
+            yield_now().await;
+        }
+        for _ in 0..5 {
+            yield_now().await;
+        }
+    }
+
+    fn is_settled(&self) -> bool {
+        let callers = self.callers.load(Ordering::Relaxed);
+        match self.refreshes.running() {
+            None => callers == 0,
+            Some(Running { number, started }) => {
+                let is_overdue = self.clock.now().since(started) >= EXCHANGE_TIMEOUT;
+                let is_at_the_server = self.server.counts().exchanges == number;
+                let all_wait = callers == self.source.status().waiters;
+                self.hangs && !is_overdue && is_at_the_server && all_wait
+            }
+        }
+    }
+
+    /// From now on the token endpoint does not answer, or answers again.
+    pub(crate) fn hang(&mut self, hangs: bool) {
+        self.hangs = hangs;
+        self.server.delay_exchanges(Duration::from_secs(if hangs { 1_000_000 } else { 0 }));
+    }
+}
+
+/// Which refresh runs, and whether its end has reached the metrics.
+#[derive(Clone, Default)]
+struct Refreshes(Arc<Mutex<Seen>>);
+
+#[derive(Default)]
+struct Seen {
+    started: usize,
+    running: Option<Running>,
+    /// It has finished, and its new state is not told yet.
+    is_finishing: bool,
+}
+
+#[derive(Clone, Copy)]
+struct Running {
+    number: usize,
+    started: Now,
+}
+
+impl Refreshes {
+    fn running(&self) -> Option<Running> {
+        self.0.lock().unwrap().running
+    }
+}
+
+/// It stands after the observer for metrics, which has seen each event before.
+impl Observer for Refreshes {
+    fn event(&self, event: &Event<'_>) {
+        let mut seen = self.0.lock().unwrap();
+        match event.kind {
+            EventKind::RefreshStarted { .. } => {
+                seen.started += 1;
+                seen.running = Some(Running { number: seen.started, started: event.at });
+            }
+            EventKind::RefreshFinished { .. } => seen.is_finishing = true,
+            EventKind::StateChanged { .. } if seen.is_finishing => {
+                (seen.running, seen.is_finishing) = (None, false);
+            }
+            _ => {}
+        }
+    }
+}
