@@ -2,6 +2,7 @@
 //!
 //! `manual::operating` lists the metrics. Each has the labels `system` and `source` (the
 //! [name](crate::token::SourceBuilder::name) of the source). All other labels have a few fixed values, whatever a server sends.
+//! Only `credential` may also be the name of an environment variable of yours.
 //! Metrics about tenants are not there yet.
 //!
 //! ```

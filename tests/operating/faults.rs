@@ -16,8 +16,8 @@ use crate::world::{Parts, World, record};
 pub(crate) struct Fault {
     /// As in the runbook.
     pub(crate) name: &'static str,
-    /// When it ends, in seconds. None if the recording ends before.
-    pub(crate) ends: Option<u64>,
+    /// It is over long before the end of the recording, so that no alert fires any more.
+    pub(crate) is_over: bool,
     /// How long the recording is, in seconds.
     length: u64,
     parts: fn() -> Parts,
@@ -35,63 +35,59 @@ impl Fault {
     }
 }
 
-/// Tokens of five minutes, the first one at 0 s. It would be renewed from 240 s to 270 s.
-const BEGIN: u64 = 230;
+/// When each fault begins, in seconds. Tokens live five minutes, and the first one is issued at 0 s. It would be renewed from
+/// 240 s to 270 s.
+pub(crate) const BEGIN: u64 = 230;
 const MINUTE: u64 = 60;
 
 pub(crate) const FAULTS: &[Fault] = &[
     Fault {
         name: "quiet_day",
-        ends: Some(0),
+        is_over: true,
         length: 24 * 60 * MINUTE,
         parts: day,
         story: quiet_day,
     },
-    Fault {
-        name: "outage",
-        ends: Some(BEGIN + 3 * MINUTE),
-        length: 15 * MINUTE,
-        parts,
-        story: outage,
-    },
+    Fault { name: "outage", is_over: true, length: 15 * MINUTE, parts, story: outage },
+    Fault { name: "short_outage", is_over: true, length: 15 * MINUTE, parts, story: short_outage },
     Fault {
         name: "refused_credentials",
-        ends: None,
+        is_over: false,
         length: 15 * MINUTE,
         parts: || Parts { secret: in_a_variable, ..parts() },
         story: refused_credentials,
     },
     Fault {
         name: "hung_endpoint",
-        ends: Some(BEGIN + 5 * MINUTE),
+        is_over: true,
         length: 20 * MINUTE,
         parts,
         story: hung_endpoint,
     },
     Fault {
         name: "thrashing_route",
-        ends: None,
+        is_over: false,
         length: 20 * MINUTE,
         parts,
         story: thrashing_route,
     },
     Fault {
         name: "rotated_secret",
-        ends: None,
+        is_over: false,
         length: 15 * MINUTE,
         parts: || Parts { lifetime: 3_600, secret: in_a_file, ..parts() },
         story: rotated_secret,
     },
     Fault {
         name: "revoked_token",
-        ends: Some(BEGIN + 5 * MINUTE),
+        is_over: true,
         length: 20 * MINUTE,
         parts: || Parts { lifetime: 3_600, ..parts() },
         story: revoked_token,
     },
     Fault {
         name: "lost_store",
-        ends: Some(BEGIN + 5 * MINUTE),
+        is_over: true,
         length: 30 * MINUTE,
         parts: || Parts { has_store: true, ..parts() },
         story: lost_store,
@@ -145,6 +141,14 @@ fn outage(world: &mut World, second: u64) {
     }
 }
 
+fn short_outage(world: &mut World, second: u64) {
+    match second {
+        BEGIN => world.server.begin_outage(None),
+        it if it == BEGIN + 115 => world.server.end_outage(),
+        _ => {}
+    }
+}
+
 fn refused_credentials(world: &mut World, second: u64) {
     if second == BEGIN {
         world.server.refuse_credentials(true);
@@ -169,7 +173,7 @@ fn thrashing_route(world: &mut World, second: u64) {
 /// The provider has a new secret, and has revoked the tokens of the old one. The file still has the old secret. Tokens live an
 /// hour, so the alerts cannot rely on the end of the token.
 fn rotated_secret(world: &mut World, second: u64) {
-    if second == BEGIN + MINUTE {
+    if second == BEGIN {
         world.server = world.server.clone().with_client("reports", "the-new-secret");
     }
 }

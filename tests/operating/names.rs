@@ -8,7 +8,7 @@ use tower_outbound_auth::exchange::ExchangeErrorKind;
 use tower_outbound_auth::token::StoreOutcome;
 
 use crate::page;
-use crate::runbook::{Runbook, code};
+use crate::runbook::{Runbook, Sample, code};
 
 const PREFIX: &str = "outbound_auth_";
 
@@ -171,6 +171,7 @@ fn each_alert_has_a_section_in_the_runbook_and_a_fault_that_fires_it() {
     }
     let tables = Runbook::parse(&runbook);
     let fired = tables.faults().into_iter().flat_map(|fault| tables.alerts(fault));
-    let fired: BTreeSet<_> = fired.map(|it| it.split('"').nth(1).unwrap().to_owned()).collect();
+    let name = |(labels, _): &Sample| labels.split('"').nth(1).unwrap().to_owned();
+    let fired: BTreeSet<_> = fired.map(name).collect();
     assert_eq!(names, fired);
 }

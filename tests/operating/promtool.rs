@@ -4,10 +4,10 @@ use std::fmt::Write;
 use std::path::Path;
 
 use crate::exporter::{Recording, SCRAPE_INTERVAL};
-use crate::faults::Fault;
+use crate::faults::{BEGIN, Fault};
 use crate::runbook::Runbook;
 
-/// That these alerts fire, and no others; that none fires at the end, if the fault is over; and what the runbook answers.
+/// That these alerts fire at these times, and no others; that none fires at the end, if the fault is over; and what the runbook answers.
 pub(crate) fn test(fault: &Fault, recording: &Recording, runbook: &Runbook) -> String {
     let rules = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/operating/alerts.yml");
     let end = recording.end();
@@ -20,14 +20,12 @@ pub(crate) fn test(fault: &Fault, recording: &Recording, runbook: &Runbook) -> S
         let _ = writeln!(text, "  - series: '{series}'\n    values: '{}'", written(values));
     }
     text += "  promql_expr_test:\n";
-    let fired = format!(
-        r#"group by (alertname, credential) (max_over_time(ALERTS{{alertstate="firing"}}[{}s]))"#,
+    let first = format!(
+        r#"min by (alertname, credential) (min_over_time(timestamp(ALERTS{{alertstate="firing"}})[{}s:{SCRAPE_INTERVAL}s])) - {BEGIN}"#,
         end + 1
     );
-    let alerts: Vec<_> =
-        runbook.alerts(fault.name).map(|labels| (labels, "1".to_owned())).collect();
-    expect(&mut text, &fired, end, &alerts);
-    if fault.ends.is_some() {
+    expect(&mut text, &first, end, runbook.alerts(fault.name));
+    if fault.is_over {
         expect(&mut text, r#"ALERTS{alertstate="firing"}"#, end, &[]);
     }
     for answered in runbook.answers(fault.name) {

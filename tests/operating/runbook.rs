@@ -1,12 +1,13 @@
 //! The tables of the runbook.
 
-use std::collections::BTreeSet;
-
 /// What the runbook promises.
 pub(crate) struct Runbook {
-    faults: Vec<(String, BTreeSet<String>)>,
+    faults: Vec<(String, Vec<Sample>)>,
     answers: Vec<Answered>,
 }
+
+/// The labels and the value.
+pub(crate) type Sample = (String, String);
 
 /// A query, and what it answers.
 pub(crate) struct Answered {
@@ -14,8 +15,7 @@ pub(crate) struct Answered {
     /// In minutes since the start of the recording.
     pub(crate) minute: u64,
     pub(crate) query: String,
-    /// The labels and the value of each sample.
-    pub(crate) samples: Vec<(String, String)>,
+    pub(crate) samples: Vec<Sample>,
 }
 
 impl Runbook {
@@ -24,8 +24,8 @@ impl Runbook {
         for row in text.lines().filter(|line| line.starts_with("| `")) {
             let cells: Vec<_> = row.trim_matches('|').split(" | ").map(str::trim).collect();
             match cells[..] {
-                [fault, _, alerts] => {
-                    faults.push((code(fault).remove(0), code(alerts).into_iter().collect()));
+                [fault, _, fires] => {
+                    faults.push((code(fault).remove(0), alerts(fires)));
                 }
                 [fault, minute, _, query, answer] => answers.push(Answered {
                     fault: code(fault).remove(0),
@@ -43,13 +43,10 @@ impl Runbook {
         self.faults.iter().map(|(name, _)| &**name).collect()
     }
 
-    /// The alerts of a fault, each with its label `credential`, if it has one.
-    pub(crate) fn alerts(&self, fault: &str) -> impl Iterator<Item = String> {
+    /// The alerts of a fault, with the seconds from its beginning to their first firing.
+    pub(crate) fn alerts(&self, fault: &str) -> &[Sample] {
         let (_, alerts) = self.faults.iter().find(|(name, _)| name == fault).expect("a fault");
-        alerts.iter().map(|alert| match alert.split_once('{') {
-            Some((name, labels)) => format!(r#"{{alertname="{name}",{labels}"#),
-            None => format!(r#"{{alertname="{alert}"}}"#),
-        })
+        alerts
     }
 
     pub(crate) fn answers(&self, fault: &str) -> impl Iterator<Item = &Answered> {
@@ -63,7 +60,18 @@ pub(crate) fn code(text: &str) -> Vec<String> {
 }
 
 /// `{outcome="ok"} 7`
-fn sample(text: &str) -> (String, String) {
+fn sample(text: &str) -> Sample {
     let (labels, value) = text.rsplit_once(' ').expect("labels and a value");
     (labels.to_owned(), value.to_owned())
+}
+
+/// `` `Name{credential="file"}` after 75 s, `OtherName` after 90 s ``
+fn alerts(cell: &str) -> Vec<Sample> {
+    let alert = |(name, text): (&str, &str)| {
+        let seconds = text.strip_prefix(" after ").and_then(|it| it.split(' ').next());
+        let (name, labels) = name.trim_end_matches('}').split_once('{').unwrap_or((name, ""));
+        (format!(r#"{{alertname="{name}",{labels}}}"#), seconds.expect("the seconds").to_owned())
+    };
+    let parts: Vec<_> = cell.split('`').skip(1).collect();
+    parts.chunks_exact(2).map(|it| (it[0], it[1])).map(alert).collect()
 }
