@@ -21,7 +21,7 @@ pub(crate) struct Fault {
     /// How long the recording is, in seconds.
     length: u64,
     parts: fn() -> Parts,
-    /// What happens at the beginning of each second.
+    /// What happens at this second, before the callers of that second.
     story: fn(&mut World, u64),
 }
 

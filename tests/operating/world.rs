@@ -34,7 +34,7 @@ pub(crate) const SECRET: &str = env!("CARGO_PKG_NAME");
 pub(crate) struct Parts {
     /// Of a token, in seconds.
     pub(crate) lifetime: u64,
-    /// A caller sends a request this often, in seconds.
+    /// A caller sends a request this often, in seconds: a divisor of the scrape interval.
     pub(crate) request_interval: u64,
     pub(crate) secret: fn(&AtlasServer) -> Credential,
     /// The login is kept in a store.
@@ -46,7 +46,6 @@ pub(crate) struct World {
     pub(crate) store: FailingStore,
     /// The paths that callers ask for.
     pub(crate) paths: Vec<&'static str>,
-    interval: u64,
     hangs: bool,
     clock: ManualClock,
     source: TokenSource<Atlas>,
@@ -55,7 +54,7 @@ pub(crate) struct World {
     refreshes: Refreshes,
 }
 
-/// Runs a story for this many seconds. It is told each second before the callers of that second.
+/// Runs a story for this many seconds. It is told the time before each call.
 pub(crate) fn record(
     parts: Parts,
     seconds: u64,
@@ -68,19 +67,16 @@ pub(crate) fn record(
     let runtime = builder.enable_all().max_blocking_threads(1).build().unwrap();
     metrics::with_local_recorder(&exporter, || {
         runtime.block_on(async {
-            let interval = parts.request_interval;
+            let step = parts.request_interval;
             let mut world = World::new(parts).await;
-            let step = interval.min(SCRAPE_INTERVAL);
             for second in (0..=seconds).step_by(step as usize) {
                 if second > 0 {
                     world.clock.advance(Duration::from_secs(step));
                     world.settle().await;
                 }
                 story(&mut world, second);
-                if second % world.interval == 0 {
-                    world.call();
-                    world.settle().await;
-                }
+                world.call();
+                world.settle().await;
                 if second % SCRAPE_INTERVAL == 0 {
                     recording.scrape(&exporter);
                 }
@@ -112,19 +108,8 @@ impl World {
         });
         let (source, callers) = (layer.source().clone(), Arc::default());
         let api = layer.layer(Client::builder(TokioExecutor::new()).build_http());
-        let (interval, paths) = (parts.request_interval, vec!["/documents"]);
-        World {
-            server,
-            store,
-            paths,
-            interval,
-            hangs: false,
-            clock,
-            source,
-            api,
-            callers,
-            refreshes,
-        }
+        let paths = vec!["/documents"];
+        World { server, store, paths, hangs: false, clock, source, api, callers, refreshes }
     }
 
     /// One caller for each path.
