@@ -25,7 +25,6 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::mem;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -63,8 +62,8 @@ const STORE_DURATION: &str = "outbound_auth_store_operation_duration_seconds";
 #[derive(Default)]
 pub struct MetricsObserver {
     is_described: AtomicBool,
-    /// The labels of the refused credentials, until a refresh succeeds.
-    refused: Mutex<BTreeSet<String>>,
+    /// The labels `system`, `source` and `credential` of the refused credentials, until a refresh of the source succeeds.
+    refused: Mutex<BTreeSet<(&'static str, String, String)>>,
 }
 
 impl MetricsObserver {
@@ -75,16 +74,21 @@ impl MetricsObserver {
     }
 
     fn refused(&self, event: &Event<'_>, credential: &str) {
-        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
-        refused.insert(credential.to_owned());
-        drop(refused);
+        let labels = (event.system, event.source.to_owned(), credential.to_owned());
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner).insert(labels);
         set_refused(event, credential.to_owned(), 1);
     }
 
-    /// A token came, so no credential is refused.
+    /// A token came, so no credential of this source is refused.
     fn accepted(&self, event: &Event<'_>) {
-        let refused = mem::take(&mut *self.refused.lock().unwrap_or_else(PoisonError::into_inner));
-        for credential in refused {
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_of_this = |(system, source, _): &(&str, String, String)| {
+            (*system, &**source) == (event.system, event.source)
+        };
+        let accepted: Vec<_> = refused.iter().filter(|it| is_of_this(it)).cloned().collect();
+        refused.retain(|it| !is_of_this(it));
+        drop(refused);
+        for (_, _, credential) in accepted {
             set_refused(event, credential, 0);
         }
     }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::StatusCode;
 use tokio::runtime::Builder;
 use tower::Layer;
-use tower_outbound_auth::exchange::{ExchangeErrorKind, Reason};
+use tower_outbound_auth::exchange::{ExchangeError, ExchangeErrorKind, Reason};
 use tower_outbound_auth::system::{Atlas, HeaderScheme};
 use tower_outbound_auth::testkit::{AtlasServer, MalformedAnswer, ManualClock, ScriptedExchange};
 use tower_outbound_auth::token::{MetricsObserver, NotAdopted};
@@ -104,6 +104,7 @@ fn check_labels(metrics: &Recorded) {
         "changed",
         "unreadable",
         "function",
+        "unknown",
     ];
     let mut allowed: BTreeSet<&str> = fixed.into();
     allowed.extend(kinds.map(ExchangeErrorKind::as_str));
@@ -111,7 +112,7 @@ fn check_labels(metrics: &Recorded) {
     allowed.extend(NotAdopted::ALL.iter().map(|it| it.as_str()));
     for key in metrics.all().keys() {
         let labels = key.trim_end_matches('}').split_once('{').unwrap().1;
-        for label in labels.split(',').filter(|it| !it.is_empty()) {
+        for label in labels.split(',').filter(|it| !it.is_empty() && !it.starts_with("source=")) {
             assert!(allowed.contains(label.split_once('=').unwrap().1), "{key}");
         }
     }
@@ -261,6 +262,22 @@ fn a_refused_credential_is_a_gauge_until_a_refresh_succeeds() {
         world.until("consecutive_failures", "", 0.0).await;
         assert_eq!(refused(), 0.0);
     });
+}
+
+#[test]
+fn a_token_of_one_source_says_nothing_about_the_credential_of_another() {
+    let metrics = recorded(async |_| {
+        let observer = Arc::new(MetricsObserver::new());
+        let refused = ScriptedExchange::new();
+        refused.fail_next(1, ExchangeError::new(ExchangeErrorKind::Refused, "unknown client"));
+        for (name, exchange) in [("reports", refused), ("other", ScriptedExchange::new())] {
+            let source = TokenSource::builder(HeaderScheme::bearer(), exchange);
+            let _ = source.name(name).observer(observer.clone()).build().token().await;
+        }
+    });
+    let value = |labels| metrics.value("outbound_auth_credential_refused", labels);
+    assert_eq!(value("credential=unknown"), 1.0);
+    assert!(!metrics.all().keys().any(|it| it.contains("source=other,credential")));
 }
 
 #[cfg(feature = "store")]

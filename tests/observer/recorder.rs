@@ -1,4 +1,4 @@
-//! A recorder of metrics, in memory. The source is named `reports`.
+//! A recorder of metrics, in memory. Most sources are named `reports`.
 #![allow(dead_code)] // each suite uses its part
 
 use std::collections::BTreeMap;
@@ -20,7 +20,7 @@ pub(crate) struct Recorded {
 }
 
 impl Recorded {
-    /// The value of a metric with these labels besides `system` and `source`, in this order. Zero if there is none.
+    /// The value of a metric with these labels besides `system` and `source=reports`, in this order. Zero if there is none.
     pub(crate) fn value(&self, name: &str, labels: &str) -> f64 {
         self.all().get(&format!("{name}{{{labels}}}")).copied().unwrap_or_default()
     }
@@ -42,8 +42,9 @@ impl Recorded {
     fn cell(&self, key: &Key) -> Arc<Cell> {
         let label = |it: &metrics::Label| format!("{}={}", it.key(), it.value());
         let labels: Vec<_> = key.labels().map(label).collect();
-        assert!(labels[0].starts_with("system=") && labels[1] == "source=reports", "{key:?}");
-        let name = format!("{}{{{}}}", key.name(), labels[2..].join(","));
+        assert!(labels[0].starts_with("system=") && labels[1].starts_with("source="), "{key:?}");
+        let shown = if labels[1] == "source=reports" { &labels[2..] } else { &labels[1..] };
+        let name = format!("{}{{{}}}", key.name(), shown.join(","));
         Arc::new(Cell { name, values: self.values.clone() })
     }
 }

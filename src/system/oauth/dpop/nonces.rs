@@ -84,7 +84,7 @@ mod tests {
             &[b"a\tb"],
             &[b"a\"b"],
             &[b"a\\b"],
-            &[b"caf\xc3\xa9"],
+            &[b"nonc\xc3\xa9"],
             &[b"1", b"2"],
         ];
         for values in hostile {
