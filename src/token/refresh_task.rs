@@ -80,7 +80,7 @@ impl RefreshTask {
         let has_no_type = issued.is_some_and(Issued::has_no_issued_type);
         let (finished, outcome) =
             self.core.finished(self.id, outcome, self.shown.load(Ordering::Relaxed));
-        let told = self.core.is_observed().then(|| outcome.clone());
+        let told = self.core.is_observed().then(|| (self.core.now(), outcome.clone()));
         self.report(&finished, outcome.as_ref());
         if let (Finished::Adopt { .. }, Some(scope)) = (&finished, scope) {
             let system = self.core.system;
@@ -107,29 +107,29 @@ impl RefreshTask {
         if let (Some(waiters), Some(outcome)) = (self.waiters.take(), outcome) {
             let _ = waiters.send(outcome);
         }
-        if let Some(outcome) = told {
-            self.tell(&finished, outcome.as_ref(), cx.sent(), cx.requests());
+        if let Some((ended, outcome)) = told {
+            self.tell(ended, &finished, outcome.as_ref(), cx.sent(), cx.requests());
         }
     }
 
-    /// Tells the observers how the refresh ended.
+    /// Tells the observers how the refresh ended. Its time is before that of the callers that it woke.
     fn tell(
         &self,
+        ended: Now,
         finished: &Finished<ExchangeError>,
         outcome: Option<&Outcome>,
         sent: Now,
         requests: u32,
     ) {
-        let now = self.core.now();
         let outcome = match (finished, outcome) {
             (&Finished::Adopt { generation, window, recovered: failing_for, .. }, _) => {
-                let (lifetime, expires_in) = lives(window, sent, now);
+                let (lifetime, expires_in) = lives(window, sent, ended);
                 RefreshOutcome::Issued { generation, lifetime, expires_in, failing_for }
             }
             (Finished::Failed { .. }, Some(Err((error, _)))) => RefreshOutcome::Failed(error),
             _ => RefreshOutcome::TooLate,
         };
-        self.tell_end(outcome, requests);
+        self.tell_end(ended, outcome, requests);
         if let RefreshOutcome::Failed(error) = outcome
             && error.is_about_the_credentials()
         {
@@ -138,14 +138,10 @@ impl RefreshTask {
         self.core.tell_state();
     }
 
-    fn tell_end(&self, outcome: RefreshOutcome<'_>, requests: u32) {
-        self.core.tell(EventKind::RefreshFinished {
-            refresh: self.id.tick(),
-            reason: self.reason,
-            took: self.core.now().since(self.started),
-            requests,
-            outcome,
-        });
+    fn tell_end(&self, ended: Now, outcome: RefreshOutcome<'_>, requests: u32) {
+        let (refresh, reason, took) = (self.id.tick(), self.reason, ended.since(self.started));
+        let kind = EventKind::RefreshFinished { refresh, reason, took, requests, outcome };
+        self.core.tell_of(ended, kind);
     }
 
     /// Makes the exchange under its deadline, and the header for its token.
@@ -266,7 +262,7 @@ impl RefreshTask {
 impl Drop for RefreshTask {
     fn drop(&mut self) {
         if self.waiters.is_some() {
-            self.tell_end(RefreshOutcome::Lost, 0);
+            self.tell_end(self.core.now(), RefreshOutcome::Lost, 0);
             self.core.lost(self.id);
         }
     }

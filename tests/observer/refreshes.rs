@@ -1,13 +1,16 @@
 //! Refreshes, and the callers that wait for them.
 
-use std::sync::Arc;
+use std::pin::pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Wake, Waker};
 
 use tokio::runtime::Builder;
 use tower_outbound_auth::TokenSource;
+use tower_outbound_auth::clock::{Clock, Now};
 use tower_outbound_auth::exchange::{ExchangeError, ExchangeErrorKind, from_fn};
 use tower_outbound_auth::system::{Atlas, HeaderScheme};
 use tower_outbound_auth::testkit::{AtlasServer, ManualClock, ScriptedExchange};
-use tower_outbound_auth::token::{Event, Observer};
+use tower_outbound_auth::token::{Event, EventKind, Observer};
 
 use crate::secs;
 use crate::told::Told;
@@ -110,6 +113,42 @@ async fn a_caller_that_gives_up_tells_so() {
     let _ = caller.await;
     assert!(told.has("0 wait after Some(0ns): token: gave_up"), "{:?}", told.take());
     assert_eq!(source.status().waiters, 0);
+}
+
+/// A second passes when a caller is woken.
+struct Slow(ManualClock);
+
+impl Wake for Slow {
+    fn wake(self: Arc<Self>) {
+        self.0.advance(secs(1));
+    }
+}
+
+#[tokio::test]
+async fn the_end_of_a_refresh_has_a_time_before_its_callers_are_woken() {
+    /// Keeps the time of the end.
+    struct End(Mutex<Option<Now>>);
+
+    impl Observer for End {
+        fn event(&self, event: &Event<'_>) {
+            if let EventKind::RefreshFinished { .. } = event.kind {
+                *self.0.lock().unwrap() = Some(event.at);
+            }
+        }
+    }
+
+    let (clock, end) = (ManualClock::new(), Arc::new(End(Mutex::default())));
+    let start = clock.now();
+    let source = TokenSource::builder(HeaderScheme::bearer(), ScriptedExchange::new())
+        .clock(clock.clone())
+        .observer(end.clone())
+        .build();
+    let mut caller = pin!(source.token());
+    let waker = Waker::from(Arc::new(Slow(clock.clone())));
+    assert!(caller.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    until(|| end.0.lock().unwrap().is_some()).await;
+    assert_eq!(clock.now().since(start), secs(1), "the caller was woken");
+    assert_eq!(*end.0.lock().unwrap(), Some(start));
 }
 
 #[tokio::test]

@@ -30,9 +30,13 @@ impl Core {
     #[cold]
     #[inline(never)]
     fn tell_now(&self, kind: EventKind<'_>) {
+        self.tell_of(self.now(), kind);
+    }
+
+    /// Tells something that happened at `at`.
+    pub(crate) fn tell_of(&self, at: Now, kind: EventKind<'_>) {
         let source = self.options.name.as_deref().unwrap_or(self.system);
-        let event = Event { system: self.system, source, at: self.now(), kind };
-        self.options.observers.tell(&event);
+        self.options.observers.tell(&Event { system: self.system, source, at, kind });
     }
 
     #[cold]
