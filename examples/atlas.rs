@@ -33,6 +33,7 @@ async fn main() -> Result<ExitCode, BoxError> {
 
     // All that a client needs:
     let layer = AuthLayer::atlas(server.endpoint(), server.client_id(), server.client_secret())?;
+    let layer = layer.rebuild_source(|source| source.observer(story.observer())); // for the timeline
     let source = layer.source().clone(); // for the table at the end
     let client = Client::builder(TokioExecutor::new()).build_http();
     let api = ServiceBuilder::new().layer(layer).service(client);

@@ -43,6 +43,7 @@ async fn main() -> Result<ExitCode, BoxError> {
     let endpoint = TokenEndpoint::keycloak(&server.url(""), "test")?;
     let (id, secret, origin) = (server.client_id(), server.client_secret(), server.origin());
     let layer = AuthLayer::client_credentials(endpoint, id, secret, origin)?;
+    let layer = layer.rebuild_source(|source| source.observer(story.observer())); // for the timeline
     let client = Client::builder(TokioExecutor::new()).build_http();
     let api = ServiceBuilder::new().layer(layer).service(client);
 

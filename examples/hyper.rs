@@ -51,6 +51,7 @@ async fn main() -> Result<ExitCode, BoxError> {
 
     let (id, secret, origin) = (server.client_id(), server.client_secret(), server.origin());
     let auth = AuthLayer::client_credentials(server.endpoint(), id, secret, origin)?
+        .rebuild_source(|source| source.observer(story.observer())) // for the timeline
         .with_replay(Wrap::new()) // any stream: up to 64 KiB of what was sent are kept
         .with_foreign(Foreign::SendUnauthenticated); // a redirect to another origin is followed without the credential
 

@@ -34,6 +34,7 @@ async fn main() -> Result<ExitCode, BoxError> {
     // All that a client needs:
     let (key, secret) = (server.client_id(), server.client_secret());
     let layer = AuthLayer::rotating(&server.api_root(), key, secret)?;
+    let layer = layer.rebuild_source(|source| source.observer(story.observer())); // for the timeline
     let source = layer.source().clone(); // for the table at the end
     let client = Client::builder(TokioExecutor::new()).build_http();
     let api = ServiceBuilder::new().layer(layer).service(client);

@@ -74,6 +74,7 @@ async fn main() -> Result<ExitCode, BoxError> {
     // All that the proxy needs:
     let (key, secret) = (server.client_id(), server.client_secret());
     let layer = AuthLayer::rotating(&server.api_root(), key, secret)?
+        .rebuild_source(|source| source.observer(story.observer())) // for the timeline
         .with_replay(Same::new().with_cap(256 * 1024)); // this API reads an upload before it refuses it
     let source = layer.source().clone(); // for the table at the end
     let api = layer.layer(Client::builder(TokioExecutor::new()).build_http::<Body>());

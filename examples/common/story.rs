@@ -7,10 +7,8 @@ use std::time::Duration;
 use tokio::time::interval;
 use tower_outbound_auth::clock::SystemClock;
 use tower_outbound_auth::{BoxError, Recovery};
-use tracing_subscriber::layer::SubscriberExt;
 
 use super::table::Table;
-use super::timeline::collect::EXAMPLE;
 use super::timeline::{Collector, Labels, Timeline, svg, text};
 
 const TICK: Duration = Duration::from_millis(100);
@@ -26,7 +24,7 @@ pub(crate) struct Story {
 }
 
 impl Story {
-    /// Reads the arguments of the program, and records all events of the process from now on.
+    /// Reads the arguments of the program, and starts the recording.
     pub(crate) fn begin(title: &'static str, callers: &'static str) -> Result<Story, BoxError> {
         let mut arguments = std::env::args_os().skip(1);
         let svg = match (arguments.next(), arguments.next(), arguments.next()) {
@@ -39,11 +37,13 @@ impl Story {
             }
         };
         let collector = Collector::new(SystemClock::new());
-        tracing::subscriber::set_global_default(
-            tracing_subscriber::registry().with(collector.clone()),
-        )?;
         println!("{title}\n");
         Ok(Story { labels: Labels { title, callers }, collector, svg })
+    }
+
+    /// For the source of the example: it tells the timeline what happens.
+    pub(crate) fn observer(&self) -> Collector {
+        self.collector.clone()
     }
 
     /// The time since the beginning.
@@ -59,9 +59,7 @@ impl Story {
         ok: bool,
         recovery: Option<Recovery>,
     ) {
-        let took = self.now().saturating_sub(began);
-        let recovery = recovery.map(Recovery::as_str);
-        tracing::info!(target: EXAMPLE, caller, ?began, ?took, ok, recovery, "answered");
+        self.collector.answered(caller, began, ok, recovery);
     }
 
     /// Ten seconds of progress, with a revocation after four. `so_far` says what has happened.
@@ -72,7 +70,7 @@ impl Story {
             ticks.tick().await;
             if tick == REVOCATION {
                 revoke();
-                tracing::info!(target: EXAMPLE, "all tokens revoked");
+                self.collector.revoked();
             }
             let revoked = if tick < REVOCATION { "" } else { "; revoked at 4 s" };
             progress(tick, &(so_far() + revoked));

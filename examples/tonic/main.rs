@@ -59,6 +59,7 @@ async fn main() -> Result<ExitCode, BoxError> {
     // With `for_tonic`, callers get a code when there is no token.
     let (endpoint, id, secret) = (tokens.endpoint(), tokens.client_id(), tokens.client_secret());
     let layer = AuthLayer::client_credentials(endpoint, id, secret, Origin::relative())?;
+    let layer = layer.rebuild_source(|source| source.observer(story.observer())); // for the timeline
     let channel = Endpoint::from_shared(api)?.connect().await?;
     let client = HealthClient::new(ServiceBuilder::new().layer(layer.for_tonic()).service(channel));
 

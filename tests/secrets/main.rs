@@ -29,6 +29,8 @@ mod quoted;
 mod recorder;
 mod stacks;
 mod systems;
+#[path = "../../examples/common/timeline/mod.rs"]
+mod timeline;
 mod tonic;
 mod trace;
 mod wire;

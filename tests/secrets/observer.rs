@@ -20,6 +20,7 @@ use tower_outbound_auth::{AuthLayer, Credential};
 use crate::canary::{Canaries, shown};
 #[cfg(feature = "metrics")]
 use crate::recorder::Recorded;
+use crate::timeline::{Collector, Labels, svg, text};
 
 const SECRET: &str = "canary-of-observers-77a0";
 
@@ -124,4 +125,18 @@ fn no_label_of_a_metric_shows_a_secret() {
     }
     assert!(texts.contains("outbound_auth_credential_refused"), "{texts}");
     canaries.assert_absent("a label", &texts);
+}
+
+#[tokio::test]
+async fn no_picture_of_a_timeline_and_no_debug_of_its_observer_shows_a_secret() {
+    let collector = Collector::new(ManualClock::new());
+    let canaries = run(collector.clone()).await;
+    collector.answered(1, Duration::ZERO, true, None);
+    let (timeline, labels) = (collector.timeline(), Labels { title: "A run", callers: "callers" });
+    let drawn = svg::draw(&timeline, &labels) + &text::draw(&timeline, &labels);
+    for part in ["for the first token", "after a refusal", "exchange that failed", "R refused"] {
+        assert!(drawn.contains(part), "{part} is not drawn: {drawn}");
+    }
+    canaries.assert_absent("a picture", &drawn);
+    canaries.assert_absent("the observer of the pictures", &shown(&collector));
 }

@@ -212,11 +212,15 @@ fn any_event() -> impl Strategy<Value = Event> {
     (times.clone(), times, 0..6_u8, any::<u64>(), 0..Reason::ALL.len(), 0..answers.len()).prop_map(
         move |(at, took, what, number, reason, answer)| {
             let (at, took, reason) = (ms(at), ms(took), Reason::ALL[reason]);
+            let refresh = number % 20;
             let what = match what {
-                0 => What::ExchangeBegan { reason },
-                1 => What::ExchangeSucceeded { reason, took, generation: number, expires_in: took },
-                2 => What::ExchangeFailed { reason, took },
-                3 => What::TokenAdopted { generation: number },
+                0 => What::ExchangeBegan { refresh, reason },
+                1 => {
+                    let (generation, expires_in) = (number, Some(took));
+                    What::ExchangeSucceeded { refresh, reason, took, generation, expires_in }
+                }
+                2 => What::ExchangeFailed { refresh, reason, took },
+                3 => What::TokenAdopted { generation: number, expires_in: Some(took) },
                 4 => What::AllRevoked,
                 _ => What::Answered {
                     caller: number % 70,

@@ -21,17 +21,17 @@ fn ms(millis: u64) -> Duration {
 
 /// An exchange that ended at `at` after 100 ms, with a token of three seconds.
 fn exchanged(at: u64, reason: Reason, generation: u64) -> Event {
-    let (took, expires_in) = (ms(100), ms(2_900));
-    let what = What::ExchangeSucceeded { reason, took, generation, expires_in };
+    let (took, expires_in) = (ms(100), Some(ms(2_900)));
+    let what = What::ExchangeSucceeded { refresh: at, reason, took, generation, expires_in };
     Event { at: ms(at), what }
 }
 
 fn failed(at: u64, reason: Reason) -> Event {
-    Event { at: ms(at), what: What::ExchangeFailed { reason, took: ms(100) } }
+    Event { at: ms(at), what: What::ExchangeFailed { refresh: at, reason, took: ms(100) } }
 }
 
 fn adopted(at: u64, generation: u64) -> Event {
-    Event { at: ms(at), what: What::TokenAdopted { generation } }
+    Event { at: ms(at), what: What::TokenAdopted { generation, expires_in: None } }
 }
 
 fn answered(caller: u64, began: u64, ended: u64, answer: Answer) -> Event {
@@ -46,7 +46,7 @@ fn revoked(at: u64) -> Event {
 /// A first token, a renewal ahead of its expiry, and a revocation, in ten seconds.
 fn a_run() -> Vec<Event> {
     vec![
-        Event { at: ms(0), what: What::ExchangeBegan { reason: Reason::First } },
+        Event { at: ms(0), what: What::ExchangeBegan { refresh: 100, reason: Reason::First } },
         exchanged(100, Reason::First, 1),
         answered(0, 0, 104, Answer::AtOnce),
         answered(1, 0, 108, Answer::AtOnce),

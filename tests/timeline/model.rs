@@ -76,7 +76,8 @@ fn the_order_in_which_events_arrive_does_not_matter() {
 
 #[test]
 fn an_exchange_is_as_long_as_it_took_and_one_without_an_end_is_under_way() {
-    let began = Event { at: ms(800), what: What::ExchangeBegan { reason: Reason::Expired } };
+    let what = What::ExchangeBegan { refresh: 2, reason: Reason::Expired };
+    let began = Event { at: ms(800), what };
     let events = [failed(600, Reason::First), began, revoked(1_000)];
     let exchanges = Timeline::of(&events).exchanges;
     let ends: Vec<_> = exchanges.iter().map(|it| (it.begins, it.ends, it.outcome)).collect();

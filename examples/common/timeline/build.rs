@@ -1,5 +1,6 @@
 //! From facts to a timeline.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tower_outbound_auth::exchange::Reason;
@@ -21,26 +22,27 @@ impl Timeline {
 }
 
 fn exchanges(events: &[Event], end: Duration) -> Vec<Exchange> {
-    let (mut open, mut found): (Vec<(Duration, Reason)>, Vec<Exchange>) = Default::default();
+    let mut found: BTreeMap<u64, Exchange> = BTreeMap::new();
     for event in events {
-        let (reason, took, outcome) = match event.what {
-            What::ExchangeBegan { reason } => {
-                open.push((event.at, reason));
+        let (refresh, reason, took, outcome) = match event.what {
+            What::ExchangeBegan { refresh, reason } => {
+                let (begins, outcome) = (event.at, Outcome::UnderWay);
+                // Its end may have been told before.
+                found.entry(refresh).or_insert(Exchange { begins, ends: end, reason, outcome });
                 continue;
             }
-            What::ExchangeSucceeded { reason, took, .. } => (reason, took, Outcome::Token),
-            What::ExchangeFailed { reason, took } => (reason, took, Outcome::Failure),
+            What::ExchangeSucceeded { refresh, reason, took, .. } => {
+                (refresh, reason, took, Outcome::Token)
+            }
+            What::ExchangeFailed { refresh, reason, took } => {
+                (refresh, reason, took, Outcome::Failure)
+            }
             _ => continue,
         };
-        if let Some(its) = open.iter().position(|(_, its)| *its == reason) {
-            open.remove(its);
-        }
         let begins = event.at.saturating_sub(took);
-        found.push(Exchange { begins, ends: event.at, reason, outcome });
+        found.insert(refresh, Exchange { begins, ends: event.at, reason, outcome });
     }
-    let under_way =
-        |(begins, reason)| Exchange { begins, ends: end, reason, outcome: Outcome::UnderWay };
-    found.extend(open.into_iter().map(under_way));
+    let mut found: Vec<_> = found.into_values().collect();
     found.sort_by_key(|exchange| exchange.begins);
     found
 }
@@ -48,14 +50,15 @@ fn exchanges(events: &[Event], end: Duration) -> Vec<Exchange> {
 /// One for each token.
 fn lives(events: &[Event], exchanges: &[Exchange], end: Duration) -> Vec<Life> {
     let begun = events.iter().filter_map(|event| {
-        let (generation, expires, from_responses) = match event.what {
+        let (generation, expires_in, from_responses) = match event.what {
             What::ExchangeSucceeded { generation, expires_in, .. } => {
-                (generation, Some(event.at.saturating_add(expires_in)), false)
+                (generation, expires_in, false)
             }
-            What::TokenAdopted { generation } => (generation, None, true),
+            What::TokenAdopted { generation, expires_in } => (generation, expires_in, true),
             _ => return None,
         };
         let (first, last, begins) = (generation, generation, event.at);
+        let expires = expires_in.map(|it| begins.saturating_add(it));
         Some(Life { first, last, from_responses, begins, ends: end, expires, fate: Fate::InUse })
     });
     let mut lives: Vec<Life> = begun.collect();

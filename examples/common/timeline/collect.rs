@@ -1,25 +1,16 @@
-//! From `tracing` events to facts.
+//! From what an observer is told, and from what an example says, to facts.
 
-use std::fmt::Debug;
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tower_outbound_auth::Recovery;
 use tower_outbound_auth::clock::{Clock, Now};
-use tower_outbound_auth::exchange::Reason;
-use tracing::field::{Field, Visit};
-use tracing::{Metadata, Subscriber};
-use tracing_subscriber::Layer;
-use tracing_subscriber::layer::Context;
+use tower_outbound_auth::token::{self, EventKind, Observer, RefreshOutcome};
 
 use super::model::{Answer, Event, Timeline, What};
 
-/// The target of the crate's events.
-const CRATE: &str = "tower_outbound_auth";
-/// The target of the examples' own events: `answered` and `all tokens revoked`.
-pub(crate) const EXAMPLE: &str = "example";
-
-/// A layer that keeps what a timeline needs of the events of the crate and of the examples. It turns all other
-/// events off. Clones write to the same recording.
+/// An observer that keeps what a timeline needs. Clones write to the same recording.
 #[derive(Clone)]
 pub(crate) struct Collector {
     clock: Arc<dyn Clock>,
@@ -28,7 +19,7 @@ pub(crate) struct Collector {
 }
 
 impl Collector {
-    /// The recording starts now.
+    /// The recording starts now. The clock must be the source's.
     pub(crate) fn new(clock: impl Clock) -> Collector {
         Collector { start: clock.now(), clock: Arc::new(clock), events: Arc::default() }
     }
@@ -38,119 +29,63 @@ impl Collector {
         self.clock.now().since(self.start)
     }
 
+    /// A request that began at `began` has its answer now. `ok`: a success.
+    pub(crate) fn answered(
+        &self,
+        caller: u64,
+        began: Duration,
+        ok: bool,
+        recovery: Option<Recovery>,
+    ) {
+        let answer = match (ok, recovery) {
+            (true, None) => Answer::AtOnce,
+            (true, Some(_)) => Answer::SentAgain,
+            (false, Some(_)) => Answer::Refused,
+            (false, None) => Answer::Failed,
+        };
+        let at = self.now();
+        self.keep(at, What::Answered { caller, began, took: at.saturating_sub(began), answer });
+    }
+
+    /// The server has revoked all tokens.
+    pub(crate) fn revoked(&self) {
+        self.keep(self.now(), What::AllRevoked);
+    }
+
     /// What has happened so far.
     pub(crate) fn timeline(&self) -> Timeline {
         Timeline::of(&self.events.lock().unwrap_or_else(PoisonError::into_inner))
     }
-}
 
-impl<S: Subscriber> Layer<S> for Collector {
-    fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
-        [CRATE, EXAMPLE].contains(&metadata.target())
-    }
-
-    fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
-        let mut fields = Fields::default();
-        event.record(&mut fields);
-        if let Some(what) = fields.what(event.metadata().target()) {
-            let at = self.now();
-            let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
-            events.push(Event { at, what });
-        }
+    fn keep(&self, at: Duration, what: What) {
+        self.events.lock().unwrap_or_else(PoisonError::into_inner).push(Event { at, what });
     }
 }
 
-/// The fields that a timeline needs. Others, such as the text of an error, are not read.
-#[derive(Default)]
-struct Fields {
-    message: String,
-    reason: Option<Reason>,
-    generation: Option<u64>,
-    took: Option<Duration>,
-    expires_in: Option<Duration>,
-    caller: Option<u64>,
-    began: Option<Duration>,
-    ok: Option<bool>,
-    recovery: bool,
-}
-
-impl Fields {
-    fn what(&self, target: &str) -> Option<What> {
-        let Fields { reason, took, generation, .. } = *self;
-        let what = match (target, &*self.message) {
-            (CRATE, "exchange begins") => What::ExchangeBegan { reason: reason? },
-            (CRATE, "exchange succeeded" | "exchange succeeds again") => What::ExchangeSucceeded {
-                reason: reason?,
-                took: took?,
-                generation: generation?,
-                expires_in: self.expires_in?,
-            },
-            (CRATE, "exchange failed" | "exchange ended too late") => {
-                What::ExchangeFailed { reason: reason?, took: took? }
+impl Observer for Collector {
+    fn event(&self, event: &token::Event<'_>) {
+        let what = match event.kind {
+            EventKind::RefreshStarted { refresh, reason, .. } => {
+                What::ExchangeBegan { refresh, reason }
             }
-            (CRATE, "adopted a rotated token") => What::TokenAdopted { generation: generation? },
-            (EXAMPLE, "answered") => What::Answered {
-                caller: self.caller?,
-                began: self.began?,
-                took: took?,
-                answer: match (self.ok?, self.recovery) {
-                    (true, false) => Answer::AtOnce,
-                    (true, true) => Answer::SentAgain,
-                    (false, true) => Answer::Refused,
-                    (false, false) => Answer::Failed,
-                },
+            EventKind::RefreshFinished { refresh, reason, took, outcome, .. } => match outcome {
+                RefreshOutcome::Issued { generation, expires_in, .. } => {
+                    let generation = generation.number();
+                    What::ExchangeSucceeded { refresh, reason, took, generation, expires_in }
+                }
+                _ => What::ExchangeFailed { refresh, reason, took },
             },
-            (EXAMPLE, "all tokens revoked") => What::AllRevoked,
-            _ => return None,
+            EventKind::RotationAdopted { generation, expires_in, .. } => {
+                What::TokenAdopted { generation: generation.number(), expires_in }
+            }
+            _ => return,
         };
-        Some(what)
+        self.keep(event.at.since(self.start), what);
     }
 }
 
-impl Visit for Fields {
-    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        let text = || format!("{value:?}");
-        match field.name() {
-            "message" => self.message = text(),
-            "reason" => self.reason = reason(&text()),
-            "generation" => self.generation = text().parse().ok(),
-            "took" => self.took = duration(&text()),
-            "expires_in" => self.expires_in = duration(&text()),
-            "began" => self.began = duration(&text()),
-            _ => {}
-        }
+impl fmt::Debug for Collector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Collector({:?})", self.timeline())
     }
-
-    fn record_u64(&mut self, field: &Field, value: u64) {
-        if field.name() == "caller" {
-            self.caller = Some(value);
-        }
-    }
-
-    fn record_bool(&mut self, field: &Field, value: bool) {
-        if field.name() == "ok" {
-            self.ok = Some(value);
-        }
-    }
-
-    /// Only the presence of a recovery counts.
-    fn record_str(&mut self, field: &Field, value: &str) {
-        match field.name() {
-            "message" => value.clone_into(&mut self.message),
-            "recovery" => self.recovery = true,
-            _ => {}
-        }
-    }
-}
-
-fn reason(text: &str) -> Option<Reason> {
-    Reason::ALL.iter().copied().find(|reason| format!("{reason:?}") == text)
-}
-
-/// Reads the `Debug` of a duration, such as `104.5ms`.
-pub(crate) fn duration(text: &str) -> Option<Duration> {
-    let units = [("ns", 1e-9), ("µs", 1e-6), ("ms", 1e-3), ("s", 1.0)];
-    let (number, unit) =
-        units.iter().find_map(|(name, unit)| Some((text.strip_suffix(name)?, unit)))?;
-    Duration::try_from_secs_f64(number.parse::<f64>().ok()? * unit).ok()
 }

@@ -13,23 +13,28 @@ pub(crate) struct Event {
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum What {
+    /// `refresh` is the number of the exchange.
     ExchangeBegan {
+        refresh: u64,
         reason: Reason,
     },
-    /// `expires_in` counts from this event.
+    /// `expires_in` counts from this event. None: the token does not expire.
     ExchangeSucceeded {
+        refresh: u64,
         reason: Reason,
         took: Duration,
         generation: u64,
-        expires_in: Duration,
+        expires_in: Option<Duration>,
     },
     ExchangeFailed {
+        refresh: u64,
         reason: Reason,
         took: Duration,
     },
     /// A response brought the token.
     TokenAdopted {
         generation: u64,
+        expires_in: Option<Duration>,
     },
     Answered {
         caller: u64,
@@ -74,7 +79,7 @@ pub(crate) struct Life {
     pub(crate) from_responses: bool,
     pub(crate) begins: Duration,
     pub(crate) ends: Duration,
-    /// If it is known.
+    /// None: it does not expire.
     pub(crate) expires: Option<Duration>,
     pub(crate) fate: Fate,
 }
