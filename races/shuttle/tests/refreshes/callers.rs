@@ -7,7 +7,7 @@ use shuttle::future::spawn;
 use super::*;
 
 /// Three callers, and one that gives up. Returns what each got: the token's text, or nothing.
-async fn ask(source: &TokenSource<Plain>) -> Vec<Option<String>> {
+pub(crate) async fn ask(source: &TokenSource<Plain>) -> Vec<Option<String>> {
     let gives_up = spawn({
         let source = source.clone();
         async move { drop(impatient(source.token()).await) }
@@ -64,7 +64,8 @@ fn simultaneous_refusals_cause_one_exchange_even_if_a_caller_gives_up() {
             spawn(async move { source.reject(&first).await.unwrap().expose().to_owned() })
         });
         // Meanwhile other callers use the current token.
-        let goes_on = source.token().now_or_never().expect("no caller waits while a token is usable");
+        let goes_on =
+            source.token().now_or_never().expect("no caller waits while a token is usable");
         assert!(goes_on.unwrap().generation() >= first.generation());
         for successor in join_all(refused).await {
             assert_eq!(successor.unwrap(), "2");

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)] // tests
 
 mod callers;
+mod observers;
 mod sent_count;
 
 use std::convert::Infallible;
@@ -24,6 +25,7 @@ use tower_outbound_auth::exchange::{
     Exchange, ExchangeContext, ExchangeError, ExchangeErrorKind, Issued,
 };
 use tower_outbound_auth::scheme::{InvalidToken, Presentation, Rotation};
+use tower_outbound_auth::token::SourceBuilder;
 use tower_outbound_auth::{Secret, TokenSource};
 
 /// The number of schedules for each story and each way of choosing them.
@@ -124,9 +126,13 @@ impl Presentation for Plain {
     }
 }
 
-fn source_of(login: &Login) -> TokenSource<Plain> {
+fn builder_of(login: &Login) -> SourceBuilder<Plain> {
     let scheme = Plain(Rotation::in_header(AUTHORIZATION));
-    TokenSource::builder(scheme, login.clone()).clock(Still).build()
+    TokenSource::builder(scheme, login.clone()).clock(Still)
+}
+
+fn source_of(login: &Login) -> TokenSource<Plain> {
+    builder_of(login).build()
 }
 
 /// Gives up at some moment, if the future has not ended before.
