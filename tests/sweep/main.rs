@@ -13,7 +13,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::future::join_all;
 
-use self::world::{HOUR, World};
+use self::world::{HOUR, Watcher, World};
 
 /// Why the first caller needs a token.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -72,10 +72,11 @@ struct Schedule {
     others: usize,
     /// Whether the others come with the first caller, or after it was dropped.
     others_before: bool,
+    watcher: Watcher,
 }
 
 /// One of this many schedules is run.
-async fn sweep(step: usize) -> usize {
+async fn sweep(step: usize, watcher: Watcher) -> usize {
     let mut schedules = Vec::new();
     for refresh in CASES {
         for polls in [0, 1, 2, 3, 5, 9] {
@@ -83,7 +84,14 @@ async fn sweep(step: usize) -> usize {
                 for (others, others_before) in
                     [(0, false), (1, false), (1, true), (3, false), (3, true)]
                 {
-                    schedules.push(Schedule { refresh, polls, instant, others, others_before });
+                    schedules.push(Schedule {
+                        refresh,
+                        polls,
+                        instant,
+                        others,
+                        others_before,
+                        watcher,
+                    });
                 }
             }
         }
@@ -98,19 +106,32 @@ async fn sweep(step: usize) -> usize {
 
 #[tokio::test(start_paused = true)]
 async fn in_no_schedule_a_caller_hangs_or_fails_or_a_token_is_lost() {
-    assert!(sweep(11).await >= 550); // 11 divides none of the lists' lengths
+    assert!(sweep(11, Watcher::Absent).await >= 550); // 11 divides none of the lists' lengths
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_observer_that_panics_changes_none_of_this() {
+    assert!(sweep(11, Watcher::Panics).await >= 550);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_observer_that_uses_its_source_changes_none_of_this() {
+    assert!(sweep(11, Watcher::UsesItsSource).await >= 550);
 }
 
 #[tokio::test(start_paused = true)]
 #[ignore = "six thousand schedules: run by .ci/deep"]
 async fn in_none_of_all_schedules_a_caller_hangs_or_fails_or_a_token_is_lost() {
-    assert!(sweep(1).await >= 6_000);
+    for watcher in [Watcher::Absent, Watcher::Panics, Watcher::UsesItsSource] {
+        assert!(sweep(1, watcher).await >= 6_000);
+    }
 }
 
 impl Schedule {
     async fn run(self) {
         let at_once = if self.refresh.refuses_all_but_the_last() { 1 } else { 100 };
-        let world = World::new(self.refresh.refreshes(), self.refresh.rotates(), at_once);
+        let (refreshes, rotates) = (self.refresh.refreshes(), self.refresh.rotates());
+        let world = World::new(refreshes, rotates, at_once, self.watcher);
         assert!(world.send().await, "the first exchange fails: {self:?}");
         let exchanges = self.prepare(&world).await;
 

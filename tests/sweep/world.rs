@@ -2,6 +2,7 @@
 //! does not undo this.
 
 use std::convert::Infallible;
+use std::panic::resume_unwind;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ use tower_outbound_auth::exchange::{Exchange, ExchangeContext, ExchangeError, Is
 use tower_outbound_auth::scheme::{InvalidToken, Presentation, Rotation};
 use tower_outbound_auth::system::HeaderScheme;
 use tower_outbound_auth::testkit::TokioClock;
+use tower_outbound_auth::token::{Event, Observer};
 use tower_outbound_auth::{Auth, AuthLayer, Origin, Secret, TokenSource};
 
 pub(crate) const HOUR: Duration = Duration::from_secs(3_600);
@@ -167,21 +169,50 @@ impl Exchange for Server {
     }
 }
 
+/// What the observer of the source does at each event.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Watcher {
+    Absent,
+    Panics,
+    UsesItsSource,
+}
+
+/// Without a source, it panics.
+#[derive(Clone, Default)]
+struct Troublesome(Arc<Mutex<Option<TokenSource<Opaque>>>>);
+
+impl Observer for Troublesome {
+    fn event(&self, _: &Event<'_>) {
+        let source = self.0.lock().unwrap().clone();
+        let Some(source) = source else { resume_unwind(Box::new("a panic")) };
+        let _ = (source.status(), source.token().now_or_never());
+    }
+}
+
 pub(crate) struct World {
     pub(crate) server: Server,
     pub(crate) source: TokenSource<Opaque>,
     service: Auth<BoxCloneSyncService<Request<Full<Bytes>>, Response<Full<Bytes>>, Infallible>>,
+    observer: Troublesome,
 }
 
 impl World {
     /// `at_once`: this many requests are under way together.
-    pub(crate) fn new(refreshes: bool, rotates: bool, at_once: usize) -> World {
+    pub(crate) fn new(refreshes: bool, rotates: bool, at_once: usize, watcher: Watcher) -> World {
         let server = Server::default();
         server.lock().refreshes = refreshes;
         let rotation = rotates.then(|| Rotation::in_header(AUTHORIZATION));
-        let source = TokenSource::builder(Opaque(HeaderScheme::bearer(), rotation), server.clone())
-            .clock(TokioClock::new())
-            .build();
+        let builder =
+            TokenSource::builder(Opaque(HeaderScheme::bearer(), rotation), server.clone())
+                .clock(TokioClock::new());
+        let observer = Troublesome::default();
+        let source = match watcher {
+            Watcher::Absent => builder.build(),
+            _ => builder.observer(observer.clone()).build(),
+        };
+        if watcher == Watcher::UsesItsSource {
+            *observer.0.lock().unwrap() = Some(source.clone());
+        }
         let api = service_fn({
             let server = server.clone();
             move |request| server.clone().serve(request).map(Ok)
@@ -189,7 +220,7 @@ impl World {
         let api = ConcurrencyLimit::new(api, at_once);
         let layer = AuthLayer::new(source.clone()).with_origin(Origin::parse(API).unwrap());
         let service = layer.layer(BoxCloneSyncService::new(api));
-        World { server, source, service }
+        World { server, source, service, observer }
     }
 
     /// Sends a request. Returns whether it was accepted.
@@ -201,6 +232,8 @@ impl World {
     /// What still exists after the last use, above all tasks.
     pub(crate) async fn left_behind(self) -> usize {
         let server = Arc::downgrade(&self.server.0);
+        let of_the_observer = self.observer.0.lock().unwrap().take();
+        drop(of_the_observer);
         drop(self);
         tokio::task::yield_now().await;
         server.strong_count()
