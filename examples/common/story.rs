@@ -70,7 +70,7 @@ impl Story {
             ticks.tick().await;
             if tick == REVOCATION {
                 revoke();
-                self.collector.revoked();
+                self.collector.mark("all tokens are revoked");
             }
             let revoked = if tick < REVOCATION { "" } else { "; revoked at 4 s" };
             progress(tick, &(so_far() + revoked));

@@ -61,11 +61,11 @@ fn an_answer_has_the_time_that_the_example_says() {
     ] {
         collector.answered(caller, ms(1_250), ok, recovery);
     }
-    collector.revoked();
+    collector.mark("all tokens are revoked");
     let timeline = collector.timeline();
     let first = timeline.requests[0];
     assert_eq!((first.caller, first.begins, first.took()), (7, ms(1_250), ms(250)));
     let answers: Vec<_> = timeline.requests.iter().map(|it| it.answer).collect();
     assert_eq!(answers, [Answer::AtOnce, Answer::SentAgain, Answer::Refused, Answer::Failed]);
-    assert_eq!(timeline.revocations, [ms(1_500)]);
+    assert_eq!(timeline.marks, [(ms(1_500), "all tokens are revoked")]);
 }

@@ -102,7 +102,7 @@ fn each_refusal_each_second_sending_and_each_failure_has_a_mark() {
 #[test]
 fn the_revocation_is_a_line_at_its_time() {
     let svg = svg_of(&a_run());
-    let line = drawn(&svg, "revocation")[0].get("d").to_owned();
+    let line = drawn(&svg, "moment")[0].get("d").to_owned();
     assert_near(line[1..].split(' ').next().unwrap().parse().unwrap(), x_of(&svg, 4.0));
     let text = text_of(&a_run());
     let line = text.lines().find(|line| line.contains('▼')).unwrap();
@@ -221,7 +221,7 @@ fn any_event() -> impl Strategy<Value = Event> {
                 }
                 2 => What::ExchangeFailed { refresh, reason, took },
                 3 => What::TokenAdopted { generation: number, expires_in: Some(took) },
-                4 => What::AllRevoked,
+                4 => What::Mark("something happens"),
                 _ => What::Answered {
                     caller: number % 70,
                     began: at.saturating_sub(took),
@@ -254,6 +254,6 @@ proptest! {
 #[test]
 fn the_picture_in_the_readme_is_well_formed_and_has_the_current_style() {
     let svg = include_str!("../../docs/timeline.svg");
-    assert!(drawn(svg, "token").len() > 2 && drawn(svg, "revocation").len() == 1);
+    assert!(drawn(svg, "token").len() > 2 && drawn(svg, "moment").len() == 1);
     assert!(svg.contains(include_str!("../../examples/common/timeline/style.css")));
 }

@@ -40,7 +40,7 @@ fn answered(caller: u64, began: u64, ended: u64, answer: Answer) -> Event {
 }
 
 fn revoked(at: u64) -> Event {
-    Event { at: ms(at), what: What::AllRevoked }
+    Event { at: ms(at), what: What::Mark("all tokens are revoked") }
 }
 
 /// A first token, a renewal ahead of its expiry, and a revocation, in ten seconds.

@@ -16,8 +16,12 @@ impl Timeline {
         let exchanges = exchanges(&events, end);
         let lives = merged(&lives(&events, &exchanges, end));
         let requests = requests(&events, &exchanges);
-        let revoked = events.iter().filter(|event| event.what == What::AllRevoked);
-        Timeline { end, lives, revocations: revoked.map(|it| it.at).collect(), exchanges, requests }
+        let mark = |event: &Event| match event.what {
+            What::Mark(text) => Some((event.at, text)),
+            _ => None,
+        };
+        let marks = events.iter().filter_map(mark).collect();
+        Timeline { end, lives, exchanges, requests, marks }
     }
 }
 

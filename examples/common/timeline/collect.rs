@@ -47,9 +47,9 @@ impl Collector {
         self.keep(at, What::Answered { caller, began, took: at.saturating_sub(began), answer });
     }
 
-    /// The server has revoked all tokens.
-    pub(crate) fn revoked(&self) {
-        self.keep(self.now(), What::AllRevoked);
+    /// The server does something now.
+    pub(crate) fn mark(&self, what: &'static str) {
+        self.keep(self.now(), What::Mark(what));
     }
 
     /// What has happened so far.

@@ -42,7 +42,8 @@ pub(crate) enum What {
         took: Duration,
         answer: Answer,
     },
-    AllRevoked,
+    /// Something that the server did: a short text.
+    Mark(&'static str),
 }
 
 /// What the caller of a request got.
@@ -67,7 +68,7 @@ pub(crate) struct Timeline {
     /// In the order in which they began.
     pub(crate) exchanges: Vec<Exchange>,
     pub(crate) requests: Vec<Request>,
-    pub(crate) revocations: Vec<Duration>,
+    pub(crate) marks: Vec<(Duration, &'static str)>,
 }
 
 /// The time in which a token was in use. Tokens that responses brought one after another are one entry.

@@ -44,8 +44,8 @@ pub(crate) fn draw(timeline: &Timeline, labels: &Labels<'_>) -> String {
     picture.requests(&timeline.requests, pitch, |it| {
         requests + 6.0 + (row_of(it) as f64 + 0.5) * pitch
     });
-    for time in &timeline.revocations {
-        picture.revocation(*time, bottom);
+    for (time, what) in &timeline.marks {
+        picture.mark(*time, what, bottom);
     }
     let (legend, height) = legend::draw(timeline, (16.0, WIDTH - 16.0), bottom + 46.0);
 
@@ -167,13 +167,12 @@ impl Picture {
         self.body += &failed.path("failed", DOT);
     }
 
-    fn revocation(&mut self, time: Duration, bottom: f64) {
+    fn mark(&mut self, time: Duration, what: &str, bottom: f64) {
         let x = self.x(time);
-        self.body += &line("revocation", x, TOP - 16.0, bottom);
-        let label = "all tokens are revoked";
+        self.body += &line("moment", x, TOP - 16.0, bottom);
         // To the left of the line if there is no room to the right of it.
-        let from = if x + 6.0 + wide(label) < WIDTH { x + 6.0 } else { x - 6.0 - wide(label) };
-        self.body += &text("revoked", from, TOP - 8.0, label);
+        let from = if x + 6.0 + wide(what) < WIDTH { x + 6.0 } else { x - 6.0 - wide(what) };
+        self.body += &text("marked", from, TOP - 8.0, what);
     }
 }
 

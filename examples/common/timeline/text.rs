@@ -19,9 +19,9 @@ pub(crate) fn draw(timeline: &Timeline, labels: &Labels<'_>) -> String {
         ((part * WIDTH as f64) as usize).min(WIDTH - 1)
     };
     let mut lanes = Vec::new();
-    for time in &timeline.revocations {
+    for (time, what) in &timeline.marks {
         let mut lane = Lane::new("");
-        lane.text(column(*time), "▼ all tokens revoked");
+        lane.text(column(*time), &format!("▼ {what}"));
         lanes.push(lane);
     }
     lanes.extend(tokens(timeline, &column));
@@ -31,7 +31,7 @@ pub(crate) fn draw(timeline: &Timeline, labels: &Labels<'_>) -> String {
 
     let mut text = String::new();
     for part in summary(timeline, labels).split(" | ") {
-        text += &format!("{}\n", cut(part, NAME + WIDTH));
+        text += &wrapped(part);
     }
     lanes.iter().for_each(|lane| text += &lane.line());
     text + &legend(timeline)
@@ -117,7 +117,10 @@ fn axis(timeline: &Timeline, column: &impl Fn(Duration) -> usize) -> Lane {
     let mut lane = Lane::new("seconds");
     let step = step(timeline.end);
     for second in (0..=timeline.end.as_secs()).step_by(step as usize) {
-        lane.text(column(Duration::from_secs(second)), &second.to_string());
+        let (from, number) = (column(Duration::from_secs(second)), second.to_string());
+        if from + number.len() <= WIDTH {
+            lane.text(from, &number);
+        }
     }
     lane
 }
@@ -134,11 +137,22 @@ fn legend(timeline: &Timeline) -> String {
         parts.push("x failed".to_owned());
     }
     parts.push("▁▄█ few to many".to_owned());
-    cut(&parts.join("  "), NAME + WIDTH) + "\n"
+    wrapped(&parts.join("  "))
 }
 
-fn cut(text: &str, width: usize) -> String {
-    text.chars().take(width).collect()
+/// Lines of at most 99 columns, broken at spaces.
+fn wrapped(text: &str) -> String {
+    let (mut lines, mut column) = (String::new(), 0);
+    for (number, word) in text.split(' ').enumerate() {
+        let word: String = word.chars().take(NAME + WIDTH).collect();
+        let length = word.chars().count();
+        let space = if number == 0 { "" } else { " " };
+        let fits = column + space.len() + length <= NAME + WIDTH;
+        lines += if fits { space } else { "\n" };
+        column = if fits { column + space.len() + length } else { length };
+        lines += &word;
+    }
+    lines + "\n"
 }
 
 struct Lane {
