@@ -141,6 +141,93 @@
 //! succeeds again`. Nobody needs to restart anything. [`retry_now`](crate::TokenSource::retry_now) ends a pause, for an operator
 //! who has mended something. All events are listed in [`token`](crate::token#events).
 //!
+//! # One outage, as you see it
+//!
+//! It is three in the morning. A service sends one request a second, and its tokens live for five minutes. At 03:04:00 the token
+//! endpoint begins to answer 503. At 03:07:00 it answers again. A test runs this and writes the texts below.
+//!
+//! The log has a line for each exchange that fails, and none for a request that fails. Here only the first of several lines with the
+//! same reason is shown.
+//!
+//! ```text
+//! 03:04:12  WARN tower_outbound_auth: exchange failed system="client_credentials"
+//!     error=client_credentials (https://idp.example/token, client "billing"): the token endpoint
+//!     failed on its own side (status 503) reason=RefreshAhead took=200ms failures=1
+//!     next_attempt_in=889.007906ms
+//!     (and 4 more, until 03:04:29)
+//! 03:04:44  WARN tower_outbound_auth: exchange failed system="client_credentials"
+//!     error=client_credentials (https://idp.example/token, client "billing"): the token endpoint
+//!     failed on its own side (status 503) reason=Expiring took=200ms failures=6 next_attempt_in=7.9s
+//!     (and 3 more, until 03:04:59)
+//! 03:05:00  WARN tower_outbound_auth: exchange failed system="client_credentials"
+//!     error=client_credentials (https://idp.example/token, client "billing"): the token endpoint
+//!     failed on its own side (status 503) reason=Expired took=200ms failures=10
+//!     next_attempt_in=25.997203322s
+//!     (and 4 more, until 03:06:52)
+//! 03:07:21  INFO tower_outbound_auth: exchange succeeds again system="client_credentials" generation=2
+//!     reason=Expired took=200ms expires_in=299.8s failing_for=189s
+//! ```
+//!
+//! [`Status`](crate::token::Status) says the same in one line. Here it is at three moments: renewals fail and no caller notices;
+//! callers get errors; all is well again.
+//!
+//! ```text
+//! 03:04:40  the token is usable and due for renewal and expires in 20 s; the next exchange is due in
+//!     3.8 s; failed exchanges in a row: 5, the first 28 s ago; the last error: client_credentials
+//!     (https://idp.example/token, client "billing"): the token endpoint failed on its own side (status
+//!     503)
+//! 03:06:00  there is no usable token, and callers get an error; the next exchange is due in 27 s;
+//!     failed exchanges in a row: 12, the first 108 s ago; the last error: client_credentials
+//!     (https://idp.example/token, client "billing"): the token endpoint failed on its own side (status
+//!     503)
+//! 03:08:00  the token is fresh and expires in 261 s; the next exchange is due in 220 s
+//! ```
+//!
+//! The counters and the gauges at the same moments, without the prefix `outbound_auth_` and the labels `system` and `source`.
+//! `waits_total` with another outcome than `ok` counts the callers that got an error. `refreshes_total` counts the exchanges: the
+//! outage cost the provider 14 of them.
+//!
+//! ```text
+//!                                                                              03:04:40  03:06:00  03:08:00
+//! consecutive_failures                                                                5        12         0
+//! next_attempt_timestamp_seconds - time()                                             4        27       220
+//! refreshes_total{reason="expired", outcome="ok", code="none"}                                            1
+//! refreshes_total{reason="expired", outcome="unavailable", code="none"}                         3         5
+//! refreshes_total{reason="expiring", outcome="unavailable", code="none"}                        4         4
+//! refreshes_total{reason="first", outcome="ok", code="none"}                          1         1         1
+//! refreshes_total{reason="refresh_ahead", outcome="unavailable", code="none"}         5         5         5
+//! token_expiry_timestamp_seconds - time()                                            20       -60       261
+//! token_lifetime_seconds                                                            300       300       300
+//! waiters                                                                             0         0         0
+//! waits_total{outcome="ok"}                                                           1         5         6
+//! waits_total{outcome="unavailable"}                                                           61       141
+//! ```
+//!
+//! The picture (`docs/outage.svg` has more detail). The seconds count from 03:00:00.
+//!
+//! ```text
+//! 16 exchanges: 1 for the first token, 5 ahead of expiry, 4 in the last tenth of a life, 6 after
+//! expiry
+//! 541 requests of 4 callers, 141 failed
+//!                                                    ▼ the endpoint answers 503
+//!                                                                                ▼ it answers again
+//! tokens       1██████████████████████████████████████████████░                      2██████████████░
+//! exchanges    F                                       xxx  xxx    x   x    x   x    E
+//! requests     ██████████████████████████████████████████████████████████████████████████████████████
+//!   waiting    ▅                                            ▅▅█    ▅   ▅    ▅   ▅    ▅
+//!   failed                                                    ▅██████████████████████▄
+//! seconds      0   30   60   90   120 150  180  210  240  270 300  330  360  390 420  450  480  510
+//! █ in use  ░ rest of life  F first  A ahead  L last tenth  E expired  x failed  ▁▄█ few to many
+//! ```
+//!
+//! | time | what happens | what to do |
+//! |---|---|---|
+//! | 03:04:12 | The renewal in the background fails. The token is good for 48 s more, so no caller notices. | Find out whose fault it is: `unavailable` (the status is 503) is the provider's, `unreachable` and `timeout` are the provider's or the network's, `refused` is about your credentials. [`errors`](super::errors) explains each of them. |
+//! | 03:04:44 | The last 30 s of the token's life. A request that comes when an attempt is due waits for it, and then uses the old token. | Tell the provider. |
+//! | 03:05:00 | The token has expired. Requests get the stored error at once. The pauses between attempts are 30 s at most. | Tell your callers. Do not restart the service: a new process has no token either. |
+//! | 03:07:00 | The endpoint answers again. The next attempt is not due yet. | Wait for 30 s at most, or call [`retry_now`](crate::TokenSource::retry_now). |
+//! | 03:07:21 | The next attempt succeeds. The request that waited for it, and all later ones, are answered. | Nothing. If this comes often, ask the provider for tokens that live longer: most outages of three minutes disturb nobody if a token lives for an hour. |
+//!
 //! # A rotated secret
 //!
 //! Write the new secret into the file, or into the store that a function reads. The next exchange uses it. If the old one was
