@@ -141,7 +141,7 @@ impl RefreshTask {
     fn tell_end(&self, ended: Now, outcome: RefreshOutcome<'_>, requests: u32) {
         let (refresh, reason, took) = (self.id.tick(), self.reason, ended.since(self.started));
         let kind = EventKind::RefreshFinished { refresh, reason, took, requests, outcome };
-        self.core.tell_of(ended, kind);
+        self.core.tell_at(ended, kind);
     }
 
     /// Makes the exchange under its deadline, and the header for its token.

@@ -30,11 +30,14 @@ impl Core {
     #[cold]
     #[inline(never)]
     fn tell_now(&self, kind: EventKind<'_>) {
-        self.tell_of(self.now(), kind);
+        self.tell_at(self.now(), kind);
     }
 
     /// Tells something that happened at `at`.
-    pub(crate) fn tell_of(&self, at: Now, kind: EventKind<'_>) {
+    pub(crate) fn tell_at(&self, at: Now, kind: EventKind<'_>) {
+        if !self.is_observed() {
+            return;
+        }
         let source = self.options.name.as_deref().unwrap_or(self.system);
         self.options.observers.tell(&Event { system: self.system, source, at, kind });
     }
