@@ -257,3 +257,23 @@ fn the_picture_in_the_readme_is_well_formed_and_has_the_current_style() {
     assert!(drawn(svg, "token").len() > 2 && drawn(svg, "moment").len() == 1);
     assert!(svg.contains(include_str!("../../examples/common/timeline/style.css")));
 }
+
+#[test]
+fn the_text_of_a_long_run_has_its_whole_summary_and_numbers_that_do_not_overlap() {
+    let seconds = |at: usize| 60_000 * at as u64;
+    let mut events: Vec<_> = Reason::ALL
+        .iter()
+        .enumerate()
+        .map(|(at, reason)| failed(seconds(at + 1), *reason))
+        .collect();
+    events.push(revoked(540_000));
+    let text = text_of(&events);
+    let whole = text.replace('\n', " ");
+    assert!(
+        whole.contains("1 after expiry, 1 after a refusal, 1 after a doubtful answer"),
+        "{text}"
+    );
+    let axis = text.lines().find_map(|line| line.strip_prefix("seconds")).unwrap();
+    let numbers: Vec<u64> = axis.split_whitespace().map(|it| it.parse().unwrap()).collect();
+    assert_eq!(numbers, (0..540).step_by(30).collect::<Vec<_>>(), "540 has no room");
+}
