@@ -5,9 +5,10 @@ pub(crate) mod bounds;
 #[cfg(any(feature = "client", feature = "oauth"))]
 pub(crate) mod der;
 pub(crate) mod headers;
+pub(crate) mod span;
 
 /// Any error, as in tower's own layers.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// The target of all `tracing` events. It stays the same when code moves to another module.
+/// The target of all `tracing` events and spans. It stays the same when code moves to another module.
 pub(crate) const TARGET: &str = "tower_outbound_auth";

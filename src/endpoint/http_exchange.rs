@@ -10,6 +10,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body::Body;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use tower_service::Service;
+use tracing::Instrument;
 
 use crate::credential::Credential;
 use crate::credential::shown::Shown;
@@ -18,6 +19,7 @@ use crate::endpoint::grant::Grant;
 use crate::endpoint::quotes::withheld;
 use crate::endpoint::request::ExchangeRequest;
 use crate::endpoint::request_context::RequestContext;
+use crate::endpoint::request_span::RequestSpan;
 use crate::endpoint::step::Step;
 use crate::endpoint::unreachable::{unreachable, was_not_sent};
 use crate::error::BoxError;
@@ -171,7 +173,10 @@ where
                 "" => request_cx.step().unwrap_or_default(),
                 name => name,
             };
-            let answer = match self.send(request, cx, in_doubt).await {
+            let span = RequestSpan::begin(&request, cx, || with_refresh_token(shown.clone(), cx));
+            let answer = self.send(request, cx, in_doubt).instrument(span.span()).await;
+            span.end(&answer);
+            let answer = match answer {
                 Ok(answer) => {
                     let before = asked.last().map(|(_, answer)| answer);
                     answer.with_request_name(name).with_shown(&shown).after(before)
@@ -200,7 +205,7 @@ where
     }
 }
 
-/// The secrets that an error of the endpoint must not quote.
+/// The secrets that no text may quote.
 fn with_refresh_token(shown: Shown, cx: &ExchangeContext) -> Shown {
     match cx.refresh_token() {
         Some(token) => shown.with(&Credential::from(token.clone()), token.clone()),

@@ -69,6 +69,7 @@ pub(crate) mod redirect;
 pub(crate) mod refusal_codes;
 pub(crate) mod request;
 pub(crate) mod request_context;
+pub(crate) mod request_span;
 pub(crate) mod scheme;
 pub(crate) mod step;
 #[cfg(feature = "client")]

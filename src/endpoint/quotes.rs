@@ -130,6 +130,16 @@ pub(crate) fn withheld(error: ExchangeError, shown: &Shown) -> ExchangeError {
 /// Whether a path contains a part of one of these credentials in any encoding, or a segment that may be another credential
 /// or a token.
 pub(crate) fn is_quoted_in_path(path: &str, shown: &Shown) -> bool {
+    path.split('/').any(has_a_token) || has_a_part_of_any(path, shown, PART)
+}
+
+/// Whether a segment of a URL of our own contains a long part of one of these credentials in any encoding, or may be another
+/// credential or a token. Four characters of a client id would stand in many paths by chance.
+pub(crate) fn is_quoted_in_segment(segment: &str, shown: &Shown) -> bool {
+    has_a_token(segment) || has_a_part_of_any(segment, shown, LONG_PART)
+}
+
+fn has_a_part_of_any(text: &str, shown: &Shown, part: usize) -> bool {
     // It is unknown here which of the credentials is an id, and which secret belongs to it.
     let pairs = shown.secrets().flat_map(|id| shown.secrets().map(move |secret| (id, secret)));
     let mut pairs = pairs.map(|(id, secret)| Credentials {
@@ -137,7 +147,7 @@ pub(crate) fn is_quoted_in_path(path: &str, shown: &Shown) -> bool {
         secret: secret.clone(),
         id_is_secret: true,
     });
-    path.split('/').any(has_a_token) || pairs.any(|pair| pair.have_a_part_in(path, PART))
+    pairs.any(|pair| pair.have_a_part_in(text, part))
 }
 
 fn beginning(text: &str) -> &str {

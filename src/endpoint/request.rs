@@ -3,7 +3,7 @@
 use std::fmt;
 
 use bytes::Bytes;
-use http::Request;
+use http::{Method, Request, Uri};
 use serde::Serializer;
 use zeroize::Zeroizing;
 
@@ -28,7 +28,7 @@ use crate::exchange::error::{ExchangeError, ExchangeErrorKind};
 pub struct ExchangeRequest {
     request: Box<Request<Bytes>>,
     name: &'static str,
-    /// The URL for `Debug`, if its path may have a credential.
+    /// The URL for `Debug` and for traces, if its path may have a credential.
     shown: Option<Box<str>>,
     without_refresh_token: bool,
 }
@@ -61,7 +61,7 @@ impl ExchangeRequest {
         ExchangeRequest { name, ..self }
     }
 
-    /// Sets the URL that `Debug` shows.
+    /// Sets the URL that `Debug` and traces show.
     #[cfg(feature = "login")]
     pub(crate) fn shown_as(self, url: String) -> ExchangeRequest {
         ExchangeRequest { shown: Some(url.into()), ..self }
@@ -73,6 +73,32 @@ impl ExchangeRequest {
         self.name
     }
 
+    pub(crate) fn method(&self) -> &Method {
+        self.request.method()
+    }
+
+    pub(crate) fn uri(&self) -> &Uri {
+        self.request.uri()
+    }
+
+    /// The URL that may be shown, as its origin and its path.
+    pub(crate) fn shown_url(&self) -> (String, String) {
+        if let Some(url) = &self.shown {
+            let host = url.find("://").map_or(0, |at| at + 3);
+            let path = url[host..].find('/').map_or(url.len(), |at| host + at);
+            return (url[..path].to_owned(), url[path..].to_owned());
+        }
+        let uri = self.request.uri();
+        let origin = match (uri.scheme_str(), uri.host()) {
+            (Some(scheme), Some(host)) => {
+                let port = uri.port().map_or_else(String::new, |port| format!(":{port}"));
+                format!("{scheme}://{host}{port}")
+            }
+            _ => String::new(),
+        };
+        (origin, uri.path().to_owned())
+    }
+
     /// The request itself, with the credentials.
     #[must_use]
     pub fn into_http(self) -> Request<Bytes> {
@@ -82,18 +108,8 @@ impl ExchangeRequest {
 
 impl fmt::Debug for ExchangeRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let uri = self.request.uri();
-        write!(f, "ExchangeRequest({} ", self.request.method())?;
-        if let Some(url) = &self.shown {
-            return write!(f, "{url})");
-        }
-        if let (Some(scheme), Some(host)) = (uri.scheme_str(), uri.host()) {
-            write!(f, "{scheme}://{host}")?;
-            if let Some(port) = uri.port() {
-                write!(f, ":{port}")?;
-            }
-        }
-        write!(f, "{})", uri.path())
+        let (origin, path) = self.shown_url();
+        write!(f, "ExchangeRequest({} {origin}{path})", self.request.method())
     }
 }
 

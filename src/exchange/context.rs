@@ -1,6 +1,6 @@
 //! What an exchange knows about the current attempt.
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::clock::{Clock, Now};
 use crate::credential::Credential;
@@ -65,11 +65,13 @@ pub struct ExchangeContext {
 }
 
 /// The requests of an exchange so far.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 struct Sent {
     /// When the last one was sent, or the attempt began.
     at: Now,
     requests: u32,
+    /// Their methods and URLs, as traces show them. Empty if nobody traces.
+    traced: Vec<String>,
 }
 
 impl ExchangeContext {
@@ -79,7 +81,7 @@ impl ExchangeContext {
         refresh_token: Option<Secret>,
         chain: Chain,
     ) -> ExchangeContext {
-        let sent = Arc::new(Mutex::new(Sent { at: clock.now(), requests: 0 }));
+        let sent = Arc::new(Mutex::new(Sent { at: clock.now(), requests: 0, traced: Vec::new() }));
         let (is_kept, shown) = (false, OnceLock::new());
         ExchangeContext { clock, reason, refresh_token, is_kept, sent, shown, chain }
     }
@@ -148,18 +150,30 @@ impl ExchangeContext {
     /// made (RFC 6749 section 5.1), and the answer may have been slow.
     pub fn mark_sent(&self) {
         self.begin_life();
-        let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sent = self.requests_so_far();
         sent.requests = sent.requests.saturating_add(1);
     }
 
     /// The life of the token starts now, although no request is sent.
     pub(crate) fn begin_life(&self) {
-        self.sent.lock().unwrap_or_else(PoisonError::into_inner).at = self.clock.now();
+        self.requests_so_far().at = self.clock.now();
     }
 
     /// How many requests were sent.
     pub(crate) fn requests(&self) -> u32 {
-        self.sent.lock().unwrap_or_else(PoisonError::into_inner).requests
+        self.requests_so_far().requests
+    }
+
+    /// How many requests with this method and URL were traced before, in the whole exchange. Counts this one too.
+    pub(crate) fn count_like(&self, request: String) -> i64 {
+        let mut sent = self.requests_so_far();
+        let before = sent.traced.iter().filter(|it| **it == request).count();
+        sent.traced.push(request);
+        i64::try_from(before).unwrap_or(i64::MAX)
+    }
+
+    fn requests_so_far(&self) -> MutexGuard<'_, Sent> {
+        self.sent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The value of a credential of [`Exchange::credentials`](super::Exchange::credentials), for an exchange that is
@@ -190,7 +204,7 @@ impl ExchangeContext {
     }
 
     pub(crate) fn sent(&self) -> Now {
-        self.sent.lock().unwrap_or_else(PoisonError::into_inner).at
+        self.requests_so_far().at
     }
 
     /// The credentials have been read for this attempt.

@@ -58,6 +58,26 @@
 //! | `DEBUG` | `a request could not be sent again ..`: the second sending failed | |
 //! | `TRACE` | `adopted a rotated token`, `did not adopt a rotated token` | `generation`, `why` |
 //!
+//! # Spans
+//!
+//! All spans have the same target and the level `INFO`. A request with a usable token makes none.
+//! [`manual::operating`](crate::manual::operating#traces) says how to read them.
+//!
+//! | span | is | fields |
+//! |---|---|---|
+//! | `token_refresh` | a refresh: the root of a trace of its own, with links to the first eight callers that wait. The events of the refresh, and the spans of your exchange, are in it | `system`, `source` (its [name](SourceBuilder::name)), `reason`, `outcome` |
+//! | `token_request`, exported as its method (`POST`) | one request to a token endpoint: a child of the refresh, of the kind `CLIENT` | `http.request.method`, `http.request.resend_count` (how many requests to the same URL this refresh has sent before, from the second one on), `http.response.status_code`, `server.address`, `server.port`, `url.path`, `url.full` |
+//! | `token_wait` | a caller that waits: in the trace of the caller, with a link to the refresh | `system`, `source`, `wait` ([`WaitFor`]), `outcome` |
+//!
+//! An `outcome` is a label of [`RefreshOutcome`] or [`WaitOutcome`]. If it is not `ok`, it is also the `error.type`, and
+//! `otel.status_code` is `ERROR`. The `error.type` of a request is its status from 400 on, one of
+//! [`ExchangeErrorKind`](crate::exchange::ExchangeErrorKind) if there is no usable answer, or `cancelled` (mostly by the
+//! deadline of the exchange).
+//!
+//! A URL has no query, no user and no password. A segment of its path that has a credential, or may be one, is `REDACTED`.
+//!
+//! # Times
+//!
 //! `took` is measured with the source's clock. [`SystemClock`](crate::clock::SystemClock) has a resolution of 4 ms on most Linux
 //! machines: `0ns` is a shorter exchange, and the digits below a millisecond mean nothing.
 //!
@@ -98,6 +118,7 @@ pub(crate) mod rotation;
 pub(crate) mod sent_count;
 pub(crate) mod shared;
 pub(crate) mod source;
+pub(crate) mod spans;
 pub(crate) mod waiting;
 
 pub use self::builder::SourceBuilder;

@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use futures_util::FutureExt;
 use futures_util::future::{Either, select};
 use tokio::sync::oneshot;
+use tracing::Span;
 
 use crate::basics::TARGET;
 use crate::clock::Now;
@@ -31,6 +32,7 @@ use crate::token::observer::tell::lives;
 use crate::token::options::present;
 use crate::token::refresh_end::Obtained;
 use crate::token::shared::{Core, Outcome};
+use crate::token::spans::RefreshSpan;
 
 /// A refresh. If it is dropped before its end, the source learns that it is lost, and the waiting callers are
 /// woken.
@@ -45,6 +47,7 @@ pub(crate) struct RefreshTask {
     shown: AtomicU64,
     /// None after the end of the refresh.
     waiters: Option<oneshot::Sender<Outcome>>,
+    span: Arc<RefreshSpan>,
 }
 
 impl RefreshTask {
@@ -52,10 +55,17 @@ impl RefreshTask {
         core: Arc<Core>,
         start: Start<Secret>,
         waiters: oneshot::Sender<Outcome>,
+        span: Arc<RefreshSpan>,
     ) -> RefreshTask {
         let Start { id, reason, started, refresh_token } = start;
         let shown = AtomicU64::new(0);
-        RefreshTask { core, id, reason, started, refresh_token, shown, waiters: Some(waiters) }
+        let waiters = Some(waiters);
+        RefreshTask { core, id, reason, started, refresh_token, shown, waiters, span }
+    }
+
+    /// Begins its span, which all of [`run`](RefreshTask::run) is in. Do not call this under the lock.
+    pub(crate) fn begin_span(&self) -> Span {
+        self.span.begin(self.core.named_source(), self.reason)
     }
 
     /// The event of its start.
@@ -80,7 +90,8 @@ impl RefreshTask {
         let has_no_type = issued.is_some_and(Issued::has_no_issued_type);
         let (finished, outcome) =
             self.core.finished(self.id, outcome, self.shown.load(Ordering::Relaxed));
-        let told = self.core.is_observed().then(|| (self.core.now(), outcome.clone()));
+        let ended = self.core.now();
+        let told = self.core.is_observed().then(|| outcome.clone());
         self.report(&finished, outcome.as_ref());
         if let (Finished::Adopt { .. }, Some(scope)) = (&finished, scope) {
             let system = self.core.system;
@@ -102,33 +113,37 @@ impl RefreshTask {
                 "the answer to the token exchange has no issued_token_type: its token counts as an access token",
             );
         }
+        self.span.end(Self::ended(ended, &finished, outcome.as_ref(), &cx).as_str());
         // The token is already published. Waking many callers takes time, so it is nearly the last step. An observer that
         // blocks does not delay them.
         if let (Some(waiters), Some(outcome)) = (self.waiters.take(), outcome) {
             let _ = waiters.send(outcome);
         }
-        if let Some((ended, outcome)) = told {
-            self.tell(ended, &finished, outcome.as_ref(), cx.sent(), cx.requests());
+        // Its time is before that of the callers that it woke.
+        if let Some(outcome) = told {
+            self.tell(ended, Self::ended(ended, &finished, outcome.as_ref(), &cx), cx.requests());
         }
     }
 
-    /// Tells the observers how the refresh ended. Its time is before that of the callers that it woke.
-    fn tell(
-        &self,
+    /// How the refresh ended, for observers and traces.
+    fn ended<'o>(
         ended: Now,
         finished: &Finished<ExchangeError>,
-        outcome: Option<&Outcome>,
-        sent: Now,
-        requests: u32,
-    ) {
-        let outcome = match (finished, outcome) {
+        outcome: Option<&'o Outcome>,
+        cx: &ExchangeContext,
+    ) -> RefreshOutcome<'o> {
+        match (finished, outcome) {
             (&Finished::Adopt { generation, window, recovered: failing_for, .. }, _) => {
-                let (lifetime, expires_in) = lives(window, sent, ended);
+                let (lifetime, expires_in) = lives(window, cx.sent(), ended);
                 RefreshOutcome::Issued { generation, lifetime, expires_in, failing_for }
             }
             (Finished::Failed { .. }, Some(Err((error, _)))) => RefreshOutcome::Failed(error),
             _ => RefreshOutcome::TooLate,
-        };
+        }
+    }
+
+    /// Tells the observers how the refresh ended.
+    fn tell(&self, ended: Now, outcome: RefreshOutcome<'_>, requests: u32) {
         self.tell_end(ended, outcome, requests);
         if let RefreshOutcome::Failed(error) = outcome
             && error.is_about_the_credentials()
@@ -258,10 +273,11 @@ impl RefreshTask {
     }
 }
 
-/// This only locks, wakes and tells the observers, so it does not panic.
+/// This only locks, wakes, ends the span and tells the observers, so it does not panic.
 impl Drop for RefreshTask {
     fn drop(&mut self) {
         if self.waiters.is_some() {
+            self.span.end(RefreshOutcome::Lost.as_str());
             self.tell_end(self.core.now(), RefreshOutcome::Lost, 0);
             self.core.lost(self.id);
         }

@@ -9,6 +9,7 @@ use futures_util::FutureExt;
 use futures_util::future::{Either, select};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
+use tracing::Instrument;
 
 use crate::basics::TARGET;
 use crate::clock::Now;
@@ -20,7 +21,8 @@ use crate::secret::Secret;
 use crate::token::machine::events::{Ask, Complaint, Generation, Refused, Start};
 use crate::token::observer::event::EventKind;
 use crate::token::refresh_task::RefreshTask;
-use crate::token::shared::{Core, Event, InProgress};
+use crate::token::shared::{Core, Event, InProgress, UnderWay};
+use crate::token::spans::RefreshSpan;
 
 /// How long a reload may take. After that time another one may begin.
 const RELOAD_LIMIT: Duration = Duration::from_secs(10);
@@ -107,8 +109,10 @@ impl Core {
     ) -> Option<InProgress> {
         let refresh = start.map(|start| {
             let (sender, receiver) = oneshot::channel();
-            event.machine.began(start.id, receiver.shared());
-            RefreshTask::new(self.clone(), start, sender)
+            let span = Arc::new(RefreshSpan::default());
+            let under_way = UnderWay { receiver: receiver.shared(), span: Arc::downgrade(&span) };
+            event.machine.began(start.id, under_way);
+            RefreshTask::new(self.clone(), start, sender, span)
         });
         let reload_due = event.machine.reload_due(now);
         let in_progress = event.in_progress();
@@ -122,8 +126,8 @@ impl Core {
         if let Some(refresh) = refresh {
             self.wake_waiting();
             let chain = chain.with(self.id, self.system);
-            let started = refresh.started();
-            runtime.spawn(chain.scope(refresh.run(chain.clone())));
+            let (started, span) = (refresh.started(), refresh.begin_span());
+            runtime.spawn(chain.scope(refresh.run(chain.clone()).instrument(span)));
             // An observer that blocks delays this caller, and not the refresh.
             self.tell(started);
         }

@@ -9,7 +9,7 @@
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use futures_util::future::Shared;
@@ -40,12 +40,20 @@ use crate::token::observer::watched_store::WatchedStore;
 use crate::token::options::{SourceOptions, present};
 use crate::token::published::{AccessToken, Cell, Published};
 use crate::token::sent_count::SentCount;
+use crate::token::spans::RefreshSpan;
 
 /// The outcome of a refresh: its token, or its error and the time until the next attempt.
 pub(crate) type Outcome = Result<AccessToken, (ExchangeError, Duration)>;
 
 /// Waits for the outcome of a refresh. An error means that the refresh was lost.
 pub(crate) type OutcomeReceiver = Shared<oneshot::Receiver<Outcome>>;
+
+/// What the callers that wait for a refresh need of it.
+#[derive(Clone)]
+pub(crate) struct UnderWay {
+    pub(crate) receiver: OutcomeReceiver,
+    pub(crate) span: Weak<RefreshSpan>,
+}
 
 pub(crate) struct Core {
     pub(crate) id: SourceId,
@@ -88,7 +96,7 @@ pub(crate) struct Core {
 }
 
 pub(crate) struct Locked {
-    pub(crate) machine: Machine<Secret, ExchangeError, OutcomeReceiver>,
+    pub(crate) machine: Machine<Secret, ExchangeError, UnderWay>,
     /// Tokens of responses whose signatures are being checked: at most one for each thread.
     pub(crate) verifying: Vec<Secret>,
     /// The version of the credentials that the last failed exchange used.
@@ -99,18 +107,18 @@ pub(crate) struct Locked {
     pub(crate) granted_scope: Option<Arc<str>>,
 }
 
-/// A refresh, and the receiver of its outcome.
+/// A refresh that a caller may wait for.
 pub(crate) struct InProgress {
     pub(crate) refresh: RefreshId,
     pub(crate) started: Now,
-    pub(crate) receiver: OutcomeReceiver,
+    pub(crate) under_way: UnderWay,
 }
 
 impl Locked {
     /// The refresh under way.
     pub(crate) fn in_progress(&self) -> Option<InProgress> {
-        let (refresh, started, receiver) = self.machine.under_way()?;
-        Some(InProgress { refresh, started, receiver: receiver.clone() })
+        let (refresh, started, under_way) = self.machine.under_way()?;
+        Some(InProgress { refresh, started, under_way: under_way.clone() })
     }
 }
 

@@ -18,7 +18,7 @@ use crate::token::observer::event::{WaitFor, WaitOutcome};
 use crate::token::observer::wait::Wait;
 use crate::token::published::{AccessToken, Age};
 use crate::token::request_refresh::Asked;
-use crate::token::shared::{Core, InProgress, Outcome};
+use crate::token::shared::{Core, InProgress, Outcome, UnderWay};
 
 /// A caller gives up after this many refreshes were lost with their runtimes.
 const MAX_LOST: u32 = 3;
@@ -274,13 +274,14 @@ impl Core {
             return Err(Error::reentrant());
         }
         let Some(_waits) = chain.wait_for(self.id) else { return Err(Error::reentrant()) };
-        wait.begin();
+        let UnderWay { receiver, span } = in_progress.under_way;
+        wait.begin(&span);
         // The refresh has its own deadline. This limit is for a runtime that does not run and was not dropped.
         let flown = self.now().since(in_progress.started);
         let limit = self.refresh_limit().saturating_sub(flown);
         let patience = patience.filter(|patience| *patience < limit);
         let sleep = self.sleep(patience.unwrap_or(limit))?;
-        let receiver = match select(in_progress.receiver, sleep).await {
+        let receiver = match select(receiver, sleep).await {
             Either::Left((obtained, _)) => return Ok(obtained.map_or(Waited::Lost, Waited::Ended)),
             Either::Right(((), receiver)) => receiver,
         };

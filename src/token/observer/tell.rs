@@ -14,6 +14,7 @@ use crate::token::machine::events::{Complaint, Generation};
 use crate::token::machine::window::Window;
 use crate::token::observer::event::{Event, EventKind};
 use crate::token::shared::Core;
+use crate::token::spans::Named;
 
 impl Core {
     pub(crate) fn is_observed(&self) -> bool {
@@ -27,6 +28,12 @@ impl Core {
         }
     }
 
+    /// What observers and traces call this source.
+    pub(crate) fn named_source(&self) -> Named<'_> {
+        let source = self.options.name.as_deref().unwrap_or(self.system);
+        Named { system: self.system, source }
+    }
+
     #[cold]
     #[inline(never)]
     fn tell_now(&self, kind: EventKind<'_>) {
@@ -35,11 +42,10 @@ impl Core {
 
     /// Tells something that happened at `at`.
     pub(crate) fn tell_at(&self, at: Now, kind: EventKind<'_>) {
-        if !self.is_observed() {
-            return;
+        if self.is_observed() {
+            let Named { system, source } = self.named_source();
+            self.options.observers.tell(&Event { system, source, at, kind });
         }
-        let source = self.options.name.as_deref().unwrap_or(self.system);
-        self.options.observers.tell(&Event { system: self.system, source, at, kind });
     }
 
     #[cold]

@@ -1,36 +1,47 @@
 //! One caller's wait, from its first moment to its outcome.
 
+use std::mem;
+use std::sync::Weak;
 use std::sync::atomic::Ordering;
+
+use tracing::Span;
 
 use crate::clock::Now;
 use crate::error::Error;
 use crate::token::observer::event::{EventKind, WaitFor, WaitOutcome};
 use crate::token::published::AccessToken;
 use crate::token::shared::Core;
+use crate::token::spans::{self, RefreshSpan};
 
-/// Counts one waiting caller until it is dropped, and tells the observers. If it is dropped before its end, the caller gave
-/// up.
+/// Counts one waiting caller until it is dropped, has its span, and tells the observers. If it is dropped before its end,
+/// the caller gave up.
 pub(crate) struct Wait<'a> {
     core: &'a Core,
     /// None if the observers need not know.
     wait: Option<WaitFor>,
     /// None until the caller has to wait.
     began: Option<Now>,
+    /// Disabled until then, and if the observers need not know.
+    span: Span,
 }
 
 impl<'a> Wait<'a> {
     pub(crate) fn of(core: &'a Core, wait: Option<WaitFor>) -> Wait<'a> {
-        Wait { core, wait, began: None }
+        Wait { core, wait, began: None, span: Span::none() }
     }
 
-    /// The caller has to wait. More calls change nothing.
-    pub(crate) fn begin(&mut self) {
+    /// The caller has to wait for this refresh. It may have waited for another one before.
+    pub(crate) fn begin(&mut self, refresh: &Weak<RefreshSpan>) {
         if self.began.is_none() {
             self.began = Some(self.core.now());
             let waiters = self.core.waiters.fetch_add(1, Ordering::Relaxed) + 1;
             if let Some(wait) = self.wait {
+                self.span = spans::wait(self.core.named_source(), wait);
                 self.core.tell(EventKind::WaitStarted { wait, waiters });
             }
+        }
+        if let Some(refresh) = refresh.upgrade() {
+            refresh.link(&self.span);
         }
     }
 
@@ -49,6 +60,7 @@ impl<'a> Wait<'a> {
 
     pub(crate) fn end(&mut self, outcome: WaitOutcome<'_>) {
         let began = self.began.take();
+        spans::end(&mem::replace(&mut self.span, Span::none()), outcome.as_str());
         let waiters = match began {
             Some(_) => self.core.waiters.fetch_sub(1, Ordering::Relaxed).saturating_sub(1),
             None => self.core.waiters.load(Ordering::Relaxed),
@@ -60,7 +72,7 @@ impl<'a> Wait<'a> {
     }
 }
 
-/// This only counts and tells the observers, so it does not panic.
+/// This only counts, ends the span and tells the observers, so it does not panic.
 impl Drop for Wait<'_> {
     fn drop(&mut self) {
         if self.has_begun() {
