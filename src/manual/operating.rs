@@ -103,6 +103,49 @@
 //! # Ok::<_, tower_outbound_auth::Error>(())
 //! ```
 //!
+//! # Traces
+//!
+//! The spans of a source go wherever your `tracing` subscriber sends them. For OpenTelemetry, that is the crate
+//! `tracing-opentelemetry`:
+//!
+//! ```
+//! use opentelemetry::trace::TracerProvider;
+//! use opentelemetry_sdk::trace::SdkTracerProvider;
+//! use tracing_subscriber::layer::SubscriberExt;
+//!
+//! /// `provider` has your exporter: OTLP, say.
+//! fn subscriber(provider: &SdkTracerProvider) -> impl tracing::Subscriber {
+//!     let tracer = provider.tracer("billing");
+//!     tracing_subscriber::registry().with(tracing_opentelemetry::layer().with_tracer(tracer))
+//! }
+//! # let _ = subscriber(&SdkTracerProvider::default());
+//! ```
+//!
+//! A trace viewer then shows two traces, which are linked:
+//!
+//! ```text
+//! your request                                          a span of yours
+//! └─ token_wait     wait=token outcome=unavailable      link: token_refresh
+//!
+//! token_refresh     reason=expired outcome=unavailable  links: the first eight callers that wait
+//! ├─ POST           url.path=/token http.response.status_code=503 error.type=503
+//! └─ (event)        exchange failed: error=… next_attempt_in=…
+//! ```
+//!
+//! | question | where |
+//! |---|---|
+//! | Why was this request slow? | its `token_wait`: follow the link to the refresh |
+//! | Who waited for this refresh? | the links of its `token_refresh` |
+//! | Is the provider slow, or what else of the exchange? | `POST`, beside the whole `token_refresh` |
+//! | Whose fault is it? | `error.type` of the refresh and of its requests; the event `exchange failed` has the whole error |
+//!
+//! A request with a usable token makes no span. A refresh is the root of its trace, so a sampler that keeps one trace in a hundred
+//! keeps one refresh in a hundred. Refreshes are rare: let your sampler keep all roots that are named `token_refresh`.
+//!
+//! A client with spans of its own (`reqwest-tracing`, say) has them within ours. All names and fields are listed in
+//! [`token`](crate::token#spans). No span shows a secret, the query of a URL, or a client id; the error in the event names the
+//! client id, as in the log.
+//!
 //! # Readiness, status and metrics over HTTP
 //!
 //! In an axum server, on a port that only operators reach (`examples/axum_proxy/operator.rs` is a file to copy).
