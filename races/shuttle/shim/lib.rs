@@ -10,7 +10,7 @@ pub use self::arc_swap::{ArcSwapOption, Guard};
 
 pub mod sync {
     pub use shuttle::sync::{Mutex, MutexGuard};
-    pub use std::sync::{Arc, LockResult, OnceLock, PoisonError};
+    pub use std::sync::{Arc, LockResult, OnceLock, PoisonError, Weak};
 
     pub mod atomic {
         pub use shuttle::sync::atomic::*;
