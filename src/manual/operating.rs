@@ -193,21 +193,23 @@
 //! same reason is shown.
 //!
 //! ```text
-//! 03:04:12  WARN tower_outbound_auth: exchange failed system="client_credentials"
-//!     error=client_credentials (https://idp.example/token, client "billing"): the token endpoint
-//!     failed on its own side (status 503) reason=RefreshAhead took=200ms failures=1
-//!     next_attempt_in=889.007906ms
+//! 03:04:12  WARN token_refresh{system="client_credentials" source="reports" reason="refresh_ahead"}:
+//!     tower_outbound_auth: exchange failed system="client_credentials" error=client_credentials
+//!     (https://idp.example/token, client "billing"): the token endpoint failed on its own side (status
+//!     503) reason=RefreshAhead took=200ms failures=1 next_attempt_in=889.007906ms
 //!     (and 4 more, until 03:04:29)
-//! 03:04:44  WARN tower_outbound_auth: exchange failed system="client_credentials"
-//!     error=client_credentials (https://idp.example/token, client "billing"): the token endpoint
-//!     failed on its own side (status 503) reason=Expiring took=200ms failures=6 next_attempt_in=7.9s
+//! 03:04:44  WARN token_refresh{system="client_credentials" source="reports" reason="expiring"}:
+//!     tower_outbound_auth: exchange failed system="client_credentials" error=client_credentials
+//!     (https://idp.example/token, client "billing"): the token endpoint failed on its own side (status
+//!     503) reason=Expiring took=200ms failures=6 next_attempt_in=7.9s
 //!     (and 3 more, until 03:04:59)
-//! 03:05:00  WARN tower_outbound_auth: exchange failed system="client_credentials"
-//!     error=client_credentials (https://idp.example/token, client "billing"): the token endpoint
-//!     failed on its own side (status 503) reason=Expired took=200ms failures=10
-//!     next_attempt_in=25.997203322s
+//! 03:05:00  WARN token_refresh{system="client_credentials" source="reports" reason="expired"}:
+//!     tower_outbound_auth: exchange failed system="client_credentials" error=client_credentials
+//!     (https://idp.example/token, client "billing"): the token endpoint failed on its own side (status
+//!     503) reason=Expired took=200ms failures=10 next_attempt_in=25.997203322s
 //!     (and 4 more, until 03:06:52)
-//! 03:07:21  INFO tower_outbound_auth: exchange succeeds again system="client_credentials" generation=2
+//! 03:07:21  INFO token_refresh{system="client_credentials" source="reports" reason="expired"}:
+//!     tower_outbound_auth: exchange succeeds again system="client_credentials" generation=2
 //!     reason=Expired took=200ms expires_in=299.8s failing_for=189s
 //! ```
 //!
