@@ -12,6 +12,8 @@ use crate::basics::headers::{age, servers_clock};
 use crate::clock::Now;
 use crate::credential::Credential;
 use crate::credential::shown::Shown;
+#[cfg(feature = "client")]
+use crate::endpoint::certificate::shown::ShownCertificate;
 use crate::endpoint::content_type::media_type;
 use crate::exchange::error::{ExchangeError, ExchangeErrorKind};
 use crate::secret::Secret;
@@ -67,6 +69,12 @@ impl ExchangeAnswer {
     #[cfg_attr(not(feature = "oauth"), allow(dead_code))]
     pub(crate) fn note<T: Send + Sync + 'static>(&self) -> Option<&T> {
         self.notes.get()
+    }
+
+    /// The certificate of the connection, if the built-in client has shown one.
+    #[cfg(feature = "client")]
+    pub(crate) fn shown_certificate(&self) -> Option<&ShownCertificate> {
+        self.answer.extensions().get()
     }
 
     pub(crate) fn received_at(self, now: Now) -> ExchangeAnswer {

@@ -16,14 +16,13 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use rustls::client::{ResolvesClientCert, Resumption};
-use rustls::sign::CertifiedKey;
-use rustls::{ClientConfig, SignatureScheme};
+use rustls::ClientConfig;
 use tower_service::Service;
 
 use crate::clock::Now;
-use crate::credential::Credential;
-use crate::endpoint::client_certificate::{ClientCertificate, Pair};
+use crate::endpoint::certificate::client_certificate::ClientCertificate;
+use crate::endpoint::certificate::clients::ClientsOfPairs;
+use crate::endpoint::certificate::shown::ShownCertificate;
 use crate::endpoint::proxy::{Connector, Proxies};
 use crate::endpoint::tls::{TlsProvider, TlsRoots};
 use crate::error::{BoxError, Error};
@@ -52,8 +51,8 @@ pub struct HttpClient {
     client: Hyper,
     tls: ClientConfig,
     proxies: Proxies,
-    /// Each pair of a certificate and a key has a client of its own.
-    certificate: Option<Arc<ClientCertificate<Hyper>>>,
+    certificate: Option<ClientCertificate>,
+    of_pairs: Arc<ClientsOfPairs<Hyper>>,
 }
 
 type Hyper = Client<HttpsConnector<Connector>, Full<Bytes>>;
@@ -93,8 +92,9 @@ impl HttpClient {
             .map_err(|error| Error::configuration(format!("TLS cannot be set up: {error}")))?
             .with_root_certificates(roots.store)
             .with_no_client_auth();
-        let client = connecting(tls.clone(), Proxies::None);
-        Ok(HttpClient { client, tls, proxies: Proxies::None, certificate: None })
+        let (client, of_pairs) =
+            (connecting(tls.clone(), Proxies::None), Arc::new(ClientsOfPairs::new()));
+        Ok(HttpClient { client, tls, proxies: Proxies::None, certificate: None, of_pairs })
     }
 
     /// Reaches https endpoints through this proxy, such as `http://proxy.example:3128`; the URL may have a user
@@ -122,55 +122,62 @@ impl HttpClient {
         self.through(Proxies::environment())
     }
 
-    /// Shows a certificate to the endpoint (mutual TLS, RFC 8705). `pem` has the certificate and its private key, without a
-    /// password. Default: no certificate.
+    /// Shows a certificate in TLS (mutual TLS, RFC 8705). Default: none.
     ///
-    /// - The PEM is read before each request. A new pair is used for the next request, with a client and a connection of its
-    ///   own. Other certificates of a chain may stand beside that of the key.
-    /// - If it cannot be read, or if certificate and key do not belong together, the last good pair stays in use, and a `WARN`
-    ///   event says why. Without one, the exchange fails with
-    ///   [`Configuration`](crate::exchange::ExchangeErrorKind::Configuration), and nothing is sent.
-    /// - A certificate that has ended or is not valid yet, by the clock of the source, is such an error too. A `WARN` event a
-    ///   day says that it ends soon, from 14 days before its end.
+    /// It is for the token endpoint of a system that has no certificate of its own, and for an API. An
+    /// [`OAuth`](crate::system::OAuth) system with a [`certificate`](crate::system::OAuthBuilder::certificate) needs no other
+    /// one here: its certificate is shown to the token endpoint. A request whose token was issued with this certificate
+    /// shows the pair of that exchange, and every other request the current pair.
     ///
     /// ```
-    /// use tower_outbound_auth::endpoint::{HttpClient, TlsRoots};
-    /// use tower_outbound_auth::system::{OAuth, OAuthClient};
+    /// use tower_outbound_auth::endpoint::{ClientCertificate, HttpClient, TlsRoots};
+    /// use tower_outbound_auth::system::Atlas;
     /// use tower_outbound_auth::{Credential, TokenSource};
     ///
     /// # fn demo(roots: TlsRoots) -> Result<(), tower_outbound_auth::Error> {
-    /// let pem = Credential::file("/run/secrets/billing.pem");
-    /// let client = HttpClient::new(roots)?.with_certificate(pem);
-    /// let system = OAuth::builder("https://mtls.idp.example/token").client(OAuthClient::tls("billing")).build()?;
+    /// let certificate = ClientCertificate::new(Credential::file("/run/secrets/billing.pem"));
+    /// let client = HttpClient::new(roots)?.with_certificate(certificate);
+    /// let system = Atlas::new("https://atlas.example/v1/authtoken", "billing", "secret")?;
     /// let source = TokenSource::over_http(system, client);
     /// # let _ = source;
     /// # Ok(()) }
     /// # let _ = demo;
     /// ```
     #[must_use]
-    pub fn with_certificate(self, pem: impl Into<Credential>) -> HttpClient {
-        self.showing(vec![pem.into()])
-    }
-
-    /// The same, with the certificate and its private key in two places. Both are read before each request. While one of
-    /// them is already new and the other is not, the last good pair stays in use.
-    #[must_use]
-    pub fn with_certificate_and_key(
-        self,
-        certificate: impl Into<Credential>,
-        key: impl Into<Credential>,
-    ) -> HttpClient {
-        self.showing(vec![certificate.into(), key.into()])
-    }
-
-    fn showing(self, places: Vec<Credential>) -> HttpClient {
-        HttpClient { certificate: Some(Arc::new(ClientCertificate::new(places))), ..self }
+    pub fn with_certificate(self, certificate: ClientCertificate) -> HttpClient {
+        HttpClient { certificate: Some(certificate), ..self }
     }
 
     fn through(self, proxies: Proxies) -> HttpClient {
         let client = connecting(self.tls.clone(), proxies.clone());
-        let certificate = self.certificate.map(|certificate| Arc::new(certificate.anew()));
-        HttpClient { client, proxies, certificate, tls: self.tls }
+        HttpClient { client, proxies, of_pairs: Arc::new(ClientsOfPairs::new()), ..self }
+    }
+
+    /// The certificate for this request: that of its system, or that of this client.
+    fn certificate_for(&self, request: &Request<Full<Bytes>>) -> Option<ClientCertificate> {
+        let of_system = request.extensions().get::<ClientCertificate>();
+        let certificate = of_system.or(self.certificate.as_ref());
+        certificate.filter(|_| request.uri().scheme_str() == Some("https")).cloned()
+    }
+
+    /// Sends the request over a connection that shows the certificate.
+    async fn send(
+        mut self,
+        request: Request<Full<Bytes>>,
+        certificate: ClientCertificate,
+    ) -> Result<Response<Incoming>, BoxError> {
+        let pair = match certificate.of_token_in(request.headers()) {
+            Some(pair) => pair,
+            None => {
+                let now = request.extensions().get::<Now>().copied();
+                certificate.current(now, self.tls.crypto_provider()).await?
+            }
+        };
+        let make = || Ok::<_, BoxError>(connecting(pair.tls(&self.tls), self.proxies.clone()));
+        self.client = self.of_pairs.client(&pair, make)?;
+        let mut response = self.client.call(request).await?;
+        response.extensions_mut().insert(ShownCertificate::new(certificate, pair));
+        Ok(response)
     }
 }
 
@@ -187,32 +194,6 @@ fn connecting(tls: ClientConfig, proxies: Proxies) -> Hyper {
     Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector)
 }
 
-/// TLS that shows this certificate. It resumes no session of another certificate.
-fn showing(pair: &Pair, mut tls: ClientConfig) -> ClientConfig {
-    tls.client_auth_cert_resolver = Arc::new(Shown(pair.key.clone()));
-    tls.resumption = Resumption::default();
-    tls
-}
-
-/// The one certificate, whatever the server asks for.
-struct Shown(Arc<CertifiedKey>);
-
-impl fmt::Debug for Shown {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shown").finish_non_exhaustive()
-    }
-}
-
-impl ResolvesClientCert for Shown {
-    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
-        Some(self.0.clone())
-    }
-
-    fn has_certs(&self) -> bool {
-        true
-    }
-}
-
 /// The future and the body are boxed, so that hyper's types are not part of this crate's interface.
 impl Service<Request<Full<Bytes>>> for HttpClient {
     type Response = Response<UnsyncBoxBody<Bytes, BoxError>>;
@@ -224,19 +205,13 @@ impl Service<Request<Full<Bytes>>> for HttpClient {
     }
 
     fn call(&mut self, request: Request<Full<Bytes>>) -> Self::Future {
-        let mut client = self.client.clone();
-        let certificate =
-            self.certificate.clone().map(|it| (it, self.tls.clone(), self.proxies.clone()));
+        let mut this = self.clone();
         Box::pin(async move {
-            if let Some((certificate, tls, proxies)) = certificate {
-                let now = request.extensions().get::<Now>().copied();
-                let provider = tls.crypto_provider().clone();
-                let make = |pair: &Pair| connecting(showing(pair, tls), proxies);
-                client = certificate.current(now, &provider, make).await?;
-            }
-            let response = client.call(request);
-            let boxed = |body: Incoming| body.map_err(Into::into).boxed_unsync();
-            Ok(response.await?.map(boxed))
+            let response = match this.certificate_for(&request) {
+                Some(certificate) => this.send(request, certificate).await?,
+                None => this.client.call(request).await?,
+            };
+            Ok(response.map(|body| body.map_err(Into::into).boxed_unsync()))
         })
     }
 }

@@ -49,9 +49,9 @@
 
 pub(crate) mod answer;
 #[cfg(feature = "client")]
-pub(crate) mod client;
+pub(crate) mod certificate;
 #[cfg(feature = "client")]
-pub(crate) mod client_certificate;
+pub(crate) mod client;
 pub(crate) mod content_type;
 pub(crate) mod encoding;
 pub(crate) mod failure;
@@ -80,6 +80,8 @@ pub(crate) mod unreachable;
 pub(crate) mod validity;
 
 pub use self::answer::ExchangeAnswer;
+#[cfg(feature = "client")]
+pub use self::certificate::{client_certificate::ClientCertificate, clients::CertificateClients};
 #[cfg(feature = "client")]
 pub use self::client::HttpClient;
 pub use self::grant::Grant;

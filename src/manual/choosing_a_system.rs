@@ -9,6 +9,7 @@
 //! | an issuer, `.well-known/openid-configuration`, `.well-known/oauth-authorization-server` | [`OAuth::discover`](crate::system::OAuth::discover), or `issuer` in the table `oauth` of a [file](crate::system::Config) |
 //! | "private key JWT", `client_assertion`, "client secret JWT" | [`OAuth`](crate::system::OAuth) with [`OAuthClient::with_key`](crate::system::OAuthClient) or `with_secret_jwt` |
 //! | a JWT of the platform as `client_assertion`: "workload identity federation" | [`OAuth`](crate::system::OAuth) with [`OAuthClient::with_assertion`](crate::system::OAuthClient::with_assertion), from a file |
+//! | "mTLS", "mutual TLS", `tls_client_auth`, `self_signed_tls_client_auth`, "certificate-bound access tokens" | [`OAuth`](crate::system::OAuth) with [`OAuthClient::tls`](crate::system::OAuthClient) and `OAuthBuilder::certificate`: [`manual::mtls`](super::mtls) |
 //! | "DPoP", "sender-constrained tokens", `use_dpop_nonce` | [`OAuth`](crate::system::OAuth) with `OAuthBuilder::dpop` (feature `oauth`): `manual::dpop` |
 //! | "token exchange", "on behalf of", `subject_token` | [`OAuth`](crate::system::OAuth) with [`OAuthGrant::TokenExchange`](crate::system::OAuthGrant::TokenExchange); [snippet](#two-identity-providers-one-after-the-other) |
 //! | "JWT bearer", `assertion` | [`OAuth`](crate::system::OAuth) with [`OAuthGrant::JwtBearer`](crate::system::OAuthGrant::JwtBearer), or with [`OAuthGrant::Signed`](crate::system::OAuthGrant) if your service has the key |

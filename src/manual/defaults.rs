@@ -101,6 +101,8 @@
 //! | client authentication | Basic, percent-encoded; once without the encoding if that is refused and the two differ | some servers decode, others do not | [`with_auth`](crate::system::ClientCredentials::with_auth) |
 //! | what the scheme has learned about a server (its encoding; that it accepts no refresh tokens) | is kept for a day, or until the server refuses the credentials | a change of the server is noticed | |
 //! | the member that has the token | `access_token`, else `token` | | [`with_token_member`](crate::system::ClientCredentials::with_token_member) |
+//! | tokens that are bound to a certificate ([`manual::mtls`](super::mtls)) | not demanded; but a binding to another certificate than was shown is an error | many providers know clients by certificates, and bind no tokens | [`certificate_bound_tokens`](crate::system::OAuthBuilder::certificate_bound_tokens) |
+//! | a token whose exchange has shown a certificate | is renewed at 80 % of the rest of the certificate's life at the latest | an API refuses a certificate that has ended | |
 //! | the type of a token | every type is sent as `Bearer`, except `DPoP`, `mac`, `pop` and `N_A` | servers write many words and mean Bearer; the exceptions need a proof, or are no access token | [`with_strict_token_type`](crate::system::ClientCredentials::with_strict_token_type) |
 //! | scope, audience, resource | none | the server decides; ask for no more than is needed | `with_scope`, `with_audience`, `with_resource` |
 //! | a refresh token in doubt is sent again ([`manual::refresh_tokens`](super::refresh_tokens)) | once, when the last access token has ended, and not if there is a primary credential | a second use ends the login at many providers | [`reuse_grace`](crate::token::SourceBuilder) |

@@ -72,6 +72,8 @@
 //! | | `a token that is no access token` | the answer to a token exchange has a refresh token, an ID token or a SAML assertion | ask for an access token with [`requested_type`](crate::system::TokenExchange::requested_type) |
 //! | | `so it comes from another server` | a proxy, a captive portal or another cloud answered in place of Google's metadata server | look at the network, and whether this is a machine of Google's cloud |
 //! | | `not bound to the DPoP key` | the endpoint issued a Bearer token although DPoP was asked for | switch DPoP on for this client at the provider, or `Dpop::optional` |
+//! | | `is bound to another certificate than this client has shown` | something between this machine and the endpoint ends TLS, and shows a certificate of its own | look at the network, and at the proxy before the endpoint |
+//! | | `not bound to a certificate` | [`certificate_bound_tokens`](crate::system::OAuthBuilder::certificate_bound_tokens) demands a binding, and the provider binds nothing | switch it on for this client at the provider |
 //! | `expired` | `had already expired when it arrived` | one of the two clocks is wrong, or a cache answered | compare the clocks |
 //! | | `the token in the file expired` | the platform has stopped rewriting the file, or this machine's clock is wrong | look at the program that writes it: the text has the age of the file |
 //! | `configuration` | `cannot be read: ..`, `is not set`, `is empty` | the credential is not where the text says | put it there: it is read again when a request needs a token, at most once a second. That request still fails, and the next one works |
@@ -80,6 +82,7 @@
 //! | | `the provider accepts only` | the key is of a kind that the provider does not accept | make a key of that kind, and register it |
 //! | | `the certificate was valid until ..` | the certificate of a client has ended; nothing was sent | put a new certificate and its key there, and register the certificate at the provider |
 //! | | `the client certificate and its key in ..` | there is no usable pair yet, or the certificate is not valid now; nothing was sent | put a certificate and its private key there, as PEM: they are read before each request |
+//! | | `does not show the certificate of the system` | the system has a certificate, and the client of its token endpoint is another one than `HttpClient` | use `HttpClient`, or give the certificate to your client only |
 //! | | `and a client with a certificate needs one` | the metadata of the issuer has `mtls_endpoint_aliases` without a token endpoint | [`OAuth::builder`](crate::system::OAuth::builder) with the address |
 //! | | `is the program that writes it running` | the JWT in the file has ended, or ends within 5 s. The file was read twice, and nothing was sent | look at the program that writes the file, and at the clock of this machine |
 //! | | `and others may read it` | the file of a login can be read by others | run the command in the text |

@@ -7,6 +7,7 @@
 //! | [`providers`] | you use Keycloak, Microsoft Entra, Okta, Auth0, Google, Azure, GitHub, Snowflake, Apple, Salesforce or DocuSign |
 //! | [`login`] | your API has a login of its own, and a file shall describe it |
 //! | `dpop` (feature `oauth`) | your provider binds tokens to a key |
+//! | [`mtls`] (feature `client`) | your client shows a certificate, or your provider binds tokens to one |
 //! | `refresh_tokens` (feature `store`) | a person has logged in, and your service has the refresh token |
 //! | [`your_own_system`] | you have a `curl` command that works, and no constructor fits |
 //! | [`stacking`] | there are other layers, or axum, tonic or reqwest |
@@ -26,6 +27,8 @@ pub mod getting_started;
 #[cfg(feature = "login")]
 pub mod login;
 pub mod migrating;
+#[cfg(feature = "client")]
+pub mod mtls;
 pub mod operating;
 pub mod providers;
 #[cfg(feature = "store")]

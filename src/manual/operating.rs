@@ -298,13 +298,8 @@
 //!
 //! # A certificate of the client
 //!
-//! With [`HttpClient::with_certificate`](crate::endpoint::HttpClient::with_certificate), write the new certificate and its private
-//! key into the same files, in any order. The next exchange shows the new certificate as soon as both belong together. Register it
-//! at the provider before, if the provider knows certificates one by one (`self_signed_tls_client_auth`). From 14 days before its
-//! end, a `WARN` event a day says that it ends.
-//!
-//! A token that the provider binds to the certificate (`cnf`, RFC 8705 section 3) is refused by an API that sees another
-//! certificate. The connection to the API is your client's: give it the new certificate too.
+//! Write the new certificate and its private key into the same files. The next exchange shows the new certificate. Each request
+//! to the API shows the certificate that its token was issued with. [`manual::mtls`](super::mtls) has the steps.
 //!
 //! # The end
 //!

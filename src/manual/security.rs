@@ -21,7 +21,8 @@
 //!   audience, and names the same algorithm. The rotating preset also checks the signature; a scheme of your own does this in
 //!   [`is_authentic`](crate::scheme::Presentation::is_authentic).
 //! - **Stolen tokens.** With DPoP (feature `oauth`, `manual::dpop`), a token is of no use without the key, and no proof is sent twice.
-//!   Without DPoP, whoever has a token can use it until it expires.
+//!   A token that is bound to a certificate ([`manual::mtls`](super::mtls)) is of no use without the private key.
+//!   Without one of the two, whoever has a token can use it until it expires.
 //! - **Accounts that lock.** After refused credentials, the pauses are 8 to 10 s at first, and grow to 5 min, however many requests
 //!   come. They end earlier if the credential changes, or by [`retry_now`](crate::TokenSource::retry_now). One attempt may send the
 //!   credentials in two encodings.

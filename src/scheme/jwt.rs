@@ -45,6 +45,12 @@ struct Body {
 }
 
 #[derive(Deserialize)]
+struct Confirmation {
+    #[serde(default)]
+    cnf: Value,
+}
+
+#[derive(Deserialize)]
 struct Header {
     alg: String,
 }
@@ -72,6 +78,13 @@ pub(crate) fn algorithm(token: &str) -> Option<String> {
     let (header, _) = token.split_once('.')?;
     let header = URL_SAFE_NO_PAD.decode(header).ok()?;
     serde_json::from_slice(&header).ok().map(|Header { alg }| alg)
+}
+
+/// The claim `cnf` of a JWT (RFC 7800), which says what the token is bound to. It is null if there is none. None if the token is
+/// no JWT.
+pub(crate) fn confirmation(token: &str) -> Option<Value> {
+    let claims = jsonwebtoken::dangerous::insecure_decode_claims(token).ok();
+    claims.map(|Confirmation { cnf }| cnf)
 }
 
 /// A text in the header of a JWT.

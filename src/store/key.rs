@@ -6,8 +6,9 @@ use ring::digest::{Context, SHA256, digest};
 
 use crate::exchange::identity::Identity;
 
-/// Parts of an identity that change although the login stays the same: a new certificate must not lose a login.
-const CHANGING: [&str; 2] = ["certificate_thumbprint", "dpop_thumbprint"];
+/// Parts of an identity that change although the login stays the same: a new key, or another file of a certificate, must not lose
+/// a login.
+const CHANGING: [&str; 2] = ["certificate", "dpop_thumbprint"];
 
 /// Under which key a store keeps a login: a hash of the [`Identity`] of its exchange. It shows nothing of the identity.
 ///
@@ -126,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn each_part_of_an_identity_changes_the_key_and_a_thumbprint_does_not() {
+    fn each_part_of_an_identity_changes_the_key_and_a_thumbprint_or_a_certificate_does_not() {
         let identity = || Identity::new("oauth").with("client", "a");
         let key = Key::of(&identity());
         for other in [

@@ -6,6 +6,7 @@
 //! | [`ClientCredentials`] | `Authorization: Bearer <token>` | OAuth 2.0, RFC 6749 section 4.4 |
 //! | [`OAuth`] | `Authorization: Bearer <token>` | OAuth 2.0 with any grant, and any way to authenticate the client |
 //! | [`OAuth`] with [`Dpop`] (feature `oauth`) | `Authorization: DPoP <token>`, and a proof in `DPoP` | the same, with tokens that are bound to a key |
+//! | [`OAuth`] with a [certificate](crate::manual::mtls) (feature `client`) | `Authorization: Bearer <token>` | the same, over TLS that shows a certificate, to which tokens may be bound |
 //! | [`OAuth::keycloak`], [`OAuth::entra`] | `Authorization: Bearer <token>` | OAuth 2.0, as Keycloak and Microsoft Entra want it |
 //! | [`SelfSigned`] (feature `oauth`) | `Authorization: Bearer <jwt>` | none: the JWT is signed here |
 //! | [`GoogleServiceAccount`] (feature `oauth`) | `Authorization: Bearer <token>` | OAuth 2.0, with a JWT that is signed here |

@@ -163,16 +163,16 @@ impl AuthLayer<OAuth> {
     ///
     /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration): the origin is no URL, or neither https nor a literal
     /// loopback address; the platform has no root certificate (not needed for plain http on loopback); the client is one of
-    /// [`OAuthClient::tls`], because this client of the token endpoint has no certificate.
+    /// [`OAuthClient::tls`], and the system has no certificate.
     pub fn oauth<O>(system: OAuth, api: O) -> Result<AuthLayer<OAuth>, Error>
     where
         O: TryInto<Origin>,
         Error: From<O::Error>,
     {
-        if system.client.as_ref().is_some_and(OAuthClient::is_tls) {
+        let is_tls = system.client.as_ref().is_some_and(OAuthClient::is_tls);
+        if is_tls && system.certificate.is_none() {
             return Err(Error::configuration(
-                "the client shows a certificate in TLS, and the built-in client has none: use `TokenSource::over_http` with \
-                 `HttpClient::with_certificate`",
+                "`OAuthClient::tls` and no certificate do not fit together: call `OAuthBuilder::certificate`",
             ));
         }
         let endpoint = system.endpoint().clone();

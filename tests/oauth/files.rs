@@ -256,6 +256,14 @@ fn two_members_that_do_not_fit_together_are_an_error_at_the_table_that_names_bot
             format!("{key}previous_key_id = \"x\""),
             "`previous_key_id` needs `previous_key`".to_owned(),
         ),
+        (
+            format!("{secret}certificate_key = \"env:X\""),
+            "`certificate_key` needs `certificate`".to_owned(),
+        ),
+        (
+            format!("{secret}certificate_bound_tokens = true"),
+            "`certificate_bound_tokens` needs `certificate`".to_owned(),
+        ),
         (format!("{none}jwt_typ = \"x\""), "`jwt_typ` needs `key` or `secret_jwt`".to_owned()),
         (
             format!("{none}grant_assertion = \"env:X\""),
@@ -311,8 +319,8 @@ fn a_member_that_is_missing_or_wrong_is_an_error_that_names_it() {
         ("client_id = \"x\"\nauth = \"post\"".to_owned(), "line 2: `auth` needs `client_secret`"),
         (
             "client_id = \"x\"".to_owned(),
-            "line 2: `client_id` needs a proof: write one of `client_secret`, `key`, `secret_jwt`, `assertion`, or `auth = \
-             \"none\"` for a public client",
+            "line 2: `client_id` needs a proof: write one of `client_secret`, `key`, `secret_jwt`, `assertion`, \
+             `certificate`, or `auth = \"none\"` for a public client",
         ),
         (
             format!("{none}grant = \"hunter2\""),

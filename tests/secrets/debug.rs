@@ -359,10 +359,25 @@ async fn stores() -> String {
 
 /// A client of the token endpoint whose certificate and key are a secret text, and its error.
 async fn with_an_unusable_certificate() -> String {
-    let client = HttpClient::plain().unwrap().with_certificate(SECRET);
+    let certificate = ClientCertificate::new(SECRET);
+    let client = HttpClient::plain().unwrap().with_certificate(certificate.clone());
     let system = OAuth::builder("https://127.0.0.1:1/token").client(OAuthClient::tls("billing"));
+    let system = system.certificate(certificate.clone());
+    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    let tls = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(rustls::RootCertStore::empty())
+        .with_no_client_auth();
+    let clients: CertificateClients<HttpClient> =
+        certificate.clients(tls, |_| Ok(HttpClient::plain()?));
+    let builder = shown(&system);
     let source = TokenSource::over_http(system.build().unwrap(), client.clone());
-    shown(&client) + &has_both(&[source.token().await.unwrap_err()])
+    [
+        builder + &shown(&certificate) + &shown(&client) + &shown(&clients),
+        has_both(&[source.token().await.unwrap_err()]),
+    ]
+    .concat()
 }
 
 async fn kit() -> String {

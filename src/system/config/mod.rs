@@ -66,10 +66,11 @@ use crate::token::source::TokenSource;
 /// | | members |
 /// |---|---|
 /// | beside `issuer` | `token_endpoint_origin`, another origin that the token endpoint may have, or a list |
-/// | the client | `client_id`, and one of its proofs: `client_secret`, `key`, `secret_jwt` or `assertion`, each a reference; or `auth = "none"` for a public client |
+/// | the client | `client_id`, and one of its proofs: `client_secret`, `key`, `secret_jwt` or `assertion`, each a reference; or `certificate`; or `auth = "none"` for a public client |
 /// | beside `client_secret` | `auth` (`basic`, `basic-percent`, `basic-raw`, `basic-form`, `post`; default `basic`) |
 /// | beside `key`, a private key as PEM or JWK | `key_id`; `algorithm` (`RS256`, `PS256`, `ES256`, `ES384`, `EdDSA`; default: what the key decides); while a new key is introduced, `previous_key` and `previous_key_id` |
 /// | beside `key` or `secret_jwt`, whose secret signs (HS256) and is not sent | `jwt_audience` (default: the issuer, if it is written, else the endpoint), `jwt_typ` (empty: none), `backdate` in seconds; see [`OAuthClient`](super::OAuthClient) |
+/// | the certificate that is shown in TLS, alone or beside another proof | `certificate`, a reference to a PEM with the certificate and its key; or `certificate` and `certificate_key`; `certificate_bound_tokens`, whether tokens must be bound to it; see [`manual::mtls`](crate::manual::mtls) |
 /// | beside `assertion`, a JWT that another program writes | `assertion_type` |
 /// | the grant | `grant` (`client_credentials`, `jwt_bearer`, `token_exchange`, `refresh_token`; default `client_credentials`) |
 /// | beside `grant = "refresh_token"` (feature `store`) | `refresh_token`, a reference to the first refresh token of the login |

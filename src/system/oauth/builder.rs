@@ -5,6 +5,8 @@ use std::sync::Arc;
 use http::HeaderName;
 
 use crate::credential::Credential;
+#[cfg(feature = "client")]
+use crate::endpoint::certificate::client_certificate::ClientCertificate;
 use crate::endpoint::token_endpoint::TokenEndpoint;
 use crate::error::Error;
 use crate::origin::Origin;
@@ -61,6 +63,9 @@ pub struct OAuthBuilder {
     token_member: Option<String>,
     extra: Vec<String>,
     strict_type: bool,
+    #[cfg(feature = "client")]
+    certificate: Option<ClientCertificate>,
+    bound_tokens: bool,
     refresh: bool,
     claims_challenges: bool,
     #[cfg(feature = "oauth")]
@@ -133,6 +138,9 @@ impl OAuthBuilder {
             token_member: None,
             extra: Vec::new(),
             strict_type: false,
+            #[cfg(feature = "client")]
+            certificate: None,
+            bound_tokens: false,
             refresh: false,
             claims_challenges: false,
             #[cfg(feature = "oauth")]
@@ -259,6 +267,33 @@ impl OAuthBuilder {
         OAuthBuilder { claims_challenges: true, ..self }
     }
 
+    /// (Feature `client`.) Shows this certificate to the token endpoint (mutual TLS, RFC 8705). The client of the token endpoint
+    /// must be [`HttpClient`](crate::endpoint::HttpClient), which the presets use. Default: no certificate.
+    ///
+    /// With [`OAuthClient::tls`], the certificate says who the client is. Beside a secret or a private key, it only binds the
+    /// tokens. [`OAuth::discover`] takes the `token_endpoint` of `mtls_endpoint_aliases`, if the metadata has aliases (RFC 8705
+    /// section 5).
+    ///
+    /// - A token that is bound to another certificate than was shown is an error
+    ///   ([`Malformed`](crate::exchange::ExchangeErrorKind::Malformed)). Only a JWT says what it is bound to (`cnf`).
+    /// - A token is renewed at 80 % of the rest of its certificate's life, if that comes before its own renewal. A JWT that is not
+    ///   bound is excepted.
+    /// - The API must see the certificate too: see [`ClientCertificate`], and [`manual::mtls`](crate::manual::mtls).
+    #[cfg(feature = "client")]
+    #[must_use]
+    pub fn certificate(self, certificate: ClientCertificate) -> OAuthBuilder {
+        OAuthBuilder { certificate: Some(certificate), ..self }
+    }
+
+    /// Demands tokens that are bound to the certificate: a JWT without the certificate's thumbprint (`cnf` with `x5t#S256`) is an
+    /// error, [`Malformed`](crate::exchange::ExchangeErrorKind::Malformed). So a change at the provider that takes the
+    /// protection away is noticed at once. A token that is no JWT is accepted, because its binding cannot be seen. Default:
+    /// not demanded, because many providers know clients by certificates and bind no tokens.
+    #[must_use]
+    pub fn certificate_bound_tokens(self) -> OAuthBuilder {
+        OAuthBuilder { bound_tokens: true, ..self }
+    }
+
     /// (Feature `oauth`.) Binds the tokens to a key (RFC 9449). See [`Dpop`]. Default: Bearer tokens.
     #[cfg(feature = "oauth")]
     #[must_use]
@@ -285,12 +320,21 @@ impl OAuthBuilder {
             }
             Endpoint::At(endpoint) => (endpoint, None),
             Endpoint::Of(discovery) => {
-                let is_tls = self.client.as_ref().is_some_and(OAuthClient::is_tls);
+                let is_tls =
+                    self.client.as_ref().is_some_and(OAuthClient::is_tls) || self.bound_tokens;
+                #[cfg(feature = "client")]
+                let is_tls = is_tls || self.certificate.is_some();
                 (discovery.url().clone(), Some(discovery.allowing(allowed).for_tls(is_tls)))
             }
         };
         if let Some(client) = &self.client {
             client.check()?;
+        }
+        #[cfg(feature = "client")]
+        if self.certificate.is_some() && endpoint.uri().scheme_str() != Some("https") {
+            return Err(Error::configuration(
+                "`certificate` and an endpoint without TLS do not fit together: a certificate is shown in TLS only",
+            ));
         }
         if self.client.is_none() && self.grant.needs_a_client() {
             let grant = self.grant.name();
@@ -331,6 +375,9 @@ impl OAuthBuilder {
             token_member: self.token_member,
             extra: self.extra,
             strict_type: self.strict_type,
+            #[cfg(feature = "client")]
+            certificate: self.certificate,
+            bound_tokens: self.bound_tokens,
             refresh: self.refresh,
             claims: self.claims_challenges.then(Arc::default),
             #[cfg(feature = "oauth")]

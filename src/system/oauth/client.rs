@@ -86,8 +86,8 @@ impl OAuthClient {
     }
 
     /// A client that shows a certificate in TLS: `tls_client_auth` or `self_signed_tls_client_auth` (RFC 8705 section 2). Only
-    /// its id is sent. The certificate belongs to the connection, so it is set at the client of the token endpoint:
-    /// [`HttpClient::with_certificate`](crate::endpoint::HttpClient::with_certificate).
+    /// its id is sent. The certificate belongs to the connection: give it to
+    /// [`OAuthBuilder::certificate`](crate::system::OAuthBuilder), or to your own client of the token endpoint.
     ///
     /// [`OAuth::discover`](crate::system::OAuth::discover) then takes the `token_endpoint` of `mtls_endpoint_aliases` (RFC 8705
     /// section 5), if the metadata has aliases.

@@ -1,6 +1,7 @@
 //! OAuth 2.0 (RFC 6749), for clients that act on their own behalf.
 
 pub(crate) mod answer;
+pub(crate) mod bound;
 pub(crate) mod builder;
 pub(crate) mod claims;
 pub(crate) mod client;

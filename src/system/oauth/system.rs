@@ -12,6 +12,8 @@ use crate::clock::Now;
 use crate::credential::Credential;
 use crate::credential::shown::Shown;
 use crate::endpoint::answer::ExchangeAnswer;
+#[cfg(feature = "client")]
+use crate::endpoint::certificate::client_certificate::ClientCertificate;
 use crate::endpoint::encoding::form_body;
 use crate::endpoint::failure::Failure;
 use crate::endpoint::grant::Grant;
@@ -65,6 +67,11 @@ pub struct OAuth {
     /// Members of the answer for the caller: names or JSON pointers.
     pub(crate) extra: Vec<String>,
     pub(crate) strict_type: bool,
+    /// Which the token endpoint is to see.
+    #[cfg(feature = "client")]
+    pub(crate) certificate: Option<ClientCertificate>,
+    /// A token that is not bound to a certificate is an error.
+    pub(crate) bound_tokens: bool,
     /// Binds the tokens to a key.
     #[cfg(feature = "oauth")]
     pub(crate) dpop: Option<Arc<DpopSender>>,
@@ -97,6 +104,9 @@ impl OAuth {
             token_member: None,
             extra: Vec::new(),
             strict_type: false,
+            #[cfg(feature = "client")]
+            certificate: None,
+            bound_tokens: false,
             #[cfg(feature = "oauth")]
             dpop: None,
             last_way: LastWay::default(),
@@ -176,6 +186,10 @@ impl OAuth {
                 request = request.header(AUTHORIZATION, authorization);
             }
         }
+        #[cfg(feature = "client")]
+        if let (Some(certificate), Some(notes)) = (&self.certificate, request.extensions_mut()) {
+            notes.insert(certificate.clone());
+        }
         let request = request.body(Bytes::from_owner(form_body(&params)))?;
         #[cfg(feature = "oauth")]
         let request = match &self.dpop {
@@ -248,6 +262,11 @@ impl Grant for OAuth {
             None => identity,
         };
         let identity = self.grant.identify(identity);
+        #[cfg(feature = "client")]
+        let identity = match &self.certificate {
+            Some(certificate) => identity.with("certificate", certificate.id()),
+            None => identity,
+        };
         #[cfg(feature = "oauth")]
         let identity = match &self.dpop {
             Some(dpop) => identity.with("dpop_thumbprint", dpop.thumbprint()),
@@ -328,6 +347,8 @@ impl OAuth {
         if let Some(discovery) = discovery.filter(|_| DISCOVERY.contains(&answer.request_name())) {
             return discovery.read(answer).map(after);
         }
+        #[cfg(feature = "client")]
+        self.check_that_the_certificate_was_shown(answer)?;
         #[cfg(feature = "oauth")]
         if let Some(again) = self.dpop.as_ref().and_then(|dpop| dpop.after(answer)) {
             return Ok(again);
@@ -359,6 +380,8 @@ impl OAuth {
         let granted = token.scope.clone();
         let issued = token.issued(refreshed, self.refresh || is_login);
         let issued = with_extra(issued, answer, &self.extra);
+        let issued =
+            self.with_its_binding(issued, answer).map_err(|error| self.at_the_endpoint(error))?;
         #[cfg(feature = "oauth")]
         if let Some(dpop) = &self.dpop {
             dpop.issued(issued.access_token(), answer);

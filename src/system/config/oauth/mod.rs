@@ -5,6 +5,7 @@ pub(crate) mod rules;
 use serde::Deserialize;
 
 use crate::credential::Credential;
+use crate::endpoint::certificate::client_certificate::ClientCertificate;
 use crate::endpoint::token_endpoint::TokenEndpoint;
 use crate::error::Error;
 use crate::system::config::client_id::ClientId;
@@ -43,6 +44,10 @@ pub(crate) struct WrittenOAuth {
     backdate: Option<Seconds>,
     assertion: Option<Credential>,
     assertion_type: Option<Text>,
+    certificate: Option<Credential>,
+    certificate_key: Option<Credential>,
+    #[serde(default)]
+    certificate_bound_tokens: bool,
     grant: Option<Text>,
     grant_assertion: Option<Credential>,
     subject: Option<Credential>,
@@ -93,6 +98,9 @@ impl WrittenOAuth {
             ("backdate", self.backdate.is_some()),
             ("assertion", self.assertion.is_some()),
             ("assertion_type", self.assertion_type.is_some()),
+            ("certificate", self.certificate.is_some()),
+            ("certificate_key", self.certificate_key.is_some()),
+            ("certificate_bound_tokens", self.certificate_bound_tokens),
             ("grant_assertion", self.grant_assertion.is_some()),
             ("subject", self.subject.is_some()),
             ("subject_type", self.subject_type.is_some()),
@@ -135,6 +143,9 @@ impl WrittenOAuth {
             (None, Some(secret)) => {
                 let client = OAuthClient::with_secret_jwt(id, secret);
                 Ok(Some(self.with_claims(client)))
+            }
+            (None, None) if self.certificate.is_some() && self.auth.is_none() => {
+                Ok(Some(OAuthClient::tls(id)))
             }
             (None, None) => Ok(Some(OAuthClient::public(id))),
         }
@@ -222,6 +233,16 @@ impl TryFrom<WrittenOAuth> for System {
         }
         if it.strict_token_type {
             system = system.strict_token_type();
+        }
+        system = match (it.certificate, it.certificate_key) {
+            (Some(certificate), Some(key)) => {
+                system.certificate(ClientCertificate::with_key(certificate, key))
+            }
+            (Some(pem), None) => system.certificate(ClientCertificate::new(pem)),
+            (None, _) => system,
+        };
+        if it.certificate_bound_tokens {
+            system = system.certificate_bound_tokens();
         }
         let system = system.build()?;
         let endpoint = system.endpoint().clone();

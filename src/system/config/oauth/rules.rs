@@ -30,7 +30,7 @@ const OF_A_GRANT: [(&str, &str); 7] = [
 ];
 
 /// A member, and another one without which it says nothing.
-const NEEDS: [(&str, &str); 9] = [
+const NEEDS: [(&str, &str); 11] = [
     ("token_endpoint_origin", "issuer"),
     ("auth", "client_id"),
     ("client_secret", "client_id"),
@@ -38,6 +38,8 @@ const NEEDS: [(&str, &str); 9] = [
     ("secret_jwt", "client_id"),
     ("assertion", "client_id"),
     ("previous_key_id", "previous_key"),
+    ("certificate_key", "certificate"),
+    ("certificate_bound_tokens", "certificate"),
     ("actor", "actor_type"),
     ("actor_type", "actor"),
 ];
@@ -103,10 +105,11 @@ pub(crate) fn check(written: &[&'static str], grant: &str, is_public: bool) -> R
             return Err(Error::configuration(format!("`{member}` needs `{other}`")));
         }
     }
-    if is("client_id") && proof.is_none() && !is_public {
+    // A certificate is a proof too, but may stand beside another one, to bind tokens.
+    if is("client_id") && proof.is_none() && !is("certificate") && !is_public {
         let proofs = PROOFS.join("`, `");
         return Err(Error::configuration(format!(
-            "`client_id` needs a proof: write one of `{proofs}`, or `auth = \"none\"` for a public client"
+            "`client_id` needs a proof: write one of `{proofs}`, `certificate`, or `auth = \"none\"` for a public client"
         )));
     }
     Ok(())
