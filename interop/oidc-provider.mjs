@@ -3,10 +3,12 @@
 //
 // env: TTL, the life of an access token in seconds (3)
 //      NONCE=1: each DPoP proof needs a nonce
+//      TLS, as JSON: `certificate` and `key` of a second address with TLS, and `clients`, certificates that the client `mtls` may show
 //      DELAY, how long the answer to a token call is held back, in milliseconds (0)
-import { createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto';
+import { X509Certificate, createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Provider, errors } from 'oidc-provider';
@@ -14,6 +16,7 @@ import { Provider, errors } from 'oidc-provider';
 const API = 'urn:api:default';
 const RESOURCES = [API, 'urn:api:other'];
 const TTL = Number(process.env.TTL ?? 3);
+const TLS = JSON.parse(process.env.TLS ?? 'null');
 const DELAY = Number(process.env.DELAY ?? 0);
 
 const client = (client_id, client_secret, more = {}) => ({
@@ -38,6 +41,11 @@ const signing = Object.entries({
 });
 const publicJwk = (pem, alg) => ({ ...createPublicKey(pem).export({ format: 'jwk' }), alg, kid: alg, use: 'sig' });
 
+const certificateJwk = (pem) => {
+  const certificate = new X509Certificate(pem);
+  return { ...certificate.publicKey.export({ format: 'jwk' }), use: 'sig', x5c: [certificate.raw.toString('base64')] };
+};
+
 const clients = [
   client('basic', 'basic-secret'),
   client('post', 'post-secret', { token_endpoint_auth_method: 'client_secret_post' }),
@@ -45,6 +53,11 @@ const clients = [
   client('app:one two', 'p@ss+w%rd/=&: ~!"x'),
   client('refreshing', 'refreshing-secret', { grant_types: ['client_credentials', 'refresh_token'] }),
   client('dpop', 'dpop-secret', { dpop_bound_access_tokens: true }),
+  ...(TLS ? [client('mtls', undefined, {
+    token_endpoint_auth_method: 'self_signed_tls_client_auth',
+    tls_client_certificate_bound_access_tokens: true,
+    jwks: { keys: TLS.clients.map(certificateJwk) },
+  })] : []),
   client('none', undefined, { token_endpoint_auth_method: 'none' }),
   client('secret-jwt', 'a secret of thirty-two bytes, or more', {
     token_endpoint_auth_method: 'client_secret_jwt',
@@ -68,7 +81,9 @@ const provider = new Provider(issuer, {
   clients,
   jwks: { keys: [{ ...privateKey.export({ format: 'jwk' }), alg: 'RS256', use: 'sig' }] },
   scopes: ['offline_access', 'api:read', 'api:write'],
-  clientAuthMethods: ['none', 'client_secret_basic', 'client_secret_post', 'client_secret_jwt', 'private_key_jwt'],
+  clientAuthMethods: [
+    'none', 'client_secret_basic', 'client_secret_post', 'client_secret_jwt', 'private_key_jwt', 'self_signed_tls_client_auth',
+  ],
   enabledJWA: {
     clientAuthSigningAlgValues: ['HS256', ...signing.map(([alg]) => alg)],
     dPoPSigningAlgValues: ['ES256', 'EdDSA'],
@@ -79,6 +94,12 @@ const provider = new Provider(issuer, {
     devInteractions: { enabled: false },
     clientCredentials: { enabled: true },
     dPoP: { enabled: true, nonceSecret: randomBytes(32), requireNonce: () => process.env.NONCE === '1' },
+    mTLS: {
+      enabled: true,
+      certificateBoundAccessTokens: true,
+      selfSignedTlsClientAuth: true,
+      getCertificate: (ctx) => ctx.socket.getPeerX509Certificate?.(),
+    },
     resourceIndicators: {
       enabled: true,
       defaultResource: () => API,
@@ -147,4 +168,10 @@ provider.on('grant.error', (_, error) => {
 provider.on('server_error', (_, error) => console.error(error));
 
 server.on('request', provider.callback());
+if (TLS) {
+  const options = { cert: TLS.certificate, key: TLS.key, requestCert: true, rejectUnauthorized: false };
+  const tls = createTlsServer(options, provider.callback()).listen(0, '127.0.0.1');
+  await once(tls, 'listening');
+  stats.tls = `https://localhost:${tls.address().port}`;
+}
 console.log(`listening ${issuer}`);

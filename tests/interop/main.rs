@@ -1,6 +1,6 @@
 //! The layer between servers that others wrote: oidc-provider issues tokens of three seconds, and an express
 //! API accepts them to the second; oauth2-mock-server makes errors in `faults`; grpcio serves in `grpc`; each way to
-//! authenticate an OAuth client is in `oauth`.
+//! authenticate an OAuth client is in `oauth`, but for certificates, which are in `mtls`.
 //! `interop/README.md` says how to run it.
 //!
 //! The tests check what the servers counted, and what callers got.
@@ -15,6 +15,7 @@ mod faults;
 mod grpc;
 #[path = "../support/masked.rs"]
 mod masked;
+mod mtls;
 mod oauth;
 mod reports;
 mod rotation;

@@ -29,6 +29,8 @@ pub(crate) struct TokenStats {
     pub(crate) grants: BTreeMap<String, u32>,
     /// Token calls that failed, by error code.
     pub(crate) errors: BTreeMap<String, u32>,
+    /// Its address with TLS, if it has one.
+    pub(crate) tls: Option<String>,
 }
 
 /// The counts of the authorization server that makes errors, by client.
