@@ -6,10 +6,11 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
-use tower_outbound_auth::TokenSource;
-use tower_outbound_auth::endpoint::ClientCertificate;
+use tower_outbound_auth::endpoint::{ClientCertificate, Grant};
 use tower_outbound_auth::exchange::ExchangeErrorKind;
+use tower_outbound_auth::store::Key;
 use tower_outbound_auth::system::{OAuth, OAuthBuilder, OAuthClient};
+use tower_outbound_auth::{Credential, TokenSource};
 
 use crate::server::{NOW, Server, Tokens};
 
@@ -66,6 +67,26 @@ async fn the_tokens_of_a_client_with_a_secret_can_be_bound_too() {
     assert_eq!(error_of(&server, system).await, None);
     assert_eq!(server.certificates(), [pair.der]);
     assert_eq!(server.sent()[0].headers["authorization"], "Basic YmlsbGluZzpzM2NyZXQ=");
+}
+
+#[test]
+fn another_place_of_the_certificate_is_another_identity_and_the_same_login() {
+    let identity = |certificate: Option<&str>| {
+        let system =
+            OAuth::builder("https://idp.example/token").client(OAuthClient::tls("billing"));
+        let file = certificate.map(|path| ClientCertificate::new(Credential::file(path)));
+        let system = match file {
+            Some(certificate) => system.certificate(certificate),
+            None => system,
+        };
+        system.build().unwrap().identity()
+    };
+    let one = identity(Some("/one.pem"));
+    assert_eq!(one, identity(Some("/one.pem")));
+    for other in [identity(Some("/two.pem")), identity(None)] {
+        assert_ne!(one, other);
+        assert_eq!(Key::of(&one), Key::of(&other));
+    }
 }
 
 /// The URIs that a system asks whose issuer has an alias for clients with certificates.

@@ -2,7 +2,7 @@
 
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -163,6 +163,40 @@ async fn each_request_shows_the_certificate_that_its_token_was_issued_with() {
     let rotation = Rotation::start("each-hyper").await;
     let client = hyper_clients(&rotation);
     with_both_tokens(rotation, client).await;
+}
+
+#[tokio::test]
+async fn a_client_is_made_once_for_each_pair_and_a_request_without_a_token_has_a_certificate_too() {
+    let rotation = Rotation::start("made").await;
+    let made = Arc::new(AtomicUsize::new(0));
+    let count = made.clone();
+    let mut client = rotation.certificate.clients(rotation.server.tls(), move |tls| {
+        let builder = reqwest::Client::builder().no_proxy().tls_backend_preconfigured(tls);
+        match count.fetch_add(1, Ordering::Relaxed) {
+            0 => Err("the first client cannot be made".into()),
+            _ => Ok(HttpService::build(builder)?),
+        }
+    });
+    let mut call = async || {
+        let request = Request::get(rotation.server.url("/api")).body(Full::<Bytes>::default());
+        client.call(request.unwrap()).await.map(|response| response.status())
+    };
+    let error = call().await.unwrap_err();
+    assert!(error.to_string().contains("the first client cannot be made"), "{error}");
+    for _ in 0..3 {
+        assert_eq!(call().await.unwrap(), StatusCode::UNAUTHORIZED);
+    }
+    rotation.source.token().await.unwrap();
+    rotation.change_the_file();
+    call().await.unwrap();
+    assert_eq!(made.load(Ordering::Relaxed), 2);
+    rotation.clock.advance(Duration::from_secs(301));
+    rotation.source.token().await.unwrap();
+    call().await.unwrap();
+    assert_eq!(made.load(Ordering::Relaxed), 3);
+    let shown: Vec<_> = rotation.server.calls().into_iter().map(|it| it.shown).collect();
+    let [one, two] = rotation.thumbprints;
+    assert_eq!(shown, [one.clone(), one.clone(), one.clone(), one, two]);
 }
 
 #[tokio::test]
