@@ -11,7 +11,7 @@ pub(crate) enum Need {
     #[default]
     Needed,
     /// Without its value, the exchange goes on. It is read like any other credential.
-    #[cfg(feature = "oauth")]
+    #[cfg(any(feature = "client", feature = "oauth"))]
     Optional,
     /// Its value must not end before the request arrives. The function reads the times from the value.
     InTime(fn(&Secret) -> Life),

@@ -126,7 +126,7 @@ impl Credential {
     }
 
     /// The same credential, without which an exchange goes on.
-    #[cfg(feature = "oauth")]
+    #[cfg(any(feature = "client", feature = "oauth"))]
     pub(crate) fn optional(&self) -> Credential {
         Credential(self.0.clone(), Need::Optional)
     }
@@ -135,7 +135,7 @@ impl Credential {
     pub(crate) fn is_needed(&self) -> bool {
         match self.1 {
             Need::Needed | Need::InTime(_) => true,
-            #[cfg(feature = "oauth")]
+            #[cfg(any(feature = "client", feature = "oauth"))]
             Need::Optional => false,
         }
     }
@@ -152,7 +152,7 @@ impl Credential {
         match self.1 {
             Need::Needed => read.map(Some),
             // If a file system hangs, the last good value is used.
-            #[cfg(feature = "oauth")]
+            #[cfg(any(feature = "client", feature = "oauth"))]
             Need::Optional => Ok(read.or_else(|_| self.known_value()).ok()),
             Need::InTime(_) => read.map(Some).map_err(|error| {
                 let message =

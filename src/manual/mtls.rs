@@ -80,6 +80,8 @@
 //! So write the new pair before the last fifth of the old one's life. To have it used at once, because the old certificate is
 //! revoked, refuse the token: `source.reject(&source.token().await?).await`.
 //!
+//! If the provider has refused the old certificate, a new pair in the files ends the pause, as a new secret does.
+//!
 //! A certificate that has ended, or is not valid yet by the source's clock, is an error, and nothing is sent. From 14 days before its end, a
 //! `WARN` event a day says so. A certificate that lives for less than 14 days (SPIFFE) causes this event each day, which is then no sign
 //! of a fault.

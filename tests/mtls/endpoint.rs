@@ -76,6 +76,25 @@ async fn a_new_pair_on_disk_is_shown_in_the_next_exchange() {
 }
 
 #[tokio::test]
+async fn a_new_pair_on_disk_ends_the_pause_after_a_refusal() {
+    let server = Server::start().await;
+    let (folder, one, two) =
+        (Folder::new("pause"), server.authority.pair(), server.authority.pair());
+    server.refuse(&one.der);
+    let certificate = ClientCertificate::new(folder.write("pem", &one.pem()));
+    let (source, clock) = server.source(certificate, NOW);
+    for _ in 0..2 {
+        let error = source.token().await.unwrap_err();
+        assert_eq!(error.exchange().unwrap().kind(), ExchangeErrorKind::Refused, "{error}");
+    }
+    assert_eq!(server.certificates().len(), 1, "a pause");
+    folder.write("pem", &two.pem());
+    clock.advance(Duration::from_secs(1));
+    source.warm_up(Duration::from_secs(1)).await.unwrap();
+    assert_eq!(server.certificates(), [one.der, two.der]);
+}
+
+#[tokio::test]
 async fn while_one_of_two_files_is_new_the_last_good_pair_is_shown_and_one_event_says_why() {
     let server = Server::start().await;
     let (folder, one, two) =

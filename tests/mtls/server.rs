@@ -111,6 +111,8 @@ struct Got {
     sent: Mutex<Vec<Sent>>,
     calls: Mutex<Vec<Call>>,
     tokens: Mutex<Tokens>,
+    /// A certificate that the token endpoint does not know.
+    unknown: Mutex<Option<CertificateDer<'static>>>,
     /// The token endpoint does not answer before the API has had this many requests.
     hold: AtomicUsize,
     connections: AtomicUsize,
@@ -152,6 +154,11 @@ impl Server {
 
     pub(crate) fn issue(&self, tokens: Tokens) {
         *self.got.tokens.lock().unwrap() = tokens;
+    }
+
+    /// The token endpoint refuses this certificate.
+    pub(crate) fn refuse(&self, certificate: &CertificateDer<'static>) {
+        *self.got.unknown.lock().unwrap() = Some(certificate.clone());
     }
 
     /// The next token is not issued before the API has had so many requests more.
@@ -265,7 +272,13 @@ impl Got {
             let tokens = *self.tokens.lock().unwrap();
             let mut sent = self.sent.lock().unwrap();
             let token = token(tokens, &certificate, sent.len());
+            let is_unknown = self.unknown.lock().unwrap().as_ref() == Some(&certificate);
             sent.push(Sent { certificate, headers: head.headers, body });
+            if is_unknown {
+                let mut response = json_of(&json!({"error": "invalid_client"}));
+                *response.status_mut() = StatusCode::UNAUTHORIZED;
+                return response;
+            }
             return json_of(
                 &json!({"access_token": token, "token_type": "Bearer", "expires_in": 300}),
             );

@@ -163,6 +163,12 @@ impl ClientCertificate {
         self.0.tokens.load().first().map(|(_, pair)| pair.clone())
     }
 
+    /// The places, for an exchange: a new text ends the pause after a refusal. The exchange goes on without a text, because the last
+    /// good pair may be used.
+    pub(crate) fn credentials(&self) -> impl Iterator<Item = Credential> {
+        self.0.places.iter().map(Credential::optional)
+    }
+
     /// The places, for an identity.
     pub(crate) fn id(&self) -> String {
         self.0.places.iter().map(Credential::id).collect::<Vec<_>>().join(" and ")

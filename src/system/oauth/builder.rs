@@ -278,6 +278,7 @@ impl OAuthBuilder {
     ///   ([`Malformed`](crate::exchange::ExchangeErrorKind::Malformed)). Only a JWT says what it is bound to (`cnf`).
     /// - A token is renewed at 80 % of the rest of its certificate's life, if that comes before its own renewal. A JWT that is not
     ///   bound is excepted.
+    /// - After a refusal of the client, a new pair in its files ends the pause.
     /// - The API must see the certificate too: see [`ClientCertificate`], and [`manual::mtls`](crate::manual::mtls).
     #[cfg(feature = "client")]
     #[must_use]
@@ -367,6 +368,8 @@ impl OAuthBuilder {
         });
         system.credentials.extend(shown);
         system.credentials.extend(headers.iter().map(|(_, value)| value.clone()));
+        #[cfg(feature = "client")]
+        system.credentials.extend(self.certificate.iter().flat_map(ClientCertificate::credentials));
         Ok(OAuth {
             discovery,
             grant: self.grant,
