@@ -297,7 +297,7 @@ async fn a_signing_secret_and_a_public_client_are_named_too() {
     let (text, _) = oauth_file(&folder, "oauth_secret_jwt", 200, TOKEN, &secret).await;
     assert!(text.contains("(client_secret_jwt), alg HS256") && !text.contains("thirty"), "{text}");
     let (text, _) = oauth_file(&folder, "oauth_public", 200, TOKEN, "auth = \"none\"").await;
-    assert!(text.contains("none (a public client, or no client)"), "{text}");
+    assert!(text.contains("none (a public client, a certificate, or no client)"), "{text}");
 }
 
 #[tokio::test]

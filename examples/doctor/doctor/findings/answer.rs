@@ -41,7 +41,7 @@ fn name(request: &Sent) -> String {
             return format!("a JWT signed by a private key (private_key_jwt), alg {alg}{key_id}");
         }
         AuthSeen::Assertion(None) => "an assertion that is no JWT",
-        AuthSeen::Nothing => "none (a public client, or no client)",
+        AuthSeen::Nothing => "none (a public client, a certificate, or no client)",
         AuthSeen::Basic => "Basic (this id and secret look the same in each encoding)",
         AuthSeen::BasicPercent => "Basic, percent-encoded",
         AuthSeen::BasicRaw => "Basic, not encoded",
