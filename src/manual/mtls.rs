@@ -65,7 +65,7 @@
 //! The layer sees what a token is bound to only if it is a JWT. A JWT that is bound to another certificate than was shown is an error:
 //! something in between ends TLS and shows a certificate of its own.
 //! [`certificate_bound_tokens`](crate::system::OAuthBuilder::certificate_bound_tokens) also makes a JWT without a binding an error.
-//! [DPoP](super::dpop) binds tokens without TLS to the API, and works through proxies.
+//! [DPoP](super::dpop) binds tokens to a key that is not a part of the connection, so it also works where a proxy ends TLS.
 //!
 //! # A new certificate
 //!
