@@ -1,73 +1,27 @@
 //! Proofs through hyper, reqwest, axum and tonic, over sockets.
 
-use std::convert::Infallible;
-use std::sync::Arc;
-
 use bytes::Bytes;
 use futures::stream;
 use http::{Method, Request, StatusCode};
-use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
-use hyper::service::service_fn;
+use http_body_util::Full;
 use hyper_util::client::legacy::Client;
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use hyper_util::server::conn::auto;
-use tokio::net::TcpListener;
+use hyper_util::rt::TokioExecutor;
 use tower::{Layer, ServiceBuilder, ServiceExt};
 use tower_http::follow_redirect::FollowRedirectLayer;
-use tower_outbound_auth::system::{Dpop, OAuth, OAuthClient};
+use tower_outbound_auth::system::OAuth;
 use tower_outbound_auth::{AuthLayer, BoxError, Origin};
 
 use super::dpop;
-use super::server::Server;
-
-/// A server on a socket. It wants nonces at both sides, and has revoked its first token: so the first request is sent
-/// three times.
-struct Socket {
-    server: Server,
-    origin: String,
-}
+use super::socket::{Socket, builder};
 
 impl Socket {
-    async fn start() -> Socket {
-        let server = Server::default();
-        server.state().endpoint.demand("n1");
-        server.state().api.demand("n2");
-        server.revoke("t1");
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-        let origin = format!("http://{}", listener.local_addr().unwrap());
-        let (answering, base) = (server.clone(), origin.clone());
-        tokio::spawn(async move {
-            while let Ok((socket, _)) = listener.accept().await {
-                let (server, base) = (answering.clone(), base.clone());
-                let service = service_fn(move |request: Request<Incoming>| {
-                    let (server, base) = (server.clone(), base.clone());
-                    async move {
-                        let (head, body) = request.into_parts();
-                        let body = body.collect().await.unwrap().to_bytes();
-                        Ok::<_, Infallible>(server.answer(&head, body, &base))
-                    }
-                });
-                tokio::spawn(async move {
-                    let builder = auto::Builder::new(TokioExecutor::new());
-                    drop(builder.serve_connection(TokioIo::new(socket), service).await);
-                });
-            }
-        });
-        Socket { server, origin }
-    }
-
-    fn layer(&self, dpop: Dpop) -> AuthLayer<OAuth> {
-        let system = OAuth::builder(format!("{}/token", self.origin))
-            .client(OAuthClient::with_secret("billing", "s3cret"))
-            .dpop(dpop)
-            .build()
-            .unwrap();
-        AuthLayer::oauth(system, &self.origin).unwrap()
-    }
-
-    fn url(&self, path: &str) -> String {
-        format!("{}{path}", self.origin)
+    /// A server that wants nonces at both sides, and has revoked its first token: so the first request is sent three times.
+    async fn demanding() -> Socket {
+        let socket = Socket::start().await;
+        socket.server.state().endpoint.demand("n1");
+        socket.server.state().api.demand("n2");
+        socket.server.revoke("t1");
+        socket
     }
 
     /// The first request was sent three times, each time with its whole body, and every proof was right.
@@ -82,18 +36,9 @@ impl Socket {
     }
 }
 
-/// A builder without TLS and proxies.
-fn builder() -> reqwest::ClientBuilder {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ClientConfig::builder_with_provider(provider);
-    let config = config.with_safe_default_protocol_versions().unwrap();
-    let config = config.with_root_certificates(rustls::RootCertStore::empty());
-    reqwest::ClientBuilder::new().tls_backend_preconfigured(config.with_no_client_auth()).no_proxy()
-}
-
 #[tokio::test]
 async fn with_hyper_a_request_has_proofs_and_nonces() {
-    let socket = Socket::start().await;
+    let socket = Socket::demanding().await;
     let layer = socket.layer(dpop());
     let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
     let request = Request::put(socket.url("/x?y")).body(Full::from("body")).unwrap();
@@ -104,7 +49,7 @@ async fn with_hyper_a_request_has_proofs_and_nonces() {
 
 #[tokio::test]
 async fn with_axum_a_stream_is_sent_whole_each_time() {
-    let socket = Socket::start().await;
+    let socket = Socket::demanding().await;
     let layer = socket.layer(dpop());
     let client = Client::builder(TokioExecutor::new()).build_http::<axum::body::Body>();
     let parts = ["one ", "two ", "three"].map(Ok::<_, BoxError>);
@@ -117,7 +62,7 @@ async fn with_axum_a_stream_is_sent_whole_each_time() {
 
 #[tokio::test]
 async fn with_tonic_the_base_names_the_server() {
-    let socket = Socket::start().await;
+    let socket = Socket::demanding().await;
     let dpop = dpop().htu_base(Origin::relative(), &socket.origin).unwrap();
     let layer = socket.layer(dpop).with_origin(Origin::relative());
     let endpoint = tonic::transport::Endpoint::from_shared(socket.origin.clone()).unwrap();
@@ -131,7 +76,7 @@ async fn with_tonic_the_base_names_the_server() {
 
 #[tokio::test]
 async fn with_reqwest_a_request_has_proofs_and_nonces() {
-    let socket = Socket::start().await;
+    let socket = Socket::demanding().await;
     let layer = socket.layer(dpop());
     let client = layer.reqwest(builder()).unwrap();
     let url = socket.url("/x?y").parse().unwrap();
@@ -144,7 +89,7 @@ async fn with_reqwest_a_request_has_proofs_and_nonces() {
 
 #[tokio::test]
 async fn a_redirect_below_the_layer_is_not_followed_because_the_proof_is_for_one_url() {
-    let socket = Socket::start().await;
+    let socket = Socket::demanding().await;
     let client = socket.layer(dpop()).reqwest(builder()).unwrap();
     let url = socket.url("/redirect").parse().unwrap();
     let request = reqwest::Request::new(Method::GET, url);
@@ -157,7 +102,7 @@ async fn a_redirect_below_the_layer_is_not_followed_because_the_proof_is_for_one
 
 #[tokio::test]
 async fn a_redirect_above_the_layer_is_followed_with_a_new_proof() {
-    let socket = Socket::start().await;
+    let socket = Socket::demanding().await;
     let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
     let service = ServiceBuilder::new()
         .layer(FollowRedirectLayer::new())

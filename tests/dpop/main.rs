@@ -6,6 +6,8 @@ mod api;
 mod bodies;
 mod keys;
 mod server;
+mod socket;
+mod table;
 mod token_endpoint;
 
 use bytes::Bytes;
