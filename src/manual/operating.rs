@@ -47,6 +47,7 @@
 //! | `outbound_auth_consecutive_failures` | gauge | | do refreshes fail |
 //! | `outbound_auth_next_attempt_timestamp_seconds` | gauge | | when is the next attempt |
 //! | `outbound_auth_refusals_total` | counter | `verdict`, `recovery` | does the API refuse us, and what followed |
+//! | `outbound_auth_new_proofs_total` | counter | | does the API refuse DPoP proofs, or change its nonce often: one a minute is usual, one for each request is not |
 //! | `outbound_auth_budget_refusals_total` | counter | | do renewals not help |
 //! | `outbound_auth_rotations_total` | counter | `outcome` | are the tokens of responses used |
 //! | `outbound_auth_credential_reloads_total` | counter | `outcome` | did the new secret arrive |

@@ -45,6 +45,7 @@ const TOKEN_LIFETIME: &str = "outbound_auth_token_lifetime_seconds";
 const CONSECUTIVE_FAILURES: &str = "outbound_auth_consecutive_failures";
 const NEXT_ATTEMPT: &str = "outbound_auth_next_attempt_timestamp_seconds";
 const REFUSALS: &str = "outbound_auth_refusals_total";
+const NEW_PROOFS: &str = "outbound_auth_new_proofs_total";
 const BUDGET_REFUSALS: &str = "outbound_auth_budget_refusals_total";
 const ROTATIONS: &str = "outbound_auth_rotations_total";
 const CREDENTIAL_RELOADS: &str = "outbound_auth_credential_reloads_total";
@@ -126,6 +127,7 @@ impl Observer for MetricsObserver {
                 counter!(REFUSALS, labels(&these)).increment(1);
             }
             EventKind::RefreshStarted { .. } | EventKind::ReplayFinished { .. } => {}
+            EventKind::NewProof {} => counter!(NEW_PROOFS, labels(&[])).increment(1),
             EventKind::BudgetExhausted {} => counter!(BUDGET_REFUSALS, labels(&[])).increment(1),
             EventKind::RotationAdopted { lifetime, expires_in, .. } => {
                 counter!(ROTATIONS, labels(&[("outcome", "adopted")])).increment(1);
@@ -205,6 +207,7 @@ fn describe() {
         "When requests cause the next refresh, since the epoch."
     );
     describe_counter!(REFUSALS, count, "Responses that refused or doubted the token.");
+    describe_counter!(NEW_PROOFS, count, "Requests that were sent again with a new proof.");
     describe_counter!(
         BUDGET_REFUSALS,
         count,

@@ -37,6 +37,7 @@ use crate::token::machine::events::{Generation, RefreshId};
 use crate::token::machine::status::Status;
 #[cfg(feature = "store")]
 use crate::token::observer::watched_store::WatchedStore;
+use crate::token::observer::event::EventKind;
 use crate::token::options::{SourceOptions, present};
 use crate::token::published::{AccessToken, Cell, Published};
 use crate::token::sent_count::SentCount;
@@ -278,6 +279,7 @@ impl Core {
     /// do so at once.
     pub(crate) fn count_new_proof(&self) {
         self.new_proofs.fetch_add(1, Ordering::Relaxed);
+        self.tell(EventKind::NewProof {});
     }
 
     /// A refused request could have been sent again, but not enough of its body was kept. One event per source says so.

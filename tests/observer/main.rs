@@ -11,6 +11,7 @@ mod log;
 #[cfg(feature = "metrics")]
 mod metrics;
 mod operator;
+mod proofs;
 #[cfg(feature = "metrics")]
 mod recorder;
 mod refreshes;

@@ -56,6 +56,7 @@ fn line(kind: &EventKind<'_>) -> String {
             )
         }
         EventKind::ReplayFinished { outcome, .. } => format!("replay {outcome}"),
+        EventKind::NewProof { .. } => "new proof".to_owned(),
         EventKind::BudgetExhausted { .. } => "budget exhausted".to_owned(),
         EventKind::RotationAdopted { generation, lifetime, expires_in, .. } => {
             format!("adopted token {generation}, {lifetime:?}, {expires_in:?}")

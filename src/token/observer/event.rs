@@ -109,6 +109,10 @@ pub enum EventKind<'a> {
         /// How it ended.
         outcome: ReplayOutcome,
     },
+    /// A request is sent again with new headers of its own: the API wants another nonce in the DPoP proof, or refuses the proof. The
+    /// token is not renewed.
+    #[non_exhaustive]
+    NewProof {},
     /// A refusal would have caused a renewal, but too many renewals in a row had not helped.
     #[non_exhaustive]
     BudgetExhausted {},
