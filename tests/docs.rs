@@ -229,6 +229,7 @@ fn the_texts_of_errors_in_the_manual_are_those_that_the_crate_writes() {
         "src/store/kept/texts.rs",
         "src/system/token_file.rs",
         "src/token/refresh_task.rs",
+        "tests/dpop/logins.rs",
         "tests/dpop/token_endpoint.rs",
         "tests/errors/answers.rs",
         "tests/errors/connections.rs",

@@ -6,6 +6,7 @@ use crate::clock::{Clock, Now};
 use crate::credential::Credential;
 use crate::credential::shown::Shown;
 use crate::endpoint::answer::ExchangeAnswer;
+use crate::exchange::bound_key::BoundKey;
 use crate::exchange::context::{ExchangeContext, Reason};
 use crate::exchange::error::ExchangeError;
 use crate::secret::Secret;
@@ -29,6 +30,7 @@ pub struct RequestContext {
     reason: Reason,
     refresh_token: Option<Secret>,
     is_kept: bool,
+    bound_key: Option<BoundKey>,
     shown: Shown,
     /// The answers so far, each with the step that it asked for.
     asked: Vec<(&'static str, ExchangeAnswer)>,
@@ -43,6 +45,7 @@ impl RequestContext {
             reason: cx.reason(),
             refresh_token,
             is_kept: cx.is_kept(),
+            bound_key: cx.bound_key().cloned(),
             shown,
             asked: Vec::new(),
         }
@@ -80,6 +83,12 @@ impl RequestContext {
     /// A store keeps the refresh token: if the endpoint refuses it, the exchange fails.
     pub(crate) fn is_kept(&self) -> bool {
         self.is_kept
+    }
+
+    /// The key that the refresh token is bound to, if a store keeps it.
+    #[cfg_attr(not(feature = "oauth"), allow(dead_code))]
+    pub(crate) fn bound_key(&self) -> Option<&BoundKey> {
+        self.bound_key.as_ref()
     }
 
     /// The time by the source's clock.

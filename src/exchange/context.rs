@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use crate::clock::{Clock, Now};
 use crate::credential::Credential;
 use crate::credential::shown::Shown;
+use crate::exchange::bound_key::BoundKey;
 use crate::exchange::chain::Chain;
 use crate::exchange::error::ExchangeError;
 use crate::secret::Secret;
@@ -57,6 +58,8 @@ pub struct ExchangeContext {
     refresh_token: Option<Secret>,
     /// A store keeps the refresh token. So if the endpoint refuses it, the exchange fails, and sends no other credential.
     is_kept: bool,
+    /// The key that the refresh token is bound to, if the store keeps it.
+    bound_key: Option<BoundKey>,
     /// Shared with the context of the next attempt in the same exchange.
     sent: Arc<Mutex<Sent>>,
     /// The credentials of this attempt, after they have been read.
@@ -82,19 +85,24 @@ impl ExchangeContext {
         chain: Chain,
     ) -> ExchangeContext {
         let sent = Arc::new(Mutex::new(Sent { at: clock.now(), requests: 0, traced: Vec::new() }));
-        let (is_kept, shown) = (false, OnceLock::new());
-        ExchangeContext { clock, reason, refresh_token, is_kept, sent, shown, chain }
+        let (is_kept, bound_key, shown) = (false, None, OnceLock::new());
+        ExchangeContext { clock, reason, refresh_token, is_kept, bound_key, sent, shown, chain }
     }
 
-    /// The context of a part of this exchange, with the refresh token that a store keeps.
+    /// The context of a part of this exchange, with the refresh token that a store keeps, and the key that it is bound to.
     #[cfg(feature = "store")]
-    pub(crate) fn with_kept_refresh_token(&self, refresh_token: Option<Secret>) -> ExchangeContext {
+    pub(crate) fn with_kept_refresh_token(
+        &self,
+        refresh_token: Option<Secret>,
+        bound_key: Option<BoundKey>,
+    ) -> ExchangeContext {
         self.begin_life(); // this part begins now
         ExchangeContext {
             clock: self.clock.clone(),
             reason: self.reason,
             refresh_token,
             is_kept: true,
+            bound_key,
             sent: self.sent.clone(),
             shown: self.shown.clone(),
             chain: self.chain.clone(),
@@ -103,6 +111,10 @@ impl ExchangeContext {
 
     pub(crate) fn is_kept(&self) -> bool {
         self.is_kept
+    }
+
+    pub(crate) fn bound_key(&self) -> Option<&BoundKey> {
+        self.bound_key.as_ref()
     }
 
     /// The context of another attempt in the same exchange, with other credentials. Only the first attempt gets
@@ -114,6 +126,7 @@ impl ExchangeContext {
             reason: self.reason,
             refresh_token: None,
             is_kept: false,
+            bound_key: None,
             sent: self.sent.clone(),
             shown: OnceLock::new(),
             chain: self.chain.clone(),

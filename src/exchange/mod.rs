@@ -25,6 +25,7 @@
 //! # let _ = source;
 //! ```
 
+pub(crate) mod bound_key;
 pub(crate) mod chain;
 pub(crate) mod context;
 pub(crate) mod error;

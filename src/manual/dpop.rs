@@ -67,12 +67,33 @@
 //!
 //! # The key
 //!
-//! [`Dpop::new`](crate::system::Dpop::new) makes a key for ES256 in memory. Each process then has a key of its own, and nothing is to be
-//! kept. [`Dpop::with_key`](crate::system::Dpop::with_key) uses a key of yours. A public client with refresh tokens needs that, because its
-//! refresh token is bound to the key for its whole life; the client that got the first refresh token must have used the same key.
+//! | | the key | to change it |
+//! |---|---|---|
+//! | [`Dpop::new`](crate::system::Dpop::new) | is made for ES256, in memory: each process has its own | [`Dpop::rotate`](crate::system::Dpop::rotate) |
+//! | [`Dpop::with_key`](crate::system::Dpop::with_key) | is a value of yours | [`Dpop::rotate_to`](crate::system::Dpop::rotate_to) |
+//! | [`Dpop::key_from`](crate::system::Dpop::key_from) | is in a file or another credential, which is read before each exchange | change the file |
 //!
-//! [`Dpop::rotate`](crate::system::Dpop::rotate) makes a new key, which the next exchange uses. A token and its key change together: each
-//! request has the key that its token is bound to.
+//! A new key is used from the next exchange on. A token and its key change together: each request has the key that its token is bound to.
+//!
+//! # Refresh tokens
+//!
+//! The refresh token of a client with a secret, a key or a certificate is not bound to the DPoP key (RFC 9449 section 5). A new key at any
+//! exchange is fine.
+//!
+//! The refresh token of a *public* client is bound to its key for its whole life. So the key belongs to the login:
+//!
+//! - **A key that this crate has made** is kept in the [store](super::refresh_tokens) beside the refresh token, in the same write. A crash at
+//!   any moment leaves both, or neither. After a restart the login goes on with this key, whatever key the new process has made. In a
+//!   [`FileStore`](crate::store::FileStore) it is plain text with the mode 0600, as the refresh token itself: whoever has a copy of the file has
+//!   the login, as without DPoP.
+//! - **A key of yours** is not copied into the store, which has its thumbprint only. Then a copy of the store is of no use without the key. If
+//!   you give another key, the exchange fails with an error that names both thumbprints, and nothing is sent.
+//! - **A refresh token that another program has obtained with a key** can be used only with that key: give that key. With another one, the
+//!   endpoint refuses it. The error says so, and the right key is tried when you give it.
+//! - [`rotate`](crate::system::Dpop::rotate) changes nothing for a login that has begun. A new login (another seed) begins with the new key.
+//!
+//! An access token in a store is used only by a process that has its key. So processes that share the login of a confidential client should
+//! share a key of yours. Otherwise each one makes exchanges of its own.
 //!
 //! # Proxies, redirects, relative URIs
 //!
@@ -94,8 +115,20 @@
 //! A proof is for one URL. The reqwest client of this layer therefore follows no redirect of a request with a proof: the caller gets the 3xx. For other
 //! clients, put redirects [above](super::stacking) the layer, so that each request has its own proof.
 //!
-//! # Not here
+//! # In a file that an operator writes
 //!
-//! - DPoP in a file of [`Config`](crate::system::Config), and for [`ClientCredentials`](crate::system::ClientCredentials): use
-//!   [`OAuth`](crate::system::OAuth).
-//! - A key that is kept beside a refresh token in a store.
+//! In the table `oauth` of a [`Config`](crate::system::Config):
+//!
+//! ```toml
+//! [oauth]
+//! # ..
+//! dpop = true               # a key in memory
+//!
+//! [oauth.dpop]              # or: with options
+//! key = "file:/run/secrets/dpop.pem"
+//! optional = false
+//! htu_base = { "https://api.example" = "http://reports.internal:8080/v1" }
+//! ```
+//!
+//! [`ClientCredentials`](crate::system::ClientCredentials) and the table `client_credentials` have no DPoP: use
+//! [`OAuth`](crate::system::OAuth) and `oauth`, which do the same and more.

@@ -62,6 +62,7 @@
 //! | | `Azure knows no resource` | `resource` is no App ID URI of an API, or one that the tenant does not have | give the App ID URI, without a slash that it does not have |
 //! | any | a number behind the code: `invalid_client, 7000215` | the server's `error_codes`. Those of Microsoft Entra are its AADSTS numbers. Of 7000215 (a wrong secret), 700016 (an app that the tenant does not know), 90002 (an unknown tenant), 700024 (an assertion that has expired or is not valid yet) and 700027 (one that no registered certificate has signed), the text says what to do | for another one, search for AADSTS and the number |
 //! | | `has refused the refresh token: log in again` | the login was ended, or another program has used its refresh token | log in again, and put the new refresh token where the text says |
+//! | | `If the refresh token was issued to a DPoP key` | the first refresh token of a login was refused with a DPoP key, and may be bound to another one | give the key of the program that has obtained it, by `Dpop::with_key` or `Dpop::key_from` |
 //! | | `nor to a second try: it may be spent` | a refresh token was sent twice, and no answer came | the same; for a provider that accepts a second use, set [`reuse_grace`](crate::token::SourceBuilder) |
 //! | | `the store has no refresh token for this login` | the file was changed by hand | restore it, or log in again |
 //! | any | `withheld` in place of the code | the server's code has a part of a credential (four characters in a row are enough), or a text that may be one | look at the log of the server, or send the request by hand |
@@ -85,6 +86,8 @@
 //! | | `does not show the certificate of the system` | the system has a certificate, and the client of its token endpoint is another one than `HttpClient` | use `HttpClient`, or give the certificate to your client only |
 //! | | `and a client with a certificate needs one` | the metadata of the issuer has `mtls_endpoint_aliases` without a token endpoint | [`OAuth::builder`](crate::system::OAuth::builder) with the address |
 //! | | `is the program that writes it running` | the JWT in the file has ended, or ends within 5 s. The file was read twice, and nothing was sent | look at the program that writes the file, and at the clock of this machine |
+//! | | `the login is bound to a DPoP key with the thumbprint` | the login of a public client has another DPoP key than the one that is given; nothing was sent | give the key of the login, or log in again |
+//! | | `an RSA key is too slow for DPoP` | the file of the DPoP key has an RSA key | put a P-256 or an Ed25519 key there |
 //! | | `and others may read it` | the file of a login can be read by others | run the command in the text |
 //! | | `has the login of another client, endpoint, grant or scope` | two logins have one file, or the description of the login was changed | give each its own file; if it is the same login, remove the member `key` |
 //! | | `is no login that this crate has written` | the file is damaged | restore it, or move it away and log in again |

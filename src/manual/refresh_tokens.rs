@@ -97,7 +97,8 @@
 //!
 //! What it does not protect against:
 //!
-//! - Whoever can read the file has the login. The file is plain text, with the mode 0600.
+//! - Whoever can read the file has the login. The file is plain text, with the mode 0600. (With DPoP and a key of yours, the key is
+//!   needed too.)
 //! - Two machines with one file, on NFS say, can send the same refresh token. The lock does not hold between them.
 //! - Another program that uses the same login. Give each program a login of its own.
 //! - A provider that revokes the login, or lets it end because nobody has used it for some time.
@@ -147,5 +148,6 @@
 //! | `last_try` | it was sent once more although it was in doubt |
 //! | `rejected` | a refresh token that the provider has refused |
 //! | `seed`, `former_seeds` | the SHA-256 of the seed, and of those before it |
+//! | `dpop_thumbprint`, `dpop_key` | the [key](super::dpop) that the refresh token of a public client is bound to; its private half, if this crate has made it |
 //! | `key` | a hash of the system, the client and the scope |
-//! | `access` | the last access token, its end (`ends_at`), and its number (`fence`) |
+//! | `access` | the last access token, its end (`ends_at`), its number (`fence`), and the thumbprint of its DPoP key |

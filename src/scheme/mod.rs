@@ -20,6 +20,7 @@ pub(crate) mod excerpt;
 pub(crate) mod insufficient;
 pub(crate) mod judge;
 pub(crate) mod jwt;
+pub(crate) mod key_binding;
 pub(crate) mod not_adopted;
 pub(crate) mod per_request;
 pub(crate) mod presentation;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use http::{HeaderName, HeaderValue};
 
 use crate::scheme::judge::Judge;
+use crate::scheme::key_binding::KeyBinding;
 use crate::scheme::per_request::PerRequest;
 use crate::scheme::rotation::Rotation;
 use crate::scheme::value::InvalidToken;
@@ -96,6 +97,12 @@ pub trait Presentation: Send + Sync + 'static {
         let _ = token;
         None
     }
+
+    /// The keys that tokens are bound to, for a store. Only systems of this crate have some.
+    #[doc(hidden)]
+    fn key_binding(&self) -> Option<&dyn KeyBinding> {
+        None
+    }
 }
 
 impl<P: Presentation + ?Sized> Presentation for Arc<P> {
@@ -125,5 +132,9 @@ impl<P: Presentation + ?Sized> Presentation for Arc<P> {
 
     fn per_request(&self, token: &Secret) -> Option<Arc<dyn PerRequest>> {
         P::per_request(self, token)
+    }
+
+    fn key_binding(&self) -> Option<&dyn KeyBinding> {
+        P::key_binding(self)
     }
 }

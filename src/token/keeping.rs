@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::exchange::ErasedExchange;
+use crate::scheme::presentation::Presentation;
 #[cfg(feature = "store")]
 use crate::store::{
     erased::ErasedStore,
@@ -58,13 +59,15 @@ impl Keeping {
     pub(crate) fn wrap(
         &self,
         exchange: &Arc<dyn ErasedExchange>,
+        presentation: &Arc<dyn Presentation>,
         ttl: Duration,
         default_lifetime: Duration,
     ) -> (Arc<dyn ErasedExchange>, KeptLogin) {
         let Some(store) = &self.store else { return (exchange.clone(), KeptLogin(None)) };
         let Keeping { reuse_grace, is_volatile, .. } = *self;
         let options = Options { reuse_grace, ttl, default_lifetime, is_volatile };
-        let kept = Arc::new(Kept::new(exchange.clone(), store.clone(), options));
+        let (exchange, presentation) = (exchange.clone(), presentation.clone());
+        let kept = Arc::new(Kept::new(exchange, presentation, store.clone(), options));
         (kept.clone(), KeptLogin(Some(kept)))
     }
 
@@ -72,6 +75,7 @@ impl Keeping {
     pub(crate) fn wrap(
         &self,
         exchange: &Arc<dyn ErasedExchange>,
+        _: &Arc<dyn Presentation>,
         _: Duration,
         _: Duration,
     ) -> (Arc<dyn ErasedExchange>, KeptLogin) {

@@ -185,7 +185,8 @@ impl Core {
             options.keeping.behind(|store| WatchedStore::of(store, &options, identity.system()));
         #[cfg(not(feature = "store"))]
         let keeping = &options.keeping;
-        let (exchange, kept) = keeping.wrap(&options.exchange, ttl, options.default_lifetime);
+        let SourceOptions { exchange, presentation, default_lifetime, .. } = &options;
+        let (exchange, kept) = keeping.wrap(exchange, presentation, ttl, *default_lifetime);
         Core {
             id,
             system: identity.system(),

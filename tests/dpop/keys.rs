@@ -1,20 +1,38 @@
 //! A token and its key change together.
 
+use std::collections::HashSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use futures::future::join_all;
+use ring::rand::SystemRandom;
+use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
+use tower_outbound_auth::Credential;
 use tower_outbound_auth::endpoint::Grant;
-use tower_outbound_auth::exchange::Identity;
+use tower_outbound_auth::exchange::{ExchangeErrorKind, Identity};
 use tower_outbound_auth::system::{Dpop, SigningKey};
 
-use super::{builder, dpop, world_of};
+use super::{World, builder, dpop, world_of};
 
 #[tokio::test]
 async fn a_new_key_begins_with_the_next_token_and_no_request_mixes_the_two() {
     let dpop = dpop();
     let world = Arc::new(world_of(builder().dpop(dpop.clone())));
     world.get("/").await;
+    under_load(&world, 20, || {
+        let old = dpop.thumbprint();
+        dpop.rotate().unwrap();
+        assert_ne!(dpop.thumbprint(), old);
+    })
+    .await;
+}
+
+/// Twenty callers send requests, while the key is changed and the token is revoked again and again. The server checks each request:
+/// the proof has the key of the token and the hash of the token.
+async fn under_load(world: &Arc<World>, times: usize, change_the_key: impl Fn()) {
     let ended = Arc::new(AtomicBool::new(false));
     let callers = (0..20).map(|_| {
         let (world, ended) = (world.clone(), ended.clone());
@@ -25,20 +43,125 @@ async fn a_new_key_begins_with_the_next_token_and_no_request_mixes_the_two() {
         })
     });
     let callers: Vec<_> = callers.collect();
-    for nth in 1..=20 {
-        let old = dpop.thumbprint();
-        dpop.rotate().unwrap();
-        assert_ne!(dpop.thumbprint(), old);
+    for nth in 1..=times {
+        change_the_key();
         tokio::task::yield_now().await;
         world.server.revoke(&format!("t{nth}"));
-        while world.server.state().issued == nth {
+        // An accepted request pays for the next renewal.
+        let accepted = world.server.state().api.accepted;
+        while world.server.state().issued == nth || world.server.state().api.accepted == accepted {
             tokio::task::yield_now().await;
         }
     }
     ended.store(true, Ordering::SeqCst);
     assert!(join_all(callers).await.into_iter().all(|it| it.is_ok()));
     assert_eq!(world.server.state().wrong, <[&str; 0]>::default());
-    assert_eq!(world.server.state().issued, 21);
+    assert_eq!(world.server.state().issued, times + 1);
+}
+
+/// The file of a key, in a folder that is removed at the end of the test.
+struct KeyFile(PathBuf);
+
+impl KeyFile {
+    fn new(text: &str) -> KeyFile {
+        let folder = std::env::temp_dir().join(format!("toa-dpop-key-{:016x}", fastrand::u64(..)));
+        std::fs::create_dir(&folder).unwrap();
+        let file = KeyFile(folder);
+        file.write(text);
+        file
+    }
+
+    fn path(&self) -> PathBuf {
+        self.0.join("dpop.pem")
+    }
+
+    /// Replaces the file in one step, as a platform does.
+    fn write(&self, text: &str) {
+        let new = self.0.join("new");
+        std::fs::write(&new, text).unwrap();
+        std::fs::rename(new, self.path()).unwrap();
+    }
+
+    fn dpop(&self) -> Dpop {
+        Dpop::key_from(Credential::file(self.path())).unwrap()
+    }
+}
+
+impl Drop for KeyFile {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// The PEM of a new key for ES256.
+fn pem() -> String {
+    let random = SystemRandom::new();
+    let der = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random).unwrap();
+    format!(
+        "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n",
+        STANDARD.encode(der.as_ref())
+    )
+}
+
+fn thumbprint(pem: &str) -> Option<String> {
+    Some(SigningKey::parse(pem).unwrap().thumbprint())
+}
+
+#[tokio::test]
+async fn a_key_file_that_changes_under_load_changes_token_and_key_together() {
+    let file = KeyFile::new(&pem());
+    let world = Arc::new(world_of(builder().dpop(file.dpop())));
+    world.get("/").await;
+    under_load(&world, 8, || file.write(&pem())).await;
+    // Each token has another key.
+    let keys: HashSet<_> = world.server.state().tokens.values().cloned().collect();
+    assert_eq!(keys.len(), 9);
+}
+
+#[tokio::test]
+async fn a_key_file_is_read_before_each_exchange_and_a_bad_one_changes_nothing() {
+    let first = pem();
+    let file = KeyFile::new(&first);
+    let dpop = file.dpop();
+    let world = world_of(builder().dpop(dpop.clone()));
+    assert_eq!(dpop.thumbprint(), None);
+    world.get("/").await;
+    assert_eq!(dpop.thumbprint(), thumbprint(&first));
+    for (nth, (text, used)) in
+        [(pem(), None), ("no key".to_owned(), Some(()))].into_iter().enumerate()
+    {
+        file.write(&text);
+        assert_eq!(world.get("/").await.status(), 200, "the old token is sent with the old key");
+        world.server.revoke(&format!("t{}", nth + 1));
+        let before = dpop.thumbprint();
+        assert_eq!(world.get("/").await.status(), 200);
+        let expected = used.map_or_else(|| thumbprint(&text), |()| before);
+        assert_eq!(dpop.thumbprint(), expected);
+    }
+    assert_eq!(world.server.state().wrong, <[&str; 0]>::default());
+    let error = dpop.rotate().unwrap_err().to_string();
+    assert!(error.contains("dpop.pem: put the new key there"), "{error}");
+}
+
+#[tokio::test]
+async fn a_key_file_without_a_usable_key_is_an_error_of_the_exchange_and_nothing_is_sent() {
+    let rsa = include_str!("../data/oauth_keys.json");
+    let rsa: serde_json::Value = serde_json::from_str(rsa).unwrap();
+    let rsa = rsa["rfc7515_a2"]["jwk"].to_string();
+    for (text, expected) in
+        [("no key", "the private key in file"), (&*rsa, "an RSA key is too slow for DPoP")]
+    {
+        let file = KeyFile::new(text);
+        let world = world_of(builder().dpop(file.dpop()));
+        let error = world.source.token().await.unwrap_err();
+        assert_eq!(error.exchange().unwrap().kind(), ExchangeErrorKind::Configuration);
+        assert!(error.to_string().contains(expected), "{error}");
+        assert_eq!(world.server.state().forms.len(), 0);
+        // The correction works without a restart.
+        file.write(&pem());
+        world.source.warm_up(std::time::Duration::from_secs(1)).await.unwrap();
+    }
+    assert!(Dpop::key_from("no key").is_err());
 }
 
 #[tokio::test]
@@ -63,7 +186,8 @@ fn two_keys_are_two_identities_and_nothing_shows_the_private_half() {
     let dpop = Dpop::with_key(SigningKey::parse(&key).unwrap()).unwrap();
     let expected: Identity = identity(dpop.clone());
     assert_eq!(identity(dpop.clone()), expected);
-    assert_eq!(dpop.thumbprint(), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
+    let thumbprint = "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k";
+    assert_eq!(dpop.thumbprint().as_deref(), Some(thumbprint));
     let shown = format!("{dpop:?} {:?}", builder().dpop(dpop.clone()));
-    assert!(shown.contains(&dpop.thumbprint()) && !shown.contains(private), "{shown}");
+    assert!(shown.contains(thumbprint) && !shown.contains(private), "{shown}");
 }

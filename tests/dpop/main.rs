@@ -5,6 +5,7 @@ mod adapters;
 mod api;
 mod bodies;
 mod keys;
+mod logins;
 mod server;
 mod socket;
 mod table;

@@ -54,10 +54,16 @@ pub(crate) struct State {
     pub(crate) token_type: Option<&'static str>,
     /// Answers have refresh tokens.
     pub(crate) refresh: bool,
+    /// Refresh tokens are bound to the key of their request, as those of a public client are. Each can be used once.
+    pub(crate) logins: HashMap<String, Login>,
+    /// How often a refresh token was redeemed, came with another key, or came again.
+    pub(crate) redeemed: usize,
+    pub(crate) with_another_key: usize,
+    pub(crate) reused: usize,
     /// The forms that the token endpoint got.
     pub(crate) forms: Vec<String>,
     /// Each token with the thumbprint of its key.
-    tokens: HashMap<String, String>,
+    pub(crate) tokens: HashMap<String, String>,
     pub(crate) issued: usize,
     pub(crate) revoked: HashSet<String>,
     jwt_ids: HashSet<String>,
@@ -69,7 +75,23 @@ pub(crate) struct State {
     pub(crate) uris: Vec<String>,
 }
 
+/// A refresh token.
+pub(crate) struct Login {
+    /// None if it was issued without a key.
+    pub(crate) thumbprint: Option<String>,
+    spent: bool,
+}
+
 impl Server {
+    /// A person logs in. Returns the refresh token.
+    pub(crate) fn log_in(&self, thumbprint: Option<String>) -> String {
+        let mut state = self.state();
+        state.refresh = true;
+        let token = format!("seed{}", state.logins.len());
+        state.logins.insert(token.clone(), Login { thumbprint, spent: false });
+        token
+    }
+
     pub(crate) fn set_clock(&self, clock: &ManualClock) {
         self.state().clock = Some(clock.clone());
     }
@@ -193,11 +215,20 @@ impl State {
         if self.endpoint.nonce.is_some() && proof.nonce != self.endpoint.nonce {
             return error(&self.endpoint, "use_dpop_nonce");
         }
+        let form = self.forms.last().cloned().unwrap();
+        let redeemed = form.split('&').find_map(|it| it.strip_prefix("refresh_token="));
+        if let Some(token) = redeemed.filter(|_| !self.logins.is_empty())
+            && let Err(code) = self.redeem(token, &proof.thumbprint)
+        {
+            return error(&self.endpoint, code);
+        }
         self.issued += 1;
         self.endpoint.accepted += 1;
         let (token, token_type) = (format!("t{}", self.issued), self.token_type.unwrap_or("DPoP"));
-        self.tokens.insert(token.clone(), proof.thumbprint);
+        self.tokens.insert(token.clone(), proof.thumbprint.clone());
         let refresh = if self.refresh {
+            let login = Login { thumbprint: Some(proof.thumbprint), spent: false };
+            self.logins.insert(format!("r{}", self.issued), login);
             format!(r#","refresh_token":"r{}""#, self.issued)
         } else {
             String::new()
@@ -206,6 +237,20 @@ impl State {
             r#"{{"access_token":"{token}","token_type":"{token_type}","expires_in":3600{refresh}}}"#
         );
         self.endpoint.answer(200, false).body(Full::from(body)).unwrap()
+    }
+
+    fn redeem(&mut self, token: &str, thumbprint: &str) -> Result<(), &'static str> {
+        let login = self.logins.get_mut(token).ok_or("invalid_grant")?;
+        if login.thumbprint.as_deref().is_some_and(|it| it != thumbprint) {
+            self.with_another_key += 1;
+            return Err("invalid_grant");
+        }
+        if std::mem::replace(&mut login.spent, true) {
+            self.reused += 1;
+            return Err("invalid_grant");
+        }
+        self.redeemed += 1;
+        Ok(())
     }
 
     fn call(&mut self, head: &Parts, htu: &str, body: Bytes) -> Response<Full<Bytes>> {

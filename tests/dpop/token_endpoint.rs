@@ -163,14 +163,6 @@ fn parts_that_do_not_fit_together_are_an_error_when_the_system_is_built() {
     let error = builder().strict_token_type().dpop(dpop()).build().unwrap_err();
     assert!(error.to_string().contains("`strict_token_type` and `dpop`"), "{error}");
 
-    let public = || builder().client(OAuthClient::public("app")).refresh_tokens();
-    let error = public().dpop(dpop()).build().unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Configuration);
-    assert!(error.to_string().contains("the refresh token is bound to the key"), "{error}");
-    let key = r#"{"kty":"OKP","crv":"Ed25519","d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
-    let kept = Dpop::with_key(SigningKey::parse(key).unwrap()).unwrap();
-    assert!(public().dpop(kept).build().is_ok());
-
     for base in ["", "/prefix", "https://a?b"] {
         let error = dpop().htu_base(Origin::relative(), base).unwrap_err();
         assert!(error.to_string().contains("https://public.example/prefix"), "{error}");

@@ -422,7 +422,7 @@ async fn no_public_type_shows_a_secret() {
 }
 
 /// These types cannot be named from outside.
-const HIDDEN: [&str; 4] = ["CopiedText", "Issuer", "Nothing", "BufferQuota"];
+const HIDDEN: [&str; 5] = ["BoundKey", "CopiedText", "Issuer", "Nothing", "BufferQuota"];
 
 /// The names of all `pub struct`s and `pub enum`s.
 fn public_types(folder: &Path, names: &mut BTreeSet<String>) {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::clock::Now;
+use crate::exchange::bound_key::BoundKey;
 use crate::exchange::issued::Issued;
 use crate::scheme::jwt::Claims;
 use crate::secret::Secret;
@@ -13,6 +14,7 @@ const ENDS_AT: &str = "ends_at";
 const TYPE: &str = "token_type";
 const SCOPE: &str = "scope";
 const SEED: &str = "seed";
+const DPOP_THUMBPRINT: &str = "dpop_thumbprint";
 
 /// A token that ends sooner is not taken from a store: it would end on its way.
 const SHORTEST: Duration = Duration::from_secs(1);
@@ -27,6 +29,8 @@ pub(crate) struct Access {
     scope: Option<String>,
     /// The fingerprint of the seed of its login.
     seed: Option<String>,
+    /// The thumbprint of the key that it is bound to. None if it is not bound.
+    dpop_thumbprint: Option<String>,
 }
 
 impl Access {
@@ -53,7 +57,13 @@ impl Access {
             token_type: issued.token_type().map(str::to_owned),
             scope: issued.scope().map(str::to_owned),
             seed,
+            dpop_thumbprint: None,
         }
+    }
+
+    /// The same, bound to this key.
+    pub(crate) fn bound_to(self, key: Option<&BoundKey>) -> Access {
+        Access { dpop_thumbprint: key.map(|key| key.thumbprint.to_string()), ..self }
     }
 
     /// None if the text is not what [`to_json`](Access::to_json) writes.
@@ -65,6 +75,7 @@ impl Access {
             token_type: document.read(TYPE)?,
             scope: document.read(SCOPE)?,
             seed: document.read(SEED)?,
+            dpop_thumbprint: document.read(DPOP_THUMBPRINT)?,
         })
     }
 
@@ -72,7 +83,12 @@ impl Access {
         let null = || Some(Secret::from("null"));
         let mut document = Document::default();
         // All members are written, because a store may keep those that are absent.
-        for (name, text) in [(TYPE, &self.token_type), (SCOPE, &self.scope), (SEED, &self.seed)] {
+        for (name, text) in [
+            (TYPE, &self.token_type),
+            (SCOPE, &self.scope),
+            (SEED, &self.seed),
+            (DPOP_THUMBPRINT, &self.dpop_thumbprint),
+        ] {
             document.set_json(name, null());
             if text.is_some() {
                 document.set_text(name, text.as_deref());
@@ -81,6 +97,11 @@ impl Access {
         document.set_text(TOKEN, Some(self.token.expose()));
         document.set_number(ENDS_AT, Some(self.ends_at));
         document.to_json()
+    }
+
+    /// The thumbprint of the key that it is bound to.
+    pub(crate) fn dpop_thumbprint(&self) -> Option<&str> {
+        self.dpop_thumbprint.as_deref()
     }
 
     /// Since 1970.

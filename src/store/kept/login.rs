@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::exchange::bound_key::BoundKey;
 use crate::secret::Secret;
 use crate::store::document::Document;
 use crate::store::key::fingerprint;
@@ -12,6 +13,8 @@ const TOKEN: &str = "token";
 const REJECTED: &str = "rejected";
 const IN_DOUBT_SINCE: &str = "in_doubt_since";
 const LAST_TRY: &str = "last_try";
+const DPOP_THUMBPRINT: &str = "dpop_thumbprint";
+const DPOP_KEY: &str = "dpop_key";
 
 /// At most this many former seeds are remembered.
 const MOST_FORMER_SEEDS: usize = 16;
@@ -44,6 +47,9 @@ pub(crate) struct Login {
     pub(crate) in_doubt_since: Option<u64>,
     /// The token was sent once more although it was in doubt, outside of the provider's grace.
     pub(crate) last_try: bool,
+    /// The key that the refresh token is bound to (DPoP, RFC 9449 section 5). The private half of a key that the user gives is not
+    /// kept.
+    pub(crate) key: Option<BoundKey>,
     /// Members that this crate does not know.
     pub(crate) others: Document,
 }
@@ -52,6 +58,8 @@ impl Login {
     /// None if the text is no login.
     pub(crate) fn parse(carry: &Secret) -> Option<Login> {
         let mut others = Document::parse(carry.expose())?;
+        let (thumbprint, private) =
+            (others.read::<String>(DPOP_THUMBPRINT)?, others.read(DPOP_KEY)?);
         let login = Login {
             seed: others.read(SEED)?,
             former_seeds: others.read(FORMER_SEEDS)?.unwrap_or_default(),
@@ -59,9 +67,11 @@ impl Login {
             rejected: others.read(REJECTED)?,
             in_doubt_since: others.read(IN_DOUBT_SINCE)?,
             last_try: others.read(LAST_TRY)?.unwrap_or_default(),
+            key: thumbprint.map(|it| BoundKey { thumbprint: it.into(), private }),
             others: Document::default(),
         };
-        for known in [SEED, FORMER_SEEDS, TOKEN, REJECTED, IN_DOUBT_SINCE, LAST_TRY] {
+        let known = [SEED, FORMER_SEEDS, TOKEN, REJECTED, IN_DOUBT_SINCE, LAST_TRY];
+        for known in known.into_iter().chain([DPOP_THUMBPRINT, DPOP_KEY]) {
             others.take(known);
         }
         Some(Login { others, ..login })
@@ -79,6 +89,9 @@ impl Login {
         document.set_text(REJECTED, self.rejected.as_ref().map(Secret::expose));
         document.set_number(IN_DOUBT_SINCE, self.in_doubt_since);
         document.set_json(LAST_TRY, self.last_try.then(|| Secret::from("true")));
+        let key = self.key.as_ref();
+        document.set_text(DPOP_THUMBPRINT, key.map(|key| &*key.thumbprint));
+        document.set_text(DPOP_KEY, key.and_then(|key| Some(key.private.as_ref()?.expose())));
         document.to_json()
     }
 
@@ -103,8 +116,32 @@ impl Login {
             rejected: None,
             in_doubt_since: None,
             last_try: false,
+            key: None,
             others: self.others,
         }
+    }
+
+    /// The login, which is bound to this key if it was not bound before.
+    pub(crate) fn bound_to(self, key: Option<BoundKey>) -> Login {
+        Login { key: self.key.or(key), ..self }
+    }
+
+    /// The login to use, if the user gives this key. A refresh token that the endpoint has refused with another key is tried with this
+    /// one.
+    pub(crate) fn with_users_key(self, key: &BoundKey) -> Login {
+        let is_other = self.key.as_ref().is_some_and(|it| it.thumbprint != key.thumbprint);
+        match (&self.token, &self.rejected) {
+            (None, Some(_)) if is_other && key.private.is_none() => {
+                Login { token: self.rejected, rejected: None, key: None, ..self }
+            }
+            _ => self,
+        }
+    }
+
+    /// The endpoint has refused the first refresh token of a login, which may be bound to another key.
+    pub(crate) fn may_have_another_key(&self) -> bool {
+        let refused = self.rejected.as_ref().map(|it| fingerprint(it.expose()));
+        self.key.is_some() && refused.is_some() && refused == self.seed
     }
 
     /// The token is about to be sent. `is_last_try` means that no further try follows if its answer is lost too.

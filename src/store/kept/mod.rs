@@ -2,6 +2,7 @@
 
 pub(crate) mod access;
 pub(crate) mod decision;
+pub(crate) mod keys;
 pub(crate) mod login;
 pub(crate) mod memory;
 pub(crate) mod status;
@@ -21,6 +22,7 @@ use crate::exchange::error::{AfterError, ExchangeError, ExchangeErrorKind};
 use crate::exchange::identity::Identity;
 use crate::exchange::issued::Issued;
 use crate::exchange::{ErasedExchange, Exchange};
+use crate::scheme::presentation::Presentation;
 use crate::secret::Secret;
 use crate::store::erased::ErasedStore;
 use crate::store::error::StoreError;
@@ -29,7 +31,7 @@ use crate::store::kept::decision::{Decision, Facts, Lost, decide};
 use crate::store::kept::login::{Login, Seed};
 use crate::store::kept::memory::{Memory, Unsaved};
 use crate::store::kept::status::LoginStatus;
-use crate::store::kept::texts::{log_in_again, wait};
+use crate::store::kept::texts::{about_another_key, log_in_again, wait};
 use crate::store::key::{Key, fingerprint};
 use crate::store::lease::{Acquire, Lease, Publish};
 
@@ -49,6 +51,7 @@ pub(crate) struct Options {
 /// An exchange that keeps its login in a store.
 pub(crate) struct Kept {
     inner: Arc<dyn ErasedExchange>,
+    presentation: Arc<dyn Presentation>,
     store: Arc<dyn ErasedStore>,
     system: &'static str,
     key: Key,
@@ -71,6 +74,7 @@ enum Elsewhere {
 impl Kept {
     pub(crate) fn new(
         inner: Arc<dyn ErasedExchange>,
+        presentation: Arc<dyn Presentation>,
         store: Arc<dyn ErasedStore>,
         options: Options,
     ) -> Kept {
@@ -80,7 +84,7 @@ impl Kept {
             true => Key::of_any_process(&identity),
             false => Key::of(&with_login(identity, inner.seed())),
         };
-        Kept { inner, store, system, key, options, memory: Memory::default() }
+        Kept { inner, presentation, store, system, key, options, memory: Memory::default() }
     }
 
     pub(crate) fn status(&self) -> LoginStatus {
@@ -112,9 +116,7 @@ impl Kept {
                 Acquire::Newer(entry) if Some(entry.fence) > seen => {
                     seen = Some(entry.fence);
                     self.memory.see(entry.fence);
-                    let access = Access::parse(&entry.token);
-                    let seed = seed.map(|seed| &*seed.fingerprint);
-                    if let Some(issued) = access.and_then(|it| it.issued(seed, cx.now())) {
+                    if let Some(issued) = self.usable(cx, &entry, seed).await {
                         tracing::debug!(target: TARGET, system = self.system, "another process has renewed the token");
                         return Ok(Acquired::Token(issued));
                     }
@@ -139,7 +141,7 @@ impl Kept {
         lease: &Lease,
         seed: Option<&Seed>,
     ) -> Result<Issued, ExchangeError> {
-        let mut login = self.login(lease, seed)?;
+        let mut login = self.login(cx, lease, seed)?;
         let mut may_look_again = true;
         loop {
             self.memory.note(&login);
@@ -148,16 +150,19 @@ impl Kept {
                 Decision::Primary => return self.primary(cx, lease, login).await,
                 Decision::Wait { since, left } => return Err(wait(since, left)),
                 Decision::LogInAgain(lost) => {
-                    return Err(log_in_again(lost, self.inner.seed(), None));
+                    let another_key = login.may_have_another_key();
+                    return Err(log_in_again(lost, self.inner.seed(), another_key, None));
                 }
             };
             let before = login.clone();
+            // In one write with the mark: whoever finds this refresh token also finds its key.
+            login = login.bound_to(self.key_of_logins(cx)?);
             login = login.sending(cx.now().since_epoch(), is_last_try);
             self.keep(lease, &login).await?;
             if before.in_doubt_since.is_some() {
                 tracing::info!(target: TARGET, system = self.system, is_last_try, "a refresh token in doubt is sent again");
             }
-            let part = cx.with_kept_refresh_token(Some(token.clone()));
+            let part = cx.with_kept_refresh_token(Some(token.clone()), login.key.clone());
             let error = match self.inner.exchange(&part).await {
                 Ok(issued) => return Ok(self.publish(cx, lease, login, Some(token), issued).await),
                 Err(error) => error,
@@ -174,6 +179,9 @@ impl Kept {
                     let is_refused = error.kind() == ExchangeErrorKind::Refused;
                     return match self.has_primary() && is_refused {
                         true => self.primary(cx, lease, before).await,
+                        false if is_refused && before.key.is_none() && login.key.is_some() => {
+                            Err(about_another_key(error))
+                        }
                         false => Err(error),
                     };
                 }
@@ -194,7 +202,10 @@ impl Kept {
             self.note_if_kept(lease, &login).await;
             return match self.has_primary() {
                 true => self.primary(cx, lease, login).await,
-                false => Err(log_in_again(Lost::Refused, self.inner.seed(), Some(error))),
+                false => {
+                    let another_key = login.may_have_another_key();
+                    Err(log_in_again(Lost::Refused, self.inner.seed(), another_key, Some(error)))
+                }
             };
         }
     }
@@ -206,12 +217,17 @@ impl Kept {
         lease: &Lease,
         login: Login,
     ) -> Result<Issued, ExchangeError> {
-        let issued = self.inner.exchange(&cx.with_kept_refresh_token(None)).await?;
+        let issued = self.inner.exchange(&cx.with_kept_refresh_token(None, None)).await?;
         Ok(self.publish(cx, lease, login, None, issued).await)
     }
 
     /// The login that the store has, or the newer one that could not be saved.
-    fn login(&self, lease: &Lease, seed: Option<&Seed>) -> Result<Login, ExchangeError> {
+    fn login(
+        &self,
+        cx: &ExchangeContext,
+        lease: &Lease,
+        seed: Option<&Seed>,
+    ) -> Result<Login, ExchangeError> {
         let stored = match &lease.stored().carry {
             None => Login::default(),
             Some(carry) => Login::parse(carry).ok_or_else(|| {
@@ -225,7 +241,10 @@ impl Kept {
         if known.is_some() && known != login.seed {
             tracing::info!(target: TARGET, system = self.system, "somebody has logged in again: the new login is used");
         }
-        Ok(login)
+        Ok(match self.key_of_logins(cx)? {
+            Some(key) => login.with_users_key(&key),
+            None => login,
+        })
     }
 
     fn facts(&self, cx: &ExchangeContext, lease: &Lease) -> Facts {
@@ -273,6 +292,12 @@ impl Kept {
     ) -> Issued {
         let times = (cx.sent(), cx.now());
         let access = Access::of(&issued, login.seed.clone(), times, self.options.default_lifetime);
+        let key = self.key_of(&issued);
+        let access = access.bound_to(key.as_ref());
+        let login = match redeemed.is_none() && self.binds_logins() {
+            true => Login { key: issued.refresh_token().and(key), ..login }, // a new login
+            false => login,
+        };
         let base = login.token.clone();
         let token = match issued.refresh_token() {
             Some(new) => Some(new.clone()),
@@ -314,15 +339,12 @@ impl Kept {
         refused: &Secret,
     ) -> Option<Elsewhere> {
         let stored = self.store.load(&self.key).await.ok()?;
-        if let Some(entry) =
-            stored.entry.as_ref().filter(|it| Some(it.fence) > lease.stored().fence())
+        let newer = stored.entry.as_ref().filter(|it| Some(it.fence) > lease.stored().fence());
+        if let Some(entry) = newer
+            && let Some(issued) = self.usable(cx, entry, seed).await
         {
-            let seed = seed.map(|seed| &*seed.fingerprint);
-            let issued = Access::parse(&entry.token)?.issued(seed, cx.now());
-            if let Some(issued) = issued {
-                self.memory.see(entry.fence);
-                return Some(Elsewhere::Token(issued));
-            }
+            self.memory.see(entry.fence);
+            return Some(Elsewhere::Token(issued));
         }
         let login = Login::parse(stored.carry.as_ref()?)?.with_seed(seed);
         let is_other = login.token.is_some() && !login.has_token(refused);

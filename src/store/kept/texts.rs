@@ -7,10 +7,18 @@ use crate::credential::Credential;
 use crate::exchange::error::{ExchangeError, ExchangeErrorKind};
 use crate::store::kept::decision::Lost;
 
+const ANOTHER_KEY: &str = ". If the refresh token was issued to a DPoP key, give that key (`Dpop::with_key` or `Dpop::key_from`)";
+
+/// The endpoint refuses the proof with the first refresh token of a login, which may be bound to another key.
+pub(crate) fn about_another_key(error: ExchangeError) -> ExchangeError {
+    error.map_message(|text| format!("{text}{ANOTHER_KEY}"))
+}
+
 /// A person must log in again. `refusal` is the endpoint's answer, if it has just come.
 pub(crate) fn log_in_again(
     lost: Lost,
     seed: Option<&Credential>,
+    may_have_another_key: bool,
     refusal: Option<ExchangeError>,
 ) -> ExchangeError {
     let why = match lost {
@@ -25,7 +33,8 @@ pub(crate) fn log_in_again(
         Some(seed) => format!("put the new refresh token into {seed}"),
         None => "give the new refresh token to this program".to_owned(),
     };
-    let message = format!("{why}: log in again, and {place}");
+    let key = if may_have_another_key { ANOTHER_KEY } else { "" };
+    let message = format!("{why}: log in again, and {place}{key}");
     match refusal {
         Some(error) => error.with_kind(ExchangeErrorKind::Refused).map_message(|_| message),
         None => ExchangeError::new(ExchangeErrorKind::Refused, message),
@@ -59,7 +68,7 @@ mod tests {
     fn the_errors_say_what_happened_and_what_to_do() {
         let file = Credential::file("/run/secrets/login");
         let value = Credential::from("hunter2");
-        let text = |lost, seed| log_in_again(lost, Some(seed), None).to_string();
+        let text = |lost, seed| log_in_again(lost, Some(seed), false, None).to_string();
         assert_eq!(
             text(Lost::Refused, &file),
             "the token endpoint has refused the refresh token: log in again, and put the new refresh token into \

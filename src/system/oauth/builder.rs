@@ -348,9 +348,7 @@ impl OAuthBuilder {
         }
         #[cfg(feature = "oauth")]
         if let Some(dpop) = &self.dpop {
-            let uses_refresh_tokens = self.refresh || self.grant.seed().is_some();
-            let is_public = self.client.as_ref().is_none_or(OAuthClient::is_public);
-            dpop.check(self.strict_type, is_public && uses_refresh_tokens)?;
+            dpop.check(self.strict_type)?;
         }
         if let Some(rule) = self.rule {
             rule(&self.grant, &params)?;
@@ -360,6 +358,8 @@ impl OAuthBuilder {
             Some(discovery) => discovery.issuer().to_owned(),
             None => self.issuer.unwrap_or_else(|| endpoint.uri().to_string()),
         };
+        #[cfg(feature = "oauth")]
+        let is_public = self.client.as_ref().is_none_or(OAuthClient::is_public);
         let client = self.client.map(|client| client.for_audience(&audience)).transpose()?;
         let mut system = OAuth::new("oauth", endpoint, client);
         let shown = self.grant.credentials().into_iter().map(|it| match &self.grant {
@@ -370,6 +370,8 @@ impl OAuthBuilder {
         system.credentials.extend(headers.iter().map(|(_, value)| value.clone()));
         #[cfg(feature = "client")]
         system.credentials.extend(self.certificate.iter().flat_map(ClientCertificate::credentials));
+        #[cfg(feature = "oauth")]
+        system.credentials.extend(self.dpop.iter().flat_map(|it| it.keys.credentials()).cloned());
         Ok(OAuth {
             discovery,
             grant: self.grant,
@@ -384,7 +386,7 @@ impl OAuthBuilder {
             refresh: self.refresh,
             claims: self.claims_challenges.then(Arc::default),
             #[cfg(feature = "oauth")]
-            dpop: self.dpop.map(DpopSender::new),
+            dpop: self.dpop.map(|dpop| DpopSender::new(dpop, is_public)),
             ..system
         })
     }

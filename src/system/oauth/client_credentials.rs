@@ -37,6 +37,8 @@ use crate::system::oauth::system::OAuth;
 ///   be read, the pauses are as long as after a refusal.
 /// - The answer is JSON, or a form if its content type is `application/x-www-form-urlencoded`.
 ///
+/// For tokens that are bound to a key (DPoP), and for another proof of the client than a secret, use [`OAuth`](crate::system::OAuth).
+///
 /// Use it through [`AuthLayer::client_credentials`](crate::AuthLayer::client_credentials), or with
 /// options:
 ///

@@ -26,6 +26,8 @@ use crate::exchange::identity::Identity;
 use crate::scheme::claims::ClaimsChallenges;
 use crate::scheme::judge::Judge;
 #[cfg(feature = "oauth")]
+use crate::scheme::key_binding::KeyBinding;
+#[cfg(feature = "oauth")]
 use crate::scheme::per_request::PerRequest;
 use crate::scheme::presentation::Presentation;
 use crate::scheme::value::{InvalidToken, bearer_value, plain_value, prefixed_value};
@@ -193,7 +195,7 @@ impl OAuth {
         let request = request.body(Bytes::from_owner(form_body(&params)))?;
         #[cfg(feature = "oauth")]
         let request = match &self.dpop {
-            Some(dpop) => dpop.proved(request, cx.now())?,
+            Some(dpop) => dpop.proved(request, cx)?,
             None => request,
         };
         Ok(ExchangeRequest::new(request))
@@ -269,7 +271,7 @@ impl Grant for OAuth {
         };
         #[cfg(feature = "oauth")]
         let identity = match &self.dpop {
-            Some(dpop) => identity.with("dpop_thumbprint", dpop.thumbprint()),
+            Some(dpop) => identity.with("dpop_thumbprint", dpop.key_id()),
             None => identity,
         };
         let member = self.token_member.iter();
@@ -383,7 +385,7 @@ impl OAuth {
         let issued =
             self.with_its_binding(issued, answer).map_err(|error| self.at_the_endpoint(error))?;
         #[cfg(feature = "oauth")]
-        if let Some(dpop) = &self.dpop {
+        if let Some(dpop) = self.dpop.as_ref().filter(|_| issued.token_type() == Some("dpop")) {
             dpop.issued(issued.access_token(), answer);
         }
         let another = granted.zip(self.params.get("scope"));
@@ -423,7 +425,12 @@ impl Presentation for OAuth {
 
     #[cfg(feature = "oauth")]
     fn per_request(&self, token: &Secret) -> Option<Arc<dyn PerRequest>> {
-        Some(Arc::new(Maker::of(self.dpop.as_ref()?, token)))
+        Some(Arc::new(Maker::of(self.dpop.as_ref()?, token)?))
+    }
+
+    #[cfg(feature = "oauth")]
+    fn key_binding(&self) -> Option<&dyn KeyBinding> {
+        self.dpop.as_deref().map(|dpop| dpop as &dyn KeyBinding)
     }
 
     fn judge(&self) -> Judge {

@@ -2,6 +2,7 @@
 //! starts.
 
 use std::env;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::*;
@@ -9,23 +10,29 @@ use crate::exchange::error::ExchangeErrorKind;
 
 const CHILD: &str = "TOWER_OUTBOUND_AUTH_CRASHING_CHILD";
 
-/// What a child needs to know, one text for each.
 fn dies_at(setup: &Setup, at: usize) {
-    let kind = match setup.kind {
+    let client = (setup.server.client_id(), setup.server.client_secret());
+    let endpoint = setup.server.endpoint();
+    child_dies_at(at, setup.kind, &endpoint, client, &setup.seed, &setup.file());
+}
+
+/// What a child needs to know, one text for each.
+pub(super) fn child_dies_at(
+    at: usize,
+    kind: Kind,
+    endpoint: &str,
+    (id, secret): (&str, &str),
+    seed: &str,
+    file: &Path,
+) {
+    let kind = match kind {
         Kind::Strict => "strict",
         Kind::Lenient => "lenient",
         Kind::Primary => "primary",
+        Kind::Bound => "bound",
     };
-    let settings = [
-        &at.to_string(),
-        kind,
-        &setup.server.endpoint(),
-        setup.server.client_id(),
-        setup.server.client_secret(),
-        &setup.seed,
-        setup.file().to_str().unwrap(),
-    ]
-    .join("\n");
+    let settings =
+        [&at.to_string(), kind, endpoint, id, secret, seed, file.to_str().unwrap()].join("\n");
     let mut child = Command::new(env::current_exe().unwrap());
     child.args(["--exact", "store::kept::tests::crashes::a_child_process_dies", "--nocapture"]);
     child.env(CHILD, settings).stdout(Stdio::null()).stderr(Stdio::null());
@@ -42,11 +49,14 @@ async fn a_child_process_dies() {
     let kind = match kind {
         "strict" => Kind::Strict,
         "lenient" => Kind::Lenient,
+        "bound" => Kind::Bound,
         _ => Kind::Primary,
     };
     let clock = ManualClock::new();
     clock.advance(HOUR); // as the clock of its parent
-    let steps = Numbered { taken: Arc::default(), at: at.parse().unwrap(), meets: Meets::Death };
+    // Without a file, there is no token that has ended: the first step is left out.
+    let taken = Arc::new(AtomicUsize::new(usize::from(!Path::new(file).exists())));
+    let steps = Numbered { taken, at: at.parse().unwrap(), meets: Meets::Death };
     let source = source(kind, endpoint, (id, secret), seed, file.into(), Some(steps), &clock);
     source.token().await.unwrap();
 }

@@ -3,9 +3,13 @@
 #![cfg(feature = "client")]
 #![allow(clippy::unwrap_used)]
 
+#[cfg(feature = "oauth")]
+mod bound;
 mod crashes;
 mod faults;
 
+#[cfg(feature = "oauth")]
+use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -79,6 +83,8 @@ enum Kind {
     Lenient,
     /// A second use ends the login, and the client can begin a new one.
     Primary,
+    /// The client is public, and the refresh token is bound to a DPoP key. A second use does no harm.
+    Bound,
 }
 
 struct Setup {
@@ -171,6 +177,10 @@ fn source(
     let system = OAuth::builder(endpoint).client(OAuthClient::with_secret(id, secret));
     let system = match kind {
         Kind::Primary => system.refresh_tokens(),
+        #[cfg(feature = "oauth")]
+        Kind::Bound => bound::system(endpoint, seed),
+        #[cfg(not(feature = "oauth"))]
+        Kind::Bound => unreachable!("DPoP needs the feature `oauth`"),
         Kind::Strict | Kind::Lenient => system.grant(OAuthGrant::RefreshToken(seed.into())),
     };
     let store = FileStore::new(file);
@@ -178,7 +188,7 @@ fn source(
         Some(steps) => store.with_steps(steps),
         None => store,
     };
-    let grace = if kind == Kind::Lenient { HOUR } else { Duration::ZERO };
+    let grace = if [Kind::Lenient, Kind::Bound].contains(&kind) { HOUR } else { Duration::ZERO };
     TokenSource::builder_over_http(system.build().unwrap(), HttpClient::plain().unwrap())
         .clock(clock.clone())
         .store(store)

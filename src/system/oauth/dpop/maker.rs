@@ -22,8 +22,9 @@ pub(crate) struct Maker {
 }
 
 impl Maker {
-    pub(crate) fn of(sender: &Arc<DpopSender>, token: &Secret) -> Maker {
-        Maker { sender: sender.clone(), key: sender.key_of(token) }
+    /// None for a token whose key is unknown.
+    pub(crate) fn of(sender: &Arc<DpopSender>, token: &Secret) -> Option<Maker> {
+        Some(Maker { sender: sender.clone(), key: sender.proof_key_of(token)? })
     }
 
     /// Whether a newer nonce than that of the request is known.

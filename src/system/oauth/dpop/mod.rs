@@ -1,6 +1,6 @@
 //! DPoP (RFC 9449): tokens that are bound to a key, and a proof of this key in each request.
 //!
-//! [`Dpop`] has the options. `proof` and `htu` make one proof, `nonces` keeps what servers want in the next one, and
+//! [`Dpop`] has the options, and `keys` knows where the key is. `proof` and `htu` make one proof, `nonces` keeps what servers want in the next one, and
 //! `sender` makes the proofs of one system and reads what servers say about them.
 //!
 //! ```
@@ -15,6 +15,7 @@
 //! ```
 
 pub(crate) mod htu;
+pub(crate) mod keys;
 pub(crate) mod maker;
 pub(crate) mod nonces;
 pub(crate) mod options;

@@ -1,15 +1,14 @@
 //! The key of a system with DPoP, and its options.
 
 use std::fmt;
-use std::sync::Arc;
 
-use arc_swap::ArcSwap;
-
+use crate::credential::Credential;
 use crate::error::Error;
 use crate::origin::Origin;
 use crate::system::oauth::dpop::htu::{HtuOptions, base};
-use crate::system::oauth::dpop::proof::ProofKey;
+use crate::system::oauth::dpop::keys::{Keys, checked, new_key};
 use crate::system::oauth::key::algorithm::Algorithm;
+use crate::system::oauth::key::jwt_key::JwtKey;
 use crate::system::oauth::key::signing_key::SigningKey;
 
 /// Binds the tokens of an [`OAuth`](crate::system::OAuth) system to a key (DPoP, RFC 9449). A stolen token is then of no use without
@@ -37,15 +36,13 @@ use crate::system::oauth::key::signing_key::SigningKey;
 ///     .client(OAuthClient::with_secret("billing", "s3cret"))
 ///     .dpop(dpop.clone())
 ///     .build()?;
-/// assert_eq!(dpop.thumbprint().len(), 43);
+/// assert!(dpop.thumbprint().is_some_and(|it| it.len() == 43));
 /// # let _ = system;
 /// # Ok::<_, tower_outbound_auth::Error>(())
 /// ```
 #[derive(Clone)]
 pub struct Dpop {
-    key: Arc<ArcSwap<ProofKey>>,
-    /// The key is in the memory of this process only.
-    is_generated: bool,
+    pub(crate) keys: Keys,
     pub(crate) optional: bool,
     pub(crate) htu: HtuOptions,
 }
@@ -66,22 +63,48 @@ impl Dpop {
     ///
     /// [`Configuration`](crate::ErrorKind::Configuration) for another algorithm, or if the system has no random numbers.
     pub fn generated(algorithm: Algorithm) -> Result<Dpop, Error> {
-        Ok(Dpop { is_generated: true, ..Dpop::of(new_key(algorithm)?) })
+        Ok(Dpop::of(Keys::held(new_key(algorithm)?)))
     }
 
-    /// With a key of your own. A public client with refresh tokens needs one, because its refresh token is bound to the key
-    /// (RFC 9449 section 5).
+    /// With a key of your own. The refresh token of a public client is bound to the key (RFC 9449 section 5): if another program has
+    /// obtained it with a key, give that key.
     ///
     /// # Errors
     ///
     /// [`Configuration`](crate::ErrorKind::Configuration) for an RSA key: its signature takes milliseconds, and each request needs one.
     pub fn with_key(key: SigningKey) -> Result<Dpop, Error> {
-        Ok(Dpop::of(checked(key)?))
+        Ok(Dpop::of(Keys::held(checked(key)?)))
     }
 
-    fn of(key: SigningKey) -> Dpop {
-        let key = Arc::new(ArcSwap::from_pointee(ProofKey::new(key)));
-        Dpop { key, is_generated: false, optional: false, htu: HtuOptions::default() }
+    /// With a key in a credential: a file, say. It is read before each exchange, like a [`JwtKey`](crate::system::JwtKey), and the text is
+    /// one that [`SigningKey::parse`] reads. If the key has changed, the next exchange uses the new one. A token and its key change
+    /// together: each request has the key that its token is bound to. If a new text has no usable key, the last good key stays in use,
+    /// and one `WARN` event says why.
+    ///
+    /// The refresh token of a public client is bound to its key, so do not change the key of such a login: the exchange then fails
+    /// with an error that says so, and sends nothing.
+    ///
+    /// ```
+    /// use tower_outbound_auth::Credential;
+    /// use tower_outbound_auth::system::Dpop;
+    ///
+    /// let dpop = Dpop::key_from(Credential::file("/run/secrets/dpop.pem"))?;
+    /// assert_eq!(dpop.thumbprint(), None); // nothing is read yet
+    /// # Ok::<_, tower_outbound_auth::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Configuration`](crate::ErrorKind::Configuration) if the credential is a value and has no usable key. An RSA key in a file is an
+    /// error of the exchange.
+    pub fn key_from(text: impl Into<Credential>) -> Result<Dpop, Error> {
+        let key = JwtKey::new(text);
+        key.check()?;
+        Ok(Dpop::of(Keys::read_from(key)))
+    }
+
+    fn of(keys: Keys) -> Dpop {
+        Dpop { keys, optional: false, htu: HtuOptions::default() }
     }
 
     /// Accepts Bearer tokens too, which have no protection. Use this while a provider introduces DPoP. Default: an exchange that
@@ -117,14 +140,16 @@ impl Dpop {
     }
 
     /// Makes a new key of the same algorithm. The next exchange uses the new key. Requests use the old key until that exchange has
-    /// brought a token: a token and its key change together. The exchange is made when the token is due for renewal.
+    /// brought a token: a token and its key change together. The exchange is made when the token is due for renewal. The login of a
+    /// public client goes on with the key that it began with.
     ///
     /// # Errors
     ///
-    /// [`Configuration`](crate::ErrorKind::Configuration) if the algorithm is neither ES256 nor `EdDSA`, or if the system has no random
-    /// numbers.
+    /// [`Configuration`](crate::ErrorKind::Configuration) if the algorithm is neither ES256 nor `EdDSA`, if the system has no random
+    /// numbers, or if the key is [read from a credential](Dpop::key_from).
     pub fn rotate(&self) -> Result<(), Error> {
-        self.rotate_to(new_key(self.key().algorithm())?)
+        let algorithm = self.keys.last().map_or(Algorithm::Es256, |key| key.algorithm());
+        self.keys.replace(new_key(algorithm)?)
     }
 
     /// The same with a key of your own. Do not change the key of a public client that has a refresh token, which is bound to the
@@ -132,58 +157,27 @@ impl Dpop {
     ///
     /// # Errors
     ///
-    /// As [`with_key`](Dpop::with_key).
+    /// As [`with_key`](Dpop::with_key), and if the key is [read from a credential](Dpop::key_from).
     pub fn rotate_to(&self, key: SigningKey) -> Result<(), Error> {
-        self.key.store(Arc::new(ProofKey::new(checked(key)?)));
-        Ok(())
+        self.keys.replace(checked(key)?)
     }
 
-    /// The SHA-256 thumbprint of the key (RFC 7638), in base64url: the `jkt` of the next token.
+    /// The SHA-256 thumbprint of the key (RFC 7638), in base64url: the `jkt` of the next token. None if the key is
+    /// [read from a credential](Dpop::key_from), and was not yet read. The login of a public client may have another key, which its
+    /// store keeps.
     #[must_use]
-    pub fn thumbprint(&self) -> String {
-        self.key().thumbprint().to_owned()
-    }
-
-    /// The key of the next exchange.
-    pub(crate) fn key(&self) -> Arc<ProofKey> {
-        self.key.load_full()
+    pub fn thumbprint(&self) -> Option<String> {
+        self.keys.last().map(|key| key.thumbprint().to_owned())
     }
 
     /// Whether this fits to the other parts of a system.
-    pub(crate) fn check(
-        &self,
-        is_strict: bool,
-        keeps_bound_refresh_tokens: bool,
-    ) -> Result<(), Error> {
-        if is_strict {
-            return Err(Error::configuration(
+    pub(crate) fn check(&self, is_strict: bool) -> Result<(), Error> {
+        match is_strict {
+            false => Ok(()),
+            true => Err(Error::configuration(
                 "`strict_token_type` and `dpop` do not fit together: the first accepts the type `Bearer` only",
-            ));
+            )),
         }
-        if keeps_bound_refresh_tokens && self.is_generated {
-            return Err(Error::configuration(
-                "a public client with refresh tokens and a DPoP key that is in memory only do not fit together: the refresh \
-                 token is bound to the key. Keep the key in a file, and use `Dpop::with_key`",
-            ));
-        }
-        Ok(())
-    }
-}
-
-fn new_key(algorithm: Algorithm) -> Result<SigningKey, Error> {
-    SigningKey::generate(algorithm).ok_or_else(|| {
-        Error::configuration(format!(
-            "no DPoP key for {algorithm} can be made: use ES256 or EdDSA, and check that the system has random numbers"
-        ))
-    })
-}
-
-fn checked(key: SigningKey) -> Result<SigningKey, Error> {
-    match key.is_slow() {
-        false => Ok(key),
-        true => Err(Error::configuration(
-            "an RSA key is too slow for DPoP, because each request needs a signature: use a P-256 or an Ed25519 key",
-        )),
     }
 }
 

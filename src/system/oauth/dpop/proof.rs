@@ -1,6 +1,7 @@
 //! One proof: a JWT by which the sender of a request shows that it has the key (RFC 9449 section 4.2).
 
 use std::fmt::{self, Write};
+use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -9,6 +10,7 @@ use ring::digest::{SHA256, digest};
 use serde_json::Value;
 
 use crate::clock::Now;
+use crate::exchange::bound_key::BoundKey;
 use crate::secret::Secret;
 use crate::system::oauth::key::algorithm::Algorithm;
 use crate::system::oauth::key::jws::quoted;
@@ -56,15 +58,28 @@ pub(crate) struct ProofKey {
     key: SigningKey,
     /// The header of all its proofs, encoded, with the dot after it.
     header: String,
-    thumbprint: String,
+    thumbprint: Arc<str>,
+    /// The PEM of a key that this process has made.
+    private: Option<Secret>,
 }
 
 impl ProofKey {
+    /// A new key for this algorithm. None for other ones than ES256 and `EdDSA`, or if the system has no random numbers.
+    pub(crate) fn generate(algorithm: Algorithm) -> Option<ProofKey> {
+        ProofKey::made(SigningKey::generate(algorithm)?)
+    }
+
+    /// A key that this crate has made. None if the text is no such key.
+    pub(crate) fn made(pem: Secret) -> Option<ProofKey> {
+        let key = ProofKey::new(SigningKey::read(pem.expose()).ok()?);
+        Some(ProofKey { private: Some(pem), ..key })
+    }
+
     pub(crate) fn new(key: SigningKey) -> ProofKey {
         let (algorithm, jwk) = (key.algorithm(), key.public_jwk());
         let header = format!(r#"{{"typ":"dpop+jwt","alg":"{algorithm}","jwk":{jwk}}}"#);
         let header = format!("{}.", URL_SAFE_NO_PAD.encode(header));
-        ProofKey { thumbprint: key.thumbprint(), header, key }
+        ProofKey { thumbprint: key.thumbprint().into(), header, private: None, key }
     }
 
     pub(crate) fn algorithm(&self) -> Algorithm {
@@ -73,6 +88,11 @@ impl ProofKey {
 
     pub(crate) fn thumbprint(&self) -> &str {
         &self.thumbprint
+    }
+
+    /// The key, as a store keeps it.
+    pub(crate) fn bound(&self) -> BoundKey {
+        BoundKey { thumbprint: self.thumbprint.clone(), private: self.private.clone() }
     }
 
     /// A proof, marked sensitive. None if the system has no random numbers.
@@ -169,7 +189,8 @@ mod tests {
 
     #[test]
     fn a_proof_has_the_public_key_in_its_header_and_the_nonce_in_its_claims() {
-        let key = SigningKey::generate(Algorithm::Es256).unwrap();
+        let pem = SigningKey::generate(Algorithm::Es256).unwrap();
+        let key = SigningKey::read(pem.expose()).unwrap();
         let method = Method::from_bytes(b"m-search").unwrap();
         let claims = Claims {
             jwt_id: "1",
@@ -192,7 +213,7 @@ mod tests {
 
     #[test]
     fn ed25519_is_another_algorithm_with_another_key() {
-        let key = ProofKey::new(SigningKey::generate(Algorithm::EdDsa).unwrap());
+        let key = ProofKey::generate(Algorithm::EdDsa).unwrap();
         let claims = Claims {
             jwt_id: "1",
             method: &Method::GET,

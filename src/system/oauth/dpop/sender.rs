@@ -1,16 +1,21 @@
 //! The proofs of one system, and what its token endpoint says about them.
 
+use std::borrow::Cow;
 use std::iter;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Request, StatusCode, Uri};
 
 use crate::clock::Now;
+use crate::credential::Values;
 use crate::endpoint::answer::ExchangeAnswer;
+use crate::endpoint::request_context::RequestContext;
 use crate::endpoint::step::Step;
+use crate::exchange::bound_key::BoundKey;
 use crate::exchange::error::{ExchangeError, ExchangeErrorKind};
 use crate::origin::Origin;
+use crate::scheme::key_binding::KeyBinding;
 use crate::secret::Secret;
 use crate::system::oauth::dpop::htu::origin_of;
 use crate::system::oauth::dpop::nonces::Nonces;
@@ -29,11 +34,15 @@ const MAX_ISSUED: usize = 8;
 /// Makes the proofs of one system.
 pub(crate) struct DpopSender {
     options: Dpop,
+    /// The client is public.
+    binds_refresh_tokens: bool,
     endpoint_nonces: Nonces,
     pub(crate) api_nonces: Nonces,
     /// The newest tokens, each with the key that it is bound to.
-    issued: Mutex<Vec<(Secret, Arc<ProofKey>)>>,
+    issued: Mutex<Issued>,
 }
+
+type Issued = Vec<(Secret, Arc<ProofKey>)>;
 
 /// What was noted at a request to the token endpoint.
 #[derive(Clone)]
@@ -43,17 +52,19 @@ struct Proved {
 }
 
 impl DpopSender {
-    pub(crate) fn new(options: Dpop) -> Arc<DpopSender> {
+    pub(crate) fn new(options: Dpop, binds_refresh_tokens: bool) -> Arc<DpopSender> {
         Arc::new(DpopSender {
             options,
+            binds_refresh_tokens,
             endpoint_nonces: Nonces::default(),
             api_nonces: Nonces::default(),
             issued: Mutex::default(),
         })
     }
 
-    pub(crate) fn thumbprint(&self) -> String {
-        self.options.thumbprint()
+    /// What tells the key from another one.
+    pub(crate) fn key_id(&self) -> String {
+        self.options.keys.id()
     }
 
     /// A proof. An error says what to do.
@@ -81,14 +92,18 @@ impl DpopSender {
     pub(crate) fn proved(
         &self,
         mut request: Request<Bytes>,
-        now: Now,
+        cx: &RequestContext,
     ) -> Result<Request<Bytes>, ExchangeError> {
-        let failed = |why| ExchangeError::new(ExchangeErrorKind::Configuration, why);
         let origin = origin_of(request.uri())
             .ok_or_else(|| failed("the token endpoint's URL has user information"))?;
-        let (key, nonce) = (self.options.key(), self.endpoint_nonces.newest(&origin));
+        let values: Values<'_> = &|credential| cx.shown().value(credential);
+        let key = match cx.bound_key() {
+            Some(bound) => self.key_with(bound, values)?,
+            None => self.options.keys.key(values)?,
+        };
+        let nonce = self.endpoint_nonces.newest(&origin);
         let target = (request.method(), request.uri(), &origin);
-        let proof = self.proof(&key, target, now, None, nonce.as_deref()).map_err(failed)?;
+        let proof = self.proof(&key, target, cx.now(), None, nonce.as_deref()).map_err(failed)?;
         request.headers_mut().insert(&DPOP, proof);
         request.extensions_mut().insert(Proved { key, nonce });
         Ok(request)
@@ -135,17 +150,85 @@ impl DpopSender {
 
     /// The answer has brought this token, which is bound to the key of its request.
     pub(crate) fn issued(&self, token: &Secret, answer: &ExchangeAnswer) {
-        let Some(proved) = answer.note::<Proved>() else { return };
-        let mut issued = self.issued.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(proved) = answer.note::<Proved>() {
+            self.remember(token, &proved.key);
+        }
+    }
+
+    // ===== keys =====
+
+    fn remember(&self, token: &Secret, key: &Arc<ProofKey>) {
+        let mut issued = self.bound();
         issued.retain(|(known, _)| known.expose() != token.expose());
-        issued.insert(0, (token.clone(), proved.key.clone()));
+        issued.insert(0, (token.clone(), key.clone()));
         issued.truncate(MAX_ISSUED);
     }
 
-    /// The key that this token is bound to.
-    pub(crate) fn key_of(&self, token: &Secret) -> Arc<ProofKey> {
-        let issued = self.issued.lock().unwrap_or_else(PoisonError::into_inner);
-        let bound = issued.iter().find(|(known, _)| known.expose() == token.expose());
-        bound.map_or_else(|| self.options.key(), |(_, key)| key.clone())
+    fn bound(&self) -> MutexGuard<'_, Issued> {
+        self.issued.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// The key that this token is bound to.
+    pub(crate) fn proof_key_of(&self, token: &Secret) -> Option<Arc<ProofKey>> {
+        let issued = self.bound();
+        let bound = issued.iter().find(|(known, _)| known.expose() == token.expose());
+        bound.map(|(_, key)| key.clone())
+    }
+
+    /// The key with this thumbprint: the current one, that of an earlier token, or the one that a store has kept.
+    ///
+    /// # Errors
+    ///
+    /// *Configuration* if there is no such key, or if the current key cannot be read.
+    fn key_with(
+        &self,
+        bound: &BoundKey,
+        values: Values<'_>,
+    ) -> Result<Arc<ProofKey>, ExchangeError> {
+        let is_it = |key: &Arc<ProofKey>| *key.thumbprint() == *bound.thumbprint;
+        if let Some(known) = self.bound().iter().map(|(_, key)| key).find(|it| is_it(it)) {
+            return Ok(known.clone());
+        }
+        let kept = bound.private.clone().and_then(ProofKey::made).map(Arc::new);
+        if let Some(kept) = kept.filter(is_it) {
+            return Ok(kept);
+        }
+        let current = self.options.keys.key(values)?;
+        match is_it(&current) {
+            true => Ok(current),
+            false => Err(failed(format!(
+                "the login is bound to a DPoP key with the thumbprint {}, and the key that is given has another one ({}): \
+                 give the key of the login, or log in again",
+                bound.thumbprint,
+                current.thumbprint()
+            ))),
+        }
+    }
+}
+
+impl KeyBinding for DpopSender {
+    fn current(&self, values: Values<'_>) -> Result<BoundKey, ExchangeError> {
+        Ok(self.options.keys.key(values)?.bound())
+    }
+
+    fn binds_refresh_tokens(&self) -> bool {
+        self.binds_refresh_tokens
+    }
+
+    fn key_of(&self, token: &Secret) -> Option<BoundKey> {
+        Some(self.proof_key_of(token)?.bound())
+    }
+
+    fn adopt(&self, token: &Secret, key: &BoundKey, values: Values<'_>) -> bool {
+        let key = self.key_with(key, values);
+        key.inspect(|key| self.remember(token, key)).is_ok()
+    }
+
+    fn accepts_unbound(&self) -> bool {
+        self.options.optional
+    }
+}
+
+fn failed(why: impl Into<Cow<'static, str>>) -> ExchangeError {
+    ExchangeError::new(ExchangeErrorKind::Configuration, why)
 }

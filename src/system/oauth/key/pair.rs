@@ -1,5 +1,6 @@
 //! A private key of one of the kinds that can sign, with its public half.
 
+use ring::pkcs8::Document;
 use ring::rand::SystemRandom;
 use ring::rsa::{KeyPairComponents, PublicKeyComponents};
 use ring::signature::{
@@ -89,20 +90,12 @@ impl Pair {
         pair.map(Pair::Ed25519).map_err(|_| Flaw::Contradictory)
     }
 
-    /// A new key for ES256 or `EdDSA`. None for other algorithms, or if the system has no random numbers.
-    pub(crate) fn generate(algorithm: Algorithm) -> Option<Pair> {
+    /// A new key for ES256 or `EdDSA`, as PKCS#8. None for other algorithms, or if the system has no random numbers.
+    pub(crate) fn generate(algorithm: Algorithm) -> Option<Document> {
         let random = SystemRandom::new();
         match algorithm {
-            Algorithm::Es256 => {
-                let signing = Curve::P256.signing();
-                let der = EcdsaKeyPair::generate_pkcs8(signing, &random).ok()?;
-                let pair = EcdsaKeyPair::from_pkcs8(signing, der.as_ref(), &random).ok()?;
-                Some(Pair::Ec(Curve::P256, pair))
-            }
-            Algorithm::EdDsa => {
-                let der = Ed25519KeyPair::generate_pkcs8(&random).ok()?;
-                Ed25519KeyPair::from_pkcs8(der.as_ref()).ok().map(Pair::Ed25519)
-            }
+            Algorithm::Es256 => EcdsaKeyPair::generate_pkcs8(Curve::P256.signing(), &random).ok(),
+            Algorithm::EdDsa => Ed25519KeyPair::generate_pkcs8(&random).ok(),
             _ => None,
         }
     }

@@ -6,6 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
+use crate::secret::Secret;
 use crate::system::oauth::key::flaw::Flaw;
 use crate::system::oauth::key::pair::Pair;
 use crate::system::oauth::key::pkcs8;
@@ -49,6 +50,16 @@ pub(crate) fn parse(text: &str) -> Result<Pair, Flaw> {
         "OPENSSH PRIVATE KEY" => Err(Flaw::OpenSsh),
         _ => Err(Flaw::OtherKind),
     }
+}
+
+/// The PEM of a private key as PKCS#8.
+pub(crate) fn of_pkcs8(der: &[u8]) -> Secret {
+    // Allocated at full size: growing would copy the key and leave the old buffer unwiped.
+    let mut pem = String::with_capacity(der.len() * 4 / 3 + 64);
+    pem.push_str("-----BEGIN PRIVATE KEY-----\n");
+    STANDARD.encode_string(der, &mut pem);
+    pem.push_str("\n-----END PRIVATE KEY-----\n");
+    Secret::from(pem)
 }
 
 /// The certificates in a text, as DER.

@@ -72,10 +72,10 @@ impl SigningKey {
         Ok(SigningKey { pair: Arc::new(pair), algorithm, key_id: key_id.map(Arc::from) })
     }
 
-    /// A new key: P-256 for ES256, Ed25519 for `EdDSA`. None for other algorithms, or if the system has no random numbers.
-    pub(crate) fn generate(algorithm: Algorithm) -> Option<SigningKey> {
-        let pair = Arc::new(Pair::generate(algorithm)?);
-        Some(SigningKey { pair, algorithm, key_id: None })
+    /// The PEM of a new key: P-256 for ES256, Ed25519 for `EdDSA`. None for other algorithms, or if the system has no random
+    /// numbers.
+    pub(crate) fn generate(algorithm: Algorithm) -> Option<Secret> {
+        Some(pem::of_pkcs8(Pair::generate(algorithm)?.as_ref()))
     }
 
     /// Chooses the algorithm: PS256 instead of RS256 for an RSA key. Default: what the key decides.
