@@ -7,7 +7,7 @@ use crate::assertions::{P256, read};
 use crate::keys::{ED25519, Known};
 use crate::{ENDPOINT, Endpoint, Folder, Sent};
 
-const HEAD: &str =
+pub(crate) const HEAD: &str =
     "api = \"https://api.example\"\n[oauth]\nendpoint = \"https://idp.example/token\"\n";
 
 /// What the endpoint gets, if the file names these values by `env:NAME`.
@@ -15,7 +15,11 @@ async fn sent(rest: &str, values: &[(&str, &str)]) -> Sent {
     all_sent(rest, values, &Endpoint::willing()).await[0].clone()
 }
 
-async fn all_sent(rest: &str, values: &[(&str, &str)], endpoint: &Endpoint) -> Vec<Sent> {
+pub(crate) async fn all_sent(
+    rest: &str,
+    values: &[(&str, &str)],
+    endpoint: &Endpoint,
+) -> Vec<Sent> {
     let folder = Folder::new();
     let mut file = format!("{HEAD}{rest}");
     for (name, value) in values {

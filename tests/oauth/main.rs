@@ -8,6 +8,8 @@ mod claims;
 mod clocks;
 mod discovered;
 #[cfg(feature = "client")]
+mod dpop_files;
+#[cfg(feature = "client")]
 mod entra;
 mod exchanged;
 #[cfg(feature = "client")]

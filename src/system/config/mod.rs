@@ -78,6 +78,7 @@ use crate::token::source::TokenSource;
 /// | beside `token_exchange` | `subject`, a reference, and `subject_type`; `actor`, a reference, and `actor_type`; `requested_type` |
 /// | what is wanted | `scope`, `audience` and `resource`, each a text or a list of texts; `authorization_details`, a JSON array as a text; `parameters` |
 /// | the request and the answer | `headers` (names and references); `refresh_tokens`, `token_member`, `extra`, `strict_token_type` |
+/// | tokens that are bound to a key ([`manual::dpop`](crate::manual::dpop)) | `dpop = true`, or a table with `key` (a reference to a PEM or a JWK; default: a new key in memory), `optional`, `decoded_path`, and `htu_base`, a table from an origin to the address that its server sees; see [`Dpop`](super::Dpop) |
 ///
 /// The errors of this crate contain no secret. But some formats' crates also quote the line of the file: `toml` does so in its
 /// `Display`, and not in its `message()`. So if somebody has written a secret into the file, print `error.message()` only.

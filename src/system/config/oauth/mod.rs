@@ -1,5 +1,6 @@
 //! The table `oauth` of a file.
 
+pub(crate) mod dpop;
 pub(crate) mod rules;
 
 use serde::Deserialize;
@@ -9,6 +10,7 @@ use crate::endpoint::certificate::client_certificate::ClientCertificate;
 use crate::endpoint::token_endpoint::TokenEndpoint;
 use crate::error::Error;
 use crate::system::config::client_id::ClientId;
+use crate::system::config::oauth::dpop::WrittenDpop;
 use crate::system::config::oauth::rules::check;
 use crate::system::config::seconds::Seconds;
 use crate::system::config::systems::System;
@@ -75,6 +77,8 @@ pub(crate) struct WrittenOAuth {
     refresh_tokens: bool,
     #[serde(default)]
     strict_token_type: bool,
+    #[serde(default)]
+    dpop: WrittenDpop,
 }
 
 impl WrittenOAuth {
@@ -243,6 +247,9 @@ impl TryFrom<WrittenOAuth> for System {
         };
         if it.certificate_bound_tokens {
             system = system.certificate_bound_tokens();
+        }
+        if let Some(dpop) = it.dpop.dpop()? {
+            system = system.dpop(dpop);
         }
         let system = system.build()?;
         let endpoint = system.endpoint().clone();
