@@ -23,7 +23,8 @@ use crate::store::lease::{Acquire, Fence, Lease, Publish, Stored};
 ///    a later lease.
 /// 6. [`acquire`](TokenStore::acquire) returns a newer token than the one seen, and no lease, if there is one.
 /// 7. After a holder has died, another one gets the lease within `ttl`.
-/// 8. A carry that was kept is there for the next lease, whatever became of the holder.
+/// 8. A carry that was kept is there for the next lease as it is, whatever became of the holder. It replaces the one before as a whole: a
+///    refresh token and its DPoP key belong together.
 /// 9. An error means that the store cannot be reached or used. That somebody else has the lease is [`Acquire::Busy`].
 /// 10. If the future of a call is dropped, the laws above hold.
 ///

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use serde_json::Value;
 
 use crate::clock::Now;
 use crate::error::BoxError;
@@ -10,6 +11,9 @@ use crate::store::{Acquire, Entry, Fence, Key, Lease, Publish, Stored, TokenStor
 
 /// How long a law waits for a lease whose holder has died, beyond its time. The time is on the test's clock.
 const TTL: Duration = Duration::from_secs(5);
+
+/// The login of a public client with DPoP: its refresh token, and the key that this is bound to.
+const CARRY: &str = r#"{"token":"r1","dpop_key":"-----BEGIN PRIVATE KEY-----\n\"\u00e9\\\n","n":12345678901234567890}"#;
 
 /// Checks the laws of a [`TokenStore`] (feature `store`). Call it in a test of a store of your own.
 ///
@@ -98,10 +102,10 @@ impl<S: TokenStore, F: Fn() -> S> Laws<F> {
         let now = self.now + TTL + TTL;
         let lease = self.lead(None, now).await?;
         check(lease.fence() > last, "law 2: the fence of the next lease is larger")?;
-        kept(&(self.open)().keep(&lease, &r#"{"token":"r1"}"#.into()).await?)?;
+        kept(&(self.open)().keep(&lease, &CARRY.into()).await?)?;
         drop(lease);
         let next = self.lead(None, now + TTL).await?;
-        check(carry(next.stored(), "r1"), "law 8: the next lease has the carry")?;
+        check(is_carry(next.stored(), CARRY), "law 8: the next lease has the carry as it is")?;
         check(next.stored().entry.is_none(), "a carry alone is no token")?;
         let fence = next.fence();
         drop(next);
@@ -117,6 +121,8 @@ impl<S: TokenStore, F: Fn() -> S> Laws<F> {
         kept(&(self.open)().publish(&lease, &token, &carry_text).await?)?;
         let stored = self.load().await?;
         check(carry(&stored, "r2"), "a token and its carry are stored in one step")?;
+        let is_whole = is_carry(&stored, r#"{"token":"r2"}"#);
+        check(is_whole, "law 8: a carry replaces the one before, with all its members")?;
         check(stored.fence() == Some(lease.fence()), "a token has the fence of its lease")?;
         for seen in [None, Fence::new(1)] {
             let found = self.acquire(seen, now).await?;
@@ -209,6 +215,12 @@ fn check(holds: bool, law: &str) -> Result<(), BoxError> {
 
 fn kept(publish: &Publish) -> Result<(), BoxError> {
     check(matches!(publish, Publish::Stored), "the holder of the lease may write")
+}
+
+/// Whether the whole carry is this JSON.
+fn is_carry(stored: &Stored, expected: &str) -> bool {
+    let json = |text: &str| serde_json::from_str::<Value>(text).ok();
+    stored.carry.as_ref().is_some_and(|carry| json(carry.expose()) == json(expected))
 }
 
 fn carry(stored: &Stored, token: &str) -> bool {
