@@ -144,7 +144,7 @@
 //! # The API demands more than a valid token
 //!
 //! Such a response is handed on at once, without a `Recovery`: a new token for the same grant would be refused too.
-//! [`Insufficient`](crate::scheme::Insufficient) in its extensions says what the API demands:
+//! [`Insufficient`](crate::scheme::Insufficient) in its extensions says what the API demands ([`step_up`](super::step_up) has the whole):
 //!
 //! | status and `error` | what the API demands | what to do |
 //! |---|---|---|

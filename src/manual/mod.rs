@@ -8,6 +8,7 @@
 //! | [`login`] | your API has a login of its own, and a file shall describe it |
 //! | `dpop` (feature `oauth`) | your provider binds tokens to a key |
 //! | [`mtls`] (feature `client`) | your client shows a certificate, or your provider binds tokens to one |
+//! | [`step_up`] | an API answers `insufficient_user_authentication`, `insufficient_scope` or `insufficient_claims` |
 //! | `refresh_tokens` (feature `store`) | a person has logged in, and your service has the refresh token |
 //! | [`your_own_system`] | you have a `curl` command that works, and no constructor fits |
 //! | [`stacking`] | there are other layers, or axum, tonic or reqwest |
@@ -35,5 +36,6 @@ pub mod providers;
 pub mod refresh_tokens;
 pub mod security;
 pub mod stacking;
+pub mod step_up;
 pub mod testing;
 pub mod your_own_system;

@@ -16,6 +16,10 @@
 //! failed, the caller gets the refusal with [`Recovery::NotReplayable`](crate::Recovery::NotReplayable), and the
 //! token is renewed for the next request.
 //!
+//! With DPoP (feature `oauth`), a request may be sent three times: once more for its proof, and once more for its token. Only [`Same`] can do
+//! that. With [`Wrap`] and [`Rewrap`] a request is sent twice at most, whatever the reason: after a second sending for the proof, a
+//! refusal of the token goes to the caller, and the token is renewed for the next request.
+//!
 //! # Memory
 //!
 //! A layer copies 64 MiB of bodies at most, for all its requests together

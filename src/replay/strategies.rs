@@ -42,6 +42,8 @@ pub struct Same {
 
 /// Can send any stream again. The inner service gets a [`ReplayBody`].
 ///
+/// A request is sent twice at most. With DPoP, [`Same`] may send it a third time.
+///
 /// ```
 /// use tower_outbound_auth::replay::Wrap;
 /// # use tower_outbound_auth::{AuthLayer, TokenSource};
@@ -58,6 +60,8 @@ pub struct Wrap {
 }
 
 /// Can send any stream again. The inner service gets what a function makes of the [`ReplayBody`].
+///
+/// A request is sent twice at most. With DPoP, [`Same`] may send it a third time.
 ///
 /// ```
 /// use bytes::Bytes;

@@ -27,7 +27,7 @@ const MAX_CLAIMS: usize = 4 * 1024;
 /// | 401 `insufficient_claims` | [`Claims`](Insufficient::Claims) | Microsoft Entra: claims challenge |
 ///
 /// The token is not renewed, because a new token for the same grant would be refused too. So the caller gets the response
-/// at once, without a [`Recovery`](crate::Recovery). An OAuth system can ask for a token with the claims that an API demands:
+/// at once, without a [`Recovery`](crate::Recovery) ([`manual::step_up`](crate::manual::step_up)). An OAuth system can ask for a token with the claims that an API demands:
 /// [`claims_challenges`](crate::system::OAuthBuilder::claims_challenges).
 ///
 /// A header is read up to 8 KiB, and of a list the first 64 words. In the texts, each control character is a blank. They

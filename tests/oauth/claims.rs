@@ -250,6 +250,29 @@ async fn claims_that_the_endpoint_refuses_are_not_asked_for_again() {
 }
 
 #[tokio::test]
+async fn claims_that_the_endpoint_refuses_take_the_token_away_from_no_other_request() {
+    let endpoint = Endpoint::judging(|sent| match sent.body.contains("claims=") {
+        true => (400, r#"{"error":"interaction_required"}"#.to_owned()),
+        false => (200, r#"{"access_token":"t","token_type":"Bearer","expires_in":300}"#.to_owned()),
+    });
+    let world = world(client().claims_challenges(), endpoint, |_| None);
+    let api = service_fn(|request: Request<Full<Bytes>>| async move {
+        Ok::<_, BoxError>(answer((request.uri().path() == "/strict").then(|| CLAIMS.to_owned())))
+    });
+    let status = async |path: &str| {
+        let request = Request::get(format!("https://api.example{path}"));
+        let request = request.body(Full::<Bytes>::default()).unwrap();
+        world.layer.layer(api).oneshot(request).await.map(|response| response.status().as_u16())
+    };
+    assert_eq!(status("/").await.unwrap(), 200);
+    assert_eq!(status("/strict").await.unwrap(), 401);
+    assert_eq!(status("/").await.unwrap(), 200);
+    world.clock.advance(Duration::from_secs(11));
+    assert_eq!(status("/").await.unwrap(), 200);
+    assert_eq!(world.claims(), [None, some(CLAIMS)]);
+}
+
+#[tokio::test]
 async fn a_demand_without_readable_claims_or_for_something_else_is_handed_on() {
     for challenge in [
         "Bearer error=insufficient_claims",

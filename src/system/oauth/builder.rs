@@ -262,6 +262,7 @@ impl OAuthBuilder {
     /// - If a layer has [a judge](crate::AuthLayer::with_judge), that judge decides alone, and claims are left to the caller.
     ///
     /// Entra demands claims only of clients that declare their capability: see [`manual::providers`](crate::manual::providers).
+    /// [`manual::step_up`](crate::manual::step_up) says what an API can cause by this.
     #[must_use]
     pub fn claims_challenges(self) -> OAuthBuilder {
         OAuthBuilder { claims_challenges: true, ..self }
