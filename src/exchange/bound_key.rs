@@ -11,6 +11,7 @@ pub struct BoundKey {
     /// The SHA-256 thumbprint of its public half (RFC 7638).
     pub(crate) thumbprint: Arc<str>,
     /// The private half, if this process has made it. A key that the user gives is kept by the user.
+    #[cfg_attr(not(any(feature = "oauth", feature = "store")), allow(dead_code))]
     pub(crate) private: Option<Secret>,
 }
 
