@@ -7,15 +7,20 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 use futures::future::join_all;
+use http::Request;
+use http_body_util::Full;
 use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
-use tower_outbound_auth::Credential;
+use tower::{Layer, ServiceExt, service_fn};
 use tower_outbound_auth::endpoint::Grant;
 use tower_outbound_auth::exchange::{ExchangeErrorKind, Identity};
 use tower_outbound_auth::system::{Dpop, SigningKey};
+use tower_outbound_auth::{AuthLayer, Credential, Origin, TokenSource};
 
-use super::{World, builder, dpop, world_of};
+use super::server::{HOST, Server};
+use super::{World, builder, dpop, get, world_of};
 
 #[tokio::test]
 async fn a_new_key_begins_with_the_next_token_and_no_request_mixes_the_two() {
@@ -162,6 +167,25 @@ async fn a_key_file_without_a_usable_key_is_an_error_of_the_exchange_and_nothing
         world.source.warm_up(std::time::Duration::from_secs(1)).await.unwrap();
     }
     assert!(Dpop::key_from("no key").is_err());
+}
+
+#[tokio::test]
+async fn a_key_that_changes_during_an_exchange_is_not_the_key_of_its_token() {
+    let (dpop, server) = (dpop(), Server::default());
+    let (rotated, answering) = (dpop.clone(), server.clone());
+    // The key changes after the request was sent, and before its answer has come.
+    let endpoint = service_fn(move |request: Request<Full<Bytes>>| {
+        let (rotated, answer) = (rotated.clone(), answering.clone().oneshot(request));
+        async move {
+            rotated.rotate().unwrap();
+            answer.await
+        }
+    });
+    let source = TokenSource::over_http(builder().dpop(dpop).build().unwrap(), endpoint);
+    let layer = AuthLayer::new(source).with_origin(Origin::parse(HOST).unwrap());
+    let response = layer.layer(server.clone()).oneshot(get("/")).await.unwrap();
+    assert_eq!(response.status(), 200);
+    assert_eq!(server.state().wrong, <[&str; 0]>::default());
 }
 
 #[tokio::test]

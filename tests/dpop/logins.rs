@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tower::{Layer, ServiceExt};
-use tower_outbound_auth::store::{FileStore, MemoryStore, TokenStore};
+use tower_outbound_auth::store::{Fence, FileStore, Key, Lease, MemoryStore, Stored, TokenStore};
 use tower_outbound_auth::system::{Dpop, OAuth, OAuthClient, OAuthGrant, SigningKey};
 use tower_outbound_auth::testkit::ManualClock;
 use tower_outbound_auth::{AuthLayer, Credential, Error, Origin, TokenSource};
@@ -298,4 +298,37 @@ async fn a_token_that_is_not_bound_is_not_taken_from_a_store_unless_such_tokens_
     assert_eq!(setup.get(&setup.source(&seed, dpop(), folder.store())).await, 200);
     setup.assert_redeemed(2);
     assert_eq!(setup.server.state().bearers, [false, false]);
+}
+
+#[test]
+fn no_log_error_status_or_debug_shows_the_key_of_a_login() {
+    let (mut private, mut shown) = (Vec::new(), String::new());
+    let log = super::log::log_of(async {
+        let (setup, folder) = (Setup::new(), Folder::new());
+        let seed = setup.server.log_in(None);
+        for _ in 0..2 {
+            let source = setup.source(&seed, dpop(), folder.store());
+            setup.renew(&source).await;
+            shown += &format!("{source:?} {:?} {}", source.status(), source.status());
+        }
+        let pem = folder.login()["dpop_key"].as_str().unwrap().to_owned();
+        private.extend(pem.lines().nth(1).map(str::to_owned));
+        // The endpoint refuses everything, and quotes the key.
+        setup.server.state().logins.clear();
+        setup.server.state().endpoint.refuses =
+            Some(Box::leak(private[0].clone().into_boxed_str()));
+        setup.clock.advance(HOUR);
+        let error = failure(&setup.source(&seed, dpop(), folder.store())).await;
+        shown += &format!("{error} {error:?}");
+        let carry = std::fs::read_to_string(folder.file()).unwrap();
+        let lease = Lease::new(
+            Key::new([7; 16]),
+            Fence::new(1).unwrap(),
+            Stored::new(None, Some(carry.into())),
+        );
+        shown += &format!("{lease:?} {:?}", lease.stored());
+    });
+    let private = &private[0][..40];
+    assert!(!log.contains(private) && !shown.contains(private), "{log} {shown}");
+    assert!(log.contains("exchange begins") && shown.contains("no token"), "{shown}");
 }

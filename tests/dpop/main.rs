@@ -5,6 +5,8 @@ mod adapters;
 mod api;
 mod bodies;
 mod keys;
+#[path = "../support/log.rs"]
+mod log;
 mod logins;
 mod server;
 mod socket;

@@ -22,9 +22,10 @@ pub(crate) struct Maker {
 }
 
 impl Maker {
-    /// None for a token whose key is unknown.
+    /// A token that no exchange has brought is of the current key. None if that is unknown.
     pub(crate) fn of(sender: &Arc<DpopSender>, token: &Secret) -> Option<Maker> {
-        Some(Maker { sender: sender.clone(), key: sender.proof_key_of(token)? })
+        let key = sender.proof_key_of(token).or_else(|| sender.last_key())?;
+        Some(Maker { sender: sender.clone(), key })
     }
 
     /// Whether a newer nonce than that of the request is known.

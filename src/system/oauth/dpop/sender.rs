@@ -168,7 +168,11 @@ impl DpopSender {
         self.issued.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The key that this token is bound to.
+    pub(crate) fn last_key(&self) -> Option<Arc<ProofKey>> {
+        self.options.keys.last()
+    }
+
+    /// The key that this token is bound to. None if no exchange has brought this token, or if it is not bound.
     pub(crate) fn proof_key_of(&self, token: &Secret) -> Option<Arc<ProofKey>> {
         let issued = self.bound();
         let bound = issued.iter().find(|(known, _)| known.expose() == token.expose());
