@@ -197,6 +197,27 @@ async fn a_refresh_token_of_another_key_is_refused_and_works_with_the_key_that_t
 }
 
 #[tokio::test]
+async fn a_refused_proof_with_the_first_refresh_token_may_mean_another_key_and_costs_no_login() {
+    let (setup, folder) = (Setup::new(), Folder::new());
+    let seed = setup.server.log_in(None);
+    let source = setup.source(&seed, dpop(), folder.store());
+    let refused = async || {
+        setup.server.state().endpoint.refuses = Some("invalid_dpop_proof");
+        setup.clock.advance(HOUR);
+        let error = failure(&source).await.to_string();
+        setup.server.state().endpoint.refuses = None;
+        setup.renew(&source).await;
+        error
+    };
+    let may_be_another = "If the refresh token was issued to a DPoP key";
+    let first = refused().await;
+    assert!(first.contains("compare the clocks") && first.contains(may_be_another), "{first}");
+    let later = refused().await;
+    assert!(later.contains("compare the clocks") && !later.contains(may_be_another), "{later}");
+    setup.assert_redeemed(2);
+}
+
+#[tokio::test]
 async fn a_key_of_the_user_s_is_not_copied_and_another_one_sends_nothing() {
     let (setup, folder) = (Setup::new(), Folder::new());
     let seed = setup.server.log_in(Some(THUMBPRINT.to_owned()));

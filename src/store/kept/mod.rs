@@ -31,7 +31,7 @@ use crate::store::kept::decision::{Decision, Facts, Lost, decide};
 use crate::store::kept::login::{Login, Seed};
 use crate::store::kept::memory::{Memory, Unsaved};
 use crate::store::kept::status::LoginStatus;
-use crate::store::kept::texts::{about_another_key, log_in_again, wait};
+use crate::store::kept::texts::{about_another_key, is_about_the_proof, log_in_again, wait};
 use crate::store::key::{Key, fingerprint};
 use crate::store::lease::{Acquire, Lease, Publish};
 
@@ -179,7 +179,12 @@ impl Kept {
                     let is_refused = error.kind() == ExchangeErrorKind::Refused;
                     return match self.has_primary() && is_refused {
                         true => self.primary(cx, lease, before).await,
-                        false if is_refused && before.key.is_none() && login.key.is_some() => {
+                        // It is the first use of the key of a public client.
+                        false
+                            if is_about_the_proof(&error)
+                                && before.key.is_none()
+                                && login.key.is_some() =>
+                        {
                             Err(about_another_key(error))
                         }
                         false => Err(error),

@@ -14,6 +14,10 @@ pub(crate) fn about_another_key(error: ExchangeError) -> ExchangeError {
     error.map_message(|text| format!("{text}{ANOTHER_KEY}"))
 }
 
+pub(crate) fn is_about_the_proof(error: &ExchangeError) -> bool {
+    error.code() == Some("invalid_dpop_proof")
+}
+
 /// A person must log in again. `refusal` is the endpoint's answer, if it has just come.
 pub(crate) fn log_in_again(
     lost: Lost,
