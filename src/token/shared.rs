@@ -35,9 +35,9 @@ use crate::token::keeping::KeptLogin;
 use crate::token::machine::Machine;
 use crate::token::machine::events::{Generation, RefreshId};
 use crate::token::machine::status::Status;
+use crate::token::observer::event::EventKind;
 #[cfg(feature = "store")]
 use crate::token::observer::watched_store::WatchedStore;
-use crate::token::observer::event::EventKind;
 use crate::token::options::{SourceOptions, present};
 use crate::token::published::{AccessToken, Cell, Published};
 use crate::token::sent_count::SentCount;
