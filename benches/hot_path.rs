@@ -59,7 +59,6 @@ fn replay_armed(bencher: Bencher<'_, '_>) {
     measure(bencher, &ours::layer().layer(Api));
 }
 
-#[cfg(feature = "oauth")]
 #[divan::bench(threads = [1, 2])]
 fn dpop(bencher: Bencher<'_, '_>) {
     measure(bencher, &ours::dpop().with_replay(Off).layer(Api));

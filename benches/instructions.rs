@@ -59,7 +59,6 @@ const ROWS: &[Row] = &[
     ("full, service cloned per request", |n| {
         run_clones(n, &ours::layer().with_replay(Off).layer(Api));
     }),
-    #[cfg(feature = "oauth")]
     ("full, DPoP", |n| run(n, ours::dpop().with_replay(Off).layer(Api), request)),
     // Realistic requests, each with the same request without a layer.
     ("bare, with Host", |n| run(n, Api, request_with_host)),

@@ -1,24 +1,15 @@
 //! This crate's layer, with the settings that are measured.
 
-#[cfg(feature = "oauth")]
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
-use http::HeaderName;
-#[cfg(feature = "oauth")]
-use http::HeaderValue;
-#[cfg(feature = "oauth")]
-use tower_outbound_auth::Secret;
+use http::{HeaderName, HeaderValue};
 use tower_outbound_auth::clock::{Clock, Now, Sleep};
 use tower_outbound_auth::exchange::Exchange;
-use tower_outbound_auth::scheme::Presentation;
-#[cfg(feature = "oauth")]
-use tower_outbound_auth::scheme::{InvalidToken, PerRequest};
-use tower_outbound_auth::system::HeaderScheme;
-#[cfg(feature = "oauth")]
-use tower_outbound_auth::system::{Dpop, OAuth, OAuthClient};
+use tower_outbound_auth::scheme::{InvalidToken, PerRequest, Presentation};
+use tower_outbound_auth::system::{Dpop, HeaderScheme, OAuth, OAuthClient};
 use tower_outbound_auth::token::{Event, Observer};
-use tower_outbound_auth::{AuthLayer, Origin, TokenSource};
+use tower_outbound_auth::{AuthLayer, Origin, Secret, TokenSource};
 
 use super::token;
 
@@ -89,7 +80,6 @@ impl Observer for Observes {
 }
 
 /// A token that is bound to a key: each request has a proof by ES256.
-#[cfg(feature = "oauth")]
 pub(crate) fn dpop() -> AuthLayer<Bound> {
     let builder = OAuth::builder("https://idp.example/token");
     let client = OAuthClient::with_secret("billing", "s3cret");
@@ -98,10 +88,8 @@ pub(crate) fn dpop() -> AuthLayer<Bound> {
 }
 
 /// A fixed token has no type, so this says that it is bound.
-#[cfg(feature = "oauth")]
 pub(crate) struct Bound(OAuth);
 
-#[cfg(feature = "oauth")]
 impl Presentation for Bound {
     fn header_name(&self) -> &HeaderName {
         self.0.header_name()
