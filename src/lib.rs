@@ -88,6 +88,7 @@
 //! | make a first request; choose a system; understand an error in a log | [`manual`] |
 //! | know where the layer belongs in a stack; know all defaults, with their reasons | [`manual::stacking`], [`manual::defaults`] |
 //! | know when tokens are renewed; see the status; read the logs; tell failures apart | [`token`], [`Error`] |
+//! | have metrics, traces, alerts; know what to do in an outage | [`manual::operating`] |
 //! | test my service | `testkit` (feature `test-util`) |
 //!
 //! # Features
