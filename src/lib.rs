@@ -87,8 +87,7 @@
 //! | keep a login and its refresh token over restarts, and share it among processes | [`store`] |
 //! | make a first request; choose a system; understand an error in a log | [`manual`] |
 //! | know where the layer belongs in a stack; know all defaults, with their reasons | [`manual::stacking`], [`manual::defaults`] |
-//! | know when tokens are renewed; see the status; read the logs; tell failures apart | [`token`], [`Error`] |
-//! | have metrics, traces, alerts; know what to do in an outage | [`manual::operating`] |
+//! | know when tokens are renewed; see the status, metrics, traces and logs; tell failures apart | [`token`], [`manual::operating`], [`Error`] |
 //! | test my service | `testkit` (feature `test-util`) |
 //!
 //! # Features
