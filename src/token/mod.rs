@@ -41,6 +41,7 @@
 //! | `WARN`, `INFO` | `the endpoint refuses the current key of the client, ..`, `.. the previous key ..`: it accepts the other one | `current`, `previous` (where they are) |
 //! | `WARN` | `an observer panicked: ..`, once per observer | `source` (its name) |
 //! | `WARN` | `a refused request could not be sent again ..`, once per source: its body was not kept | |
+//! | `WARN` | `the API refuses new tokens, so renewals do not help ..`, once until a renewal helps: callers get the refusals | |
 //! | `WARN` | `the API refuses the token, and our clock is 93 s ahead of the server's`, once per source | |
 //! | `WARN` | `a rule is about the body of a response, and nothing has read it ..`, once per [`Login`](crate::manual::login) | |
 //! | `WARN` | `an issuer has moved its token endpoint to another origin ..`, without `system` | `issuer`, `to` |

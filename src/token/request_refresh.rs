@@ -92,9 +92,20 @@ impl Core {
         };
         let in_progress = self.apply(now, event, runtime, chain, start);
         if answer == Refused::HandOn(Recovery::BudgetSpent) {
-            self.tell(EventKind::BudgetExhausted {});
+            self.report_renewals_in_vain();
         }
         (answer, in_progress)
+    }
+
+    fn report_renewals_in_vain(&self) {
+        self.tell(EventKind::BudgetExhausted {});
+        if !self.told_in_vain.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                target: TARGET, system = self.system,
+                "the API refuses new tokens, so renewals do not help: callers get its refusals (this is said once, until a \
+                 renewal helps)",
+            );
+        }
     }
 
     /// Performs the machine's action at the end of an event. A refresh is registered under the lock, so that every

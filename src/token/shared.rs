@@ -91,6 +91,8 @@ pub(crate) struct Core {
     told_clock_difference: AtomicBool,
     /// How many requests were sent again with new headers of their own.
     new_proofs: AtomicU64,
+    /// An event has said that renewals do not help. False again once one has helped.
+    pub(crate) told_in_vain: AtomicBool,
     /// An event has said that a body was not kept.
     told_not_kept: AtomicBool,
     pub(crate) locked: Mutex<Locked>,
@@ -210,6 +212,7 @@ impl Core {
             clock_difference: AtomicI64::new(0),
             told_clock_difference: AtomicBool::new(false),
             new_proofs: AtomicU64::new(0),
+            told_in_vain: AtomicBool::new(false),
             told_not_kept: AtomicBool::new(false),
             locked: Mutex::new(Locked {
                 machine,
@@ -250,6 +253,7 @@ impl Core {
     /// token.
     pub(crate) fn replay_accepted(&self, with: Generation) {
         self.event().machine.replay_accepted(with);
+        self.told_in_vain.store(false, Ordering::Relaxed);
     }
 
     /// A request that was sent at `sent` was accepted with a token that was refused elsewhere.

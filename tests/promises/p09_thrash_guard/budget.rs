@@ -7,6 +7,7 @@ use http::{Request, Response};
 use tower::{Layer, service_fn};
 use tower_outbound_auth::{BoxError, Recovery};
 
+use crate::log::Log;
 use crate::support::*;
 
 #[tokio::test(start_paused = true)]
@@ -63,6 +64,29 @@ async fn an_api_that_always_refuses_gets_at_most_two_requests_per_call_and_six_e
     assert_eq!(world.exchange.exchanges(), 1 + 5);
     assert_eq!(handed_on, 95);
     assert_eq!(world.source.status().renewal_budget, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_api_that_refuses_new_tokens_is_logged_once_until_a_renewal_helps() {
+    let log = Log::default();
+    let guard = log.on_this_thread();
+    let world = world();
+    let service = world.layer.layer(world.api.clone());
+    let logged = || log.text().matches("the API refuses new tokens").count();
+    world.api.refuse_path("/bad");
+    for call in 1..=20 {
+        send(&service, get("/bad")).await.unwrap();
+        assert_eq!(logged(), usize::from(call > 5), "call {call}");
+    }
+    tokio::time::sleep(secs(30)).await; // one renewal more
+    world.api.revoke("token-6");
+    assert_eq!(send(&service, get("/good")).await.unwrap().status(), 200);
+    assert_eq!(logged(), 1);
+    for _ in 0..20 {
+        send(&service, get("/bad")).await.unwrap();
+    }
+    assert_eq!(logged(), 2);
+    drop(guard);
 }
 
 #[tokio::test(start_paused = true)]
