@@ -1,5 +1,6 @@
 //! Several processes with one file. The test binary runs itself as the other process.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Lines, Write};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
@@ -144,42 +145,77 @@ async fn two_processes_with_one_file_renew_a_hundred_times_by_a_hundred_redempti
     });
 }
 
-/// Kills processes at random instants of their renewals. Returns how many logins were lost, and how many tokens in doubt were
-/// still good.
-async fn kill(times: u32) -> (usize, usize) {
+/// What a killed process has left on disk: whether the refresh token is in doubt, and whether there is a new temporary file.
+type Left = (bool, bool);
+
+/// What became of killed processes: how often the next start went on with the login, and how often the login was lost.
+#[derive(Default)]
+struct Rows(BTreeMap<Left, (usize, usize)>);
+
+impl Rows {
+    fn kills(&self) -> usize {
+        self.0.values().map(|(good, lost)| good + lost).sum()
+    }
+
+    fn of_doubt(&self) -> (usize, usize) {
+        let rows = self.0.iter().filter(|((is_in_doubt, _), _)| *is_in_doubt).map(|(_, row)| row);
+        rows.fold((0, 0), |sum, row| (sum.0 + row.0, sum.1 + row.1))
+    }
+}
+
+impl fmt::Display for Rows {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "| on disk after the kill | kills | login goes on | login is lost |")?;
+        writeln!(f, "|---|---|---|---|")?;
+        for ((is_in_doubt, has_temporary), (good, lost)) in &self.0 {
+            let mark =
+                if *is_in_doubt { "a token in doubt" } else { "a token that is not in doubt" };
+            let file = if *has_temporary { ", and a temporary file" } else { "" };
+            writeln!(f, "| {mark}{file} | {} | {good} | {lost} |", good + lost)?;
+        }
+        Ok(())
+    }
+}
+
+/// Kills so many processes at random instants of their renewals.
+async fn kill(times: usize) -> Rows {
     let setup = Setup::new().await;
     let mut seed = setup.log_in().await;
-    let (mut lost, mut saved) = (0, 0);
-    for round in 0..times {
-        let was_in_doubt = setup.folder.file().exists() && setup.is_in_doubt();
+    let mut rows = Rows::default();
+    let mut left: Option<Left> = None;
+    let files = || std::fs::read_dir(&setup.folder.0).unwrap().count();
+    for round in 0.. {
         let mut process = Process::start(&setup, &seed, round * 1_000);
         process.ask(1_000);
         let token = tokio::task::block_in_place(|| process.token());
-        match (token, was_in_doubt) {
-            (Some(_), was_in_doubt) => saved += usize::from(was_in_doubt),
-            (None, true) => {
-                lost += 1;
-                seed = setup.log_in().await;
-                continue;
-            }
-            (None, false) => panic!("round {round}: a login was lost that was not in doubt"),
+        if let Some(left) = left {
+            let (good, lost) = rows.0.entry(left).or_default();
+            *(if token.is_some() { good } else { lost }) += 1;
+            assert!(
+                token.is_some() || left.0,
+                "round {round}: a login was lost that was not in doubt"
+            );
         }
+        if token.is_none() {
+            seed = setup.log_in().await;
+            left = None;
+            continue;
+        }
+        if rows.kills() == times {
+            break;
+        }
+        let before = files();
         let instant = Duration::from_micros(fastrand::u64(..20_000));
         tokio::time::sleep(instant).await;
         drop(process); // SIGKILL
         let file = setup.folder.login();
         assert!(file["token"].is_string(), "round {round}: {file}");
+        left = Some((setup.is_in_doubt(), files() > before));
     }
     // A family was revoked only where its token was in doubt, and spent.
-    assert_eq!(setup.refreshes().1, lost);
-    let temporary = std::fs::read_dir(&setup.folder.0).unwrap().count();
-    println!(
-        "{times} processes were killed: {lost} logins lost in doubt, {saved} tokens in doubt were still good, \
-         {} redemptions, {} temporary files left",
-        setup.refreshes().0,
-        temporary - 2
-    );
-    (lost, saved)
+    assert_eq!(setup.refreshes().1, rows.of_doubt().1);
+    println!("{rows}{} redemptions", setup.refreshes().0);
+    rows
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -190,6 +226,6 @@ async fn fifty_killed_processes_lose_no_login_that_is_not_in_doubt() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "takes minutes: .ci/deep runs it"]
 async fn a_thousand_killed_processes_lose_no_login_that_is_not_in_doubt() {
-    let (lost, saved) = kill(1_000).await;
-    assert!(lost + saved > 0, "some of them were killed between the mark and the new token");
+    let (good, lost) = kill(1_000).await.of_doubt();
+    assert!(good + lost > 0, "some of them were killed between the mark and the new token");
 }
