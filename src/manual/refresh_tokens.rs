@@ -136,8 +136,8 @@
 //! # A thousand kills
 //!
 //! A test kills a process by `SIGKILL` at random instants of its renewals, against a server that ends the login at a second use, without
-//! grace and without a primary credential. So this is the worst case. One run of it (`tests/store/processes.rs`), with a renewal
-//! about every 4 ms:
+//! grace and without a primary credential. So this is the worst case. The process renews without a pause. One run of it
+//! (`tests/store/processes.rs`):
 //!
 //! | on disk after the kill | kills | login goes on | login is lost |
 //! |---|---|---|---|
@@ -147,7 +147,7 @@
 //! | the same, and a temporary file | 151 | 0 | 151 |
 //!
 //! No login was lost whose token was not in doubt. Of the 339 that were lost, each had spent its token, and no program can know the
-//! next one. A service renews once in some minutes, and not 250 times a second, so a kill at such an instant is rare.
+//! next one. A service renews once in some minutes, and not without a pause, so a kill at such an instant is rare.
 //!
 //! # What an operator sees
 //!
