@@ -129,7 +129,7 @@ where
             unreachable(error)
         })?;
         let (head, body) = response.into_parts();
-        if head.status == StatusCode::TOO_MANY_REQUESTS {
+        if spends_nothing(head.status) {
             *in_doubt = was_in_doubt;
         }
         let body = match compression(&head.headers) {
@@ -238,12 +238,19 @@ where
     async fn exchange(&self, cx: &ExchangeContext) -> Result<Issued, ExchangeError> {
         let mut in_doubt = false;
         let issued = self.steps(cx, &mut in_doubt).await;
-        let unspent = |error: ExchangeError| match in_doubt {
-            true => error,
-            false => error.with_unspent_refresh_token(),
-        };
-        issued.map_err(unspent)
+        let is_kept = cx.is_kept();
+        issued.map_err(|error| {
+            let error = if in_doubt { error } else { error.with_unspent_refresh_token() };
+            if is_kept { error } else { error.without_refresh_token() }
+        })
     }
+}
+
+/// Whether an answer with this status proves that the endpoint has issued nothing: a redirect, or an error of the client (RFC 9110 section
+/// 15.5). A proxy sends 408 and 499 although the endpoint may have got the request.
+fn spends_nothing(status: StatusCode) -> bool {
+    let is_of_a_proxy = status == StatusCode::REQUEST_TIMEOUT || status.as_u16() == 499;
+    status.is_redirection() || status.is_client_error() && !is_of_a_proxy
 }
 
 /// The compression of a body, if it is a registered HTTP content coding. Servers also write `none`, `utf-8` or

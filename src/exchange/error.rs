@@ -11,6 +11,7 @@ use std::time::Duration;
 use http::StatusCode;
 
 use crate::basics::bounds::LONGEST_PAUSE;
+use crate::secret::Secret;
 
 /// The longest error code of a server that is kept.
 const MAX_CODE: usize = 64;
@@ -72,7 +73,7 @@ impl ExchangeErrorKind {
 }
 
 /// What a failure says about the refresh token of the exchange.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) enum AfterError {
     /// Nothing: the endpoint may have spent it or not.
     InDoubt,
@@ -80,6 +81,8 @@ pub(crate) enum AfterError {
     Unspent,
     /// The endpoint refuses it.
     Refused,
+    /// The endpoint has replaced it by this one, although the rest of the answer cannot be used.
+    Replaced(Secret),
 }
 
 /// The failure of one exchange. It is cheap to clone: everybody who waited gets the same failure.
@@ -297,7 +300,7 @@ impl ExchangeError {
     /// Without this, it is in doubt. Default: in doubt.
     #[must_use]
     pub fn with_unspent_refresh_token(mut self) -> ExchangeError {
-        if self.0.refresh_token == AfterError::InDoubt {
+        if matches!(self.0.refresh_token, AfterError::InDoubt) {
             Arc::make_mut(&mut self.0).refresh_token = AfterError::Unspent;
         }
         self
@@ -309,14 +312,30 @@ impl ExchangeError {
         self
     }
 
+    /// The answer cannot be used, but it has this new refresh token.
+    pub(crate) fn with_new_refresh_token(mut self, token: Secret) -> ExchangeError {
+        if matches!(self.0.refresh_token, AfterError::InDoubt) {
+            Arc::make_mut(&mut self.0).refresh_token = AfterError::Replaced(token);
+        }
+        self
+    }
+
+    /// The error for callers, who get no refresh token.
+    pub(crate) fn without_refresh_token(mut self) -> ExchangeError {
+        if matches!(self.0.refresh_token, AfterError::Replaced(_)) {
+            Arc::make_mut(&mut self.0).refresh_token = AfterError::InDoubt;
+        }
+        self
+    }
+
     /// What this says about the refresh token of the exchange. An exchange of a user says by its code that the endpoint refuses it.
     #[cfg(feature = "store")]
     pub(crate) fn refresh_token(&self) -> AfterError {
         let is_refused = self.kind() == ExchangeErrorKind::Refused
             && matches!(self.code(), Some("invalid_grant" | "bad_refresh_token"));
-        match self.0.refresh_token {
-            AfterError::InDoubt if is_refused => AfterError::Refused,
-            known => known,
+        match &self.0.refresh_token {
+            AfterError::InDoubt | AfterError::Unspent if is_refused => AfterError::Refused,
+            known => known.clone(),
         }
     }
 

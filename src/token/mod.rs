@@ -54,7 +54,7 @@
 //! | `WARN` | `the endpoint has refused the refresh token` of a kept login | |
 //! | `WARN` | `the new refresh token cannot be saved ..`: it is used from memory | `error` |
 //! | `WARN` | `this login is lost at the next restart ..`, once per source: it has no store | |
-//! | `INFO` | `the refresh token is saved again`, `somebody has logged in again ..`, `a refresh token in doubt is sent again` | `is_last_try` |
+//! | `INFO` | `the refresh token is saved again`, `somebody has logged in again ..`, `a refresh token in doubt is sent again` | |
 //! | `DEBUG` | `another process has renewed the token`, `the lease of a login was not released ..` | `error` |
 //! | `DEBUG` | `a request could not be sent again ..`: the second sending failed | |
 //! | `TRACE` | `adopted a rotated token`, `did not adopt a rotated token` | `generation`, `why` |

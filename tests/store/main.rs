@@ -1,6 +1,7 @@
 //! Logins that outlive the process: stores, and what becomes of a refresh token that was sent and not answered.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod answers;
 #[cfg(feature = "oauth")]
 mod config;
 mod doubt;

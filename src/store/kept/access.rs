@@ -48,9 +48,14 @@ impl Access {
         };
         let stated = issued.expires_in().map(|life| sent.since_epoch().saturating_add(life));
         let ends = [stated, issued.stated().expires_at, claimed];
-        // A time that has passed is by another clock, which the source compares with ours. It says nothing here.
-        let ends = ends.into_iter().flatten().filter(|ends| *ends > now.since_epoch());
-        let ends = ends.min().unwrap_or_else(|| sent.since_epoch().saturating_add(default));
+        let is_stated = ends.iter().any(Option::is_some);
+        // If a time has passed, the token has ended, or its issuer has another clock. Other processes cannot know which.
+        let later = ends.into_iter().flatten().filter(|ends| *ends > now.since_epoch()).min();
+        let unstated = || match is_stated {
+            true => now.since_epoch(),
+            false => sent.since_epoch().saturating_add(default),
+        };
+        let ends = later.unwrap_or_else(unstated);
         Access {
             token: token.clone(),
             ends_at: ends.as_secs(),
@@ -59,6 +64,11 @@ impl Access {
             seed,
             dpop_thumbprint: None,
         }
+    }
+
+    /// The same, for no process: the source does not accept it.
+    pub(crate) fn that_nobody_can_use(self) -> Access {
+        Access { ends_at: 0, ..self }
     }
 
     /// The same, bound to this key.
@@ -145,7 +155,7 @@ mod tests {
         assert_eq!(until(issued().with_expires_in(secs(60))), 160);
         let both = issued().with_expires_in(secs(60)).with_expires_at(UNIX_EPOCH + secs(150));
         assert_eq!(until(both), 150);
-        assert_eq!(until(issued().with_expires_at(UNIX_EPOCH + secs(7))), 400, "another clock");
+        assert_eq!(until(issued().with_expires_at(UNIX_EPOCH + secs(7))), 101, "it has ended");
     }
 
     #[test]

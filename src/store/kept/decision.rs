@@ -21,8 +21,8 @@ pub(crate) struct Facts {
 /// What to do.
 #[derive(Clone, Debug)]
 pub(crate) enum Decision {
-    /// Send this refresh token. `is_last_try`: it is in doubt, and will not be sent again if this answer is lost too.
-    Redeem { token: Secret, is_last_try: bool },
+    /// Send this refresh token.
+    Redeem(Secret),
     /// Obtain a token without a refresh token.
     Primary,
     /// The token is in doubt. Wait until the last access token has ended.
@@ -36,8 +36,6 @@ pub(crate) enum Decision {
 pub(crate) enum Lost {
     /// The endpoint has refused the refresh token.
     Refused,
-    /// The refresh token was sent at this time, and once more later, and no answer came.
-    InDoubt(u64),
     /// There is no refresh token.
     Absent,
 }
@@ -47,9 +45,8 @@ pub(crate) enum Lost {
 /// 1. A token that is not in doubt is sent.
 /// 2. Within the provider's grace a token in doubt is sent, because a second use does no harm there.
 /// 3. Otherwise the primary credential is used, if there is one.
-/// 4. Otherwise the token is sent once more, when the last access token has ended: if the provider takes that for theft, it also ends
-///    the access tokens.
-/// 5. After that, a person must log in again.
+/// 4. Otherwise the token is sent again when the last access token has ended: if the provider takes that for theft, it also ends
+///    the access tokens. From then on nothing more can be lost, so it is sent until the provider accepts or refuses it.
 pub(crate) fn decide(login: &Login, facts: Facts) -> Decision {
     let Some(token) = login.token.clone() else {
         return match (facts.has_primary, &login.rejected) {
@@ -59,22 +56,19 @@ pub(crate) fn decide(login: &Login, facts: Facts) -> Decision {
         };
     };
     let Some(since) = login.in_doubt_since else {
-        return Decision::Redeem { token, is_last_try: false };
+        return Decision::Redeem(token);
     };
     // None if the clock was set back, so that nobody knows how long ago the token was sent.
     let elapsed = facts.now.checked_sub(Duration::from_secs(since));
     if elapsed.is_some_and(|elapsed| elapsed < facts.grace) {
-        return Decision::Redeem { token, is_last_try: false };
+        return Decision::Redeem(token);
     }
     if facts.has_primary {
         return Decision::Primary;
     }
-    if login.last_try {
-        return Decision::LogInAgain(Lost::InDoubt(since));
-    }
     match facts.access_ends.and_then(|ends| ends.checked_sub(facts.now)) {
         Some(left) if !left.is_zero() => Decision::Wait { since, left },
-        _ => Decision::Redeem { token, is_last_try: true },
+        _ => Decision::Redeem(token),
     }
 }
 
@@ -89,7 +83,6 @@ mod tests {
         token: bool,
         rejected: bool,
         since: Option<u64>,
-        last_try: bool,
         grace: u64,
         primary: bool,
         ends: Option<u64>,
@@ -101,7 +94,6 @@ mod tests {
                 token: self.token.then(|| "r".into()),
                 rejected: self.rejected.then(|| "x".into()),
                 in_doubt_since: self.since,
-                last_try: self.last_try,
                 ..Login::default()
             };
             let facts = Facts {
@@ -111,8 +103,7 @@ mod tests {
                 access_ends: self.ends.map(Duration::from_secs),
             };
             match decide(&login, facts) {
-                Decision::Redeem { is_last_try: false, .. } => "redeem".to_owned(),
-                Decision::Redeem { is_last_try: true, .. } => "last try".to_owned(),
+                Decision::Redeem(_) => "redeem".to_owned(),
                 Decision::Primary => "primary".to_owned(),
                 Decision::Wait { left, .. } => format!("wait {}", left.as_secs()),
                 Decision::LogInAgain(lost) => format!("{lost:?}"),
@@ -131,23 +122,17 @@ mod tests {
             (Case { ends: Some(2_000), rejected: true, ..good }, "redeem"),
             // within the grace, which counts from the first sending
             (Case { grace: 11, ..doubt }, "redeem"),
-            (
-                Case { grace: 11, primary: true, ends: Some(2_000), last_try: true, ..doubt },
-                "redeem",
-            ),
+            (Case { grace: 11, primary: true, ends: Some(2_000), ..doubt }, "redeem"),
             (Case { grace: u64::MAX, since: Some(0), ..doubt }, "redeem"),
-            (Case { grace: 10, ..doubt }, "last try"),
-            (Case { grace: 60, since: Some(1_001), ..doubt }, "last try"), // the clock was set back
+            (Case { grace: 10, ends: Some(1_007), ..doubt }, "wait 7"),
+            (Case { grace: 60, since: Some(1_001), ends: Some(1_007), ..doubt }, "wait 7"), // the clock was set back
             // the primary credential
             (Case { primary: true, ..doubt }, "primary"),
             (Case { primary: true, ends: Some(2_000), ..doubt }, "primary"),
-            (Case { primary: true, last_try: true, ..doubt }, "primary"),
-            // the last try
-            (doubt, "last try"),
-            (Case { ends: Some(1_000), ..doubt }, "last try"),
+            // the end of the last access token
+            (doubt, "redeem"),
+            (Case { ends: Some(1_000), ..doubt }, "redeem"),
             (Case { ends: Some(1_007), ..doubt }, "wait 7"),
-            (Case { ends: Some(1_007), last_try: true, ..doubt }, "InDoubt(990)"),
-            (Case { last_try: true, ..doubt }, "InDoubt(990)"),
             // no token
             (none, "Absent"),
             (Case { rejected: true, ..none }, "Refused"),

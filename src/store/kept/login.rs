@@ -12,7 +12,6 @@ const FORMER_SEEDS: &str = "former_seeds";
 const TOKEN: &str = "token";
 const REJECTED: &str = "rejected";
 const IN_DOUBT_SINCE: &str = "in_doubt_since";
-const LAST_TRY: &str = "last_try";
 const DPOP_THUMBPRINT: &str = "dpop_thumbprint";
 const DPOP_KEY: &str = "dpop_key";
 
@@ -45,8 +44,6 @@ pub(crate) struct Login {
     pub(crate) rejected: Option<Secret>,
     /// The token was sent at this time, in seconds since 1970, and no answer is known.
     pub(crate) in_doubt_since: Option<u64>,
-    /// The token was sent once more although it was in doubt, outside of the provider's grace.
-    pub(crate) last_try: bool,
     /// The key that the refresh token is bound to (DPoP, RFC 9449 section 5). The private half of a key that the user gives is not
     /// kept.
     pub(crate) key: Option<BoundKey>,
@@ -66,11 +63,10 @@ impl Login {
             token: others.read(TOKEN)?,
             rejected: others.read(REJECTED)?,
             in_doubt_since: others.read(IN_DOUBT_SINCE)?,
-            last_try: others.read(LAST_TRY)?.unwrap_or_default(),
             key: thumbprint.map(|it| BoundKey { thumbprint: it.into(), private }),
             others: Document::default(),
         };
-        let known = [SEED, FORMER_SEEDS, TOKEN, REJECTED, IN_DOUBT_SINCE, LAST_TRY];
+        let known = [SEED, FORMER_SEEDS, TOKEN, REJECTED, IN_DOUBT_SINCE];
         for known in known.into_iter().chain([DPOP_THUMBPRINT, DPOP_KEY]) {
             others.take(known);
         }
@@ -88,7 +84,6 @@ impl Login {
         document.set_text(TOKEN, self.token.as_ref().map(Secret::expose));
         document.set_text(REJECTED, self.rejected.as_ref().map(Secret::expose));
         document.set_number(IN_DOUBT_SINCE, self.in_doubt_since);
-        document.set_json(LAST_TRY, self.last_try.then(|| Secret::from("true")));
         let key = self.key.as_ref();
         document.set_text(DPOP_THUMBPRINT, key.map(|key| &*key.thumbprint));
         document.set_text(DPOP_KEY, key.and_then(|key| Some(key.private.as_ref()?.expose())));
@@ -115,7 +110,6 @@ impl Login {
             token: Some(seed.token.clone()),
             rejected: None,
             in_doubt_since: None,
-            last_try: false,
             key: None,
             others: self.others,
         }
@@ -144,20 +138,20 @@ impl Login {
         self.key.is_some() && refused.is_some() && refused == self.seed
     }
 
-    /// The token is about to be sent. `is_last_try` means that no further try follows if its answer is lost too.
-    pub(crate) fn sending(&self, now: Duration, is_last_try: bool) -> Login {
+    /// The token is about to be sent.
+    pub(crate) fn sending(&self, now: Duration) -> Login {
         let in_doubt_since = self.in_doubt_since.or(Some(now.as_secs()));
-        Login { in_doubt_since, last_try: self.last_try || is_last_try, ..self.clone() }
+        Login { in_doubt_since, ..self.clone() }
     }
 
     /// The endpoint refuses the token.
     pub(crate) fn refused(self) -> Login {
-        Login { rejected: self.token, token: None, in_doubt_since: None, last_try: false, ..self }
+        Login { rejected: self.token, token: None, in_doubt_since: None, ..self }
     }
 
     /// The endpoint has answered with this token, or with none.
     pub(crate) fn renewed(self, token: Option<Secret>) -> Login {
-        Login { token, in_doubt_since: None, last_try: false, ..self }
+        Login { token, in_doubt_since: None, ..self }
     }
 
     pub(crate) fn has_token(&self, text: &Secret) -> bool {
@@ -182,11 +176,11 @@ mod tests {
         let text = r#"{"note": {"a": [1.50]}, "token": "r\"1", "seed": "abc", "in_doubt_since": 7, "rejected": null}"#;
         let login = Login::parse(&text.into()).unwrap();
         assert_eq!((token(&login), login.in_doubt_since), (Some("r\"1"), Some(7)));
-        let login = Login { last_try: true, former_seeds: vec!["x".into(), "y".into()], ..login };
+        let login = Login { former_seeds: vec!["x".into(), "y".into()], ..login };
         let json = login.to_json();
         assert_eq!(
             json.expose(),
-            "{\n  \"former_seeds\": [\"x\", \"y\"],\n  \"in_doubt_since\": 7,\n  \"last_try\": true,\n  \
+            "{\n  \"former_seeds\": [\"x\", \"y\"],\n  \"in_doubt_since\": 7,\n  \
              \"note\": {\"a\": [1.50]},\n  \"seed\": \"abc\",\n  \"token\": \"r\\\"1\"\n}"
         );
         assert_eq!(Login::parse(&json).unwrap().to_json().expose(), json.expose());
@@ -199,15 +193,12 @@ mod tests {
     fn a_new_seed_replaces_the_login_and_a_former_one_does_not_come_back() {
         let first = Login::default().with_seed(Some(&seed("s1")));
         assert_eq!(token(&first), Some("s1"));
-        let renewed = first.sending(Duration::from_secs(9), true).renewed(Some("r2".into()));
+        let renewed = first.sending(Duration::from_secs(9)).renewed(Some("r2".into()));
         let same = renewed.with_seed(Some(&seed("s1")));
-        assert_eq!((token(&same), same.in_doubt_since, same.last_try), (Some("r2"), None, false));
+        assert_eq!((token(&same), same.in_doubt_since), (Some("r2"), None));
 
-        let again = same.sending(Duration::from_secs(9), true).with_seed(Some(&seed("s2")));
-        assert_eq!(
-            (token(&again), again.in_doubt_since, again.last_try),
-            (Some("s2"), None, false)
-        );
+        let again = same.sending(Duration::from_secs(9)).with_seed(Some(&seed("s2")));
+        assert_eq!((token(&again), again.in_doubt_since), (Some("s2"), None));
         // A process that still has the first seed goes on with the new login.
         let still = again.renewed(Some("r3".into())).with_seed(Some(&seed("s1")));
         assert_eq!(token(&still), Some("r3"));
@@ -225,10 +216,10 @@ mod tests {
     #[test]
     fn the_first_sending_gives_the_time_of_the_doubt() {
         let login = Login::default().with_seed(Some(&seed("s1")));
-        let sent = login.sending(Duration::from_millis(7_900), false);
-        assert_eq!((sent.in_doubt_since, sent.last_try), (Some(7), false));
-        let again = sent.sending(Duration::from_secs(20), true);
-        assert_eq!((again.in_doubt_since, again.last_try), (Some(7), true));
+        let sent = login.sending(Duration::from_millis(7_900));
+        assert_eq!(sent.in_doubt_since, Some(7));
+        let again = sent.sending(Duration::from_secs(20));
+        assert_eq!(again.in_doubt_since, Some(7));
         let refused = again.refused();
         assert_eq!(refused.rejected.as_ref().map(Secret::expose), Some("s1"));
         assert!(refused.token.is_none() && refused.in_doubt_since.is_none());

@@ -31,7 +31,9 @@ use crate::store::kept::decision::{Decision, Facts, Lost, decide};
 use crate::store::kept::login::{Login, Seed};
 use crate::store::kept::memory::{Memory, Unsaved};
 use crate::store::kept::status::LoginStatus;
-use crate::store::kept::texts::{about_another_key, is_about_the_proof, log_in_again, wait};
+use crate::store::kept::texts::{
+    about_another_key, bound_to_a_key, is_about_the_proof, log_in_again, wait,
+};
 use crate::store::key::{Key, fingerprint};
 use crate::store::lease::{Acquire, Lease, Publish};
 
@@ -117,6 +119,7 @@ impl Kept {
                     seen = Some(entry.fence);
                     self.memory.see(entry.fence);
                     if let Some(issued) = self.usable(cx, &entry, seed).await {
+                        self.note_what_is_stored().await;
                         tracing::debug!(target: TARGET, system = self.system, "another process has renewed the token");
                         return Ok(Acquired::Token(issued));
                     }
@@ -145,8 +148,8 @@ impl Kept {
         let mut may_look_again = true;
         loop {
             self.memory.note(&login);
-            let (token, is_last_try) = match decide(&login, self.facts(cx, lease)) {
-                Decision::Redeem { token, is_last_try } => (token, is_last_try),
+            let token = match decide(&login, self.facts(cx, lease)) {
+                Decision::Redeem(token) => token,
                 Decision::Primary => return self.primary(cx, lease, login).await,
                 Decision::Wait { since, left } => return Err(wait(since, left)),
                 Decision::LogInAgain(lost) => {
@@ -157,10 +160,10 @@ impl Kept {
             let before = login.clone();
             // In one write with the mark: whoever finds this refresh token also finds its key.
             login = login.bound_to(self.key_of_logins(cx)?);
-            login = login.sending(cx.now().since_epoch(), is_last_try);
+            login = login.sending(cx.now().since_epoch());
             self.keep(lease, &login).await?;
             if before.in_doubt_since.is_some() {
-                tracing::info!(target: TARGET, system = self.system, is_last_try, "a refresh token in doubt is sent again");
+                tracing::info!(target: TARGET, system = self.system, "a refresh token in doubt is sent again");
             }
             let part = cx.with_kept_refresh_token(Some(token.clone()), login.key.clone());
             let error = match self.inner.exchange(&part).await {
@@ -172,6 +175,11 @@ impl Kept {
                     tracing::warn!(target: TARGET, system = self.system, "a refresh token is in doubt: it was sent, and no answer tells whether it is spent");
                     self.memory.note(&login);
                     return Err(error);
+                }
+                AfterError::Replaced(new) => {
+                    // If this cannot be written, the old token stays in doubt.
+                    self.note_if_kept(lease, &login.renewed(Some(new))).await;
+                    return Err(error.without_refresh_token());
                 }
                 AfterError::Unspent => {
                     // If this cannot be written, the token stays in doubt.
@@ -240,6 +248,9 @@ impl Kept {
                 self.failed(StoreError::configuration(message))
             })?,
         };
+        if let Some(key) = stored.key.as_ref().filter(|_| !self.binds_logins()) {
+            return Err(bound_to_a_key(&key.thumbprint));
+        }
         let login = self.memory.newer_than(&stored).unwrap_or(stored);
         let known = login.seed.clone();
         let login = login.with_seed(seed);
@@ -298,7 +309,11 @@ impl Kept {
         let times = (cx.sent(), cx.now());
         let access = Access::of(&issued, login.seed.clone(), times, self.options.default_lifetime);
         let key = self.key_of(&issued);
-        let access = access.bound_to(key.as_ref());
+        let (token, token_type) = (issued.access_token(), issued.token_type());
+        let access = match self.presentation.header_value(token, token_type) {
+            Ok(_) => access.bound_to(key.as_ref()),
+            Err(_) => access.that_nobody_can_use(),
+        };
         let login = match redeemed.is_none() && self.binds_logins() {
             true => Login { key: issued.refresh_token().and(key), ..login }, // a new login
             false => login,
@@ -333,6 +348,15 @@ impl Kept {
         }
         self.memory.see(lease.fence());
         issued.without_refresh_token()
+    }
+
+    /// For the status: another process has changed the login.
+    async fn note_what_is_stored(&self) {
+        let stored = self.store.load(&self.key).await.ok();
+        let login = stored.and_then(|stored| Login::parse(stored.carry.as_ref()?));
+        if let Some(login) = login {
+            self.memory.note(&login);
+        }
     }
 
     /// The endpoint has refused this token: looks whether another process has renewed it without the lease.

@@ -14,6 +14,15 @@ pub(crate) fn about_another_key(error: ExchangeError) -> ExchangeError {
     error.map_message(|text| format!("{text}{ANOTHER_KEY}"))
 }
 
+/// The login is that of a public client with DPoP, and this system has no key.
+pub(crate) fn bound_to_a_key(thumbprint: &str) -> ExchangeError {
+    let message = format!(
+        "the login in the store is bound to the DPoP key with the thumbprint {thumbprint}, and this system has no DPoP: give it \
+         `dpop` and be a public client as before, or log in again with another store"
+    );
+    ExchangeError::new(ExchangeErrorKind::Configuration, message)
+}
+
 pub(crate) fn is_about_the_proof(error: &ExchangeError) -> bool {
     error.code() == Some("invalid_dpop_proof")
 }
@@ -26,12 +35,8 @@ pub(crate) fn log_in_again(
     refusal: Option<ExchangeError>,
 ) -> ExchangeError {
     let why = match lost {
-        Lost::Refused => "the token endpoint has refused the refresh token".to_owned(),
-        Lost::InDoubt(since) => format!(
-            "the refresh token was sent{}, and no answer has come, nor to a second try: it may be spent",
-            at(since)
-        ),
-        Lost::Absent => "the store has no refresh token for this login".to_owned(),
+        Lost::Refused => "the token endpoint has refused the refresh token",
+        Lost::Absent => "the store has no refresh token for this login",
     };
     let place = match seed.filter(|seed| !seed.is_value()) {
         Some(seed) => format!("put the new refresh token into {seed}"),
@@ -45,10 +50,11 @@ pub(crate) fn log_in_again(
     }
 }
 
-/// The refresh token in doubt is sent once more later.
+/// The refresh token in doubt is sent again later.
 pub(crate) fn wait(since: u64, left: Duration) -> ExchangeError {
     let message = format!(
-        "the refresh token was sent{}, and no answer has come: it is sent once more when the last access token has ended, in {} s",
+        "the refresh token was sent{}, and no answer tells whether it is spent: it is sent again when the last access token has ended, \
+         in {} s",
         at(since),
         left.as_secs().saturating_add(u64::from(left.subsec_nanos() > 0))
     );
@@ -79,15 +85,17 @@ mod tests {
              file /run/secrets/login"
         );
         assert_eq!(
-            text(Lost::InDoubt(1_735_689_600), &value),
-            "the refresh token was sent at Wed, 01 Jan 2025 00:00:00 GMT, and no answer has come, nor to a second try: it may \
-             be spent: log in again, and give the new refresh token to this program"
+            text(Lost::Absent, &value),
+            "the store has no refresh token for this login: log in again, and give the new refresh token to this program"
         );
-        assert!(
-            text(Lost::InDoubt(u64::MAX), &value).starts_with("the refresh token was sent, and")
+        let later = wait(1_735_689_600, Duration::from_millis(9_100));
+        assert_eq!(
+            later.to_string(),
+            "the refresh token was sent at Wed, 01 Jan 2025 00:00:00 GMT, and no answer tells whether it is spent: it is sent \
+             again when the last access token has ended, in 10 s"
         );
-        let wait = wait(1_735_689_600, Duration::from_millis(9_100));
-        assert!(wait.to_string().ends_with("when the last access token has ended, in 10 s"));
-        assert_eq!(wait.retry_after(), Some(Duration::from_millis(9_100)));
+        assert_eq!(later.retry_after(), Some(Duration::from_millis(9_100)));
+        let odd = wait(u64::MAX, Duration::ZERO).to_string();
+        assert!(odd.starts_with("the refresh token was sent, and"), "{odd}");
     }
 }

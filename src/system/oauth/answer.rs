@@ -76,6 +76,21 @@ pub(crate) fn read_2xx(
     }
 }
 
+/// The error of an answer that cannot be used, with its new refresh token, if it has one: the old one is then spent.
+pub(crate) fn with_new_refresh_token(
+    error: ExchangeError,
+    answer: &ExchangeAnswer,
+) -> ExchangeError {
+    if !answer.status().is_success() {
+        return error;
+    }
+    let token = Members::of(answer).ok().and_then(|top| top.text("refresh_token").ok().flatten());
+    match token {
+        Some(token) => error.with_new_refresh_token(token),
+        None => error,
+    }
+}
+
 /// Adds the members that the caller wants to know. A member that is absent or cannot be read is left out.
 pub(crate) fn with_extra(issued: Issued, answer: &ExchangeAnswer, members: &[String]) -> Issued {
     if members.is_empty() {

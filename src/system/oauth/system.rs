@@ -32,7 +32,9 @@ use crate::scheme::per_request::PerRequest;
 use crate::scheme::presentation::Presentation;
 use crate::scheme::value::{InvalidToken, bearer_value, plain_value, prefixed_value};
 use crate::secret::Secret;
-use crate::system::oauth::answer::{Meaning, check_type, is_another_scope, read_2xx, with_extra};
+use crate::system::oauth::answer::{
+    Meaning, check_type, is_another_scope, read_2xx, with_extra, with_new_refresh_token,
+};
 use crate::system::oauth::claims::with_demand;
 use crate::system::oauth::client::OAuthClient;
 use crate::system::oauth::discovery::{DISCOVERY, Discovery, Found};
@@ -329,7 +331,8 @@ impl Grant for OAuth {
     }
 
     fn read(&self, answer: ExchangeAnswer) -> Result<Step, ExchangeError> {
-        self.ended(self.read_answer(&answer))
+        let read = self.read_answer(&answer);
+        self.ended(read.map_err(|error| with_new_refresh_token(error, &answer)))
     }
 
     /// Metadata that was read before is used if the issuer cannot be reached.
