@@ -31,6 +31,8 @@ pub struct RequestContext {
     refresh_token: Option<Secret>,
     is_kept: bool,
     bound_key: Option<BoundKey>,
+    /// Requests were sent before in the same exchange, by another part of it.
+    is_further_part: bool,
     shown: Shown,
     /// The answers so far, each with the step that it asked for.
     asked: Vec<(&'static str, ExchangeAnswer)>,
@@ -46,6 +48,7 @@ impl RequestContext {
             refresh_token,
             is_kept: cx.is_kept(),
             bound_key: cx.bound_key().cloned(),
+            is_further_part: cx.requests() > 0,
             shown,
             asked: Vec::new(),
         }
@@ -89,6 +92,12 @@ impl RequestContext {
     #[cfg_attr(not(feature = "oauth"), allow(dead_code))]
     pub(crate) fn bound_key(&self) -> Option<&BoundKey> {
         self.bound_key.as_ref()
+    }
+
+    /// Requests were sent before in the same exchange, by another part of it: with a refresh token of a store, or with credentials that
+    /// were refused.
+    pub(crate) fn is_of_a_further_part(&self) -> bool {
+        self.is_further_part
     }
 
     /// The time by the source's clock.

@@ -18,6 +18,10 @@ struct State {
     waiting: Option<String>,
     /// Of the exchange that runs.
     asked: Option<String>,
+    /// Of the part of an exchange that has failed. A further part may follow.
+    failed: Option<String>,
+    /// The exchange that runs has these claims in a second part.
+    is_second_part: bool,
     /// Of the exchange that brought the current token.
     granted: Option<String>,
     /// When claims were accepted last.
@@ -32,7 +36,17 @@ impl ClaimsChallenges {
 
     /// An exchange begins. Claims go into one exchange, whatever comes of it.
     pub(crate) fn begin(&self) {
-        self.with(|state| state.asked = state.waiting.take());
+        self.with(|state| {
+            (state.asked, state.failed, state.is_second_part) = (state.waiting.take(), None, false);
+        });
+    }
+
+    /// A further part of the same exchange begins: its first part has failed, with a refresh token, say. It has the same claims.
+    pub(crate) fn go_on(&self) {
+        self.with(|state| {
+            state.is_second_part = state.failed.is_some();
+            state.asked = state.failed.take().or_else(|| state.waiting.take());
+        });
     }
 
     /// The claims for the requests of this exchange.
@@ -45,9 +59,12 @@ impl ClaimsChallenges {
         self.with(|state| state.granted = state.asked.take());
     }
 
-    /// The exchange has failed.
+    /// The exchange has failed, or a part of it.
     pub(crate) fn failed(&self) {
-        self.with(|state| state.asked = None);
+        self.with(|state| {
+            let asked = state.asked.take();
+            state.failed = asked.filter(|_| !state.is_second_part);
+        });
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
@@ -104,6 +121,33 @@ mod tests {
         challenges.issued();
         challenges.begin();
         assert_eq!(challenges.asked(), None);
+    }
+
+    #[test]
+    fn a_further_part_of_an_exchange_has_its_claims_and_the_next_exchange_does_not() {
+        let challenges = waiting();
+        challenges.begin();
+        challenges.failed();
+        challenges.go_on();
+        assert_eq!(challenges.asked(), Some("a".into()));
+        challenges.failed();
+        challenges.go_on();
+        assert_eq!(challenges.asked(), None, "they are sent in two parts at most");
+
+        assert!(challenges.demanded("b", at(160)));
+        challenges.begin();
+        challenges.failed();
+        challenges.begin();
+        assert_eq!(challenges.asked(), None);
+    }
+
+    #[test]
+    fn an_exchange_that_begins_with_other_requests_has_the_claims() {
+        let challenges = waiting();
+        challenges.go_on();
+        assert_eq!(challenges.asked(), Some("a".into()));
+        challenges.issued();
+        assert!(!challenges.demanded("a", at(1_000)));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod answers;
+mod claims;
 #[cfg(feature = "oauth")]
 mod config;
 mod doubt;

@@ -298,7 +298,10 @@ impl Grant for OAuth {
 
     fn request(&self, cx: &RequestContext) -> Result<ExchangeRequest, ExchangeError> {
         if let (None, Some(claims)) = (cx.step(), &self.claims) {
-            claims.begin();
+            match cx.is_of_a_further_part() {
+                true => claims.go_on(),
+                false => claims.begin(),
+            }
         }
         let now = Some(cx.now());
         let step = cx.step().filter(|step| *step != DISCOVERED);
