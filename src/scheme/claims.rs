@@ -78,9 +78,9 @@ impl State {
         if is_same(&self.waiting) || is_same(&self.asked) {
             return true;
         }
-        let is_busy = self.waiting.is_some() || self.asked.is_some();
+        // An exchange that was cancelled at its deadline has no end that is known here, so it counts for the pause only.
         let is_early = self.accepted.is_some_and(|accepted| now.since(accepted) < PAUSE);
-        if is_same(&self.granted) || is_busy || is_early {
+        if is_same(&self.granted) || self.waiting.is_some() || is_early {
             return false;
         }
         (self.waiting, self.accepted) = (Some(json.to_owned()), Some(now));
@@ -174,9 +174,9 @@ mod tests {
         let challenges = waiting();
         assert!(!challenges.demanded("b", at(1_000)));
         challenges.begin();
-        assert!(!challenges.demanded("b", at(1_000)));
+        assert!(!challenges.demanded("b", at(159)));
         challenges.issued();
-        assert!(challenges.demanded("b", at(1_000)));
+        assert!(challenges.demanded("b", at(160)));
     }
 
     #[test]
@@ -186,6 +186,16 @@ mod tests {
         challenges.issued();
         assert!(!challenges.demanded("b", at(159)));
         assert!(challenges.demanded("b", at(160)));
+    }
+
+    #[test]
+    fn an_exchange_that_was_cancelled_blocks_no_other_claims() {
+        let challenges = waiting();
+        challenges.begin(); // and its future is dropped
+        assert!(!challenges.demanded("b", at(159)));
+        assert!(challenges.demanded("b", at(160)));
+        challenges.begin();
+        assert_eq!(challenges.asked(), Some("b".into()));
     }
 
     #[test]
