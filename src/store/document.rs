@@ -45,6 +45,16 @@ impl Document {
         self.set_json(name, text.map(quoted));
     }
 
+    /// Sets a member to a list of texts. An empty one removes it.
+    pub(crate) fn set_texts(&mut self, name: &str, texts: &[String]) {
+        let list = (!texts.is_empty()).then(|| {
+            let quoted: Vec<_> = texts.iter().map(|text| quoted(text)).collect();
+            let quoted: Vec<_> = quoted.iter().map(Secret::expose).collect();
+            Secret::from(format!("[{}]", quoted.join(", ")))
+        });
+        self.set_json(name, list);
+    }
+
     /// Sets a member to a number. None removes it.
     pub(crate) fn set_number(&mut self, name: &str, number: Option<u64>) {
         self.set_json(name, number.map(|number| Secret::from(number.to_string())));

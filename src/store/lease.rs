@@ -15,6 +15,9 @@ use crate::store::key::Key;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Fence(NonZeroU64);
 
+/// Much more than the time of any clock in microseconds.
+const LARGEST: u64 = u64::MAX / 2;
+
 impl Fence {
     /// A fence of this number. None if it is zero.
     #[must_use]
@@ -26,6 +29,11 @@ impl Fence {
     #[must_use]
     pub fn number(self) -> u64 {
         self.0.get()
+    }
+
+    /// Whether larger fences can follow. If not, no token could be stored any more, and something else has written this one.
+    pub(crate) fn can_grow(self) -> bool {
+        self.number() <= LARGEST
     }
 
     /// A fence that is larger than all these. It is at least the time in microseconds since 1970, so that fences also grow if a
@@ -196,5 +204,7 @@ mod tests {
         ] {
             assert_eq!(next(micros, known), fence, "{micros} {known:?}");
         }
+        let can_grow = |number| Fence::new(number).unwrap().can_grow();
+        assert!(can_grow(LARGEST) && !can_grow(LARGEST + 1));
     }
 }

@@ -6,7 +6,7 @@ use tower_outbound_auth::Error;
 use tower_outbound_auth::exchange::ExchangeErrorKind;
 use tower_outbound_auth::store::FileStore;
 
-use super::{Setup, failure, login, renew};
+use super::{HOUR, Setup, failure, login, renew};
 
 fn assert_configuration(error: &Error, path: &Path, text: &str) {
     assert_eq!(error.exchange().unwrap().kind(), ExchangeErrorKind::Configuration, "{error}");
@@ -138,4 +138,47 @@ async fn a_symbolic_link_stays_and_the_file_that_it_names_is_replaced() {
     let kind = std::fs::symlink_metadata(setup.folder.file()).unwrap().file_type();
     assert!(kind.is_symlink());
     assert!(real.login()["token"].is_string());
+}
+
+/// Above the largest fence no token could be stored: the refresh token would be spent, and its successor lost.
+#[tokio::test]
+async fn a_fence_that_cannot_grow_costs_no_login() {
+    let setup = Setup::new().await;
+    let seed = setup.log_in().await;
+    setup.source(&*seed).token().await.unwrap();
+    let lock = setup.folder.file().with_extension("json.lock");
+    std::fs::write(lock, format!("{}\n", u64::MAX)).unwrap();
+    for _ in 0..3 {
+        setup.clock.advance(HOUR);
+        setup.source(&*seed).token().await.unwrap();
+        assert!(!setup.is_in_doubt());
+    }
+    assert_eq!(setup.refreshes(), (4, 0));
+
+    let mut file = setup.folder.login();
+    file["access"]["fence"] = u64::MAX.into();
+    setup.folder.write(&file.to_string());
+    setup.clock.advance(HOUR);
+    let error = setup.source(&*seed).token().await.unwrap_err();
+    assert!(error.to_string().contains("is no login that this crate has written"), "{error}");
+    assert_eq!(setup.refreshes(), (4, 0), "nothing is sent");
+}
+
+#[tokio::test]
+async fn a_former_seed_with_a_quotation_mark_is_kept() {
+    let setup = Setup::new().await;
+    let seed = setup.log_in().await;
+    setup.folder.write(r#"{"former_seeds": ["a\"b"]}"#);
+    setup.source(&*seed).token().await.unwrap();
+    assert_eq!(setup.folder.login()["former_seeds"], serde_json::json!(["a\"b"]));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_pipe_is_no_login_and_blocks_no_thread() {
+    let setup = Setup::new().await;
+    let made = std::process::Command::new("mkfifo").arg(setup.folder.file()).status();
+    assert!(made.unwrap().success());
+    let error = setup.source("seed").token().await.unwrap_err();
+    assert!(error.to_string().contains("is no file with a login"), "{error}");
 }

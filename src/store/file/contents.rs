@@ -31,7 +31,7 @@ impl Contents {
         let access = match carry.json(ACCESS) {
             Some(json) => {
                 let mut access = Document::parse(json.expose())?;
-                let fence = Fence::new(access.read(FENCE)??)?;
+                let fence = Fence::new(access.read(FENCE)??).filter(|fence| fence.can_grow())?;
                 access.take(FENCE);
                 Some((fence, access))
             }
@@ -138,6 +138,7 @@ mod tests {
             "{\"access\": {}}",
             "{\"access\": {\"fence\": 0}}",
             "{\"access\": {\"fence\": -1}}",
+            "{\"access\": {\"fence\": 18446744073709551615}}",
         ] {
             assert!(Contents::parse(wrong).is_none(), "{wrong}");
         }

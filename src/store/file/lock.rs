@@ -29,12 +29,12 @@ impl Lock {
         }
     }
 
-    /// The fence of the last lease, which the lock file has.
+    /// The fence of the last lease, which the lock file has. None if the file has something else.
     pub(crate) fn last_fence(&mut self) -> Option<Fence> {
         let mut text = String::new();
         self.file.rewind().ok()?;
         (&self.file).take(32).read_to_string(&mut text).ok()?;
-        Fence::new(text.lines().next()?.parse().ok()?)
+        Fence::new(text.lines().next()?.parse().ok()?).filter(|fence| fence.can_grow())
     }
 
     /// Notes the fence of a new lease, so that the next process gives a larger one.
@@ -44,7 +44,7 @@ impl Lock {
     /// If the lock file cannot be written.
     pub(crate) fn note(&mut self, fence: Fence) -> io::Result<()> {
         self.file.rewind()?;
-        // It only gets longer: fences grow.
+        // The rest of a longer text stays: only the first line counts.
         self.file.write_all(format!("{}\n", fence.number()).as_bytes())
     }
 }

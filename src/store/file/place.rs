@@ -1,7 +1,7 @@
 //! Where the files of a store are, and how the login is read.
 
 use std::ffi::OsString;
-use std::fs::{self, File};
+use std::fs::{self, OpenOptions};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -52,7 +52,7 @@ impl Place {
     /// If the file cannot be read, is no file, is too long, or can be read or written by everybody.
     pub(crate) fn read(&self) -> Result<Option<Zeroizing<String>>, StoreError> {
         let failed = |error| unusable("read", &self.file, error);
-        let file = match File::open(&self.file) {
+        let file = match options().open(&self.file) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(failed(error)),
@@ -80,6 +80,17 @@ impl Place {
         file.take(LONGEST).read_to_string(&mut text).map_err(failed)?;
         Ok(Some(text))
     }
+}
+
+/// Opening a pipe would block for ever, and a runtime waits for its threads when it ends.
+fn options() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    if let Ok(flags) = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()) {
+        std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, flags);
+    }
+    options
 }
 
 /// The error of a step on the file system: what failed, where, why, and what to do.

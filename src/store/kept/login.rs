@@ -76,11 +76,7 @@ impl Login {
     pub(crate) fn to_json(&self) -> Secret {
         let mut document = self.others.clone();
         document.set_text(SEED, self.seed.as_deref());
-        let former = (!self.former_seeds.is_empty()).then(|| {
-            let quoted = self.former_seeds.iter().map(|seed| format!("\"{seed}\""));
-            Secret::from(format!("[{}]", quoted.collect::<Vec<_>>().join(", ")))
-        });
-        document.set_json(FORMER_SEEDS, former);
+        document.set_texts(FORMER_SEEDS, &self.former_seeds);
         document.set_text(TOKEN, self.token.as_ref().map(Secret::expose));
         document.set_text(REJECTED, self.rejected.as_ref().map(Secret::expose));
         document.set_number(IN_DOUBT_SINCE, self.in_doubt_since);
@@ -181,6 +177,11 @@ mod tests {
         assert_eq!(
             json.expose(),
             "{\n  \"former_seeds\": [\"x\", \"y\"],\n  \"in_doubt_since\": 7,\n  \
+        let login = Login { last_try: true, former_seeds: vec!["x".into(), "\"y".into()], ..login };
+        let json = login.to_json();
+        assert_eq!(
+            json.expose(),
+            "{\n  \"former_seeds\": [\"x\", \"\\\"y\"],\n  \"in_doubt_since\": 7,\n  \"last_try\": true,\n  \
              \"note\": {\"a\": [1.50]},\n  \"seed\": \"abc\",\n  \"token\": \"r\\\"1\"\n}"
         );
         assert_eq!(Login::parse(&json).unwrap().to_json().expose(), json.expose());
