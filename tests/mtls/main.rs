@@ -7,3 +7,4 @@ mod endpoint;
 mod log;
 mod rotation;
 mod server;
+mod subscriber;

@@ -1,7 +1,7 @@
 //! The certificate by which a client shows who it is (RFC 8705).
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -118,21 +118,22 @@ impl ClientCertificate {
                 Err(error) => unread = Some(error.to_string()),
             }
         }
-        let mut state = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
         let flaw = match unread {
             Some(flaw) => Some(flaw),
-            None => state.look(texts, provider).err().map(str::to_owned),
+            None => self.state().look(texts, provider).err().map(str::to_owned),
         };
         let shown = self.shown();
-        let Some(pair) = state.good.clone() else {
+        let Some(pair) = self.state().good.clone() else {
             return Err(unusable(&shown, flaw.as_deref().unwrap_or("there is none")));
         };
+        // A subscriber is code of a user, so no event is told under the lock.
         if let Some(cause) = flaw {
             tracing::warn!(target: TARGET, credential = shown, cause, "a client certificate and its key cannot be used: the last good pair is used");
         }
         if let Some(now) = now.map(Now::since_epoch) {
             pair.validity.check(now).map_err(|flaw| unusable(&shown, &flaw))?;
-            if let Some(left) = state.notice(&pair, now) {
+            let notice = self.state().notice(&pair, now);
+            if let Some(left) = notice {
                 let (days, ends) = (left.as_secs() / DAY, &pair.validity.ends_at);
                 tracing::warn!(target: TARGET, credential = shown, days, ends, "a client certificate ends soon");
             }
@@ -172,6 +173,10 @@ impl ClientCertificate {
     /// The places, for an identity.
     pub(crate) fn id(&self) -> String {
         self.0.places.iter().map(Credential::id).collect::<Vec<_>>().join(" and ")
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn shown(&self) -> String {
