@@ -9,6 +9,7 @@ mod doubt;
 mod files;
 mod laws;
 mod logins;
+mod newer;
 #[cfg(unix)]
 mod processes;
 mod refusals;

@@ -123,6 +123,8 @@ impl Kept {
                         tracing::debug!(target: TARGET, system = self.system, "another process has renewed the token");
                         return Ok(Acquired::Token(issued));
                     }
+                    // So that the deadline ends this, even if a store always has a newer token.
+                    tokio::task::yield_now().await;
                 }
                 Acquire::Newer(_) => {
                     let message = "the store gave an older token than the one that was seen";
