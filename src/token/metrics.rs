@@ -23,8 +23,9 @@
 //! # Ok::<_, tower_outbound_auth::BoxError>(())
 //! ```
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::mem;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -63,8 +64,17 @@ const STORE_DURATION: &str = "outbound_auth_store_operation_duration_seconds";
 #[derive(Default)]
 pub struct MetricsObserver {
     is_described: AtomicBool,
-    /// The labels `system`, `source` and `credential` of the refused credentials, until a refresh of the source succeeds.
-    refused: Mutex<BTreeSet<(&'static str, String, String)>>,
+    /// By the labels `system` and `source`.
+    refused: Mutex<BTreeMap<(&'static str, String), Refused>>,
+}
+
+/// The refused credentials of one source.
+#[derive(Default)]
+struct Refused {
+    /// Their labels, until a refresh succeeds.
+    credentials: BTreeSet<String>,
+    /// When the last refresh succeeded, by the monotonic clock.
+    accepted: u64,
 }
 
 impl MetricsObserver {
@@ -75,23 +85,26 @@ impl MetricsObserver {
     }
 
     fn refused(&self, event: &Event<'_>, credential: &str) {
-        let labels = (event.system, event.source.to_owned(), credential.to_owned());
-        self.refused.lock().unwrap_or_else(PoisonError::into_inner).insert(labels);
+        let mut sources = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        let refused = sources.entry((event.system, event.source.to_owned())).or_default();
+        // Two threads may tell their events in either order.
+        let is_late = event.at.mono_nanos() < refused.accepted;
+        if is_late {
+            return;
+        }
+        refused.credentials.insert(credential.to_owned());
+        drop(sources);
         set_refused(event, credential.to_owned(), 1);
     }
 
     /// A token came, so no credential of this source is refused.
     fn accepted(&self, event: &Event<'_>) {
-        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_of_this = |(system, source, _): &(&str, String, String)| {
-            (*system, &**source) == (event.system, event.source)
-        };
-        let accepted: Vec<_> = refused.iter().filter(|it| is_of_this(it)).cloned().collect();
-        refused.retain(|it| !is_of_this(it));
-        drop(refused);
-        for (_, _, credential) in accepted {
-            set_refused(event, credential, 0);
-        }
+        let mut sources = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        let refused = sources.entry((event.system, event.source.to_owned())).or_default();
+        refused.accepted = event.at.mono_nanos().max(refused.accepted);
+        let accepted = mem::take(&mut refused.credentials);
+        drop(sources);
+        accepted.into_iter().for_each(|credential| set_refused(event, credential, 0));
     }
 }
 

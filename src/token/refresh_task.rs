@@ -148,7 +148,7 @@ impl RefreshTask {
         if let RefreshOutcome::Failed(error) = outcome
             && error.is_about_the_credentials()
         {
-            self.core.tell_refused_credentials();
+            self.core.tell_refused_credentials(ended);
         }
         self.core.tell_state();
     }

@@ -6,6 +6,8 @@ mod credentials;
 #[path = "../support/failing_store.rs"]
 mod failing_store;
 mod harmless;
+#[cfg(feature = "metrics")]
+mod late;
 #[path = "../support/log.rs"]
 mod log;
 #[cfg(feature = "metrics")]

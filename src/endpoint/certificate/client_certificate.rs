@@ -20,8 +20,9 @@ use crate::secret::Secret;
 const NOTICE: Duration = Duration::from_secs(14 * DAY);
 const DAY: u64 = 86_400;
 
-/// How many tokens are remembered with their certificates. Each source has one or two at a time.
-const MAX_TOKENS: usize = 32;
+/// How many tokens are remembered with their certificates. Each source has one or two at a time, and several sources may share a
+/// certificate.
+const MAX_TOKENS: usize = 256;
 
 /// A certificate and its private key, which a client shows in TLS (mutual TLS, RFC 8705).
 ///
@@ -41,7 +42,8 @@ const MAX_TOKENS: usize = 32;
 /// - A certificate that has ended or is not valid yet, by the clock of the source, is such an error too. A `WARN` event a day says
 ///   that it ends soon, from 14 days before its end.
 /// - A provider may bind a token to the certificate. So a request to an API shows the certificate with which its token was issued,
-///   although there may be a newer one. [`manual::mtls`](crate::manual::mtls) says more.
+///   although there may be a newer one. The newest 256 tokens are known: more than a hundred sources should not share one value.
+///   [`manual::mtls`](crate::manual::mtls) says more.
 ///
 /// ```
 /// use tower_outbound_auth::endpoint::ClientCertificate;

@@ -5,6 +5,10 @@ use std::time::Duration;
 use crate::secret::Secret;
 use crate::store::kept::login::Login;
 
+/// A token in doubt waits for so long at most for the end of an access token that would end later. A clock that was ahead may have noted
+/// an end in years.
+const LONGEST_WAIT: Duration = Duration::from_secs(86_400);
+
 /// What a decision depends on besides the login.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Facts {
@@ -14,7 +18,7 @@ pub(crate) struct Facts {
     pub(crate) grace: Duration,
     /// The exchange can obtain a token without a refresh token.
     pub(crate) has_primary: bool,
-    /// When the last known access token ends, since 1970.
+    /// When the last known access token ends, since 1970. None if there is none, or if the API refuses it.
     pub(crate) access_ends: Option<Duration>,
 }
 
@@ -66,9 +70,11 @@ pub(crate) fn decide(login: &Login, facts: Facts) -> Decision {
     if facts.has_primary {
         return Decision::Primary;
     }
-    match facts.access_ends.and_then(|ends| ends.checked_sub(facts.now)) {
-        Some(left) if !left.is_zero() => Decision::Wait { since, left },
-        _ => Decision::Redeem(token),
+    let left = facts.access_ends.map_or(Duration::ZERO, |ends| ends.saturating_sub(facts.now));
+    let is_early = left <= LONGEST_WAIT || elapsed.is_some_and(|elapsed| elapsed < LONGEST_WAIT);
+    match !left.is_zero() && is_early {
+        true => Decision::Wait { since, left },
+        false => Decision::Redeem(token),
     }
 }
 
@@ -77,6 +83,8 @@ mod tests {
     use super::*;
 
     const NOW: u64 = 1_000;
+    const DAY: u64 = 86_400;
+    const YEARS: u64 = 3_650 * DAY;
 
     #[derive(Clone, Copy, Default)]
     struct Case {
@@ -86,6 +94,8 @@ mod tests {
         grace: u64,
         primary: bool,
         ends: Option<u64>,
+        /// Default: `NOW`.
+        now: u64,
     }
 
     impl Case {
@@ -97,7 +107,7 @@ mod tests {
                 ..Login::default()
             };
             let facts = Facts {
-                now: Duration::from_secs(NOW),
+                now: Duration::from_secs(if self.now == 0 { NOW } else { self.now }),
                 grace: Duration::from_secs(self.grace),
                 has_primary: self.primary,
                 access_ends: self.ends.map(Duration::from_secs),
@@ -133,6 +143,11 @@ mod tests {
             (doubt, "redeem"),
             (Case { ends: Some(1_000), ..doubt }, "redeem"),
             (Case { ends: Some(1_007), ..doubt }, "wait 7"),
+            // an end in years, which a clock that was ahead has noted
+            (Case { ends: Some(NOW + YEARS), ..doubt }, "wait 315360000"),
+            (Case { ends: Some(NOW + YEARS), since: Some(0), now: DAY, ..doubt }, "redeem"),
+            (Case { ends: Some(NOW + YEARS), since: Some(NOW + YEARS), ..doubt }, "redeem"),
+            (Case { ends: Some(DAY + 7), since: Some(0), now: DAY, ..doubt }, "wait 7"),
             // no token
             (none, "Absent"),
             (Case { rejected: true, ..none }, "Refused"),

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use crate::basics::TARGET;
 use crate::credential::Credential;
-use crate::exchange::context::ExchangeContext;
+use crate::exchange::context::{ExchangeContext, Reason};
 use crate::exchange::error::{AfterError, ExchangeError, ExchangeErrorKind};
 use crate::exchange::identity::Identity;
 use crate::exchange::issued::Issued;
@@ -267,11 +267,12 @@ impl Kept {
 
     fn facts(&self, cx: &ExchangeContext, lease: &Lease) -> Facts {
         let stored = lease.stored().entry.as_ref().and_then(|entry| Access::parse(&entry.token));
+        let ends = stored.map(|access| access.ends_at()).max(self.memory.unsaved_ends_at());
         Facts {
             now: cx.now().since_epoch(),
             grace: self.options.reuse_grace,
             has_primary: self.has_primary(),
-            access_ends: stored.map(|access| access.ends_at()).max(self.memory.unsaved_ends_at()),
+            access_ends: ends.filter(|_| cx.reason() != Reason::Refused),
         }
     }
 

@@ -16,6 +16,9 @@ use crate::token::observer::event::{Event, EventKind};
 use crate::token::shared::Core;
 use crate::token::spans::Named;
 
+/// A state that changes while it is told is told so often at most. The thread that changes it tells it too.
+const MAX_TOLD: usize = 4;
+
 impl Core {
     pub(crate) fn is_observed(&self) -> bool {
         !self.options.observers.is_empty()
@@ -68,19 +71,27 @@ impl Core {
         if !self.is_observed() {
             return;
         }
-        let now = self.now();
-        let status = self.lock().machine.status(now);
-        self.tell(EventKind::StateChanged {
-            state: status.state,
-            consecutive_failures: status.consecutive_failures,
-            next_attempt_in: status.next_attempt_in,
-        });
+        let mut told = None;
+        // Another thread may have told a newer state meanwhile. The state that is told last must be the current one.
+        for _ in 0..MAX_TOLD {
+            let now = self.now();
+            let status = self.lock().machine.status(now);
+            let state = (status.state, status.consecutive_failures, status.generation);
+            if told.replace(state) == Some(state) {
+                return;
+            }
+            self.tell(EventKind::StateChanged {
+                state: status.state,
+                consecutive_failures: status.consecutive_failures,
+                next_attempt_in: status.next_attempt_in,
+            });
+        }
     }
 
-    /// The token endpoint has refused the credentials.
-    pub(crate) fn tell_refused_credentials(&self) {
+    /// The token endpoint has refused the credentials in a refresh that ended at `at`.
+    pub(crate) fn tell_refused_credentials(&self, at: Now) {
         for (credential, variable) in kinds_to_correct(self.options.exchange.credentials()) {
-            self.tell(EventKind::CredentialRefused { credential, variable });
+            self.tell_at(at, EventKind::CredentialRefused { credential, variable });
         }
     }
 
