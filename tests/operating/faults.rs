@@ -7,7 +7,6 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use tower_outbound_auth::Credential;
 use tower_outbound_auth::store::StoreError;
-use tower_outbound_auth::testkit::AtlasServer;
 
 use crate::exporter::{Recording, SCRAPE_INTERVAL};
 use crate::failing_store::Wrong;
@@ -54,7 +53,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         name: "refused_credentials",
         is_over: false,
         length: 15 * MINUTE,
-        parts: || Parts { secret: in_a_variable, ..parts() },
+        parts: || Parts { place: in_a_variable, ..parts() },
         story: refused_credentials,
     },
     Fault {
@@ -75,7 +74,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         name: "rotated_secret",
         is_over: false,
         length: 15 * MINUTE,
-        parts: || Parts { lifetime: 3_600, secret: in_a_file, ..parts() },
+        parts: || Parts { lifetime: 3_600, place: in_a_file, ..parts() },
         story: rotated_secret,
     },
     Fault {
@@ -92,30 +91,34 @@ pub(crate) const FAULTS: &[Fault] = &[
         parts: || Parts { has_store: true, ..parts() },
         story: lost_store,
     },
+    Fault {
+        name: "dead_login",
+        is_over: false,
+        length: 15 * MINUTE,
+        parts: || Parts { place: in_a_file, is_login: true, has_store: true, ..parts() },
+        story: dead_login,
+    },
 ];
 
 fn parts() -> Parts {
-    Parts { lifetime: 300, request_interval: 1, secret: as_a_value, has_store: false }
+    let place = |text: &str| Credential::from(text);
+    Parts { lifetime: 300, request_interval: 1, place, is_login: false, has_store: false }
 }
 
 fn day() -> Parts {
     Parts { lifetime: 3_600, request_interval: SCRAPE_INTERVAL, ..parts() }
 }
 
-fn as_a_value(server: &AtlasServer) -> Credential {
-    server.client_secret().into()
-}
-
-fn in_a_variable(server: &AtlasServer) -> Credential {
-    assert_eq!(std::env::var("CARGO_PKG_NAME").as_deref(), Ok(server.client_secret()));
+fn in_a_variable(secret: &str) -> Credential {
+    assert_eq!(std::env::var("CARGO_PKG_NAME").as_deref(), Ok(secret));
     Credential::env("CARGO_PKG_NAME")
 }
 
-fn in_a_file(server: &AtlasServer) -> Credential {
+fn in_a_file(secret: &str) -> Credential {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     let name = format!("secret-of-reports-{}", NEXT.fetch_add(1, Ordering::Relaxed));
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    fs::write(&path, server.client_secret()).unwrap();
+    fs::write(&path, secret).unwrap();
     // A file that was changed long ago is read at once.
     let file = File::options().write(true).open(&path).unwrap();
     file.set_modified(UNIX_EPOCH + Duration::from_secs(1_000_000_000)).unwrap();
@@ -187,6 +190,13 @@ fn revoked_token(world: &mut World, second: u64) {
         }
         it if it == BEGIN + 5 * MINUTE => world.server.end_outage(),
         _ => {}
+    }
+}
+
+/// The provider ends the login, at the person's wish, say. The current access token stays good.
+fn dead_login(world: &mut World, second: u64) {
+    if second == BEGIN {
+        world.server.revoke_refresh_tokens();
     }
 }
 

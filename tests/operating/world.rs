@@ -7,17 +7,19 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::Bytes;
 use http::Request;
-use http_body_util::Full;
+use http::header::CONTENT_TYPE;
+use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use serde_json::Value;
 use tokio::runtime::Builder;
 use tokio::task::yield_now;
 use tower::{Layer, ServiceExt};
 use tower_outbound_auth::clock::{Clock, Now};
 use tower_outbound_auth::store::MemoryStore;
-use tower_outbound_auth::system::Atlas;
-use tower_outbound_auth::testkit::{AtlasServer, ManualClock};
+use tower_outbound_auth::system::{OAuth, OAuthClient, OAuthGrant};
+use tower_outbound_auth::testkit::{ManualClock, OAuthServer};
 use tower_outbound_auth::token::{Event, EventKind, MetricsObserver, Observer};
 use tower_outbound_auth::{Auth, AuthLayer, Credential, TokenSource};
 
@@ -36,19 +38,22 @@ pub(crate) struct Parts {
     pub(crate) lifetime: u64,
     /// A caller sends a request this often, in seconds: a divisor of the scrape interval.
     pub(crate) request_interval: u64,
-    pub(crate) secret: fn(&AtlasServer) -> Credential,
+    /// Where this text is: the secret, or the first refresh token of a login.
+    pub(crate) place: fn(&str) -> Credential,
+    /// A person has logged in. Else there are client credentials.
+    pub(crate) is_login: bool,
     /// The login is kept in a store.
     pub(crate) has_store: bool,
 }
 
 pub(crate) struct World {
-    pub(crate) server: AtlasServer,
+    pub(crate) server: OAuthServer,
     pub(crate) store: FailingStore,
     /// The paths that callers ask for.
     pub(crate) paths: Vec<&'static str>,
     hangs: bool,
     clock: ManualClock,
-    source: TokenSource<Atlas>,
+    source: TokenSource,
     api: Auth<Client<HttpConnector, Full<Bytes>>>,
     callers: Arc<AtomicUsize>,
     refreshes: Refreshes,
@@ -90,13 +95,22 @@ impl World {
     async fn new(parts: Parts) -> World {
         let clock = ManualClock::new();
         clock.set_wall(UNIX_EPOCH);
-        let server = AtlasServer::start().await.unwrap().with_lifetime(parts.lifetime);
+        let server = OAuthServer::start().await.unwrap().with_lifetime(parts.lifetime);
         let server = server.with_client("reports", SECRET);
         let server = server.with_clock(clock.clone());
+        let client = Client::builder(TokioExecutor::new()).build_http();
         let (refreshes, store) = (Refreshes::default(), FailingStore::new(MemoryStore::new()));
-        let layer =
-            AuthLayer::atlas(server.endpoint(), server.client_id(), (parts.secret)(&server))
-                .unwrap();
+        let layer = match parts.is_login {
+            false => {
+                let (id, secret) = (server.client_id(), (parts.place)(SECRET));
+                let api = server.origin();
+                AuthLayer::client_credentials(server.endpoint(), id, secret, api).unwrap().erased()
+            }
+            true => {
+                let server = server.clone().with_refresh_tokens();
+                login(&server, (parts.place)(&log_in(&server, &client).await))
+            }
+        };
         let layer = layer.rebuild_source(|source| {
             let source =
                 source.clock(clock.clone()).name("reports").observer(MetricsObserver::new());
@@ -107,7 +121,7 @@ impl World {
             }
         });
         let (source, callers) = (layer.source().clone(), Arc::default());
-        let api = layer.layer(Client::builder(TokioExecutor::new()).build_http());
+        let api = layer.layer(client);
         let paths = vec!["/documents"];
         World { server, store, paths, hangs: false, clock, source, api, callers, refreshes }
     }
@@ -167,6 +181,29 @@ impl World {
         self.hangs = hangs;
         self.server.delay_exchanges(Duration::from_secs(if hangs { 1_000_000 } else { 0 }));
     }
+}
+
+/// The layer of a login that begins with this refresh token.
+fn login(server: &OAuthServer, seed: Credential) -> AuthLayer {
+    let system = OAuth::builder(server.endpoint())
+        .client(OAuthClient::with_secret(server.client_id(), server.client_secret()))
+        .grant(OAuthGrant::RefreshToken(seed))
+        .build();
+    AuthLayer::oauth(system.unwrap(), server.origin()).unwrap().erased()
+}
+
+/// In place of a person, who would use a browser. Returns the refresh token.
+async fn log_in(server: &OAuthServer, client: &Client<HttpConnector, Full<Bytes>>) -> String {
+    let (id, secret) = (server.client_id(), server.client_secret());
+    let form = format!("grant_type=client_credentials&client_id={id}&client_secret={secret}");
+    let request = Request::post(server.endpoint())
+        .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+        .body(Full::from(form))
+        .unwrap();
+    let body = client.request(request).await.unwrap().into_body();
+    let body = body.collect().await.unwrap().to_bytes();
+    let answer: Value = serde_json::from_slice(&body).unwrap();
+    answer["refresh_token"].as_str().unwrap().to_owned()
 }
 
 /// Which refresh runs, and whether its end has reached the metrics.
