@@ -1,9 +1,13 @@
-//! A service that runs: its start, what to watch, an outage, a rotated secret, its end.
+//! A service that runs: its start, what to watch, an outage, a login, a rotated secret, its end.
 //!
 //! # The start
 //!
-//! Wait for the first token before the service says that it is ready. Once it was ready, a failing renewal never makes it
-//! unready: the token in use is good until it expires.
+//! Wait for the first token before the service says that it is ready. While its token is usable, a failing renewal does not make it
+//! unready.
+//!
+//! Before somebody asks for a token, the source has none, and `/ready` (below) is a 503. A load balancer that waits for readiness sends
+//! no request, so nobody ever asks. So ask at the start, by [`warm_up`](crate::TokenSource::warm_up) or
+//! [`probe`](crate::TokenSource::probe):
 //!
 //! ```
 //! use std::time::Duration;
@@ -32,8 +36,22 @@
 //! # Metrics
 //!
 //! With feature `metrics`, `token::MetricsObserver` counts for the facade `metrics`, which has exporters for Prometheus,
-//! OpenTelemetry and StatsD. Each metric has the labels `system` and `source`. A source is [named](crate::token::SourceBuilder::name)
-//! by you, and otherwise as its system.
+//! OpenTelemetry and StatsD. Each metric has the labels `system` and `source`. The label `source` is the name that you give
+//! ([`SourceBuilder::name`](crate::token::SourceBuilder::name)), else the name of the system. A layer that a preset has made gets both
+//! like this, before it is cloned:
+//!
+#![cfg_attr(feature = "metrics", doc = "```")]
+#![cfg_attr(not(feature = "metrics"), doc = "```ignore")]
+//! use tower_outbound_auth::AuthLayer;
+//! use tower_outbound_auth::token::MetricsObserver;
+//!
+//! // Once, at the start of the program: `let handle = PrometheusBuilder::new().install_recorder()?;`
+//! // (crate `metrics-exporter-prometheus`). `handle.render()` is the text for `/metrics`.
+//! fn observed(auth: AuthLayer) -> AuthLayer {
+//!     auth.rebuild_source(|source| source.name("reports").observer(MetricsObserver::new()))
+//! }
+//! # let _ = observed;
+//! ```
 //!
 //! | metric | kind | other labels | answers |
 //! |---|---|---|---|
@@ -67,6 +85,8 @@
 //! | `outcome` of credentials | `changed`, `unreadable` |
 //! | `credential` | `file`, `function`, `minted`, `provider`, the name of the environment variable, `value` if all are values, or `unknown` if the exchange names none |
 //! | `operation`, `outcome` of stores | those of [`StoreOperation`](crate::token::StoreOperation) and [`StoreOutcome`](crate::token::StoreOutcome) |
+//!
+//! The exporter for Prometheus makes a summary of each histogram, unless you give it buckets (`set_buckets`); the dashboard needs none.
 //!
 //! A caller that gets a stored error at once counts in `waits_total` and not in the histogram. Gauges are set by events, so an idle
 //! source changes none: whether a token has expired is `token_expiry_timestamp_seconds - time()`. For logs or counts of
@@ -151,7 +171,6 @@
 //!
 //! In an axum server, on a port that only operators reach (`examples/axum_proxy/operator.rs` is a file to copy).
 //! [`Status::is_ready`](crate::token::Status::is_ready) is true from the first token on, while there is a usable one or nobody asks.
-//! So a failing renewal makes no service unready before its token ends.
 //!
 //! ```
 //! use axum::{Router, routing::get};
@@ -274,12 +293,53 @@
 //! | 03:07:00 | The endpoint answers again. The next attempt is not due yet. | Wait for 30 s at most, or call [`retry_now`](crate::TokenSource::retry_now). |
 //! | 03:07:21 | The next attempt succeeds. The request that waited for it, and all later ones, are answered. | Nothing. If this comes often, ask the provider for tokens that live longer: most outages of three minutes disturb nobody if a token lives for an hour. |
 //!
+//! # A login
+//!
+//! A login that a [store](super::refresh_tokens) keeps can end, and then only a person can help. Look at `login` of the status:
+//!
+//! | `login` | what happened | what to do |
+//! |---|---|---|
+//! | `is_refused` is true | the login is dead: the endpoint has refused its refresh token | [log in again](super::refresh_tokens#to-log-in-again); put the new refresh token into the place that the error names; no restart |
+//! | `in_doubt_since` has a time | the refresh token was sent, and no answer tells whether it is spent | wait: the source [decides](super::refresh_tokens#a-refresh-token-in-doubt) |
+//! | `is_saved` is false | the newest refresh token is in memory only, and is lost if the process ends | correct what `store_error` says. Do not restart the process before the event `the refresh token is saved again` |
+//!
+//! The log has one line for each attempt (here broken into several), and `/status` says the same. Both are from a run, with other names:
+//!
+//! ```text
+//! WARN token_refresh{system="oauth" source="calendar" reason="expired"}: tower_outbound_auth:
+//!     exchange failed system="oauth" error=oauth (https://idp.example/token, client "calendar"): the
+//!     token endpoint has refused the refresh token: log in again, and put the new refresh token into
+//!     file /run/secrets/calendar/refresh-token (status 400, invalid_grant) reason=Expired took=0ns
+//!     failures=1 next_attempt_in=9.876939344s
+//! ```
+//!
+//! ```json
+//! "login": {
+//!   "has_refresh_token": false,
+//!   "in_doubt_since": null,
+//!   "is_refused": true,
+//!   "is_saved": true,
+//!   "store_error": null
+//! }
+//! ```
+//!
+//! Set an alert on these lines of the log. Each is a `WARN`, and stays unnoticed until a token ends:
+//!
+//! | the line | what to do |
+//! |---|---|
+//! | `the endpoint has refused the refresh token` | log in again, unless there is a primary credential |
+//! | `a refresh token is in doubt ..` | if it comes often, look at the network and at the endpoint |
+//! | `the new refresh token cannot be saved ..` | correct the store, before the process ends |
+//! | `this login is lost at the next restart ..` | give the source a store |
+//! | `a client certificate ends soon` | put a new certificate and its key into the files, if nothing does so by itself |
+//! | `a client certificate and its key cannot be used ..`, `a certificate and its key cannot be used ..`, `a private key cannot be used ..` | correct the files: the last good ones are used, and are lost when the process ends |
+//! | `a credential cannot be read: its last good value is used` | the same |
+//!
 //! # A rotated secret
 //!
 //! Write the new secret into the file, or into the store that a function reads. The next exchange uses it. If the old one was
-//! refused meanwhile, requests read the new one, at most once a second. The request that starts the reading still gets the old
-//! error, and the next one works. [`probe`](crate::TokenSource::probe) reads it first and uses it: call it to see at once whether the
-//! new secret is right.
+//! refused meanwhile, requests read the new one, at most once a second. So some requests in the second after a correction still get the
+//! old error. [`probe`](crate::TokenSource::probe) reads it first and uses it: call it to see at once whether the new secret is right.
 //!
 //! # A rotated key
 //!
