@@ -4,10 +4,13 @@
 //! service can work for that person. Many providers accept each refresh token once, and answer with the next one. So the newest
 //! refresh token must outlive the process: if it is lost, the person must log in again.
 //!
+//! The first login, in a browser with a redirect and a code, is not a part of this crate. Make it with a program of the provider, or with
+//! another crate, and keep the refresh token that comes.
+//!
 //! # In code
 //!
-//! The first refresh token is a [`Credential`](crate::Credential). It is the *seed*: it is only read. The newest refresh token is in
-//! the *store*.
+//! The first refresh token is a [`Credential`](crate::Credential). This crate calls it the *seed*, and never writes to it. The newest
+//! refresh token is in the *store*.
 //!
 //! ```
 //! # #[cfg(feature = "client")] {
@@ -32,9 +35,9 @@
 //! A public client is `OAuthClient::public("calendar")`. If scopes are set, they are sent with each refresh token; they must not be wider
 //! than those of the login (RFC 6749 section 6).
 //!
-//! A store also works beside client credentials with
-//! [`refresh_tokens`](crate::system::OAuthBuilder::refresh_tokens). Then the client's own credentials are the *primary credential*, and
-//! no login can be lost.
+//! A *primary credential* obtains a token without a refresh token. Client credentials, with
+//! [`refresh_tokens`](crate::system::OAuthBuilder::refresh_tokens) and a store, have one: the client's own secret or key. Then no login can
+//! be lost. A login that begins with a seed has none.
 //!
 //! # In a file that an operator writes
 //!
@@ -43,7 +46,7 @@
 //! ```toml
 //! api = "https://api.example"
 //! store = "/var/lib/calendar/login.json"
-//! reuse_grace = 25          # seconds; default 0; 3e9 for a provider that does not rotate
+//! reuse_grace = 25          # seconds; default 0
 //!
 //! [oauth]
 //! endpoint = "https://idp.example/token"
@@ -53,11 +56,11 @@
 //! refresh_token = "file:/run/secrets/calendar/refresh-token"
 //! ```
 //!
+//! For a provider that does not rotate refresh tokens, write `reuse_grace = 3000000000`: three billion seconds are 95 years.
+//!
 //! # As a deployment
 //!
-//! A Secret has the seed, and a volume has the store. The Secret may be read-only. To log in again, give the Secret another refresh
-//! token: the source reads it before each exchange, and uses the new login. An old seed does not come back, although a process may
-//! still have it.
+//! A Kubernetes Secret has the seed, and a volume has the store. The Secret may be read-only.
 //!
 //! ```yaml
 //! spec:
@@ -65,7 +68,7 @@
 //!   strategy: { type: Recreate }    # the lock of a file does not hold between machines
 //!   template:
 //!     spec:
-//!       securityContext: { runAsUser: 10001 }
+//!       securityContext: { runAsUser: 10001, fsGroup: 10001 }
 //!       containers:
 //!         - name: calendar
 //!           volumeMounts:
@@ -78,8 +81,22 @@
 //!           persistentVolumeClaim: { claimName: calendar-state }
 //! ```
 //!
-//! A volume may have an `fsGroup`, so that a process which is not root can write there. Kubernetes then lets the group read the file at
-//! each start (this is from memory), and the next write takes that right away.
+//! With `fsGroup`, a process that is not root can write to the volume. Kubernetes then gives the group rights to the file at each start
+//! (not checked). The next write takes these rights away.
+//!
+//! # To log in again
+//!
+//! A person logs in as before, and puts the new refresh token in the place of the seed: into the file, or into the Kubernetes Secret. No
+//! restart is needed, unless the seed is a value or an environment variable. The source reads the seed before each exchange, and during a
+//! pause after a refusal when a request needs a token, at most once a second. These events follow:
+//!
+//! 1. `INFO`: `the credentials have changed`, if the old login was refused.
+//! 2. `INFO`: `somebody has logged in again: the new login is used`.
+//! 3. `INFO`: `exchange succeeds again`, if exchanges have failed before.
+//!
+//! The store remembers the last 16 seeds. So a process that still has an old seed does not go back to the old login: it uses the new
+//! one. A usable access token of the old login is used until it is due. To end it at once, report it as refused:
+//! `source.reject(&source.token().await?).await`.
 //!
 //! # What it protects against
 //!
@@ -89,16 +106,20 @@
 //! | several processes of one machine share the file | one exchange for all; a refresh token is sent by one of them |
 //! | the process dies before it has sent the refresh token | nothing is lost |
 //! | the process dies, or the answer is lost, after it has sent the refresh token | the token is *in doubt*: see below |
+//! | the endpoint answers with a 5xx, or with a 2xx that cannot be read | the same |
+//! | the endpoint answers with a new refresh token, and with an access token that cannot be used | the exchange fails; the new refresh token is kept |
 //! | the machine loses its power | the file is the old one or the new one, never a part of one |
 //! | the disk is full, or the folder is read-only | nothing is sent, and the error names the file |
 //! | the new refresh token cannot be written | it is used from memory; a `WARN` event and the status say so; the next exchange writes it before it sends anything |
-//! | the connection is not made, or the endpoint answers with a 429 or refuses the client | the token is not in doubt |
+//! | the connection is not made | the token is not in doubt |
+//! | the endpoint answers with a redirect, or with a 4xx that does not refuse the refresh token (a 429, or a refusal of the client); except 408 and 499 | the token is not in doubt: such an answer proves that the request was not processed |
 //! | a refresh token is refused | the store is read again, because another process may have renewed it; then the token is set aside in the member `rejected`, and is not sent again |
 //!
 //! What it does not protect against:
 //!
-//! - Whoever can read the file has the login. The file is plain text, with the mode 0600. (With DPoP and a key of yours, the key is
-//!   needed too.)
+//! - Somebody who can read the file. It is plain text, with the mode 0600. The refresh token of a public client is all that is needed to
+//!   use the login; with DPoP and a key of yours, that key is needed too. For a client with a secret or a key, its secret or key is
+//!   needed too. The access token in the file can be used until it ends, unless it is [bound](super::mtls) to a key or a certificate.
 //! - Two machines with one file, on NFS say, can send the same refresh token. The lock does not hold between them.
 //! - Another program that uses the same login. Give each program a login of its own.
 //! - A provider that revokes the login, or lets it end because nobody has used it for some time.
@@ -109,12 +130,13 @@
 //! Between the request and the answer nobody knows whether the provider has spent the token. If it has, a second use looks like
 //! theft, and many providers then end the login. The source decides:
 //!
-//! 1. Within the [`reuse_grace`](crate::token::SourceBuilder::reuse_grace) of the provider, it sends the token again.
+//! 1. Within the [`reuse_grace`](crate::token::SourceBuilder::reuse_grace) of the provider, it sends the token again at once.
 //! 2. Otherwise it uses the primary credential, if there is one.
-//! 3. Otherwise it waits until the last access token has ended, because a provider that sees a theft also ends the access tokens. Then it
-//!    sends the token once more.
-//! 4. If no answer comes again, it sends nothing more. The error says when the token was sent first, and that a person must log in
-//!    again.
+//! 3. Otherwise it waits until the last access token has ended, because a provider that sees a theft also ends the access tokens. If
+//!    there is no access token, it does not wait. Then nothing more can be lost: it sends the token at each attempt, with the usual
+//!    pauses, until the endpoint accepts the token or refuses it. After a refusal, a person must log in again.
+//!
+//! So an outage of the endpoint costs no login, unless the provider has spent the token and its answer was lost.
 //!
 //! The grace is zero by default, because the wrong number costs the login. Look up the setting of your provider:
 //!
@@ -126,12 +148,12 @@
 //! | Keycloak | rotation is off by default; with it, a number of uses is set, by default 0 | [`Duration::MAX`](std::time::Duration::MAX) without rotation, else zero |
 //! | Curity | by default not accepted | zero |
 //! | Microsoft Entra | the old refresh token stays good | `Duration::MAX` |
-//! | Google | does not rotate (from memory); beyond a number of logins, the oldest one ends | `Duration::MAX` |
+//! | Google | does not rotate (not checked); beyond a number of logins, the oldest one ends | `Duration::MAX` |
 //! | oidc-provider, django-oauth-toolkit | the login ends at once | zero |
 //! | better-auth | by default not accepted | zero |
 //!
-//! With a provider that does not rotate, `Duration::MAX` matters: without it, an outage that lasts for two attempts looks like a lost
-//! login.
+//! With a provider that does not rotate, `Duration::MAX` saves time: a token in doubt is sent at the next attempt, and does not wait for
+//! the end of the access token.
 //!
 //! # A thousand kills
 //!
@@ -152,8 +174,9 @@
 //! # What an operator sees
 //!
 //! [`Status::login`](crate::token::Status) says whether there is a refresh token, since when it is in doubt, whether it was refused, and
-//! whether the store has the newest one. The [events](crate::token#events) say the same when it happens. Without a store, the login is in
-//! the memory of the process, and a `WARN` event says so when the first new refresh token comes.
+//! whether the store has the newest one. The [events](crate::token#events) say the same when it happens;
+//! [`operating`](super::operating#a-login) names those that need a person. Without a store, the login is in the memory of the process, and
+//! a `WARN` event says so when the first new refresh token comes.
 //!
 //! The file has these members, and keeps any others that you add:
 //!
@@ -161,9 +184,8 @@
 //! |---|---|
 //! | `token` | the newest refresh token |
 //! | `in_doubt_since` | when it was sent, in seconds since 1970; absent if it is not in doubt |
-//! | `last_try` | it was sent once more although it was in doubt |
-//! | `rejected` | a refresh token that the provider has refused |
+//! | `rejected` | a refresh token that the provider has refused. It is not sent again; it is there for a person to look at. If the provider has refused it by mistake, an operator may rename the member to `token`: the next exchange sends it |
 //! | `seed`, `former_seeds` | the SHA-256 of the seed, and of those before it |
 //! | `dpop_thumbprint`, `dpop_key` | the [key](super::dpop) that the refresh token of a public client is bound to; its private half, if this crate has made it |
-//! | `key` | a hash of the system, the client and the scope |
+//! | `key` | a hash of what tells this login from others: see [`FileStore`](crate::store::FileStore) |
 //! | `access` | the last access token, its end (`ends_at`), its number (`fence`), and the thumbprint of its DPoP key |

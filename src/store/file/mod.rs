@@ -33,11 +33,14 @@ const RETRY_IN: Duration = Duration::from_millis(20);
 
 /// Keeps one login in a file, for the processes of one machine.
 ///
-/// - The file is a JSON object in plain text, written with the mode 0600. Members that this crate does not know are kept. A file
-///   that others may read (beyond its owner and its group) is an error, whose text has the command that corrects this. A group may:
-///   Kubernetes gives it that right at each start, if a volume has an `fsGroup`.
-/// - A file is for one login. If another client, endpoint, grant or scope wants to use it, that is an error, and the file stays
-///   as it is. If it is the same login with another description, remove the member `key`.
+/// - The file is a JSON object in plain text. This crate writes it for its owner only (mode 0600). Members that this crate does not
+///   know are kept. A file that others than its owner and its group may read is an error, whose text has the command that corrects
+///   this. The group may read it, because Kubernetes can give it that right at each start (`fsGroup` of a volume).
+/// - A file is for one login. Its member `key` is a hash of the system's name, the address of the token endpoint (and the issuer),
+///   the client id and the kind of its proof, the grant and the place of its seed, the member that has the token, and all parameters
+///   (scope, audience, resource). The secret, the certificate and the DPoP key are no part of it. If a login with another hash
+///   wants to use the file, that is an error, and the file stays as it is. If it is the same login with another description (the seed
+///   has moved to another path, say), remove the member `key`.
 /// - A write makes a new file in the same folder, makes it durable, and puts it in the place of the old one. A crash leaves the
 ///   old file or the new one. So the folder must be writable. A new file that a dead process left is removed after a minute.
 /// - The lock is a second file in the same folder, with the ending `.lock`. Do not delete it while a process runs. The kernel
