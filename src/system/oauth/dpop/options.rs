@@ -66,8 +66,9 @@ impl Dpop {
         Ok(Dpop::of(Keys::held(new_key(algorithm)?)))
     }
 
-    /// With a key of your own. The refresh token of a public client is bound to the key (RFC 9449 section 5): if another program has
-    /// obtained it with a key, give that key.
+    /// With a key of your own: P-256, P-384 or Ed25519. The refresh token of a public client is bound to the key (RFC 9449 section 5): if
+    /// another program has obtained the refresh token with a key, give that key. A login that has begun with a key of this crate goes on
+    /// with that one.
     ///
     /// # Errors
     ///
@@ -81,8 +82,8 @@ impl Dpop {
     /// together: each request has the key that its token is bound to. If a new text has no usable key, the last good key stays in use,
     /// and one `WARN` event says why.
     ///
-    /// The refresh token of a public client is bound to its key, so do not change the key of such a login: the exchange then fails
-    /// with an error that says so, and sends nothing.
+    /// The refresh token of a public client is bound to its key, so do not change the key of such a login: from the next start of the
+    /// process on, its exchanges fail with an error that says so, and send nothing.
     ///
     /// ```
     /// use tower_outbound_auth::Credential;
@@ -152,8 +153,9 @@ impl Dpop {
         self.keys.replace(new_key(algorithm)?)
     }
 
-    /// The same with a key of your own. Do not change the key of a public client that has a refresh token, which is bound to the
-    /// old key.
+    /// The same with a key of your own. The login of a public client is bound to its old key, and goes on with it. If the old key was
+    /// yours too, give it again at the next start of the process: with another key, the exchange fails with an error that names both
+    /// thumbprints, and nothing is sent.
     ///
     /// # Errors
     ///

@@ -17,9 +17,9 @@ use crate::system::oauth::key::{pem, public};
 ///
 /// The key decides the algorithm: RS256, ES256, ES384 or EdDSA. An RSA key can also make PS256.
 ///
-/// A `SigningKey` is a fixed key. For a key in a file that is rotated, use [`JwtKey`](crate::system::JwtKey). This type
-/// is for a look at a key: its [public half](SigningKey::public_jwk) to register at a server, or its
-/// [fingerprint](SigningKey::fingerprint).
+/// A `SigningKey` is a fixed key. For a key in a file that is rotated, use [`JwtKey`](crate::system::JwtKey). This type has two
+/// uses: it shows the [public half](SigningKey::public_jwk) or the [fingerprint](SigningKey::fingerprint) of a key, to register it at
+/// a server; and it is the key of [`Dpop::with_key`](crate::system::Dpop::with_key).
 ///
 /// ```
 /// use tower_outbound_auth::system::{Algorithm, SigningKey};
