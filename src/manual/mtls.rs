@@ -2,7 +2,7 @@
 //!
 //! A client can show a certificate in TLS. This has two uses, together or alone:
 //!
-//! | use | what the provider does | here |
+//! | use | what the provider does | in this crate |
 //! |---|---|---|
 //! | it says who the client is, in place of a secret | `tls_client_auth` (it trusts an authority), or `self_signed_tls_client_auth` (it knows each certificate) | [`OAuthClient::tls`](crate::system::OAuthClient) and [`OAuthBuilder::certificate`](crate::system::OAuthBuilder) |
 //! | it binds the tokens | the token has the certificate's thumbprint (`cnf`, `x5t#S256`), and the API compares it with the certificate of the connection | [`OAuthBuilder::certificate`](crate::system::OAuthBuilder), and the certificate at the client of the API |
@@ -27,7 +27,7 @@
 //!         .build()?;
 //!     let auth = AuthLayer::oauth(system, "https://reports.example")?;
 //!
-//!     // The API must see the certificate too. tls: the roots that you trust, and no certificate.
+//!     // The API must see the certificate too.
 //!     let client = certificate.clients(tls, |tls| {
 //!         let https = HttpsConnectorBuilder::new().with_tls_config(tls).https_only().enable_http1().build();
 //!         Ok(Client::builder(TokioExecutor::new()).build::<_, Full<Bytes>>(https))
@@ -37,6 +37,34 @@
 //!     Ok(())
 //! }
 //! # let _ = start;
+//! ```
+//!
+//! `tls` has the authorities that you trust for the API, and no certificate of the client:
+//!
+//! ```
+//! # fn tls() -> Result<rustls::ClientConfig, tower_outbound_auth::BoxError> {
+//! let mut roots = rustls::RootCertStore::empty();
+//! roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs); // or those of a private authority
+//! let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+//! let tls = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
+//! Ok(tls.with_root_certificates(roots).with_no_client_auth())
+//! # }
+//! # let _ = tls();
+//! ```
+//!
+//! A token endpoint with mutual TLS often has a certificate of a private authority. Then make the client of the token endpoint yourself:
+//!
+//! ```
+//! use tower_outbound_auth::endpoint::{HttpClient, TlsRoots};
+//! use tower_outbound_auth::system::OAuth;
+//! use tower_outbound_auth::{AuthLayer, BoxError, Origin, TokenSource};
+//!
+//! fn layer(system: OAuth) -> Result<AuthLayer<OAuth>, BoxError> {
+//!     let roots = TlsRoots::pem(&std::fs::read("/etc/ssl/private-authority.pem")?)?;
+//!     let source = TokenSource::over_http(system, HttpClient::new(roots)?); // shows the certificate of the system
+//!     Ok(AuthLayer::new(source).with_origin(Origin::parse("https://reports.example")?))
+//! }
+//! # let _ = layer;
 //! ```
 //!
 //! In a [file](crate::system::Config), the certificate for the token endpoint is `certificate`, with `certificate_key` if the key is in
@@ -52,6 +80,11 @@
 //! certificate_bound_tokens = true
 //! ```
 //!
+//! There, `ca_file` (beside `api`) names the file of a private authority. A file gives no handle for
+//! [`clients`](crate::endpoint::ClientCertificate::clients). If you make a second `ClientCertificate` on the same files, it does not know
+//! the tokens, so it shows the newest pair in the files. While a certificate changes, a request may then have a token of the old pair:
+//! the API refuses it, and the layer renews the token. Without such refusals, describe the system in code.
+//!
 //! # What it protects against, and what not
 //!
 //! | somebody has | with a Bearer token | with a token that is bound to a certificate |
@@ -59,7 +92,7 @@
 //! | a token from a log, a dump or a proxy | can use it until it expires | cannot use it without the private key |
 //! | an API that gets the token | can send it to other APIs | cannot: it has no connection with the certificate |
 //! | the token *and* the private key | can do everything | can do everything, also obtain new tokens: replace the pair, and remove the old certificate at the provider |
-//! | a proxy that ends TLS, and tells the API the certificate in a header | | can use each token that passes it. Whoever can send that header to the API directly can use every token: the API must accept it from the proxy only |
+//! | a proxy that ends TLS, and tells the API the certificate in a header | can use each token that passes it | can use each token that passes it. Whoever can send that header to the API directly can use every token: the API must accept it from the proxy only |
 //! | an API that does not compare the certificate with `cnf` | can be used with a stolen token | can be used with a stolen token: ask its operator |
 //!
 //! The layer sees what a token is bound to only if it is a JWT. A JWT that is bound to another certificate than was shown is an error:
@@ -76,15 +109,15 @@
 //! 4. From then on, requests with the new token show the new certificate. A request that already has the old token shows the old
 //!    one. So a token and its certificate change together, and no request fails because of the change.
 //!
-//! The exchange of step 3 is made when the token is due for renewal, and at 80 % of the rest of its certificate's life at the latest.
-//! So write the new pair before the last fifth of the old one's life. To have it used at once, because the old certificate is
-//! revoked, refuse the token: `source.reject(&source.token().await?).await`.
+//! The exchange of step 3 is made when the token is due for renewal, and at the latest after 80 % of what was left of the certificate's
+//! life when the token was issued. So write the new pair before the last fifth of the old one's life. To have it used at once, because
+//! the old certificate is revoked, report the token as refused: `source.reject(&source.token().await?).await`.
 //!
 //! If the provider has refused the old certificate, a new pair in the files ends the pause, as a new secret does.
 //!
 //! A certificate that has ended, or is not valid yet by the source's clock, is an error, and nothing is sent. From 14 days before its end, a
-//! `WARN` event a day says so. A certificate that lives for less than 14 days (SPIFFE) causes this event each day, which is then no sign
-//! of a fault.
+//! `WARN` event a day says so. Some certificates live for less than 14 days: those of SPIFFE mostly live for hours. They cause this event
+//! each day although nothing is wrong. Set no alert on it for them.
 //!
 //! In Kubernetes, cert-manager writes `tls.crt` and `tls.key` into a secret. Mount the secret as a folder, without `subPath`: only a
 //! folder gets new files. `tls.crt` may have the chain, and the order of its certificates does not matter. By default, cert-manager makes a new certificate at
@@ -96,7 +129,8 @@
 //! [`ClientCertificate::clients`](crate::endpoint::ClientCertificate::clients) makes a client for each pair, and sends each request through the one
 //! whose certificate its token was issued with. For requests with a body in memory,
 //! [`HttpClient::with_certificate`](crate::endpoint::HttpClient) does the same, with a new connection for each request. Clients that are
-//! no `tower::Service`, such as that of [`reqwest_client`](crate::AuthLayer), cannot be used so: use
+//! no `tower::Service`, such as that of [`reqwest_client`](crate::AuthLayer), cannot be used so. They show no certificate, or always the
+//! same one: their caller gets an error of TLS, or a 401 for each token that is bound to another certificate. Use
 //! [`HttpService`](crate::adapter) over reqwest.
 //!
 //! The old client stays until there are eight newer pairs. Its idle connections are closed by its own time limit. If a
@@ -105,8 +139,8 @@
 //! At the token endpoint, a client of your own may show the certificate in place of `HttpClient`. Then leave out
 //! `OAuthBuilder::certificate`: the layer does not know which certificate was shown, and compares nothing.
 //!
-//! # Not here
+//! # What this crate does not do
 //!
-//! - A look at the files between two exchanges.
-//! - Keys in hardware, and keys with a password.
-//! - The binding of a token that is no JWT, which only an introspection of the provider shows.
+//! - It does not read the files between two exchanges.
+//! - It does not use keys in hardware, or keys with a password.
+//! - It does not check the binding of a token that is no JWT. Only an introspection at the provider shows that binding.

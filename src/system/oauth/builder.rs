@@ -277,8 +277,8 @@ impl OAuthBuilder {
     ///
     /// - A token that is bound to another certificate than was shown is an error
     ///   ([`Malformed`](crate::exchange::ExchangeErrorKind::Malformed)). Only a JWT says what it is bound to (`cnf`).
-    /// - A token is renewed at 80 % of the rest of its certificate's life, if that comes before its own renewal. A JWT that is not
-    ///   bound is excepted.
+    /// - A token is renewed after 80 % of what was left of the certificate's life when the token was issued, if that comes before its
+    ///   own renewal. A JWT that is not bound is excepted.
     /// - After a refusal of the client, a new pair in its files ends the pause.
     /// - The API must see the certificate too: see [`ClientCertificate`], and [`manual::mtls`](crate::manual::mtls).
     #[cfg(feature = "client")]
