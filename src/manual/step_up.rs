@@ -8,32 +8,51 @@
 //! | status and `error` | the API demands | from | who can help |
 //! |---|---|---|---|
 //! | 401 `insufficient_user_authentication` | that the user logs in anew (`max_age`), or in another way (`acr_values`): *step-up* | RFC 9470 | a person. A service that acts for itself cannot log in |
-//! | 403 `insufficient_scope` | a scope that the token lacks (`scope`) | RFC 6750 | the person who configures the client |
+//! | 403 `insufficient_scope`; a 401 with this code counts too | a scope that the token lacks (`scope`) | RFC 6750 | the person who configures the client |
 //! | 401 `insufficient_claims` | a token with certain claims (`claims`) | Microsoft Entra | the provider: [`claims_challenges`](crate::system::OAuthBuilder::claims_challenges) |
 //!
 //! # What the caller sees
 //!
-//! The response of the API is unchanged. There is no [`Recovery`](crate::Recovery) beside the demand, unless the layer has renewed the token
-//! for another reason. A service that works for a person can send the demand on, so that the person logs in again:
+//! The response of the API is unchanged. There is no [`Recovery`](crate::Recovery) beside the demand, unless the layer has renewed the token,
+//! or has tried to. So look for the demand first, and for a `Recovery` only if there is no demand. A service that works for a person can
+//! send the demand on, so that the person logs in again:
 //!
 //! ```
-//! use http::Response;
+//! use http::Extensions;
 //! use tower_outbound_auth::scheme::Insufficient;
 //!
-//! fn what_to_do<B>(response: &Response<B>) -> String {
-//!     match response.extensions().get::<Insufficient>() {
-//!         Some(Insufficient::Authentication { acr_values, .. }) => {
-//!             format!("ask the user to log in by one of {acr_values:?}")
+//! fn what_to_do(extensions: &Extensions) -> String {
+//!     match extensions.get::<Insufficient>() {
+//!         Some(Insufficient::Authentication { acr_values, max_age, .. }) => {
+//!             let age = max_age.map_or(String::new(), |it| format!(", at most {} s ago", it.as_secs()));
+//!             let levels = if acr_values.is_empty() { String::new() } else { format!(" by one of {acr_values:?}") };
+//!             format!("ask the user to log in{levels}{age}")
 //!         }
-//!         Some(Insufficient::Scope { scopes, .. }) => format!("this client lacks one of {scopes:?}"),
+//!         Some(Insufficient::Scope { scopes, .. }) if scopes.is_empty() => "the token lacks a scope".to_owned(),
+//!         Some(Insufficient::Scope { scopes, .. }) => format!("the request needs the scopes {scopes:?}"), // all of them
 //!         Some(Insufficient::Claims { .. }) => "the provider must issue a token with other claims".to_owned(),
 //!         _ => "nothing is demanded".to_owned(),
 //!     }
 //! }
-//! # assert_eq!(what_to_do(&Response::new(())), "nothing is demanded");
+//! # assert_eq!(what_to_do(&Extensions::new()), "nothing is demanded");
 //! ```
 //!
 //! The texts are the API's. Check them before you show them or send them on.
+//!
+//! | client | where the demand is |
+//! |---|---|
+//! | a `tower::Service` of `http`'s types | `response.extensions()` |
+//! | reqwest, also by `reqwest_client` | `response.extensions()` of reqwest's response |
+//! | tonic | the extensions of the HTTP response, which a layer between the generated client and `auth.for_tonic()` sees. The `Status` of the generated client does not have them |
+//!
+//! The metrics do not count such a response as a refusal: count it where you handle it. With
+//! [`claims_challenges`](crate::system::OAuthBuilder::claims_challenges), a demand for claims that the layer answers is counted as one.
+//!
+//! # When the person has logged in again
+//!
+//! The new login has a new refresh token. Put it where the old one was: into the file of the seed, say
+//! ([`manual::refresh_tokens`](super::refresh_tokens)). The next exchange uses the new login. The current access token still is one of the
+//! old login, so report it as refused: `source.reject(&source.token().await?).await`. Then send the request again.
 //!
 //! # Claims that the layer asks for
 //!
@@ -78,6 +97,9 @@
 //!   What they mean is decided by the provider, which must not grant more than the client may have. If you do not trust the APIs that far,
 //!   leave the option out: that is the default.
 //! - **The API can cause one exchange a minute.** With a provider that counts or bills exchanges, this has a price.
+//! - **An API that always demands the same claims costs a second exchange for each renewal.** The successor of a token is asked for without
+//!   the claims. So the API answers its first request with a 401, and the layer makes another exchange. If you know the claims, send
+//!   them always, by [`parameter`](crate::system::OAuthBuilder::parameter).
 //! - **The token of all callers changes.** A source has one token. So the claims that one API demands are in the token that the next requests to
 //!   other APIs of the layer carry, until it is renewed. Give such an API a layer of its own.
 //! - **It does not log a person in.** Step-up needs a person, and a refresh token does not replace one.
