@@ -96,8 +96,8 @@
 //!
 //! | feature | default | adds |
 //! |---|---|---|
-//! | `client` | yes | constructors such as `AuthLayer::atlas`, and [`HttpClient`](endpoint::HttpClient): hyper, rustls with ring, the platform's root certificates |
-//! | `oauth` | yes | [`JwtKey`](system::JwtKey): private keys that sign JWTs; [`SelfSigned`](system::SelfSigned) and other systems that sign |
+//! | `client` | yes | constructors such as `AuthLayer::atlas`, and [`HttpClient`](endpoint::HttpClient): hyper, rustls with ring, the platform's root certificates; certificates of the client ([`manual::mtls`]) |
+//! | `oauth` | yes | [`JwtKey`](system::JwtKey): private keys that sign JWTs; [`SelfSigned`](system::SelfSigned) and other systems that sign; DPoP ([`manual::dpop`]) |
 //! | `login`, `rotating` | yes | [`Login`](system::Login): a system as data, in a file; [`Rotating`](system::Rotating): a new JWT with every response |
 //! | `store` | yes | [`store`]: logins by refresh tokens that outlive the process |
 //! | `webpki-roots`, `aws-lc` | | [`TlsRoots::webpki`](endpoint::TlsRoots), [`TlsProvider::aws_lc`](endpoint::TlsProvider) |

@@ -3,7 +3,7 @@
 //! | constructor | is read | may it block, or wait | after a refusal | after a failure |
 //! |---|---|---|---|---|
 //! | [`Credential::from`] a text | never | | | |
-//! | [`Credential::file`], [`Credential::env`] | before each exchange | | a request has it read again, once a second at most; the next request uses it | the last good value is used |
+//! | [`Credential::file`], [`Credential::env`] | before each exchange | | a request has it read again, once a second at most; the requests after that reading use it | the last good value is used |
 //! | [`Credential::from_fn`] | before each exchange | it may block: it runs on a thread of its own | the same | the last good value is used |
 //! | [`Credential::minted`] | for each request on the wire | async, and must not block | the usual pause | the exchange fails |
 //! | [`Credential::from_provider`], [`Credential::from`] a source | before each exchange | async, and must not block | the provider is told, and is asked for another value | the exchange fails |

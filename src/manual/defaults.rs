@@ -43,7 +43,7 @@
 //! | random part of a pause | each pause is 80–100 % of the time above | clients that failed at the same time do not try again at the same time | |
 //! | a 4xx answer that cannot be read | the first two in a row are paced as an outage, the next ones as a refusal | an error page of a gateway is temporary; a refusal in unknown words must not lock the account | a changed [`Credential`](crate::Credential) ends it |
 //! | `Retry-After`, and the headers of rate limits | obeyed up to 5 min; while a token is usable, one attempt is made earlier, in its hard margin | a wrong header must not stop a service for a day | |
-//! | refused credentials are reloaded | at most once a second, when a request needs a token | no file is polled. The request that starts the reading still gets the old error, and the next one uses a corrected secret. [`warm_up`](crate::TokenSource::warm_up) and [`probe`](crate::TokenSource::probe) read first, and use it themselves | |
+//! | refused credentials are reloaded | at most once a second, when a request needs a token | no file is polled. So some requests in the second after a correction still get the old error. [`warm_up`](crate::TokenSource::warm_up) and [`probe`](crate::TokenSource::probe) read first, and use the corrected secret at once | |
 //!
 //! # After a refusal (401)
 //!
@@ -102,10 +102,10 @@
 //! | what the scheme has learned about a server (its encoding; that it accepts no refresh tokens) | is kept for a day, or until the server refuses the credentials | a change of the server is noticed | |
 //! | the member that has the token | `access_token`, else `token` | | [`with_token_member`](crate::system::ClientCredentials::with_token_member) |
 //! | tokens that are bound to a certificate ([`manual::mtls`](super::mtls)) | not demanded; but a binding to another certificate than was shown is an error | many providers know clients by certificates, and bind no tokens | [`certificate_bound_tokens`](crate::system::OAuthBuilder::certificate_bound_tokens) |
-//! | a token whose exchange has shown a certificate | is renewed at 80 % of the rest of the certificate's life at the latest | an API refuses a certificate that has ended | |
+//! | a token whose exchange has shown a certificate | is renewed, at the latest, after 80 % of what was left of the certificate's life when the token was issued | an API refuses a certificate that has ended | |
 //! | the type of a token | every type is sent as `Bearer`, except `DPoP`, `mac`, `pop` and `N_A` | servers write many words and mean Bearer; the exceptions need a proof, or are no access token | [`with_strict_token_type`](crate::system::ClientCredentials::with_strict_token_type) |
 //! | scope, audience, resource | none | the server decides; ask for no more than is needed | `with_scope`, `with_audience`, `with_resource` |
-//! | a refresh token in doubt is sent again ([`manual::refresh_tokens`](super::refresh_tokens)) | once, when the last access token has ended, and not if there is a primary credential | a second use ends the login at many providers | [`reuse_grace`](crate::token::SourceBuilder) |
+//! | a refresh token in doubt is sent again ([`manual::refresh_tokens`](super::refresh_tokens)) | when the last access token has ended, at each attempt until the endpoint accepts or refuses it; not if there is a primary credential | a second use ends the login at many providers, and often its access tokens too | [`reuse_grace`](crate::token::SourceBuilder) |
 //! | a lease of a login that somebody else has is asked for again | every 20 ms, within the exchange timeout | the other one renews the token for both | |
 //! | a new file of a login that a dead process left | is removed after a minute | a write takes no minute | |
 //! | refresh tokens | not used | with client credentials they have no advantage; Atlas's endpoint is not documented | [`ClientCredentials::with_refresh_tokens`](crate::system::ClientCredentials::with_refresh_tokens), [`Atlas::with_refresh`](crate::system::Atlas::with_refresh) |

@@ -34,7 +34,8 @@
 //! - A layer below this one sees the credential, and may log it. tower-http's `TraceLayer` does not log headers unless it is
 //!   told to. Header values of this crate are marked as sensitive. A token that an API sends in a *response* is not.
 //! - A process with the same rights can read the memory, the environment and the files of your service. A login in a
-//!   `FileStore` is plain text, and only its owner may read it; so are the backups of that file, if you make any.
+//!   `FileStore` is plain text. This crate writes it for its owner only (mode 0600), and refuses a file that others than its owner
+//!   and its group may read. Protect the backups of that file in the same way.
 //! - An API that gets a token can use it elsewhere. Ask for the smallest scope, and for an audience.
 //!
 //! # Secrets in configuration

@@ -26,6 +26,9 @@
 //! that the test moves (`ManualClock`), a proxy that breaks connections (`FaultProxy`), and a scripted exchange. Put it under
 //! `[dev-dependencies]`. Its page `testkit::guide` shows whole tests for the three points above.
 //!
+//! The servers speak plain http. `OAuthServer` checks no DPoP proofs and no client certificates, and its API sends no challenge that
+//! demands a scope. For these, test against a server of your own, or the provider's own test system.
+//!
 //! A layer that a preset has made gets the clock of the test like this:
 //!
 #![cfg_attr(all(feature = "client", feature = "test-util"), doc = "```")]

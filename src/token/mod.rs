@@ -36,7 +36,7 @@
 //! | `WARN` | `a private key cannot be used: the last good key is used`, without `system` | `credential` (where it is), `cause` |
 //! | `WARN` | `a client certificate and its key cannot be used: the last good pair is used`, without `system` | `credential` (where they are), `cause` |
 //! | `WARN` | `a client certificate ends soon`, once a day, without `system` | `credential`, `days`, `ends` |
-//! | `WARN` | `a certificate and its key cannot be used: the last good pair is used`, without `system` | `credential` (where they are), `cause` |
+//! | `WARN` | `a certificate and its key cannot be used: the last good pair is used`, without `system`: those that sign for [Entra](crate::system::Entra) | `credential` (where they are), `cause` |
 //! | `WARN` | `the private key has changed and its key id has not: ..`, without `system` | `credential`, `key_id` |
 //! | `WARN`, `INFO` | `the endpoint refuses the current key of the client, ..`, `.. the previous key ..`: it accepts the other one | `current`, `previous` (where they are) |
 //! | `WARN` | `an observer panicked: ..`, once per observer | `source` (its name) |
