@@ -116,8 +116,8 @@
 //! If the provider has refused the old certificate, a new pair in the files ends the pause, as a new secret does.
 //!
 //! A certificate that has ended, or is not valid yet by the source's clock, is an error, and nothing is sent. From 14 days before its end, a
-//! `WARN` event a day says so. Some certificates live for less than 14 days: those of SPIFFE mostly live for hours. They cause this event
-//! each day although nothing is wrong. Set no alert on it for them.
+//! `WARN` event a day says so. A certificate that lives for less than 14 days, as those of SPIFFE often do, causes this event each day
+//! although nothing is wrong. Set no alert on the event for such a certificate.
 //!
 //! In Kubernetes, cert-manager writes `tls.crt` and `tls.key` into a secret. Mount the secret as a folder, without `subPath`: only a
 //! folder gets new files. `tls.crt` may have the chain, and the order of its certificates does not matter. By default, cert-manager makes a new certificate at
