@@ -232,6 +232,7 @@ fn the_texts_of_errors_in_the_manual_are_those_that_the_crate_writes() {
         "tests/dpop/logins.rs",
         "tests/dpop/token_endpoint.rs",
         "tests/errors/answers.rs",
+        "tests/errors/certificates.rs",
         "tests/errors/connections.rs",
         "tests/errors/credentials.rs",
         "tests/errors/requests.rs",

@@ -5,6 +5,8 @@ pub(crate) mod bounds;
 #[cfg(any(feature = "client", feature = "oauth"))]
 pub(crate) mod der;
 pub(crate) mod headers;
+#[cfg(any(feature = "client", feature = "oauth"))]
+pub(crate) mod pem;
 pub(crate) mod span;
 
 /// Any error, as in tower's own layers.

@@ -7,6 +7,7 @@ mod log;
 mod server;
 
 mod answers;
+mod certificates;
 mod connections;
 mod credentials;
 mod events;

@@ -120,14 +120,74 @@ async fn while_one_of_two_files_is_new_the_last_good_pair_is_shown_and_one_event
 }
 
 #[tokio::test]
+async fn a_new_pair_that_is_not_valid_yet_is_shown_as_soon_as_it_is_and_one_event_says_why() {
+    let server = Server::start().await;
+    let (folder, one, two) =
+        (Folder::new("early"), server.authority.pair(), server.authority.pair_of_years(2025, 2050));
+    let certificate = ClientCertificate::new(folder.write("pem", &one.pem()));
+    // The clock of the server is right, and has both pairs valid.
+    let (source, clock) = server.source(certificate, NOW - 2 * 365 * DAY);
+    next(&source, &clock).await;
+    let log = Log::default();
+    let guard = log.on_this_thread();
+    folder.write("pem", &two.pem());
+    next(&source, &clock).await;
+    next(&source, &clock).await;
+    clock.advance(Duration::from_secs(366 * DAY));
+    next(&source, &clock).await;
+    drop(guard);
+    let (one, two) = (one.der, two.der);
+    assert_eq!(server.certificates(), [one.clone(), one.clone(), one, two]);
+    let text = log.text();
+    let event = "the last good pair is used";
+    let events: Vec<_> = text.lines().filter(|line| line.contains(event)).collect();
+    assert_eq!(events.len(), 1, "{text}");
+    let says = "not valid before 2025-01-01T00:00:00Z";
+    assert!(events[0].contains("WARN") && events[0].contains(says), "{events:?}");
+}
+
+#[tokio::test]
+async fn a_new_pair_that_has_ended_replaces_no_valid_one() {
+    let server = Server::start().await;
+    let (folder, one, two) =
+        (Folder::new("late"), server.authority.pair(), server.authority.pair_of_years(2020, 2021));
+    let certificate = ClientCertificate::new(folder.write("pem", &one.pem()));
+    let (source, clock) = server.source(certificate.clone(), NOW);
+    next(&source, &clock).await;
+    folder.write("pem", &two.pem());
+    next(&source, &clock).await;
+    // A request to an API has no time. It shows the pair that was valid in the last exchange.
+    let mut client = server.client().with_certificate(certificate);
+    let request = http::Request::get(server.url("/api")).body(Default::default()).unwrap();
+    tower::Service::call(&mut client, request).await.unwrap();
+    assert_eq!(server.calls().last().unwrap().shown, one.thumbprint());
+    assert_eq!(server.certificates(), vec![one.der; 2]);
+}
+
+#[tokio::test]
+async fn if_no_pair_is_valid_the_error_is_that_of_the_newest_and_no_connection_is_made() {
+    let server = Server::start().await;
+    let (folder, one, two) =
+        (Folder::new("none"), server.authority.pair(), server.authority.pair_of_years(2060, 2070));
+    let certificate = ClientCertificate::new(folder.write("pem", &one.pem()));
+    let (source, clock) = server.source(certificate, NOW);
+    next(&source, &clock).await;
+    folder.write("pem", &two.pem());
+    clock.advance(Duration::from_secs(25 * 365 * DAY));
+    let error = refused(&source).await;
+    assert!(error.contains("not valid before 2060-01-01T00:00:00Z"), "{error}");
+    assert_eq!(server.connections(), 1);
+}
+
+#[tokio::test]
 async fn texts_that_are_no_pair_are_an_error_and_no_connection_is_made() {
     let server = Server::start().await;
     let (one, two) = (server.authority.pair(), server.authority.pair());
     let (certificate, key) = (&*one.certificate, &*one.key);
     for (texts, says) in [
         ([certificate, &*two.key], "do not belong together"),
-        ([certificate, certificate], "there is no private key in it"),
-        ([key, key], "there is no certificate in it"),
+        ([certificate, certificate], "there is no private key in the value for the key"),
+        ([key, key], "there is no certificate in the value"),
         (["-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", key], "do not belong"),
     ] {
         let certificate = ClientCertificate::with_key(texts[0], texts[1]);

@@ -52,10 +52,15 @@ impl Authority {
 
     /// From 2020-01-01 to 2050-01-01.
     pub(crate) fn pair(&self) -> Pair {
+        self.pair_of_years(2020, 2050)
+    }
+
+    /// From the first day of one year to that of another.
+    pub(crate) fn pair_of_years(&self, begins: i32, ends: i32) -> Pair {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(["billing".to_owned()]).unwrap();
-        params.not_before = date_time_ymd(2020, 1, 1);
-        params.not_after = date_time_ymd(2050, 1, 1);
+        params.not_before = date_time_ymd(begins, 1, 1);
+        params.not_after = date_time_ymd(ends, 1, 1);
         let certificate = params.signed_by(&key, &self.0).unwrap();
         Pair {
             der: certificate.der().clone(),

@@ -1,6 +1,7 @@
 //! The certificate by which a client shows who it is (RFC 8705).
 
 use std::fmt;
+use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use rustls::crypto::CryptoProvider;
 use crate::basics::TARGET;
 use crate::clock::Now;
 use crate::credential::Credential;
+use crate::endpoint::certificate::flaw::Flaw;
 use crate::endpoint::certificate::pair::Pair;
 use crate::error::Error;
 use crate::secret::Secret;
@@ -39,8 +41,10 @@ const MAX_TOKENS: usize = 256;
 /// - If the texts cannot be read, or if certificate and key do not belong together, the last good pair stays in use, and a `WARN`
 ///   event says why. Without one, the exchange fails with
 ///   [`Configuration`](crate::exchange::ExchangeErrorKind::Configuration), and nothing is sent.
-/// - A certificate that has ended or is not valid yet, by the clock of the source, is such an error too. A `WARN` event a day says
-///   that it ends soon, from 14 days before its end.
+/// - The same holds for a new certificate that has ended or is not valid yet, by the clock of the source: the last good pair is used
+///   while it is valid, and there is one `WARN` event. The new pair is used as soon as it is valid. If no pair is valid, the error is
+///   that of the newest one.
+/// - A `WARN` event a day says that the certificate ends soon, from 14 days before its end.
 /// - A provider may bind a token to the certificate. So a request to an API shows the certificate with which its token was issued,
 ///   although there may be a newer one. The newest 256 tokens are known: more than a hundred sources should not share one value.
 ///   [`manual::mtls`](crate::manual::mtls) says more.
@@ -74,8 +78,12 @@ struct Inner {
 struct State {
     /// The texts that were looked at last.
     seen: Option<Vec<Secret>>,
-    /// Of the last texts that can be used.
-    good: Option<Arc<Pair>>,
+    /// Of the last texts that can be read.
+    newest: Option<Arc<Pair>>,
+    /// The last pair before the newest one that was valid, or was not yet compared with a time.
+    before: Option<Arc<Pair>>,
+    /// The newest pair was not valid when it was last compared with a time.
+    is_passed_over: bool,
     /// When the last event about the end of the certificate was.
     told: Option<Duration>,
 }
@@ -102,11 +110,11 @@ impl ClientCertificate {
         ClientCertificate(Arc::new(Inner { places, state, tokens }))
     }
 
-    /// The current pair. The texts are read again. `now` is the time of the request, if it is known.
+    /// The pair to show. The texts are read again. `now` is the time of the request, if it is known.
     ///
     /// # Errors
     ///
-    /// If there has been no usable pair, or if the certificate is not valid now.
+    /// If there has been no usable pair, or if none is valid now.
     pub(crate) async fn current(
         &self,
         now: Option<Now>,
@@ -122,23 +130,23 @@ impl ClientCertificate {
         }
         let flaw = match unread {
             Some(flaw) => Some(flaw),
-            None => self.state().look(texts, provider).err().map(str::to_owned),
+            None => self.state().look(texts, provider).err().map(|flaw| self.message(flaw)),
         };
         let shown = self.shown();
-        let Some(pair) = self.state().good.clone() else {
+        let now = now.map(Now::since_epoch);
+        let Some(newest) = self.state().newest.clone() else {
             return Err(unusable(&shown, flaw.as_deref().unwrap_or("there is none")));
         };
+        let chosen = self.state().choose(newest, now);
+        let (pair, passed_over) = chosen.map_err(|flaw| unusable(&shown, &flaw))?;
         // A subscriber is code of a user, so no event is told under the lock.
-        if let Some(cause) = flaw {
+        for cause in flaw.into_iter().chain(passed_over) {
             tracing::warn!(target: TARGET, credential = shown, cause, "a client certificate and its key cannot be used: the last good pair is used");
         }
-        if let Some(now) = now.map(Now::since_epoch) {
-            pair.validity.check(now).map_err(|flaw| unusable(&shown, &flaw))?;
-            let notice = self.state().notice(&pair, now);
-            if let Some(left) = notice {
-                let (days, ends) = (left.as_secs() / DAY, &pair.validity.ends_at);
-                tracing::warn!(target: TARGET, credential = shown, days, ends, "a client certificate ends soon");
-            }
+        let notice = now.and_then(|now| self.state().notice(&pair, now));
+        if let Some(left) = notice {
+            let (days, ends) = (left.as_secs() / DAY, &pair.validity.ends_at);
+            tracing::warn!(target: TARGET, credential = shown, days, ends, "a client certificate ends soon");
         }
         Ok(pair)
     }
@@ -181,6 +189,15 @@ impl ClientCertificate {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn message(&self, flaw: Flaw) -> String {
+        match &*self.0.places {
+            [certificate, key] => {
+                flaw.message(&place(certificate, "certificate"), &place(key, "key"))
+            }
+            _ => flaw.message("it", "it"),
+        }
+    }
+
     fn shown(&self) -> String {
         self.0.places.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ")
     }
@@ -192,13 +209,43 @@ impl State {
     /// # Errors
     ///
     /// What is wrong with the texts. The last good pair stays.
-    fn look(&mut self, texts: Vec<Secret>, provider: &CryptoProvider) -> Result<(), &'static str> {
+    fn look(&mut self, texts: Vec<Secret>, provider: &CryptoProvider) -> Result<(), Flaw> {
         if self.seen.as_ref().is_some_and(|seen| is_same(seen, &texts)) {
             return Ok(());
         }
-        let read = Pair::read(&texts, provider).map(|pair| self.good = Some(Arc::new(pair)));
-        self.seen = self.good.is_some().then_some(texts);
+        let read = Pair::read(&texts, provider).map(|pair| {
+            let replaced = self.newest.replace(Arc::new(pair));
+            if !mem::take(&mut self.is_passed_over) {
+                self.before = replaced;
+            }
+        });
+        self.seen = self.newest.is_some().then_some(texts);
         read
+    }
+
+    /// The newest pair, or the one before it while only that one is valid. Beside it, why the newest is passed over, if it was not
+    /// before. Without a time, the choice of the last time stays.
+    ///
+    /// # Errors
+    ///
+    /// If none is valid: why the newest is not.
+    fn choose(
+        &mut self,
+        newest: Arc<Pair>,
+        now: Option<Duration>,
+    ) -> Result<(Arc<Pair>, Option<String>), String> {
+        let Some(now) = now else {
+            let before = self.before.clone().filter(|_| self.is_passed_over);
+            return Ok((before.unwrap_or(newest), None));
+        };
+        let flaw = newest.validity.check(now).err();
+        let was_passed_over = mem::replace(&mut self.is_passed_over, flaw.is_some());
+        let before = self.before.clone().filter(|it| it.validity.check(now).is_ok());
+        match (flaw, before) {
+            (None, _) => Ok((newest, None)),
+            (Some(flaw), Some(before)) => Ok((before, (!was_passed_over).then_some(flaw))),
+            (Some(flaw), None) => Err(flaw),
+        }
     }
 
     /// The time until the end of the certificate, if it is time to say so.
@@ -211,6 +258,11 @@ impl State {
             left
         })
     }
+}
+
+/// A value has no place, so what it is for is named.
+fn place(credential: &Credential, what: &str) -> String {
+    if credential.is_value() { format!("the value for the {what}") } else { credential.to_string() }
 }
 
 fn unusable(shown: &str, flaw: &str) -> Error {

@@ -13,8 +13,14 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, SignatureScheme};
 
+use crate::basics::pem::is_encrypted;
+use crate::endpoint::certificate::flaw::Flaw;
 use crate::endpoint::validity::Validity;
 use crate::secret::Secret;
+
+/// The ends of the lines with which a PEM begins.
+const CERTIFICATE: &str = " CERTIFICATE-----";
+const KEY: &str = "PRIVATE KEY-----";
 
 /// A certificate with its key.
 pub(crate) struct Pair {
@@ -31,28 +37,29 @@ impl Pair {
     /// # Errors
     ///
     /// What is wrong with the texts.
-    pub(crate) fn read(texts: &[Secret], provider: &CryptoProvider) -> Result<Pair, &'static str> {
+    pub(crate) fn read(texts: &[Secret], provider: &CryptoProvider) -> Result<Pair, Flaw> {
         let (Some(certificates), Some(key)) = (texts.first(), texts.last()) else {
-            return Err("there is none");
+            return Err(Flaw::NoCertificate);
         };
-        let certificates = CertificateDer::pem_slice_iter(certificates.expose().as_bytes());
-        let mut chain = certificates
+        let (certificates, key) = (certificates.expose(), key.expose());
+        let mut chain = CertificateDer::pem_slice_iter(certificates.as_bytes())
             .collect::<Result<Vec<_>, _>>()
-            .map_err(|_| "the certificate is no readable PEM")?;
+            .map_err(|_| Flaw::CertificateDamaged)?;
         if chain.is_empty() {
-            return Err("there is no certificate in it");
+            let is_swapped = certificates.contains(KEY) && key.contains(CERTIFICATE);
+            return Err(if is_swapped { Flaw::Swapped } else { Flaw::NoCertificate });
         }
-        let key = PrivateKeyDer::from_pem_slice(key.expose().as_bytes())
-            .map_err(|_| "there is no private key in it, as PEM without a password")?;
+        let key = PrivateKeyDer::from_pem_slice(key.as_bytes())
+            .map_err(|_| if is_encrypted(key) { Flaw::KeyEncrypted } else { Flaw::NoKey })?;
         let key = provider.key_provider.load_private_key(key);
-        let key = key.map_err(|_| "the private key is of a kind that cannot be used")?;
+        let key = key.map_err(|_| Flaw::KeyOfOtherKind)?;
         let is_own = |certificate: &CertificateDer<'static>| {
             CertifiedKey::new(vec![certificate.clone()], key.clone()).keys_match().is_ok()
         };
         let own = chain.iter().position(is_own);
-        let own = own.ok_or("the certificate and the private key do not belong together")?;
+        let own = own.ok_or(Flaw::NotOfEachOther)?;
         chain[..=own].rotate_right(1);
-        let validity = Validity::of(&chain[0]).ok_or("the certificate has no readable dates")?;
+        let validity = Validity::of(&chain[0]).ok_or(Flaw::NoDates)?;
         let thumbprint = thumbprint(&chain[0]);
         Ok(Pair { key: Arc::new(CertifiedKey::new(chain, key)), validity, thumbprint })
     }

@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use crate::basics::pem::ENCRYPTED;
 use crate::error::Error;
 use crate::system::oauth::key::algorithm::Algorithm;
 
@@ -53,10 +54,7 @@ impl Flaw {
             Flaw::Certificate => {
                 "this is a certificate, which cannot sign: give the private key that belongs to it"
             }
-            Flaw::Encrypted => {
-                "the private key is encrypted: write it without a passphrase (`openssl pkey -in old.pem -out \
-                 new.pem`) into a file that only this service can read"
-            }
+            Flaw::Encrypted => ENCRYPTED,
             Flaw::OpenSsh => {
                 "the private key has OpenSSH's own format: write it as PKCS#8 (`ssh-keygen -p -m PKCS8 -f key`, for \
                  RSA and ECDSA)"

@@ -6,6 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
+use crate::basics::pem::is_encrypted;
 use crate::secret::Secret;
 use crate::system::oauth::key::flaw::Flaw;
 use crate::system::oauth::key::pair::Pair;
@@ -13,9 +14,6 @@ use crate::system::oauth::key::pkcs8;
 
 const BEGIN: &str = "-----BEGIN ";
 const DASHES: &str = "-----";
-
-/// A header of RFC 1421, which OpenSSL still writes.
-const LEGACY_ENCRYPTION: &str = "Proc-Type: 4,ENCRYPTED";
 
 /// One part of a PEM.
 struct Block<'a> {
@@ -39,7 +37,7 @@ pub(crate) fn parse(text: &str) -> Result<Pair, Flaw> {
     if keys.next().is_some() {
         return Err(Flaw::TwoKeys);
     }
-    if key.label == "ENCRYPTED PRIVATE KEY" || key.body.contains(LEGACY_ENCRYPTION) {
+    if is_encrypted(key.label) || is_encrypted(key.body) {
         return Err(Flaw::Encrypted);
     }
     let der = key.der()?;
