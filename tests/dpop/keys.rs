@@ -17,7 +17,7 @@ use tower::{Layer, ServiceExt, service_fn};
 use tower_outbound_auth::endpoint::Grant;
 use tower_outbound_auth::exchange::{ExchangeErrorKind, Identity};
 use tower_outbound_auth::system::{Dpop, SigningKey};
-use tower_outbound_auth::{AuthLayer, Credential, Origin, TokenSource};
+use tower_outbound_auth::{AuthLayer, Credential, ErrorKind, Origin, TokenSource};
 
 use super::server::{HOST, Server};
 use super::{World, builder, dpop, get, world_of};
@@ -108,6 +108,13 @@ fn pem() -> String {
     )
 }
 
+/// A key that is too slow.
+fn rsa() -> String {
+    let keys: serde_json::Value =
+        serde_json::from_str(include_str!("../data/oauth_keys.json")).unwrap();
+    keys["rfc7515_a2"]["jwk"].to_string()
+}
+
 fn thumbprint(pem: &str) -> Option<String> {
     Some(SigningKey::parse(pem).unwrap().thumbprint())
 }
@@ -133,7 +140,7 @@ async fn a_key_file_is_read_before_each_exchange_and_a_bad_one_changes_nothing()
     world.get("/").await;
     assert_eq!(dpop.thumbprint(), thumbprint(&first));
     for (nth, (text, used)) in
-        [(pem(), None), ("no key".to_owned(), Some(()))].into_iter().enumerate()
+        [(pem(), None), ("no key".to_owned(), Some(())), (rsa(), Some(()))].into_iter().enumerate()
     {
         file.write(&text);
         assert_eq!(world.get("/").await.status(), 200, "the old token is sent with the old key");
@@ -150,23 +157,32 @@ async fn a_key_file_is_read_before_each_exchange_and_a_bad_one_changes_nothing()
 
 #[tokio::test]
 async fn a_key_file_without_a_usable_key_is_an_error_of_the_exchange_and_nothing_is_sent() {
-    let rsa = include_str!("../data/oauth_keys.json");
-    let rsa: serde_json::Value = serde_json::from_str(rsa).unwrap();
-    let rsa = rsa["rfc7515_a2"]["jwk"].to_string();
+    let rsa = rsa();
     for (text, expected) in
-        [("no key", "the private key in file"), (&*rsa, "an RSA key is too slow for DPoP")]
+        [("no key", "the text has no private key"), (&*rsa, "an RSA key is too slow for DPoP")]
     {
         let file = KeyFile::new(text);
+        let expected = format!("the private key in file {}: {expected}", file.path().display());
         let world = world_of(builder().dpop(file.dpop()));
         let error = world.source.token().await.unwrap_err();
         assert_eq!(error.exchange().unwrap().kind(), ExchangeErrorKind::Configuration);
-        assert!(error.to_string().contains(expected), "{error}");
+        assert!(error.to_string().contains(&expected), "{error}");
         assert_eq!(world.server.state().forms.len(), 0);
         // The correction works without a restart.
         file.write(&pem());
         world.source.warm_up(std::time::Duration::from_secs(1)).await.unwrap();
     }
-    assert!(Dpop::key_from("no key").is_err());
+}
+
+#[test]
+fn a_value_without_a_usable_key_is_an_error_at_once() {
+    for (text, expected) in
+        [("no key", "the text has no private key"), (&*rsa(), "an RSA key is too slow for DPoP")]
+    {
+        let error = Dpop::key_from(text).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Configuration);
+        assert!(error.to_string().starts_with(expected), "{error}");
+    }
 }
 
 #[tokio::test]

@@ -10,10 +10,9 @@ use crate::error::Error;
 use crate::exchange::error::{ExchangeError, ExchangeErrorKind};
 use crate::system::oauth::dpop::proof::ProofKey;
 use crate::system::oauth::key::algorithm::Algorithm;
+use crate::system::oauth::key::flaw::Flaw;
 use crate::system::oauth::key::jwt_key::JwtKey;
 use crate::system::oauth::key::signing_key::SigningKey;
-
-const TOO_SLOW: &str = "an RSA key is too slow for DPoP, because each request needs a signature: use a P-256 or an Ed25519 key";
 
 /// The key of the next exchange. Clones share it.
 #[derive(Clone)]
@@ -60,14 +59,12 @@ impl Keys {
     ///
     /// *Configuration* if the credential has no usable key.
     pub(crate) fn key(&self, values: Values<'_>) -> Result<Arc<ProofKey>, ExchangeError> {
-        let failed = |why: &'static str| ExchangeError::new(ExchangeErrorKind::Configuration, why);
         let Some(from) = &self.from else {
-            return self.last().ok_or_else(|| failed("there is no DPoP key"));
+            return self.last().ok_or_else(|| {
+                ExchangeError::new(ExchangeErrorKind::Configuration, "there is no DPoP key")
+            });
         };
         let key = from.key(values, None)?;
-        if key.is_slow() {
-            return Err(failed(TOO_SLOW));
-        }
         if let Some(last) = self.last().filter(|last| last.thumbprint() == key.thumbprint()) {
             return Ok(last);
         }
@@ -105,6 +102,6 @@ pub(crate) fn new_key(algorithm: Algorithm) -> Result<ProofKey, Error> {
 pub(crate) fn checked(key: SigningKey) -> Result<ProofKey, Error> {
     match key.is_slow() {
         false => Ok(ProofKey::new(key)),
-        true => Err(Error::configuration(TOO_SLOW)),
+        true => Err(Flaw::RsaTooSlow.into()),
     }
 }

@@ -96,10 +96,10 @@ impl Dpop {
     ///
     /// # Errors
     ///
-    /// [`Configuration`](crate::ErrorKind::Configuration) if the credential is a value and has no usable key. An RSA key in a file is an
-    /// error of the exchange.
+    /// [`Configuration`](crate::ErrorKind::Configuration) if the credential is a value and has no usable key. An RSA key is none. In a
+    /// file, it is an error of the exchange.
     pub fn key_from(text: impl Into<Credential>) -> Result<Dpop, Error> {
-        let key = JwtKey::new(text);
+        let key = JwtKey::new(text).for_each_request();
         key.check()?;
         Ok(Dpop::of(Keys::read_from(key)))
     }

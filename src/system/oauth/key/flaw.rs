@@ -21,6 +21,8 @@ pub(crate) enum Flaw {
     TwoKeys,
     RsaTooSmall,
     RsaTooLarge,
+    /// For a key of which each request needs a signature.
+    RsaTooSlow,
     Contradictory,
     NoPublicHalf,
     P521,
@@ -74,6 +76,9 @@ impl Flaw {
             }
             Flaw::RsaTooLarge => {
                 "the RSA key has more than 4096 bits: make a new key of 2048 to 4096 bits, or a P-256 key"
+            }
+            Flaw::RsaTooSlow => {
+                "an RSA key is too slow for DPoP, because each request needs a signature: use a P-256 or an Ed25519 key"
             }
             Flaw::Contradictory => {
                 "the private key is not valid: its numbers do not belong together, or have sizes that no usual key \

@@ -42,6 +42,8 @@ pub struct JwtKey {
     credential: Credential,
     key_id: Option<Arc<str>>,
     algorithm: Option<Algorithm>,
+    /// Each request needs a signature, so it must not take milliseconds.
+    must_be_fast: bool,
     kept: Arc<Mutex<KeptKey>>,
 }
 
@@ -49,7 +51,13 @@ impl JwtKey {
     /// The key whose text is in this credential. It is read before the first exchange.
     #[must_use]
     pub fn new(text: impl Into<Credential>) -> JwtKey {
-        JwtKey { credential: text.into(), key_id: None, algorithm: None, kept: Arc::default() }
+        JwtKey {
+            credential: text.into(),
+            key_id: None,
+            algorithm: None,
+            must_be_fast: false,
+            kept: Arc::default(),
+        }
     }
 
     /// Sets the key id: the `kid` in the header of each JWT. Default: the `kid` of a JWK, and none for a PEM.
@@ -64,6 +72,11 @@ impl JwtKey {
     #[must_use]
     pub fn with_algorithm(self, algorithm: Algorithm) -> JwtKey {
         JwtKey { algorithm: Some(algorithm), kept: Arc::default(), ..self }
+    }
+
+    /// A key of which each request needs a signature. So an RSA key is none.
+    pub(crate) fn for_each_request(self) -> JwtKey {
+        JwtKey { must_be_fast: true, kept: Arc::default(), ..self }
     }
 
     /// The credentials that an exchange reads for this key.
@@ -125,6 +138,9 @@ impl JwtKey {
 
     fn parse(&self, text: &str) -> Result<SigningKey, Flaw> {
         let mut key = SigningKey::read(text)?;
+        if self.must_be_fast && key.is_slow() {
+            return Err(Flaw::RsaTooSlow);
+        }
         if let Some(algorithm) = self.algorithm {
             key = key.using(algorithm)?;
         }
