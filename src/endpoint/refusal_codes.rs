@@ -44,6 +44,10 @@ pub(crate) fn advice_about_a_proof(code: &str) -> Option<&'static str> {
     }
 }
 
+/// What to do if the endpoint refuses the client. It is said of any client, so it speaks of a secret.
+pub(crate) const CREDENTIALS: &str =
+    "the token endpoint refuses the credentials: check the client id and the secret";
+
 /// What the endpoint refuses, and what to do about it. `status` matters for one code: Keycloak answers 401 with
 /// `unauthorized_client` if the secret is wrong.
 pub(crate) fn advice(code: &str, status: StatusCode) -> &'static str {
@@ -74,9 +78,7 @@ pub(crate) fn advice(code: &str, status: StatusCode) -> &'static str {
         "access_denied" => {
             "the token endpoint denies access: give this client its rights at the provider"
         }
-        "invalid_client" | "incorrect_client_credentials" | "unauthorized_client" => {
-            "the token endpoint refuses the credentials: check the client id and the secret"
-        }
+        "invalid_client" | "incorrect_client_credentials" | "unauthorized_client" => CREDENTIALS,
         "invalid_grant" | "bad_refresh_token" | "invalid_token" | "expired_token" => {
             "the token endpoint refuses the grant: the credentials, or the token that was shown, are wrong or have expired"
         }

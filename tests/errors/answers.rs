@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
 use tower::service_fn;
-use tower_outbound_auth::system::ClientCredentials;
+use tower_outbound_auth::system::{ClientCredentials, OAuth, OAuthClient, OAuthGrant};
 use tower_outbound_auth::testkit::TokioClock;
 use tower_outbound_auth::{Credential, TokenSource};
 
@@ -78,8 +78,15 @@ async fn a_success_that_has_no_token_says_what_came_instead() {
             200,
             &[JSON],
             r#"{"access_token":"a","token_type":"DPoP"}"#,
+            "the token endpoint issued a token that is bound to a key (its type is DPoP): use `OAuth` with \
+             `OAuthBuilder::dpop` (in a file, `dpop = true` in the table `oauth`)",
+        ),
+        (
+            200,
+            &[JSON],
+            r#"{"access_token":"a","token_type":"MAC"}"#,
             "the token endpoint issued a token of a type that is not sent as Bearer: tokens that need a proof or a \
-             signature are not supported here (for DPoP, use `OAuthBuilder::dpop`)",
+             signature are supported for DPoP only",
         ),
         (
             200,
@@ -188,6 +195,39 @@ async fn a_refusal_says_what_is_refused_and_what_to_check() {
         (404, &[HTML], "<p>", "there is no token endpoint at this address: check its path (status 404)"),
     ])
     .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_of_a_client_without_a_proof_says_nothing_of_a_secret() {
+    let said = async |client: OAuthClient, grant: OAuthGrant, code: &str| {
+        let body = format!(r#"{{"error":"{code}"}}"#);
+        let endpoint = service_fn(move |_: Request<Full<Bytes>>| {
+            let answer = Response::builder().status(401).header(JSON.0, JSON.1);
+            let answer = answer.body(Full::new(Bytes::from(body.clone())));
+            async { answer }
+        });
+        let system = OAuth::builder("https://idp.example/token").client(client).grant(grant);
+        let source = TokenSource::builder_over_http(system.build().unwrap(), endpoint);
+        let source = source.clock(TokioClock::new()).build();
+        let text = crate::without_the_pause(&source.token().await.unwrap_err());
+        text.split_once("\"): ").expect(&text).1.to_owned()
+    };
+    let public = || OAuthClient::public("billing");
+    let assertion = || OAuthGrant::JwtBearer("a.b.c".into());
+    for code in ["invalid_client", "unauthorized_client"] {
+        let shown = format!(" (status 401, {code})");
+        let text = "the token endpoint refuses the client, which shows no proof: the grant `client_credentials` needs a client with \
+                    a proof, such as a secret or a key (RFC 6749 section 4.4)";
+        let own = said(public(), OAuthGrant::ClientCredentials, code).await;
+        assert_eq!(own, format!("{text}{shown}"));
+        let text = "the token endpoint refuses the client, which shows no proof: check the client id, and whether the provider wants \
+                    a proof, such as a secret or a key";
+        assert_eq!(said(public(), assertion(), code).await, format!("{text}{shown}"));
+        let text = "the token endpoint refuses the client: check the client id and the certificate";
+        let tls = OAuthClient::tls("billing");
+        let own = said(tls, OAuthGrant::ClientCredentials, code).await;
+        assert_eq!(own, format!("{text}{shown}"));
+    }
 }
 
 #[tokio::test(start_paused = true)]

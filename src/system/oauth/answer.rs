@@ -252,19 +252,24 @@ pub(crate) fn check_type(token_type: Option<&str>, strict: bool) -> Result<(), E
     let mut words = token_type.split(|c: char| !c.is_ascii_alphanumeric());
     let needs_more = |word: &str| matches!(word.trim_end_matches("token"), "mac" | "pop");
     let is_no_access_token = letters == "na";
+    let is_bound = letters.contains("dpop");
     let usable = match strict {
         true => token_type == "bearer",
-        false => !letters.contains("dpop") && !is_no_access_token && !words.any(needs_more),
+        false => !is_bound && !is_no_access_token && !words.any(needs_more),
     };
-    let message = match (usable, is_no_access_token) {
-        (true, _) => return Ok(()),
-        (false, true) => {
+    let message = match () {
+        () if usable => return Ok(()),
+        () if is_bound => {
+            "the token endpoint issued a token that is bound to a key (its type is DPoP): use `OAuth` with `OAuthBuilder::dpop` (in \
+             a file, `dpop = true` in the table `oauth`)"
+        }
+        () if is_no_access_token => {
             "the token endpoint issued a token that is no access token (`token_type` is `N_A`): in a token exchange, ask for \
              an access token with `requested_type`"
         }
-        (false, false) => {
+        () => {
             "the token endpoint issued a token of a type that is not sent as Bearer: tokens that need a proof or a \
-             signature are not supported here (for DPoP, use `OAuthBuilder::dpop`)"
+             signature are supported for DPoP only"
         }
     };
     Err(ExchangeError::new(ExchangeErrorKind::Malformed, message))

@@ -22,6 +22,7 @@ pub(crate) mod preset;
 pub(crate) mod refresh;
 pub(crate) mod refused;
 pub(crate) mod refused_assertion;
+pub(crate) mod refused_client;
 #[cfg(feature = "oauth")]
 pub(crate) mod signed;
 pub(crate) mod subject;

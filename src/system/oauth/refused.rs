@@ -20,6 +20,7 @@ use crate::system::oauth::clocks::clocks;
 use crate::system::oauth::ended::speaks_of_an_end;
 use crate::system::oauth::preset::entra_numbers::in_words;
 use crate::system::oauth::refused_assertion::about_the_assertion;
+use crate::system::oauth::refused_client::about_the_client;
 use crate::system::oauth::subject::about_the_subject;
 use crate::system::oauth::system::OAuth;
 use crate::system::oauth::way::{Attempt, Turn, Way};
@@ -194,7 +195,10 @@ impl OAuth {
             None => error,
         };
         let error = match &self.client {
-            Some(client) => about_the_assertion(client, error, answer, first.is_some()),
+            Some(client) => {
+                let error = about_the_assertion(client, error, answer, first.is_some());
+                about_the_client(client, &self.grant, error)
+            }
             None => error,
         };
         let error = self.about_the_refresh_token(error, answer, failure);
