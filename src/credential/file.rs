@@ -15,7 +15,7 @@ use crate::clock;
 use crate::credential::error::Unreadable;
 #[cfg(unix)]
 use crate::credential::pipe;
-use crate::credential::text::{MAX_FILE, trimmed};
+use crate::credential::text::{MAX_FILE, trimmed, utf8};
 use crate::secret::Secret;
 
 /// The time until a new text is read a second time.
@@ -63,12 +63,12 @@ fn look(path: &Path) -> Result<Look, Unreadable> {
     let file = File::open(path).map_err(Unreadable::of)?;
     let modified = file.metadata().map_err(Unreadable::of)?.modified().ok();
     // Allocated at full size: growing would copy the secret and leave the old buffer unwiped.
-    let mut text = Zeroizing::new(String::with_capacity(MAX_FILE + 1));
-    file.take(MAX_FILE as u64 + 1).read_to_string(&mut text).map_err(Unreadable::of)?;
+    let mut text = Zeroizing::new(Vec::with_capacity(MAX_FILE + 1));
+    file.take(MAX_FILE as u64 + 1).read_to_end(&mut text).map_err(Unreadable::of)?;
     if text.len() > MAX_FILE {
         return Err(Unreadable("longer than 64 KiB".to_owned()));
     }
-    Ok(Look { text: trimmed(&text), modified })
+    Ok(Look { text: trimmed(utf8(&text)?), modified })
 }
 
 #[cfg(test)]

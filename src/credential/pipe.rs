@@ -13,7 +13,7 @@ use rustix::fs::OFlags;
 use zeroize::Zeroizing;
 
 use crate::credential::error::Unreadable;
-use crate::credential::text::{DEADLINE, MAX_FILE, trimmed};
+use crate::credential::text::{DEADLINE, MAX_FILE, trimmed, utf8};
 use crate::secret::Secret;
 
 /// The time between two readings.
@@ -46,6 +46,5 @@ pub(crate) fn read(path: &Path) -> Result<Secret, Unreadable> {
         }
         std::thread::sleep(EVERY);
     }
-    let text = std::str::from_utf8(&text[..length]).map_err(Unreadable::of)?;
-    Ok(trimmed(text))
+    Ok(trimmed(utf8(&text[..length])?))
 }

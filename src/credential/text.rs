@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::credential::error::Unreadable;
 use crate::secret::Secret;
 
 /// The longest file, in bytes.
@@ -17,6 +18,33 @@ pub(crate) fn has_control_character(text: &str) -> bool {
     let is_key = text.contains("-----BEGIN ") || text.trim_start().starts_with('{');
     let is_white = |c: char| matches!(c, '\n' | '\r' | '\t');
     text.chars().any(|c| c.is_control() && !(is_key && is_white(c)))
+}
+
+/// The bytes as text.
+///
+/// # Errors
+///
+/// If they are no UTF-8. The message says what to do with a certificate or a key in DER.
+pub(crate) fn utf8(bytes: &[u8]) -> Result<&str, Unreadable> {
+    std::str::from_utf8(bytes).map_err(|_| {
+        let message = match is_like_der(bytes) {
+            true => {
+                "it is no text, and may be DER: write a certificate as PEM by `openssl x509 -inform DER -in old.der -out \
+                 new.pem`, or a key by `openssl pkey -inform DER -in old.der -out new.pem`"
+            }
+            false => "it is not UTF-8",
+        };
+        Unreadable(message.to_owned())
+    })
+}
+
+/// A sequence (X.690 section 8.9), as a certificate and a key are one.
+fn is_like_der(bytes: &[u8]) -> bool {
+    match bytes {
+        [0x30, 0x81 | 0x82, ..] => true,
+        [0x30, length, rest @ ..] => usize::from(*length) == rest.len(),
+        _ => false,
+    }
 }
 
 /// Removes a byte order mark at the start and one line break at the end, which editors add.

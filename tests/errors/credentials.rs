@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use rcgen::KeyPair;
 use tower_outbound_auth::endpoint::HttpClient;
 use tower_outbound_auth::system::Atlas;
 use tower_outbound_auth::{Credential, TokenSource};
@@ -29,6 +30,18 @@ async fn a_credential_that_cannot_be_read_says_where_it_is_and_why() {
     {
         fs::write(&path, content).unwrap();
         assert_eq!(said(file()).await, format!("in file {shown} {text}"));
+    }
+    let der = "cannot be read: it is no text, and may be DER: write a certificate as PEM by `openssl x509 -inform DER -in old.der -out \
+               new.pem`, or a key by `openssl pkey -inform DER -in old.der -out new.pem`";
+    let key = KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap().serialize_der();
+    for (content, text) in [
+        (&*key, der),
+        (&[0x30, 0x82, 1, 0x0a, 0xff], der),
+        (b"0\xff latin 1", "cannot be read: it is not UTF-8"),
+        (b"\xff", "cannot be read: it is not UTF-8"),
+    ] {
+        fs::write(&path, content).unwrap();
+        assert_eq!(said(file()).await, format!("in file {shown} {text}"), "{content:x?}");
     }
     fs::remove_file(&path).unwrap();
     let missing = "cannot be read: No such file or directory (os error 2)";
