@@ -163,7 +163,8 @@ impl AuthLayer<OAuth> {
     ///
     /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration): the origin is no URL, or neither https nor a literal
     /// loopback address; the platform has no root certificate (not needed for plain http on loopback); the client is one of
-    /// [`OAuthClient::tls`], and the system has no certificate.
+    /// [`OAuthClient::tls`] or the tokens must be
+    /// [bound](crate::system::OAuthBuilder::certificate_bound_tokens), and the system has no certificate.
     pub fn oauth<O>(system: OAuth, api: O) -> Result<AuthLayer<OAuth>, Error>
     where
         O: TryInto<Origin>,
@@ -173,6 +174,11 @@ impl AuthLayer<OAuth> {
         if is_tls && system.certificate.is_none() {
             return Err(Error::configuration(
                 "`OAuthClient::tls` and no certificate do not fit together: call `OAuthBuilder::certificate`",
+            ));
+        }
+        if system.bound_tokens && system.certificate.is_none() {
+            return Err(Error::configuration(
+                "`certificate_bound_tokens` and no certificate do not fit together: call `OAuthBuilder::certificate`",
             ));
         }
         let endpoint = system.endpoint().clone();

@@ -282,6 +282,17 @@ async fn a_client_that_shows_a_certificate_and_a_preset_without_one_are_an_error
     assert!(error.to_string().contains("call `OAuthBuilder::certificate`"), "{error}");
 }
 
+#[tokio::test]
+async fn bound_tokens_and_a_preset_without_a_certificate_are_an_error_at_once() {
+    let client = OAuthClient::with_secret("billing", "s3cret");
+    let system = OAuth::builder("https://idp.example/token").client(client);
+    let system = system.certificate_bound_tokens().build().unwrap();
+    let error = AuthLayer::oauth(system, "https://api.example").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Configuration);
+    let text = "`certificate_bound_tokens` and no certificate do not fit together: call `OAuthBuilder::certificate`";
+    assert_eq!(error.to_string(), text);
+}
+
 #[test]
 fn a_certificate_and_an_endpoint_without_tls_do_not_fit_together() {
     let system = OAuth::builder("http://127.0.0.1:8080/token")

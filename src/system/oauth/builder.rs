@@ -291,6 +291,10 @@ impl OAuthBuilder {
     /// error, [`Malformed`](crate::exchange::ExchangeErrorKind::Malformed). So a change at the provider that takes the
     /// protection away is noticed at once. A token that is no JWT is accepted, because its binding cannot be seen. Default:
     /// not demanded, because many providers know clients by certificates and bind no tokens.
+    ///
+    /// The system needs a [`certificate`](OAuthBuilder::certificate), or a client of the token endpoint that shows one. `build`
+    /// does not know that client. So without a certificate, only `AuthLayer::oauth`, whose client shows none, and a file say that
+    /// it is missing.
     #[must_use]
     pub fn certificate_bound_tokens(self) -> OAuthBuilder {
         OAuthBuilder { bound_tokens: true, ..self }
