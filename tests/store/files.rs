@@ -126,6 +126,34 @@ async fn if_the_folder_cannot_be_written_nothing_is_sent() {
     renew(&setup, &setup.source(&*seed)).await;
 }
 
+#[tokio::test]
+async fn an_empty_path_and_a_folder_that_is_a_file_are_errors_that_say_so() {
+    let setup = Setup::new().await;
+    let seed = setup.log_in().await;
+    setup.folder.write("{}");
+    let (file, inside) = (setup.folder.file(), setup.folder.file().join("a/login.json"));
+    for (path, text) in [
+        (Path::new(""), "the path \"\" names no file: give the path of a file".to_owned()),
+        (&*inside, format!(": {} is a file, and no folder", file.display())),
+    ] {
+        let source = setup.unkept(&setup.server.endpoint(), &*seed).store(FileStore::new(path));
+        assert_configuration(&failure(&source.build()).await, path, &text);
+    }
+    assert_eq!(setup.refreshes(), (0, 0));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn of_a_file_that_others_can_read_it_is_not_said_that_it_has_a_refresh_token() {
+    let setup = Setup::new().await;
+    let seed = setup.log_in().await;
+    setup.folder.write("{}");
+    setup.folder.set_mode(0o644);
+    let error = failure(&setup.source(&*seed)).await;
+    let text = "may have a refresh token, and others may read it (mode 0644): run `chmod 600 ";
+    assert_configuration(&error, &setup.folder.file(), text);
+}
+
 #[cfg(unix)]
 #[tokio::test]
 async fn a_symbolic_link_stays_and_the_file_that_it_names_is_replaced() {

@@ -33,7 +33,8 @@ impl Place {
             false => path.to_owned(),
         };
         let Some(name) = file.file_name().map(OsString::from) else {
-            let message = format!("{} names no file: give the path of a file", path.display());
+            let path = path.display().to_string();
+            let message = format!("the path {path:?} names no file: give the path of a file");
             return Err(StoreError::configuration(message));
         };
         let folder = match file.parent() {
@@ -69,7 +70,7 @@ impl Place {
             // Kubernetes gives the group of a volume (`fsGroup`) its rights at each start. The next write takes them away.
             if mode & 0o007 != 0 {
                 let message = format!(
-                    "{path} has a refresh token, and others may read it (mode {mode:04o}): run `chmod 600 {path}`"
+                    "{path} may have a refresh token, and others may read it (mode {mode:04o}): run `chmod 600 {path}`"
                 );
                 return Err(StoreError::configuration(message));
             }
@@ -105,6 +106,11 @@ pub(crate) fn unusable(what: &str, path: &Path, error: io::Error) -> StoreError 
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => ": make room on the disk",
         io::ErrorKind::NotFound => ": create the folder",
         _ => "",
+    };
+    let is_file = |it: &&Path| error.kind() == io::ErrorKind::NotADirectory && it.is_file();
+    let advice = match path.ancestors().skip(1).find(is_file) {
+        Some(file) => format!(": {} is a file, and no folder", file.display()),
+        None => advice.to_owned(),
     };
     let message = format!("cannot {what} {}: {error}{advice}", path.display());
     StoreError::configuration(message).with_source(error)
