@@ -40,6 +40,24 @@ async fn a_file_can_describe_a_login_and_its_store() {
 }
 
 #[tokio::test]
+async fn a_store_without_a_name_and_a_grace_without_a_login_are_errors_at_once() {
+    let setup = Setup::new().await;
+    let text = config(&setup, |it| it["store"] = json!("")).unwrap_err();
+    assert_eq!(text, "`store`, the path \"\", names no file: give the path of a file");
+    let without_a_store = |it: &mut Value| drop(it.as_object_mut().unwrap().remove("store"));
+    // The login is in memory, so the grace means something.
+    config(&setup, without_a_store).unwrap();
+    let text = config(&setup, |it| {
+        without_a_store(it);
+        let oauth = it["oauth"].as_object_mut().unwrap();
+        oauth.remove("grant");
+        oauth.remove("refresh_token");
+    });
+    let needs = "`reuse_grace` needs `store`, or a login by `grant = \"refresh_token\"`";
+    assert!(text.unwrap_err().starts_with(needs));
+}
+
+#[tokio::test]
 async fn a_refresh_token_and_its_grant_belong_together() {
     let setup = Setup::new().await;
     let wrong = |change: fn(&mut Value)| config(&setup, change).unwrap_err();

@@ -56,7 +56,8 @@ use crate::token::source::TokenSource;
 /// A file has one of these tables. Beside it stand `api` (the origin of the API, or a list; the default for `atlas` and
 /// `rotating` is the endpoint's), `exchange_timeout`, `default_lifetime` and
 /// [`settling_time`](crate::token::SourceBuilder::settling_time) in seconds, `store`, the path of a file that keeps the login, and
-/// `reuse_grace` in seconds (feature `store`; see [`manual::refresh_tokens`](crate::manual::refresh_tokens)), `ca_file`, a PEM file with the
+/// `reuse_grace` in seconds (feature `store`; for a login in a file or by `grant = "refresh_token"`; see
+/// [`manual::refresh_tokens`](crate::manual::refresh_tokens)), `ca_file`, a PEM file with the
 /// only certificate authorities that the token endpoint may have (default: those of the platform), and `proxy`, the URL of a
 /// proxy without a password, or `env` for [the one that the environment
 /// names](crate::endpoint::HttpClient::with_proxy_from_env) (default: none).
@@ -227,6 +228,8 @@ impl<'de> Deserialize<'de> for Config {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Config, D::Error> {
         let mut written = Written::deserialize(deserializer)?;
         let system = written.take_system().map_err(D::Error::custom)?;
+        #[cfg(feature = "store")]
+        written.check_store(&system).map_err(D::Error::custom)?;
         let mut api = written.api.0;
         if api.is_empty() {
             let missing =

@@ -52,6 +52,12 @@ impl System {
         System { tokens: Tokens::Endpoint(Arc::new(scheme)), uses_tls, api: None, inspect }
     }
 
+    /// Such a login is kept in memory if there is no store.
+    #[cfg(feature = "store")]
+    pub(crate) fn begins_with_a_refresh_token(&self) -> bool {
+        matches!(&self.tokens, Tokens::Endpoint(scheme) if scheme.seed().is_some())
+    }
+
     fn of_its_endpoint(self, endpoint: &TokenEndpoint) -> System {
         System { api: Some(endpoint.origin().clone()), ..self }
     }

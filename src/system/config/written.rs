@@ -96,6 +96,24 @@ impl Written {
             }
         }
     }
+
+    /// # Errors
+    ///
+    /// If the path of the store names no file, or if there is no login of which the grace says something.
+    #[cfg(feature = "store")]
+    pub(crate) fn check_store(&self, system: &System) -> Result<(), String> {
+        match &self.store {
+            Some(path) if path.file_name().is_none() => {
+                let path = path.display().to_string();
+                Err(format!("`store`, the path {path:?}, names no file: give the path of a file"))
+            }
+            None if self.reuse_grace.is_some() && !system.begins_with_a_refresh_token() => Err(
+                "`reuse_grace` needs `store`, or a login by `grant = \"refresh_token\"`: it is about a refresh token that is kept"
+                    .to_owned(),
+            ),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// `env`, or the URL of a proxy without a password.
