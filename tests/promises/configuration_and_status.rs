@@ -1,5 +1,7 @@
 //! What is read from configuration files, and what is written for those who operate a service.
 
+use std::time::Duration;
+
 use serde::Deserialize;
 use tower::{Layer, ServiceExt};
 use tower_outbound_auth::endpoint::TokenEndpoint;
@@ -49,12 +51,14 @@ async fn the_status_as_json_says_what_the_status_says() {
     assert_eq!((&json["state"], &json["generation"]), (&"empty".into(), &().into()));
 
     world.source.token().await.unwrap();
+    tokio::time::advance(Duration::from_nanos(4_000_039)).await;
     let status = world.source.status();
     let json = serde_json::to_value(&status).unwrap();
+    let millis = |time: Option<Duration>| (time.unwrap().as_secs_f64() * 1e3).round() / 1e3;
     assert_eq!(json["state"], "fresh");
     assert_eq!(json["generation"], status.generation.unwrap().number());
-    assert_eq!(json["expires_in"], status.expires_in.unwrap().as_secs_f64());
-    assert_eq!(json["next_attempt_in"], status.next_attempt_in.unwrap().as_secs_f64());
+    assert_eq!(json["expires_in"], millis(status.expires_in));
+    assert_eq!(json["next_attempt_in"], millis(status.next_attempt_in));
     assert_eq!(json["renewal_budget"], status.renewal_budget);
     assert_eq!(json["counters"]["exchanges_by_reason"]["first"], 1);
     assert_eq!((&json["last_error"], &json["failing_for"]), (&().into(), &().into()));

@@ -33,6 +33,35 @@ fn a_login_with_a_store_or_without_rotation_is_not_told() {
     assert!(!log.contains(VOLATILE), "{log}");
 }
 
+#[tokio::test]
+async fn the_status_in_one_line_says_what_is_wrong_with_a_login() {
+    let setup = Setup::new().await;
+    let proxy = FaultProxy::start(setup.server.address()).await.unwrap();
+    let seed = setup.log_in().await;
+    let endpoint = proxy.url("/protocol/openid-connect/token");
+    let store = tower_outbound_auth::store::FileStore::new(setup.folder.file());
+    let source = setup.unkept(&endpoint, &*seed).store(store).build();
+    renew(&setup, &source).await;
+    let line = || source.status().to_string();
+    assert!(!line().contains("login"), "{}", line());
+    proxy.script([Fault::Cut(After::Nothing)]);
+    setup.clock.advance(HOUR);
+    failure(&source).await;
+    let since = setup.folder.login()["in_doubt_since"].as_u64().unwrap();
+    let text = format!("; the refresh token of the login is in doubt since {since} (Unix time)");
+    assert!(line().contains(&text), "{}", line());
+
+    let setup = Setup::new().await;
+    let seed = setup.log_in().await;
+    let source = setup.source(&*seed);
+    renew(&setup, &source).await;
+    setup.server.revoke_refresh_tokens();
+    setup.clock.advance(HOUR);
+    failure(&source).await;
+    let line = source.status().to_string();
+    assert!(line.contains("; the refresh token of the login was refused: log in again"), "{line}");
+}
+
 #[test]
 fn no_log_error_status_or_debug_shows_a_token_of_a_login() {
     let mut secrets = Vec::new();

@@ -1,6 +1,6 @@
 //! serde's `Serialize` for [`Status`] and [`Counters`], for a page or an endpoint that shows them.
 //!
-//! Durations are numbers of seconds. The names are those of the fields and of `as_str`.
+//! Durations are numbers of seconds, with three decimals at most. The names are those of the fields and of `as_str`.
 
 use std::time::Duration;
 
@@ -13,10 +13,11 @@ use crate::scheme::not_adopted::NotAdopted;
 use crate::token::machine::events::Generation;
 use crate::token::machine::status::{Counters, State, Status};
 
-/// Durations and the difference of clocks are numbers of seconds, `generation` is a number, and `last_error` is its text.
+/// Durations and the difference of clocks are numbers of seconds (durations with three decimals at most), `generation` is a number, and `last_error` is its text.
 impl Serialize for Status {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let seconds = |duration: Option<Duration>| duration.map(|it| it.as_secs_f64());
+        let seconds =
+            |time: Option<Duration>| time.map(|it| (it.as_secs_f64() * 1e3).round() / 1e3);
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("state", &self.state)?;
         map.serialize_entry("generation", &self.generation.map(Generation::number))?;

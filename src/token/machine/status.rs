@@ -2,6 +2,8 @@
 
 use std::fmt;
 use std::time::Duration;
+#[cfg(feature = "store")]
+use std::time::UNIX_EPOCH;
 
 use crate::error::clock_difference::ClockDifference;
 use crate::exchange::context::Reason;
@@ -110,10 +112,33 @@ impl fmt::Display for Status {
         if let Some(failing_for) = self.failing_for {
             write!(f, ", the first {} s ago", rounded(failing_for))?;
         }
+        #[cfg(feature = "store")]
+        if let Some(login) = &self.login {
+            write_faults_of(login, f)?;
+        }
         match &self.last_error {
             Some(error) => write!(f, "; the last error: {error}"),
             None => Ok(()),
         }
+    }
+}
+
+/// Nothing, if the login is as it should be.
+#[cfg(feature = "store")]
+fn write_faults_of(login: &LoginStatus, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    if let Some(since) = login.in_doubt_since {
+        let since = since.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        write!(f, "; the refresh token of the login is in doubt since {since} (Unix time)")?;
+    }
+    if login.is_refused {
+        f.write_str("; the refresh token of the login was refused: log in again")?;
+    }
+    if !login.is_saved {
+        f.write_str("; the newest refresh token of the login is not saved, and is lost when the process ends")?;
+    }
+    match &login.store_error {
+        Some(error) if !login.is_saved => write!(f, ": {error}"),
+        _ => Ok(()),
     }
 }
 

@@ -42,6 +42,9 @@ async fn if_a_step_after_the_request_fails_the_token_is_used_and_the_next_exchan
             !login.is_saved && login.has_refresh_token && login.in_doubt_since.is_none(),
             "{at}"
         );
+        let line = source.status().to_string();
+        let text = "; the newest refresh token of the login is not saved, and is lost when the process ends: ";
+        assert!(line.contains(text) && line.contains("login.json"), "{at}: {line}");
         assert!(login.store_error.unwrap().to_string().contains("login.json"), "{at}");
         let is_renamed = at == STEPS.len();
         assert_eq!(setup.is_in_doubt(), !is_renamed, "{at}");
