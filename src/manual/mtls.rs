@@ -115,9 +115,10 @@
 //!
 //! If the provider has refused the old certificate, a new pair in the files ends the pause, as a new secret does.
 //!
-//! A certificate that has ended, or is not valid yet by the source's clock, is an error, and nothing is sent. From 14 days before its end, a
-//! `WARN` event a day says so. A certificate that lives for less than 14 days, as those of SPIFFE often do, causes this event each day
-//! although nothing is wrong. Set no alert on the event for such a certificate.
+//! A new certificate that has ended, or is not valid yet by the source's clock, does not replace the old one while that one is valid: a
+//! `WARN` event says so, and the new one is used as soon as it is valid. If none is valid, that is an error, and nothing is sent. From 14
+//! days before the end of a certificate, a `WARN` event a day says so. A certificate that lives for less than 14 days, as those of SPIFFE
+//! often do, causes this event each day although nothing is wrong. Set no alert on the event for such a certificate.
 //!
 //! In Kubernetes, cert-manager writes `tls.crt` and `tls.key` into a secret. Mount the secret as a folder, without `subPath`: only a
 //! folder gets new files. `tls.crt` may have the chain, and the order of its certificates does not matter. By default, cert-manager makes a new certificate at
