@@ -82,6 +82,7 @@ pub(crate) enum AfterError {
     /// The endpoint refuses it.
     Refused,
     /// The endpoint has replaced it by this one, although the rest of the answer cannot be used.
+    #[cfg_attr(not(feature = "store"), allow(dead_code))]
     Replaced(Secret),
 }
 
