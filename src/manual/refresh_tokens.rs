@@ -133,7 +133,8 @@
 //! 1. Within the [`reuse_grace`](crate::token::SourceBuilder::reuse_grace) of the provider, it sends the token again at once.
 //! 2. Otherwise it uses the primary credential, if there is one.
 //! 3. Otherwise it waits until the last access token has ended, because a provider that sees a theft also ends the access tokens. If
-//!    there is no access token, it does not wait. Then nothing more can be lost: it sends the token at each attempt, with the usual
+//!    there is no access token, or if the API refuses it, it does not wait. An end that is more than a day away counts for one day only,
+//!    because a clock may have been ahead. Then nothing more can be lost: it sends the token at each attempt, with the usual
 //!    pauses, until the endpoint accepts the token or refuses it. After a refusal, a person must log in again.
 //!
 //! So an outage of the endpoint costs no login, unless the provider has spent the token and its answer was lost.

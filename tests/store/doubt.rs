@@ -71,6 +71,23 @@ async fn without_grace_the_token_is_sent_again_when_the_access_token_has_ended_a
 }
 
 #[tokio::test]
+async fn a_token_in_doubt_does_not_wait_for_the_end_of_an_access_token_that_the_api_refuses() {
+    let setup = Setup::new().await;
+    setup.server.keep_refresh_tokens(true); // a second use does no harm here
+    let (proxy, seed) = (proxy(&setup).await, setup.log_in().await);
+    let source = source(&setup, &proxy, &seed, Duration::ZERO);
+    let revoked = source.token().await.unwrap();
+    proxy.script([Fault::Cut(After::Nothing)]);
+    source.reject(&revoked).await.unwrap_err();
+    assert!(setup.is_in_doubt());
+    source.retry_now();
+    let next = source.reject(&revoked).await.unwrap();
+    assert_ne!(next.expose(), revoked.expose());
+    assert!(!setup.is_in_doubt());
+    assert_eq!(setup.refreshes().0, 3);
+}
+
+#[tokio::test]
 async fn lost_answers_end_no_login_that_the_endpoint_has_not_refused() {
     let setup = Setup::new().await;
     let (proxy, seed) = (proxy(&setup).await, setup.log_in().await);
