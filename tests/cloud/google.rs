@@ -81,7 +81,7 @@ async fn an_answer_without_a_token_says_what_to_do() {
             &[FLAVOR],
             r#"{"access_token":"a","token_type":"DPoP"}"#,
             Malformed,
-            "not sent as Bearer",
+            "bound to a key (its type is DPoP)",
         ),
         // Another server answers.
         (200, &[HTML], "<html>Log in", Malformed, "has no header `Metadata-Flavor: Google`"),
