@@ -22,10 +22,6 @@ use tower_outbound_auth::endpoint::*;
 use tower_outbound_auth::exchange::*;
 use tower_outbound_auth::replay::*;
 use tower_outbound_auth::scheme::*;
-use tower_outbound_auth::store::{
-    Acquire, Entry, Fence, FileStore, Key, Lease, LoginStatus, MemoryStore, Publish, StoreError,
-    Stored, TokenStore,
-};
 use tower_outbound_auth::system::*;
 use tower_outbound_auth::testkit::*;
 use tower_outbound_auth::token::*;
@@ -36,14 +32,15 @@ use tower_outbound_auth::{
 };
 
 use crate::canary::{Canaries, shown};
+use crate::keys;
 use crate::stacks::builder;
 use crate::systems;
 
 pub(crate) const SECRET: &str = "canary-of-debug-4f81";
-const TOKEN: &str = "canary-token-of-debug";
+pub(crate) const TOKEN: &str = "canary-token-of-debug";
 const QUERY: &str = "canary-query-of-debug";
 /// The private half of a key.
-const PRIVATE: &str = "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A";
+pub(crate) const PRIVATE: &str = "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A";
 
 type Body = Full<Bytes>;
 
@@ -52,9 +49,9 @@ pub(crate) fn url() -> String {
 }
 
 /// Asserts at compile time that a type has `Debug`.
-fn has_debug<T: Debug>() {}
+pub(crate) fn has_debug<T: Debug>() {}
 
-fn has_both<T: Debug + Display>(values: &[T]) -> String {
+pub(crate) fn has_both<T: Debug + Display>(values: &[T]) -> String {
     values.iter().map(|value| format!("{value}") + &shown(value)).collect()
 }
 
@@ -135,42 +132,6 @@ pub(crate) fn jwk() -> String {
 }
 
 /// Private keys, and errors about texts that are none.
-fn keys() -> String {
-    let jwk = jwk();
-    let key = SigningKey::parse(&jwk).unwrap().with_key_id("k1");
-    let other = key.clone().with_algorithm(Algorithm::Es256).unwrap_err();
-    let errors =
-        [other, SigningKey::parse(SECRET).unwrap_err(), SigningKey::parse(&jwk[1..]).unwrap_err()];
-    [
-        shown(&key) + &key.public_jwk() + &key.thumbprint() + &key.fingerprint(),
-        has_both(&errors) + &has_both(&[key.algorithm()]),
-        shown(&JwtKey::new(jwk).with_key_id("k1")) + &shown(&JwtKey::new(SECRET)),
-    ]
-    .concat()
-}
-
-/// What signs its tokens or assertions itself.
-fn signers() -> String {
-    let jwk = format!(
-        r#"{{"kty":"OKP","crv":"Ed25519","d":"{PRIVATE}","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}}"#
-    );
-    let key = || JwtKey::new(&*jwk);
-    let tokens = SelfSigned::new(key(), "me", std::time::Duration::from_secs(60)).unwrap();
-    let tokens = tokens.with_claim("note", SECRET).unwrap();
-    let app = GithubApp::new("12", key(), 34).unwrap();
-    let account = GoogleServiceAccount::new(Credential::file("/run/key.json"), ["read"]).unwrap();
-    let no_file = GoogleServiceAccount::new(SECRET, ["read"]).unwrap_err();
-    let cx = request_context(Reason::First);
-    let failed = account.request(&cx).unwrap_err();
-    let grant = OAuthGrant::Signed(tokens.clone());
-    [
-        shown(&tokens) + &shown(&tokens.identity()) + &shown(&tokens.clone().source()),
-        shown(&app) + &shown(&app.identity()) + &shown(&account) + &shown(&account.identity()),
-        shown(&grant) + &has_both(&[no_file]) + &has_both(&[failed]),
-    ]
-    .concat()
-}
-
 fn exchanges() -> String {
     let atlas = || Atlas::new(url(), SECRET, SECRET).unwrap();
     let from_fn: FromFn<_> = from_fn(|| async { Ok(issued()) });
@@ -329,57 +290,6 @@ async fn others() -> String {
 }
 
 /// A store that has a login, and all that it gives.
-async fn stores() -> String {
-    let (store, key, now) = (
-        MemoryStore::new(),
-        Key::of(&Identity::new("a").with("b", SECRET)),
-        SystemClock::new().now(),
-    );
-    let acquire =
-        async |seen| store.acquire(&key, seen, std::time::Duration::MAX, now).await.unwrap();
-    let Acquire::Lead(lease) = acquire(None).await else { panic!("a lease") };
-    let (token, carry) = (format!(r#"{{"t":"{TOKEN}"}}"#), format!(r#"{{"t":"{SECRET}"}}"#));
-    let published: Publish = store.publish(&lease, &token.into(), &carry.into()).await.unwrap();
-    let superseded = store.publish(&lease, &TOKEN.into(), &SECRET.into()).await.unwrap();
-    let newer = acquire(None).await;
-    let stored: Stored = store.load(&key).await.unwrap();
-    let entry: Entry = stored.entry.clone().unwrap();
-    let next: Lease = Lease::new(key, Fence::next(now, [Some(lease.fence())]), stored.clone());
-    drop(lease);
-    let leading = acquire(stored.fence()).await;
-    has_debug::<LoginStatus>();
-    [
-        shown(&store) + &shown(&FileStore::new("/var/lib/login.json")) + &has_both(&[key]),
-        shown(&published) + &shown(&superseded) + &shown(&newer) + &shown(&leading),
-        shown(&stored) + &shown(&entry) + &shown(&next) + &shown(&next.with_state(SECRET)),
-        has_both(&[StoreError::unreachable("no connection")]),
-    ]
-    .concat()
-}
-
-/// A client of the token endpoint whose certificate and key are a secret text, and its error.
-async fn with_an_unusable_certificate() -> String {
-    let certificate = ClientCertificate::new(SECRET);
-    let client = HttpClient::plain().unwrap().with_certificate(certificate.clone());
-    let system = OAuth::builder("https://127.0.0.1:1/token").client(OAuthClient::tls("billing"));
-    let system = system.certificate(certificate.clone());
-    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
-    let tls = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(rustls::RootCertStore::empty())
-        .with_no_client_auth();
-    let clients: CertificateClients<HttpClient> =
-        certificate.clients(tls, |_| Ok(HttpClient::plain()?));
-    let builder = shown(&system);
-    let source = TokenSource::over_http(system.build().unwrap(), client.clone());
-    [
-        builder + &shown(&certificate) + &shown(&client) + &shown(&clients),
-        has_both(&[source.token().await.unwrap_err()]),
-    ]
-    .concat()
-}
-
 async fn kit() -> String {
     let server = OAuthServer::start().await.unwrap().with_client(SECRET, SECRET);
     let custom = MalformedAnswer::Custom(StatusCode::OK, Bytes::from(SECRET));
@@ -395,7 +305,7 @@ async fn kit() -> String {
         shown(&RotatingProtocol::default()),
         shown(&ManualClock::new()) + &shown(&TokioClock::new()),
         shown(&FaultProxy::start(server.address()).await.unwrap()),
-        with_an_unusable_certificate().await,
+        keys::with_an_unusable_certificate().await,
         shown(&Fault::Cut(After::Nothing)),
     ]
     .concat()
@@ -407,17 +317,17 @@ async fn no_public_type_shows_a_secret() {
     canaries.assert_absent("credentials", &credentials());
     canaries.assert_absent("schemes", &schemes());
     canaries.assert_absent("logins", &systems::logins());
-    canaries.assert_absent("keys", &keys());
+    canaries.assert_absent("keys", &keys::keys());
     canaries.assert_absent("oauth", &systems::oauth());
     canaries.assert_absent("clouds", &systems::clouds());
-    canaries.assert_absent("signers", &signers());
+    canaries.assert_absent("signers", &keys::signers());
     canaries.assert_absent("exchanges", &exchanges());
     canaries.assert_absent("layers", &layers().await);
     canaries.assert_absent("inspected bodies", &inspected().await);
     canaries.assert_absent("demands", &demands().await);
     canaries.assert_absent("other types", &others().await);
     canaries.assert_absent("the test kit", &kit().await);
-    canaries.assert_absent("stores", &stores().await);
+    canaries.assert_absent("stores", &keys::stores().await);
     assert!(shown(head().headers()).contains(SECRET), "the check recognises a shown secret");
 }
 
@@ -447,10 +357,14 @@ fn every_public_type_is_tested_here() {
     let mut names = BTreeSet::new();
     public_types(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut names);
     assert!(names.len() > 60, "{names:?}");
-    let here: BTreeSet<_> =
-        concat!(include_str!("debug.rs"), include_str!("observer.rs"), include_str!("systems.rs"))
-            .split(|c: char| !c.is_alphanumeric())
-            .collect();
+    let here: BTreeSet<_> = concat!(
+        include_str!("debug.rs"),
+        include_str!("keys.rs"),
+        include_str!("observer.rs"),
+        include_str!("systems.rs")
+    )
+    .split(|c: char| !c.is_alphanumeric())
+    .collect();
     let missing = names.iter().filter(|name| !here.contains(&***name));
     let missing: Vec<_> = missing.filter(|name| !HIDDEN.contains(&&***name)).collect();
     assert!(missing.is_empty(), "add these public types to this file: {missing:?}");

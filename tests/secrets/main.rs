@@ -17,6 +17,7 @@ mod frames;
 #[allow(dead_code)]
 mod grpc_server;
 mod hpack;
+mod keys;
 #[path = "../support/log.rs"]
 mod log;
 mod oauth;

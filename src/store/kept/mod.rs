@@ -2,8 +2,10 @@
 
 pub(crate) mod access;
 pub(crate) mod decision;
+pub(crate) mod found;
 pub(crate) mod keys;
 pub(crate) mod login;
+pub(crate) mod looking;
 pub(crate) mod memory;
 pub(crate) mod status;
 pub(crate) mod texts;
@@ -28,6 +30,7 @@ use crate::store::erased::ErasedStore;
 use crate::store::error::StoreError;
 use crate::store::kept::access::Access;
 use crate::store::kept::decision::{Decision, Facts, Lost, decide};
+use crate::store::kept::found::{Acquired, Elsewhere};
 use crate::store::kept::login::{Login, Seed};
 use crate::store::kept::memory::{Memory, Unsaved};
 use crate::store::kept::status::LoginStatus;
@@ -35,7 +38,7 @@ use crate::store::kept::texts::{
     about_another_key, bound_to_a_key, is_about_the_proof, log_in_again, wait,
 };
 use crate::store::key::{Key, fingerprint};
-use crate::store::lease::{Acquire, Lease, Publish};
+use crate::store::lease::{Lease, Publish};
 
 /// Options of a source with a store.
 #[derive(Clone, Copy, Debug)]
@@ -59,18 +62,6 @@ pub(crate) struct Kept {
     key: Key,
     options: Options,
     memory: Memory,
-}
-
-/// What the store gives.
-enum Acquired {
-    Token(Issued),
-    Lease(Lease),
-}
-
-/// What another process may have stored in the meantime.
-enum Elsewhere {
-    Token(Issued),
-    Login(Login),
 }
 
 impl Kept {
@@ -102,40 +93,6 @@ impl Kept {
         match self.inner.seed() {
             Some(seed) => Ok(Some(Seed::new(cx.credential(seed).await?))),
             None => Ok(None),
-        }
-    }
-
-    /// Waits for a lease, or for a newer token of somebody else. The deadline of the exchange ends the waiting.
-    async fn acquire(
-        &self,
-        cx: &ExchangeContext,
-        seed: Option<&Seed>,
-    ) -> Result<Acquired, ExchangeError> {
-        let mut seen = self.memory.seen();
-        loop {
-            let acquired = self.store.acquire(&self.key, seen, self.options.ttl, cx.now()).await;
-            match acquired.map_err(|error| self.failed(error))? {
-                Acquire::Newer(entry) if Some(entry.fence) > seen => {
-                    seen = Some(entry.fence);
-                    self.memory.see(entry.fence);
-                    if let Some(issued) = self.usable(cx, &entry, seed).await {
-                        self.note_what_is_stored().await;
-                        tracing::debug!(target: TARGET, system = self.system, "another process has renewed the token");
-                        return Ok(Acquired::Token(issued));
-                    }
-                    // So that the deadline ends this, even if a store always has a newer token.
-                    tokio::task::yield_now().await;
-                }
-                Acquire::Newer(_) => {
-                    let message = "the store gave an older token than the one that was seen";
-                    return Err(self.failed(StoreError::unreachable(message)));
-                }
-                Acquire::Busy { retry_in } => {
-                    let pause = retry_in.max(Duration::from_millis(1));
-                    cx.clock().sleep(pause).await;
-                }
-                Acquire::Lead(lease) => return Ok(Acquired::Lease(lease)),
-            }
         }
     }
 
@@ -351,36 +308,6 @@ impl Kept {
         }
         self.memory.see(lease.fence());
         issued.without_refresh_token()
-    }
-
-    /// For the status: another process has changed the login.
-    async fn note_what_is_stored(&self) {
-        let stored = self.store.load(&self.key).await.ok();
-        let login = stored.and_then(|stored| Login::parse(stored.carry.as_ref()?));
-        if let Some(login) = login {
-            self.memory.note(&login);
-        }
-    }
-
-    /// The endpoint has refused this token: looks whether another process has renewed it without the lease.
-    async fn elsewhere(
-        &self,
-        cx: &ExchangeContext,
-        lease: &Lease,
-        seed: Option<&Seed>,
-        refused: &Secret,
-    ) -> Option<Elsewhere> {
-        let stored = self.store.load(&self.key).await.ok()?;
-        let newer = stored.entry.as_ref().filter(|it| Some(it.fence) > lease.stored().fence());
-        if let Some(entry) = newer
-            && let Some(issued) = self.usable(cx, entry, seed).await
-        {
-            self.memory.see(entry.fence);
-            return Some(Elsewhere::Token(issued));
-        }
-        let login = Login::parse(stored.carry.as_ref()?)?.with_seed(seed);
-        let is_other = login.token.is_some() && !login.has_token(refused);
-        is_other.then_some(Elsewhere::Login(login))
     }
 
     fn warn_of_a_volatile_login(&self) {

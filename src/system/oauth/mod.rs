@@ -18,7 +18,9 @@ pub(crate) mod hint;
 #[cfg(feature = "oauth")]
 pub(crate) mod key;
 pub(crate) mod params;
+pub(crate) mod presentation;
 pub(crate) mod preset;
+pub(crate) mod reading;
 pub(crate) mod refresh;
 pub(crate) mod refused;
 pub(crate) mod refused_assertion;

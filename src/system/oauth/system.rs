@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderName, HeaderValue, Request, StatusCode};
+use http::{HeaderName, Request};
 
 use crate::clock::Now;
 use crate::credential::Credential;
@@ -15,7 +15,6 @@ use crate::endpoint::answer::ExchangeAnswer;
 #[cfg(feature = "client")]
 use crate::endpoint::certificate::client_certificate::ClientCertificate;
 use crate::endpoint::encoding::form_body;
-use crate::endpoint::failure::Failure;
 use crate::endpoint::grant::Grant;
 use crate::endpoint::request::ExchangeRequest;
 use crate::endpoint::request_context::RequestContext;
@@ -24,29 +23,18 @@ use crate::endpoint::token_endpoint::TokenEndpoint;
 use crate::exchange::error::ExchangeError;
 use crate::exchange::identity::Identity;
 use crate::scheme::claims::ClaimsChallenges;
-use crate::scheme::judge::Judge;
-#[cfg(feature = "oauth")]
-use crate::scheme::key_binding::KeyBinding;
-#[cfg(feature = "oauth")]
-use crate::scheme::per_request::PerRequest;
-use crate::scheme::presentation::Presentation;
-use crate::scheme::value::{InvalidToken, bearer_value, plain_value, prefixed_value};
+use crate::scheme::value::plain_value;
 use crate::secret::Secret;
-use crate::system::oauth::answer::{
-    Meaning, check_type, is_another_scope, read_2xx, with_extra, with_new_refresh_token,
-};
+use crate::system::oauth::answer::with_new_refresh_token;
 use crate::system::oauth::claims::with_demand;
 use crate::system::oauth::client::OAuthClient;
-use crate::system::oauth::discovery::{DISCOVERY, Discovery, Found};
+use crate::system::oauth::discovery::{DISCOVERY, Discovery};
 #[cfg(feature = "oauth")]
-use crate::system::oauth::dpop::{maker::Maker, sender::DpopSender};
+use crate::system::oauth::dpop::sender::DpopSender;
 use crate::system::oauth::grant::OAuthGrant;
 use crate::system::oauth::hint::Hint;
 use crate::system::oauth::params::Params;
 use crate::system::oauth::way::{Attempt, LastWay, Turn, Way};
-
-/// The token endpoint is known, and nothing has been sent to it.
-const DISCOVERED: &str = "discovered";
 
 /// An OAuth 2.0 system: a client, a grant, and parameters.
 ///
@@ -203,17 +191,6 @@ impl OAuth {
         Ok(ExchangeRequest::new(request))
     }
 
-    /// Whether a token of this type can be sent.
-    fn check_type(&self, token_type: Option<&str>) -> Result<(), ExchangeError> {
-        #[cfg(feature = "oauth")]
-        if let Some(dpop) = &self.dpop
-            && dpop.is_bound(token_type)?
-        {
-            return Ok(());
-        }
-        check_type(token_type, self.strict_type)
-    }
-
     /// The error of the token endpoint. If that was discovered, the error names it, because the system is named by its issuer.
     pub(crate) fn at_the_endpoint(&self, error: ExchangeError) -> ExchangeError {
         match self.discovery.as_ref().and_then(Discovery::last) {
@@ -240,19 +217,6 @@ impl OAuth {
             }
         }
         step
-    }
-
-    /// The client's id in the request. Empty if there is no client.
-    fn id(&self, answer: &ExchangeAnswer) -> Secret {
-        let id = self.client.as_ref().and_then(|client| answer.credential(&client.id).ok());
-        id.unwrap_or_else(|| Secret::from(""))
-    }
-
-    /// What the request has shown or was made of, apart from the client's id.
-    fn secrets(&self, answer: &ExchangeAnswer) -> Vec<Secret> {
-        let is_id = |it: &Credential| self.client.as_ref().is_some_and(|client| client.id.is(it));
-        let secrets = self.credentials.iter().filter(|it| !is_id(it));
-        secrets.filter_map(|it| answer.credential(it).ok()).collect()
     }
 }
 
@@ -304,7 +268,7 @@ impl Grant for OAuth {
             }
         }
         let now = Some(cx.now());
-        let step = cx.step().filter(|step| *step != DISCOVERED);
+        let step = cx.step().filter(|step| *step != OAuth::DISCOVERED);
         if let Some(discovery) = &self.discovery {
             match step {
                 Some(name) if DISCOVERY.contains(&name) => {
@@ -342,105 +306,10 @@ impl Grant for OAuth {
     fn failed(&self, request_name: &str, error: ExchangeError) -> Result<Step, ExchangeError> {
         self.ended(match &self.discovery {
             Some(discovery) if DISCOVERY.contains(&request_name) => {
-                discovery.or_the_last(error).map(after)
+                discovery.or_the_last(error).map(OAuth::after)
             }
             _ => Err(error),
         })
-    }
-}
-
-impl OAuth {
-    fn read_answer(&self, answer: &ExchangeAnswer) -> Result<Step, ExchangeError> {
-        let discovery = self.discovery.as_ref();
-        if let Some(discovery) = discovery.filter(|_| DISCOVERY.contains(&answer.request_name())) {
-            return discovery.read(answer).map(after);
-        }
-        #[cfg(feature = "client")]
-        self.check_that_the_certificate_was_shown(answer)?;
-        #[cfg(feature = "oauth")]
-        if let Some(again) = self.dpop.as_ref().and_then(|dpop| dpop.after(answer)) {
-            return Ok(again);
-        }
-        match answer.status() {
-            status if status.is_success() => {}
-            StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-                return self.read_failure(answer, &Failure::in_body(answer).unwrap_or_default());
-            }
-            _ => return Err(self.at_the_endpoint(answer.unavailable())),
-        }
-        let read = read_2xx(answer, self.token_member.as_deref());
-        let token = match read.map_err(|error| self.at_the_endpoint(error))? {
-            Meaning::Token(token) => token,
-            Meaning::Failure(failure) => return self.read_failure(answer, &failure),
-        };
-        let attempt = Attempt::named(answer.request_name());
-        if let Some(Attempt { way, turn: Turn::Last | Turn::KeptLast }) = attempt {
-            self.learn(way, answer);
-        }
-        let is_login = self.grant.seed().is_some();
-        let refreshed = is_login || attempt.is_some_and(|it| it.turn.shows_a_refresh_token());
-        self.check_type(token.token_type.as_deref())?;
-        let token = match self.grant.is_token_exchange() && !refreshed {
-            true => token.exchanged(answer)?,
-            false => token,
-        };
-        let token = token.withholding(&self.id(answer), &self.secrets(answer));
-        let granted = token.scope.clone();
-        let issued = token.issued(refreshed, self.refresh || is_login);
-        let issued = with_extra(issued, answer, &self.extra);
-        let issued =
-            self.with_its_binding(issued, answer).map_err(|error| self.at_the_endpoint(error))?;
-        #[cfg(feature = "oauth")]
-        if let Some(dpop) = self.dpop.as_ref().filter(|_| issued.token_type() == Some("dpop")) {
-            dpop.issued(issued.access_token(), answer);
-        }
-        let another = granted.zip(self.params.get("scope"));
-        Ok(Step::Issued(match another {
-            Some((granted, asked)) if is_another_scope(&granted, asked) => {
-                issued.with_scope(granted)
-            }
-            _ => issued,
-        }))
-    }
-}
-
-/// The step after a request for metadata.
-fn after(found: Found) -> Step {
-    Step::Again(match found {
-        Found::Endpoint => DISCOVERED,
-        Found::Next(name) => name,
-    })
-}
-
-impl Presentation for OAuth {
-    fn header_name(&self) -> &HeaderName {
-        &AUTHORIZATION
-    }
-
-    /// Only a system with DPoP accepts tokens of the type `dpop`.
-    fn header_value(
-        &self,
-        token: &Secret,
-        token_type: Option<&str>,
-    ) -> Result<HeaderValue, InvalidToken> {
-        match token_type {
-            Some("dpop") => prefixed_value("DPoP ", token),
-            _ => bearer_value(token),
-        }
-    }
-
-    #[cfg(feature = "oauth")]
-    fn per_request(&self, token: &Secret) -> Option<Arc<dyn PerRequest>> {
-        Some(Arc::new(Maker::of(self.dpop.as_ref()?, token)?))
-    }
-
-    #[cfg(feature = "oauth")]
-    fn key_binding(&self) -> Option<&dyn KeyBinding> {
-        self.dpop.as_deref().map(|dpop| dpop as &dyn KeyBinding)
-    }
-
-    fn judge(&self) -> Judge {
-        self.claims.clone().map_or_else(Judge::standard, Judge::answering)
     }
 }
 
