@@ -164,12 +164,12 @@
 //!
 //! | on disk after the kill | kills | login goes on | login is lost |
 //! |---|---|---|---|
-//! | a token that is not in doubt | 248 | 248 | 0 |
-//! | the same, and a temporary file | 187 | 187 | 0 |
-//! | a token in doubt | 414 | 226 | 188 |
-//! | the same, and a temporary file | 151 | 0 | 151 |
+//! | a token that is not in doubt | 186 | 186 | 0 |
+//! | the same, and a temporary file | 201 | 201 | 0 |
+//! | a token in doubt | 503 | 288 | 215 |
+//! | the same, and a temporary file | 110 | 0 | 110 |
 //!
-//! No login was lost whose token was not in doubt. Of the 339 that were lost, each had spent its token, and no program can know the
+//! No login was lost whose token was not in doubt. Of the 325 that were lost, each had spent its token, and no program can know the
 //! next one. A service renews once in some minutes, and not without a pause, so a kill at such an instant is rare.
 //!
 //! # What an operator sees
