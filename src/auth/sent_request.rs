@@ -26,12 +26,43 @@ use crate::token::sent_count::Entry;
 /// A request that is on its way with a credential.
 pub(crate) struct SentRequest<I, R: Replay<B>, B, RB> {
     sending: Sending,
-    /// When the request was sent, by the monotonic clock.
-    sent: u64,
-    /// The age of the token when the request was sent. If the token is due for renewal, the first poll asks for it.
-    age: Age,
+    /// If the token was due for renewal, the first poll asks for it.
+    sent: SentAt,
     kept: R::Slot<KeptRequest<I, R::Kept>>,
     rare: Option<Box<Rare<R, RB>>>,
+}
+
+/// When a request was sent, by the monotonic clock, and the age of its token then. In one word, because each request in flight has it.
+#[derive(Clone, Copy)]
+struct SentAt(u64);
+
+impl SentAt {
+    /// The age is in the upper two bits. The rest has nanoseconds for 146 years.
+    const SHIFT: u32 = 62;
+
+    #[inline(always)]
+    fn new(nanos: u64, age: Age) -> SentAt {
+        let age = match age {
+            Age::Fresh => 0,
+            Age::Stale => 1,
+            Age::Due => 2,
+        };
+        SentAt(nanos & !(3 << SentAt::SHIFT) | age << SentAt::SHIFT)
+    }
+
+    #[inline(always)]
+    fn nanos(self) -> u64 {
+        self.0 & !(3 << SentAt::SHIFT)
+    }
+
+    #[inline(always)]
+    fn age(self) -> Age {
+        match self.0 >> SentAt::SHIFT {
+            0 => Age::Fresh,
+            1 => Age::Stale,
+            _ => Age::Due,
+        }
+    }
 }
 
 /// The token of a request that is under way. If responses bring new tokens, the request is counted until this is
@@ -76,8 +107,8 @@ impl<I, R: Replay<B>, B, RB> SentRequest<I, R, B, RB> {
         kept: R::Slot<KeptRequest<I, R::Kept>>,
         rare: Option<Box<Rare<R, RB>>>,
     ) -> Self {
-        let (sending, sent) = (Sending::begin(shared, generation), now.mono_nanos());
-        SentRequest { sending, sent, age, kept, rare }
+        let sent = SentAt::new(now.mono_nanos(), age);
+        SentRequest { sending: Sending::begin(shared, generation), sent, kept, rare }
     }
 
     /// The place where the body is kept; none if it is not kept.
@@ -101,8 +132,8 @@ impl<I, R: Replay<B>, B, RB> SentRequest<I, R, B, RB> {
     #[inline]
     pub(crate) fn request_refresh_if_due(&mut self) {
         // If responses bring new tokens, this response may bring one. An exchange begins only if it does not.
-        if self.age == Age::Due && self.sending.shared.core.rotation.is_none() {
-            self.age = Age::Stale;
+        if self.sent.age() == Age::Due && self.sending.shared.core.rotation.is_none() {
+            self.sent = SentAt::new(self.sent.nanos(), Age::Stale);
             self.sending.shared.core.request_refresh();
         }
     }
@@ -205,10 +236,15 @@ impl<I, R: Replay<B>, B, RB> SentRequest<I, R, B, RB> {
     fn follow(&self, rotation: &Rotation, response: &Response<RB>) {
         let (core, head) = (&self.sending.shared.core, ResponseHead::of(response));
         // With `WhenDue`, new tokens are ignored while the token is fresh.
-        let followed = (self.age != Age::Fresh || !rotation.is_when_due())
+        let followed = (self.sent.age() != Age::Fresh || !rotation.is_when_due())
             && head.is_success()
-            && core.handed_out(rotation, self.sending.generation(), self.sent, head.headers);
-        if self.age == Age::Due && !followed {
+            && core.handed_out(
+                rotation,
+                self.sending.generation(),
+                self.sent.nanos(),
+                head.headers,
+            );
+        if self.sent.age() == Age::Due && !followed {
             core.request_refresh();
         }
     }
@@ -322,7 +358,7 @@ impl<I, R: Replay<B>, B, RB> SentRequest<I, R, B, RB> {
 
     /// When a request was sent, by both clocks.
     fn sent(&self, now: Now) -> Now {
-        now - Duration::from_nanos(now.mono_nanos().saturating_sub(self.sent))
+        now - Duration::from_nanos(now.mono_nanos().saturating_sub(self.sent.nanos()))
     }
 
     #[cold]
