@@ -15,5 +15,6 @@ pub(crate) mod pending_request;
 pub(crate) mod policy;
 pub(crate) mod proof;
 pub(crate) mod refused;
+pub(crate) mod sent_at;
 pub(crate) mod sent_request;
 pub(crate) mod service;

@@ -9,6 +9,7 @@ use crate::auth::config::Shared;
 use crate::auth::kept_request::KeptRequest;
 use crate::auth::proof::Proof;
 use crate::auth::refused::{Answered, Before, Objection, Rare, Refusal, Refused, Remedy};
+use crate::auth::sent_at::SentAt;
 use crate::clock::Now;
 use crate::error::recovery::Recovery;
 use crate::replay::methods::ReplayMethods;
@@ -30,39 +31,6 @@ pub(crate) struct SentRequest<I, R: Replay<B>, B, RB> {
     sent: SentAt,
     kept: R::Slot<KeptRequest<I, R::Kept>>,
     rare: Option<Box<Rare<R, RB>>>,
-}
-
-/// When a request was sent, by the monotonic clock, and the age of its token then. In one word, because each request in flight has it.
-#[derive(Clone, Copy)]
-struct SentAt(u64);
-
-impl SentAt {
-    /// The age is in the upper two bits. The rest has nanoseconds for 146 years.
-    const SHIFT: u32 = 62;
-
-    #[inline(always)]
-    fn new(nanos: u64, age: Age) -> SentAt {
-        let age = match age {
-            Age::Fresh => 0,
-            Age::Stale => 1,
-            Age::Due => 2,
-        };
-        SentAt(nanos & !(3 << SentAt::SHIFT) | age << SentAt::SHIFT)
-    }
-
-    #[inline(always)]
-    fn nanos(self) -> u64 {
-        self.0 & !(3 << SentAt::SHIFT)
-    }
-
-    #[inline(always)]
-    fn age(self) -> Age {
-        match self.0 >> SentAt::SHIFT {
-            0 => Age::Fresh,
-            1 => Age::Stale,
-            _ => Age::Due,
-        }
-    }
 }
 
 /// The token of a request that is under way. If responses bring new tokens, the request is counted until this is
